@@ -1,0 +1,288 @@
+"""Logits to one `NextToken`: temperature, cut, entropies, candidates, the draw.
+
+The only place where a distribution is computed. All arithmetic is float64, all entropies are in nats,
+ids count from 0 and ranks from 1. Nothing here knows where the logits came from.
+
+P is the softmax of the logits. P~ is P at the sampler's temperature, cut and renormalised once; the branching
+factor of one step is exp(H(P~)) (Yang, Li and Holtzman, arXiv 2506.17871, eq. for the truncated distribution).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bftui.core.errors import InvalidToken, NonFiniteLogits, UsageError
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+
+TOP = 50
+"""Candidates kept with every node."""
+
+_BLOCK = 128
+
+_NEVER = -1e4
+"""Stands for a logit of -inf: its exp is exactly 0, and 0 times it is 0 where 0 * -inf would be NaN."""
+
+A = TypeVar("A", bound="NDArray[Any]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """How the next token is drawn. `top_k` 0, `top_p` 1 and `min_p` 0 switch a cut off."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 0.9
+    min_p: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise UsageError(
+                f"temperature {self.temperature:g} is not a positive number",
+                hint="for the most probable token use greedy steps",
+            )
+        if not 0 < self.top_p <= 1:
+            raise UsageError(f"top-p {self.top_p:g} is not in (0, 1]")
+        if not 0 <= self.min_p <= 1:
+            raise UsageError(f"min-p {self.min_p:g} is not in [0, 1]")
+        if self.top_k < 0:
+            raise UsageError(f"top-k {self.top_k} is negative", hint="0 switches it off")
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"seed {self.seed} is not in [0, 2**64)")
+
+
+@dataclass(frozen=True, slots=True)
+class NextToken:
+    """Everything that is kept of one next-token distribution.
+
+    Attributes:
+        n_vocab: width of the logits.
+        entropy: H(P) over the full width, nats.
+        entropy_truncated: H(P~), nats.
+        kept: number of tokens in the support of P~; they are the `kept` best by (logit, id).
+        varentropy: variance of -ln P under P, nats squared.
+        entropy_lo, entropy_hi: bounds of `entropy`; equal to it where all logits are known.
+        temperature: the one that P~ was made at.
+        log_kept: ln of the sum over the support of P~ of P(v)**(1/temperature).
+        top_ids: the most probable ids, by (logit descending, id ascending); shape (n,), read-only.
+        top_logprobs: ln P of these; shape (n,), read-only.
+        tail_mass: 1 - the sum of P over `top_ids`.
+    """
+
+    n_vocab: int
+    entropy: float
+    entropy_truncated: float
+    kept: int
+    varentropy: float
+    entropy_lo: float
+    entropy_hi: float
+    temperature: float
+    log_kept: float
+    top_ids: I32 = field(repr=False)
+    top_logprobs: F64 = field(repr=False)
+    tail_mass: float
+
+    @property
+    def bf(self) -> float:
+        """The branching factor of this step, exp(H(P~))."""
+        return math.exp(self.entropy_truncated)
+
+    @property
+    def bf_full(self) -> float:
+        """exp(H(P)), over the whole vocabulary."""
+        return math.exp(self.entropy)
+
+    def logprob_truncated(self, index: int) -> float | None:
+        """ln P~ of the candidate at this place (from 0) of `top_ids`; None where P~ is 0."""
+        if index >= self.kept:
+            return None
+        return float(self.top_logprobs[index]) / self.temperature - self.log_kept
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One token in one distribution.
+
+    Attributes:
+        token_id: the token.
+        logprob: ln P; -inf for a logit of -inf.
+        logprob_truncated: ln P~, None where P~ is 0.
+        rank: 1 + the number of tokens with a strictly larger logit.
+    """
+
+    token_id: int
+    logprob: float
+    logprob_truncated: float | None
+    rank: int
+
+
+class Distribution:
+    """One vector of logits under one sampler, with what is asked of it.
+
+    The work shared by summary, draw and score is done once, at construction: O(n_vocab), plus a sort of the
+    candidates that the cut can reach.
+    """
+
+    def __init__(self, logits: F32, sampler: Sampler) -> None:
+        """Takes logits of shape (n_vocab,); raises NonFiniteLogits for NaN, +inf or nothing but -inf."""
+        self.sampler = sampler
+        x = np.asarray(logits, dtype=np.float64)
+        peak = float(x.max())
+        if not math.isfinite(peak):
+            raise NonFiniteLogits(
+                "the model gave logits that are no distribution",
+                f"their maximum is {peak}",
+                "the weights may be damaged or overflow in this dtype",
+            )
+        x = x - peak
+        if float(x.min()) == -math.inf:
+            x[x == -math.inf] = _NEVER
+        self._x = x
+        e = np.exp(x)
+        z = float(e.sum())
+        self._log_z = math.log(z)
+        mean = float(np.einsum("i,i->", e, x)) / z
+        self.entropy = max(0.0, self._log_z - mean)
+        second = float(np.einsum("i,i,i->", e, x, x)) / z
+        self.varentropy = max(0.0, second - mean * mean)
+        tempered = sampler.temperature != 1.0
+        self._e = np.exp(x / sampler.temperature) if tempered else e
+        self._z = float(self._e.sum()) if tempered else z
+        self._cut()
+
+    @property
+    def n_vocab(self) -> int:
+        return len(self._x)
+
+    def _cut(self) -> None:
+        """Finds the kept set: a prefix of the order (logit descending, id ascending)."""
+        s, e, n = self.sampler, self._e, self.n_vocab
+        live = n if float(e.min()) > 0 else int(np.count_nonzero(e))
+        limit = min(s.top_k, live) if s.top_k else live
+        if s.min_p > 0:
+            limit = min(limit, int(np.count_nonzero(e >= s.min_p)))
+        need = max(min(TOP, n), 1)
+        if s.top_p < 1:
+            order = self._leading(s.top_p, need)
+            mass = np.cumsum(e[order] / self._z)
+            limit = min(limit, int(np.searchsorted(mass, s.top_p, side="left")) + 1)
+        elif limit < live:
+            order = self._best(max(need, limit))
+        else:
+            order = self._best(need)
+        self._order = order
+        self.kept = max(1, limit)
+        if self.kept <= len(order):
+            kept = order[: self.kept]
+            ek = e[kept]
+            zk = float(ek.sum())
+            xk = self._x[kept] / s.temperature
+            mean = float(np.einsum("i,i->", ek, xk)) / zk
+        else:
+            zk = self._z
+            mean = float(np.einsum("i,i->", e, self._x)) / s.temperature / zk
+        self._zk = zk
+        self.entropy_truncated = max(0.0, math.log(zk) - mean)
+
+    def _sorted(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Ascending ids, reordered by (logit descending, id ascending)."""
+        return ids[np.argsort(-self._x[ids], kind="stable")]
+
+    def _best(self, count: int) -> NDArray[np.int64]:
+        """The `count` best ids in order.
+
+        For few of many: the count-th largest of the block maxima bounds the count-th largest logit from below, so
+        that one comparison leaves little to sort.
+        """
+        n = self.n_vocab
+        whole = n - n % _BLOCK
+        if whole // _BLOCK < 2 * count:
+            return self._sorted(np.arange(n))[:count]
+        maxima = self._x[:whole].reshape(-1, _BLOCK).max(axis=1)
+        floor = np.partition(maxima, len(maxima) - count)[len(maxima) - count]
+        return self._sorted(np.flatnonzero(self._x >= floor))[:count]
+
+    def _leading(self, mass: float, count: int) -> NDArray[np.int64]:
+        """The best ids in order, at least `count` of them and enough to hold `mass` of the tempered probability."""
+        e, z = self._e, self._z
+        for share in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6):
+            ids = np.flatnonzero(e >= share * z)
+            # The margin keeps a different order of summation from deciding what the cumulative sum decides.
+            if len(ids) and float(e[ids].sum()) >= (mass + 1e-9) * z:
+                return self._sorted(ids) if len(ids) >= count else self._best(count)
+        return self._sorted(np.arange(self.n_vocab))
+
+    def summary(self, top: int = TOP) -> NextToken:
+        """The frozen record of this distribution, with its `top` best candidates."""
+        ids = self._order[:top]
+        ids = ids[self._x[ids] > _NEVER]
+        logprobs = self._x[ids] - self._log_z
+        return NextToken(
+            n_vocab=self.n_vocab,
+            entropy=self.entropy,
+            entropy_truncated=self.entropy_truncated,
+            kept=self.kept,
+            varentropy=self.varentropy,
+            entropy_lo=self.entropy,
+            entropy_hi=self.entropy,
+            temperature=self.sampler.temperature,
+            log_kept=self._log_kept(),
+            top_ids=frozen(ids.astype(np.int32)),
+            top_logprobs=frozen(logprobs),
+            tail_mass=max(0.0, 1.0 - float(np.exp(logprobs).sum())),
+        )
+
+    def _log_kept(self) -> float:
+        return math.log(self._zk) - self._log_z / self.sampler.temperature
+
+    def draw(self, u: float) -> int:
+        """The first kept id, in id order, whose cumulative sum of P~ exceeds `u`, else the last kept id."""
+        if self.kept <= len(self._order):
+            ids = np.sort(self._order[: self.kept])
+            mass = np.cumsum(self._e[ids] / self._zk)
+        else:
+            ids = np.flatnonzero(self._e)
+            mass = np.cumsum(self._e[ids] / self._zk)
+        place = int(np.searchsorted(mass, u, side="right"))
+        return int(ids[min(place, len(ids) - 1)])
+
+    def greedy(self) -> int:
+        """The most probable id, the smallest of equals."""
+        return int(self._order[0])
+
+    def score(self, token_id: int) -> Scored:
+        """This token's log-probabilities and rank; raises InvalidToken outside the vocabulary."""
+        if not 0 <= token_id < self.n_vocab:
+            raise InvalidToken(f"token {token_id} is not in the vocabulary of {self.n_vocab}")
+        x = self._x[token_id]
+        logprob = float(x) - self._log_z if x > _NEVER else -math.inf
+        rank = 1 + int(np.count_nonzero(self._x > x))
+        before = rank - 1
+        if before < self.kept:
+            before += int(np.count_nonzero(self._x[:token_id] == x))
+        kept = before < self.kept and float(self._e[token_id]) > 0
+        truncated = logprob / self.sampler.temperature - self._log_kept() if kept else None
+        return Scored(token_id, logprob, truncated, rank)
+
+    def ranking(self) -> NDArray[np.int64]:
+        """Every id by (logit descending, id ascending); shape (n_vocab,)."""
+        return self._sorted(np.arange(self.n_vocab))
+
+    def logprobs(self, ids: Sequence[int] | NDArray[np.int64]) -> F64:
+        """ln P of these ids; shape (len(ids),)."""
+        return np.asarray(self._x[np.asarray(ids, dtype=np.int64)] - self._log_z)
+
+
+def frozen(array: A) -> A:
+    """The same array, read-only."""
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,99 @@
+"""The one error tree: what failed, why, what to do, and the exit code of the command line.
+
+Errors cross the worker's pipe by pickling, so every class keeps the three plain arguments of its base.
+"""
+
+from __future__ import annotations
+
+
+class BftuiError(Exception):
+    """A failure that a person can act on.
+
+    Attributes:
+        message: what failed.
+        reason: why, or "" where the message says it all.
+        hint: what to do about it, or "".
+        exit_code: the status that the command line ends with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, reason: str = "", hint: str = "") -> None:
+        super().__init__(message, reason, hint)
+        self.message = message
+        self.reason = reason
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.line()
+
+    def line(self) -> str:
+        """Everything in exactly one line: what failed, why, what to do."""
+        text = self.message
+        if self.reason:
+            text += f": {self.reason}"
+        if self.hint:
+            text += f"; {self.hint}"
+        return " ".join(text.split())
+
+
+class UsageError(BftuiError):
+    """Options or arguments that do not go together."""
+
+    exit_code = 2
+
+
+class ModelError(BftuiError):
+    """A model cannot be loaded or run."""
+
+    exit_code = 3
+
+
+class MissingDependency(ModelError):
+    """A backend whose library is not installed."""
+
+
+class ModelLoadError(ModelError):
+    """A file that is missing, broken, or more than the memory holds."""
+
+
+class UnsupportedModel(ModelError):
+    """A sound file of a kind that has no next-token distribution here."""
+
+
+class ContextFull(ModelError):
+    """A path longer than the context."""
+
+
+class InvalidToken(ModelError):
+    """A token id outside the vocabulary."""
+
+
+class NonFiniteLogits(ModelError):
+    """Logits that are no distribution: NaN, +inf, or all -inf."""
+
+
+class CapabilityError(ModelError):
+    """An operation that this backend cannot do."""
+
+
+class BackendCrashed(ModelError):
+    """The worker process ended by itself; the reason carries its last log lines."""
+
+
+class InputError(BftuiError):
+    """A trace, prompts or actions file that cannot be used."""
+
+    exit_code = 4
+
+
+class DifferenceFound(BftuiError):
+    """`check` or `diff` found a difference."""
+
+    exit_code = 5
+
+
+class Cancelled(BftuiError):
+    """Work stopped on request; what was finished stays."""
+
+    exit_code = 130

@@ -1,0 +1,81 @@
+"""Token bytes to text that is safe to show: no control byte, escape, bidi switch or half character gets through.
+
+The unit is bytes. Nothing here is ever fed back to a model.
+"""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections.abc import Iterable
+
+SPACE, NEWLINE, TAB, RETURN = "·", "⏎", "⇥", "␍"
+
+_NAMED = {"\n": NEWLINE, "\t": TAB, "\r": RETURN}
+# Cf holds bidi controls and zero-width characters, Zl and Zp break lines, Co and Cn have no agreed glyph or width.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe(text: str) -> str:
+    """Text with every character that could move a cursor or hide shown as a visible mark; spaces are kept."""
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    if " " <= character <= "~":
+        return character
+    if character in _NAMED:
+        return _NAMED[character]
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    category = unicodedata.category(character)
+    if category in _UNSAFE:
+        return f"‹{code:04X}›"
+    if category.startswith("M"):
+        # A lone combining mark would join whatever the pane drew before it.
+        return f"◌{character}"
+    return "␣" if category == "Zs" else character
+
+
+def label(data: bytes) -> str:
+    """One token for a list or tree: spaces as `·`, line ends as `⏎`, bytes that are no UTF-8 as `‹E2›`.
+
+    The result is never empty, so that there is always something to point at.
+    """
+    if not data:
+        return "∅"
+    return "".join(
+        piece if piece.startswith("‹") else safe(piece).replace(" ", SPACE)
+        for piece in _pieces(data)
+    )
+
+
+def _pieces(data: bytes) -> Iterable[str]:
+    """Valid UTF-8 runs and single stray bytes, in order."""
+    while data:
+        try:
+            yield data.decode()
+            return
+        except UnicodeDecodeError as error:
+            if error.start:
+                yield data[: error.start].decode()
+            for byte in data[error.start : error.end]:
+                yield f"‹{byte:02X}›"
+            data = data[error.end :]
+
+
+def spans(tokens: Iterable[bytes]) -> list[str]:
+    """Running text, token by token: a character split over tokens stands at the token that completes it.
+
+    Returns one string for each token; joined they are the decoded text, with U+FFFD for what never completes.
+    Characters are not made visible here: apply `safe` to what is drawn.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    result = [decoder.decode(data) for data in tokens]
+    rest = decoder.decode(b"", final=True)
+    if rest and result:
+        result[-1] += rest
+    return result

@@ -1,0 +1,228 @@
+"""A session as a trace: written as a stream from the flat tree, read back through the schema.
+
+Numbers are rounded when they are written: candidates to 5 decimals, all else to 10, which is far below the noise of
+float32 logits and two thirds of the size.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bftui.core.errors import BftuiError, InputError
+from bftui.core.text import label
+from bftui.core.tree import Tree
+
+if TYPE_CHECKING:
+    from bftui.trace import schema
+
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class NotSaved(BftuiError):
+    """A file could not be written; what stood at the path before is untouched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A session frozen at `count` nodes.
+
+    Attributes:
+        head: the fields of the document before `tokens`, `nodes` and what follows them.
+        tail: the fields after `nodes`.
+        tree: the tree that the nodes are read from; it may go on growing.
+        count: how many nodes belong to this trace.
+        token_bytes: the exact bytes of a token.
+    """
+
+    head: Mapping[str, Any]
+    tail: Mapping[str, Any]
+    tree: Tree
+    count: int
+    token_bytes: Callable[[int], bytes]
+
+    def chunks(self) -> Iterator[str]:
+        """The document in pieces of about a block of nodes; joined they are one line of JSON and a line end."""
+        yield "{" + _fields(self.head)
+        yield ',"nodes":['
+        used = {
+            i for root in self.tree.roots if root < self.count for i in self.tree.prompt_ids(root)
+        }
+        for place, (text, ids) in enumerate(_nodes(self.tree, self.count)):
+            used.update(ids)
+            yield "," + text if place else text
+        yield '],"tokens":' + _dumps({str(i): self._token(i) for i in sorted(used)})
+        yield "," + _fields(self.tail) + "}\n"
+
+    def _token(self, token_id: int) -> dict[str, str]:
+        data = self.token_bytes(token_id)
+        return {"text": label(data), "bytes": base64.b64encode(data).decode()}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the document; the file is whole or not there. Raises NotSaved."""
+        target = Path(path)
+        with saving(target), replacing(target) as file:
+            for chunk in self.chunks():
+                file.write(chunk)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document as plain data."""
+        document: dict[str, Any] = json.loads("".join(self.chunks()))
+        return document
+
+
+@contextmanager
+def saving(target: Path) -> Iterator[None]:
+    """Turns what the system says against writing a file into one line of ours."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NotSaved(f"cannot write {target}", reason, "choose another file") from error
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[IO[str]]:
+    """A text file that takes its target's place when the block ends well, and vanishes when it does not.
+
+    A target that is no regular file (a pipe, a device) is written to directly.
+    """
+    if target.exists() and not target.is_file():
+        with target.open("w", encoding="utf-8") as file:
+            yield file
+        return
+    target = target.resolve()
+    with tempfile.NamedTemporaryFile(
+        "w",
+        encoding="utf-8",
+        newline="\n",
+        dir=target.parent,
+        prefix=f".{target.name}.",
+        delete=False,
+    ) as file:
+        temporary = Path(file.name)
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            temporary.chmod(_mode(target))
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _mode(target: Path) -> int:
+    """The permissions that a plain `open` would have left: those of the old file, else what the umask allows."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _fields(data: Mapping[str, Any]) -> str:
+    return _dumps(data)[1:-1]
+
+
+_SCALARS = (
+    "entropy",
+    "entropy_truncated",
+    "varentropy",
+    "tail_mass",
+    "entropy_lo",
+    "entropy_hi",
+)
+
+
+def _nodes(tree: Tree, count: int) -> Iterator[tuple[str, set[int]]]:
+    """Each node's JSON, with the token ids that occur in it."""
+    for numbers, block in tree.blocks(count):
+        columns = {name: np.round(block[name], 10).tolist() for name in _SCALARS}
+        columns["bf"] = np.round(np.exp(block["entropy_truncated"]), 10).tolist()
+        columns["bf_full"] = np.round(np.exp(block["entropy"]), 10).tolist()
+        columns["kept"] = block["kept"].tolist()
+        n_top = block["n_top"].tolist()
+        ids = block["top_ids"].tolist()
+        logprobs = np.round(block["top_logprobs"], 5).tolist()
+        own = {name: _own(block[name]) for name in ("logprob", "logprob_truncated")}
+        ranks = block["rank"].tolist()
+        elapsed = np.round(block["elapsed_ms"].astype(np.float64), 3).tolist()
+        for row, node in enumerate(numbers):
+            following: dict[str, Any] | None = None
+            seen: set[int] = set()
+            if n_top[row] >= 0:
+                top = {"ids": ids[row][: n_top[row]], "logprobs": logprobs[row][: n_top[row]]}
+                following = {name: column[row] for name, column in columns.items()}
+                following["top"] = top
+                seen.update(top["ids"])
+            token_id = tree.token_id(node)
+            if token_id is not None:
+                seen.add(token_id)
+            text = _dumps(
+                {
+                    "id": node,
+                    "parent": tree.parent(node),
+                    "token_id": token_id,
+                    "source": tree.source(node).word,
+                    "sampler": tree.sampler(node),
+                    "draw": tree.draw(node),
+                    "logprob": None if token_id is None else own["logprob"][row],
+                    "logprob_truncated": None
+                    if token_id is None
+                    else own["logprob_truncated"][row],
+                    "rank": None if token_id is None else ranks[row],
+                    "eog": tree.eog(node),
+                    "next": following,
+                    "partner": None,
+                    "elapsed_ms": elapsed[row],
+                }
+            )
+            yield text, seen
+
+
+def _own(column: NDArray[np.float64]) -> list[float | None]:
+    """A column of log-probabilities: NaN and -inf are null, and no rounding makes one positive."""
+    values: list[float] = np.minimum(np.round(column, 10), 0.0).tolist()
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def read(path: str | os.PathLike[str]) -> schema.Trace:
+    """Reads and checks a trace; raises InputError that says where and why."""
+    from pydantic import ValidationError
+
+    from bftui.trace import schema
+
+    source = Path(path)
+    try:
+        document = json.loads(source.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {source}", error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source} is not JSON", str(error)) from error
+    if not isinstance(document, dict) or document.get("format") != schema.FORMAT:
+        raise InputError(f"{source} is not a trace", f'it has no "format": "{schema.FORMAT}"')
+    version = document.get("version")
+    if isinstance(version, int) and version > schema.VERSION:
+        raise InputError(
+            f"{source} has trace version {version}",
+            f"this bftui reads version {schema.VERSION}",
+            "update bftui",
+        )
+    try:
+        return schema.Trace.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise InputError(f"{source} is a damaged trace", f"{where}: {first['msg']}") from error
