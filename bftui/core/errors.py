@@ -29,12 +29,10 @@ class BftuiError(Exception):
 
     def line(self) -> str:
         """Everything in exactly one line: what failed, why, what to do."""
-        text = self.message
-        if self.reason:
-            text += f": {self.reason}"
-        if self.hint:
-            text += f"; {self.hint}"
-        return " ".join(text.split())
+        message, reason, hint = (
+            " ".join(part.split()) for part in (self.message, self.reason, self.hint)
+        )
+        return message + (f": {reason}" if reason else "") + (f"; {hint}" if hint else "")
 
 
 class UsageError(BftuiError):
