@@ -1,0 +1,191 @@
+"""The inner protocol: one backend, in one process, blocking, called by one thread.
+
+A backend turns absolute prefixes of token ids into logits and nothing more; KV reuse is its own affair, hidden behind
+the prefix. Temperature, cut, draw and entropy are `core.distribution`'s, the same for every backend, so no sampler of
+any library is ever used. Logits never leave the process: `worker.py` summarises them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bftui.core.errors import ContextFull, InvalidToken, ModelError
+
+F32 = NDArray[np.float32]
+
+Progress = Callable[[float | None, str], bool]
+"""Called while loading with a share in [0, 1] (None: unknown) and what is being done; False cancels."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpec:
+    """What to open and how; the shared options of the command line, resolved to one backend.
+
+    Attributes:
+        source: a path, name or address, without the scheme.
+        backend: a name of the registry.
+        n_ctx: logical limit of the context in tokens; 0 takes min(the model's own, 4096).
+        threads: compute threads; 0 takes the physical cores.
+        gpu_layers: layers on the GPU; -1 all.
+        fan_out: how many continuations of one prefix may be open at once.
+    """
+
+    source: str
+    backend: str
+    n_ctx: int = 0
+    threads: int = 0
+    gpu_layers: int = -1
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    kv: Literal["auto", "f32", "f16"] = "auto"
+    fan_out: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a loaded model says of itself.
+
+    Attributes:
+        n_vocab: width of the logits; ids past the tokenizer's are padding and have empty bytes.
+        n_ctx: logical limit in tokens that prefixes are held to.
+        n_ctx_train: context that the model was trained with, None where unknown.
+        bos_id: the token that a raw prompt starts with, None where the model has none.
+        add_bos: whether a raw prompt gets it.
+        eog_ids: every token that ends a generation.
+        special_ids: control tokens, which plain text never tokenises to.
+        chat_template: the model's own Jinja source.
+        exact: whether logits over the full vocabulary are known.
+        rewind: `any` keeps any shared prefix; `recompute` evaluates again what a shorter prefix needs.
+        dtype, kv, device: as the trace shows them.
+        sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
+    """
+
+    name: str
+    backend: str
+    library: str
+    source: str
+    architecture: str
+    n_vocab: int
+    n_ctx: int
+    n_ctx_train: int | None
+    bos_id: int | None
+    add_bos: bool
+    eog_ids: frozenset[int]
+    special_ids: frozenset[int]
+    chat_template: str | None
+    parameters: int
+    quantization: str
+    bytes: int
+    kv_bytes_per_token: int
+    dtype: str
+    kv: str
+    device: str
+    threads: int
+    sha256: str | None = None
+    tokenizer_sha256: str | None = None
+    exact: bool = True
+    rewind: Literal["any", "recompute"] = "any"
+    max_fan_out: int = 32
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data = asdict(self)
+        for name in ("eog_ids", "special_ids"):
+            data[name] = sorted(data[name])
+        return data
+
+
+class Fan(Protocol):
+    """Continuations that share one prefix, stepped together. Rows are numbered from 0."""
+
+    def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
+        """Appends one token to each of these rows; logits of shape (len(rows), n_vocab), owned by the caller.
+
+        Rows left out rest as they are; a row may be left out for good once it ended.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """One loaded model. Methods raise errors of `core.errors`; `cancel` alone may be called from another thread.
+
+    Prefixes are never empty. Arrays that are returned are owned by the caller and do not change later.
+    """
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    @property
+    def evaluated(self) -> int:
+        """Tokens forwarded through the model so far."""
+        ...
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """Ids of text, with nothing put before or after it.
+
+        The ids' bytes, joined, are the text's UTF-8. `special` lets control tokens be written in the text.
+        """
+        ...
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of one token; of a control token its written form (`<|end|>`); b"" for padding ids."""
+        ...
+
+    def next_logits(self, prefix: Sequence[int]) -> F32:
+        """Logits after a prefix; shape (n_vocab,). Raises ContextFull, InvalidToken, Cancelled."""
+        ...
+
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+        """Teacher-forced logits after prefix + token_ids[:i+1], i = 0, 1, ...; each of shape (n_vocab,).
+
+        Evaluated in batches; the first forwarding covers what of the prefix is not cached.
+        """
+        ...
+
+    def fan(self, prefix: Sequence[int], rows: int) -> AbstractContextManager[Fan]:
+        """Opens `rows` <= info.max_fan_out continuations of a prefix; the prefix is evaluated at most once."""
+        ...
+
+    def cancel(self) -> None:
+        """Makes the evaluation that is running raise Cancelled; the model stays usable. Thread-safe."""
+        ...
+
+    def close(self) -> None:
+        """Frees the model; may be called twice."""
+        ...
+
+
+Opener = Callable[[OpenSpec, Progress], Backend]
+"""What a backend module offers as `open_model`."""
+
+
+def check_prefix(prefix: Sequence[int], n_vocab: int, n_ctx: int) -> None:
+    """Refuses what no backend may see: an empty prefix, ids outside the vocabulary, more tokens than the context."""
+    if not prefix:
+        raise ModelError(
+            "the prompt is empty and this model has no start token",
+            hint="type at least one character",
+        )
+    if len(prefix) > n_ctx:
+        raise ContextFull(
+            f"{len(prefix)} tokens do not fit the context of {n_ctx}",
+            hint="go back, or open the model with a larger --ctx",
+        )
+    for token_id in (min(prefix), max(prefix)):
+        if not 0 <= token_id < n_vocab:
+            raise InvalidToken(f"token {token_id} is not in the vocabulary of {n_vocab}")
+
+
+def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    """Length of the shared start of two id lists."""
+    n = min(len(a), len(b))
+    if a[:n] == b[:n]:
+        return n
+    return next(i for i in range(n) if a[i] != b[i])

@@ -1,0 +1,287 @@
+"""The outer protocol, done: one backend, the paths that are known to it, and everything the session may ask.
+
+Paths travel as (known node, new tokens): the engine mirrors each session's tree as parents and token ids, and keeps
+the logits of the latest nodes, so that a step costs one evaluation and one small reply. Used in process by headless
+commands, and behind the pipe of `worker.py` by the workbench; both give the same numbers.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bftui.backends.base import F32, Backend
+from bftui.backends.host import Advanced, Page, Row
+from bftui.core.distribution import Distribution, NextToken, Sampler, Scored
+from bftui.core.errors import Cancelled
+from bftui.core.text import label
+
+_LOGITS_BUDGET = 32 << 20
+"""Bytes of recent logits kept, so that a page, a draw or a change of the cut needs no evaluation."""
+
+_FAN_CHUNK = 8
+"""Candidates of one look-ahead batch; between two batches foreground work gets its turn."""
+
+
+@dataclass
+class _Paths:
+    """One session's tree as seen from here; node numbers are the session's."""
+
+    parents: array[int] = field(default_factory=lambda: array("i"))
+    tokens: array[int] = field(default_factory=lambda: array("i"))
+    prompts: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def add(self, node: int, parent: int, token_id: int) -> None:
+        """Node numbers only grow; those below `node` that never came stay unused."""
+        while len(self.parents) <= node:
+            self.parents.append(-1)
+            self.tokens.append(-1)
+        self.parents[node] = parent
+        self.tokens[node] = token_id
+
+    def prefix(self, node: int) -> list[int]:
+        ids = []
+        while node not in self.prompts:
+            ids.append(self.tokens[node])
+            node = self.parents[node]
+        ids.reverse()
+        return [*self.prompts[node], *ids]
+
+
+class Engine:
+    """Implements `host.Host` over a backend. One thread calls; `cancel` alone may come from another."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.info = backend.info
+        self._trees: dict[int, _Paths] = {}
+        self._logits: OrderedDict[tuple[int, int], F32] = OrderedDict()
+        self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
+        self._prefix: tuple[tuple[int, int], list[int]] | None = None
+        self._cancelled = threading.Event()
+        self._labels: list[str] | None = None
+
+    # Paths -----------------------------------------------------------------------------------------------------
+
+    def adopt(
+        self,
+        tree: int,
+        parents: Sequence[int],
+        tokens: Sequence[int],
+        prompts: dict[int, tuple[int, ...]],
+    ) -> None:
+        """Takes over a whole tree at once: after another model was loaded into a session."""
+        self._trees[tree] = _Paths(array("i", parents), array("i", tokens), dict(prompts))
+
+    def drop(self, tree: int) -> None:
+        """Forgets a tree that no session needs any more."""
+        self._trees.pop(tree, None)
+
+    def _path(self, tree: int, node: int) -> list[int]:
+        """The absolute prefix of a node. The latest one is kept, so that going on costs no walk to the root."""
+        key = (tree, node)
+        if self._prefix is not None and self._prefix[0] == key:
+            return self._prefix[1]
+        ids = self._trees[tree].prefix(node)
+        self._prefix = (key, ids)
+        return ids
+
+    def _extend(self, tree: int, parent: int, node: int, token_id: int) -> None:
+        ids = self._path(tree, parent)
+        self._trees[tree].add(node, parent, token_id)
+        # A number that the session did not keep comes again for another token.
+        self._logits.pop((tree, node), None)
+        ids.append(token_id)
+        self._prefix = ((tree, node), ids)
+
+    def _remember(self, tree: int, node: int, logits: F32) -> None:
+        self._logits[tree, node] = logits
+        self._logits.move_to_end((tree, node))
+        while len(self._logits) > self._keep:
+            self._logits.popitem(last=False)
+
+    def _after(self, tree: int, node: int) -> F32:
+        """The logits after a node, evaluated where they are not among the recent ones."""
+        logits = self._logits.get((tree, node))
+        if logits is None:
+            logits = self.backend.next_logits(self._path(tree, node))
+            self._remember(tree, node, logits)
+        return logits
+
+    # Foreground ------------------------------------------------------------------------------------------------
+
+    def plant(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> tuple[NextToken, float]:
+        """A new root: evaluates a prompt; the distribution after it and the milliseconds it took."""
+        self._start()
+        start = time.perf_counter()
+        logits = self.backend.next_logits(list(token_ids))
+        following = Distribution(logits, sampler).summary()
+        paths = self._trees.setdefault(tree, _Paths())
+        paths.add(node, -1, -1)
+        paths.prompts[node] = tuple(token_ids)
+        self._prefix = None
+        self._remember(tree, node, logits)
+        return following, _since(start)
+
+    def step(
+        self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
+    ) -> Advanced:
+        """Draws from the distribution after `node` (`u` in [0, 1); None: greedy) and evaluates the token as `child`.
+
+        After an end-of-generation token there is nothing to evaluate, unless `through_eog` asks for it.
+        """
+        self._start()
+        start = time.perf_counter()
+        distribution = Distribution(self._after(tree, node), sampler)
+        token_id = distribution.greedy() if u is None else distribution.draw(u)
+        scored = distribution.score(token_id)
+        return self._advance(tree, node, child, scored, sampler, start, through_eog)
+
+    def _advance(
+        self,
+        tree: int,
+        node: int,
+        child: int,
+        scored: Scored,
+        sampler: Sampler,
+        start: float,
+        through_eog: bool,
+    ) -> Advanced:
+        eog = scored.token_id in self.info.eog_ids
+        if eog and not through_eog:
+            self._extend(tree, node, child, scored.token_id)
+            return Advanced(scored, None, eog, _since(start))
+        logits = self.backend.next_logits([*self._path(tree, node), scored.token_id])
+        following = Distribution(logits, sampler).summary()
+        self._extend(tree, node, child, scored.token_id)
+        self._remember(tree, child, logits)
+        return Advanced(scored, following, eog, _since(start))
+
+    def extend(
+        self, tree: int, node: int, child: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> list[Advanced]:
+        """Forces tokens after `node` as nodes `child`, `child + 1`, …, in one teacher-forced pass."""
+        self._start()
+        start = time.perf_counter()
+        distribution = Distribution(self._after(tree, node), sampler)
+        results: list[tuple[Scored, NextToken, F32]] = []
+        for token_id, logits in zip(
+            token_ids, self.backend.path_logits(self._path(tree, node), token_ids), strict=True
+        ):
+            self._check()
+            scored = distribution.score(token_id)
+            distribution = Distribution(logits, sampler)
+            results.append((scored, distribution.summary(), logits))
+        each = _since(start) / max(1, len(results))
+        advanced = []
+        for offset, (scored, following, logits) in enumerate(results):
+            self._extend(
+                tree, node if offset == 0 else child + offset - 1, child + offset, scored.token_id
+            )
+            self._remember(tree, child + offset, logits)
+            advanced.append(Advanced(scored, following, scored.token_id in self.info.eog_ids, each))
+        return advanced
+
+    def restate(
+        self, tree: int, nodes: Sequence[int], sampler: Sampler
+    ) -> list[Advanced | NextToken]:
+        """The numbers of a path, root first, under another sampler: the root's distribution, then each token's."""
+        self._start()
+        start = time.perf_counter()
+        root = nodes[0]
+        distribution = Distribution(self._after(tree, root), sampler)
+        result: list[Advanced | NextToken] = [distribution.summary()]
+        token_ids = [self._trees[tree].tokens[node] for node in nodes[1:]]
+        if not token_ids:
+            return result
+        passes = self.backend.path_logits(self._trees[tree].prompts[root], token_ids)
+        for token_id, logits in zip(token_ids, passes, strict=True):
+            self._check()
+            scored = distribution.score(token_id)
+            distribution = Distribution(logits, sampler)
+            eog = token_id in self.info.eog_ids
+            result.append(Advanced(scored, distribution.summary(), eog, _since(start)))
+        return result
+
+    def page(
+        self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
+    ) -> Page:
+        """Rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
+        self._start()
+        distribution = Distribution(self._after(tree, node), sampler)
+        order = distribution.ranking()
+        if query:
+            labels = self._all_labels()
+            wanted = query.casefold()
+            places = [i for i, token_id in enumerate(order) if wanted in labels[token_id]]
+        else:
+            places = list(range(start, min(stop, len(order))))
+        total = len(places) if query else len(order)
+        shown = places[start:stop] if query else places
+        logprobs = distribution.logprobs([int(order[i]) for i in shown])
+        rows = tuple(
+            Row(int(order[i]), i + 1, float(logprob), i < distribution.kept)
+            for i, logprob in zip(shown, logprobs, strict=True)
+        )
+        return Page(rows, start, total)
+
+    def _all_labels(self) -> list[str]:
+        if self._labels is None:
+            self._labels = [
+                label(self.backend.token_bytes(i)).casefold() for i in range(self.info.n_vocab)
+            ]
+        return self._labels
+
+    def tokenize(self, text: str, special: bool = False) -> list[int]:
+        return self.backend.tokenize(text, special=special)
+
+    def token_bytes(self) -> list[bytes]:
+        """The bytes of every token, by id."""
+        return [self.backend.token_bytes(i) for i in range(self.info.n_vocab)]
+
+    def evaluated(self) -> int:
+        return self.backend.evaluated
+
+    # Background ------------------------------------------------------------------------------------------------
+
+    def lookahead(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> Iterator[tuple[int, NextToken | None]]:
+        """The distribution one step later, were each of these tokens forced after `node`; batch by batch."""
+        self._start()
+        live = [token_id for token_id in token_ids if token_id not in self.info.eog_ids]
+        yield from ((token_id, None) for token_id in token_ids if token_id in self.info.eog_ids)
+        for at in range(0, len(live), _FAN_CHUNK):
+            chunk = live[at : at + _FAN_CHUNK]
+            with self.backend.fan(self._path(tree, node), len(chunk)) as fan:
+                rows = fan.step(range(len(chunk)), chunk)
+            self._check()
+            for token_id, logits in zip(chunk, rows, strict=True):
+                yield token_id, Distribution(logits, sampler).summary()
+
+    # Cancelling ------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._cancelled.clear()
+
+    def _check(self) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled("stopped")
+
+    def cancel(self) -> None:
+        """Stops what is running now; thread-safe."""
+        self._cancelled.set()
+        self.backend.cancel()
+
+    def close(self) -> None:
+        self.backend.close()
+
+
+def _since(start: float) -> float:
+    return (time.perf_counter() - start) * 1e3

@@ -1,0 +1,123 @@
+"""The outer protocol: what a session may ask of a model, wherever the model runs.
+
+`engine.Engine` answers in process, `worker.WorkerHost` through a child process, with the same numbers. Trees are told
+apart by a number that the caller chooses; node numbers within a tree are the session's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bftui.backends.base import ModelInfo
+from bftui.core.distribution import NextToken, Sampler, Scored
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """One token more: how probable it was, and the distribution after it (None after an end of generation)."""
+
+    scored: Scored
+    next: NextToken | None
+    eog: bool
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One candidate of the full vocabulary; ranks from 1, log-probabilities in nats."""
+
+    token_id: int
+    rank: int
+    logprob: float
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows `start` to `start + len(rows)` of the `total` candidates that match."""
+
+    rows: tuple[Row, ...]
+    start: int
+    total: int
+
+
+class Host(Protocol):
+    """One model, ready to be asked. Methods raise errors of `core.errors`; `cancel` may come from any thread."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    def adopt(
+        self,
+        tree: int,
+        parents: Sequence[int],
+        tokens: Sequence[int],
+        prompts: dict[int, tuple[int, ...]],
+    ) -> None:
+        """Takes over a whole tree at once: after another model was loaded into a session."""
+        ...
+
+    def drop(self, tree: int) -> None:
+        """Forgets a tree that no session needs any more."""
+        ...
+
+    def plant(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> tuple[NextToken, float]:
+        """A new root: evaluates a prompt; the distribution after it and the milliseconds it took."""
+        ...
+
+    def step(
+        self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
+    ) -> Advanced:
+        """Draws from the distribution after `node` (`u` in [0, 1); None: greedy), evaluates the token as `child`.
+
+        After an end-of-generation token there is nothing to evaluate, unless `through_eog` asks for it.
+        """
+        ...
+
+    def extend(
+        self, tree: int, node: int, child: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> list[Advanced]:
+        """Forces tokens after `node` as nodes `child`, `child + 1`, ... in one teacher-forced pass."""
+        ...
+
+    def restate(
+        self, tree: int, nodes: Sequence[int], sampler: Sampler
+    ) -> list[Advanced | NextToken]:
+        """The numbers of a path, root first, under another sampler: the root's distribution, then each token's."""
+        ...
+
+    def page(
+        self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
+    ) -> Page:
+        """Rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
+        ...
+
+    def lookahead(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> Iterator[tuple[int, NextToken | None]]:
+        """The distribution one step later, were each of these tokens forced after `node`; background work."""
+        ...
+
+    def tokenize(self, text: str, special: bool = False) -> list[int]:
+        """Ids whose bytes joined are the text's."""
+        ...
+
+    def token_bytes(self) -> list[bytes]:
+        """The bytes of every token, by id."""
+        ...
+
+    def evaluated(self) -> int:
+        """Tokens forwarded through the model so far."""
+        ...
+
+    def cancel(self) -> None:
+        """Stops what is running now."""
+        ...
+
+    def close(self) -> None:
+        """Frees the model; may be called twice."""
+        ...

@@ -1,0 +1,233 @@
+"""A deterministic n-gram table read from a JSON file: for tests, screenshots, teaching and bug reports.
+
+The file: `{"name", "tokens": ["text", …], "bos", "eog": [ids], "n_ctx", "rules": {"context": {"token": p}}, "default":
+{"token": p}, "load_ms", "step_ms", "prefill_ms", "faults": [{"at": n, "kind": "error|crash|hang|nan"}]}`. A token is
+its text, or `{"bytes": "base64"}`. A context is a JSON list of token texts; the longest one that ends the prefix
+counts, else `default`. What a rule leaves of the mass is spread evenly over the tokens that it does not name.
+`step_ms` is slept once for an evaluation, `prefill_ms` for each of its tokens; a fault strikes at the n-th evaluation.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress, check_prefix
+from bftui.core.errors import Cancelled, ModelError, ModelLoadError
+
+_TICK = 0.005
+
+
+class TableBackend:
+    """One table; implements `base.Backend`."""
+
+    def __init__(self, spec: OpenSpec, progress: Progress) -> None:
+        path = Path(spec.source)
+        table = _load(path)
+        self._cancel = threading.Event()
+        self._pause(float(table.get("load_ms", 0)), progress)
+        self._tokens = [_bytes(token) for token in table["tokens"]]
+        self._ids = {data: i for i, data in reversed(list(enumerate(self._tokens)))}
+        self._longest = max(map(len, self._tokens))
+        self._step_ms = float(table.get("step_ms", 0))
+        self._prefill_ms = float(table.get("prefill_ms", 0))
+        self._faults = {int(fault["at"]): str(fault["kind"]) for fault in table.get("faults", [])}
+        self._evaluations = 0
+        self._evaluated = 0
+        self._rules = self._compile(table.get("rules", {}))
+        self._depth = max((len(context) for context in self._rules), default=0)
+        self._default = self._logits(table.get("default", {}))
+        n_ctx = int(table.get("n_ctx", 512))
+        eog = frozenset(int(i) for i in table.get("eog", []))
+        bos = table.get("bos")
+        special = eog | ({int(bos)} if bos is not None else frozenset())
+        data = path.read_bytes()
+        self.info = ModelInfo(
+            name=str(table.get("name", path.stem)),
+            backend="table",
+            library="bftui",
+            source=str(path),
+            architecture="table",
+            n_vocab=len(self._tokens),
+            n_ctx=min(spec.n_ctx, n_ctx) if spec.n_ctx else n_ctx,
+            n_ctx_train=n_ctx,
+            bos_id=bos,
+            add_bos=bos is not None,
+            eog_ids=eog,
+            special_ids=special,
+            chat_template=table.get("chat_template"),
+            parameters=0,
+            quantization="none",
+            bytes=len(data),
+            kv_bytes_per_token=0,
+            dtype="float32",
+            kv="f32",
+            device="cpu",
+            threads=1,
+            sha256=hashlib.sha256(data).hexdigest(),
+            tokenizer_sha256=vocabulary_sha256(self._tokens),
+            max_fan_out=spec.fan_out,
+            note=str(table.get("note", "")),
+        )
+
+    @property
+    def evaluated(self) -> int:
+        return self._evaluated
+
+    def _compile(self, rules: Mapping[str, Any]) -> dict[tuple[int, ...], F32]:
+        compiled = {}
+        for context, row in rules.items():
+            texts = json.loads(context) if context.startswith("[") else [context]
+            compiled[tuple(self._id(text) for text in texts)] = self._logits(row)
+        return compiled
+
+    def _id(self, text: str) -> int:
+        try:
+            return self._ids[text.encode()]
+        except KeyError:
+            raise ModelLoadError(
+                "the table is damaged", f"{text!r} is not among its tokens"
+            ) from None
+
+    def _logits(self, row: Mapping[str, float]) -> F32:
+        """ln P; what the row leaves of the mass goes evenly to the tokens that it does not name."""
+        named = {self._id(text): float(p) for text, p in row.items()}
+        rest = 1.0 - sum(named.values())
+        others = len(self._tokens) - len(named)
+        if rest < -1e-6 or any(p < 0 for p in named.values()):
+            raise ModelLoadError("the table is damaged", "the probabilities of a rule exceed 1")
+        fill = math.log(rest / others) if others and rest > 1e-12 else -math.inf
+        logits = np.full(len(self._tokens), fill, dtype=np.float32)
+        for token_id, p in named.items():
+            logits[token_id] = math.log(p) if p > 0 else -math.inf
+        return logits
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """Longest match from the left, over the tokens that plain text may use."""
+        data, ids = text.encode(), list[int]()
+        while data:
+            for size in range(min(self._longest, len(data)), 0, -1):
+                token_id = self._ids.get(data[:size])
+                if token_id is not None and (special or token_id not in self.info.special_ids):
+                    ids.append(token_id)
+                    data = data[size:]
+                    break
+            else:
+                raise ModelError(
+                    "the table cannot spell this text", f"it has no token for {data[:8]!r}"
+                )
+        return ids
+
+    def token_bytes(self, token_id: int) -> bytes:
+        return self._tokens[token_id]
+
+    def next_logits(self, prefix: Sequence[int]) -> F32:
+        check_prefix(prefix, self.info.n_vocab, self.info.n_ctx)
+        self._evaluate(1)
+        return self._look_up(prefix)
+
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+        whole = [*prefix, *token_ids]
+        check_prefix(whole, self.info.n_vocab, self.info.n_ctx)
+        self._evaluate(len(token_ids))
+        for end in range(len(prefix) + 1, len(whole) + 1):
+            yield self._look_up(whole[:end])
+
+    @contextmanager
+    def fan(self, prefix: Sequence[int], rows: int) -> Iterator[_TableFan]:
+        yield _TableFan(self, prefix, rows)
+
+    def _look_up(self, prefix: Sequence[int]) -> F32:
+        for size in range(min(self._depth, len(prefix)), 0, -1):
+            logits = self._rules.get(tuple(prefix[-size:]))
+            if logits is not None:
+                return logits.copy()
+        return self._default.copy()
+
+    def _evaluate(self, tokens: int) -> None:
+        self._cancel.clear()
+        self._evaluations += 1
+        self._evaluated += tokens
+        fault = self._faults.get(self._evaluations)
+        if fault == "crash":
+            os.abort()
+        if fault == "error":
+            raise ModelError("the table failed", "a fault is scripted here")
+        wait = math.inf if fault == "hang" else self._step_ms + self._prefill_ms * tokens
+        self._pause(wait)
+        if fault == "nan":
+            self._default = np.full_like(self._default, math.nan)
+            self._rules = {}
+
+    def _pause(self, milliseconds: float, progress: Progress | None = None) -> None:
+        start = time.monotonic()
+        while (gone := (time.monotonic() - start) * 1e3) < milliseconds:
+            if progress is not None and not progress(gone / milliseconds, "loading the table"):
+                raise Cancelled("loading was cancelled")
+            if self._cancel.wait(min(_TICK, (milliseconds - gone) / 1e3)):
+                raise Cancelled("stopped")
+
+    def cancel(self) -> None:
+        self._cancel.set()
+
+    def close(self) -> None:
+        self._rules = {}
+
+
+class _TableFan:
+    """Continuations as plain lists."""
+
+    def __init__(self, backend: TableBackend, prefix: Sequence[int], rows: int) -> None:
+        self._backend = backend
+        self._rows = [list(prefix) for _ in range(rows)]
+
+    def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
+        for row, token_id in zip(rows, token_ids, strict=True):
+            self._rows[row].append(token_id)
+            check_prefix(self._rows[row], self._backend.info.n_vocab, self._backend.info.n_ctx)
+        self._backend._evaluate(len(rows))
+        return np.stack([self._backend._look_up(self._rows[row]) for row in rows])
+
+
+def _bytes(token: Any) -> bytes:
+    return token.encode() if isinstance(token, str) else base64.b64decode(token["bytes"])
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        table = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelLoadError(f"cannot open {path}", error.strerror or str(error)) from error
+    except ValueError as error:
+        raise ModelLoadError(
+            f"{path} is not a table", str(error), "see `table:` in the README"
+        ) from error
+    if not isinstance(table, dict) or not table.get("tokens"):
+        raise ModelLoadError(
+            f"{path} is not a table", 'it has no "tokens"', "see `table:` in the README"
+        )
+    return table
+
+
+def vocabulary_sha256(tokens: Sequence[bytes]) -> str:
+    """SHA-256 over every token's bytes, each after its length as uint32 little-endian, in the order of ids."""
+    digest = hashlib.sha256()
+    for data in tokens:
+        digest.update(len(data).to_bytes(4, "little") + data)
+    return digest.hexdigest()
+
+
+def open_model(spec: OpenSpec, progress: Progress) -> TableBackend:
+    """Opens a table; raises ModelLoadError where the file is missing or damaged."""
+    return TableBackend(spec, progress)

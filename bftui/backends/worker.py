@@ -1,0 +1,416 @@
+"""A child process that hosts one engine, and the handle that the rest of the program holds.
+
+Requests are pickled over the child's standard input, replies over its standard output; whatever the libraries print
+goes to a log that is quoted when the child dies. The child reads on a thread of its own, so a cancel overtakes the
+work it cancels, and the end of the pipe ends the child, however its parent died. Background jobs (generators) give way
+to foreground requests between two results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from bftui.backends.base import ModelInfo, OpenSpec, Progress
+from bftui.backends.host import Advanced, Page
+from bftui.core.distribution import NextToken, Sampler
+from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
+
+_BACKGROUND = frozenset({"lookahead"})
+_LOG_LINES = 3
+_GRACE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    number: int
+    name: str
+    args: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """`kind`: `item` of a stream, `done` with a result or the end of a stream, `failed` with an error, `progress`."""
+
+    number: int
+    kind: str
+    value: Any
+
+
+def _send(stream: IO[bytes], message: object) -> None:
+    data = pickle.dumps(message, protocol=5)
+    stream.write(len(data).to_bytes(8, "little") + data)
+    stream.flush()
+
+
+def _receive(stream: IO[bytes]) -> Any:
+    """The next message; raises EOFError when the other side is gone."""
+    size = _exactly(stream, 8)
+    return pickle.loads(_exactly(stream, int.from_bytes(size, "little")))
+
+
+def _exactly(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+# The child ------------------------------------------------------------------------------------------------------
+
+
+class _Child:
+    """The process that owns the model."""
+
+    def __init__(self, requests: IO[bytes], replies: IO[bytes]) -> None:
+        self._requests = requests
+        self._replies = replies
+        self._foreground: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+        self._background: deque[tuple[int, Iterator[Any]]] = deque()
+        self._dropped: set[int] = set()
+        self._running: int | None = None
+        self._lock = threading.Lock()
+        self._engine: Any = None
+
+    def run(self) -> None:
+        threading.Thread(target=self._listen, name="requests", daemon=True).start()
+        while True:
+            if self._background and self._foreground.empty():
+                self._advance_background()
+            else:
+                self._answer(self._foreground.get())
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                request = _receive(self._requests)
+                if request.name == "cancel":
+                    self._cancel(request.args[0])
+                else:
+                    self._foreground.put(request)
+        except (EOFError, OSError):
+            # The parent is gone: nothing is left to be done, not even in the middle of an evaluation.
+            os._exit(0)
+
+    def _cancel(self, number: int | None) -> None:
+        """Cancels one request, or with None the one that runs."""
+        with self._lock:
+            if number is not None and number != self._running:
+                self._dropped.add(number)
+            elif self._engine is not None:
+                self._engine.cancel()
+            elif self._running is not None:
+                self._dropped.add(self._running)
+
+    def _reply(self, number: int, kind: str, value: Any = None) -> None:
+        _send(self._replies, _Reply(number, kind, value))
+
+    def _fail(self, number: int, error: BaseException) -> None:
+        if not isinstance(error, BftuiError):
+            traceback.print_exception(error, file=sys.stderr)
+            error = BftuiError("the model process failed", f"{type(error).__name__}: {error}")
+        self._reply(number, "failed", error)
+
+    def _begin(self, number: int) -> bool:
+        """Marks a request as running; False where it was cancelled while it waited."""
+        with self._lock:
+            if number in self._dropped:
+                self._dropped.discard(number)
+                return False
+            self._running = number
+            return True
+
+    def _answer(self, request: _Request) -> None:
+        if not self._begin(request.number):
+            self._fail(request.number, Cancelled("stopped"))
+            return
+        try:
+            result: Any
+            if request.name == "open":
+                result = self._open(request)
+            else:
+                result = getattr(self._engine, request.name)(*request.args)
+            if request.name in _BACKGROUND:
+                self._background.append((request.number, result))
+            else:
+                self._reply(request.number, "done", result)
+        except Exception as error:
+            self._fail(request.number, error)
+        finally:
+            with self._lock:
+                self._running = None
+
+    def _advance_background(self) -> None:
+        number, job = self._background[0]
+        if not self._begin(number):
+            self._background.popleft()
+            self._fail(number, Cancelled("stopped"))
+            return
+        try:
+            self._reply(number, "item", next(job))
+            self._background.rotate(-1)
+        except StopIteration:
+            self._background.popleft()
+            self._reply(number, "done")
+        except Exception as error:
+            self._background.popleft()
+            self._fail(number, error)
+        finally:
+            with self._lock:
+                self._running = None
+
+    def _open(self, request: _Request) -> ModelInfo:
+        from bftui.backends.engine import Engine
+        from bftui.backends.registry import open_backend
+
+        def progress(share: float | None, text: str) -> bool:
+            self._reply(request.number, "progress", (share, text))
+            return request.number not in self._dropped
+
+        engine = Engine(open_backend(request.args[0], progress))
+        with self._lock:
+            self._engine = engine
+        return engine.info
+
+
+def main() -> None:
+    """The child's whole life. Its own output streams become the log before any library can write to them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["GGML_NO_BACKTRACE"] = "1"
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _Child(sys.stdin.buffer, replies).run()
+
+
+# The handle -----------------------------------------------------------------------------------------------------
+
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from bftui.backends.worker import main; main()"
+)
+
+
+class WorkerHost:
+    """Implements `host.Host` through a child process; thread-safe.
+
+    Raises BackendCrashed from every call once the child died; a new one is a new WorkerHost.
+    """
+
+    def __init__(self, spec: OpenSpec, progress: Progress) -> None:
+        """Starts the child and opens the model; blocks. A progress that returns False cancels."""
+        self.spec = spec
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        root = str(Path(__file__).resolve().parents[2])
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _BOOT, root],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            # Signals of the terminal (ctrl+c, ctrl+z) are for the program that owns it.
+            start_new_session=True,
+        )
+        self._write_lock = threading.Lock()
+        self._waiting: dict[int, queue.SimpleQueue[_Reply]] = {}
+        self._waiting_lock = threading.Lock()
+        self._number = 0
+        self._crash: BackendCrashed | None = None
+        self._closed = False
+        threading.Thread(target=self._listen, name="worker-replies", daemon=True).start()
+        try:
+            self.info = self._open(spec, progress)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    def _open(self, spec: OpenSpec, progress: Progress) -> ModelInfo:
+        number, replies = self._request("open", (spec,))
+        while (reply := replies.get()).kind == "progress":
+            if not progress(*reply.value):
+                self._cancel(number)
+        return cast(ModelInfo, self._result(number, reply))
+
+    def _listen(self) -> None:
+        stream = cast(IO[bytes], self._process.stdout)
+        try:
+            while True:
+                reply = _receive(stream)
+                with self._waiting_lock:
+                    replies = self._waiting.get(reply.number)
+                if replies is not None:
+                    replies.put(reply)
+        except (EOFError, OSError, ValueError):
+            self._mourn()
+
+    def _mourn(self) -> None:
+        """Turns the child's death into an error for whoever waits and whoever asks later."""
+        try:
+            code: int | None = self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            code = None
+        error = BackendCrashed(
+            f"the model process ended ({_cause(code)})",
+            self._last_words(),
+            "open the model again; the session is intact",
+        )
+        with self._waiting_lock:
+            self._crash = error
+            waiting = list(self._waiting.items())
+        for number, replies in waiting:
+            replies.put(_Reply(number, "failed", error))
+
+    def _last_words(self) -> str:
+        if self._log.closed:
+            return ""
+        size = os.fstat(self._log.fileno()).st_size
+        self._log.seek(max(0, size - 4096))
+        text = self._log.read().decode(errors="replace")
+        return " | ".join(line.strip() for line in text.splitlines()[-_LOG_LINES:] if line.strip())
+
+    def _request(self, name: str, args: tuple[Any, ...]) -> tuple[int, queue.SimpleQueue[_Reply]]:
+        replies: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
+        with self._waiting_lock:
+            if self._crash is not None:
+                raise self._crash
+            self._number += 1
+            number = self._number
+            self._waiting[number] = replies
+        try:
+            with self._write_lock:
+                _send(cast(IO[bytes], self._process.stdin), _Request(number, name, args))
+        except (OSError, ValueError):
+            # The child is gone; `_mourn` answers this request like every other.
+            if self._crash is not None:
+                raise self._crash from None
+        return number, replies
+
+    def _result(self, number: int, reply: _Reply) -> Any:
+        with self._waiting_lock:
+            self._waiting.pop(number, None)
+        if reply.kind == "failed":
+            raise reply.value
+        return reply.value
+
+    def _call(self, name: str, *args: Any) -> Any:
+        number, replies = self._request(name, args)
+        return self._result(number, replies.get())
+
+    def _stream(self, name: str, *args: Any) -> Iterator[Any]:
+        number, replies = self._request(name, args)
+        finished = False
+        try:
+            while (reply := replies.get()).kind == "item":
+                yield reply.value
+            finished = True
+            self._result(number, reply)
+        finally:
+            if not finished:
+                self._cancel(number)
+                with self._waiting_lock:
+                    self._waiting.pop(number, None)
+
+    def _cancel(self, number: int | None) -> None:
+        # A child that is gone has nothing left to cancel.
+        with contextlib.suppress(OSError, ValueError), self._write_lock:
+            _send(cast(IO[bytes], self._process.stdin), _Request(0, "cancel", (number,)))
+
+    def cancel(self) -> None:
+        self._cancel(None)
+
+    def close(self) -> None:
+        """Ends the child: politely by closing its pipe, by force when it does not go."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(OSError):
+            cast(IO[bytes], self._process.stdin).close()
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    # The protocol ----------------------------------------------------------------------------------------------
+
+    def adopt(
+        self,
+        tree: int,
+        parents: Sequence[int],
+        tokens: Sequence[int],
+        prompts: dict[int, tuple[int, ...]],
+    ) -> None:
+        self._call("adopt", tree, parents, tokens, prompts)
+
+    def drop(self, tree: int) -> None:
+        self._call("drop", tree)
+
+    def plant(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> tuple[NextToken, float]:
+        return cast(
+            "tuple[NextToken, float]", self._call("plant", tree, node, list(token_ids), sampler)
+        )
+
+    def step(
+        self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
+    ) -> Advanced:
+        return cast(Advanced, self._call("step", tree, node, child, sampler, u, through_eog))
+
+    def extend(
+        self, tree: int, node: int, child: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> list[Advanced]:
+        return cast(
+            "list[Advanced]", self._call("extend", tree, node, child, list(token_ids), sampler)
+        )
+
+    def restate(
+        self, tree: int, nodes: Sequence[int], sampler: Sampler
+    ) -> list[Advanced | NextToken]:
+        return cast("list[Advanced | NextToken]", self._call("restate", tree, list(nodes), sampler))
+
+    def page(
+        self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
+    ) -> Page:
+        return cast(Page, self._call("page", tree, node, sampler, start, stop, query))
+
+    def lookahead(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> Iterator[tuple[int, NextToken | None]]:
+        return self._stream("lookahead", tree, node, list(token_ids), sampler)
+
+    def tokenize(self, text: str, special: bool = False) -> list[int]:
+        return cast("list[int]", self._call("tokenize", text, special))
+
+    def token_bytes(self) -> list[bytes]:
+        return cast("list[bytes]", self._call("token_bytes"))
+
+    def evaluated(self) -> int:
+        return cast(int, self._call("evaluated"))
+
+
+def _cause(code: int | None) -> str:
+    if code is None:
+        return "its pipe closed"
+    if code < 0:
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            return f"signal {-code}"
+    return f"exit code {code}"

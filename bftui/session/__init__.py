@@ -1,0 +1,1 @@
+"""What a person does, with no screen: commands in, events out, one tree that loses nothing."""

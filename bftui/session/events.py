@@ -1,0 +1,36 @@
+"""What a session says when something changed; frozen, without payloads that could go stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAdded:
+    """A token (or a prompt) joined the tree."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class CursorMoved:
+    """The session stands at another node."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerChanged:
+    """Another sampler is in force; the numbers of the visible path were made anew."""
+
+    sampler: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFailed:
+    """The journal cannot be written any more; the session goes on without it."""
+
+    reason: str
+
+
+Event = NodeAdded | CursorMoved | SamplerChanged | JournalFailed

@@ -1,0 +1,153 @@
+"""A loaded model as a session and a notebook see it: `open_model` and `Model`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bftui.backends.base import ModelInfo, OpenSpec, Progress
+from bftui.backends.engine import Engine
+from bftui.backends.host import Host
+from bftui.backends.registry import installed, open_backend, require
+from bftui.backends.worker import WorkerHost
+from bftui.core.errors import ModelError, ModelLoadError, UsageError
+
+PRACTICE = "practice"
+
+_URLS = ("http://", "https://")
+
+
+class Model:
+    """One loaded model; closes with its context manager."""
+
+    def __init__(self, host: Host, display_name: str | None = None) -> None:
+        self.host = host
+        self.name = display_name or host.info.name
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model says of itself."""
+        return self.host.info
+
+    @cached_property
+    def _bytes(self) -> list[bytes]:
+        return self.host.token_bytes()
+
+    def tokenize(self, text: str) -> list[int]:
+        """Ids of plain text: their bytes joined are the text's UTF-8, nothing is put before or after."""
+        return self.host.tokenize(text)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of one token; a control token's written form, b"" for padding ids."""
+        if not 0 <= token_id < len(self._bytes):
+            raise IndexError(f"token {token_id} is not in the vocabulary of {len(self._bytes)}")
+        return self._bytes[token_id]
+
+    def prompt_ids(self, text: str) -> list[int]:
+        """The ids of a raw prompt: the start token where the model has one, then the text's.
+
+        Raises ModelError for a text without tokens on a model without a start token.
+        """
+        start = [self.info.bos_id] if self.info.add_bos and self.info.bos_id is not None else []
+        ids = [*start, *self.tokenize(text)]
+        if not ids:
+            raise ModelError(
+                "the prompt is empty and this model has no start token",
+                hint="give a prompt of at least one character",
+            )
+        return ids
+
+    def close(self) -> None:
+        """Frees the model; may be called twice."""
+        self.host.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def resolve(model: str = PRACTICE, *, backend: str = "auto", **options: Any) -> OpenSpec:
+    """Turns any MODEL form of the command line into what is opened; looks at names only, opens nothing.
+
+    Raises UsageError for a form that is unknown, ModelLoadError for a path that does not exist, MissingDependency for
+    a backend that is not installed.
+    """
+    source, kind = _source(model)
+    name = _backend_for(kind, model) if backend == "auto" else backend
+    require(name)
+    spec = OpenSpec(source=source, backend=name)
+    try:
+        return replace(spec, **options)
+    except TypeError as error:
+        raise UsageError("unknown model option", str(error)) from error
+
+
+def _source(model: str) -> tuple[str, str]:
+    """The path or address behind a MODEL, and its kind."""
+    if model.startswith("table:"):
+        return model.removeprefix("table:"), "table"
+    if model.startswith(_URLS):
+        return model, "server"
+    if model.startswith("hf:"):
+        return model.removeprefix("hf:"), "hub"
+    if not Path(model).exists() and os.sep not in model and not Path(model).suffix:
+        from bftui import practice
+
+        if model in practice.NAMES:
+            return str(practice.path(model)), "gguf"
+        if model.startswith(PRACTICE):
+            raise ModelLoadError(
+                f"there is no practice model {model}", hint=f"choose {', '.join(practice.NAMES)}"
+            )
+    if not Path(model).exists():
+        raise ModelLoadError(
+            f"there is no model at {model}",
+            "the path does not exist",
+            f"give the path of a .gguf file, or `{PRACTICE}` for the model inside bftui",
+        )
+    return model, "directory" if Path(model).is_dir() else "gguf"
+
+
+def _backend_for(kind: str, model: str) -> str:
+    if kind == "gguf":
+        return "llama-cpp" if installed("llama-cpp") else "reference"
+    if kind == "table":
+        return "table"
+    raise ModelLoadError(
+        f"cannot open {model}",
+        "this version runs GGUF files and tables only",
+        "give the path of a .gguf file",
+    )
+
+
+def open_model(
+    model: str = PRACTICE,
+    *,
+    backend: str = "auto",
+    worker: bool = False,
+    progress: Progress = lambda share, text: True,
+    **options: Any,
+) -> Model:
+    """Opens any MODEL form; blocks until it is loaded.
+
+    Args:
+        model: `practice`, a path to a GGUF file, or `table:FILE.json`.
+        backend: `auto`, or a name of the registry.
+        worker: host the model in a child process, which survives nothing but its own crash.
+        progress: called while loading with (share or None, text); returning False cancels.
+        **options: the fields of `OpenSpec`: n_ctx, threads, gpu_layers, device, dtype, kv.
+    """
+    spec = resolve(model, backend=backend, **options)
+    host: Host = WorkerHost(spec, progress) if worker else Engine(open_backend(spec, progress))
+    return Model(host)
