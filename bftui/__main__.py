@@ -1,0 +1,5 @@
+"""`python -m bftui`."""
+
+from bftui.cli import main
+
+main()

@@ -1,0 +1,54 @@
+"""The command line: parse, settle, import late, go.
+
+Every failure is one line on stderr and the exit code of `core.errors`; a traceback comes only with `--debug`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+
+
+def main() -> None:
+    """The `bftui` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line; returns its exit code."""
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    from bftui.core.errors import BftuiError
+
+    try:
+        from bftui.cli.app import command
+
+        # In this mode the value is the callback's return, or the code of an Exit (as after --help).
+        result = command().main(args=arguments, prog_name="bftui", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        # The reader of our output left, as `head` does. The interpreter must not try to flush it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BftuiError as error:
+        return _fail(error.line(), error.exit_code, debug)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130, debug)
+    except Exception as error:
+        if hasattr(error, "format_message"):
+            return _fail(f"{error.format_message()} See `bftui --help`.", 2, debug)
+        if type(error).__name__ == "Abort":
+            return _fail("interrupted", 130, debug)
+        what = f"this is a fault of bftui: {type(error).__name__}: {error}"
+        return _fail(f"{what}; please report it with the output of --debug", 1, debug)
+
+
+def _fail(line: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    with contextlib.suppress(OSError):
+        print(f"bftui: {' '.join(line.split())}", file=sys.stderr)
+    return code

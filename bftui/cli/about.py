@@ -1,0 +1,95 @@
+"""`bftui info`, `schema` and `keys`: what there is, without a session."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.interrupt import interruptible
+from bftui.cli.progress import bar
+
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")]
+
+
+def emit(text: str, output: Path | None) -> None:
+    """Prints a result, or writes it to a file."""
+    if output is None:
+        sys.stdout.write(text + "\n")
+        return
+    from bftui.trace.document import replacing, saving
+
+    with saving(output), replacing(output) as file:
+        file.write(text + "\n")
+
+
+def info(
+    model: o.Model = "practice",
+    backend: o.Backend = "auto",
+    ctx: o.Ctx = 0,
+    threads: o.Threads = 0,
+    gpu_layers: o.GpuLayers = -1,
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    kv: o.Kv = "auto",
+    as_json: o.Json = False,
+    output: Output = None,
+) -> None:
+    """Say what a model is, and how it would be run."""
+    from bftui.session.model import open_model
+
+    opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
+    with (
+        interruptible() as interruption,
+        bar(interruption) as progress,
+        open_model(model, backend=backend, progress=progress, **opening) as opened,
+    ):
+        facts = opened.info.as_dict()
+    emit(json.dumps(facts, ensure_ascii=False) if as_json else _table(facts), output)
+
+
+def _table(facts: dict[str, Any]) -> str:
+    """The facts for people, one a line, with units."""
+    units = {
+        "bytes": f"{facts['bytes'] / 2**20:.1f} MiB",
+        "kv_bytes_per_token": f"{facts['kv_bytes_per_token'] / 1024:.1f} KiB",
+        "parameters": f"{facts['parameters']:,}",
+        "n_ctx": f"{facts['n_ctx']} of {facts['n_ctx_train'] or '?'} tokens",
+        "chat_template": "yes" if facts["chat_template"] else "none",
+    }
+    hidden = {"n_ctx_train", "special_ids", "exact", "rewind", "max_fan_out", "add_bos"}
+    rows = {
+        name.replace("_", " "): units.get(name, value)
+        for name, value in facts.items()
+        if name not in hidden and value not in ("", None)
+    }
+    width = max(map(len, rows))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+
+
+def schema(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The schema is always JSON; accepted for uniformity.")
+    ] = False,
+    output: Output = None,
+) -> None:
+    """Print the JSON Schema of a trace."""
+    from bftui.trace.schema import json_schema
+
+    emit(json.dumps(json_schema(), indent=2, ensure_ascii=False), output)
+
+
+def keys(as_json: o.Json = False, output: Output = None) -> None:
+    """Print the workbench's keys."""
+    from bftui.ui.actions import key_table
+
+    rows = key_table()
+    if as_json:
+        emit(json.dumps(rows, ensure_ascii=False), output)
+        return
+    width = max(len(row["keys"]) for row in rows)
+    emit("\n".join(f"{row['keys']:<{width}}  {row['description']}" for row in rows), output)

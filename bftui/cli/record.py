@@ -1,0 +1,173 @@
+"""`bftui record`: the session of the workbench, without a screen."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.interrupt import interruptible
+from bftui.cli.progress import bar
+from bftui.core.errors import BftuiError, Cancelled, InputError
+
+if TYPE_CHECKING:
+    from bftui.session.commands import Command
+    from bftui.session.session import Session
+
+
+def record(
+    model: o.Model = "practice",
+    force: Annotated[
+        str | None, typer.Option(help="Text to force before the first step, literally.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=0, help="Tokens to generate [default: 64, with --actions 0].")
+    ] = None,
+    greedy: Annotated[
+        bool, typer.Option("--greedy", help="Take the best token, do not sample.")
+    ] = False,
+    ignore_eos: Annotated[
+        bool, typer.Option("--ignore-eos", help="Go on after an end of generation.")
+    ] = False,
+    actions: Annotated[
+        Path | None, typer.Option(help="JSON list of actions, carried out before the steps.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the trace here.")
+    ] = None,
+    prompt: o.Prompt = None,
+    prompt_file: o.PromptFile = None,
+    temperature: o.Temperature = 1.0,
+    top_k: o.TopK = 0,
+    top_p: o.TopP = 0.9,
+    min_p: o.MinP = 0.0,
+    seed: o.Seed = 0,
+    backend: o.Backend = "auto",
+    ctx: o.Ctx = 0,
+    threads: o.Threads = 0,
+    gpu_layers: o.GpuLayers = -1,
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    kv: o.Kv = "auto",
+    as_json: o.Json = False,
+) -> int:
+    """Force, step and branch without a screen, and save the trace.
+
+    Prints the text and its branching factor; with --json the trace.
+    """
+    from bftui.session.commands import Force, Greedy, Step
+    from bftui.session.model import open_model
+    from bftui.session.session import Session
+
+    chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
+    text = o.prompt_text(prompt, prompt_file) or ""
+    planned = [] if actions is None else read_actions(actions)
+    opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
+    left = (64 if actions is None else 0) if steps is None else steps
+    with (
+        interruptible() as interruption,
+        bar(interruption) as progress,
+        open_model(model, backend=backend, progress=progress, **opening) as opened,
+    ):
+        interruption.stop.append(opened.host.cancel)
+        session = Session(
+            opened,
+            text,
+            temperature=chosen.temperature,
+            top_k=chosen.top_k,
+            top_p=chosen.top_p,
+            min_p=chosen.min_p,
+            seed=chosen.seed,
+            ignore_eos=ignore_eos,
+        )
+        stopped: BftuiError | None = None
+        try:
+            for command in [*([Force(force)] if force else []), *planned]:
+                interruption.check()
+                session.do(command)
+            for done in range(left):
+                interruption.check()
+                if session.ended and not ignore_eos:
+                    break
+                session.do(Greedy() if greedy else Step())
+                progress((done + 1) / left, f"step {done + 1} of {left}")
+        except BftuiError as error:
+            stopped = error
+        progress(None, "saving")
+        if output is not None:
+            session.trace().save(output)
+        if as_json:
+            for chunk in session.trace().chunks():
+                sys.stdout.write(chunk)
+        else:
+            print(summary(session))
+    if isinstance(stopped, Cancelled):
+        kept = f"kept the {len(session.tree) - 1} tokens made so far"
+        raise Cancelled("interrupted", kept) from stopped
+    if stopped is not None:
+        raise stopped
+    return 0
+
+
+def summary(session: Session) -> str:
+    """The text and what was measured on it, for people; safe to print."""
+    from bftui.core.text import safe
+
+    tree = session.tree
+    before = [tree.entropies(tree.parent(n) or 0) for n in tree.path(session.cursor)[1:]]
+    known = [pair for pair in before if pair is not None]
+    text = "\n".join(safe(line) for line in (session.prompt + session.text()).split("\n"))
+    if not known:
+        return text
+    full = math.exp(sum(pair[0] for pair in known) / len(known))
+    cut = math.exp(sum(pair[1] for pair in known) / len(known))
+    ended = "ended" if session.ended else "not ended"
+    return (
+        f"{text}\n\n"
+        f"{len(known)} tokens, {ended} · BF along the path {cut:.2f} (exp of the mean entropy of P~, nats)"
+        f" · over the full vocabulary {full:.2f}"
+    )
+
+
+def read_actions(path: Path) -> list[Command]:
+    """An --actions file as commands; raises InputError that says which entry is wrong."""
+    try:
+        entries = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON", str(error)) from error
+    if not isinstance(entries, list):
+        raise InputError(f"{path} is not a list of actions")
+    commands: list[Command] = []
+    for place, entry in enumerate(entries):
+        try:
+            commands.extend(_commands(entry))
+        except ValueError as error:
+            raise InputError(f"{path}: action {place} is wrong", str(error)) from None
+    return commands
+
+
+def _commands(entry: Any) -> list[Command]:
+    from bftui.session import commands as c
+
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise ValueError('an action is an object with one field, such as {"step": 3}')
+    (name, value), *_ = entry.items()
+    match name, value:
+        case (("step" | "greedy"), int(n)) if not isinstance(value, bool) and n >= 0:
+            return [c.Step() if name == "step" else c.Greedy()] * n
+        case "force", str(text) if text:
+            return [c.Force(text)]
+        case "force_ids", list(ids) if ids and all(type(i) is int for i in ids):
+            return [c.ForceIds(tuple(ids))]
+        case "back", int(n) if not isinstance(value, bool) and n >= 1:
+            return [c.Back(n)]
+        case "goto", int(node) if not isinstance(value, bool) and node >= 0:
+            return [c.Goto(node)]
+    raise ValueError(f"{json.dumps(entry)[:60]} is no action; see `bftui record --help`")

@@ -1,0 +1,239 @@
+"""The command line as programs see it: output, files, exit codes, one line for each failure."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import jsonschema
+import pytest
+
+import bftui
+from bftui.session.session import Session
+from tests.tables import table
+from tests.unit.test_session import same
+
+
+@pytest.fixture
+def orchard(tmp_path):
+    return table(tmp_path / "orchard.json")
+
+
+def bftui_(*arguments, **settings):
+    return subprocess.run(
+        [sys.executable, "-m", "bftui", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        **settings,
+    )
+
+
+def fails(code, *arguments, **settings):
+    """Runs a command that must fail with this code; returns the one line that it says."""
+    done = bftui_(*arguments, **settings)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_record_equals_the_python_interface(orchard, tmp_path):
+    actions = tmp_path / "actions.json"
+    script = [
+        {"step": 3},
+        {"force": " Sure"},
+        {"greedy": 2},
+        {"back": 3},
+        {"force_ids": [5, 6]},
+        {"goto": 2},
+        {"step": 1},
+    ]
+    actions.write_text(json.dumps(script))
+    out = tmp_path / "t.json"
+    done = bftui_("record", orchard, "--prompt", "Name é", "--seed", 11, "--top-p", 0.8,
+                  "--force", " Here", "--actions", actions, "--steps", 2, "-o", out)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with bftui.open_model(orchard) as model:
+        session = Session(model, "Name é", seed=11, top_p=0.8)
+        session.force(" Here")
+        for _ in range(3):
+            session.step()
+        session.force(" Sure")
+        session.greedy()
+        session.greedy()
+        session.back(3)
+        session.force(ids=[5, 6])
+        session.goto(2)
+        session.step()
+        for _ in range(2):
+            if not session.ended:
+                session.step()
+        expected = same(session.trace().as_dict())
+    assert same(json.loads(out.read_text())) == expected
+    assert same(bftui.read_trace(out).model_dump(mode="json", by_alias=True)) == expected
+
+
+def test_record_json_is_one_document_that_holds_the_schema(orchard):
+    done = bftui_("record", orchard, "--prompt", "x", "--steps", 4, "--json")
+    schema = json.loads(bftui_("schema").stdout)
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, schema)
+    assert done.stderr == ""
+    assert len(document["nodes"]) <= 5
+
+
+def test_record_stops_at_the_end_of_the_text_unless_told_not_to(tmp_path):
+    ends = table(tmp_path / "t.json", default={"</s>": 1.0})
+    document = json.loads(bftui_("record", ends, "--json").stdout)
+    assert [node["eog"] for node in document["nodes"]] == [False, True]
+    assert document["nodes"][-1]["next"] is None
+    going_on = json.loads(bftui_("record", ends, "--json", "--ignore-eos", "--steps", 5).stdout)
+    assert len(going_on["nodes"]) == 6
+    assert going_on["nodes"][-1]["next"] is not None
+
+
+def test_record_says_what_was_measured_and_how(orchard):
+    done = bftui_("record", orchard, "--prompt", "x\x1b[31m", "--greedy", "--steps", 3)
+    assert "exp of the mean entropy of P~" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_prompts_come_from_files_too(orchard, tmp_path):
+    (tmp_path / "p.txt").write_bytes("é\n".encode())
+    done = bftui_("record", orchard, "--prompt-file", tmp_path / "p.txt", "--steps", 0, "--json")
+    assert json.loads(done.stdout)["prompt"]["text"] == "é\n"
+    (tmp_path / "bad.txt").write_bytes(b"\xff")
+    assert "not UTF-8" in fails(4, "record", orchard, "--prompt-file", tmp_path / "bad.txt")
+    assert "No such file" in fails(4, "record", orchard, "--prompt-file", tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["record", "--bogus"], "No such option"),
+        (["nothing"], "No such command"),
+        (["record", "{model}", "--temperature", "0"], "use greedy"),
+        (["record", "{model}", "--top-p", "1.5"], "top-p"),
+        (["record", "{model}", "--steps", "-1"], "steps"),
+        (["record", "{model}", "--backend", "none"], "no backend"),
+        (["record", "{model}", "--prompt", "a", "--prompt-file", "b"], "exclude each other"),
+        (["run", "{model}"], "needs a terminal"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(orchard, arguments, says):
+    assert says in fails(2, *(a.format(model=orchard) for a in arguments))
+
+
+def test_models_that_cannot_be_run_are_exit_code_3(orchard, tmp_path):
+    assert "does not exist" in fails(3, "record", tmp_path / "none.gguf")
+    (tmp_path / "bad.json").write_text("[]")
+    assert "is not a table" in fails(3, "record", f"table:{tmp_path / 'bad.json'}")
+    bare = table(tmp_path / "bare.json", bos=None)
+    assert "prompt is empty" in fails(3, "record", bare)
+    assert "context of 256" in fails(3, "record", orchard, "--prompt", "x" * 500)
+    assert "context of 8" in fails(3, "record", orchard, "--ctx", "8", "--prompt", "x" * 9)
+
+
+def write(folder, actions):
+    path = folder / "actions.json"
+    path.write_text(actions if isinstance(actions, str) else json.dumps(actions))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("actions", "says"),
+    [
+        ("{", "not JSON"),
+        ({"step": 1}, "not a list"),
+        ([{"step": 1}, {"jump": 2}], "action 1"),
+        ([{"step": -1}], "action 0"),
+        ([{"step": True}], "action 0"),
+        ([{"force": ""}], "action 0"),
+        ([{"force_ids": ["a"]}], "action 0"),
+        ([{"step": 1, "back": 1}], "action 0"),
+        ([3], "action 0"),
+    ],
+)
+def test_a_bad_actions_file_is_exit_code_4(orchard, tmp_path, actions, says):
+    assert says in fails(4, "record", orchard, "--actions", write(tmp_path, actions))
+
+
+def test_an_output_that_cannot_be_written_is_exit_code_1_and_says_why(orchard, tmp_path):
+    done = bftui_("record", orchard, "--steps", 1, "-o", tmp_path / "none" / "t.json")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "No such file" in done.stderr
+
+
+def test_a_full_disk_is_a_message(orchard):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    done = bftui_("record", orchard, "--steps", 1, "-o", "/dev/full")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "No space left" in done.stderr
+
+
+def test_an_interrupted_record_keeps_what_is_finished(tmp_path):
+    slow = table(tmp_path / "t.json", step_ms=30, eog=[])
+    out = tmp_path / "out.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bftui", "record", slow, "--steps", "200", "-o", out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.count("\n") == 1
+    assert "interrupted: kept the" in said
+    nodes = bftui.read_trace(out).nodes
+    assert 1 < len(nodes) < 200
+
+
+def test_info_names_every_field_of_the_contract(orchard):
+    facts = json.loads(bftui_("info", orchard, "--json").stdout)
+    names = {"name", "backend", "architecture", "parameters", "n_vocab", "n_ctx_train",
+             "quantization", "chat_template", "bytes", "kv_bytes_per_token"}  # fmt: skip
+    assert names <= set(facts)
+    assert "orchard" in bftui_("info", orchard).stdout
+
+
+def test_the_schema_is_a_schema(tmp_path):
+    done = bftui_("schema", "-o", tmp_path / "schema.json")
+    assert done.stdout == ""
+    jsonschema.Draft202012Validator.check_schema(json.loads((tmp_path / "schema.json").read_text()))
+
+
+def test_the_keys_are_printed(tmp_path):
+    rows = json.loads(bftui_("keys", "--json").stdout)
+    assert {"space", "enter", "q"} <= {key for row in rows for key in row["keys"].split()}
+    text = bftui_("keys").stdout
+    assert all(row["description"] in text for row in rows)
+
+
+def test_a_closed_pipe_is_no_error():
+    done = subprocess.run(
+        f"{sys.executable} -m bftui schema | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = bftui_("record", tmp_path / "none.gguf", "--debug")
+    assert done.returncode == 3
+    assert "Traceback" in done.stderr
+
+
+def test_the_version_is_that_of_the_package():
+    assert bftui_("--version").stdout == f"bftui {bftui.__version__}\n"

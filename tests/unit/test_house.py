@@ -1,0 +1,43 @@
+"""The house, checked by running it: what an import brings in. The arrows themselves are import-linter's."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "llama_cpp", "gguf", "tokenizers")
+
+
+def imported(code):
+    """The top-level modules that are loaded after running `code` in a fresh interpreter."""
+    script = f"{code}\nimport sys; print(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split("\n")[-2].split())
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import bftui", ("numpy", "textual", "rich", "typer", "pydantic", *HEAVY)),
+        ("from bftui.cli import run; run(['--help'])", ("numpy", "textual", *HEAVY)),
+        ("from bftui.cli import run; run(['record', '--help'])", ("numpy", "textual", *HEAVY)),
+        ("import bftui.session.session, bftui.backends.worker", ("textual", "rich", *HEAVY)),
+        ("import bftui.ui.app", HEAVY),
+        ("import bftui.core.tree, bftui.core.text", ("textual", "rich", "pydantic", *HEAVY)),
+        ("import bftui.trace.document, bftui.trace.journal", ("textual", "pydantic", *HEAVY)),
+        ("from bftui.ui.actions import key_table; key_table()", ("textual", "numpy", *HEAVY)),
+    ],
+)
+def test_an_import_brings_nothing_heavy(code, absent):
+    assert not imported(code) & set(absent)
+
+
+def test_the_names_of_the_python_interface_are_there():
+    import bftui
+
+    for name in bftui.__all__:
+        assert getattr(bftui, name)
+    with pytest.raises(AttributeError):
+        bftui.nothing  # noqa: B018
