@@ -145,7 +145,8 @@ class Backend(Protocol):
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
         """Teacher-forced logits after prefix + token_ids[:i+1], i = 0, 1, ...; each of shape (n_vocab,).
 
-        Evaluated in batches; the first forwarding covers what of the prefix is not cached.
+        Evaluated in batches; the first forwarding covers what of the prefix is not cached. Bad ids and a full context
+        are refused by the call, not by the first row.
         """
         ...
 
@@ -154,7 +155,10 @@ class Backend(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Makes the evaluation that is running raise Cancelled; the model stays usable. Thread-safe."""
+        """Makes the evaluation that is running raise Cancelled; the model stays usable. Thread-safe.
+
+        An open fan is one running evaluation. With nothing running it is forgotten by the next call.
+        """
         ...
 
     def close(self) -> None:

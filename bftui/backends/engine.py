@@ -20,10 +20,13 @@ from bftui.core.distribution import Distribution, NextToken, Sampler, Scored
 from bftui.core.errors import Cancelled
 from bftui.core.text import label
 
-_LOGITS_BUDGET = 32 << 20
-"""Bytes of recent logits kept, so that a page, a draw or a change of the cut needs no evaluation."""
+_LOGITS_BUDGET = 256 << 20
+"""Bytes of recent logits kept, so that going back to draw, force or look again needs no evaluation.
 
-_FAN_CHUNK = 8
+That is 2,000 nodes at a vocabulary of 32k and 500 at 128k; an older node costs one token.
+"""
+
+_FAN_CHUNK = 32
 """Candidates of one look-ahead batch; between two batches foreground work gets its turn."""
 
 

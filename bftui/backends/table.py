@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress, check_prefix
-from bftui.core.errors import Cancelled, ModelError, ModelLoadError
+from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
+from bftui.core.errors import Cancelled, CapabilityError, ModelError, ModelLoadError
 
 _TICK = 0.005
 
@@ -39,7 +40,6 @@ class TableBackend:
         self._pause(float(table.get("load_ms", 0)), progress)
         self._tokens = [_bytes(token) for token in table["tokens"]]
         self._ids = {data: i for i, data in reversed(list(enumerate(self._tokens)))}
-        self._longest = max(map(len, self._tokens))
         self._step_ms = float(table.get("step_ms", 0))
         self._prefill_ms = float(table.get("prefill_ms", 0))
         self._faults = {int(fault["at"]): str(fault["kind"]) for fault in table.get("faults", [])}
@@ -52,6 +52,9 @@ class TableBackend:
         eog = frozenset(int(i) for i in table.get("eog", []))
         bos = table.get("bos")
         special = eog | ({int(bos)} if bos is not None else frozenset())
+        self._vocabulary = Vocabulary(self._tokens, special_ids=special)
+        self._plain = {data: i for data, i in self._ids.items() if data and i not in special}
+        self._longest = max(map(len, self._plain), default=0)
         data = path.read_bytes()
         self.info = ModelInfo(
             name=str(table.get("name", path.stem)),
@@ -114,23 +117,24 @@ class TableBackend:
         return logits
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        """Longest match from the left, over the tokens that plain text may use."""
+        return self._vocabulary.tokenize(text, self._encode, special=special)
+
+    def _encode(self, text: str) -> list[int]:
+        """Longest match from the left; nothing where a byte has no token."""
         data, ids = text.encode(), list[int]()
         while data:
             for size in range(min(self._longest, len(data)), 0, -1):
-                token_id = self._ids.get(data[:size])
-                if token_id is not None and (special or token_id not in self.info.special_ids):
+                token_id = self._plain.get(data[:size])
+                if token_id is not None:
                     ids.append(token_id)
                     data = data[size:]
                     break
             else:
-                raise ModelError(
-                    "the table cannot spell this text", f"it has no token for {data[:8]!r}"
-                )
+                return []
         return ids
 
     def token_bytes(self, token_id: int) -> bytes:
-        return self._tokens[token_id]
+        return self._vocabulary.token_bytes(token_id)
 
     def next_logits(self, prefix: Sequence[int]) -> F32:
         check_prefix(prefix, self.info.n_vocab, self.info.n_ctx)
@@ -138,6 +142,7 @@ class TableBackend:
         return self._look_up(prefix)
 
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+        check_prefix(prefix, self.info.n_vocab, self.info.n_ctx)
         whole = [*prefix, *token_ids]
         check_prefix(whole, self.info.n_vocab, self.info.n_ctx)
         self._evaluate(len(token_ids))
@@ -146,6 +151,9 @@ class TableBackend:
 
     @contextmanager
     def fan(self, prefix: Sequence[int], rows: int) -> Iterator[_TableFan]:
+        check_prefix(prefix, self.info.n_vocab, self.info.n_ctx)
+        if not 0 < rows <= self.info.max_fan_out:
+            raise CapabilityError(f"{rows} continuations at once are not possible")
         yield _TableFan(self, prefix, rows)
 
     def _look_up(self, prefix: Sequence[int]) -> F32:
@@ -218,14 +226,6 @@ def _load(path: Path) -> dict[str, Any]:
             f"{path} is not a table", 'it has no "tokens"', "see `table:` in the README"
         )
     return table
-
-
-def vocabulary_sha256(tokens: Sequence[bytes]) -> str:
-    """SHA-256 over every token's bytes, each after its length as uint32 little-endian, in the order of ids."""
-    digest = hashlib.sha256()
-    for data in tokens:
-        digest.update(len(data).to_bytes(4, "little") + data)
-    return digest.hexdigest()
 
 
 def open_model(spec: OpenSpec, progress: Progress) -> TableBackend:

@@ -213,11 +213,14 @@ class WorkerHost:
         self.spec = spec
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         root = str(Path(__file__).resolve().parents[2])
+        # NumPy reads this when it is imported. Its threads only wait for each other on rows this small.
+        env = {**os.environ, "OPENBLAS_NUM_THREADS": str(max(1, spec.threads))}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _BOOT, root],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
+            env=env,
             # Signals of the terminal (ctrl+c, ctrl+z) are for the program that owns it.
             start_new_session=True,
         )

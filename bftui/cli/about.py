@@ -87,7 +87,10 @@ def keys(as_json: o.Json = False, output: Output = None) -> None:
     """Print the workbench's keys."""
     from bftui.ui.actions import key_table
 
-    rows = key_table()
+    rows = [
+        {"keys": keys, "name": name, "description": description}
+        for keys, name, description in key_table()
+    ]
     if as_json:
         emit(json.dumps(rows, ensure_ascii=False), output)
         return

@@ -129,7 +129,9 @@ def test_large_vocabularies_take_the_short_cuts_to_the_same_result(size, spread)
 
 @given(LOGITS, st.integers(-500, 500))
 def test_a_shift_of_the_logits_changes_nothing(logits, shift):
-    one, other = (Distribution(x, Sampler()).summary() for x in (logits, logits + np.float32(shift)))
+    one, other = (
+        Distribution(x, Sampler()).summary() for x in (logits, logits + np.float32(shift))
+    )
     assert one.entropy == pytest.approx(other.entropy, abs=1e-9)
     assert one.kept == other.kept
     assert list(one.top_ids) == list(other.top_ids)

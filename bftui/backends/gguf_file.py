@@ -1,0 +1,96 @@
+"""Facts about a GGUF file that need no model: is it one at all, its parts, its hash, what its numbers are called.
+
+Not for: metadata and tensors, which `llama.cpp` and `gguf.GGUFReader` read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import gguf
+
+from bftui.backends.base import Progress
+from bftui.core.errors import Cancelled, ModelLoadError
+
+_BLOCK = 4 << 20
+_SPLIT = re.compile(r"(?P<stem>.*)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
+
+
+def check_gguf(path: Path) -> None:
+    """Raises ModelLoadError unless this is a readable file that starts as GGUF does."""
+    hint = "give the path of a .gguf file"
+    try:
+        if path.is_dir():
+            raise ModelLoadError(f"cannot open {path}", "it is a directory", hint)
+        with path.open("rb") as file:
+            start = file.read(24)
+    except FileNotFoundError as error:
+        raise ModelLoadError(f"cannot open {path}", "there is no such file", hint) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ModelLoadError(f"cannot open {path}", reason, hint) from error
+    if not start:
+        raise ModelLoadError(f"{path} is not a model", "the file is empty", "download it again")
+    if start[:4] != b"GGUF"[: len(start)]:
+        raise ModelLoadError(f"{path} is not a GGUF file", "it starts with other bytes", hint)
+    if len(start) < 24:
+        raise damaged(path, "it ends within its header")
+
+
+def damaged(path: Path, reason: str) -> ModelLoadError:
+    """The error for a file that starts as GGUF and then is not."""
+    return ModelLoadError(
+        f"cannot load {path}", reason, "the file is incomplete or damaged: download it again"
+    )
+
+
+def parts(path: Path) -> list[Path]:
+    """The files of this model: the path itself, or every part of a split file that exists."""
+    split = _SPLIT.fullmatch(path.name)
+    if split is None:
+        return [path]
+    names = [
+        f"{split['stem']}-{part:05d}-of-{split['count']}.gguf"
+        for part in range(1, int(split["count"]) + 1)
+    ]
+    return [part for part in (path.with_name(name) for name in names) if part.is_file()]
+
+
+def file_sha256(path: Path, progress: Progress) -> str:
+    """SHA-256 of a model's file in hex, of a split one that of its parts' hashes, sorted.
+
+    Raises Cancelled, and ModelLoadError where reading fails.
+    """
+    files = parts(path)
+    total = max(1, sum(file.stat().st_size for file in files))
+    done, hashes = 0, []
+    for file in files:
+        digest = hashlib.sha256()
+        try:
+            with file.open("rb") as stream:
+                while block := stream.read(_BLOCK):
+                    digest.update(block)
+                    done += len(block)
+                    if not progress(min(1.0, done / total), "reading the file"):
+                        raise Cancelled("loading was cancelled")
+        except OSError as error:
+            raise ModelLoadError(f"cannot read {file}", error.strerror or str(error)) from error
+        hashes.append(digest.hexdigest())
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()
+
+
+def file_type_name(number: int) -> str | None:
+    """What `general.file_type` is called ("Q4_K_M"); None where the number is unknown."""
+    if number not in set(gguf.LlamaFileType):
+        return None
+    name = gguf.LlamaFileType(number).name
+    return name.removeprefix("ALL_").removeprefix("MOSTLY_")
+
+
+def dtype_name(quantization: str) -> str:
+    """The type that a trace names for these weights: "float32", "float16", "bfloat16" or the quantisation's name."""
+    return {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}.get(quantization, quantization)

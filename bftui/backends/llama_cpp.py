@@ -1,0 +1,207 @@
+"""GGUF models of every architecture through llama.cpp.
+
+One context: sequence 0 holds the path, the others continuations of it, all in one pool of cache cells, so that a shared
+prefix is stored once. Models whose memory cannot be cut (recurrent ones) evaluate a shorter prefix again.
+Not for: sampling and distributions, which are `core.distribution`'s.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import numpy as np
+
+from bftui.backends.base import F32, OpenSpec, Progress
+from bftui.backends.llama_cpp_library import C, encode, forget_log, logged_reason
+from bftui.backends.llama_cpp_load import Loaded, load
+from bftui.backends.local import CHUNK, LocalFan, PathBackend
+from bftui.core.errors import (
+    Cancelled,
+    CapabilityError,
+    ContextFull,
+    ModelError,
+    UnsupportedModel,
+)
+
+_NO_SLOT, _ABORTED = 1, 2
+"""Results of llama_decode besides 0 (done) and negative ones (failed)."""
+
+
+class _Batch:
+    """The tokens of one decode; at most `capacity`."""
+
+    def __init__(self, capacity: int) -> None:
+        self.raw = C.llama_batch_init(capacity, 0, 1)
+        self._tokens = np.ctypeslib.as_array(self.raw.token, (capacity,))
+        self._positions = np.ctypeslib.as_array(self.raw.pos, (capacity,))
+        self._logits = np.ctypeslib.as_array(self.raw.logits, (capacity,))
+        self._sequences = [self.raw.seq_id[i] for i in range(capacity)]
+        np.ctypeslib.as_array(self.raw.n_seq_id, (capacity,))[:] = 1
+
+    def path(self, token_ids: Sequence[int], position: int, scored: int) -> None:
+        """Consecutive tokens of sequence 0, with logits for token_ids[scored:]."""
+        count = len(token_ids)
+        self.raw.n_tokens = count
+        self._tokens[:count] = token_ids
+        self._positions[:count] = np.arange(position, position + count)
+        self._logits[:scored] = 0
+        self._logits[scored:count] = 1
+        for i in range(count):
+            self._sequences[i][0] = 0
+
+    def rows(
+        self, token_ids: Sequence[int], positions: Sequence[int], sequences: Sequence[int]
+    ) -> None:
+        """One token for each of these sequences, all with logits."""
+        count = len(token_ids)
+        self.raw.n_tokens = count
+        self._tokens[:count] = token_ids
+        self._positions[:count] = positions
+        self._logits[:count] = 1
+        for i, sequence in enumerate(sequences):
+            self._sequences[i][0] = sequence
+
+    def free(self) -> None:
+        C.llama_batch_free(self.raw)
+
+
+class LlamaCppBackend(PathBackend):
+    """One GGUF model; implements `base.Backend`."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__(loaded.info, loaded.vocabulary)
+        self._model = loaded.model
+        self._vocab = loaded.vocab
+        self._context = loaded.context
+        self._anchor = loaded.anchor
+        self._anchor_tokens = len(encode(loaded.vocab, loaded.anchor)) if loaded.anchor else 0
+        self._memory = C.llama_get_memory(loaded.context)
+        self._batch = _Batch(max(CHUNK, loaded.info.max_fan_out))
+        self._row_type = ctypes.c_float * loaded.info.n_vocab
+        self._free_sequences = list(range(loaded.info.max_fan_out, 0, -1))
+        # Referenced as long as the context, which calls it between the nodes of its graph.
+        self._abort = C.ggml_abort_callback(lambda _data: self._cancelled)
+        C.llama_set_abort_callback(loaded.context, self._abort, None)
+
+    def _encode(self, text: str) -> list[int]:
+        return encode(self._vocab, self._anchor + text)[self._anchor_tokens :]
+
+    def _cut(self, length: int) -> int:
+        if self.info.rewind == "any" and C.llama_memory_seq_rm(self._memory, 0, length, -1):
+            return length
+        C.llama_memory_seq_rm(self._memory, 0, -1, -1)
+        return 0
+
+    def _forward(self, token_ids: Sequence[int], scored: int) -> list[F32]:
+        self._batch.path(token_ids, len(self._path), scored)
+        try:
+            self.decode()
+        except BaseException:
+            self._after_failure()
+            raise
+        return [self.row(i) for i in range(scored, len(token_ids))]
+
+    def decode(self) -> None:
+        """Evaluates the batch; raises ContextFull, Cancelled or ModelError."""
+        forget_log()
+        result = C.llama_decode(self._context, self._batch.raw)
+        if result == 0:
+            return
+        if result == _NO_SLOT:
+            raise ContextFull(
+                "the cache has no room for these tokens",
+                "the path and its continuations share it",
+                "open the model with a larger --ctx",
+            )
+        if result == _ABORTED:
+            raise Cancelled("stopped")
+        raise ModelError(
+            "llama.cpp cannot evaluate these tokens", logged_reason(f"it gives {result}")
+        )
+
+    def row(self, index: int) -> F32:
+        """A copy of the logits of this token of the batch: the library's own are overwritten by the next decode."""
+        pointer = C.llama_get_logits_ith(self._context, index)
+        if not pointer:
+            raise UnsupportedModel(
+                f"{self.info.name} has no next-token distribution", "it gives no logits"
+            )
+        shared = self._row_type.from_address(ctypes.addressof(pointer.contents))
+        return np.frombuffer(memoryview(shared), dtype=np.float32).copy()
+
+    def _after_failure(self) -> None:
+        """Brings cache and path together again. What a failed chunk left behind is dropped, even where it is valid."""
+        length = min(len(self._path), C.llama_memory_seq_pos_max(self._memory, 0) + 1)
+        del self._path[self._cut(length) :]
+
+    def _open_fan(self, length: int, rows: int) -> LocalFan:
+        if rows > len(self._free_sequences):
+            raise CapabilityError(
+                f"{rows} more continuations at once are not possible",
+                f"{len(self._free_sequences)} of {self.info.max_fan_out} are left",
+                "close those that are open",
+            )
+        return _Fan(self, length, rows)
+
+    def take_sequence(self, length: int) -> int:
+        """A free sequence that shares the first `length` ids of the path."""
+        sequence = self._free_sequences.pop()
+        # A recurrent state is one thing and copied whole; the path then ends where the continuation starts.
+        end = length if self.info.rewind == "any" else -1
+        C.llama_memory_seq_cp(self._memory, 0, sequence, -1, end)
+        return sequence
+
+    def give_back(self, sequences: Sequence[int]) -> None:
+        """Frees these sequences and the cells that only they used."""
+        for sequence in reversed(sequences):
+            if not self._closed:
+                C.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+            self._free_sequences.append(sequence)
+
+    def decode_rows(
+        self, token_ids: Sequence[int], positions: Sequence[int], sequences: Sequence[int]
+    ) -> F32:
+        """Appends one token to each of these sequences; logits of shape (len(sequences), n_vocab)."""
+        self._check_open()
+        self._batch.rows(token_ids, positions, sequences)
+        self.decode()
+        logits = np.empty((len(token_ids), self.info.n_vocab), dtype=np.float32)
+        for i in range(len(token_ids)):
+            logits[i] = self.row(i)
+        return logits
+
+    def _free(self) -> None:
+        self._batch.free()
+        C.llama_free(self._context)
+        C.llama_model_free(self._model)
+
+
+class _Fan(LocalFan):
+    """Continuations as sequences of the context."""
+
+    _backend: LlamaCppBackend
+
+    def __init__(self, backend: LlamaCppBackend, length: int, rows: int) -> None:
+        super().__init__(backend, length, rows)
+        self._sequences = [backend.take_sequence(length) for _ in range(rows)]
+
+    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
+        positions = [self.lengths[row] for row in rows]
+        return self._backend.decode_rows(
+            token_ids, positions, [self._sequences[row] for row in rows]
+        )
+
+    def _release(self) -> None:
+        self._backend.give_back(self._sequences)
+
+
+def open_model(spec: OpenSpec, progress: Progress) -> LlamaCppBackend:
+    """Opens a GGUF file; see `llama_cpp_load.load` for the errors, to which NonFiniteLogits comes."""
+    backend = LlamaCppBackend(load(spec, progress))
+    try:
+        backend.check_logits()
+    except BaseException:
+        backend.close()
+        raise
+    return backend

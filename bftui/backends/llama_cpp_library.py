@@ -1,0 +1,102 @@
+"""The llama.cpp library: imported quietly, its log kept instead of printed, its questions answered in Python types.
+
+`C` is the low-level API. The high-level class of llama-cpp-python is not used: it knows one sequence only, redirects
+the standard streams while loading, and loses tokens of more than 32 bytes.
+Not for: contexts and decoding.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections import deque
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+# On a failed assertion ggml would start a debugger or print a backtrace over the terminal.
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+# Threads that wait for each other by spinning make a step a hundred times slower as soon as another program has one of
+# the cores. OpenMP reads this when it is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+C: Any = import_module("llama_cpp.llama_cpp")
+
+LIBRARY = f"llama-cpp-python {version('llama_cpp_python')}"
+
+_WARN, _ERROR, _CONTINUED = 3, 4, 5
+"""Levels of ggml.h."""
+
+_PREFIX = re.compile(r"^[A-Za-z_][\w:~]*: (?:error loading model: )?")
+
+
+class _Log:
+    """The latest warnings and errors. Called by the library, so that it must never raise."""
+
+    def __init__(self) -> None:
+        self.lines: deque[tuple[int, str]] = deque(maxlen=200)
+        self._level = 0
+
+    def write(self, level: int, text: bytes | None, _data: object) -> None:
+        with suppress(Exception):
+            if level != _CONTINUED:
+                self._level = level
+            if self._level in (_WARN, _ERROR) and text:
+                self.lines.append((self._level, text.decode("utf-8", "replace").rstrip()))
+
+
+_log = _Log()
+# Referenced for the life of the process: the library may log at any time.
+_log_callback = C.llama_log_callback(_log.write)
+C.llama_log_set(_log_callback, ctypes.c_void_p(0))
+C.llama_backend_init()
+
+
+def forget_log() -> None:
+    """Starts collecting reasons anew, before something that may fail."""
+    _log.lines.clear()
+
+
+def logged_reason(otherwise: str) -> str:
+    """Why the last thing failed, in the library's words: its first error line that says more than that it failed."""
+    errors = [line for level, line in _log.lines if level == _ERROR]
+    for line in errors:
+        text = _PREFIX.sub("", line).strip()
+        if text and not text.startswith("failed to load model"):
+            return text
+    return otherwise
+
+
+def metadata(model: Any, key: str) -> str | None:
+    """A scalar of the file's metadata as text; None where it is missing or an array."""
+    buffer = ctypes.create_string_buffer(1024)
+    length = C.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace") if length >= 0 else None
+
+
+def metadata_int(model: Any, key: str) -> int | None:
+    """A whole number of the metadata."""
+    text = metadata(model, key)
+    return int(text) if text is not None and text.lstrip("-").isdigit() else None
+
+
+def piece(vocab: Any, token_id: int, buffer: Any) -> bytes:
+    """A token's bytes, of a control token its written form. The id must be valid: the library aborts otherwise."""
+    length = C.llama_token_to_piece(vocab, token_id, buffer, len(buffer), 0, True)
+    if length < 0:
+        buffer = ctypes.create_string_buffer(-length)
+        length = C.llama_token_to_piece(vocab, token_id, buffer, len(buffer), 0, True)
+    return bytes(buffer.raw[:length])
+
+
+def encode(vocab: Any, text: str) -> list[int]:
+    """Ids of plain text as the library gives them; with a space before the text where the model asks for one."""
+    data = text.encode()
+    ids = (C.llama_token * (len(data) + 8))()
+    count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), False, False)
+    if count < 0:
+        ids = (C.llama_token * -count)()
+        count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), False, False)
+    return list(ids[:count])

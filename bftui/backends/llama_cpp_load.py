@@ -1,0 +1,278 @@
+"""From a GGUF file to a llama.cpp model and a context that fits into memory, or one clear error.
+
+Not for: evaluation, which is `llama_cpp.py`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bftui.backends import gguf_file
+from bftui.backends.base import ModelInfo, OpenSpec, Progress
+from bftui.backends.llama_cpp_library import (
+    LIBRARY,
+    C,
+    encode,
+    forget_log,
+    logged_reason,
+    metadata,
+    metadata_int,
+    piece,
+)
+from bftui.backends.llama_cpp_plan import Plan, plan_context
+from bftui.backends.local import CHUNK, share
+from bftui.backends.machine import physical_cores, size
+from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
+from bftui.core.errors import Cancelled, CapabilityError, ModelLoadError, UnsupportedModel
+
+_KINDS = ("architecture", "tokenizer", "pre-tokenizer")
+"""What a sound file may name that this version of the library does not know."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with a context, both owned by whoever holds this."""
+
+    model: Any
+    vocab: Any
+    context: Any
+    info: ModelInfo
+    vocabulary: Vocabulary
+    anchor: str
+
+
+def load(spec: OpenSpec, progress: Progress) -> Loaded:
+    """Opens the file that `spec` names.
+
+    Raises ModelLoadError, UnsupportedModel, CapabilityError and Cancelled.
+    """
+    path = Path(spec.source)
+    gguf_file.check_gguf(path)
+    gpu = _use_gpu(spec)
+    model = _load_model(path, spec.gpu_layers if gpu else 0, gpu, share(progress, 0, 0.5))
+    context = None
+    try:
+        vocab = C.llama_model_get_vocab(model)
+        _refuse_unsupported(path, model, vocab)
+        plan = plan_context(spec, model, gpu)
+        threads = spec.threads or physical_cores()
+        context = _new_context(path, model, plan, threads, gpu)
+        vocabulary = _vocabulary(path, vocab)
+        sha256 = gguf_file.file_sha256(path, share(progress, 0.5, 1))
+        info = _info(spec, path, model, vocab, vocabulary, plan, threads, gpu, sha256)
+        return Loaded(model, vocab, context, info, vocabulary, _anchor(vocab, vocabulary))
+    except BaseException:
+        if context is not None:
+            C.llama_free(context)
+        C.llama_model_free(model)
+        raise
+
+
+def _use_gpu(spec: OpenSpec) -> bool:
+    supported = bool(C.llama_supports_gpu_offload())
+    if spec.device in ("cuda", "mps") and not supported:
+        raise CapabilityError(
+            f"there is no device {spec.device} here",
+            "this llama-cpp-python was built for the CPU",
+            "use --device cpu, or reinstall llama-cpp-python with GPU support",
+        )
+    return supported and spec.device != "cpu" and spec.gpu_layers != 0
+
+
+def _load_model(path: Path, gpu_layers: int, gpu: bool, progress: Progress) -> Any:
+    cancelled = False
+    failure: BaseException | None = None
+
+    def report(part: float, _data: object) -> bool:
+        nonlocal cancelled, failure
+        try:
+            cancelled = not progress(part, "loading the weights")
+        except BaseException as error:
+            failure = error
+        return not (cancelled or failure)
+
+    params = C.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
+    params.progress_callback = C.llama_progress_callback(report)
+    if not gpu:
+        # No device at all, so that a build with GPU support does not offload single large products either.
+        no_devices = (ctypes.c_void_p * 1)(None)
+        params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
+    forget_log()
+    model = C.llama_model_load_from_file(os.fsencode(path), params)
+    if failure is not None:
+        if model:
+            C.llama_model_free(model)
+        raise failure
+    if cancelled:
+        if model:
+            C.llama_model_free(model)
+        raise Cancelled("loading was cancelled")
+    if not model:
+        reason = logged_reason("llama.cpp gives no reason")
+        if "unknown" in reason and any(word in reason for word in _KINDS):
+            raise UnsupportedModel(
+                f"cannot load {path}", reason, "a newer llama-cpp-python may know it"
+            )
+        raise gguf_file.damaged(path, reason)
+    return model
+
+
+def _refuse_unsupported(path: Path, model: Any, vocab: Any) -> None:
+    """Raises UnsupportedModel for a model that does not predict next tokens from left to right."""
+    architecture = metadata(model, "general.architecture") or ""
+    reason = None
+    if not C.llama_model_has_decoder(model) or C.llama_model_has_encoder(model):
+        reason = "it is an encoder, or needs one"
+    elif C.llama_model_is_diffusion(model):
+        reason = "it is a diffusion model"
+    elif metadata_int(model, f"{architecture}.pooling_type"):
+        reason = "it is an embedding model"
+    elif metadata(model, f"{architecture}.attention.causal") == "false":
+        reason = "it does not read from left to right"
+    elif C.llama_vocab_type(vocab) == C.LLAMA_VOCAB_TYPE_NONE:
+        reason = "it has no vocabulary"
+    if reason is not None:
+        raise UnsupportedModel(
+            f"{path} has no next-token distribution", reason, "open a model that generates text"
+        )
+
+
+def _new_context(path: Path, model: Any, plan: Plan, threads: int, gpu: bool) -> Any:
+    params = C.llama_context_default_params()
+    params.n_ctx = plan.cells
+    params.n_batch = max(CHUNK, plan.rows)
+    params.n_ubatch = plan.ubatch
+    params.n_seq_max = 1 + plan.rows
+    params.n_outputs_max_per_seq = 0
+    params.kv_unified = True
+    params.swa_full = True
+    params.n_threads = params.n_threads_batch = threads
+    params.type_k = params.type_v = C.GGML_TYPE_F32 if plan.kv == "f32" else C.GGML_TYPE_F16
+    # Flash attention keeps scores in half precision on the CPU: entropies would be off by 1e-3 nats.
+    exact = plan.kv == "f32" or not gpu
+    params.flash_attn_type = (
+        C.LLAMA_FLASH_ATTN_TYPE_DISABLED if exact else C.LLAMA_FLASH_ATTN_TYPE_AUTO
+    )
+    params.offload_kqv = params.op_offload = gpu
+    forget_log()
+    context = C.llama_init_from_model(model, params)
+    if not context:
+        raise ModelLoadError(
+            f"cannot make a context of {plan.n_ctx} tokens for {path}",
+            logged_reason(f"about {size(plan.bytes)} are needed"),
+            "choose a smaller --ctx",
+        )
+    if C.llama_n_ctx(context) < plan.cells or C.llama_n_batch(context) < CHUNK:
+        C.llama_free(context)
+        raise ModelLoadError(
+            f"cannot make a context of {plan.n_ctx} tokens for {path}",
+            "llama.cpp made a smaller one",
+            "choose a smaller --ctx",
+        )
+    return context
+
+
+def _vocabulary(path: Path, vocab: Any) -> Vocabulary:
+    count = C.llama_vocab_n_tokens(vocab)
+    buffer = ctypes.create_string_buffer(512)
+    pieces = [piece(vocab, i, buffer) for i in range(count)]
+    attributes = [C.llama_vocab_get_attr(vocab, i) for i in range(count)]
+    special = C.LLAMA_TOKEN_ATTR_CONTROL | C.LLAMA_TOKEN_ATTR_UNKNOWN
+    vocabulary = Vocabulary(
+        pieces,
+        special_ids=[i for i, attribute in enumerate(attributes) if attribute & special],
+        user_ids=[
+            i
+            for i, attribute in enumerate(attributes)
+            if attribute & C.LLAMA_TOKEN_ATTR_USER_DEFINED
+        ],
+    )
+    if C.llama_vocab_type(vocab) == C.LLAMA_VOCAB_TYPE_SPM and len(vocabulary.byte_ids) < 256:
+        # Tokenising a character that neither a token nor bytes can write would end the process.
+        raise UnsupportedModel(
+            f"cannot use the vocabulary of {path}", "it has no tokens for single bytes"
+        )
+    return vocabulary
+
+
+def _anchor(vocab: Any, vocabulary: Vocabulary) -> str:
+    """A character to put before texts, where the tokenizer would put a space before them; else "".
+
+    No token contains it, so that nothing merges across it.
+    """
+    if vocabulary.pieces and _plain_start(vocab, vocabulary):
+        return ""
+    for code in range(0x10FFFD, 0x10FF00, -1):
+        character = chr(code)
+        if not any(character.encode() in token for token in vocabulary.pieces):
+            return character
+    raise AssertionError("a vocabulary with 253 private characters")
+
+
+def _plain_start(vocab: Any, vocabulary: Vocabulary) -> bool:
+    return b"".join(vocabulary.pieces[i] for i in encode(vocab, "a")) == b"a"
+
+
+def _info(
+    spec: OpenSpec,
+    path: Path,
+    model: Any,
+    vocab: Any,
+    vocabulary: Vocabulary,
+    plan: Plan,
+    threads: int,
+    gpu: bool,
+    sha256: str,
+) -> ModelInfo:
+    trained = C.llama_model_n_ctx_train(model)
+    file_type = metadata_int(model, "general.file_type")
+    if file_type is None:
+        file_type = C.llama_model_ftype(model) & ~C.LLAMA_FTYPE_GUESSED
+    quantization = gguf_file.file_type_name(file_type) or "unknown"
+    bos = C.llama_vocab_bos(vocab)
+    template = C.llama_model_chat_template(model, None)
+    recompute = C.llama_model_is_recurrent(model) or C.llama_model_is_hybrid(model)
+    return ModelInfo(
+        name=metadata(model, "general.name") or path.stem,
+        backend="llama-cpp",
+        library=LIBRARY,
+        source=str(path),
+        architecture=metadata(model, "general.architecture") or "unknown",
+        n_vocab=len(vocabulary.pieces),
+        n_ctx=plan.n_ctx,
+        n_ctx_train=trained or None,
+        bos_id=bos if bos != C.LLAMA_TOKEN_NULL else None,
+        add_bos=bool(C.llama_vocab_get_add_bos(vocab)) and bos != C.LLAMA_TOKEN_NULL,
+        eog_ids=frozenset(
+            i for i in range(len(vocabulary.pieces)) if C.llama_vocab_is_eog(vocab, i)
+        ),
+        special_ids=vocabulary.special_ids,
+        chat_template=template.decode("utf-8", "replace") if template else None,
+        parameters=C.llama_model_n_params(model),
+        quantization=quantization,
+        bytes=sum(part.stat().st_size for part in gguf_file.parts(path)),
+        kv_bytes_per_token=plan.kv_bytes_per_token,
+        dtype=gguf_file.dtype_name(quantization),
+        kv=plan.kv,
+        device=_device(gpu),
+        threads=threads,
+        sha256=sha256,
+        tokenizer_sha256=vocabulary_sha256(vocabulary.pieces),
+        rewind="recompute" if recompute else "any",
+        max_fan_out=plan.rows,
+        note=f"trained with {trained} tokens of context" if 0 < trained < plan.n_ctx else "",
+    )
+
+
+def _device(gpu: bool) -> str:
+    if not gpu:
+        return "cpu"
+    if sys.platform == "darwin":
+        return "mps"
+    return "cuda" if b"CUDA" in C.llama_print_system_info() else "gpu"

@@ -1,0 +1,91 @@
+"""How large a llama.cpp context is to be: cells, precision, batch, and whether the memory holds it.
+
+llama.cpp checks none of this: a context beyond the memory would end the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bftui.backends.base import OpenSpec
+from bftui.backends.llama_cpp_library import C, metadata, metadata_int
+from bftui.backends.local import CHUNK
+from bftui.backends.machine import available_memory, size
+from bftui.core.errors import ModelLoadError
+
+_DEFAULT_CTX = 4096
+_F32_KV_LIMIT = 4 << 30
+_FAN_CELLS = 64
+_FAN_BYTES = 1 << 30
+_SCORES_BYTES = 512 << 20
+_CELL_BYTES = 64
+"""What the library keeps of each cache cell besides keys and values."""
+
+_BYTES = {"f32": 4, "f16": 2}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the context is to be.
+
+    Attributes:
+        n_ctx: the logical limit of a path.
+        cells: cache cells of the pool that the path and its continuations share.
+        ubatch: tokens computed at once.
+        rows: continuations that may be open at once.
+        bytes: estimate of what the context takes.
+    """
+
+    n_ctx: int
+    cells: int
+    ubatch: int
+    rows: int
+    kv: Literal["f32", "f16"]
+    kv_bytes_per_token: int
+    bytes: int
+
+
+def plan_context(spec: OpenSpec, model: Any, gpu: bool) -> Plan:
+    """Sizes of the context; raises ModelLoadError where they exceed the memory."""
+    trained: int = C.llama_model_n_ctx_train(model)
+    n_ctx = spec.n_ctx or min(trained, _DEFAULT_CTX)
+    most: int = C.llama_max_parallel_sequences() - 1
+    rows = max(1, min(spec.fan_out, most))
+    numbers = _kv_numbers_per_token(model)
+
+    def cells(kv_bytes: int) -> int:
+        room = _FAN_BYTES // max(1, kv_bytes)
+        return n_ctx + min(rows * _FAN_CELLS, max(rows * 2, room))
+
+    kv = spec.kv
+    if kv == "auto":
+        kv = "f32" if cells(numbers * 4) * numbers * 4 <= _F32_KV_LIMIT else "f16"
+    kv_bytes = numbers * _BYTES[kv]
+    pool = cells(kv_bytes)
+    heads: int = C.llama_model_n_head(model)
+    scores = heads * pool * 4
+    ubatch = CHUNK
+    while ubatch > 32 and scores * ubatch > _SCORES_BYTES:
+        ubatch //= 2
+    need = pool * (kv_bytes + _CELL_BYTES) + scores * ubatch
+    plan = Plan(n_ctx, pool, ubatch, rows, kv, kv_bytes, need)
+    free = available_memory()
+    if not gpu and free is not None and need > free:
+        raise ModelLoadError(
+            f"a context of {n_ctx} tokens does not fit",
+            f"it needs about {size(need)} and {size(free)} are available",
+            "choose a smaller --ctx" + (", or --kv f16" if kv == "f32" else ""),
+        )
+    return plan
+
+
+def _kv_numbers_per_token(model: Any) -> int:
+    """Numbers that the cache holds for each token, over all layers; an upper bound where layers differ."""
+    architecture = metadata(model, "general.architecture") or ""
+    heads: int = C.llama_model_n_head_kv(model)
+    layers: int = C.llama_model_n_layer(model)
+    width: int = C.llama_model_n_embd(model) // max(1, C.llama_model_n_head(model))
+    key = metadata_int(model, f"{architecture}.attention.key_length") or width
+    value = metadata_int(model, f"{architecture}.attention.value_length") or width
+    return layers * heads * (key + value)

@@ -1,0 +1,248 @@
+"""What the backends that run in this process share: one cached path, and how it is kept, extended and left.
+
+A subclass forwards tokens; which tokens need it, how results are split into pieces of bounded memory, cancelling and
+counting are here, once. The path is the list of ids whose keys and values the cache holds.
+Not for: remote servers, which keep no cache of ours.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from bftui.backends.base import F32, ModelInfo, Progress, check_prefix, common_prefix
+from bftui.backends.vocabulary import Vocabulary
+from bftui.core.errors import (
+    Cancelled,
+    CapabilityError,
+    ContextFull,
+    InvalidToken,
+    ModelError,
+    NonFiniteLogits,
+)
+
+CHUNK = 256
+"""Tokens forwarded at once; between two chunks a cancel is noticed, whatever the library does."""
+
+_ROWS_BYTES = 64 << 20
+"""Float32 logits that one forwarding may give."""
+
+
+class LocalFan(ABC):
+    """Continuations of one prefix; implements `base.Fan`. Closed with the `with` block that opened it."""
+
+    def __init__(self, backend: PathBackend, length: int, rows: int) -> None:
+        """Starts `rows` continuations of the first `length` ids of the backend's path."""
+        self._backend = backend
+        self.lengths = [length] * rows
+        self._open = True
+
+    def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
+        """Appends one token to each of these rows; logits of shape (len(rows), n_vocab).
+
+        Raises InvalidToken, ContextFull, Cancelled. After any of these but InvalidToken the fan is closed.
+        """
+        backend = self._backend
+        if not self._open:
+            raise ModelError("these continuations are closed")
+        if len(rows) != len(token_ids) or len(set(rows)) != len(rows) or not rows:
+            raise ModelError("a step of a fan takes one token for each of some different rows")
+        if not all(0 <= row < len(self.lengths) for row in rows):
+            raise ModelError(f"there are {len(self.lengths)} continuations")
+        backend.check_ids(token_ids)
+        try:
+            if max(self.lengths[row] for row in rows) >= backend.info.n_ctx:
+                raise context_full(backend.info.n_ctx + 1, backend.info.n_ctx)
+            backend.check_cancelled()
+            logits = self._forward(rows, token_ids)
+        except BaseException:
+            self.close()
+            raise
+        for row in rows:
+            self.lengths[row] += 1
+        backend.count(len(rows))
+        return logits
+
+    def close(self) -> None:
+        """Gives back what the rows hold; the path stays as it is."""
+        if self._open:
+            self._open = False
+            self._release()
+
+    @abstractmethod
+    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32: ...
+
+    @abstractmethod
+    def _release(self) -> None: ...
+
+
+class PathBackend(ABC):
+    """One model over one cached path; implements `base.Backend` but for opening and forwarding."""
+
+    def __init__(self, info: ModelInfo, vocabulary: Vocabulary) -> None:
+        self._info = info
+        self._vocabulary = vocabulary
+        self._path: list[int] = []
+        self._evaluated = 0
+        self._cancelled = False
+        self._closed = False
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    @property
+    def evaluated(self) -> int:
+        return self._evaluated
+
+    def check_logits(self) -> None:
+        """Evaluates one token and forgets it; raises NonFiniteLogits or UnsupportedModel."""
+        peak = float(self.next_logits([self._info.bos_id or 0]).max())
+        del self._path[self._cut(0) :]
+        self._evaluated = 0
+        if not math.isfinite(peak):
+            raise NonFiniteLogits(
+                f"cannot use {self._info.source}",
+                f"its logits are no distribution: their maximum is {peak}",
+                "the weights are damaged: download the file again",
+            )
+
+    def count(self, tokens: int) -> None:
+        """Counts tokens that were forwarded."""
+        self._evaluated += tokens
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        self._check_open()
+        return self._vocabulary.tokenize(text, self._encode, special=special)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        return self._vocabulary.token_bytes(token_id)
+
+    def check_ids(self, token_ids: Sequence[int]) -> None:
+        """Raises InvalidToken for an id outside the vocabulary."""
+        for token_id in token_ids:
+            if not 0 <= token_id < self._info.n_vocab:
+                raise InvalidToken(
+                    f"token {token_id} is not in the vocabulary of {self._info.n_vocab}"
+                )
+
+    def next_logits(self, prefix: Sequence[int]) -> F32:
+        path = self._start(prefix)
+        return self._forward_to(path, len(path) - 1)[0]
+
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+        start = len(self._start(prefix))
+        path = [*prefix, *token_ids]
+        check_prefix(path, self._info.n_vocab, self._info.n_ctx)
+        return self._path_rows(path, start)
+
+    def _path_rows(self, path: list[int], start: int) -> Iterator[F32]:
+        """Rows after path[: start + 1], path[: start + 2], …; each window finds the cache as others left it."""
+        self._cancelled = False
+        window = max(1, min(CHUNK, _ROWS_BYTES // (4 * self._info.n_vocab)))
+        for first in range(start, len(path), window):
+            self._check_open()
+            yield from self._forward_to(path[: first + window], first)
+
+    @contextmanager
+    def fan(self, prefix: Sequence[int], rows: int) -> Iterator[LocalFan]:
+        path = self._start(prefix)
+        if not 0 < rows <= self._info.max_fan_out:
+            raise CapabilityError(
+                f"{rows} continuations at once are not possible",
+                f"this model was opened for up to {self._info.max_fan_out}",
+            )
+        cached = (
+            self._path == path
+            if self._info.rewind == "recompute"
+            else self._path[: len(path)] == path
+        )
+        if not cached:
+            self._forward_to(path, len(path))
+        fan = self._open_fan(len(path), rows)
+        try:
+            yield fan
+        finally:
+            fan.close()
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def check_cancelled(self) -> None:
+        """Raises Cancelled once `cancel` was called during this evaluation."""
+        if self._cancelled:
+            raise Cancelled("stopped")
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._path = []
+            self._free()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ModelError("the model is closed")
+
+    def _start(self, prefix: Sequence[int]) -> list[int]:
+        """Begins an evaluation: checks the prefix and forgets a cancel that came before; an own copy of the prefix."""
+        self._check_open()
+        check_prefix(prefix, self._info.n_vocab, self._info.n_ctx)
+        self._cancelled = False
+        return list(prefix)
+
+    def _forward_to(self, path: Sequence[int], first: int) -> list[F32]:
+        """Makes the cache hold exactly `path`; the logits after each of path[first:], which are forwarded anew."""
+        keep = min(common_prefix(self._path, path), first)
+        if keep < len(self._path):
+            del self._path[self._cut(keep) :]
+            keep = len(self._path)
+        rows: list[F32] = []
+        for start in range(keep, len(path), CHUNK):
+            self.check_cancelled()
+            chunk = path[start : start + CHUNK]
+            rows += self._forward(chunk, max(first - start, 0))
+            self._path += chunk
+            self._evaluated += len(chunk)
+        return rows
+
+    @abstractmethod
+    def _encode(self, text: str) -> list[int]:
+        """Plain text to ids, as the model's tokenizer does it."""
+
+    @abstractmethod
+    def _cut(self, length: int) -> int:
+        """Shortens the cache to `length` ids, or to fewer where it cannot; how many are left."""
+
+    @abstractmethod
+    def _forward(self, token_ids: Sequence[int], scored: int) -> list[F32]:
+        """Forwards up to CHUNK tokens after the path; own arrays of logits after each of token_ids[scored:].
+
+        When it raises, `self._path` is again what the cache holds.
+        """
+
+    @abstractmethod
+    def _open_fan(self, length: int, rows: int) -> LocalFan:
+        """Continuations of the first `length` ids of the path."""
+
+    @abstractmethod
+    def _free(self) -> None:
+        """Frees the model; called once."""
+
+
+def share(progress: Progress, start: float, stop: float) -> Progress:
+    """The same report, for work that is one part of loading: its shares lie between these two."""
+
+    def report(part: float | None, text: str) -> bool:
+        return progress(None if part is None else start + part * (stop - start), text)
+
+    return report
+
+
+def context_full(needed: int, limit: int) -> ContextFull:
+    """The error for a path of `needed` tokens where `limit` fit."""
+    return ContextFull(
+        f"{needed} tokens do not fit the context of {limit}",
+        hint="go back, or open the model with a larger --ctx",
+    )
