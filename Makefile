@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: run test check unit format bench clean
+.PHONY: run test check unit format docs bench clean
 
 run: $(VENV)/.run
 	@$(BIN)/bftui run $(ARGS)
@@ -25,6 +25,10 @@ unit: $(VENV)/.test
 format: $(VENV)/.test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.test
+	$(BIN)/python -m tests.docs.readme
+	$(BIN)/python -m screenshots.make
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from bftui import __version__
-from bftui.backends.host import Advanced
+from bftui.backends.host import Advanced, Page
 from bftui.core.distribution import NextToken, Sampler
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UsageError
@@ -135,6 +135,11 @@ class Session:
         if start or not last or last[-1:].isspace() or word[:1].isspace():
             return word
         return f" {word}"
+
+    def page(self, start: int, stop: int, *, node: int | None = None, query: str = "") -> Page:
+        """Rows of the full vocabulary after a node (default: the cursor), best first; see `Host.page`."""
+        at = self.cursor if node is None else node
+        return self.model.host.page(self._number, at, self.sampler, start, stop, query)
 
     # Doing -----------------------------------------------------------------------------------------------------
 
