@@ -19,6 +19,10 @@ from bftui.core.errors import ContextFull, InvalidToken, ModelError
 
 F32 = NDArray[np.float32]
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Kv = Literal["auto", "f32", "f16"]
+
 Progress = Callable[[float | None, str], bool]
 """Called while loading with a share in [0, 1] (None: unknown) and what is being done; False cancels."""
 
@@ -41,9 +45,9 @@ class OpenSpec:
     n_ctx: int = 0
     threads: int = 0
     gpu_layers: int = -1
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    kv: Literal["auto", "f32", "f16"] = "auto"
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    kv: Kv = "auto"
     fan_out: int = 32
 
 

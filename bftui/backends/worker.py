@@ -230,7 +230,8 @@ class WorkerHost:
         self._number = 0
         self._crash: BackendCrashed | None = None
         self._closed = False
-        threading.Thread(target=self._listen, name="worker-replies", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="replies", daemon=True)
+        self._listener.start()
         try:
             self.info = self._open(spec, progress)
         except BaseException:
@@ -279,8 +280,6 @@ class WorkerHost:
             replies.put(_Reply(number, "failed", error))
 
     def _last_words(self) -> str:
-        if self._log.closed:
-            return ""
         size = os.fstat(self._log.fileno()).st_size
         self._log.seek(max(0, size - 4096))
         text = self._log.read().decode(errors="replace")
@@ -348,6 +347,9 @@ class WorkerHost:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        # The listener reads the log when the pipe ends.
+        self._listener.join()
+        cast(IO[bytes], self._process.stdout).close()
         self._log.close()
 
     # The protocol ----------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def open_options(
 ) -> dict[str, Any]:
     """The keywords of `open_model` that the options stand for."""
     return {
-        "n_ctx": ctx,
+        "ctx": ctx,
         "threads": threads,
         "gpu_layers": gpu_layers,
         "device": device,

@@ -7,14 +7,13 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from bftui.backends.base import ModelInfo, OpenSpec, Progress
+from bftui.backends.base import Device, Dtype, Kv, ModelInfo, OpenSpec, Progress
 from bftui.backends.engine import Engine
 from bftui.backends.host import Host
 from bftui.backends.registry import installed, open_backend, require
 from bftui.backends.worker import WorkerHost
-from bftui.core.errors import ModelError, ModelLoadError, UsageError
+from bftui.core.errors import ModelError, ModelLoadError
 
 PRACTICE = "practice"
 
@@ -77,20 +76,16 @@ class Model:
         self.close()
 
 
-def resolve(model: str = PRACTICE, *, backend: str = "auto", **options: Any) -> OpenSpec:
+def resolve(model: str = PRACTICE, backend: str = "auto") -> OpenSpec:
     """Turns any MODEL form of the command line into what is opened; looks at names only, opens nothing.
 
-    Raises UsageError for a form that is unknown, ModelLoadError for a path that does not exist, MissingDependency for
-    a backend that is not installed.
+    Raises UsageError for an unknown backend, ModelLoadError for a path that does not exist, MissingDependency for a
+    backend that is not installed.
     """
     source, kind = _source(model)
     name = _backend_for(kind, model) if backend == "auto" else backend
     require(name)
-    spec = OpenSpec(source=source, backend=name)
-    try:
-        return replace(spec, **options)
-    except TypeError as error:
-        raise UsageError("unknown model option", str(error)) from error
+    return OpenSpec(source=source, backend=name)
 
 
 def _source(model: str) -> tuple[str, str]:
@@ -135,19 +130,37 @@ def open_model(
     model: str = PRACTICE,
     *,
     backend: str = "auto",
+    ctx: int = 0,
+    threads: int = 0,
+    gpu_layers: int = -1,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    kv: Kv = "auto",
     worker: bool = False,
     progress: Progress = lambda share, text: True,
-    **options: Any,
 ) -> Model:
     """Opens any MODEL form; blocks until it is loaded.
 
     Args:
         model: `practice`, a path to a GGUF file, or `table:FILE.json`.
         backend: `auto`, or a name of the registry.
-        worker: host the model in a child process, which survives nothing but its own crash.
+        ctx: logical limit of the context in tokens; 0 takes the model's own, at most 4096.
+        threads: compute threads; 0 takes the physical cores.
+        gpu_layers: layers on the GPU; -1 takes all.
+        device, dtype, kv: where to compute, and in which types; see `OpenSpec`.
+        worker: host the model in a child process, whose crash is then an error and not the end of this one.
         progress: called while loading with (share or None, text); returning False cancels.
-        **options: the fields of `OpenSpec`: n_ctx, threads, gpu_layers, device, dtype, kv.
+
+    Raises ModelError where the model cannot be loaded, UsageError for an unknown backend, Cancelled.
     """
-    spec = resolve(model, backend=backend, **options)
+    spec = replace(
+        resolve(model, backend),
+        n_ctx=ctx,
+        threads=threads,
+        gpu_layers=gpu_layers,
+        device=device,
+        dtype=dtype,
+        kv=kv,
+    )
     host: Host = WorkerHost(spec, progress) if worker else Engine(open_backend(spec, progress))
     return Model(host)

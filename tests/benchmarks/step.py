@@ -63,7 +63,7 @@ def steps(session: Session, count: int) -> float:
 
 def main() -> None:
     with big_model() as path, tempfile.TemporaryDirectory() as state:
-        settings = {"backend": "llama-cpp", "n_ctx": N_CTX}
+        settings = {"backend": "llama-cpp", "ctx": N_CTX}
         with (
             bftui.open_model(str(path), **settings) as near,
             bftui.open_model(str(path), worker=True, **settings) as far,
