@@ -65,6 +65,7 @@ class Engine:
         self._logits: OrderedDict[tuple[int, int], F32] = OrderedDict()
         self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
         self._prefix: tuple[tuple[int, int], list[int]] | None = None
+        self._latest: tuple[tuple[int, int], Distribution] | None = None
         self._cancelled = threading.Event()
         self._labels: list[str] | None = None
 
@@ -98,6 +99,8 @@ class Engine:
         self._trees[tree].add(node, parent, token_id)
         # A number that the session did not keep comes again for another token.
         self._logits.pop((tree, node), None)
+        if self._latest is not None and self._latest[0] == (tree, node):
+            self._latest = None
         ids.append(token_id)
         self._prefix = ((tree, node), ids)
 
@@ -115,6 +118,14 @@ class Engine:
             self._remember(tree, node, logits)
         return logits
 
+    def _distribution(self, tree: int, node: int, sampler: Sampler) -> Distribution:
+        """The distribution after a node. The latest one is kept: the next step draws from what this one summarised."""
+        if self._latest is not None:
+            place, distribution = self._latest
+            if place == (tree, node) and distribution.sampler == sampler:
+                return distribution
+        return Distribution(self._after(tree, node), sampler)
+
     # Foreground ------------------------------------------------------------------------------------------------
 
     def plant(
@@ -124,13 +135,14 @@ class Engine:
         self._start()
         start = time.perf_counter()
         logits = self.backend.next_logits(list(token_ids))
-        following = Distribution(logits, sampler).summary()
+        distribution = Distribution(logits, sampler)
         paths = self._trees.setdefault(tree, _Paths())
         paths.add(node, -1, -1)
         paths.prompts[node] = tuple(token_ids)
         self._prefix = None
         self._remember(tree, node, logits)
-        return following, _since(start)
+        self._latest = ((tree, node), distribution)
+        return distribution.summary(), _since(start)
 
     def step(
         self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
@@ -141,7 +153,7 @@ class Engine:
         """
         self._start()
         start = time.perf_counter()
-        distribution = Distribution(self._after(tree, node), sampler)
+        distribution = self._distribution(tree, node, sampler)
         token_id = distribution.greedy() if u is None else distribution.draw(u)
         scored = distribution.score(token_id)
         return self._advance(tree, node, child, scored, sampler, start, through_eog)
@@ -161,10 +173,11 @@ class Engine:
             self._extend(tree, node, child, scored.token_id)
             return Advanced(scored, None, eog, _since(start))
         logits = self.backend.next_logits([*self._path(tree, node), scored.token_id])
-        following = Distribution(logits, sampler).summary()
+        distribution = Distribution(logits, sampler)
         self._extend(tree, node, child, scored.token_id)
         self._remember(tree, child, logits)
-        return Advanced(scored, following, eog, _since(start))
+        self._latest = ((tree, child), distribution)
+        return Advanced(scored, distribution.summary(), eog, _since(start))
 
     def extend(
         self, tree: int, node: int, child: int, token_ids: Sequence[int], sampler: Sampler
@@ -172,7 +185,7 @@ class Engine:
         """Forces tokens after `node` as nodes `child`, `child + 1`, …, in one teacher-forced pass."""
         self._start()
         start = time.perf_counter()
-        distribution = Distribution(self._after(tree, node), sampler)
+        distribution = self._distribution(tree, node, sampler)
         results: list[tuple[Scored, NextToken, F32]] = []
         for token_id, logits in zip(
             token_ids, self.backend.path_logits(self._path(tree, node), token_ids), strict=True
@@ -198,7 +211,7 @@ class Engine:
         self._start()
         start = time.perf_counter()
         root = nodes[0]
-        distribution = Distribution(self._after(tree, root), sampler)
+        distribution = self._distribution(tree, root, sampler)
         result: list[Advanced | NextToken] = [distribution.summary()]
         token_ids = [self._trees[tree].tokens[node] for node in nodes[1:]]
         if not token_ids:
@@ -217,7 +230,7 @@ class Engine:
     ) -> Page:
         """Rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
         self._start()
-        distribution = Distribution(self._after(tree, node), sampler)
+        distribution = self._distribution(tree, node, sampler)
         order = distribution.ranking()
         if query:
             labels = self._all_labels()
