@@ -31,6 +31,9 @@ _BLOCK = 128
 _NEVER = -1e4
 """Stands for a logit of -inf: its exp is exactly 0, and 0 times it is 0 where 0 * -inf would be NaN."""
 
+_UNDERFLOW = -700.0
+"""Above it exp is larger than 0."""
+
 A = TypeVar("A", bound="NDArray[Any]")
 
 
@@ -135,28 +138,32 @@ class Distribution:
     def __init__(self, logits: F32, sampler: Sampler) -> None:
         """Takes logits of shape (n_vocab,); raises NonFiniteLogits for NaN, +inf or nothing but -inf."""
         self.sampler = sampler
-        x = np.asarray(logits, dtype=np.float64)
-        peak = float(x.max())
+        # Extremes are taken in the type that the logits came in: half the memory, and the same values.
+        peak, lowest = float(logits.max()), float(logits.min())
         if not math.isfinite(peak):
             raise NonFiniteLogits(
                 "the model gave logits that are no distribution",
                 f"their maximum is {peak}",
                 "the weights may be damaged or overflow in this dtype",
             )
-        x = x - peak
-        if float(x.min()) == -math.inf:
+        x = np.subtract(logits, peak, dtype=np.float64)
+        if lowest == -math.inf:
             x[x == -math.inf] = _NEVER
         self._x = x
         e = np.exp(x)
         z = float(e.sum())
         self._log_z = math.log(z)
-        mean = float(np.einsum("i,i->", e, x)) / z
+        weighted = e * x
+        mean = float(weighted.sum()) / z
         self.entropy = max(0.0, self._log_z - mean)
-        second = float(np.einsum("i,i,i->", e, x, x)) / z
+        second = float(np.dot(weighted, x)) / z
         self.varentropy = max(0.0, second - mean * mean)
-        tempered = sampler.temperature != 1.0
-        self._e = np.exp(x / sampler.temperature) if tempered else e
-        self._z = float(self._e.sum()) if tempered else z
+        self._e, self._z = e, z
+        if sampler.temperature != 1.0:
+            self._e = np.exp(x / sampler.temperature)
+            self._z = float(self._e.sum())
+        underflow = (lowest - peak) / sampler.temperature < _UNDERFLOW
+        self._live = int(np.count_nonzero(self._e)) if underflow else len(x)
         self._cut()
 
     @property
@@ -165,8 +172,7 @@ class Distribution:
 
     def _cut(self) -> None:
         """Finds the kept set: a prefix of the order (logit descending, id ascending)."""
-        s, e, n = self.sampler, self._e, self.n_vocab
-        live = n if float(e.min()) > 0 else int(np.count_nonzero(e))
+        s, e, n, live = self.sampler, self._e, self.n_vocab, self._live
         limit = min(s.top_k, live) if s.top_k else live
         if s.min_p > 0:
             limit = min(limit, int(np.count_nonzero(e >= s.min_p)))
@@ -186,10 +192,10 @@ class Distribution:
             ek = e[kept]
             zk = float(ek.sum())
             xk = self._x[kept] / s.temperature
-            mean = float(np.einsum("i,i->", ek, xk)) / zk
+            mean = float(np.dot(ek, xk)) / zk
         else:
             zk = self._z
-            mean = float(np.einsum("i,i->", e, self._x)) / s.temperature / zk
+            mean = float(np.dot(e, self._x)) / s.temperature / zk
         self._zk = zk
         self.entropy_truncated = max(0.0, math.log(zk) - mean)
 
@@ -214,11 +220,18 @@ class Distribution:
     def _leading(self, mass: float, count: int) -> NDArray[np.int64]:
         """The best ids in order, at least `count` of them and enough to hold `mass` of the tempered probability."""
         e, z = self._e, self._z
-        for share in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6):
+        # The margin keeps a different order of summation from deciding what the cumulative sum decides.
+        enough = (mass + 1e-9) * z
+        for share in (1e-4, 1e-6):
             ids = np.flatnonzero(e >= share * z)
-            # The margin keeps a different order of summation from deciding what the cumulative sum decides.
-            if len(ids) and float(e[ids].sum()) >= (mass + 1e-9) * z:
-                return self._sorted(ids) if len(ids) >= count else self._best(count)
+            values = e[ids]
+            if len(ids) < count or float(values.sum()) < enough:
+                continue
+            for finer in (1e-2, 1e-3):
+                few = values >= finer * z
+                if np.count_nonzero(few) >= count and float(values[few].sum()) >= enough:
+                    return self._sorted(ids[few])
+            return self._sorted(ids)
         return self._sorted(np.arange(self.n_vocab))
 
     def summary(self, top: int = TOP) -> NextToken:

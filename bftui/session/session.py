@@ -143,8 +143,8 @@ class Session:
 
     # Doing -----------------------------------------------------------------------------------------------------
 
-    def do(self, command: c.Command) -> Node:
-        """Carries out one command and returns the node where the session then stands.
+    def do(self, command: c.Command) -> int:
+        """Carries out one command and returns the number of the node where the session then stands.
 
         Raises UsageError where the command makes no sense here, ModelError where the model fails, Cancelled where it
         was stopped; the session is then as it was.
@@ -174,7 +174,7 @@ class Session:
             self._emit(e.SamplerChanged(self._sampler))
         if self.cursor != before.cursor:
             self._emit(e.CursorMoved(self.cursor))
-        return self.node
+        return self.cursor
 
     def _carry_out(self, command: c.Command) -> tuple[str, dict[str, Any]]:
         match command:
@@ -334,39 +334,42 @@ class Session:
 
     # The same, as methods --------------------------------------------------------------------------------------
 
+    def _told(self, command: c.Command) -> Node:
+        return self.tree.node(self.do(command))
+
     def step(self) -> Node:
         """Samples one token."""
-        return self.do(c.Step())
+        return self._told(c.Step())
 
     def greedy(self) -> Node:
         """Takes the most probable token, the smallest id of equals."""
-        return self.do(c.Greedy())
+        return self._told(c.Greedy())
 
     def force(self, text: str | None = None, *, ids: Sequence[int] | None = None) -> Node:
         """Appends text literally, or tokens by id; returns the last node."""
         if (text is None) == (ids is None):
             raise UsageError("force takes either a text or ids")
-        return self.do(c.Force(text) if text is not None else c.ForceIds(tuple(ids or ())))
+        return self._told(c.Force(text) if text is not None else c.ForceIds(tuple(ids or ())))
 
     def back(self, n: int = 1) -> Node:
         """Goes up to `n` tokens towards the prompt; the branch stays."""
-        return self.do(c.Back(n))
+        return self._told(c.Back(n))
 
     def forward(self) -> Node:
         """Goes to the child that was last visited."""
-        return self.do(c.Forward())
+        return self._told(c.Forward())
 
     def goto(self, node: int) -> Node:
         """Goes to any node."""
-        return self.do(c.Goto(node))
+        return self._told(c.Goto(node))
 
     def undo(self) -> Node:
         """Takes back the last change of cursor or sampler."""
-        return self.do(c.Undo())
+        return self._told(c.Undo())
 
     def redo(self) -> Node:
         """Does again what was undone."""
-        return self.do(c.Redo())
+        return self._told(c.Redo())
 
     def set_sampler(
         self,
@@ -378,11 +381,11 @@ class Session:
         seed: int | None = None,
     ) -> Node:
         """Changes temperature, cut or seed; the numbers of the visible path are made anew."""
-        return self.do(c.SetSampler(temperature, top_k, top_p, min_p, seed))
+        return self._told(c.SetSampler(temperature, top_k, top_p, min_p, seed))
 
     def set_prompt(self, text: str) -> Node:
         """Starts from another prompt: a new root, the old tree stays."""
-        return self.do(c.SetPrompt(text))
+        return self._told(c.SetPrompt(text))
 
     def reload(self, model: Model) -> None:
         """Goes on with another process of the same model, after the old one died.

@@ -17,7 +17,7 @@ def test_check_values_of_the_contract():
 
 
 @given(U64, st.sampled_from(Purpose), U64, U64, U64)
-def test_a_draw_is_a_function_of_its_counter_for_all_of_64_bits(seed, purpose, t, i, j):
+def test_a_draw_is_that_of_numpy_for_all_of_64_bits(seed, purpose, t, i, j):
     bits = np.random.Philox(
         key=np.array([seed, purpose], np.uint64), counter=np.array([t, i, j, 0], np.uint64)
     )
