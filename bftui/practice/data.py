@@ -1,0 +1,51 @@
+"""Documents of the grammar as packed windows of token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from bftui.practice.gguf_writer import BpeVocab
+from bftui.practice.grammar import Document, Grammar
+
+TRAINING, HELD_OUT = 0, 1
+"""Streams of documents. They differ in the upper half of the seed and share no random number."""
+
+
+class Documents(Iterator[Document]):
+    """The documents of a stream, without end; `position` is the number of the next one."""
+
+    def __init__(self, grammar: Grammar, seed: int, stream: int, position: int = 0) -> None:
+        self.position = position
+        self._grammar = grammar
+        self._seed = seed + (stream << 32)
+
+    def __next__(self) -> Document:
+        document = self._grammar.document(self._seed, self.position)
+        self.position += 1
+        return document
+
+
+def token_ids(tokenizer: Tokenizer, vocab: BpeVocab, text: str) -> list[int]:
+    """Return BOS, the text and EOS."""
+    return [vocab.bos, *tokenizer.encode(text, add_special_tokens=False).ids, vocab.eos]
+
+
+def packed_windows(
+    texts: Iterator[Document], tokenizer: Tokenizer, vocab: BpeVocab, *, count: int, length: int
+) -> NDArray[np.int32]:
+    """Fill `count` windows of `length` + 1 ids with whole documents, cutting off the last of each.
+
+    Every window begins with a document, as every prompt does; with the next token of each id as its
+    target, a window trains `length` positions. Returns (count, length + 1).
+    """
+    windows = np.empty((count, length + 1), np.int32)
+    for row in range(count):
+        ids: list[int] = []
+        while len(ids) <= length:
+            ids += token_ids(tokenizer, vocab, next(texts).text)
+        windows[row] = ids[: length + 1]
+    return windows

@@ -1,0 +1,38 @@
+"""The grammar of the practice models, put together from its rules and its words."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from bftui.practice.grammar import Grammar, parse_rules
+from bftui.practice.grammar_pages import HOW_TO, LETTERS, RECIPES
+from bftui.practice.grammar_papers import ENCYCLOPEDIA, NEWS
+from bftui.practice.grammar_questions import question_sources
+from bftui.practice.grammar_small import SMALL
+from bftui.practice.grammar_stories import STORIES
+from bftui.practice.grammar_talk import DIALOGUES, FORUMS, SAYINGS
+from bftui.practice.lexicon import valid_categories
+from bftui.practice.lexicon_words import word_categories
+
+_SOURCES = (
+    STORIES,
+    RECIPES,
+    HOW_TO,
+    LETTERS,
+    ENCYCLOPEDIA,
+    NEWS,
+    SAYINGS,
+    FORUMS,
+    DIALOGUES,
+    SMALL,
+    *question_sources(),
+)
+
+
+@cache
+def practice_grammar() -> Grammar:
+    """Return the grammar; its start rule is `document`, the base mixture."""
+    categories = valid_categories() + word_categories()
+    names = [category.name for category in categories]
+    rules = [rule for source in _SOURCES for rule in parse_rules(source, names)]
+    return Grammar(rules, categories, start="document")
