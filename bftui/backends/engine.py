@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 
 from bftui.backends.base import F32, Backend
 from bftui.backends.host import Advanced, Page, Row
-from bftui.core.distribution import Distribution, NextToken, Sampler, Scored
+from bftui.core.distribution import Distribution, NextToken, Scored
 from bftui.core.errors import Cancelled
+from bftui.core.sampler import Sampler
 from bftui.core.text import label
 
 _LOGITS_BUDGET = 256 << 20

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bftui.backends.base import ModelInfo
-from bftui.core.distribution import NextToken, Sampler, Scored
+from bftui.core.distribution import NextToken, Scored
+from bftui.core.sampler import Sampler
 
 
 @dataclass(frozen=True, slots=True)

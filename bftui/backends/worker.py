@@ -26,8 +26,9 @@ from typing import IO, Any, cast
 
 from bftui.backends.base import ModelInfo, OpenSpec, Progress
 from bftui.backends.host import Advanced, Page
-from bftui.core.distribution import NextToken, Sampler
+from bftui.core.distribution import NextToken
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
+from bftui.core.sampler import Sampler
 
 _BACKGROUND = frozenset({"lookahead"})
 _LOG_LINES = 3

@@ -11,7 +11,7 @@ import typer
 from bftui.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from bftui.core.distribution import Sampler
+    from bftui.core.sampler import Sampler
 
 Model = Annotated[
     str,
@@ -67,7 +67,7 @@ def prompt_text(prompt: str | None, prompt_file: Path | None) -> str | None:
 
 def sampler(temperature: float, top_k: int, top_p: float, min_p: float, seed: int) -> Sampler:
     """The sampler of the options; raises UsageError."""
-    from bftui.core.distribution import Sampler
+    from bftui.core.sampler import Sampler
 
     return Sampler(temperature, top_k, top_p, min_p, seed)
 

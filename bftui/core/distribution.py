@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.errors import InvalidToken, NonFiniteLogits, UsageError
+from bftui.core.errors import InvalidToken, NonFiniteLogits
+from bftui.core.sampler import Sampler
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -35,32 +36,6 @@ _UNDERFLOW = -700.0
 """Above it exp is larger than 0."""
 
 A = TypeVar("A", bound="NDArray[Any]")
-
-
-@dataclass(frozen=True, slots=True)
-class Sampler:
-    """How the next token is drawn. `top_k` 0, `top_p` 1 and `min_p` 0 switch a cut off."""
-
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 0.9
-    min_p: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise UsageError(
-                f"temperature {self.temperature:g} is not a positive number",
-                hint="for the most probable token use greedy steps",
-            )
-        if not 0 < self.top_p <= 1:
-            raise UsageError(f"top-p {self.top_p:g} is not in (0, 1]")
-        if not 0 <= self.min_p <= 1:
-            raise UsageError(f"min-p {self.min_p:g} is not in [0, 1]")
-        if self.top_k < 0:
-            raise UsageError(f"top-k {self.top_k} is negative", hint="0 switches it off")
-        if not 0 <= self.seed < 2**64:
-            raise UsageError(f"seed {self.seed} is not in [0, 2**64)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ Sets with known members: {sets}.
 Training: {recipe.steps} steps of {recipe.batch} windows of {config.n_ctx} tokens \
 ({figures.training.tokens / 1e6:.1f} million tokens, {figures.training.documents:,} documents),
 AdamW at {recipe.learning_rate:g} with a cosine schedule, bfloat16 autocast, \
-{figures.training.seconds / 60:.0f} minutes on two shared CPU cores. Seed {figures.seed}.
+{figures.training.seconds / 60:.0f} minutes on two CPU cores. Seed {figures.seed}.
 Another machine or library version need not give the same bytes.
 
 ## Figures

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from bftui.core.distribution import Distribution, Sampler
+from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, prefix_key, uniform
+from bftui.core.sampler import Sampler
 from bftui.practice.gguf_writer import BpeVocab
 from bftui.practice.model import Llama
 

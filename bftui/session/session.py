@@ -16,9 +16,10 @@ from typing import Any, Protocol
 
 from bftui import __version__
 from bftui.backends.host import Advanced, Page
-from bftui.core.distribution import NextToken, Sampler
+from bftui.core.distribution import NextToken
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UsageError
+from bftui.core.sampler import Sampler
 from bftui.core.tree import Node, Source, Tree
 from bftui.session import commands as c
 from bftui.session import events as e

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from bftui.core.distribution import Sampler
+from bftui.core.sampler import Sampler
 
 _MODEL = (
     "name",

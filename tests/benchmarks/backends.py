@@ -22,7 +22,8 @@ import numpy as np
 
 from bftui.backends.base import Backend, OpenSpec
 from bftui.backends.registry import installed, open_backend
-from bftui.core.distribution import Distribution, Sampler
+from bftui.core.distribution import Distribution
+from bftui.core.sampler import Sampler
 from bftui.practice.gguf_writer import NORMAL, BpeVocab, LlamaConfig, write_llama_gguf
 from tests.models import TinyModel, bpe_vocab, random_ids, random_weights, tiny_model
 

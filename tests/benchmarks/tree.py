@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bftui.core.distribution import Distribution, Sampler
+from bftui.core.distribution import Distribution
+from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 from bftui.trace.document import Trace, read
 from tests.unit.test_trace import MODEL, PROMPT, SAMPLER

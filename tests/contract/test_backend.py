@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bftui.backends.base import Backend, Fan
 from bftui.backends.registry import open_backend
-from bftui.core.distribution import Distribution, Sampler
+from bftui.core.distribution import Distribution
 from bftui.core.errors import (
     Cancelled,
     CapabilityError,
@@ -23,6 +23,7 @@ from bftui.core.errors import (
     InvalidToken,
     ModelError,
 )
+from bftui.core.sampler import Sampler
 from tests.contract.conftest import Case, quiet
 from tests.models import LONG_WORD, sentences
 

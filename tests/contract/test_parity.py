@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from bftui.backends.base import Backend, OpenSpec
 from bftui.backends.registry import open_backend
-from bftui.core.distribution import Distribution, Sampler
+from bftui.core.distribution import Distribution
+from bftui.core.sampler import Sampler
 from bftui.practice.gguf_writer import USER_DEFINED
 from tests.contract.conftest import quiet
 from tests.models import (

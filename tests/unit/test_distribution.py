@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bftui.core.distribution import TOP, Distribution, Sampler
+from bftui.core.distribution import TOP, Distribution
 from bftui.core.errors import InvalidToken, NonFiniteLogits, UsageError
+from bftui.core.sampler import Sampler
 
 GOLDEN = np.log(np.array([0.5, 0.2, 0.15, 0.1, 0.04, 0.01]))
 

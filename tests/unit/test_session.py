@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
-from bftui.core.distribution import Distribution, Sampler
+from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import Cancelled, ContextFull, InvalidToken, ModelError, UsageError
+from bftui.core.sampler import Sampler
 from bftui.session import commands as c
 from bftui.session import events as e
 from bftui.session.session import Session

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.core.distribution import Distribution, Sampler
+from bftui.core.distribution import Distribution
 from bftui.core.errors import InputError
+from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 from bftui.trace.document import NotSaved, Trace, read
 from bftui.trace.schema import json_schema

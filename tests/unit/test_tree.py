@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.core.distribution import Distribution, Sampler, Scored
+from bftui.core.distribution import Distribution, Scored
+from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 
 N_VOCAB = 300

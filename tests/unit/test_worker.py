@@ -14,8 +14,8 @@ import pytest
 import bftui
 from bftui.backends.base import OpenSpec
 from bftui.backends.worker import WorkerHost
-from bftui.core.distribution import Sampler
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, ModelLoadError
+from bftui.core.sampler import Sampler
 from bftui.session.session import Session
 from tests.tables import table
 from tests.unit.test_session import same

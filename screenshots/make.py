@@ -1,0 +1,56 @@
+"""Makes the pictures of the README from a real session on the practice model: `python -m screenshots.make`.
+
+The same keys that a person presses, at a fixed seed and size, drawn by the program itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from bftui.core.sampler import Sampler
+from bftui.ui.app import WorkbenchApp
+from bftui.ui.bridge import Word
+from bftui.ui.settings import WorkbenchSettings
+
+HERE = Path(__file__).resolve().parent
+KEYS = "space space space space space left left left left left 1 space space space space left left left 2 g g g g"
+SHOTS = {
+    "workbench": ("dark", (120, 36)),
+    "workbench-light": ("light", (120, 36)),
+}
+
+
+async def shoot(name: str, theme: str, size: tuple[int, int]) -> None:
+    """Plays the keys and writes `screenshots/NAME.svg`."""
+    settings = WorkbenchSettings(
+        backend="reference",
+        prompt="Q: Name a fruit.\nA:",
+        sampler=Sampler(seed=11),
+        theme=theme,
+    )
+    app = WorkbenchApp(settings)
+    async with app.run_test(size=size) as pilot:
+        await settled(app)
+        for key in KEYS.split():
+            await pilot.press(key)
+            await settled(app)
+        await pilot.pause(0.1)
+        app.save_screenshot(f"{name}.svg", path=str(HERE))
+    app.bridge.close()
+
+
+async def settled(app: WorkbenchApp) -> None:
+    """Waits until the model rests."""
+    while app.bridge.session is None or app.bridge.working or app.bridge.word is not Word.READY:
+        await asyncio.sleep(0.01)
+
+
+def main() -> None:
+    for name, (theme, size) in SHOTS.items():
+        asyncio.run(shoot(name, theme, size))
+        print(HERE / f"{name}.svg")
+
+
+if __name__ == "__main__":
+    main()
