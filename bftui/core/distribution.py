@@ -131,7 +131,8 @@ class Distribution:
         weighted = e * x
         mean = float(weighted.sum()) / z
         self.entropy = max(0.0, self._log_z - mean)
-        second = float(np.dot(weighted, x)) / z
+        # Not `dot`: the threads of a BLAS would fight with those of the model.
+        second = float(np.einsum("i,i->", weighted, x)) / z
         self.varentropy = max(0.0, second - mean * mean)
         self._e, self._z = e, z
         if sampler.temperature != 1.0:
@@ -167,10 +168,10 @@ class Distribution:
             ek = e[kept]
             zk = float(ek.sum())
             xk = self._x[kept] / s.temperature
-            mean = float(np.dot(ek, xk)) / zk
+            mean = float(np.einsum("i,i->", ek, xk)) / zk
         else:
             zk = self._z
-            mean = float(np.dot(e, self._x)) / s.temperature / zk
+            mean = float(np.einsum("i,i->", e, self._x)) / s.temperature / zk
         self._zk = zk
         self.entropy_truncated = max(0.0, math.log(zk) - mean)
 

@@ -9,7 +9,9 @@ NAMES = ("backends", "step", "tree", "startup")
 
 
 def main() -> None:
-    for name in sys.argv[1:] or NAMES:
+    names = sys.argv[1:] or NAMES
+    del sys.argv[1:]
+    for name in names:
         print(f"\n== {name}", flush=True)
         importlib.import_module(f"tests.benchmarks.{name}").main()
 
