@@ -1,0 +1,1 @@
+"""The workbench: a Textual app that draws a session and decides nothing."""

@@ -1,0 +1,1 @@
+"""The workbench's screen and the ones that open over it."""

@@ -1,0 +1,71 @@
+"""One line of text, asked for at the foot of the screen, with a hint that follows what is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from bftui.core.text import safe
+from bftui.ui.screens.fields import LineField
+
+
+class LineScreen(ModalScreen[str | None]):
+    """Ends with the text, or with None where it was left."""
+
+    DEFAULT_CSS = """
+    LineScreen { align: center bottom; background: transparent; }
+    LineScreen > Vertical {
+        width: 100%; height: 5; margin-bottom: 1; padding: 0 1;
+        border: round $accent; border-title-style: bold; background: $background;
+    }
+    LineScreen Input { height: 1; border: none; padding: 0; background: $background; }
+    LineScreen Input:focus { border: none; background-tint: $background; }
+    LineScreen #hint { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
+    LineScreen #keys { height: 1; color: $dim; }
+    """
+
+    BINDINGS = [Binding("escape", "leave", "Leave", show=False)]  # noqa: RUF012
+
+    def __init__(self, title: str, value: str, hint: Callable[[str], str]) -> None:
+        """`hint` is asked with what is typed, at each change and whenever something new is known."""
+        super().__init__()
+        self._title = title
+        self._value = value
+        self._hint = hint
+
+    def compose(self) -> ComposeResult:
+        box = Vertical()
+        box.border_title = self._title
+        with box:
+            field = LineField(self._value, select_on_focus=False, compact=True)
+            field.cursor_blink = False
+            yield field
+            yield Static(id="hint", markup=False)
+            yield Static("enter take it   esc leave", id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+        self.news()
+
+    def news(self) -> None:
+        """Asks for the hint again."""
+        text = self._hint(self.query_one(Input).value)
+        self.query_one("#hint", Static).update(Content(safe(text)), layout=False)
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self.news()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,33 @@
+"""What is shown while the terminal is too small for anything else."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+WIDTH, HEIGHT = 60, 16
+
+
+class TooSmall(ModalScreen[None]):
+    """Leaves by itself when there is room again."""
+
+    DEFAULT_CSS = """
+    TooSmall { align: center middle; background: $background; }
+    TooSmall Static { width: auto; height: auto; text-align: center; color: $foreground; }
+    """
+
+    BINDINGS = [Binding("q", "app.quit", "Quit", show=False)]  # noqa: RUF012
+
+    def compose(self) -> ComposeResult:
+        yield Static(markup=False)
+
+    def on_mount(self) -> None:
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        size = self.app.size
+        self.query_one(Static).update(
+            f"{size.width}×{size.height} is too small\nbftui needs {WIDTH}×{HEIGHT}\nq quits"
+        )

@@ -1,0 +1,60 @@
+"""What the workbench is started with. Imports nothing heavy, so that the command line can build it before a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bftui.core.sampler import Sampler
+
+WORDS = (
+    "Sure",
+    "Thank you",
+    "Of course",
+    "Here",
+    "Great question",
+    "I'm sorry",
+    "However",
+    "Hello",
+    "Let",
+)
+"""The style palette under the keys 1 to 9."""
+
+EXAMPLES = (
+    "Q: Name a fruit.\nA:",
+    "Q: Name an animal.\nA:",
+    "Q: Tell me a story.\nA:",
+    "Q: What is your favourite colour?\nA:",
+    "Q: How are you?\nA:",
+)
+"""The prompts that an empty start offers."""
+
+
+@dataclass(frozen=True)
+class WorkbenchSettings:
+    """How to start.
+
+    Attributes:
+        model: any MODEL form of the command line.
+        backend: `auto`, or a name of the backends' registry.
+        options: fields of `OpenSpec` for `open_model`.
+        prompt: the first prompt; None opens the prompt editor.
+        sampler: the first sampler; None takes the session's defaults.
+        trace: where the trace is written on quit and on export; None asks on export.
+        theme: a theme's name; None takes the first dark one.
+        state_dir: where journals go; None writes none.
+        words: the style palette, at most nine.
+    """
+
+    model: str = "practice"
+    backend: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str | None = None
+    sampler: Sampler | None = None
+    trace: Path | None = None
+    theme: str | None = None
+    state_dir: Path | None = None
+    words: tuple[str, ...] = WORDS

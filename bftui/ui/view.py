@@ -1,0 +1,100 @@
+"""What the panes read, brought up to date once a frame: session, path, token labels, and what is selected for whom.
+
+Drawing never waits for the model: everything here comes from the session's tree or was fetched before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bftui.core.text import label
+from bftui.ui.strips import fit
+from bftui.ui.widgets.path import Path
+from bftui.ui.widgets.tree_rows import TreeRows
+
+if TYPE_CHECKING:
+    from bftui.core.distribution import NextToken
+    from bftui.core.sampler import Sampler
+    from bftui.core.tree import Tree
+    from bftui.session.session import Session
+
+_LABEL_CELLS = 60
+_LABEL_BYTES = 240
+
+
+class View:
+    """One session as the screen sees it.
+
+    Attributes:
+        session: what is shown.
+        path: the nodes from the prompt to the cursor.
+        rows: the tree's rows.
+        cursor: the node where the session stood at the last `sync`.
+        next: the distribution after the cursor; None after an end of text.
+        sampler_number: which of the session's samplers the visible numbers were made under.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.path = Path()
+        self.rows = TreeRows(session.tree)
+        self.cursor = -1
+        self.sampler_number = -1
+        self.next: NextToken | None = None
+        self._labels: dict[int, str] = {}
+        self.sync()
+
+    @property
+    def tree(self) -> Tree:
+        return self.session.tree
+
+    @property
+    def sampler(self) -> Sampler:
+        return self.session.sampler
+
+    @property
+    def root(self) -> int:
+        return self.path.nodes[0]
+
+    @property
+    def length(self) -> int:
+        """Tokens of the visible path, the prompt's included."""
+        return len(self.tree.prompt_ids(self.root)) + len(self.path) - 1
+
+    @property
+    def state(self) -> tuple[int, int, int, int]:
+        """What every pane's content follows from; equal states draw equal screens."""
+        return (len(self.tree), self.path.version, self.cursor, self.sampler_number)
+
+    def sync(self) -> None:
+        """Takes in what the session did since the last time."""
+        self.rows.sync()
+        cursor = self.session.cursor
+        sampler = self.tree.sampler(cursor)
+        if cursor == self.cursor and sampler == self.sampler_number:
+            return
+        self.path.follow(self.tree, cursor)
+        self.cursor, self.sampler_number = cursor, sampler
+        self.next = self.tree.next(cursor)
+
+    def label(self, token_id: int) -> str:
+        """A token for a list: safe, never empty, of bounded width."""
+        known = self._labels.get(token_id)
+        if known is None:
+            data = self.session.model.token_bytes(token_id)
+            known = fit(label(data[:_LABEL_BYTES]), _LABEL_CELLS)
+            self._labels[token_id] = known
+        return known
+
+    def bytes(self, node: int) -> bytes:
+        """The bytes of a node's token; nothing for a prompt."""
+        token = self.tree.token_id(node)
+        return b"" if token is None else self.session.model.token_bytes(token)
+
+    def taken(self) -> dict[int, int]:
+        """Token ids that were taken after the cursor, with their latest node."""
+        return {
+            token: child
+            for child in self.tree.children(self.cursor)
+            if (token := self.tree.token_id(child)) is not None
+        }

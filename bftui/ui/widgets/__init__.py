@@ -1,0 +1,1 @@
+"""The panes, one file each, and the pure models that they draw."""

@@ -1,0 +1,231 @@
+"""The candidates: the whole vocabulary by probability, the cut drawn in place, tokens past it greyed and not hidden.
+
+p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every node; rows below come from the
+model as pages, when they are looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+
+from bftui.core.text import safe
+from bftui.ui.bridge import PageKey
+from bftui.ui.strips import LineBuilder, bar, counted, factor, fit, probability
+from bftui.ui.themes import Palette
+from bftui.ui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from bftui.backends.host import Page
+    from bftui.core.distribution import NextToken
+    from bftui.core.sampler import Sampler
+
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One row's numbers; `total` is the probability down to it, None where that is not known."""
+
+    token_id: int
+    rank: int
+    p: float
+    total: float | None
+    kept: bool
+
+
+class CandidatesPane(Pane):
+    """Draws the distribution after the cursor, or those of its tokens that a search keeps."""
+
+    NAME = "candidates"
+    EMPTY = "the distribution of the next token"
+
+    def __init__(
+        self, palette: Palette, pages: dict[PageKey, Page], ask: Callable[[PageKey], None]
+    ) -> None:
+        """`pages` holds what `ask` has fetched."""
+        super().__init__(palette)
+        self._pages = pages
+        self._ask = ask
+        self._node = -1
+        self._stored: list[Candidate] = []
+        self._taken: dict[int, int] = {}
+        self.wanted = ""
+
+    # State -----------------------------------------------------------------------------------------------------
+
+    def state(self) -> Hashable:
+        return super().state(), self.wanted, len(self._pages), next(reversed(self._pages), None)
+
+    def sync(self) -> None:
+        view = self.now
+        if view.cursor != self._node:
+            self._node = view.cursor
+            self.selected = self.top = 0
+        self._stored = _candidates(view.next) if view.next else []
+        self._taken = view.taken()
+        self.reveal()
+
+    def search(self, query: str) -> None:
+        """Shows only the tokens whose label contains this; all of them for an empty text."""
+        self.wanted = query
+        self.selected = self.top = 0
+        self.redraw()
+
+    def count(self) -> int:
+        view = self.view
+        if view is None or view.next is None:
+            return 1
+        if self.wanted:
+            page = self._pages.get(self._key(0))
+            return max(1, page.total) if page else 1
+        return view.next.n_vocab + (self._border() is not None)
+
+    def _border(self) -> int | None:
+        """The row where the cut is drawn."""
+        following = self.view.next if self.view else None
+        if following is None or self.wanted or following.kept >= following.n_vocab:
+            return None
+        return following.kept
+
+    def _key(self, page: int) -> PageKey:
+        view = self.now
+        start = page * _PAGE
+        return PageKey(view.cursor, view.sampler_number, start, start + _PAGE, self.wanted)
+
+    def candidate(self, row: int) -> Candidate | None:
+        """What a row shows; None for the cut, and for what is not there yet (it is asked for)."""
+        border = self._border()
+        if border is not None and row >= border:
+            if row == border:
+                return None
+            row -= 1
+        if not self.wanted and row < len(self._stored):
+            return self._stored[row]
+        key = self._key(row // _PAGE)
+        page = self._pages.get(key)
+        if page is None:
+            self._ask(key)
+            return None
+        place = row - page.start
+        if place >= len(page.rows):
+            return None
+        found = page.rows[place]
+        return Candidate(found.token_id, found.rank, math.exp(found.logprob), None, found.kept)
+
+    def chosen(self) -> int | None:
+        """The token id of the selected row."""
+        if self.view is None or self.view.next is None:
+            return None
+        found = self.candidate(self.selected)
+        return found.token_id if found else None
+
+    def select(self, row: int) -> bool:
+        border = self._border()
+        if row == border:
+            row += 1 if row > self.selected else -1
+        return super().select(row)
+
+    # Drawing ---------------------------------------------------------------------------------------------------
+
+    def heading(self) -> str:
+        following = self.view.next if self.view else None
+        if following is None:
+            return ""
+        bf = f"BF {factor(following.bf)} ({following.kept:,} kept)"
+        full = f"{bf} · full {factor(following.bf_full)}"
+        forms = (f"{full} · H {following.entropy:.2f} nats", full, bf, f"BF {factor(following.bf)}")
+        room = self.size.width - len(self.NAME) - 8
+        return next((form for form in forms if len(form) <= room), "")
+
+    def footing(self) -> str:
+        if self.view is None or self.view.next is None:
+            return ""
+        if self.wanted:
+            page = self._pages.get(self._key(0))
+            found = counted(page.total, "token") if page else "searching"
+            return f"{found} with {fit(safe(self.wanted), 20)}"
+        chosen = self.candidate(self.selected)
+        return f"{chosen.rank if chosen else '…'} of {self.view.next.n_vocab:,}"
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        view, palette = self.now, self.palette
+        if view.next is None:
+            line.add("■ the text ends here", palette.accent).add(
+                ": ← goes back, f forces a text", palette.dim
+            )
+            return None
+        if row == self._border():
+            line.add(
+                _ruled(f"{cut(view.sampler)} keeps {view.next.kept:,}", line.width), palette.accent
+            )
+            return None
+        found = self.candidate(row)
+        if found is None:
+            line.add(
+                "     …" if self.wanted == "" or not self._pages.get(self._key(0)) else "no token",
+                palette.dim,
+            )
+            return None
+        selected = row == self.selected
+        self._row(found, line, selected)
+        if not selected:
+            return None
+        return palette.cursor if self.has_focus else palette.cursor_idle
+
+    def _row(self, found: Candidate, line: LineBuilder, selected: bool) -> None:
+        view, palette = self.now, self.palette
+        text = palette.text if found.kept else palette.dim
+        flexible = line.width - 20
+        sums = flexible >= 16
+        flexible += 0 if sums else 6
+        name = max(8, min(28, flexible * 2 // 5))
+        room = max(1, flexible - name)
+        line.add(f"{found.rank:>4}", palette.dim).add("▸" if selected else " ", palette.accent)
+        line.add("•" if found.token_id in self._taken else " ", palette.forced)
+        start = line.at
+        line.add(fit(view.label(found.token_id), name), text).to(start + name + 1)
+        start = line.at
+        line.add(bar(found.p, room), palette.bar if found.kept else palette.bar_past).to(
+            start + room
+        )
+        line.add(f" {probability(found.p):>5}", text)
+        if sums and found.total is not None:
+            line.add(f" {probability(found.total):>5}", palette.dim)
+
+
+def _candidates(following: NextToken) -> list[Candidate]:
+    """The stored candidates, best first."""
+    rows, total = [], 0.0
+    ids, logprobs = following.top_ids.tolist(), following.top_logprobs.tolist()
+    for place, (token_id, logprob) in enumerate(zip(ids, logprobs, strict=True)):
+        p = math.exp(logprob)
+        total += p
+        rows.append(Candidate(token_id, place + 1, p, min(total, 1.0), place < following.kept))
+    return rows
+
+
+def cut(sampler: Sampler) -> str:
+    """The sampler's cut in words."""
+    parts = []
+    if sampler.top_k:
+        parts.append(f"top-k {sampler.top_k}")
+    if sampler.top_p < 1:
+        parts.append(f"top-p {short(sampler.top_p)}")
+    if sampler.min_p > 0:
+        parts.append(f"min-p {short(sampler.min_p)}")
+    return " ".join(parts) or "no cut"
+
+
+def short(value: float) -> str:
+    """A share without its leading zero, with two decimals at least."""
+    text = f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
+    return text.removeprefix("0")
+
+
+def _ruled(text: str, width: int) -> str:
+    return f"── {text} ".ljust(width, "─")[:width]

@@ -1,0 +1,212 @@
+"""What all panes share: a frame with a title, lines drawn one by one, a selection that moves, and no keys of their own.
+
+Keys are the workbench's (`actions.py`); a pane is told to move. Lines are made only for what is visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.cache import LRUCache
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from bftui.ui.strips import LineBuilder, fit
+from bftui.ui.themes import Palette
+from bftui.ui.view import View
+
+_REVERSE = Style(reverse=True)
+_WHEEL = 3
+_STRIPS = 256
+
+
+class Pane(Widget, can_focus=True, inherit_bindings=False):
+    """A framed list of lines over a `View`; subclasses say how many there are and draw one."""
+
+    DEFAULT_CSS = "Pane { background: $background; color: $foreground; }"
+
+    NAME = ""
+    HEADING: str | None = None
+    """What stands in the frame, where it is not the name."""
+    EMPTY = ""
+
+    class Chosen(Message):
+        """A line was double-clicked."""
+
+        def __init__(self, pane: Pane) -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(id=self.NAME)
+        self.palette = palette
+        self.view: View | None = None
+        self.top = 0
+        self.selected = 0
+        self._drawn: Hashable = None
+        self._strips: LRUCache[Hashable, Strip] = LRUCache(_STRIPS)
+
+    # For subclasses --------------------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """How many lines there are."""
+        return 0
+
+    @property
+    def now(self) -> View:
+        """The view, where there is one for sure: while drawing and after `show`."""
+        if self.view is None:
+            raise RuntimeError("there is no session to draw")
+        return self.view
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is anything to draw lines from."""
+        return self.view is not None
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        """Draws one line; the style that is laid over all of it, or None."""
+        return None
+
+    def same(self, row: int) -> Hashable:
+        """What a line's drawing follows from, beside selection, focus, size and colours; None draws it anew."""
+        return None
+
+    def sync(self) -> None:
+        """Takes in the view's latest state; called before drawing, when something changed."""
+
+    def heading(self) -> str:
+        """What stands at the right of the title."""
+        return ""
+
+    def footing(self) -> str:
+        """What stands at the right of the lower edge."""
+        total = self.count()
+        return f"{min(self.selected, total - 1) + 1:,} of {total:,}" if total > self.rows else ""
+
+    def state(self) -> Hashable:
+        """What the pane shows follows from this; it is drawn again when this changes."""
+        return self.view.state if self.view else None
+
+    # For the workbench -----------------------------------------------------------------------------------------
+
+    def show(self, view: View | None) -> None:
+        """Brings the pane up to date with its view."""
+        self.view = view
+        if view is not None and (state := self.state()) != self._drawn:
+            self._drawn = state
+            self.sync()
+            self.refresh()
+
+    def use(self, palette: Palette) -> None:
+        """Draws with other colours from now on."""
+        self.palette = palette
+        self._strips.clear()
+        self.refresh()
+
+    def redraw(self) -> None:
+        """Draws again, whatever the state."""
+        self._drawn = None
+        self.show(self.view)
+
+    def move(self, by: int) -> bool:
+        """Moves the selection; False where it stands at the edge."""
+        return self.select(self.selected + by)
+
+    def select(self, row: int) -> bool:
+        """Selects a line and brings it into view; False where it was selected already."""
+        row = max(0, min(row, self.count() - 1))
+        moved = row != self.selected
+        self.selected = row
+        self.reveal()
+        self.refresh()
+        return moved
+
+    def reveal(self) -> None:
+        """Scrolls as little as it takes to show the selected line."""
+        self.top = max(min(self.top, self.selected), self.selected - self.rows + 1)
+        self.top = max(0, min(self.top, self.count() - self.rows))
+
+    # Drawing ---------------------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> int:
+        """Lines that there is room for."""
+        return max(1, self.size.height - 2)
+
+    @property
+    def columns(self) -> int:
+        """Cells that a line has."""
+        return max(1, self.size.width - 4)
+
+    def render_line(self, y: int) -> Strip:
+        edge = self.palette.accent if self.has_focus else self.palette.line
+        if y == 0:
+            return self._edge(edge, "╭", "╮", self.HEADING or self.NAME, self.heading())
+        if y == self.size.height - 1:
+            return self._edge(edge, "╰", "╯", "", self.footing())
+        side, gap = Segment("│", edge), Segment(" ", self.palette.text)
+        return Strip([side, gap, *self._line(y - 1), gap, side], self.columns + 4)
+
+    def _line(self, y: int) -> Strip:
+        """What stands between the sides."""
+        line = LineBuilder(self.columns, self.palette.text)
+        row = self.top + y
+        if not self.ready:
+            return line.add(
+                fit(self.EMPTY, self.columns) if y == 0 else "", self.palette.dim
+            ).strip()
+        if row >= self.count():
+            return line.strip()
+        same = self.same(row)
+        if same is None:
+            return line.strip(self.draw(row, line))
+        key = (same, row == self.selected, self.has_focus, self.columns)
+        strip = self._strips.get(key)
+        if strip is None:
+            self._strips[key] = strip = line.strip(self.draw(row, line))
+        return strip
+
+    def _edge(self, style: Style, left: str, right: str, name: str, note: str) -> Strip:
+        line = LineBuilder(self.size.width, self.palette.text)
+        line.add(left + "─", style)
+        if name:
+            title = self.palette.title + _REVERSE if self.has_focus else self.palette.title
+            line.add(f" {name} ", title)
+        note = fit(note, max(0, line.room - 4))
+        gap = line.room - 2 - (cell_len(note) + 2 if note else 0)
+        line.add("─" * gap, style)
+        if note:
+            line.add(f" {note} ", self.palette.text)
+        return line.add("─" + right, style).strip()
+
+    # Mouse and focus -------------------------------------------------------------------------------------------
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self.reveal()
+        self.redraw()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.move(-_WHEEL)
+        event.stop()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.move(_WHEEL)
+        event.stop()
+
+    def on_click(self, event: events.Click) -> None:
+        if self.ready and 0 < event.y <= self.rows:
+            self.select(self.top + event.y - 1)
+            if event.chain == 2:
+                self.post_message(self.Chosen(self))

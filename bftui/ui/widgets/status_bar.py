@@ -1,0 +1,99 @@
+"""The first line: what runs, how it samples, how full the context is, and the state in a word."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.strip import Strip
+from textual.widget import Widget
+
+from bftui.core.text import safe
+from bftui.ui.bridge import RATES, Bridge, Word
+from bftui.ui.strips import LineBuilder, bar, fit
+from bftui.ui.themes import Palette
+from bftui.ui.view import View
+from bftui.ui.widgets.candidates_pane import cut
+
+_GAUGE = 4
+
+
+class StatusBar(Widget):
+    """One line, drawn again when what it says changes."""
+
+    DEFAULT_CSS = "StatusBar { height: 1; background: $background; }"
+
+    def __init__(self, palette: Palette, bridge: Bridge, name: str) -> None:
+        super().__init__(id="status")
+        self.palette = palette
+        self._bridge = bridge
+        self._model_name = name
+        self._parts: tuple[str, str, str, str] = ("", "", "", "")
+        self._gauge = 0.0
+
+    def use(self, palette: Palette) -> None:
+        """Draws with other colours from now on."""
+        self.palette = palette
+        self.refresh()
+
+    def show(self, view: View | None) -> None:
+        """Brings the line up to date."""
+        parts = self._model(), _sampling(view), self._filling(view), self._state()
+        if parts != self._parts:
+            self._parts = parts
+            self.refresh()
+
+    def _model(self) -> str:
+        model = self._bridge.model
+        if model is None:
+            return safe(self._model_name)
+        info = model.info
+        return safe(f"{model.name}   {info.backend} {info.device} {info.dtype}")
+
+    def _filling(self, view: View | None) -> str:
+        model = self._bridge.model
+        if view is None or model is None:
+            self._gauge = 0.0
+            return ""
+        self._gauge = view.length / model.info.n_ctx
+        return f"ctx {view.length:,}/{model.info.n_ctx:,}"
+
+    def _state(self) -> str:
+        bridge = self._bridge
+        word = bridge.word.value
+        if bridge.word is Word.LOADING and bridge.share is not None:
+            word += f" {bridge.share:.0%}"
+        if bridge.playing:
+            rate = RATES[bridge.rate]
+            word += f" ▶ {rate:g}/s" if rate else " ▶ max"
+            speed = bridge.speed()
+            word += f" {speed:.0f} tok/s" if speed else ""
+        return word
+
+    def render_line(self, y: int) -> Strip:
+        palette = self.palette
+        model, sampling, context, state = self._parts
+        line = LineBuilder(self.size.width, palette.text)
+        right = cell_len(state) + 1 + (cell_len(context) + _GAUGE + 5 if context else 0)
+        line.add(" bftui ", palette.accent).add(" ")
+        line.add(fit(model, max(0, line.room - right - 2)), palette.title)
+        if cell_len(sampling) + 3 <= line.room - right:
+            line.add("   ").add(sampling, palette.dim)
+        line.to(line.width - right)
+        if context:
+            line.add(f"{context} ", palette.dim).add("▕", palette.line)
+            line.add(f"{bar(self._gauge, _GAUGE):<{_GAUGE}}", palette.bar).add("▏ ", palette.line)
+        style = {
+            Word.LOADING: palette.forced,
+            Word.READY: palette.good,
+            Word.BUSY: palette.accent,
+            Word.FAILED: palette.bad,
+        }[self._bridge.word]
+        return line.add(f" {state}" if context else state, style).strip()
+
+
+def _sampling(view: View | None) -> str:
+    if view is None:
+        return ""
+    sampler = view.sampler
+    temperature = f"{sampler.temperature:.4g}"
+    temperature += "" if "." in temperature else ".0"
+    return f"T {temperature}  {cut(sampler)}  seed {sampler.seed}"

@@ -1,0 +1,134 @@
+"""Entropy or branching factor over the positions of the path, on a fixed scale, so that curves can be compared.
+
+One column is one position: the distribution that its token was drawn from; the last is the open one. BF is drawn over
+its logarithm. `path` is exp of the mean H(P~) over the positions that have a token, `now` the open position.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+
+from rich.style import Style
+
+from bftui.ui.strips import LineBuilder, factor
+from bftui.ui.themes import Palette
+from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.path import Path
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_TOP = math.log(125)
+_BF_TICKS = tuple((math.log(t), str(t)) for t in (1, 5, 25))
+_H_TICKS = tuple((t, f"{t:g}") for t in (0.0, 1.6, 3.2))
+_EVERY = 10
+
+
+class StripPane(Pane):
+    """Draws the end of the path that fits; nothing in it is selected."""
+
+    NAME = "strip"
+    HEADING = "entropy · BF"
+    EMPTY = "how the distribution narrows and widens as the text goes on"
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(palette)
+        self.entropy = False
+        self._path = Path()
+        self._sums: list[float] = []
+        self._sampler = -1
+
+    def toggle(self) -> None:
+        """Entropy of P instead of BF, or back."""
+        self.entropy = not self.entropy
+        self.redraw()
+
+    def state(self) -> Hashable:
+        return super().state(), self.entropy
+
+    def sync(self) -> None:
+        view = self.now
+        kept = self._path.follow(view.tree, view.cursor)
+        if view.sampler_number != self._sampler:
+            self._sampler, kept = view.sampler_number, 0
+        # The sum at i is over positions 0 to i, whose distributions follow nodes 0 to i.
+        del self._sums[kept:]
+        for node in self._path.nodes[kept:]:
+            entropies = view.tree.entropies(node)
+            before = self._sums[-1] if self._sums else 0.0
+            self._sums.append(before + (entropies[1] if entropies else 0.0))
+
+    def count(self) -> int:
+        return self.rows if self.view else 0
+
+    def footing(self) -> str:
+        return ""
+
+    def heading(self) -> str:
+        if self.view is None or not self._path.nodes:
+            return ""
+        done = len(self._path) - 1
+        path = f"path {factor(math.exp(self._sums[done - 1] / done))}" if done else "path –"
+        following = self.view.next
+        now = f"now {factor(following.bf)}" if following else "now –"
+        if self.entropy and following:
+            now += f" · H {following.entropy:.2f} nats"
+        return f"{now} · {path}"
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        height = self.rows - 1
+        line.add(self._tick(height - 1 - row, height), self.palette.dim)
+        width = line.room
+        first = max(0, len(self._path) - width)
+        if row < height:
+            line.add("┤", self.palette.line)
+            self._curve(line, height - 1 - row, height, first)
+        else:
+            line.add("└", self.palette.line)
+            self._axis(line, first)
+        return None
+
+    def _tick(self, level: int, height: int) -> str:
+        """The label of the axis for a line, counted from below."""
+        names = [
+            name
+            for value, name in (_H_TICKS if self.entropy else _BF_TICKS)
+            if level >= 0 and int(value / _TOP * height + 1e-9) == level
+        ]
+        return f"{names[0] if names else '':>3} "
+
+    def _curve(self, line: LineBuilder, level: int, height: int, first: int) -> None:
+        view, palette = self.now, self.palette
+        nodes = self._path.nodes
+        for place in range(first, len(nodes)):
+            entropies = view.tree.entropies(nodes[place])
+            if entropies is None:
+                continue
+            value = entropies[0] if self.entropy else entropies[1]
+            # One eighth at least: a certain step is seen to be there.
+            eighths = max(1, round(min(value / _TOP, 1.0) * height * 8)) - level * 8
+            style = palette.accent if place == len(nodes) - 1 else palette.bar
+            if self._forced(place + 1):
+                style = palette.forced
+            line.add(_BLOCKS[max(0, min(eighths, 8))], style)
+
+    def _axis(self, line: LineBuilder, first: int) -> None:
+        palette = self.palette
+        start = line.at
+        for place in range(first, first + line.room):
+            if line.at > start + place - first:
+                continue
+            if self._forced(place + 1):
+                line.add("▲", palette.forced)
+            elif (
+                place % _EVERY == 0
+                and line.room > 3
+                and not any(self._forced(p + 1) for p in range(place, place + 4))
+            ):
+                line.add(f"{place}", palette.dim)
+            else:
+                line.add("─", palette.line)
+
+    def _forced(self, place: int) -> bool:
+        """Whether the token at this place of the path was forced."""
+        nodes = self._path.nodes
+        return place < len(nodes) and self.now.tree.source(nodes[place]).word == "forced"

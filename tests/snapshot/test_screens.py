@@ -1,0 +1,103 @@
+"""The screens as pictures, each with a plain-text twin that a review can read.
+
+Made on one Python and one system; elsewhere fonts and widths are the same but nothing is promised. To make them again:
+`pytest tests/snapshot --snapshot-update`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from bftui.ui.app import WorkbenchApp
+from bftui.ui.bridge import Word
+from bftui.ui.settings import WorkbenchSettings
+from tests.ui.driver import PROMPT, Driver, table
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11) or sys.platform != "linux",
+    reason="the pictures are made with Python 3.11 on Linux",
+)
+
+WIDE, NARROW = (120, 36), (80, 24)
+SESSION = ["g", "space", "space", "left", "left", "left", "1", "g", "g", "g", "g"]
+
+Snap = Callable[..., bool]
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name in ("NO_COLOR", "COLORTERM", "TERM_PROGRAM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    return table(tmp_path / "fruit.json")
+
+
+@pytest.fixture
+def shown(
+    snap_compare: Snap, model: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., None]]:
+    """Compares a screen, after some keys, with its picture and its text."""
+    apps: list[WorkbenchApp] = []
+
+    def compare(size: tuple[int, int], keys: list[str], **settings: Any) -> None:
+        app = WorkbenchApp(WorkbenchSettings(**{"model": model, "prompt": PROMPT, **settings}))
+        apps.append(app)
+        text: list[str] = []
+
+        async def before(pilot: Pilot[Any]) -> None:
+            driver = Driver(app, pilot)
+            await driver.until(lambda: app.bridge.word in (Word.READY, Word.FAILED))
+            await driver.settled()
+            await driver.press(*keys)
+            text.append(driver.screen() + "\n")
+
+        run: Callable[[Pilot[Any]], Awaitable[None]] = before
+        matches = snap_compare(app, terminal_size=size, run_before=run)
+        twin = Path(__file__).parent / "text" / f"{request.node.name}.txt"
+        if request.config.getoption("--snapshot-update"):
+            twin.parent.mkdir(exist_ok=True)
+            twin.write_text(text[0], encoding="utf-8")
+        assert text[0] == twin.read_text(encoding="utf-8")
+        assert matches
+
+    yield compare
+    for app in apps:
+        app.bridge.close()
+
+
+def test_wide(shown: Callable[..., None]) -> None:
+    shown(WIDE, SESSION)
+
+
+def test_narrow(shown: Callable[..., None]) -> None:
+    shown(NARROW, SESSION)
+
+
+def test_light(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*SESSION, "tab"], theme="light")
+
+
+def test_mono_entropy(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*SESSION, "H", "shift+tab"], theme="mono")
+
+
+def test_prompts(shown: Callable[..., None]) -> None:
+    shown(WIDE, [], prompt=None)
+
+
+def test_force(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*SESSION, "f", "space", "S", "u", "r", "e"])
+
+
+def test_help(shown: Callable[..., None]) -> None:
+    shown((100, 50), ["question_mark"])
+
+
+def test_no_model(shown: Callable[..., None]) -> None:
+    shown(NARROW, [], model="table:no/such/table.json")

@@ -1,0 +1,29 @@
+"""A clean environment for every test of the screen, and the scripted model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["TEXTUAL_ANIMATIONS"] = "none"
+
+from tests.ui.driver import table
+
+_DROPPED = ("NO_COLOR", "COLORTERM", "FORCE_COLOR", "CLICOLOR_FORCE")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name in _DROPPED or name.startswith(("TEXTUAL_", "BFTUI_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def fruit(tmp_path: Path) -> str:
+    """The scripted model."""
+    return table(tmp_path / "fruit.json")
