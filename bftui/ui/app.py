@@ -49,7 +49,8 @@ class WorkbenchApp(App[None]):
     CSS = """
     CommandPalette { background: $background 60%; }
     CommandPalette #--input { border: round $accent; background: $background; }
-    CommandPalette CommandInput, CommandPalette CommandInput:focus { background: $background; background-tint: $background; }
+    CommandPalette SearchIcon { display: none; }
+    CommandPalette CommandInput { background: $background; padding: 0; margin: 0; }
     CommandPalette CommandList { border: round $line; background: $background; }
     """
     BINDINGS = [Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True)]  # noqa: RUF012
@@ -194,5 +195,5 @@ def run(settings: WorkbenchSettings) -> int:
             return error.exit_code
     code = app.return_code or 0
     if code == 1:
-        print(f"bftui: the workbench failed; the log is {terminal.log}", file=sys.stderr)
+        print(f"bftui: the workbench failed; the log is {terminal.keep_log()}", file=sys.stderr)
     return code

@@ -7,6 +7,7 @@ duplicate, and fd 2 is a log file.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from contextlib import suppress
@@ -16,23 +17,28 @@ from typing import TextIO, cast
 
 
 class OwnTerminal:
-    """A block in which fd 2 is a log; `log` is its path, and it stays only where something was written."""
+    """A block in which fd 2 is a log without a name, so that however the program ends nothing is left lying about."""
 
     def __init__(self) -> None:
-        self.log = Path()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the program
         self._streams: tuple[TextIO, TextIO | None] = (sys.stderr, sys.__stderr__)
         self._screen: TextIO | None = None
 
+    def keep_log(self) -> Path:
+        """Writes what was logged to a file with a name, for whoever looks into a failure."""
+        descriptor, name = tempfile.mkstemp(prefix="bftui-", suffix=".log")
+        with os.fdopen(descriptor, "wb") as file:
+            self._log.seek(0)
+            shutil.copyfileobj(self._log, file)
+        return Path(name)
+
     def __enter__(self) -> OwnTerminal:
         sys.stderr.flush()
-        descriptor, name = tempfile.mkstemp(prefix="bftui-", suffix=".log")
-        self.log = Path(name)
         self._screen = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
         # Both: Textual draws on the one, and the traceback of a crash goes to the other.
         sys.stderr = self._screen
         sys.__stderr__ = self._screen  # type: ignore[misc]
-        os.dup2(descriptor, 2)
-        os.close(descriptor)
+        os.dup2(self._log.fileno(), 2)
         return self
 
     def __exit__(
@@ -48,6 +54,3 @@ class OwnTerminal:
         sys.stderr, sys.__stderr__ = self._streams  # type: ignore[misc,assignment]
         with suppress(OSError):
             screen.close()
-        with suppress(OSError):
-            if self.log.stat().st_size == 0:
-                self.log.unlink()
