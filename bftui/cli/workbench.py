@@ -54,7 +54,7 @@ def run(
             sampler=o.sampler(temperature, top_k, top_p, min_p, seed),
             trace=trace,
             theme=theme,
-            state_dir=_state_dir(),
+            state_dir=_state_dir,
         )
     )
 

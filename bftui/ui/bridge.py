@@ -349,7 +349,7 @@ class Bridge:
         if self._settings.state_dir is None:
             return None
         try:
-            return Journal(self._settings.state_dir)
+            return Journal(self._settings.state_dir())
         except OSError as error:
             self._say(
                 f"no journal can be written: {error.strerror}; the session goes on", Kind.WARNING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ class WorkbenchSettings:
         sampler: the first sampler; None takes the session's defaults.
         trace: where the trace is written on quit and on export; None asks on export.
         theme: a theme's name; None takes the first dark one.
-        state_dir: where journals go; None writes none.
+        state_dir: says where journals go, when the first is written; None writes none.
         words: the style palette, at most nine.
     """
 
@@ -56,5 +56,5 @@ class WorkbenchSettings:
     sampler: Sampler | None = None
     trace: Path | None = None
     theme: str | None = None
-    state_dir: Path | None = None
+    state_dir: Callable[[], Path] | None = None
     words: tuple[str, ...] = WORDS

@@ -153,14 +153,14 @@ async def test_a_text_that_cannot_be_spelled(fruit: str) -> None:
 
 async def test_a_journal_that_cannot_be_written(fruit: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    async with workbench(fruit, state_dir=tmp_path / "file") as w:
+    async with workbench(fruit, state_dir=lambda: tmp_path / "file") as w:
         assert "no journal can be written" in w.notice
         await w.press("space")
         assert len(w.session.tree) == 2
 
 
 async def test_the_journal_goes_to_its_folder(fruit: str, tmp_path: Path) -> None:
-    async with workbench(fruit, state_dir=tmp_path / "state") as w:
+    async with workbench(fruit, state_dir=lambda: tmp_path / "state") as w:
         await w.press("space")
         (journal,) = (tmp_path / "state").iterdir()
         assert len(journal.read_text().splitlines()) == 3
