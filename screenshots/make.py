@@ -14,7 +14,14 @@ from bftui.ui.bridge import Word
 from bftui.ui.settings import WorkbenchSettings
 
 HERE = Path(__file__).resolve().parent
-KEYS = "space space space space space left left left left left 1 space space space space left left left 2 g g g g"
+KEYS = [
+    *["space"] * 10,  # a first branch
+    *["left"] * 10,
+    "1",  # forces "Sure"
+    *["g"] * 8,  # to the end of the text
+    *["left"] * 9,
+    *["space"] * 7,  # a third branch, up to where the fruit is named
+]
 SHOTS = {
     "workbench": ("dark", (120, 36)),
     "workbench-light": ("light", (120, 36)),
@@ -26,13 +33,13 @@ async def shoot(name: str, theme: str, size: tuple[int, int]) -> None:
     settings = WorkbenchSettings(
         backend="reference",
         prompt="Q: Name a fruit.\nA:",
-        sampler=Sampler(seed=11),
+        sampler=Sampler(seed=6),
         theme=theme,
     )
     app = WorkbenchApp(settings)
     async with app.run_test(size=size) as pilot:
         await settled(app)
-        for key in KEYS.split():
+        for key in KEYS:
             await pilot.press(key)
             await settled(app)
         await pilot.pause(0.1)

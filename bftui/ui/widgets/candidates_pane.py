@@ -190,9 +190,10 @@ class CandidatesPane(Pane):
         start = line.at
         line.add(fit(view.label(found.token_id), name), text).to(start + name + 1)
         start = line.at
-        line.add(bar(found.p, room), palette.bar if found.kept else palette.bar_past).to(
-            start + room
-        )
+        # Beside the best one: how flat the distribution is shows at any scale, the numbers say the rest.
+        share = found.p / self._stored[0].p if self._stored else 0.0
+        style = palette.bar if found.kept else palette.bar_past
+        line.add(bar(min(share, 1.0), room), style).to(start + room)
         line.add(f" {probability(found.p):>5}", text)
         if sums and found.total is not None:
             line.add(f" {probability(found.total):>5}", palette.dim)

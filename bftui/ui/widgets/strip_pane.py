@@ -1,7 +1,8 @@
 """Entropy or branching factor over the positions of the path, on a fixed scale, so that curves can be compared.
 
 One column is one position: the distribution that its token was drawn from; the last is the open one. BF is drawn over
-its logarithm. `path` is exp of the mean H(P~) over the positions that have a token, `now` the open position.
+its logarithm. A bar ends where its value lies between the ticks, which mark the middle of their lines. `path` is exp of
+the mean H(P~) over the positions that have a token, `now` the open position.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.path import Path
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_TOP = math.log(125)
-_BF_TICKS = tuple((math.log(t), str(t)) for t in (1, 5, 25))
-_H_TICKS = tuple((t, f"{t:g}") for t in (0.0, 1.6, 3.2))
+_BF_TICKS = tuple((math.log(t), str(t)) for t in (1, 5, 25, 125))
+_H_TICKS = tuple((t, f"{t:g}") for t in (0.0, 1.6, 3.2, 4.8))
+_FEW_ROWS = 3
+"""Up to so many lines the scale ends a tick earlier."""
 _EVERY = 10
 
 
@@ -87,12 +89,21 @@ class StripPane(Pane):
             self._axis(line, first)
         return None
 
+    @property
+    def _ticks(self) -> tuple[tuple[float, str], ...]:
+        return _H_TICKS if self.entropy else _BF_TICKS
+
+    def _lines(self, value: float, height: int) -> float:
+        """How many of `height` lines a bar of this many nats fills; the outer ticks are the outer middles."""
+        top = self._ticks[2 if height <= _FEW_ROWS else 3][0]
+        return min(0.5 + value / top * (height - 1), float(height))
+
     def _tick(self, level: int, height: int) -> str:
         """The label of the axis for a line, counted from below."""
         names = [
             name
-            for value, name in (_H_TICKS if self.entropy else _BF_TICKS)
-            if level >= 0 and int(value / _TOP * height + 1e-9) == level
+            for value, name in self._ticks
+            if level >= 0 and round(self._lines(value, height) - 0.5, 6) == level
         ]
         return f"{names[0] if names else '':>3} "
 
@@ -104,8 +115,7 @@ class StripPane(Pane):
             if entropies is None:
                 continue
             value = entropies[0] if self.entropy else entropies[1]
-            # One eighth at least: a certain step is seen to be there.
-            eighths = max(1, round(min(value / _TOP, 1.0) * height * 8)) - level * 8
+            eighths = round(self._lines(value, height) * 8) - level * 8
             style = palette.accent if place == len(nodes) - 1 else palette.bar
             if self._forced(place + 1):
                 style = palette.forced
