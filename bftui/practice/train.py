@@ -158,10 +158,10 @@ def _train_step(
         logits = model(ids[:, :-1])
     loss = functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return loss.item()
+    return float(loss.item())
 
 
 def _optimizer(model: Llama, recipe: Recipe) -> torch.optim.AdamW:
