@@ -11,8 +11,10 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from bftui.backends.base import F32, Backend
 from bftui.backends.host import Advanced, Page, Row
@@ -20,6 +22,9 @@ from bftui.core.distribution import Distribution, NextToken, Scored
 from bftui.core.errors import Cancelled
 from bftui.core.sampler import Sampler
 from bftui.core.text import label
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _LOGITS_BUDGET = 256 << 20
 """Bytes of recent logits kept, so that going back to draw, force or look again needs no evaluation.
@@ -56,11 +61,24 @@ class _Paths:
         return [*self.prompts[node], *ids]
 
 
+def _one_at_a_time(method: Callable[P, R]) -> Callable[P, R]:
+    """Lets threads take turns: backends crash, or answer wrongly, when two evaluate at once."""
+
+    @wraps(method)
+    def turn(*args: P.args, **kwargs: P.kwargs) -> R:
+        engine: Any = args[0]
+        with engine.turn:
+            return method(*args, **kwargs)
+
+    return turn
+
+
 class Engine:
-    """Implements `host.Host` over a backend. One thread calls; `cancel` alone may come from another."""
+    """Implements `host.Host` over a backend. Threads take turns; `cancel` alone comes in between."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self.turn = threading.RLock()
         self.info = backend.info
         self._trees: dict[int, _Paths] = {}
         self._logits: OrderedDict[tuple[int, int], F32] = OrderedDict()
@@ -72,6 +90,7 @@ class Engine:
 
     # Paths -----------------------------------------------------------------------------------------------------
 
+    @_one_at_a_time
     def adopt(
         self,
         tree: int,
@@ -82,6 +101,7 @@ class Engine:
         """Takes over a whole tree at once: after another model was loaded into a session."""
         self._trees[tree] = _Paths(array("i", parents), array("i", tokens), dict(prompts))
 
+    @_one_at_a_time
     def drop(self, tree: int) -> None:
         """Forgets a tree that no session needs any more."""
         self._trees.pop(tree, None)
@@ -129,6 +149,7 @@ class Engine:
 
     # Foreground ------------------------------------------------------------------------------------------------
 
+    @_one_at_a_time
     def plant(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> tuple[NextToken, float]:
@@ -145,6 +166,7 @@ class Engine:
         self._latest = ((tree, node), distribution)
         return distribution.summary(), _since(start)
 
+    @_one_at_a_time
     def step(
         self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
     ) -> Advanced:
@@ -180,52 +202,78 @@ class Engine:
         self._latest = ((tree, child), distribution)
         return Advanced(scored, distribution.summary(), eog, _since(start))
 
+    def _along(
+        self,
+        distribution: Distribution,
+        prefix: Sequence[int],
+        token_ids: Sequence[int],
+        open_end: bool,
+    ) -> Iterator[tuple[Scored, Distribution | None, F32 | None]]:
+        """Each token's score, the distribution after it and its logits, in one teacher-forced pass.
+
+        Without `open_end` nothing comes after the last token, and it is not evaluated.
+        """
+        evaluated = token_ids if open_end else token_ids[:-1]
+        if evaluated:
+            passes = self.backend.path_logits(prefix, evaluated)
+            for token_id, logits in zip(evaluated, passes, strict=True):
+                self._check()
+                scored = distribution.score(token_id)
+                distribution = Distribution(logits, distribution.sampler)
+                yield scored, distribution, logits
+        if len(evaluated) < len(token_ids):
+            yield distribution.score(token_ids[-1]), None, None
+
+    @_one_at_a_time
     def extend(
-        self, tree: int, node: int, child: int, token_ids: Sequence[int], sampler: Sampler
+        self,
+        tree: int,
+        node: int,
+        child: int,
+        token_ids: Sequence[int],
+        sampler: Sampler,
+        through_eog: bool,
     ) -> list[Advanced]:
         """Forces tokens after `node` as nodes `child`, `child + 1`, …, in one teacher-forced pass."""
         self._start()
         start = time.perf_counter()
-        distribution = self._distribution(tree, node, sampler)
-        results: list[tuple[Scored, NextToken, F32]] = []
-        for token_id, logits in zip(
-            token_ids, self.backend.path_logits(self._path(tree, node), token_ids), strict=True
-        ):
-            self._check()
-            scored = distribution.score(token_id)
-            distribution = Distribution(logits, sampler)
-            results.append((scored, distribution.summary(), logits))
-        each = _since(start) / max(1, len(results))
+        open_end = through_eog or token_ids[-1] not in self.info.eog_ids
+        first = self._distribution(tree, node, sampler)
+        found = list(self._along(first, self._path(tree, node), token_ids, open_end))
+        each = _since(start) / len(found)
         advanced = []
-        for offset, (scored, following, logits) in enumerate(results):
-            self._extend(
-                tree, node if offset == 0 else child + offset - 1, child + offset, scored.token_id
-            )
-            self._remember(tree, child + offset, logits)
-            advanced.append(Advanced(scored, following, scored.token_id in self.info.eog_ids, each))
+        for offset, (scored, distribution, logits) in enumerate(found):
+            parent = node if offset == 0 else child + offset - 1
+            self._extend(tree, parent, child + offset, scored.token_id)
+            if logits is not None:
+                self._remember(tree, child + offset, logits)
+            following = distribution.summary() if distribution else None
+            eog = scored.token_id in self.info.eog_ids
+            advanced.append(Advanced(scored, following, eog, each))
         return advanced
 
+    @_one_at_a_time
     def restate(
-        self, tree: int, nodes: Sequence[int], sampler: Sampler
+        self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[Advanced | NextToken]:
         """The numbers of a path, root first, under another sampler: the root's distribution, then each token's."""
         self._start()
         start = time.perf_counter()
-        root = nodes[0]
-        distribution = self._distribution(tree, root, sampler)
-        result: list[Advanced | NextToken] = [distribution.summary()]
-        token_ids = [self._trees[tree].tokens[node] for node in nodes[1:]]
+        paths = self._trees[tree]
+        first = self._distribution(tree, nodes[0], sampler)
+        token_ids = [paths.tokens[node] for node in nodes[1:]]
+        result: list[Advanced | NextToken] = [first.summary()]
         if not token_ids:
             return result
-        passes = self.backend.path_logits(self._trees[tree].prompts[root], token_ids)
-        for token_id, logits in zip(token_ids, passes, strict=True):
-            self._check()
-            scored = distribution.score(token_id)
-            distribution = Distribution(logits, sampler)
-            eog = token_id in self.info.eog_ids
-            result.append(Advanced(scored, distribution.summary(), eog, _since(start)))
+        for scored, distribution, _ in self._along(
+            first, paths.prompts[nodes[0]], token_ids, open_end
+        ):
+            following = distribution.summary() if distribution else None
+            eog = scored.token_id in self.info.eog_ids
+            result.append(Advanced(scored, following, eog, _since(start)))
         return result
 
+    @_one_at_a_time
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
@@ -255,9 +303,11 @@ class Engine:
             ]
         return self._labels
 
+    @_one_at_a_time
     def tokenize(self, text: str, special: bool = False) -> list[int]:
         return self.backend.tokenize(text, special=special)
 
+    @_one_at_a_time
     def token_bytes(self) -> list[bytes]:
         """The bytes of every token, by id."""
         return [self.backend.token_bytes(i) for i in range(self.info.n_vocab)]
@@ -276,7 +326,7 @@ class Engine:
         yield from ((token_id, None) for token_id in token_ids if token_id in self.info.eog_ids)
         for at in range(0, len(live), _FAN_CHUNK):
             chunk = live[at : at + _FAN_CHUNK]
-            with self.backend.fan(self._path(tree, node), len(chunk)) as fan:
+            with self.turn, self.backend.fan(self._path(tree, node), len(chunk)) as fan:
                 rows = fan.step(range(len(chunk)), chunk)
             self._check()
             for token_id, logits in zip(chunk, rows, strict=True):
@@ -297,7 +347,8 @@ class Engine:
         self.backend.cancel()
 
     def close(self) -> None:
-        self.backend.close()
+        with self.turn:
+            self.backend.close()
 
 
 def _since(start: float) -> float:

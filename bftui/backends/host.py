@@ -80,15 +80,27 @@ class Host(Protocol):
         ...
 
     def extend(
-        self, tree: int, node: int, child: int, token_ids: Sequence[int], sampler: Sampler
+        self,
+        tree: int,
+        node: int,
+        child: int,
+        token_ids: Sequence[int],
+        sampler: Sampler,
+        through_eog: bool,
     ) -> list[Advanced]:
-        """Forces tokens after `node` as nodes `child`, `child + 1`, ... in one teacher-forced pass."""
+        """Forces tokens after `node` as nodes `child`, `child + 1`, ... in one teacher-forced pass.
+
+        A last token that ends a generation is evaluated only with `through_eog`.
+        """
         ...
 
     def restate(
-        self, tree: int, nodes: Sequence[int], sampler: Sampler
+        self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[Advanced | NextToken]:
-        """The numbers of a path, root first, under another sampler: the root's distribution, then each token's."""
+        """The numbers of a path, root first, under another sampler: the root's distribution, then each token's.
+
+        Without `open_end` the last token is an end of generation, with nothing after it.
+        """
         ...
 
     def page(

@@ -28,6 +28,8 @@ from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
 from bftui.core.errors import Cancelled, CapabilityError, ModelError, ModelLoadError
 
 _TICK = 0.005
+_SEE = "see `table:` in the README"
+_KINDS = ("error", "crash", "hang", "nan")
 
 
 class TableBackend:
@@ -43,6 +45,8 @@ class TableBackend:
         self._step_ms = float(table.get("step_ms", 0))
         self._prefill_ms = float(table.get("prefill_ms", 0))
         self._faults = {int(fault["at"]): str(fault["kind"]) for fault in table.get("faults", [])}
+        if not set(self._faults.values()) <= set(_KINDS):
+            raise ValueError(f"a fault is none of {', '.join(_KINDS)}")
         self._evaluations = 0
         self._evaluated = 0
         self._rules = self._compile(table.get("rules", {}))
@@ -51,6 +55,11 @@ class TableBackend:
         n_ctx = int(table.get("n_ctx", 512))
         eog = frozenset(int(i) for i in table.get("eog", []))
         bos = table.get("bos")
+        for token_id in [*eog, *([] if bos is None else [bos])]:
+            if type(token_id) is not int or not 0 <= token_id < len(self._tokens):
+                raise ValueError(f"bos or eog {token_id!r} is no token")
+        if n_ctx < 1:
+            raise ValueError(f"n_ctx {n_ctx} is no context")
         special = eog | ({int(bos)} if bos is not None else frozenset())
         self._vocabulary = Vocabulary(self._tokens, special_ids=special)
         self._plain = {data: i for data, i in self._ids.items() if data and i not in special}
@@ -108,7 +117,7 @@ class TableBackend:
         named = {self._id(text): float(p) for text, p in row.items()}
         rest = 1.0 - sum(named.values())
         others = len(self._tokens) - len(named)
-        if rest < -1e-6 or any(p < 0 for p in named.values()):
+        if not rest >= -1e-6 or not all(p >= 0 for p in named.values()):
             raise ModelLoadError("the table is damaged", "the probabilities of a rule exceed 1")
         fill = math.log(rest / others) if others and rest > 1e-12 else -math.inf
         logits = np.full(len(self._tokens), fill, dtype=np.float32)
@@ -230,4 +239,15 @@ def _load(path: Path) -> dict[str, Any]:
 
 def open_model(spec: OpenSpec, progress: Progress) -> TableBackend:
     """Opens a table; raises ModelLoadError where the file is missing or damaged."""
-    return TableBackend(spec, progress)
+    try:
+        return TableBackend(spec, progress)
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ModelLoadError(f"{spec.source} is a damaged table", reason, _SEE) from error

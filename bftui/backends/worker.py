@@ -380,16 +380,26 @@ class WorkerHost:
         return cast(Advanced, self._call("step", tree, node, child, sampler, u, through_eog))
 
     def extend(
-        self, tree: int, node: int, child: int, token_ids: Sequence[int], sampler: Sampler
+        self,
+        tree: int,
+        node: int,
+        child: int,
+        token_ids: Sequence[int],
+        sampler: Sampler,
+        through_eog: bool,
     ) -> list[Advanced]:
         return cast(
-            "list[Advanced]", self._call("extend", tree, node, child, list(token_ids), sampler)
+            "list[Advanced]",
+            self._call("extend", tree, node, child, list(token_ids), sampler, through_eog),
         )
 
     def restate(
-        self, tree: int, nodes: Sequence[int], sampler: Sampler
+        self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[Advanced | NextToken]:
-        return cast("list[Advanced | NextToken]", self._call("restate", tree, list(nodes), sampler))
+        return cast(
+            "list[Advanced | NextToken]",
+            self._call("restate", tree, list(nodes), sampler, open_end),
+        )
 
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str

@@ -6,6 +6,7 @@ Every failure is one line on stderr and the exit code of `core.errors`; a traceb
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import traceback
@@ -13,6 +14,13 @@ import traceback
 
 def main() -> None:
     """The `bftui` program."""
+    # A closed stream is None here; what goes to it goes nowhere. What a terminal cannot spell is escaped.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -37,6 +45,11 @@ def run(arguments: list[str]) -> int:
         return _fail(error.line(), error.exit_code, debug)
     except KeyboardInterrupt:
         return _fail("interrupted", 130, debug)
+    except OSError as error:
+        # Files that are named in arguments have errors of their own; what is left is the standard output.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _fail(f"cannot write the output: {error.strerror or error}", 1, debug)
     except Exception as error:
         if hasattr(error, "format_message"):
             return _fail(f"{error.format_message()} See `bftui --help`.", 2, debug)
@@ -47,8 +60,10 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(line: str, code: int, debug: bool) -> int:
+    from bftui.core.text import safe
+
     if debug:
         traceback.print_exc()
     with contextlib.suppress(OSError):
-        print(f"bftui: {' '.join(line.split())}", file=sys.stderr)
+        print(f"bftui: {safe(' '.join(line.split()))}", file=sys.stderr)
     return code

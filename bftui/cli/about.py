@@ -40,7 +40,7 @@ def info(
     output: Output = None,
 ) -> None:
     """Say what a model is, and how it would be run."""
-    from bftui.session.model import open_model
+    from bftui.session.model import PRACTICE_NOTE, open_model
 
     opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
     with (
@@ -49,11 +49,19 @@ def info(
         open_model(model, backend=backend, progress=progress, **opening) as opened,
     ):
         facts = opened.info.as_dict()
-    emit(json.dumps(facts, ensure_ascii=False) if as_json else _table(facts), output)
+        if opened.is_practice:
+            facts["note"] = PRACTICE_NOTE
+    if output is not None:
+        from bftui.trace.document import refuse_model
+
+        refuse_model(output, facts["source"])
+    emit(json.dumps(facts, ensure_ascii=as_json) if as_json else _table(facts), output)
 
 
 def _table(facts: dict[str, Any]) -> str:
     """The facts for people, one a line, with units."""
+    from bftui.core.text import safe
+
     units = {
         "bytes": f"{facts['bytes'] / 2**20:.1f} MiB",
         "kv_bytes_per_token": f"{facts['kv_bytes_per_token'] / 1024:.1f} KiB",
@@ -68,7 +76,7 @@ def _table(facts: dict[str, Any]) -> str:
         if name not in hidden and value not in ("", None)
     }
     width = max(map(len, rows))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+    return "\n".join(f"{name:<{width}}  {safe(str(value))}" for name, value in rows.items())
 
 
 def schema(

@@ -5,6 +5,7 @@ Native code calls back into Python while it computes; an exception raised there 
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,12 +30,15 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Turns the first ctrl+c of the block into a request; the second one is Python's own."""
+    """Turns the first ctrl+c of the block into a request; the second one ends the program at once."""
     interruption = Interruption()
 
     def request(number: int, frame: FrameType | None) -> None:
+        if interruption.requested:
+            # Whatever does not stop when asked is left where it is.
+            os.write(2, b"bftui: interrupted\n")
+            os._exit(130)
         interruption.requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         for stop in interruption.stop:
             stop()
 

@@ -25,7 +25,9 @@ Backend = Annotated[str, typer.Option(help="auto, or one of reference, llama-cpp
 Ctx = Annotated[
     int, typer.Option(min=0, help="Context in tokens; 0 takes the model's own, at most 4096.")
 ]
-Threads = Annotated[int, typer.Option(min=0, help="Compute threads; 0 takes the physical cores.")]
+Threads = Annotated[
+    int, typer.Option(min=0, max=512, help="Compute threads; 0 takes the physical cores.")
+]
 GpuLayers = Annotated[int, typer.Option(min=-1, help="Layers on the GPU; -1 takes all.")]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to compute.")]
 Dtype = Annotated[

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bftui.cli import options as o
-from bftui.cli.interrupt import interruptible
+from bftui.cli.interrupt import Interruption, interruptible
 from bftui.cli.progress import bar
-from bftui.core.errors import BftuiError, Cancelled, InputError
+from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
+from bftui.session.commands import Back, Command, Force, ForceIds, Goto, Greedy, Step
 
 if TYPE_CHECKING:
-    from bftui.session.commands import Command
     from bftui.session.session import Session
 
 
@@ -60,7 +60,6 @@ def record(
 
     Prints the text and its branching factor; with --json the trace.
     """
-    from bftui.session.commands import Force, Greedy, Step
     from bftui.session.model import open_model
     from bftui.session.session import Session
 
@@ -87,9 +86,10 @@ def record(
         )
         stopped: BftuiError | None = None
         try:
-            for command in [*([Force(force)] if force else []), *planned]:
-                interruption.check()
-                session.do(command)
+            if force:
+                session.do(Force(force))
+            for place, (command, count) in enumerate(planned):
+                _carry_out(session, command, count, interruption, f"{actions}: action {place}")
             for done in range(left):
                 interruption.check()
                 if session.ended and not ignore_eos:
@@ -114,9 +114,24 @@ def record(
     return 0
 
 
+def _carry_out(
+    session: Session, command: Command, count: int, interruption: Interruption, name: str
+) -> None:
+    """Does one entry of an actions file; steps end with the text. Raises InputError for what cannot be done."""
+    for _ in range(count):
+        interruption.check()
+        if isinstance(command, Step | Greedy) and session.ended and not session.ignore_eos:
+            return
+        try:
+            session.do(command)
+        except (UsageError, InvalidToken) as error:
+            raise InputError(f"{name} cannot be done", error.line()) from error
+
+
 def summary(session: Session) -> str:
     """The text and what was measured on it, for people; safe to print."""
     from bftui.core.text import safe
+    from bftui.session.model import PRACTICE_NOTE
 
     tree = session.tree
     before = [tree.entropies(tree.parent(n) or 0) for n in tree.path(session.cursor)[1:]]
@@ -126,16 +141,17 @@ def summary(session: Session) -> str:
         return text
     full = math.exp(sum(pair[0] for pair in known) / len(known))
     cut = math.exp(sum(pair[1] for pair in known) / len(known))
+    note = f"\n{PRACTICE_NOTE}" if session.model.is_practice else ""
     ended = "ended" if session.ended else "not ended"
     return (
         f"{text}\n\n"
-        f"{len(known)} tokens, {ended} · BF along the path {cut:.2f} (exp of the mean entropy of P~, nats)"
-        f" · over the full vocabulary {full:.2f}"
+        f"{len(known)} tokens, {ended} · BF along the path {cut:.2f} (exp of the mean H(P~) over its tokens)"
+        f" · over the full vocabulary {full:.2f}{note}"
     )
 
 
-def read_actions(path: Path) -> list[Command]:
-    """An --actions file as commands; raises InputError that says which entry is wrong."""
+def read_actions(path: Path) -> list[tuple[Command, int]]:
+    """An --actions file as commands and how often each is done; raises InputError that says which entry is wrong."""
     try:
         entries = json.loads(path.read_bytes())
     except OSError as error:
@@ -144,30 +160,28 @@ def read_actions(path: Path) -> list[Command]:
         raise InputError(f"{path} is not JSON", str(error)) from error
     if not isinstance(entries, list):
         raise InputError(f"{path} is not a list of actions")
-    commands: list[Command] = []
+    commands: list[tuple[Command, int]] = []
     for place, entry in enumerate(entries):
         try:
-            commands.extend(_commands(entry))
+            commands.append(_command(entry))
         except ValueError as error:
             raise InputError(f"{path}: action {place} is wrong", str(error)) from None
     return commands
 
 
-def _commands(entry: Any) -> list[Command]:
-    from bftui.session import commands as c
-
+def _command(entry: Any) -> tuple[Command, int]:
     if not isinstance(entry, dict) or len(entry) != 1:
         raise ValueError('an action is an object with one field, such as {"step": 3}')
     (name, value), *_ = entry.items()
     match name, value:
         case (("step" | "greedy"), int(n)) if not isinstance(value, bool) and n >= 0:
-            return [c.Step() if name == "step" else c.Greedy()] * n
+            return Step() if name == "step" else Greedy(), n
         case "force", str(text) if text:
-            return [c.Force(text)]
+            return Force(text), 1
         case "force_ids", list(ids) if ids and all(type(i) is int for i in ids):
-            return [c.ForceIds(tuple(ids))]
+            return ForceIds(tuple(ids)), 1
         case "back", int(n) if not isinstance(value, bool) and n >= 1:
-            return [c.Back(n)]
+            return Back(n), 1
         case "goto", int(node) if not isinstance(value, bool) and node >= 0:
-            return [c.Goto(node)]
+            return Goto(node), 1
     raise ValueError(f"{json.dumps(entry)[:60]} is no action; see `bftui record --help`")

@@ -18,7 +18,9 @@ def run(
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace here on quit and on `e`.")
     ] = None,
-    theme: Annotated[str | None, typer.Option(help="Name of a theme.")] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="dark, light, mono or ansi [default: dark].")
+    ] = None,
     prompt: o.Prompt = None,
     prompt_file: o.PromptFile = None,
     temperature: o.Temperature = 1.0,

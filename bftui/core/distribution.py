@@ -29,7 +29,7 @@ TOP = 50
 
 _BLOCK = 128
 
-_NEVER = -1e4
+_NEVER = -1e300
 """Stands for a logit of -inf: its exp is exactly 0, and 0 times it is 0 where 0 * -inf would be NaN."""
 
 _UNDERFLOW = -700.0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from bftui.core.errors import UsageError
+
+LOWEST, HIGHEST = 1e-6, 1e6
+"""Bounds of the temperature; beyond them float64 has no room for the logits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,12 @@ class Sampler:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
+        for name in ("top_k", "seed"):
+            if type(getattr(self, name)) is not int:
+                raise UsageError(f"{name} {getattr(self, name)!r} is not a whole number")
+        if not LOWEST <= self.temperature <= HIGHEST:
             raise UsageError(
-                f"temperature {self.temperature:g} is not a positive number",
+                f"temperature {self.temperature:g} is not in [{LOWEST:g}, {HIGHEST:g}]",
                 hint="for the most probable token use greedy steps",
             )
         if not 0 < self.top_p <= 1:

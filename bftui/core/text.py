@@ -48,12 +48,12 @@ def label(data: bytes) -> str:
     if not data:
         return "∅"
     return "".join(
-        piece if piece.startswith("‹") else safe(piece).replace(" ", SPACE)
+        f"‹{piece:02X}›" if isinstance(piece, int) else safe(piece).replace(" ", SPACE)
         for piece in _pieces(data)
     )
 
 
-def _pieces(data: bytes) -> Iterable[str]:
+def _pieces(data: bytes) -> Iterable[str | int]:
     """Valid UTF-8 runs and single stray bytes, in order."""
     while data:
         try:
@@ -62,8 +62,7 @@ def _pieces(data: bytes) -> Iterable[str]:
         except UnicodeDecodeError as error:
             if error.start:
                 yield data[: error.start].decode()
-            for byte in data[error.start : error.end]:
-                yield f"‹{byte:02X}›"
+            yield from data[error.start : error.end]
             data = data[error.end :]
 
 

@@ -85,6 +85,7 @@ class Tree:
         self._token = array("i")
         self._source = array("b")
         self._sampler = array("i")
+        self._drawn = array("i")
         self._draw = array("q")
         self._eog = array("b")
         self._depth = array("i")
@@ -159,6 +160,7 @@ class Tree:
         self._token.append(token_id)
         self._source.append(source)
         self._sampler.append(sampler)
+        self._drawn.append(sampler)
         self._draw.append(draw)
         self._eog.append(eog)
         self._depth.append(self._depth[parent] + 1 if parent >= 0 else 0)
@@ -227,6 +229,10 @@ class Tree:
 
     def sampler(self, node: int) -> int:
         return self._sampler[node]
+
+    def drawn_under(self, node: int) -> int:
+        """The sampler that the token was drawn under; `sampler` is the one that its numbers are for now."""
+        return self._drawn[node]
 
     def eog(self, node: int) -> bool:
         return bool(self._eog[node])

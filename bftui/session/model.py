@@ -7,15 +7,20 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import get_args
 
 from bftui.backends.base import Device, Dtype, Kv, ModelInfo, OpenSpec, Progress
 from bftui.backends.engine import Engine
 from bftui.backends.host import Host
 from bftui.backends.registry import installed, open_backend, require
 from bftui.backends.worker import WorkerHost
-from bftui.core.errors import ModelError, ModelLoadError
+from bftui.core.errors import ModelError, ModelLoadError, UsageError
 
 PRACTICE = "practice"
+PRACTICE_NOTE = "a practice model: results on it show how the tool works, not how the world is"
+
+MAX_THREADS = 512
+"""Beyond it libraries abort instead of refusing."""
 
 _URLS = ("http://", "https://")
 
@@ -23,9 +28,21 @@ _URLS = ("http://", "https://")
 class Model:
     """One loaded model; closes with its context manager."""
 
-    def __init__(self, host: Host, display_name: str | None = None) -> None:
+    def __init__(self, host: Host) -> None:
         self.host = host
-        self.name = display_name or host.info.name
+
+    @property
+    def name(self) -> str:
+        """What people call it; of a practice model it says that it is one."""
+        name = self.info.name
+        return f"{name} model" if self.is_practice else name
+
+    @property
+    def is_practice(self) -> bool:
+        """Whether this is a model of the package: it shows how the tool works, not how the world is."""
+        from bftui import practice
+
+        return self.info.source in {str(practice.path(name)) for name in practice.NAMES}
 
     @property
     def info(self) -> ModelInfo:
@@ -91,12 +108,15 @@ def resolve(model: str = PRACTICE, backend: str = "auto") -> OpenSpec:
 def _source(model: str) -> tuple[str, str]:
     """The path or address behind a MODEL, and its kind."""
     if model.startswith("table:"):
-        return model.removeprefix("table:"), "table"
+        path = model.removeprefix("table:")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise ModelLoadError(f"cannot open {path}", "it is no regular file")
+        return path, "table"
     if model.startswith(_URLS):
         return model, "server"
     if model.startswith("hf:"):
         return model.removeprefix("hf:"), "hub"
-    if not Path(model).exists() and os.sep not in model and not Path(model).suffix:
+    if not os.path.exists(model) and os.sep not in model and not Path(model).suffix:
         from bftui import practice
 
         if model in practice.NAMES:
@@ -105,13 +125,15 @@ def _source(model: str) -> tuple[str, str]:
             raise ModelLoadError(
                 f"there is no practice model {model}", hint=f"choose {', '.join(practice.NAMES)}"
             )
-    if not Path(model).exists():
+    if not os.path.exists(model):
         raise ModelLoadError(
             f"there is no model at {model}",
             "the path does not exist",
             f"give the path of a .gguf file, or `{PRACTICE}` for the model inside bftui",
         )
-    return model, "directory" if Path(model).is_dir() else "gguf"
+    if not os.path.isdir(model) and not os.path.isfile(model):
+        raise ModelLoadError(f"cannot open {model}", "it is no regular file")
+    return model, "directory" if os.path.isdir(model) else "gguf"
 
 
 def _backend_for(kind: str, model: str) -> str:
@@ -127,7 +149,7 @@ def _backend_for(kind: str, model: str) -> str:
 
 
 def open_model(
-    model: str = PRACTICE,
+    model: str | os.PathLike[str] = PRACTICE,
     *,
     backend: str = "auto",
     ctx: int = 0,
@@ -153,8 +175,22 @@ def open_model(
 
     Raises ModelError where the model cannot be loaded, UsageError for an unknown backend, Cancelled.
     """
+    for name, value, allowed in (
+        ("device", device, get_args(Device)),
+        ("dtype", dtype, get_args(Dtype)),
+        ("kv", kv, get_args(Kv)),
+    ):
+        if value not in allowed:
+            raise UsageError(f"there is no {name} {value!r}", hint=f"choose {', '.join(allowed)}")
+    for name, number, low, high in (
+        ("ctx", ctx, 0, 2**31 - 1),
+        ("threads", threads, 0, MAX_THREADS),
+        ("gpu_layers", gpu_layers, -1, 2**31 - 1),
+    ):
+        if type(number) is not int or not low <= number <= high:
+            raise UsageError(f"{name} {number!r} is not a whole number in [{low}, {high}]")
     spec = replace(
-        resolve(model, backend),
+        resolve(os.fspath(model), backend),
         n_ctx=ctx,
         threads=threads,
         gpu_layers=gpu_layers,

@@ -78,6 +78,7 @@ class Session:
         self._samplers = [Sampler(temperature, top_k, top_p, min_p, seed)]
         self._sampler = 0
         self._prompts: dict[int, str] = {}
+        self._force_starts: set[int] = set()
         self._actions: list[dict[str, Any]] = []
         self._undo: list[_Place] = []
         self._redo: list[_Place] = []
@@ -116,6 +117,10 @@ class Session:
         """Whether the cursor stands on an end of generation."""
         return self.tree.eog(self.cursor)
 
+    def begins_force(self, node: int) -> bool:
+        """Whether a text was forced from this token on: two forces in a row begin twice."""
+        return node in self._force_starts
+
     def path_bytes(self, node: int | None = None) -> list[bytes]:
         """The bytes of each token from the first of the prompt to a node (default: the cursor)."""
         ids = self.tree.token_ids(self.cursor if node is None else node)
@@ -152,11 +157,13 @@ class Session:
         """
         before = _Place(self.cursor, self._sampler)
         first_new = len(self.tree)
+        samplers = len(self._samplers)
         try:
             op, args = self._carry_out(command)
             self._align()
         except BaseException:
             self.cursor, self._sampler = before.cursor, before.sampler
+            del self._samplers[samplers:]
             raise
         self._record_undo(command, before)
         self.tree.visit(self.cursor)
@@ -206,7 +213,7 @@ class Session:
                 self.cursor = child
                 return "forward", {}
             case c.Goto(node):
-                if not 0 <= node < len(self.tree):
+                if type(node) is not int or not 0 <= node < len(self.tree):
                     raise UsageError(f"there is no node {node}", f"the tree has {len(self.tree)}")
                 self.cursor = node
                 return "goto", {"node": node}
@@ -243,14 +250,12 @@ class Session:
 
     def _force(self, ids: Sequence[int]) -> None:
         results = self.model.host.extend(
-            self._number, self.cursor, len(self.tree), ids, self.sampler
+            self._number, self.cursor, len(self.tree), ids, self.sampler, self.ignore_eos
         )
-        *inner, last = results
-        for advanced in inner:
+        for place, advanced in enumerate(results):
             self._join(advanced, Source.FORCED, None)
-        if last.eog and not self.ignore_eos:
-            last = replace(last, next=None)
-        self._join(last, Source.FORCED, None)
+            if place == 0:
+                self._force_starts.add(self.cursor)
 
     def _join(self, advanced: Advanced, source: Source, draw: int | None) -> None:
         """Goes to the token below the cursor, a new node or one that is there already.
@@ -275,7 +280,7 @@ class Session:
         )
 
     def _back(self, n: int) -> None:
-        if n < 1:
+        if type(n) is not int or n < 1:
             raise UsageError(f"cannot go back {n} tokens")
         if self.tree.depth(self.cursor) == 0:
             raise UsageError("this is the prompt: there is nothing before it")
@@ -324,14 +329,13 @@ class Session:
         path = self.tree.path(self.cursor)
         if all(self.tree.sampler(node) == self._sampler for node in path):
             return
-        root, *rest = self.model.host.restate(self._number, path, self.sampler)
+        open_end = self.tree.entropies(self.cursor) is not None
+        root, *rest = self.model.host.restate(self._number, path, self.sampler, open_end)
         assert isinstance(root, NextToken)
         self.tree.restate(path[0], None, root, sampler=self._sampler)
         for node, advanced in zip(path[1:], rest, strict=True):
             assert isinstance(advanced, Advanced)
-            had_next = self.tree.entropies(node) is not None
-            following = advanced.next if had_next else None
-            self.tree.restate(node, advanced.scored, following, sampler=self._sampler)
+            self.tree.restate(node, advanced.scored, advanced.next, sampler=self._sampler)
 
     # The same, as methods --------------------------------------------------------------------------------------
 
@@ -350,7 +354,9 @@ class Session:
         """Appends text literally, or tokens by id; returns the last node."""
         if (text is None) == (ids is None):
             raise UsageError("force takes either a text or ids")
-        return self._told(c.Force(text) if text is not None else c.ForceIds(tuple(ids or ())))
+        if ids is not None:
+            return self._told(c.ForceIds(tuple(map(int, ids))))
+        return self._told(c.Force(str(text)))
 
     def back(self, n: int = 1) -> Node:
         """Goes up to `n` tokens towards the prompt; the branch stays."""

@@ -12,7 +12,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.errors import BftuiError, InputError
+from bftui.core.errors import BftuiError, InputError, UsageError
 from bftui.core.text import label
 from bftui.core.tree import Tree
 
@@ -72,6 +72,7 @@ class Trace:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the document; the file is whole or not there. Raises NotSaved."""
         target = Path(path)
+        refuse_model(target, str(self.head["model"]["source"]))
         with saving(target), replacing(target) as file:
             for chunk in self.chunks():
                 file.write(chunk)
@@ -82,13 +83,21 @@ class Trace:
         return document
 
 
+def refuse_model(target: Path, source: str) -> None:
+    """Raises UsageError for a file that is the model itself."""
+    with suppress(OSError, ValueError):
+        if os.path.samefile(target, source):
+            raise UsageError(f"{target} is the model", hint="choose another file for the result")
+
+
 @contextmanager
 def saving(target: Path) -> Iterator[None]:
     """Turns what the system says against writing a file into one line of ours."""
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, RuntimeError) as error:
+        # Links that lead in a circle are a RuntimeError of pathlib.
+        reason = getattr(error, "strerror", None) or str(error)
         raise NotSaved(f"cannot write {target}", reason, "choose another file") from error
 
 
@@ -108,7 +117,7 @@ def replacing(target: Path) -> Iterator[IO[str]]:
         encoding="utf-8",
         newline="\n",
         dir=target.parent,
-        prefix=f".{target.name}.",
+        prefix=".bftui-",
         delete=False,
     ) as file:
         temporary = Path(file.name)
@@ -187,9 +196,18 @@ def _nodes(tree: Tree, count: int) -> Iterator[tuple[str, set[int]]]:
                     "next": following,
                     "partner": None,
                     "elapsed_ms": elapsed[row],
+                    **_drawn_under(tree, node),
                 }
             )
             yield text, seen
+
+
+def _drawn_under(tree: Tree, node: int) -> dict[str, int]:
+    """Said only where the numbers were made anew since: with `draw` it tells why this token was drawn."""
+    drawn = tree.drawn_under(node)
+    if tree.draw(node) is None or drawn == tree.sampler(node):
+        return {}
+    return {"drawn_under": drawn}
 
 
 def _own(column: NDArray[np.float64]) -> list[float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -33,8 +34,11 @@ class Described(Protocol):
 
 
 def model_fields(info: Described) -> dict[str, Any]:
-    """`model` of the trace."""
-    return {name: getattr(info, name) for name in _MODEL}
+    """`model` of the trace. Bytes of a path that are no UTF-8 are replaced: JSON has no place for them."""
+    fields = {name: getattr(info, name) for name in _MODEL}
+    for name in ("name", "source"):
+        fields[name] = os.fsencode(fields[name]).decode(errors="replace")
+    return fields
 
 
 def prompt_fields(text: str, rendered: str, token_ids: Sequence[int]) -> dict[str, Any]:

@@ -144,6 +144,11 @@ class Node(Part):
     next: Next | None
     partner: PartnerNode | None = None
     elapsed_ms: Annotated[float, Field(ge=0)]
+    drawn_under: Id | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the sampler of the draw, where `sampler` is another one that the numbers were made anew under",
+    )
 
 
 class Action(Part):

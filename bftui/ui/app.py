@@ -26,6 +26,7 @@ from bftui.ui.bridge import Bridge, Notice
 from bftui.ui.screens.small import HEIGHT, WIDTH, TooSmall
 from bftui.ui.screens.workbench import Workbench
 from bftui.ui.settings import WorkbenchSettings
+from bftui.ui.strips import counted
 from bftui.ui.terminal import OwnTerminal
 from bftui.ui.themes import find, themes
 
@@ -86,7 +87,7 @@ class WorkbenchApp(App[None]):
 
     def _start(self) -> None:
         self.bridge.start()
-        if self.settings.prompt is None:
+        if self.settings.prompt is None and not isinstance(self.screen, TooSmall):
             self.workbench.act("prompt")
 
     # Frames ----------------------------------------------------------------------------------------------------
@@ -168,6 +169,8 @@ class WorkbenchApp(App[None]):
             self.push_screen(TooSmall())
         elif shown and not small:
             self.pop_screen()
+            if self.bridge.prompt is None and self.screen is self.workbench:
+                self.workbench.act("prompt")
 
 
 def run(settings: WorkbenchSettings) -> int:
@@ -186,6 +189,9 @@ def run(settings: WorkbenchSettings) -> int:
             app.run()
         finally:
             app.bridge.close()
+    code = app.return_code or 0
+    with suppress(OSError):  # the terminal may be gone
+        _say_goodbye(app.bridge)
     session = app.bridge.session
     if settings.trace is not None and session is not None:
         try:
@@ -193,7 +199,12 @@ def run(settings: WorkbenchSettings) -> int:
         except BftuiError as error:
             print(f"bftui: {error.line()}", file=sys.stderr)
             return error.exit_code
-    code = app.return_code or 0
     if code == 1:
         print(f"bftui: the workbench failed; the log is {terminal.keep_log()}", file=sys.stderr)
     return code
+
+
+def _say_goodbye(bridge: Bridge) -> None:
+    """Says where the session is kept."""
+    if bridge.session is not None and bridge.journal is not None:
+        print(f"{counted(len(bridge.session.tree), 'node')} kept in {bridge.journal.path}")

@@ -80,7 +80,7 @@ class Bridge:
     """Owns the engine thread. Public methods return at once and may be called from the screen's thread only.
 
     Attributes:
-        session, model: as soon as they are there; read-only for everybody else.
+        session, model, journal: as soon as they are there; read-only for everybody else.
         word, share, doing: the state; how much is loaded and what is being done, while loading.
         playing, rate: whether it steps by itself, and the place in RATES.
         prompt: the latest prompt that was asked for.
@@ -92,6 +92,7 @@ class Bridge:
         self._changed = changed
         self.session: Session | None = None
         self.model: Model | None = None
+        self.journal: Journal | None = None
         self.word = Word.LOADING
         self.share: float | None = None
         self.doing = ""
@@ -332,7 +333,7 @@ class Bridge:
         self.word = Word.BUSY
         self._tell()
         sampler = asdict(self._settings.sampler) if self._settings.sampler else {}
-        journal = self._journal()
+        journal = self._open_journal()
         try:
             self.session = Session(
                 self.model, self.prompt, journal=journal, on_event=self._event, **sampler
@@ -342,8 +343,9 @@ class Bridge:
                 journal.close()
                 journal.path.unlink(missing_ok=True)
             raise
+        self.journal = journal
 
-    def _journal(self) -> Journal | None:
+    def _open_journal(self) -> Journal | None:
         from bftui.trace.journal import Journal
 
         if self._settings.state_dir is None:
@@ -390,10 +392,18 @@ class Bridge:
         self._say(f"saved {counted(trace.count, 'node')} to {path}")
 
     def _page(self, key: PageKey) -> None:
+        from bftui.backends.host import Page
+
         self._asked.discard(key)
         if self.session is None:
             return
-        self.pages[key] = self.session.page(key.start, key.stop, node=key.node, query=key.query)
+        try:
+            page = self.session.page(key.start, key.stop, node=key.node, query=key.query)
+        except BftuiError:
+            # Remembered, or the screen would ask for it again with every frame.
+            self.pages[key] = Page((), key.start, 0)
+            raise
+        self.pages[key] = page
         while len(self.pages) > _KEPT:
             del self.pages[next(iter(self.pages))]
 
@@ -401,6 +411,7 @@ class Bridge:
         self._asked.discard(text)
         if self.model is None:
             return
+        self.splits[text] = []
         ids = self.model.tokenize(text)
         self.splits[text] = [self.model.token_bytes(i) for i in ids]
         while len(self.splits) > _KEPT:
@@ -413,11 +424,17 @@ class Bridge:
         self._jobs.put(job)
 
     def _drain(self) -> None:
-        """Forgets what waits."""
+        """Forgets what waits, but for opening the model again: the screen says that it loads."""
+        kept = []
         with suppress(queue.Empty):
             while True:
-                self._jobs.get_nowait()
-                self._dropped += 1
+                job = self._jobs.get_nowait()
+                if job == self._reopen:
+                    kept.append(job)
+                else:
+                    self._dropped += 1
+        for job in kept:
+            self._jobs.put(job)
         self._asked.clear()
 
     def _kill(self) -> None:

@@ -81,7 +81,7 @@ def probability(p: float) -> str:
     """A probability in at most five cells."""
     if p >= 0.9995:
         return "1.00" if p >= 0.99995 else ".9999"
-    if p >= 0.001:
+    if p >= 0.00095:
         return f"{p:.3f}"[1:]
     if p <= 0:
         return "0"

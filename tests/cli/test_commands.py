@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -99,7 +100,7 @@ def test_record_stops_at_the_end_of_the_text_unless_told_not_to(tmp_path):
 
 def test_record_says_what_was_measured_and_how(orchard):
     done = bftui_("record", orchard, "--prompt", "x\x1b[31m", "--greedy", "--steps", 3)
-    assert "exp of the mean entropy of P~" in done.stdout
+    assert "exp of the mean H(P~)" in done.stdout
     assert "\x1b" not in done.stdout
 
 
@@ -237,3 +238,100 @@ def test_debug_shows_the_traceback(tmp_path):
 
 def test_the_version_is_that_of_the_package():
     assert bftui_("--version").stdout == f"bftui {bftui.__version__}\n"
+
+
+def test_a_result_never_replaces_the_model(orchard):
+    path = Path(orchard.removeprefix("table:"))
+    before = path.read_bytes()
+    for command in (["record", orchard, "--steps", "1"], ["info", orchard]):
+        done = bftui_(*command, "-o", path)
+        assert done.returncode == 2
+        assert "is the model" in done.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">/dev/full"])
+def test_closed_and_full_streams_are_no_fault_of_ours(orchard, closed):
+    for command in (f"info {orchard}", f"record {orchard} --steps 1", "keys"):
+        done = subprocess.run(
+            f"{sys.executable} -m bftui {command} {closed}",
+            shell=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert "fault of bftui" not in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.returncode == (1 if "full" in closed else 0)
+
+
+def test_control_characters_never_reach_the_terminal(tmp_path):
+    hostile = table(tmp_path / "t.json", name="x\x1b]0;owned\x07\nfake  row")
+    done = bftui_("info", hostile)
+    assert "\x1b" not in done.stdout
+    assert "\nfake" not in done.stdout
+    assert "\x1b" not in fails(3, "info", "table:no\x1b]0;x\x07")
+
+
+@pytest.mark.parametrize(
+    ("actions", "says"),
+    [
+        ([{"step": 1}, {"goto": 999}], "action 1 cannot be done"),
+        ([{"force_ids": [10**6]}], "action 0 cannot be done"),
+        ([{"back": 1}], "action 0 cannot be done"),
+    ],
+)
+def test_an_action_that_cannot_be_done_is_named(orchard, tmp_path, actions, says):
+    done = bftui_("record", orchard, "--actions", write(tmp_path, actions))
+    assert done.returncode == 4
+    assert says in done.stderr
+
+
+def test_steps_of_an_actions_file_end_with_the_text(tmp_path):
+    ends = table(tmp_path / "t.json", default={"</s>": 1.0})
+    script = write(tmp_path, [{"step": 10**12}, {"back": 1}, {"force": " a"}])
+    document = json.loads(bftui_("record", ends, "--actions", script, "--json").stdout)
+    assert [action["op"] for action in document["actions"]] == ["step", "back", "force"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tokens": 5},
+        {"tokens": [1, 2]},
+        {"tokens": [{}]},
+        {"bos": 10**6},
+        {"bos": True},
+        {"eog": [-1]},
+        {"eog": "x"},
+        {"n_ctx": "x"},
+        {"n_ctx": 0},
+        {"rules": []},
+        {"rules": {"[bad": {}}},
+        {"rules": {" a": {" the": "x"}}},
+        {"rules": {" a": {" the": float("nan")}}},
+        {"default": {" a": -1}},
+        {"faults": [{}]},
+        {"faults": [{"at": 1, "kind": "x"}]},
+        {"step_ms": "x"},
+    ],
+)
+def test_a_damaged_table_is_exit_code_3(tmp_path, changes):
+    assert "table" in fails(3, "record", table(tmp_path / "t.json", **changes))
+
+
+def test_odd_paths_have_an_answer(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    assert "no regular file" in fails(3, "info", tmp_path / "fifo")
+    assert "does not exist" in fails(3, "info", "a" * 300 + ".gguf")
+    os.symlink("loop", tmp_path / "loop")
+    done = bftui_("record", "--steps", 0, "-o", tmp_path / "loop", "--backend", "reference")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    name = os.path.join(os.fsencode(odd), b"bad\xff.json")
+    table(odd / "t.json")
+    os.rename(odd / "t.json", name)
+    done = bftui_("record", "table:" + os.fsdecode(name), "--steps", 1, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "bad\ufffd.json" in json.loads(done.stdout)["model"]["source"]

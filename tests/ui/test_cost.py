@@ -41,6 +41,9 @@ class Standing:
         while len(self.tree) < count:
             self.grow(self._random.random() < 0.03)
 
+    def begins_force(self, node: int) -> bool:
+        return self.tree.source(node) is Source.FORCED
+
     def grow(self, fork: bool) -> None:
         """One more token: after the cursor, or a fork somewhere above."""
         parent = self._random.randrange(len(self.tree)) if fork else self.cursor

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, TextArea
 
+from bftui.core.sampler import Sampler
 from bftui.ui.actions import ACTIONS, Facts, key_table
 from bftui.ui.bridge import Word
 from bftui.ui.screens.help import HelpScreen
@@ -19,7 +20,7 @@ async def test_stepping_shows_everywhere(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("space", "space")
         assert len(w.session.tree) == 3
-        assert "└─ ▸" in lines(w.bench.tree_pane)[2]
+        assert "▸└─ " in lines(w.bench.tree_pane)[2]
         assert "".join(w.tokens).replace(" ", "·") in lines(w.bench.text_pane)[2]
         assert "2 tokens" in lines(w.bench.text_pane)[0]
         following = w.session.node.next
@@ -130,7 +131,8 @@ async def test_back_on_and_branches(fruit: str) -> None:
         tree = lines(w.bench.tree_pane)
         assert "├─ ·fruit" in tree[3]
         assert " A " in tree[3]
-        assert "└─ ▸▲·Sure" in tree[4]
+        assert "└─ ▲·Sure" in tree[4]
+        assert tree[4].startswith("│ ▸")
         assert " B " in tree[4]
 
 
@@ -409,3 +411,35 @@ async def test_no_driver_is_left(fruit: str) -> None:
         host = w.session.model.host
         assert isinstance(w, Driver)
     assert host._process.poll() is not None  # type: ignore[attr-defined]
+
+
+async def test_two_forces_in_a_row_begin_twice(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("1", "2")
+        text = lines(w.bench.text_pane)[2]
+        assert text.count("▲") == 2
+        assert lines(w.bench.tree_pane)[2].count("▲") == 2
+
+
+async def test_a_key_without_an_action_says_so(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("K")
+        assert "K does nothing here" in w.screen()
+
+
+async def test_export_paths_of_any_kind_are_asked_for_safely(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("e")
+        for text in ("~nobody-here/x", "x" * 400, "\x00"):
+            w.app.screen.query_one("Input").value = text  # type: ignore[attr-defined]
+            await w.pilot.pause()
+        await w.press("escape", "space")
+        assert len(w.session.tree) == 2
+
+
+async def test_temperature_names_itself_where_numbers_differ(fruit: str) -> None:
+    async with workbench(fruit, sampler=Sampler(temperature=2.0)) as w:
+        heading = lines(w.bench.candidates)[0]
+        assert "at T 2" in heading
+        assert "at T 1" in heading
+        assert "p, Σp at T 1" in lines(w.bench.candidates)[-1]

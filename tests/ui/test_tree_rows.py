@@ -94,7 +94,7 @@ def test_rows_are_those_of_a_whole_walk(shape: list[int | None]) -> None:
             assert rows.tail(run) == nodes[-1]
             assert rows.length(run) == len(nodes)
             assert rows.leading(run, 3) == nodes[:3]
-            assert rows.guides(run, 99) == (tuple(guides), False)
+            assert rows.guides(run, None, 99) == (tuple(guides), False)
             assert (rows.letter(run) is not None) == branch
             assert all(rows.row_of(node) == row for node in nodes)
     assert not rows.sync()
@@ -119,17 +119,25 @@ def test_letters_stay_with_their_branch_and_differ(shape: list[int | None]) -> N
         named = seen
 
 
-def test_guides_of_deep_forks_are_limited() -> None:
+def test_deep_forks_leave_out_the_same_levels_in_every_row() -> None:
     links = Links([None])
     for _ in range(40):
         fork = len(links) - 1
         links.add(fork)
         links.add(fork)
     rows = TreeRows(links)
-    guides, more = rows.guides(rows.run_of(len(links) - 1), 8)
-    assert len(guides) == 8
-    assert more
-    assert rows.guides(rows.run_of(0), 8) == ((), False)
+    deepest = rows.run_of(len(links) - 1)
+    base = rows.above(deepest, 8)
+    assert rows.guides(deepest, base, 20)[1], "something is left out"
+    assert len(rows.guides(deepest, base, 20)[0]) == 8
+    sister = rows.run_of(len(links) - 2)
+    assert len(rows.guides(sister, base, 20)[0]) == 8, "rows of one level begin in one column"
+    assert rows.guides(base, base, 20) == ((), True)
+    assert rows.guides(rows.run_of(0), base, 20) == ((), True)
+    assert rows.guides(deepest, base, 7) == ((), True), "too deep below it"
+    assert rows.above(deepest, 99) is None
+    assert len(rows.guides(deepest, None, 99)[0]) == 40
+    assert rows.guides(rows.run_of(0), None, 99) == ((), False)
 
 
 @settings(max_examples=100, deadline=None)

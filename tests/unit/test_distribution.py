@@ -214,3 +214,21 @@ def test_a_summary_cannot_be_changed():
         summary.top_ids[0] = 3
     with pytest.raises(AttributeError):
         summary.entropy = 0.0
+
+
+@pytest.mark.parametrize("temperature", [1e-6, 0.5, 100.0, 1e6])
+def test_what_is_impossible_stays_so_at_any_temperature(temperature):
+    logits = np.log(
+        np.array([0.5, 0.0, 0.5, 0.0, 1e-30]), where=[1, 0, 1, 0, 1], out=np.full(5, -np.inf)
+    )
+    distribution = Distribution(logits, Sampler(temperature=temperature, top_p=1.0))
+    assert distribution.draw(0.999999) in (0, 2, 4)
+    assert distribution.kept <= 3
+    assert distribution.score(1).logprob_truncated is None
+    assert list(distribution.summary().top_ids) == [0, 2, 4]
+
+
+def test_finite_logits_of_any_size_rank_above_impossible_ones():
+    distribution = Distribution(np.array([0.0, -20_000.0, -15_000.0, -np.inf]), Sampler(top_p=1.0))
+    assert [distribution.score(i).rank for i in range(4)] == [1, 3, 2, 4]
+    assert distribution.score(1).logprob == -20_000

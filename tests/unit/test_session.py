@@ -397,3 +397,66 @@ def test_logits_that_are_no_distribution_stop_the_step(tmp_path):
             session.step()
         assert len(session.tree) == 2
         assert math.isfinite(session.node.next.entropy)
+
+
+def test_draws_can_be_told_from_the_trace_after_the_sampler_changed(model):
+    session = session_on(model, seed=1)
+    session.step()
+    session.step()
+    session.set_sampler(seed=99)
+    nodes = session.trace().as_dict()["nodes"]
+    assert [(n["sampler"], n["drawn_under"], n["draw"]) for n in nodes[1:]] == [
+        (1, 0, 0),
+        (1, 0, 1),
+    ]
+    session.step()
+    assert "drawn_under" not in session.trace().as_dict()["nodes"][3]
+
+
+def test_a_change_of_sampler_that_fails_leaves_nothing(tmp_path):
+    faults = [{"at": 4, "kind": "error"}]
+    with bftui.open_model(table(tmp_path / "t.json", faults=faults, eog=[])) as broken:
+        session = Session(broken, "x")
+        session.step()
+        session.step()
+        with pytest.raises(ModelError):
+            session.set_sampler(temperature=2.0)
+        assert len(session.trace().as_dict()["samplers"]) == 1
+        assert session.sampler.temperature == 1.0
+
+
+def test_an_end_of_text_at_the_edge_of_the_context_can_be_restated(tmp_path):
+    with bftui.open_model(table(tmp_path / "t.json", n_ctx=3)) as small:
+        session = Session(small, " a a")
+        session.force(ids=[1])
+        node = session.set_sampler(top_p=0.5)
+        assert (node.eog, node.next, node.sampler) == (True, None, 1)
+
+
+@pytest.mark.parametrize("wrong", [1.0, "1", None, True])
+def test_wrong_types_are_refused_and_change_nothing(model, wrong):
+    session = session_on(model)
+    session.step()
+    for command in (c.Goto(wrong), c.Back(wrong)):
+        with pytest.raises(UsageError):
+            session.do(command)
+    assert session.step().parent == 1
+
+
+def test_threads_take_turns_on_one_model(tmp_path):
+    with bftui.open_model("practice", backend="reference") as shared:
+        texts = {}
+
+        def play(seed):
+            session = Session(shared, "Q:", seed=seed % 2, ignore_eos=True)
+            for _ in range(30):
+                session.step()
+            texts[seed] = session.text()
+
+        threads = [threading.Thread(target=play, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert texts[0] == texts[2]
+        assert texts[1] == texts[3]

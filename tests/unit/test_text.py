@@ -59,3 +59,8 @@ def test_a_split_character_stands_where_it_is_complete():
     cat = "猫".encode()
     assert spans([b"a", cat[:1], cat[1:2], cat[2:] + b"b"]) == ["a", "", "", "猫b"]
     assert spans([b"a", cat[:2]]) == ["a", "\ufffd"]
+
+
+def test_no_text_passes_for_a_mark_of_ours():
+    assert label("‹\x1b[2J".encode()) == "‹␛[2J"
+    assert label(b"\xff" + "‹\x1b[2J".encode()) == "‹FF›‹␛[2J"

@@ -5,18 +5,19 @@ What a key may do is `actions.py`; how it is done is here, in the methods `do_ID
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
 
-from bftui.core.text import label
+from bftui.core.text import label, safe
 from bftui.session import commands
 from bftui.ui.actions import ACTIONS, BY_ID, Facts
 from bftui.ui.bridge import RATES, Bridge, Kind, Notice, Word
@@ -182,6 +183,12 @@ class Workbench(Screen[None]):
         else:
             getattr(self, f"do_{name}")()
 
+    def on_key(self, event: events.Key) -> None:
+        """Keys without an action come here."""
+        if event.is_printable and event.character:
+            name = safe(event.character)
+            self.tell(Notice(f"{name} does nothing here; ? shows the keys", Kind.WARNING))
+
     def send(self, command: commands.Command) -> None:
         """Queues a command for the session."""
         if not self.bridge.send(command):
@@ -229,7 +236,11 @@ class Workbench(Screen[None]):
         self.bridge.set_rate(self.bridge.rate + by)
         rate = RATES[self.bridge.rate]
         self.tell(
-            Notice(f"play: {rate:g} tokens a second" if rate else "play: as fast as the model goes")
+            Notice(
+                f"play: {counted(int(rate), 'token')} a second"
+                if rate
+                else "play: as fast as the model goes"
+            )
         )
 
     def do_word(self, key: str) -> None:
@@ -384,17 +395,18 @@ class Workbench(Screen[None]):
             return
 
         def hint(text: str) -> str:
-            path = Path(text).expanduser()
-            if not text or path.is_dir():
+            # `os.path` where `Path` would raise: for users that do not exist and names that are too long.
+            path = os.path.expanduser(text)
+            if not text or os.path.isdir(path):
                 return "the file to write"
-            return "replaces the file that is there" if path.exists() else "a new file"
+            return "replaces the file that is there" if os.path.exists(path) else "a new file"
 
         def exported(text: str | None) -> None:
             if text:
-                self.bridge.export(Path(text).expanduser())
+                self.bridge.export(Path(os.path.expanduser(text)))
                 self.expect_work()
 
-        name = self.bridge.model.name if self.bridge.model else "bftui"
+        name = self.bridge.model.info.name if self.bridge.model else "bftui"
         default = "".join(c if c.isalnum() or c in "-_" else "-" for c in name) + "-trace.json"
         self._ask("save the trace to", default, hint, exported)
 

@@ -136,8 +136,11 @@ class CandidatesPane(Pane):
         following = self.view.next if self.view else None
         if following is None:
             return ""
-        bf = f"BF {factor(following.bf)} ({following.kept:,} kept)"
-        full = f"{bf} · full {factor(following.bf_full)}"
+        # P is at temperature 1 whatever the session's is; where they differ each number says its own.
+        tempered = following.temperature != 1
+        at, at_one = (f" at T {following.temperature:.3g}", " at T 1") if tempered else ("", "")
+        bf = f"BF {factor(following.bf)} ({following.kept:,} kept{at})"
+        full = f"{bf} · full {factor(following.bf_full)}{at_one}"
         forms = (f"{full} · H {following.entropy:.2f} nats", full, bf, f"BF {factor(following.bf)}")
         room = self.size.width - len(self.NAME) - 8
         return next((form for form in forms if len(form) <= room), "")
@@ -150,7 +153,9 @@ class CandidatesPane(Pane):
             found = counted(page.total, "token") if page else "searching"
             return f"{found} with {fit(safe(self.wanted), 20)}"
         chosen = self.candidate(self.selected)
-        return f"{chosen.rank if chosen else '…'} of {self.view.next.n_vocab:,}"
+        place = f"{chosen.rank if chosen else '…'} of {self.view.next.n_vocab:,}"
+        columns = "p, Σp at T 1" if self.view.next.temperature != 1 else "p, Σp"
+        return f"{columns} · {place}"
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         view, palette = self.now, self.palette

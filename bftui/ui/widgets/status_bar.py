@@ -26,7 +26,7 @@ class StatusBar(Widget):
         self.palette = palette
         self._bridge = bridge
         self._model_name = name
-        self._parts: tuple[str, str, str, str] = ("", "", "", "")
+        self._parts: tuple[str, ...] = ("",) * 5
         self._gauge = 0.0
 
     def use(self, palette: Palette) -> None:
@@ -36,7 +36,13 @@ class StatusBar(Widget):
 
     def show(self, view: View | None) -> None:
         """Brings the line up to date."""
-        parts = self._model(), _sampling(view), self._filling(view), self._state()
+        parts = (
+            self._model(),
+            self._runtime(),
+            _sampling(view),
+            self._filling(view),
+            self._state(),
+        )
         if parts != self._parts:
             self._parts = parts
             self.refresh()
@@ -45,8 +51,14 @@ class StatusBar(Widget):
         model = self._bridge.model
         if model is None:
             return safe(self._model_name)
+        return safe(model.name)
+
+    def _runtime(self) -> str:
+        model = self._bridge.model
+        if model is None:
+            return ""
         info = model.info
-        return safe(f"{model.name}   {info.backend} {info.device} {info.dtype}")
+        return safe(f"{info.backend} {info.device} {info.dtype}")
 
     def _filling(self, view: View | None) -> str:
         model = self._bridge.model
@@ -70,13 +82,17 @@ class StatusBar(Widget):
 
     def render_line(self, y: int) -> Strip:
         palette = self.palette
-        model, sampling, context, state = self._parts
+        model, runtime, sampling, context, state = self._parts
         line = LineBuilder(self.size.width, palette.text)
         right = cell_len(state) + 1 + (cell_len(context) + _GAUGE + 5 if context else 0)
         line.add(" bftui ", palette.accent).add(" ")
         line.add(fit(model, max(0, line.room - right - 2)), palette.title)
-        if cell_len(sampling) + 3 <= line.room - right:
-            line.add("   ").add(sampling, palette.dim)
+        # Without temperature and cut a BF means nothing; what it runs on gives way first.
+        room = line.room - right
+        if cell_len(sampling) + cell_len(runtime) + 6 <= room:
+            line.add("   ").add(runtime, palette.dim)
+        if cell_len(sampling) + 3 <= room:
+            line.add("   ").add(sampling, palette.text)
         line.to(line.width - right)
         if context:
             line.add(f"{context} ", palette.dim).add("▕", palette.line)

@@ -74,7 +74,8 @@ class StripPane(Pane):
         now = f"now {factor(following.bf)}" if following else "now –"
         if self.entropy and following:
             now += f" · H {following.entropy:.2f} nats"
-        return f"{now} · {path}"
+        drawn = "H(P), nats" if self.entropy else "BF, log scale"
+        return f"{drawn} · {now} · {path}"
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         height = self.rows - 1

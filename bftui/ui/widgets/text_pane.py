@@ -50,14 +50,14 @@ class TextPane(Pane):
             data = [view.session.model.token_bytes(i) for i in prompt] + data
         start = self._prompt + kept - 1 if kept else 0
         first = self._prompt + max(1, kept) - 1
-        marked = {first + i for i, node in enumerate(fresh) if self._begins_forced(node)}
+        marked = {first + i for i, node in enumerate(fresh) if view.session.begins_force(node)}
         self._layout.replace(start, data, marked)
 
-    def _begins_forced(self, node: int) -> bool:
-        tree = self.now.tree
-        parent = tree.parent(node)
-        forced = tree.source(node).word == "forced"
-        return forced and (parent is None or tree.source(parent).word != "forced")
+    def on_resize(self) -> None:
+        # The end stays in view where it was; `Pane.on_resize` is called after this.
+        at_end = self.selected >= self.count() - 1
+        self._layout.resize(self.columns)
+        self.selected = self.count() - 1 if at_end else min(self.selected, self.count() - 1)
 
     def count(self) -> int:
         return len(self._layout.lines)

@@ -56,7 +56,7 @@ class TreePane(Pane):
         return self.view.rows.tail(self._run) if self.view else None
 
     def heading(self) -> str:
-        return "BF" if self.view else ""
+        return "BF at the end" if self.view else ""
 
     def footing(self) -> str:
         return (
@@ -70,7 +70,7 @@ class TreePane(Pane):
         rows, run = view.rows, view.rows.run_at(row)
         tail = rows.tail(run)
         here = view.cursor if rows.run_of(view.cursor) == run else None
-        guides = rows.guides(run, self.columns // 6)
+        guides = self._levels(run)
         return run, rows.head(run), tail, rows.letter(run), guides, here, view.tree.entropies(tail)
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
@@ -81,9 +81,9 @@ class TreePane(Pane):
         note, note_style = self._note(run, tail)
         width = line.width - cell_len(note) - 1
         body = LineBuilder(max(4, width), palette.text)
+        # A column of its own, so that nothing moves when the session comes or goes.
+        body.add("▸" if here else " ", palette.accent)
         self._guides(body, run)
-        if here:
-            body.add("▸", palette.accent)
         if view.tree.parent(tail) is None:
             body.add("○ ", palette.accent if here else palette.dim)
             body.add(fit(self._prompt(tail), body.room), palette.dim)
@@ -108,11 +108,15 @@ class TreePane(Pane):
             return name, self.palette.text
         return f"{name:>2} {factor(math.exp(entropies[1])):>5}", self.palette.text
 
+    def _levels(self, run: int) -> tuple[tuple[bool, ...], bool]:
+        """The guides of a run. All rows leave out the same outer levels: those far above the selected row."""
+        rows, shown = self.now.rows, self.columns // 6
+        return rows.guides(run, rows.above(self._run, shown), shown + self.rows)
+
     def _guides(self, body: LineBuilder, run: int) -> None:
-        view = self.now
-        last, more = view.rows.guides(run, self.columns // 6)
+        last, more = self._levels(run)
         if more:
-            body.add("… ", self.palette.line)
+            body.add("‹ ", self.palette.line)
         for ends in last[:-1]:
             body.add("   " if ends else "│  ", self.palette.line)
         if last:
@@ -180,8 +184,8 @@ class TreePane(Pane):
         view = self.now
         token = view.tree.token_id(node)
         text = "" if token is None else view.label(token)
-        parent = view.tree.parent(node)
-        begins = self._forced(node) and (parent is None or not self._forced(parent))
+        heads_row = view.rows.head(view.rows.run_of(node)) == node
+        begins = view.session.begins_force(node) or (heads_row and self._forced(node))
         return f"▲{text}" if begins else text
 
     def _cells(self, node: int) -> int:

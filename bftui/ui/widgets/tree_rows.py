@@ -174,19 +174,31 @@ class TreeRows:
             nodes.append(node)
         return nodes
 
-    def guides(self, run: int, limit: int) -> tuple[tuple[bool, ...], bool]:
+    def above(self, run: int, levels: int) -> int | None:
+        """The run so many levels up; None where the prompt is nearer."""
+        for _ in range(levels):
+            parent = self._tree.parent(self._head[run])
+            if parent is None:
+                return None
+            run = self._run_of[parent]
+        return run
+
+    def guides(self, run: int, base: int | None, limit: int) -> tuple[tuple[bool, ...], bool]:
         """For a run and those above it, outermost first: whether it is its parent's last child.
 
-        At most `limit` of them, the innermost; and whether some were left out. A prompt has none.
+        Those of `base` and above are left out, and the second value says so; None leaves out nothing. A run that is not
+        at most `limit` levels below `base` has no guides. A prompt has none.
         """
         last: list[bool] = []
         head = self._head[run]
         while (parent := self._tree.parent(head)) is not None:
-            if len(last) == limit:
+            if self._run_of[head] == base:
                 return tuple(reversed(last)), True
+            if len(last) == limit:
+                return (), True
             last.append(self._latest[parent] == head)
             head = self._head[self._run_of[parent]]
-        return tuple(reversed(last)), False
+        return (tuple(reversed(last)), False) if base is None else ((), True)
 
     # Growing ---------------------------------------------------------------------------------------------------
 
