@@ -231,8 +231,7 @@ class WorkerHost:
         self._number = 0
         self._crash: BackendCrashed | None = None
         self._closed = False
-        self._listener = threading.Thread(target=self._listen, name="replies", daemon=True)
-        self._listener.start()
+        self._reading = threading.Lock()
         try:
             self.info = self._open(spec, progress)
         except BaseException:
@@ -246,22 +245,34 @@ class WorkerHost:
 
     def _open(self, spec: OpenSpec, progress: Progress) -> ModelInfo:
         number, replies = self._request("open", (spec,))
-        while (reply := replies.get()).kind == "progress":
+        while (reply := self._next(replies)).kind == "progress":
             if not progress(*reply.value):
                 self._cancel(number)
         return cast(ModelInfo, self._result(number, reply))
 
-    def _listen(self) -> None:
-        stream = cast(IO[bytes], self._process.stdout)
+    def _next(self, replies: queue.SimpleQueue[_Reply]) -> _Reply:
+        """The next reply to one request.
+
+        Whoever waits reads for all: a thread that only read would cost each step a change of threads.
+        """
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return replies.get_nowait()
+            with self._reading:
+                if replies.empty():
+                    self._read()
+
+    def _read(self) -> None:
+        """Takes one message from the pipe to whom it is for."""
         try:
-            while True:
-                reply = _receive(stream)
-                with self._waiting_lock:
-                    replies = self._waiting.get(reply.number)
-                if replies is not None:
-                    replies.put(reply)
+            reply = _receive(cast(IO[bytes], self._process.stdout))
         except (EOFError, OSError, ValueError):
             self._mourn()
+            return
+        with self._waiting_lock:
+            waiting = self._waiting.get(reply.number)
+        if waiting is not None:
+            waiting.put(reply)
 
     def _mourn(self) -> None:
         """Turns the child's death into an error for whoever waits and whoever asks later."""
@@ -271,7 +282,7 @@ class WorkerHost:
             code = None
         error = BackendCrashed(
             f"the model process ended ({_cause(code)})",
-            self._last_words(),
+            "" if self._log.closed else self._last_words(),
             "open the model again; the session is intact",
         )
         with self._waiting_lock:
@@ -312,13 +323,13 @@ class WorkerHost:
 
     def _call(self, name: str, *args: Any) -> Any:
         number, replies = self._request(name, args)
-        return self._result(number, replies.get())
+        return self._result(number, self._next(replies))
 
     def _stream(self, name: str, *args: Any) -> Iterator[Any]:
         number, replies = self._request(name, args)
         finished = False
         try:
-            while (reply := replies.get()).kind == "item":
+            while (reply := self._next(replies)).kind == "item":
                 yield reply.value
             finished = True
             self._result(number, reply)
@@ -348,10 +359,10 @@ class WorkerHost:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        # The listener reads the log when the pipe ends.
-        self._listener.join()
-        cast(IO[bytes], self._process.stdout).close()
-        self._log.close()
+        # Whoever still reads comes to the end of the pipe now, and to the log.
+        with self._reading:
+            cast(IO[bytes], self._process.stdout).close()
+            self._log.close()
 
     # The protocol ----------------------------------------------------------------------------------------------
 
