@@ -6,6 +6,7 @@ Every failure is one line on stderr and the exit code of `core.errors`; a traceb
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -14,6 +15,8 @@ import traceback
 
 def main() -> None:
     """The `bftui` program."""
+    # What a start makes stays: looking through it for garbage again and again only delays the first frame.
+    gc.set_threshold(50_000, 20, 100)
     # A closed stream is None here; what goes to it goes nowhere. What a terminal cannot spell is escaped.
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
