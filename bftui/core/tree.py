@@ -21,11 +21,13 @@ from bftui.core.distribution import TOP, NextToken, Scored, frozen
 _BLOCK_BITS = 8
 _BLOCK = 1 << _BLOCK_BITS
 
-_RECORD = np.dtype(
+_NUMBERS = np.dtype(
     [
         ("logprob", "f8"),
         ("logprob_truncated", "f8"),
         ("rank", "i4"),
+        ("elapsed_ms", "f4"),
+        ("n_top", "i4"),
         ("kept", "i4"),
         ("entropy", "f8"),
         ("entropy_truncated", "f8"),
@@ -35,12 +37,24 @@ _RECORD = np.dtype(
         ("temperature", "f8"),
         ("log_kept", "f8"),
         ("tail_mass", "f8"),
-        ("elapsed_ms", "f4"),
-        ("n_top", "i4"),
-        ("top_ids", "i4", (TOP,)),
-        ("top_logprobs", "f8", (TOP,)),
     ]
 )
+
+
+class Block:
+    """The numbers of some consecutive nodes, as columns.
+
+    Attributes:
+        numbers: structured array of shape (nodes,); `n_top` is -1 where nothing comes after a node.
+        top_ids, top_logprobs: candidates, shape (nodes, TOP); the first `n_top` of a row count.
+    """
+
+    __slots__ = ("numbers", "top_ids", "top_logprobs")
+
+    def __init__(self) -> None:
+        self.numbers = np.zeros(_BLOCK, _NUMBERS)
+        self.top_ids = np.zeros((_BLOCK, TOP), np.int32)
+        self.top_logprobs = np.zeros((_BLOCK, TOP))
 
 
 class Source(IntEnum):
@@ -94,7 +108,7 @@ class Tree:
         self._sibling = array("i")
         self._visited = array("i")
         self._count = array("i")
-        self._records: list[np.ndarray[Any, np.dtype[np.void]]] = []
+        self._blocks: list[Block] = []
         self._prompts: dict[int, tuple[int, ...]] = {}
 
     def __len__(self) -> int:
@@ -149,13 +163,9 @@ class Tree:
         elapsed_ms: float,
     ) -> int:
         node = len(self)
-        if node >> _BLOCK_BITS == len(self._records):
-            self._records.append(np.zeros(_BLOCK, _RECORD))
-        record = self._record(node)
-        record["elapsed_ms"] = elapsed_ms
-        if scored is not None:
-            self._write_scored(record, scored)
-        self._write_next(record, following)
+        if node >> _BLOCK_BITS == len(self._blocks):
+            self._blocks.append(Block())
+        self._write(node, scored, following, elapsed_ms)
         self._parent.append(parent)
         self._token.append(token_id)
         self._source.append(source)
@@ -180,38 +190,48 @@ class Tree:
             self._visited[parent] = node
         return node
 
-    def _record(self, node: int) -> Any:
-        return self._records[node >> _BLOCK_BITS][node & (_BLOCK - 1)]
-
-    @staticmethod
-    def _write_scored(record: Any, scored: Scored) -> None:
-        truncated = scored.logprob_truncated
-        record["logprob"] = scored.logprob
-        record["logprob_truncated"] = math.nan if truncated is None else truncated
-        record["rank"] = scored.rank
-
-    @staticmethod
-    def _write_next(record: Any, following: NextToken | None) -> None:
+    def _write(
+        self, node: int, scored: Scored | None, following: NextToken | None, elapsed_ms: float
+    ) -> None:
+        """Puts a node's numbers in their places; one assignment for all, as it is done in every step."""
+        block, row = self._blocks[node >> _BLOCK_BITS], node & (_BLOCK - 1)
+        own: tuple[float, float, int] = (0.0, math.nan, 0)
+        if scored is not None:
+            truncated = scored.logprob_truncated
+            own = scored.logprob, math.nan if truncated is None else truncated, scored.rank
         if following is None:
-            record["n_top"] = -1
+            block.numbers[row] = (*own, elapsed_ms, -1, 0, *(0.0,) * 8)
             return
         n = len(following.top_ids)
-        for name in ("kept", "entropy", "entropy_truncated", "varentropy", "entropy_lo"):
-            record[name] = getattr(following, name)
-        for name in ("entropy_hi", "temperature", "log_kept", "tail_mass"):
-            record[name] = getattr(following, name)
-        record["n_top"] = n
-        record["top_ids"][:n] = following.top_ids
-        record["top_logprobs"][:n] = following.top_logprobs
+        block.top_ids[row, :n] = following.top_ids
+        block.top_logprobs[row, :n] = following.top_logprobs
+        block.numbers[row] = (
+            *own,
+            elapsed_ms,
+            n,
+            following.kept,
+            following.entropy,
+            following.entropy_truncated,
+            following.varentropy,
+            following.entropy_lo,
+            following.entropy_hi,
+            following.temperature,
+            following.log_kept,
+            following.tail_mass,
+        )
+
+    def _read(self, node: int) -> tuple[Any, ...]:
+        """A node's numbers in the order of `_NUMBERS`."""
+        numbers: tuple[Any, ...] = (
+            self._blocks[node >> _BLOCK_BITS].numbers[node & (_BLOCK - 1)].item()
+        )
+        return numbers
 
     def restate(
         self, node: int, scored: Scored | None, following: NextToken | None, *, sampler: int
     ) -> None:
         """Replaces a node's numbers by those under another sampler; token, source, draw and place stay."""
-        record = self._record(node)
-        if scored is not None:
-            self._write_scored(record, scored)
-        self._write_next(record, following)
+        self._write(node, scored, following, self._read(node)[3])
         self._sampler[node] = sampler
 
     # Links -----------------------------------------------------------------------------------------------------
@@ -294,40 +314,41 @@ class Tree:
 
     def next(self, node: int) -> NextToken | None:
         """The distribution after this node."""
-        record = self._record(node)
-        n = int(record["n_top"])
+        return self._following(node, self._read(node))
+
+    def _following(self, node: int, numbers: tuple[Any, ...]) -> NextToken | None:
+        _, _, _, _, n, kept, full, cut, varentropy, low, high, temperature, log_kept, tail = numbers
         if n < 0:
             return None
+        block, row = self._blocks[node >> _BLOCK_BITS], node & (_BLOCK - 1)
         return NextToken(
             n_vocab=self.n_vocab,
-            entropy=float(record["entropy"]),
-            entropy_truncated=float(record["entropy_truncated"]),
-            kept=int(record["kept"]),
-            varentropy=float(record["varentropy"]),
-            entropy_lo=float(record["entropy_lo"]),
-            entropy_hi=float(record["entropy_hi"]),
-            temperature=float(record["temperature"]),
-            log_kept=float(record["log_kept"]),
-            top_ids=frozen(record["top_ids"][:n].copy()),
-            top_logprobs=frozen(record["top_logprobs"][:n].copy()),
-            tail_mass=float(record["tail_mass"]),
+            entropy=full,
+            entropy_truncated=cut,
+            kept=kept,
+            varentropy=varentropy,
+            entropy_lo=low,
+            entropy_hi=high,
+            temperature=temperature,
+            log_kept=log_kept,
+            top_ids=frozen(block.top_ids[row, :n].copy()),
+            top_logprobs=frozen(block.top_logprobs[row, :n].copy()),
+            tail_mass=tail,
         )
 
     def entropies(self, node: int) -> tuple[float, float] | None:
         """(H(P), H(P~)) after this node in nats, without making a NextToken."""
-        record = self._record(node)
-        if record["n_top"] < 0:
-            return None
-        return float(record["entropy"]), float(record["entropy_truncated"])
+        numbers = self._read(node)
+        return None if numbers[4] < 0 else (numbers[6], numbers[7])
 
-    def blocks(self, count: int) -> Iterator[tuple[range, np.ndarray[Any, np.dtype[np.void]]]]:
-        """The numbers of the first `count` nodes as structured arrays: (node numbers, records).
+    def blocks(self, count: int) -> Iterator[tuple[range, Block]]:
+        """The numbers of the first `count` nodes: (node numbers, their block, which may hold more).
 
         For writing a whole tree: many times faster than `node`.
         """
         for start in range(0, count, _BLOCK):
             nodes = range(start, min(count, start + _BLOCK))
-            yield nodes, self._records[start >> _BLOCK_BITS][: len(nodes)]
+            yield nodes, self._blocks[start >> _BLOCK_BITS]
 
     def draw(self, node: int) -> int | None:
         """How many tokens had been sampled before this one; None where it was not sampled."""
@@ -338,9 +359,9 @@ class Tree:
         """Everything about one node."""
         if not 0 <= node < len(self):
             raise IndexError(f"no node {node} in a tree of {len(self)}")
-        record = self._record(node)
+        numbers = self._read(node)
+        logprob, truncated, rank, elapsed_ms = numbers[:4]
         token = self.token_id(node)
-        truncated = float(record["logprob_truncated"])
         return Node(
             id=node,
             parent=self.parent(node),
@@ -348,10 +369,10 @@ class Tree:
             source=self.source(node).word,
             sampler=self._sampler[node],
             draw=self.draw(node),
-            logprob=None if token is None else float(record["logprob"]),
+            logprob=None if token is None else logprob,
             logprob_truncated=None if token is None or math.isnan(truncated) else truncated,
-            rank=None if token is None else int(record["rank"]),
+            rank=None if token is None else rank,
             eog=self.eog(node),
-            next=self.next(node),
-            elapsed_ms=float(record["elapsed_ms"]),
+            next=self._following(node, numbers),
+            elapsed_ms=elapsed_ms,
         )

@@ -157,18 +157,19 @@ _SCALARS = (
 
 def _nodes(tree: Tree, count: int) -> Iterator[tuple[str, set[int]]]:
     """Each node's JSON, with the token ids that occur in it."""
-    for numbers, block in tree.blocks(count):
-        columns = {name: np.round(block[name], 10).tolist() for name in _SCALARS}
-        columns["bf"] = np.round(np.exp(block["entropy_truncated"]), 10).tolist()
-        columns["bf_full"] = np.round(np.exp(block["entropy"]), 10).tolist()
-        columns["kept"] = block["kept"].tolist()
-        n_top = block["n_top"].tolist()
-        ids = block["top_ids"].tolist()
-        logprobs = np.round(block["top_logprobs"], 5).tolist()
-        own = {name: _own(block[name]) for name in ("logprob", "logprob_truncated")}
-        ranks = block["rank"].tolist()
-        elapsed = np.round(block["elapsed_ms"].astype(np.float64), 3).tolist()
-        for row, node in enumerate(numbers):
+    for nodes, block in tree.blocks(count):
+        numbers = block.numbers
+        columns = {name: np.round(numbers[name], 10).tolist() for name in _SCALARS}
+        columns["bf"] = np.round(np.exp(numbers["entropy_truncated"]), 10).tolist()
+        columns["bf_full"] = np.round(np.exp(numbers["entropy"]), 10).tolist()
+        columns["kept"] = numbers["kept"].tolist()
+        n_top = numbers["n_top"].tolist()
+        ids = block.top_ids.tolist()
+        logprobs = np.round(block.top_logprobs, 5).tolist()
+        own = {name: _own(numbers[name]) for name in ("logprob", "logprob_truncated")}
+        ranks = numbers["rank"].tolist()
+        elapsed = np.round(numbers["elapsed_ms"].astype(np.float64), 3).tolist()
+        for row, node in enumerate(nodes):
             following: dict[str, Any] | None = None
             seen: set[int] = set()
             if n_top[row] >= 0:
