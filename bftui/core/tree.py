@@ -271,10 +271,6 @@ class Tree:
     def child_count(self, node: int) -> int:
         return self._count[node]
 
-    def child(self, node: int, token_id: int) -> int | None:
-        """The child that holds this token."""
-        return next((c for c in self.children(node) if self._token[c] == token_id), None)
-
     def visit(self, node: int) -> None:
         """Remembers this node as the child last visited of its parent."""
         parent = self._parent[node]

@@ -249,25 +249,51 @@ class Session:
         self._join(advanced, Source.SAMPLED if sampled else Source.GREEDY, draw)
 
     def _force(self, ids: Sequence[int]) -> None:
-        results = self.model.host.extend(
-            self._number, self.cursor, len(self.tree), ids, self.sampler, self.ignore_eos
+        path = self._known(ids)
+        if path:
+            self.cursor = path[-1]
+        rest = ids[len(path) :]
+        if rest:
+            # The host numbers new nodes one after another: it must see none that is there already.
+            results = self.model.host.extend(
+                self._number, self.cursor, len(self.tree), rest, self.sampler, self.ignore_eos
+            )
+            for advanced in results:
+                self._join(advanced, Source.FORCED, None)
+                path.append(self.cursor)
+        self._force_starts.add(path[0])
+
+    def _known(self, ids: Sequence[int]) -> list[int]:
+        """The nodes below the cursor that hold the first of these tokens, forced here before."""
+        path: list[int] = []
+        for token_id in ids:
+            child = self._child(path[-1] if path else self.cursor, token_id, Source.FORCED)
+            if child is None:
+                break
+            path.append(child)
+        return path
+
+    def _child(self, node: int, token_id: int, source: Source) -> int | None:
+        """The child that holds this token and came to be in this way."""
+        return next(
+            (
+                child
+                for child in self.tree.children(node)
+                if self.tree.token_id(child) == token_id and self.tree.source(child) is source
+            ),
+            None,
         )
-        for place, advanced in enumerate(results):
-            self._join(advanced, Source.FORCED, None)
-            if place == 0:
-                self._force_starts.add(self.cursor)
 
     def _join(self, advanced: Advanced, source: Source, draw: int | None) -> None:
         """Goes to the token below the cursor, a new node or one that is there already.
 
         A sample is an event and always gets a node; forcing or taking the best again only leads to the same place.
         """
-        if source is not Source.SAMPLED:
-            for child in self.tree.children(self.cursor):
-                same = self.tree.token_id(child) == advanced.scored.token_id
-                if same and self.tree.source(child) is source:
-                    self.cursor = child
-                    return
+        if source is Source.GREEDY:
+            child = self._child(self.cursor, advanced.scored.token_id, source)
+            if child is not None:
+                self.cursor = child
+                return
         self.cursor = self.tree.add(
             self.cursor,
             advanced.scored,

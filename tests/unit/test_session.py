@@ -327,7 +327,15 @@ def test_a_full_disk_ends_the_journal_and_not_the_session(model):
 COMMANDS = st.one_of(
     st.just(c.Step()),
     st.just(c.Greedy()),
-    st.sampled_from([c.Force(" Sure"), c.Force(" a fruit"), c.ForceIds((1,)), c.ForceIds((9, 9))]),
+    st.sampled_from(
+        [
+            c.Force(" Sure"),
+            c.Force(" a fruit"),
+            c.Force(" Sure Here a fruit"),
+            c.ForceIds((1,)),
+            c.ForceIds((9, 9)),
+        ]
+    ),
     st.builds(c.Back, st.integers(1, 3)),
     st.just(c.Forward()),
     st.builds(c.Goto, st.integers(0, 12)),
@@ -460,3 +468,21 @@ def test_threads_take_turns_on_one_model(tmp_path):
             thread.join()
         assert texts[0] == texts[2]
         assert texts[1] == texts[3]
+
+
+@pytest.mark.parametrize("first", [" Sure", " Sure Here", " Sure Here is a"])
+def test_forcing_on_from_what_was_forced_before_stays_on_the_path(model, first):
+    session, straight = session_on(model), session_on(model)
+    session.force(first)
+    session.back(len(model.tokenize(first)))
+    node = session.force(" Sure Here is")
+    expected = straight.force(" Sure Here is")
+    assert vars_of(node)["entropy"] == vars_of(expected)["entropy"]
+    for _ in range(3):
+        one, other = session.greedy(), straight.greedy()
+        assert one.token_id == other.token_id
+        assert vars_of(one)["entropy"] == vars_of(other)["entropy"]
+    assert session.text() == straight.text()
+    prefix = session.tree.token_ids(session.cursor)
+    fresh = Distribution(model.host.backend.next_logits(prefix), session.sampler).summary()
+    assert session.node.next.entropy == pytest.approx(fresh.entropy, abs=1e-12)

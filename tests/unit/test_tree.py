@@ -108,8 +108,6 @@ def test_visiting_is_remembered():
     assert tree.last_visited(0) == 2
     tree.visit(1)
     assert tree.last_visited(0) == 1
-    assert tree.child(0, 2) == 2
-    assert tree.child(0, 99) is None
 
 
 def test_a_node_that_does_not_exist_is_refused():
