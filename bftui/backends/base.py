@@ -15,9 +15,17 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bftui.core.distribution import NextToken, Scored
 from bftui.core.errors import ContextFull, InvalidToken, ModelError
+from bftui.core.sampler import Sampler
 
 F32 = NDArray[np.float32]
+
+Logits = Any
+"""Float32 logits of shape (n_vocab,): a NumPy array, or a tensor on a device, which the backend's `distribution` reads.
+
+`numpy.asarray(row.cpu() if hasattr(row, "cpu") else row)` gives the numbers of either.
+"""
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -62,10 +70,12 @@ class ModelInfo:
         bos_id: the token that a raw prompt starts with, None where the model has none.
         add_bos: whether a raw prompt gets it.
         eog_ids: every token that ends a generation.
+        eos_id: the one of them that chat templates write as `eos_token`, None where unknown.
         special_ids: control tokens, which plain text never tokenises to.
         chat_template: the model's own Jinja source.
         exact: whether logits over the full vocabulary are known.
-        rewind: `any` keeps any shared prefix; `recompute` evaluates again what a shorter prefix needs.
+        rewind: `any` keeps any shared prefix; `checkpoint` evaluates again what came after a saved state, some tokens
+            at most where a path grew step by step; `recompute` evaluates a shorter prefix again as a whole.
         dtype, kv, device: as the trace shows them.
         sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
     """
@@ -94,9 +104,10 @@ class ModelInfo:
     sha256: str | None = None
     tokenizer_sha256: str | None = None
     exact: bool = True
-    rewind: Literal["any", "recompute"] = "any"
+    rewind: Literal["any", "checkpoint", "recompute"] = "any"
     max_fan_out: int = 32
     note: str = ""
+    eos_id: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -106,11 +117,33 @@ class ModelInfo:
         return data
 
 
+class Distribution(Protocol):
+    """One vector of logits under one sampler; `core.distribution.Distribution` says what each method means."""
+
+    @property
+    def sampler(self) -> Sampler: ...
+
+    @property
+    def kept(self) -> int: ...
+
+    def summary(self) -> NextToken: ...
+
+    def draw(self, u: float) -> int: ...
+
+    def greedy(self) -> int: ...
+
+    def score(self, token_id: int) -> Scored: ...
+
+    def ranking(self) -> NDArray[np.int64]: ...
+
+    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]: ...
+
+
 class Fan(Protocol):
     """Continuations that share one prefix, stepped together. Rows are numbered from 0."""
 
-    def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
-        """Appends one token to each of these rows; logits of shape (len(rows), n_vocab), owned by the caller.
+    def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits:
+        """Appends one token to each of these rows; their logits, row after row, owned by the caller.
 
         Rows left out rest as they are; a row may be left out for good once it ended.
         """
@@ -120,7 +153,7 @@ class Fan(Protocol):
 class Backend(Protocol):
     """One loaded model. Methods raise errors of `core.errors`; `cancel` alone may be called from another thread.
 
-    Prefixes are never empty. Arrays that are returned are owned by the caller and do not change later.
+    Prefixes are never empty. Logits that are returned are owned by the caller and do not change later.
     """
 
     @property
@@ -142,11 +175,11 @@ class Backend(Protocol):
         """The bytes of one token; of a control token its written form (`<|end|>`); b"" for padding ids."""
         ...
 
-    def next_logits(self, prefix: Sequence[int]) -> F32:
+    def next_logits(self, prefix: Sequence[int]) -> Logits:
         """Logits after a prefix; shape (n_vocab,). Raises ContextFull, InvalidToken, Cancelled."""
         ...
 
-    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[Logits]:
         """Teacher-forced logits after prefix + token_ids[:i+1], i = 0, 1, ...; each of shape (n_vocab,).
 
         Evaluated in batches; the first forwarding covers what of the prefix is not cached. Bad ids and a full context
@@ -156,6 +189,10 @@ class Backend(Protocol):
 
     def fan(self, prefix: Sequence[int], rows: int) -> AbstractContextManager[Fan]:
         """Opens `rows` <= info.max_fan_out continuations of a prefix; the prefix is evaluated at most once."""
+        ...
+
+    def distribution(self, logits: Logits, sampler: Sampler) -> Distribution:
+        """What logits of this backend say under a sampler, computed where they are. Raises NonFiniteLogits."""
         ...
 
     def cancel(self) -> None:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from bftui.backends.base import F32, Backend
+from bftui.backends.base import Backend, Distribution, Logits
 from bftui.backends.host import Advanced, Page, Row
-from bftui.core.distribution import Distribution, NextToken, Scored
+from bftui.core.distribution import NextToken, Scored
 from bftui.core.errors import Cancelled
 from bftui.core.sampler import Sampler
 from bftui.core.text import label
@@ -81,7 +81,7 @@ class Engine:
         self.turn = threading.RLock()
         self.info = backend.info
         self._trees: dict[int, _Paths] = {}
-        self._logits: OrderedDict[tuple[int, int], F32] = OrderedDict()
+        self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
         self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
         self._prefix: tuple[tuple[int, int], list[int]] | None = None
         self._latest: tuple[tuple[int, int], Distribution] | None = None
@@ -125,13 +125,13 @@ class Engine:
         ids.append(token_id)
         self._prefix = ((tree, node), ids)
 
-    def _remember(self, tree: int, node: int, logits: F32) -> None:
+    def _remember(self, tree: int, node: int, logits: Logits) -> None:
         self._logits[tree, node] = logits
         self._logits.move_to_end((tree, node))
         while len(self._logits) > self._keep:
             self._logits.popitem(last=False)
 
-    def _after(self, tree: int, node: int) -> F32:
+    def _after(self, tree: int, node: int) -> Logits:
         """The logits after a node, evaluated where they are not among the recent ones."""
         logits = self._logits.get((tree, node))
         if logits is None:
@@ -145,7 +145,7 @@ class Engine:
             place, distribution = self._latest
             if place == (tree, node) and distribution.sampler == sampler:
                 return distribution
-        return Distribution(self._after(tree, node), sampler)
+        return self.backend.distribution(self._after(tree, node), sampler)
 
     # Foreground ------------------------------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class Engine:
         self._start()
         start = time.perf_counter()
         logits = self.backend.next_logits(list(token_ids))
-        distribution = Distribution(logits, sampler)
+        distribution = self.backend.distribution(logits, sampler)
         paths = self._trees.setdefault(tree, _Paths())
         paths.add(node, -1, -1)
         paths.prompts[node] = tuple(token_ids)
@@ -196,7 +196,7 @@ class Engine:
             self._extend(tree, node, child, scored.token_id)
             return Advanced(scored, None, eog, _since(start))
         logits = self.backend.next_logits([*self._path(tree, node), scored.token_id])
-        distribution = Distribution(logits, sampler)
+        distribution = self.backend.distribution(logits, sampler)
         self._extend(tree, node, child, scored.token_id)
         self._remember(tree, child, logits)
         self._latest = ((tree, child), distribution)
@@ -208,7 +208,7 @@ class Engine:
         prefix: Sequence[int],
         token_ids: Sequence[int],
         open_end: bool,
-    ) -> Iterator[tuple[Scored, Distribution | None, F32 | None]]:
+    ) -> Iterator[tuple[Scored, Distribution | None, Logits | None]]:
         """Each token's score, the distribution after it and its logits, in one teacher-forced pass.
 
         Without `open_end` nothing comes after the last token, and it is not evaluated.
@@ -219,7 +219,7 @@ class Engine:
             for token_id, logits in zip(evaluated, passes, strict=True):
                 self._check()
                 scored = distribution.score(token_id)
-                distribution = Distribution(logits, distribution.sampler)
+                distribution = self.backend.distribution(logits, distribution.sampler)
                 yield scored, distribution, logits
         if len(evaluated) < len(token_ids):
             yield distribution.score(token_ids[-1]), None, None
@@ -256,22 +256,62 @@ class Engine:
     def restate(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[Advanced | NextToken]:
-        """The numbers of a path, root first, under another sampler: the root's distribution, then each token's."""
+        """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
+
+        The first node need be no root: its score comes from its parent's distribution.
+        """
         self._start()
         start = time.perf_counter()
         paths = self._trees[tree]
-        first = self._distribution(tree, nodes[0], sampler)
-        token_ids = [paths.tokens[node] for node in nodes[1:]]
-        result: list[Advanced | NextToken] = [first.summary()]
-        if not token_ids:
-            return result
-        for scored, distribution, _ in self._along(
-            first, paths.prompts[nodes[0]], token_ids, open_end
-        ):
-            following = distribution.summary() if distribution else None
-            eog = scored.token_id in self.info.eog_ids
-            result.append(Advanced(scored, following, eog, _since(start)))
+        before: Distribution | None = None
+        if nodes[0] not in paths.prompts:
+            before = self._distribution(tree, paths.parents[nodes[0]], sampler)
+        result: list[Advanced | NextToken] = []
+        for node, logits in zip(nodes, self._slice(tree, nodes, open_end), strict=True):
+            self._check()
+            after = None if logits is None else self.backend.distribution(logits, sampler)
+            following = None if after is None else after.summary()
+            if before is None:
+                assert following is not None
+                result.append(following)
+            else:
+                scored = before.score(paths.tokens[node])
+                eog = scored.token_id in self.info.eog_ids
+                result.append(Advanced(scored, following, eog, _since(start)))
+            before = after
         return result
+
+    def _slice(self, tree: int, nodes: Sequence[int], open_end: bool) -> Iterator[Logits | None]:
+        """The logits after each node of a slice of a path; those that are kept are not evaluated again.
+
+        They are not remembered: a long path would push out what the cursor needs.
+        """
+        paths = self._trees[tree]
+        known = [self._logits.get((tree, node)) for node in nodes]
+        end = len(nodes) if open_end else len(nodes) - 1
+        at = 0
+        while at < end:
+            if known[at] is not None:
+                yield known[at]
+                at += 1
+                continue
+            stop = next((i for i in range(at, end) if known[i] is not None), end)
+            if nodes[at] in paths.prompts:
+                yield self.backend.next_logits(self._path(tree, nodes[at]))
+                at += 1
+            if at < stop:
+                prefix = list(self._path(tree, paths.parents[nodes[at]]))
+                tokens = [paths.tokens[node] for node in nodes[at:stop]]
+                yield from self.backend.path_logits(prefix, tokens)
+            at = stop
+        if not open_end:
+            yield None
+
+    @_one_at_a_time
+    def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:
+        """The distribution after a node under any sampler; nothing changes."""
+        self._start()
+        return self._distribution(tree, node, sampler).summary()
 
     @_one_at_a_time
     def page(
@@ -330,7 +370,7 @@ class Engine:
                 rows = fan.step(range(len(chunk)), chunk)
             self._check()
             for token_id, logits in zip(chunk, rows, strict=True):
-                yield token_id, Distribution(logits, sampler).summary()
+                yield token_id, self.backend.distribution(logits, sampler).summary()
 
     # Cancelling ------------------------------------------------------------------------------------------------
 

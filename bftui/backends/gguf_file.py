@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
@@ -64,6 +65,11 @@ def file_sha256(path: Path, progress: Progress) -> str:
     Raises Cancelled, and ModelLoadError where reading fails.
     """
     files = parts(path)
+    return files_sha256(files, progress, joined=len(files) > 1)
+
+
+def files_sha256(files: Sequence[Path], progress: Progress, *, joined: bool) -> str:
+    """SHA-256 of one file in hex or, `joined`, that of the sorted hashes of any number of files."""
     total = max(1, sum(file.stat().st_size for file in files))
     done, hashes = 0, []
     for file in files:
@@ -78,9 +84,7 @@ def file_sha256(path: Path, progress: Progress) -> str:
         except OSError as error:
             raise ModelLoadError(f"cannot read {file}", error.strerror or str(error)) from error
         hashes.append(digest.hexdigest())
-    if len(hashes) == 1:
-        return hashes[0]
-    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()
+    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest() if joined else hashes[0]
 
 
 def file_type_name(number: int) -> str | None:

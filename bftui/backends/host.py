@@ -97,10 +97,15 @@ class Host(Protocol):
     def restate(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[Advanced | NextToken]:
-        """The numbers of a path, root first, under another sampler: the root's distribution, then each token's.
+        """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
 
-        Without `open_end` the last token is an end of generation, with nothing after it.
+        Each node is the parent of the next. Only what is not among the recent logits is evaluated. Without `open_end`
+        the last token is an end of generation, with nothing after it.
         """
+        ...
+
+    def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:
+        """The distribution after a node under any sampler; nothing changes."""
         ...
 
     def page(

@@ -1,7 +1,7 @@
 """GGUF models of every architecture through llama.cpp.
 
 One context: sequence 0 holds the path, the others continuations of it, all in one pool of cache cells, so that a shared
-prefix is stored once. Models whose memory cannot be cut (recurrent ones) evaluate a shorter prefix again.
+prefix is stored once. Models whose memory cannot be cut (recurrent and hybrid ones) go back to a saved state.
 Not for: sampling and distributions, which are `core.distribution`'s.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -93,6 +94,15 @@ class LlamaCppBackend(PathBackend):
         C.llama_memory_seq_rm(self._memory, 0, -1, -1)
         return 0
 
+    def _save(self) -> tuple[Any, int] | None:
+        size: int = C.llama_state_seq_get_size(self._context, 0)
+        state = (ctypes.c_uint8 * size)()
+        written = C.llama_state_seq_get_data(self._context, state, size, 0)
+        return (state, size) if 0 < written <= size else None
+
+    def _restore(self, state: Any) -> bool:
+        return bool(C.llama_state_seq_set_data(self._context, state, len(state), 0))
+
     def _forward(self, token_ids: Sequence[int], scored: int) -> list[F32]:
         self._batch.path(token_ids, len(self._path), scored)
         try:
@@ -147,7 +157,7 @@ class LlamaCppBackend(PathBackend):
     def take_sequence(self, length: int) -> int:
         """A free sequence that shares the first `length` ids of the path."""
         sequence = self._free_sequences.pop()
-        # A recurrent state is one thing and copied whole; the path then ends where the continuation starts.
+        # A state is one thing and copied whole; the path then ends where the continuation starts.
         end = length if self.info.rewind == "any" else -1
         C.llama_memory_seq_cp(self._memory, 0, sequence, -1, end)
         return sequence
@@ -161,15 +171,12 @@ class LlamaCppBackend(PathBackend):
 
     def decode_rows(
         self, token_ids: Sequence[int], positions: Sequence[int], sequences: Sequence[int]
-    ) -> F32:
-        """Appends one token to each of these sequences; logits of shape (len(sequences), n_vocab)."""
+    ) -> list[F32]:
+        """Appends one token to each of these sequences; the logits after each."""
         self._check_open()
         self._batch.rows(token_ids, positions, sequences)
         self.decode()
-        logits = np.empty((len(token_ids), self.info.n_vocab), dtype=np.float32)
-        for i in range(len(token_ids)):
-            logits[i] = self.row(i)
-        return logits
+        return [self.row(i) for i in range(len(token_ids))]
 
     def _free(self) -> None:
         self._batch.free()
@@ -186,7 +193,7 @@ class _Fan(LocalFan):
         super().__init__(backend, length, rows)
         self._sequences = [backend.take_sequence(length) for _ in range(rows)]
 
-    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
+    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> Sequence[F32]:
         positions = [self.lengths[row] for row in rows]
         return self._backend.decode_rows(
             token_ids, positions, [self._sequences[row] for row in rows]

@@ -27,7 +27,7 @@ from bftui.backends.llama_cpp_library import (
 from bftui.backends.llama_cpp_plan import Plan, plan_context
 from bftui.backends.local import CHUNK, share
 from bftui.backends.machine import physical_cores, size
-from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
+from bftui.backends.vocabulary import Vocabulary, find_anchor, vocabulary_sha256
 from bftui.core.errors import Cancelled, CapabilityError, ModelLoadError, UnsupportedModel
 
 _KINDS = ("architecture", "tokenizer", "pre-tokenizer")
@@ -59,13 +59,14 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
     try:
         vocab = C.llama_model_get_vocab(model)
         _refuse_unsupported(path, model, vocab)
-        plan = plan_context(spec, model, gpu)
+        plan = plan_context(spec, path, model, gpu)
         threads = spec.threads or physical_cores()
         context = _new_context(path, model, plan, threads, gpu)
         vocabulary = _vocabulary(path, vocab)
         sha256 = gguf_file.file_sha256(path, share(progress, 0.5, 1))
         info = _info(spec, path, model, vocab, vocabulary, plan, threads, gpu, sha256)
-        return Loaded(model, vocab, context, info, vocabulary, _anchor(vocab, vocabulary))
+        anchor = find_anchor(vocabulary.pieces, lambda text: encode(vocab, text))
+        return Loaded(model, vocab, context, info, vocabulary, anchor)
     except BaseException:
         if context is not None:
             C.llama_free(context)
@@ -201,24 +202,6 @@ def _vocabulary(path: Path, vocab: Any) -> Vocabulary:
     return vocabulary
 
 
-def _anchor(vocab: Any, vocabulary: Vocabulary) -> str:
-    """A character to put before texts, where the tokenizer would put a space before them; else "".
-
-    No token contains it, so that nothing merges across it.
-    """
-    if vocabulary.pieces and _plain_start(vocab, vocabulary):
-        return ""
-    for code in range(0x10FFFD, 0x10FF00, -1):
-        character = chr(code)
-        if not any(character.encode() in token for token in vocabulary.pieces):
-            return character
-    raise AssertionError("a vocabulary with 253 private characters")
-
-
-def _plain_start(vocab: Any, vocabulary: Vocabulary) -> bool:
-    return b"".join(vocabulary.pieces[i] for i in encode(vocab, "a")) == b"a"
-
-
 def _info(
     spec: OpenSpec,
     path: Path,
@@ -236,8 +219,9 @@ def _info(
         file_type = C.llama_model_ftype(model) & ~C.LLAMA_FTYPE_GUESSED
     quantization = gguf_file.file_type_name(file_type) or "unknown"
     bos = C.llama_vocab_bos(vocab)
+    eos = C.llama_vocab_eos(vocab)
     template = C.llama_model_chat_template(model, None)
-    recompute = C.llama_model_is_recurrent(model) or C.llama_model_is_hybrid(model)
+    state = C.llama_model_is_recurrent(model) or C.llama_model_is_hybrid(model)
     return ModelInfo(
         name=metadata(model, "general.name") or path.stem,
         backend="llama-cpp",
@@ -264,9 +248,10 @@ def _info(
         threads=threads,
         sha256=sha256,
         tokenizer_sha256=vocabulary_sha256(vocabulary.pieces),
-        rewind="recompute" if recompute else "any",
+        rewind="checkpoint" if state else "any",
         max_fan_out=plan.rows,
         note=f"trained with {trained} tokens of context" if 0 < trained < plan.n_ctx else "",
+        eos_id=eos if eos != C.LLAMA_TOKEN_NULL else None,
     )
 
 

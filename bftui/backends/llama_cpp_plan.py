@@ -6,7 +6,10 @@ llama.cpp checks none of this: a context beyond the memory would end the process
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
+
+import gguf
 
 from bftui.backends.base import OpenSpec
 from bftui.backends.llama_cpp_library import C, metadata, metadata_int
@@ -46,13 +49,13 @@ class Plan:
     bytes: int
 
 
-def plan_context(spec: OpenSpec, model: Any, gpu: bool) -> Plan:
+def plan_context(spec: OpenSpec, path: Path, model: Any, gpu: bool) -> Plan:
     """Sizes of the context; raises ModelLoadError where they exceed the memory."""
     trained: int = C.llama_model_n_ctx_train(model)
     n_ctx = spec.n_ctx or min(trained, _DEFAULT_CTX)
     most: int = C.llama_max_parallel_sequences() - 1
     rows = max(1, min(spec.fan_out, most))
-    numbers = _kv_numbers_per_token(model)
+    numbers = _kv_numbers_per_token(path, model)
 
     def cells(kv_bytes: int) -> int:
         room = _FAN_BYTES // max(1, kv_bytes)
@@ -68,7 +71,8 @@ def plan_context(spec: OpenSpec, model: Any, gpu: bool) -> Plan:
     ubatch = CHUNK
     while ubatch > 32 and scores * ubatch > _SCORES_BYTES:
         ubatch //= 2
-    need = pool * (kv_bytes + _CELL_BYTES) + scores * ubatch
+    states = (1 + rows) * 4 * _state_numbers(model)
+    need = pool * (kv_bytes + _CELL_BYTES) + states + scores * ubatch
     plan = Plan(n_ctx, pool, ubatch, rows, kv, kv_bytes, need)
     free = available_memory()
     if not gpu and free is not None and need > free:
@@ -80,12 +84,39 @@ def plan_context(spec: OpenSpec, model: Any, gpu: bool) -> Plan:
     return plan
 
 
-def _kv_numbers_per_token(model: Any) -> int:
+def _kv_numbers_per_token(path: Path, model: Any) -> int:
     """Numbers that the cache holds for each token, over all layers; an upper bound where layers differ."""
     architecture = metadata(model, "general.architecture") or ""
-    heads: int = C.llama_model_n_head_kv(model)
-    layers: int = C.llama_model_n_layer(model)
     width: int = C.llama_model_n_embd(model) // max(1, C.llama_model_n_head(model))
     key = metadata_int(model, f"{architecture}.attention.key_length") or width
     value = metadata_int(model, f"{architecture}.attention.value_length") or width
-    return layers * heads * (key + value)
+    return _kv_heads(path, model, architecture) * (key + value)
+
+
+def _kv_heads(path: Path, model: Any, architecture: str) -> int:
+    """Heads with keys and values, over all layers."""
+    if C.llama_model_is_hybrid(model):
+        # One number for each layer, which the library does not tell: 0 for those that have a state instead.
+        field = gguf.GGUFReader(path).fields.get(f"{architecture}.attention.head_count_kv")
+        heads = None if field is None else field.contents()
+        if isinstance(heads, list):
+            return sum(heads)
+    layers: int = C.llama_model_n_layer(model)
+    each: int = C.llama_model_n_head_kv(model)
+    return layers * each
+
+
+def _state_numbers(model: Any) -> int:
+    """Numbers of one recurrent state, over all layers, as if every layer had one; 0 for a model without."""
+    architecture = metadata(model, "general.architecture") or ""
+
+    def of(key: str) -> int:
+        return metadata_int(model, f"{architecture}.{key}") or 0
+
+    inner, state = of("ssm.inner_size"), of("ssm.state_size")
+    taps = max(0, of("ssm.conv_kernel") - 1)
+    width: int = C.llama_model_n_embd(model)
+    layers: int = C.llama_model_n_layer(model)
+    scanned = inner * state + taps * (inner + 2 * of("ssm.group_count") * state)
+    convolved = width * max(0, of("shortconv.l_cache") - 1)
+    return layers * (scanned + convolved + width * of("wkv.head_size"))

@@ -11,9 +11,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from bftui.backends.base import F32, ModelInfo, Progress, check_prefix, common_prefix
+from bftui.backends import base
+from bftui.backends.base import Logits, ModelInfo, Progress, check_prefix, common_prefix
+from bftui.backends.checkpoints import EVERY, Checkpoints
 from bftui.backends.vocabulary import Vocabulary
+from bftui.core.distribution import Distribution
 from bftui.core.errors import (
     Cancelled,
     CapabilityError,
@@ -22,6 +26,7 @@ from bftui.core.errors import (
     ModelError,
     NonFiniteLogits,
 )
+from bftui.core.sampler import Sampler
 
 CHUNK = 256
 """Tokens forwarded at once; between two chunks a cancel is noticed, whatever the library does."""
@@ -39,7 +44,7 @@ class LocalFan(ABC):
         self.lengths = [length] * rows
         self._open = True
 
-    def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
+    def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits:
         """Appends one token to each of these rows; logits of shape (len(rows), n_vocab).
 
         Raises InvalidToken, ContextFull, Cancelled. After any of these but InvalidToken the fan is closed.
@@ -72,7 +77,7 @@ class LocalFan(ABC):
             self._release()
 
     @abstractmethod
-    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32: ...
+    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits: ...
 
     @abstractmethod
     def _release(self) -> None: ...
@@ -85,6 +90,8 @@ class PathBackend(ABC):
         self._info = info
         self._vocabulary = vocabulary
         self._path: list[int] = []
+        self._checkpoints = Checkpoints()
+        self._saved = 0
         self._evaluated = 0
         self._cancelled = False
         self._closed = False
@@ -128,17 +135,17 @@ class PathBackend(ABC):
                     f"token {token_id} is not in the vocabulary of {self._info.n_vocab}"
                 )
 
-    def next_logits(self, prefix: Sequence[int]) -> F32:
+    def next_logits(self, prefix: Sequence[int]) -> Logits:
         path = self._start(prefix)
         return self._forward_to(path, len(path) - 1)[0]
 
-    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[Logits]:
         start = len(self._start(prefix))
         path = [*prefix, *token_ids]
         check_prefix(path, self._info.n_vocab, self._info.n_ctx)
         return self._path_rows(path, start)
 
-    def _path_rows(self, path: list[int], start: int) -> Iterator[F32]:
+    def _path_rows(self, path: list[int], start: int) -> Iterator[Logits]:
         """Rows after path[: start + 1], path[: start + 2], …; each window finds the cache as others left it."""
         self._cancelled = False
         window = max(1, min(CHUNK, _ROWS_BYTES // (4 * self._info.n_vocab)))
@@ -154,18 +161,17 @@ class PathBackend(ABC):
                 f"{rows} continuations at once are not possible",
                 f"this model was opened for up to {self._info.max_fan_out}",
             )
-        cached = (
-            self._path == path
-            if self._info.rewind == "recompute"
-            else self._path[: len(path)] == path
-        )
-        if not cached:
+        cached = self._path[: len(path)] if self._info.rewind == "any" else self._path
+        if cached != path:
             self._forward_to(path, len(path))
         fan = self._open_fan(len(path), rows)
         try:
             yield fan
         finally:
             fan.close()
+
+    def distribution(self, logits: Logits, sampler: Sampler) -> base.Distribution:
+        return Distribution(logits, sampler)
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -179,6 +185,7 @@ class PathBackend(ABC):
         if not self._closed:
             self._closed = True
             self._path = []
+            self._checkpoints.clear()
             self._free()
 
     def _check_open(self) -> None:
@@ -192,20 +199,48 @@ class PathBackend(ABC):
         self._cancelled = False
         return list(prefix)
 
-    def _forward_to(self, path: Sequence[int], first: int) -> list[F32]:
+    def _forward_to(self, path: Sequence[int], first: int) -> list[Logits]:
         """Makes the cache hold exactly `path`; the logits after each of path[first:], which are forwarded anew."""
         keep = min(common_prefix(self._path, path), first)
-        if keep < len(self._path):
+        saving = self._info.rewind == "checkpoint"
+        if saving and (keep < len(self._path) or keep < first):
+            self._seek(path, keep, first)
+        elif keep < len(self._path):
             del self._path[self._cut(keep) :]
-            keep = len(self._path)
-        rows: list[F32] = []
-        for start in range(keep, len(path), CHUNK):
+        rows: list[Logits] = []
+        while len(self._path) < len(path):
             self.check_cancelled()
-            chunk = path[start : start + CHUNK]
+            start = len(self._path)
+            # Where this path leaves the one before, a state is saved: the next branch from there is one token.
+            again = saving and start < keep
+            chunk = path[start : min(start + CHUNK, keep if again else len(path))]
             rows += self._forward(chunk, max(first - start, 0))
             self._path += chunk
             self._evaluated += len(chunk)
+            if saving and (again or len(chunk) > 1 or len(self._path) - self._saved >= EVERY):
+                self._save_checkpoint()
         return rows
+
+    def _seek(self, path: Sequence[int], keep: int, most: int) -> None:
+        """Makes the cache hold a start of `path`: the path that is held, or what a checkpoint of up to `most` holds."""
+        held = keep if keep == len(self._path) else 0
+        checkpoint = self._checkpoints.longest(path, most)
+        if checkpoint is None or len(checkpoint.ids) <= held:
+            if not held:
+                del self._path[self._cut(0) :]
+        elif self._restore(checkpoint.state):
+            self._checkpoints.used(checkpoint)
+            self._path = list(checkpoint.ids)
+        else:
+            self._checkpoints.drop(checkpoint)
+            del self._path[self._cut(0) :]
+        self._saved = len(self._path)
+
+    def _save_checkpoint(self) -> None:
+        saved = self._save()
+        if saved is not None:
+            self._checkpoints.add(self._path, *saved)
+            self._saved = len(self._path)
 
     @abstractmethod
     def _encode(self, text: str) -> list[int]:
@@ -215,8 +250,22 @@ class PathBackend(ABC):
     def _cut(self, length: int) -> int:
         """Shortens the cache to `length` ids, or to fewer where it cannot; how many are left."""
 
+    def _save(self) -> tuple[Any, int] | None:
+        """A copy of what the cache holds, which is `self._path`, and its bytes; None where that cannot be had.
+
+        Called only where `info.rewind` is "checkpoint".
+        """
+        return None
+
+    def _restore(self, state: Any) -> bool:
+        """Makes the cache hold what it held when `state` was saved, whatever it holds now; open fans go on.
+
+        False where that fails: the cache is then cut to nothing, and evaluated again.
+        """
+        return False
+
     @abstractmethod
-    def _forward(self, token_ids: Sequence[int], scored: int) -> list[F32]:
+    def _forward(self, token_ids: Sequence[int], scored: int) -> list[Logits]:
         """Forwards up to CHUNK tokens after the path; own arrays of logits after each of token_ids[scored:].
 
         When it raises, `self._path` is again what the cache holds.

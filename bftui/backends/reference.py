@@ -93,13 +93,13 @@ class _Fan(LocalFan):
         super().__init__(backend, length, rows)
         self._cache = backend.fan_cache(length, rows)
 
-    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
+    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> Sequence[F32]:
         self._cache.select(rows)
         logits = self._backend.forward_rows(
             token_ids, [self.lengths[row] for row in rows], self._cache
         )
         self._cache.lengths[list(rows)] += 1
-        return logits
+        return list(logits)
 
     def _release(self) -> None:
         del self._cache
@@ -137,6 +137,7 @@ def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
             n_ctx_train=sizes.n_ctx,
             bos_id=tokenizer.bos_id,
             add_bos=tokenizer.add_bos,
+            eos_id=tokenizer.eos_id,
             eog_ids=tokenizer.eog_ids,
             special_ids=tokenizer.vocabulary.special_ids,
             chat_template=file.value("tokenizer.chat_template"),

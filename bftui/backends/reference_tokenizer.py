@@ -15,34 +15,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from bftui.backends.gguf_file import damaged
 from bftui.backends.reference_file import GgufModel
-from bftui.backends.vocabulary import Encode, Vocabulary
+from bftui.backends.vocabulary import END_TEXTS, Encode, Vocabulary, byte_characters
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
 """Token types as GGUF numbers them."""
-
-_ENDS = frozenset(
-    (
-        "<|eot_id|>",
-        "<|im_end|>",
-        "<|end|>",
-        "<|return|>",
-        "<|call|>",
-        "<|flush|>",
-        "<|calls|>",
-        "<end_of_turn>",
-        "<|endoftext|>",
-        "</s>",
-        "<|eom_id|>",
-        "<EOT>",
-        "_<EOT>",
-        "[EOT]",
-        "[EOS]",
-        "<|end_of_text|>",
-        "<end_of_utterance>",
-        "<eos>",
-    )
-)
-"""Texts that llama.cpp takes for the end of a generation, whatever the metadata say."""
 
 _SPACE = "\u2581"
 
@@ -61,6 +37,7 @@ class GgufTokenizer:
     encode: Encode
     bos_id: int | None
     add_bos: bool
+    eos_id: int | None
     eog_ids: frozenset[int]
 
 
@@ -71,7 +48,7 @@ def read_tokenizer(file: GgufModel) -> GgufTokenizer:
     kind = file.required("tokenizer.ggml.model")
     if not tokens or len(types) != len(tokens):
         raise damaged(file.path, f"{len(types)} token types for {len(tokens)} tokens")
-    ends = {i for i, token in enumerate(tokens) if token in _ENDS}
+    ends = {i for i, token in enumerate(tokens) if token in END_TEXTS}
     types = [_CONTROL if i in ends else t for i, t in enumerate(types)]
     if kind == "gpt2":
         pieces = _byte_level_pieces(tokens, types)
@@ -93,6 +70,7 @@ def read_tokenizer(file: GgufModel) -> GgufTokenizer:
         bos_id=bos_id,
         add_bos=bos_id is not None
         and bool(file.value("tokenizer.ggml.add_bos_token", kind == "llama")),
+        eos_id=eos_id,
         eog_ids=frozenset(ends | {i for i in (eos_id, *others) if i is not None}),
     )
 
@@ -102,16 +80,8 @@ def _token_id(file: GgufModel, name: str, n_vocab: int, default: int | None) -> 
     return int(token_id) if token_id is not None and 0 <= token_id < n_vocab else None
 
 
-def _byte_characters() -> dict[str, int]:
-    """GPT-2's alphabet: printable bytes stand for themselves, the others for characters from U+0100 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [value for value in range(256) if value not in printable]
-    characters = {chr(value): value for value in printable}
-    return characters | {chr(256 + i): value for i, value in enumerate(others)}
-
-
 def _byte_level_pieces(tokens: Sequence[str], types: Sequence[int]) -> list[bytes]:
-    values = _byte_characters()
+    values = byte_characters()
     pieces = []
     for token, kind in zip(tokens, types, strict=True):
         if kind in (_CONTROL, _UNKNOWN, _USER_DEFINED):

@@ -23,9 +23,12 @@ from typing import Any
 
 import numpy as np
 
+from bftui.backends import base
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress, check_prefix
 from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
+from bftui.core.distribution import Distribution
 from bftui.core.errors import Cancelled, CapabilityError, ModelError, ModelLoadError
+from bftui.core.sampler import Sampler
 
 _TICK = 0.005
 _SEE = "see `table:` in the README"
@@ -76,6 +79,7 @@ class TableBackend:
             n_ctx_train=n_ctx,
             bos_id=bos,
             add_bos=bos is not None,
+            eos_id=min(eog, default=None),
             eog_ids=eog,
             special_ids=special,
             chat_template=table.get("chat_template"),
@@ -194,6 +198,9 @@ class TableBackend:
                 raise Cancelled("loading was cancelled")
             if self._cancel.wait(min(_TICK, (milliseconds - gone) / 1e3)):
                 raise Cancelled("stopped")
+
+    def distribution(self, logits: F32, sampler: Sampler) -> base.Distribution:
+        return Distribution(logits, sampler)
 
     def cancel(self) -> None:
         self._cancel.set()

@@ -17,12 +17,59 @@ Encode = Callable[[str], list[int]]
 """Plain text to ids; may be wrong, must not add control tokens."""
 
 
+END_TEXTS = frozenset(
+    (
+        "<|eot_id|>",
+        "<|im_end|>",
+        "<|end|>",
+        "<|return|>",
+        "<|call|>",
+        "<|flush|>",
+        "<|calls|>",
+        "<end_of_turn>",
+        "<|endoftext|>",
+        "</s>",
+        "<|eom_id|>",
+        "<EOT>",
+        "_<EOT>",
+        "[EOT]",
+        "[EOS]",
+        "<|end_of_text|>",
+        "<end_of_utterance>",
+        "<eos>",
+    )
+)
+"""Control tokens that end a generation whatever a file says of them, as llama.cpp has it."""
+
+
 def vocabulary_sha256(pieces: Sequence[bytes]) -> str:
     """SHA-256 over every token's bytes in id order, each preceded by its length as uint32 little-endian."""
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(len(piece).to_bytes(4, "little") + piece)
     return digest.hexdigest()
+
+
+def byte_characters() -> dict[str, int]:
+    """GPT-2's alphabet: printable bytes stand for themselves, the others for characters from U+0100 on."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [value for value in range(256) if value not in printable]
+    characters = {chr(value): value for value in printable}
+    return characters | {chr(256 + i): value for i, value in enumerate(others)}
+
+
+def find_anchor(pieces: Sequence[bytes], encode: Encode) -> str:
+    """A character to put before texts where the tokenizer would put a space before them; else "".
+
+    No token contains it, so that nothing merges across it.
+    """
+    if b"".join(pieces[i] for i in encode("a")) == b"a":
+        return ""
+    for code in range(0x10FFFD, 0x10FF00, -1):
+        character = chr(code)
+        if not any(character.encode() in piece for piece in pieces):
+            return character
+    raise AssertionError("a vocabulary with 253 private characters")
 
 
 class Vocabulary:
@@ -46,8 +93,8 @@ class Vocabulary:
         self.special_ids = frozenset(special_ids)
         plain = [i for i, piece in enumerate(pieces) if i not in self.special_ids]
         self.byte_ids = {pieces[i][0]: i for i in reversed(plain) if len(pieces[i]) == 1}
-        self._plain = _Words({self.pieces[i]: i for i in user_ids})
-        self._with_special = _Words(
+        self._plain = Words({self.pieces[i]: i for i in user_ids})
+        self._with_special = Words(
             {self.pieces[i]: i for i in (*sorted(self.special_ids, reverse=True), *user_ids)}
         )
 
@@ -102,7 +149,7 @@ class Vocabulary:
             ) from None
 
 
-class _Words:
+class Words:
     """Finds whole tokens in text. The longest one takes its places first, wherever they are."""
 
     def __init__(self, ids: dict[bytes, int]) -> None:

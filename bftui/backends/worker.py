@@ -412,6 +412,9 @@ class WorkerHost:
             self._call("restate", tree, list(nodes), sampler, open_end),
         )
 
+    def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:
+        return cast(NextToken, self._call("preview", tree, node, sampler))
+
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:

@@ -75,6 +75,10 @@ class CapabilityError(ModelError):
     """An operation that this backend cannot do."""
 
 
+class TemplateError(ModelError):
+    """A model's chat template that refuses what it is given, fails, or does not end."""
+
+
 class BackendCrashed(ModelError):
     """The worker process ended by itself; the reason carries its last log lines."""
 

@@ -337,6 +337,11 @@ class Tree:
         numbers = self._read(node)
         return None if numbers[4] < 0 else (numbers[6], numbers[7])
 
+    def logprob(self, node: int) -> float:
+        """ln P of a node's token, without making a Node; 0 for a prompt."""
+        logprob: float = self._read(node)[0]
+        return logprob
+
     def blocks(self, count: int) -> Iterator[tuple[range, Block]]:
         """The numbers of the first `count` nodes: (node numbers, their block, which may hold more).
 

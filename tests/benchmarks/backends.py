@@ -1,4 +1,4 @@
-"""Prints how the two local backends agree, and what a shared prefix and a batch are worth.
+"""Prints how the local backends agree, and what a shared prefix and a batch are worth.
 
 Agreement is measured on the tests' tiny models and on a random Llama of 56 M parameters (hidden 512, 8 layers, 8 query
 heads over 4 key heads, 32,000 tokens, f32), speed on the latter. Times are medians, ratios are of the same run with the
@@ -25,6 +25,7 @@ from bftui.backends.registry import installed, open_backend
 from bftui.core.distribution import Distribution
 from bftui.core.sampler import Sampler
 from bftui.practice.gguf_writer import NORMAL, BpeVocab, LlamaConfig, write_llama_gguf
+from tests.families import FAMILIES, family_directory, family_gguf
 from tests.models import TinyModel, bpe_vocab, random_ids, random_weights, tiny_model
 
 CONFIG = LlamaConfig(
@@ -32,6 +33,7 @@ CONFIG = LlamaConfig(
 )
 POSITIONS = 200
 REPEATS = 7
+NAMES = ("reference", "llama-cpp", "transformers")
 KINDS: tuple[Literal["bpe", "spm"], ...] = ("bpe", "spm")
 
 
@@ -69,22 +71,58 @@ def median(work: Callable[[], object], repeats: int = REPEATS) -> float:
     return statistics.median(times)
 
 
-def parity(reference: Backend, llama: Backend, path: list[int]) -> None:
-    rows = [np.stack(list(b.path_logits(path[:1], path[1:]))) for b in (reference, llama)]
+def parity(reference: Backend, other: Backend, path: list[int]) -> None:
+    rows = [np.stack(list(b.path_logits(path[:1], path[1:]))) for b in (reference, other)]
     entropies = [[Distribution(row, Sampler()).entropy for row in each] for each in rows]
     logits = float(np.abs(rows[0] - rows[1]).max())
     difference = float(np.abs(np.array(entropies[0]) - entropies[1]).max())
     best = int((rows[0].argmax(axis=1) == rows[1].argmax(axis=1)).sum())
-    print(f"parity over {len(rows[0])} positions, mean entropy {np.mean(entropies[0]):.2f} nats")
+    print(
+        f"{other.info.backend} {other.info.dtype} against {reference.info.backend} "
+        f"{reference.info.dtype} over {len(rows[0])} positions, "
+        f"mean entropy {np.mean(entropies[0]):.2f} nats"
+    )
     print(f"  max |d logit| {logits:.1e} (<= 1e-3)   max |dH| {difference:.1e} nats")
     print(f"  same most probable token at {best} of {len(rows[0])}")
     paths = []
-    for backend in (reference, llama):
+    for backend in (reference, other):
         walk = path[:4]
         for _ in range(40):
             walk.append(Distribution(backend.next_logits(walk), Sampler()).greedy())
         paths.append(walk)
     print(f"  greedy paths of 40 tokens {'equal' if paths[0] == paths[1] else 'DIFFER'}")
+
+
+def half_precision(backends: list[Backend], path: list[int]) -> None:
+    """What 16 bits change: the same file in float16 through transformers, against its float32 there."""
+    wide = next((b for b in backends if b.info.backend == "transformers"), None)
+    if wide is None:
+        return
+    spec = OpenSpec(wide.info.source, "transformers", threads=wide.info.threads, dtype="float16")
+    narrow = open_backend(spec, lambda _share, _text: True)
+    parity(wide, narrow, path)
+    narrow.close()
+
+
+def families(folder: Path, threads: int) -> None:
+    """The tests' tiny models of each family, in both formats with the same weights."""
+    if not (installed("transformers") and installed("llama-cpp")):
+        return
+    for name, family in FAMILIES.items():
+        sources = (
+            ("llama-cpp", family_gguf(folder / f"{name}-family.gguf", name)),
+            ("transformers", family_directory(folder / name, name)),
+        )
+        pair = [
+            open_backend(OpenSpec(str(path), backend, threads=threads), lambda _s, _t: True)
+            for backend, path in sources
+        ]
+        rng = np.random.default_rng(1)
+        path = [int(i) for i in rng.integers(0, family.n_vocab, POSITIONS + 1)]
+        print(f"{name} ({pair[1].info.architecture})", end=": ")
+        parity(pair[0], pair[1], path)
+        for backend in pair:
+            backend.close()
 
 
 def speed(backend: Backend, path: list[int]) -> None:
@@ -117,7 +155,7 @@ def speed(backend: Backend, path: list[int]) -> None:
 def opened(file: Path, threads: int) -> list[Backend]:
     """The file with every local backend that is installed, the reference first."""
     backends = []
-    for name in ("reference", "llama-cpp"):
+    for name in NAMES:
         if not installed(name):
             print(f"{name} is not installed")
             continue
@@ -140,16 +178,18 @@ def main() -> None:
         for kind in KINDS:
             tiny = tiny_model(Path(folder) / f"{kind}.gguf", kind)
             backends = opened(tiny.path, threads)
-            if len(backends) == 2:
-                parity(backends[0], backends[1], random_ids(tiny, POSITIONS + 1))
+            for other in backends[1:]:
+                parity(backends[0], other, random_ids(tiny, POSITIONS + 1))
+            half_precision(backends, random_ids(tiny, POSITIONS + 1))
             for backend in backends:
                 backend.close()
+        families(Path(folder), threads)
         file = Path(folder) / "random-56m.gguf"
         large = write(file)
         backends = opened(file, threads)
         path = random_ids(large, POSITIONS + 1)
-        if len(backends) == 2:
-            parity(backends[0], backends[1], path)
+        for other in backends[1:]:
+            parity(backends[0], other, path)
         for backend in reversed(backends):
             speed(backend, path)
             backend.close()

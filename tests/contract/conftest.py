@@ -1,4 +1,4 @@
-"""Every backend that the contract is held against: add a line to `CASES` and a way to open it."""
+"""Every backend and every family that the contract is held against: `CASES`, and how each is opened."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from bftui.backends.base import Backend, OpenSpec
+from bftui.backends.base import F32, Backend, Logits, OpenSpec
 from bftui.backends.registry import open_backend
-from tests.models import TinyModel, tiny_model
+from tests.families import FAMILIES, family_directory, family_gguf
+from tests.models import LONG_WORD, TinyModel, tiny_model
 
-CASES = ("reference-bpe", "reference-spm", "llama-cpp-bpe", "llama-cpp-spm", "table")
+_FAMILIES = {
+    "reference": ("bpe", "spm"),
+    "llama-cpp": tuple(FAMILIES),
+    "transformers": tuple(FAMILIES),
+}
+_LIBRARIES = {"llama-cpp": "llama_cpp", "transformers": "transformers"}
 
-TABLE_EOG = 259
+CASES = [f"{backend}-{family}" for backend, families in _FAMILIES.items() for family in families]
+CASES.append("table")
+
+TABLE_EOG = 260
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,9 @@ class Case:
         spec: opens it.
         slow: the same with loading and evaluations that take long enough to be cancelled.
         eog: its end-of-generation tokens.
+        padding: ids past the tokenizer's.
+        recurrent: whether the model's memory cannot be cut back.
+        steps: how many tokens the test of memory walks.
         tolerance: largest difference of logits that batch shapes may make.
     """
 
@@ -35,10 +48,30 @@ class Case:
     spec: OpenSpec
     slow: OpenSpec
     eog: frozenset[int]
+    padding: range = range(0)
+    recurrent: bool = False
+    steps: int = 10_000
     tolerance: float = 1e-4
 
     def open(self, **changes: Any) -> Backend:
         return open_backend(replace(self.spec, **changes), quiet)
+
+
+def as_numpy(row: Logits) -> F32:
+    """Logits of any backend as an array; it may share its memory with them."""
+    array: F32 = np.asarray(row.cpu() if hasattr(row, "cpu") else row)
+    return array
+
+
+def close(case: Case, a: Logits, b: Logits) -> bool:
+    """Whether two rows of logits are the same but for the shapes of the batches that they come from."""
+    return bool(np.abs(as_numpy(a) - as_numpy(b)).max() <= case.tolerance)
+
+
+def ids(backend: Backend, count: int, seed: int = 3) -> list[int]:
+    """Ids of the whole vocabulary, padding included, drawn evenly."""
+    rng = np.random.default_rng(seed)
+    return [int(i) for i in rng.integers(0, backend.info.n_vocab, count)]
 
 
 def quiet(_share: float | None, _text: str) -> bool:
@@ -61,7 +94,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyModel]
 
 
 def _table(path: Path, milliseconds: float) -> Path:
-    words = [b" the", b" river", b" bridge"]
+    words = [b" the", b" river", b" bridge", f" {LONG_WORD}".encode()]
     tokens = [{"bytes": base64.b64encode(bytes([i])).decode()} for i in range(256)]
     tokens += [{"bytes": base64.b64encode(word).decode()} for word in words]
     rules = {
@@ -83,25 +116,55 @@ def _table(path: Path, milliseconds: float) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def family_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """The model of a family as a backend reads it, written once: a GGUF file or a directory."""
+    folder = tmp_path_factory.mktemp("families")
+
+    def get(backend: str, family: str) -> Path:
+        directory = backend == "transformers"
+        path = folder / (family if directory else f"{family}.gguf")
+        if not path.exists():
+            (family_directory if directory else family_gguf)(path, family)
+        return path
+
+    return get
+
+
+def case_of(name: str, family_file: Callable[[str, str], Path]) -> Case:
+    """The case `backend-family`; skips where the backend's library is not installed."""
+    backend, family_name = name.rsplit("-", 1)
+    if backend in _LIBRARIES:
+        pytest.importorskip(_LIBRARIES[backend])
+    family = FAMILIES[family_name]
+    # One thread: more only wait for each other on models this small.
+    path = family_file(backend, family_name)
+    spec = OpenSpec(str(path), backend, n_ctx=1024, threads=1)
+    tokens = len(family.vocabulary.tokens)
+    return Case(
+        name,
+        spec,
+        replace(spec, n_ctx=6000),
+        family.eog_ids,
+        range(tokens, family.n_vocab),
+        family.recurrent,
+        # Without kernels of its own, the scan over tokens is a loop in Python.
+        2_500 if name == "transformers-mamba" else 10_000,
+    )
+
+
 @pytest.fixture(scope="session", params=CASES)
 def case(
     request: pytest.FixtureRequest,
-    tiny: Callable[[str], TinyModel],
+    family_file: Callable[[str, str], Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Case:
-    name: str = request.param
-    if name == "table":
-        folder = tmp_path_factory.mktemp("tables")
-        spec = OpenSpec(str(_table(folder / "fast.json", 0)), "table")
-        slow = OpenSpec(str(_table(folder / "slow.json", 200)), "table", n_ctx=2000)
-        return Case(name, spec, slow, frozenset({TABLE_EOG}), 0.0)
-    backend, kind = name.rsplit("-", 1)
-    if backend == "llama-cpp":
-        pytest.importorskip("llama_cpp")
-    # One thread: more only wait for each other on models this small.
-    spec = OpenSpec(str(tiny(kind).path), backend, n_ctx=1024, threads=1)
-    eog = frozenset({1, 3} if kind == "bpe" else {2})
-    return Case(name, spec, replace(spec, n_ctx=6000), eog)
+    if request.param != "table":
+        return case_of(request.param, family_file)
+    folder = tmp_path_factory.mktemp("tables")
+    spec = OpenSpec(str(_table(folder / "fast.json", 0)), "table")
+    slow = OpenSpec(str(_table(folder / "slow.json", 200)), "table", n_ctx=2000)
+    return Case("table", spec, slow, frozenset({TABLE_EOG}), tolerance=0.0)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""llama.cpp against the reference: the same weights give the same numbers, the same text the same ids."""
+"""Every backend against another: the same weights give the same numbers, the same text the same ids.
+
+llama.cpp against the reference for Llamas, and against transformers for every family.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.backends.base import Backend, OpenSpec
+from bftui.backends.base import F32, Backend, Distribution, OpenSpec
 from bftui.backends.registry import open_backend
-from bftui.core.distribution import Distribution
+from bftui.core.draws import Purpose, uniform
+from bftui.core.errors import UnsupportedModel
 from bftui.core.sampler import Sampler
 from bftui.practice.gguf_writer import USER_DEFINED
-from tests.contract.conftest import quiet
+from tests.contract.conftest import as_numpy, case_of, ids, quiet
+from tests.families import FAMILIES, UNUSED, WINDOW, Family
 from tests.models import (
     TinyModel,
     bpe_vocab,
@@ -35,77 +40,113 @@ LOGITS = 1e-3
 ENTROPY = 1e-5
 """Nats."""
 
+SAMPLER = Sampler()
+
+PAIRS = ("reference-bpe", "reference-spm", *(f"transformers-{name}" for name in FAMILIES))
+
 
 @dataclass(frozen=True)
 class Pair:
-    """One file, opened by both."""
+    """The same weights, opened by llama.cpp and by another."""
 
-    model: TinyModel
-    reference: Backend
+    family: Family
+    other: Backend
     llama: Backend
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def pair(request: pytest.FixtureRequest, family_file: Callable[[str, str], Path]) -> Iterator[Pair]:
+    other = case_of(request.param, family_file)
+    name = request.param.rsplit("-", 1)[1]
+    llama = case_of(f"llama-cpp-{name}", family_file)
+    both = Pair(FAMILIES[name], other.open(), llama.open())
+    yield both
+    both.other.close()
+    both.llama.close()
 
 
 def _open(path: Path, backend: str) -> Backend:
     return open_backend(OpenSpec(str(path), backend, threads=1), quiet)
 
 
-@pytest.fixture(scope="module", params=["bpe", "spm"])
-def pair(request: pytest.FixtureRequest, tiny: Callable[[str], TinyModel]) -> Iterator[Pair]:
-    model = tiny(request.param)
-    both = Pair(model, _open(model.path, "reference"), _open(model.path, "llama-cpp"))
-    yield both
-    both.reference.close()
-    both.llama.close()
-
-
-def _distributions(backend: Backend, path: list[int]) -> tuple[np.ndarray, list[Distribution]]:
-    rows = np.stack(list(backend.path_logits(path[:1], path[1:])))
-    return rows, [Distribution(row, Sampler()) for row in rows]
+def _distributions(backend: Backend, path: list[int]) -> tuple[F32, list[Distribution]]:
+    rows = list(backend.path_logits(path[:1], path[1:]))
+    return np.stack([as_numpy(row) for row in rows]), [
+        backend.distribution(row, SAMPLER) for row in rows
+    ]
 
 
 def test_logits_and_entropies_agree_over_200_positions(pair: Pair) -> None:
-    path = random_ids(pair.model, 201)
-    a, expected = _distributions(pair.reference, path)
+    path = ids(pair.llama, 201)
+    a, expected = _distributions(pair.other, path)
     b, found = _distributions(pair.llama, path)
-    assert len(a) == 200
+    assert len(a) == 200 > 10 * WINDOW
     assert np.abs(a - b).max() <= LOGITS
-    entropies = np.array([d.entropy for d in expected])
-    assert np.abs(entropies - [d.entropy for d in found]).max() <= ENTROPY
+    entropies = np.array([d.summary().entropy for d in expected])
+    assert np.abs(entropies - [d.summary().entropy for d in found]).max() <= ENTROPY
     # The tolerance means something: these are not the entropies of noise.
     assert 2 < entropies.mean() < 5
 
 
-def test_greedy_paths_are_the_same(pair: Pair) -> None:
+@pytest.mark.parametrize("seed", [None, 7])
+def test_the_same_tokens_are_chosen(pair: Pair, seed: int | None) -> None:
+    """The best ones, and those drawn for a seed."""
     paths = []
-    for backend in (pair.reference, pair.llama):
-        path = random_ids(pair.model, 4)
-        for _ in range(200):
-            path.append(Distribution(backend.next_logits(path), Sampler()).greedy())
+    for backend in (pair.other, pair.llama):
+        path = ids(backend, 4)
+        for t in range(200):
+            distribution = backend.distribution(backend.next_logits(path), SAMPLER)
+            u = None if seed is None else uniform(seed, Purpose.STEP, t)
+            path.append(distribution.greedy() if u is None else distribution.draw(u))
         paths.append(path)
     assert paths[0] == paths[1]
 
 
 def test_continuations_agree(pair: Pair) -> None:
-    path = random_ids(pair.model, 50)
+    path = ids(pair.llama, 50)
     results = []
-    for backend in (pair.reference, pair.llama):
+    for backend in (pair.other, pair.llama):
         with backend.fan(path, 12) as fan:
             fan.step(range(12), range(12))
-            results.append(fan.step(range(3, 9), range(6)))
+            results.append([as_numpy(row) for row in fan.step(range(3, 9), range(6))])
+    assert np.abs(np.stack(results[0]) - np.stack(results[1])).max() <= LOGITS
+
+
+def test_going_back_agrees(pair: Pair) -> None:
+    """Another branch, after a path that is far longer than any window."""
+    path = ids(pair.llama, 90)
+    results = []
+    for backend in (pair.other, pair.llama):
+        for length in range(60, 91):
+            backend.next_logits(path[:length])
+        branch = backend.path_logits(path[:70], path[20:50])
+        results.append(np.stack([as_numpy(row) for row in branch]))
     assert np.abs(results[0] - results[1]).max() <= LOGITS
 
 
 def test_what_they_say_of_the_model_agrees(pair: Pair) -> None:
-    a, b = pair.reference.info.as_dict(), pair.llama.info.as_dict()
-    for name in ("backend", "library", "threads"):
+    a, b = pair.other.info.as_dict(), pair.llama.info.as_dict()
+    of_the_file = (
+        "source",
+        "sha256",
+        "name",
+        "architecture",
+        "quantization",
+        "bytes",
+        "bos_id",
+        "n_ctx_train",
+    )
+    of_the_library = ("backend", "library", "threads", "device", "kv")
+    one_file = a["source"] == b["source"]
+    for name in (*of_the_library, *(() if one_file else of_the_file)):
         del a[name], b[name]
     assert a == b
 
 
 def test_the_bytes_of_all_tokens_agree(pair: Pair) -> None:
-    ids = range(pair.reference.info.n_vocab)
-    pieces = [pair.reference.token_bytes(i) for i in ids]
-    assert pieces == [pair.llama.token_bytes(i) for i in ids]
+    everything = range(pair.llama.info.n_vocab)
+    pieces = [pair.other.token_bytes(i) for i in everything]
+    assert pieces == [pair.llama.token_bytes(i) for i in everything]
     assert max(map(len, pieces)) > 32
 
 
@@ -129,14 +170,14 @@ def test_the_bytes_of_all_tokens_agree(pair: Pair) -> None:
 )
 def test_texts_give_the_same_ids(pair: Pair, text: str) -> None:
     for special in (False, True):
-        expected = pair.reference.tokenize(text, special=special)
+        expected = pair.other.tokenize(text, special=special)
         assert pair.llama.tokenize(text, special=special) == expected
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(text=st.one_of(st.text(max_size=30), st.text("theriv bd'.,0\n\u00e9\u2581", max_size=40)))
 def test_any_text_gives_the_same_ids(pair: Pair, text: str) -> None:
-    assert pair.llama.tokenize(text) == pair.reference.tokenize(text)
+    assert pair.llama.tokenize(text) == pair.other.tokenize(text)
 
 
 @pytest.mark.parametrize("kind", ["bpe", "spm"])
@@ -182,3 +223,28 @@ def test_other_types_of_weights(
         rows.append(np.stack(list(backend.path_logits(ids[:1], ids[1:]))))
         backend.close()
     assert np.abs(rows[0] - rows[1]).max() <= tolerance
+
+
+def test_the_reference_pads_its_vocabulary_too(tmp_path: Path) -> None:
+    vocabulary = bpe_vocab()
+    first = len(vocabulary.tokens)
+    padded = replace(
+        vocabulary,
+        tokens=(*vocabulary.tokens, "[PAD0]", "[PAD1]"),
+        types=(*vocabulary.types, UNUSED, UNUSED),
+    )
+    path = tiny_model(tmp_path / "padded.gguf", "bpe", vocabulary=padded).path
+    results = []
+    for name in ("reference", "llama-cpp"):
+        backend = _open(path, name)
+        assert backend.token_bytes(first) == backend.token_bytes(first + 1) == b""
+        assert first + 1 not in backend.tokenize("[PAD1]", special=True)
+        results.append(backend.next_logits([first, first + 1]))
+        backend.close()
+    assert len(results[0]) == first + 2
+    assert np.abs(results[0] - results[1]).max() <= LOGITS
+
+
+def test_the_reference_refuses_other_families(family_file: Callable[[str, str], Path]) -> None:
+    with pytest.raises(UnsupportedModel, match="mamba"):
+        _open(family_file("llama-cpp", "mamba"), "reference")

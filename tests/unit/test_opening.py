@@ -10,6 +10,7 @@ from bftui import practice
 from bftui.backends import registry
 from bftui.core.errors import MissingDependency, ModelLoadError, UsageError
 from bftui.session.model import resolve
+from tests.families import family_directory
 
 real = importlib.util.find_spec
 
@@ -62,13 +63,29 @@ def test_the_practice_model_runs_with_the_base_install_only():
     assert done.stdout == "reference 1\n", done.stderr
 
 
+def test_a_directory_runs_on_transformers(tmp_path):
+    pytest.importorskip("transformers")
+    family_directory(tmp_path / "model", "bpe")
+    assert resolve(str(tmp_path / "model")).backend == "transformers"
+
+
+def test_a_directory_without_the_extra_is_named_with_the_command(tmp_path, monkeypatch):
+    hide = {"torch", "transformers"}
+    monkeypatch.setattr(registry, "find_spec", lambda name: None if name in hide else real(name))
+    family_directory(tmp_path / "model", "bpe")
+    with pytest.raises(MissingDependency) as raised:
+        resolve(str(tmp_path / "model"))
+    assert "pip install 'bftui[transformers]'" in raised.value.line()
+
+
 @pytest.mark.parametrize(
     ("model", "backend", "error", "says"),
     [
         ("none.gguf", "auto", ModelLoadError, "does not exist"),
         ("practice-huge", "auto", ModelLoadError, "practice"),
         ("practice", "none", UsageError, "no backend 'none'"),
-        (".", "auto", ModelLoadError, "GGUF"),
+        ("tests", "auto", ModelLoadError, "no config.json"),
+        ("bftui/practice/data", "auto", ModelLoadError, "open bftui/practice/data/practice.gguf"),
         ("http://127.0.0.1:1/v1", "auto", ModelLoadError, "GGUF"),
         ("hf:org/name", "auto", ModelLoadError, "GGUF"),
     ],

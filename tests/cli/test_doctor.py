@@ -1,0 +1,92 @@
+"""`bftui doctor` on what is really installed, on what is broken, and on machines that are not this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bftui.backends.probe import Report, probe
+from bftui.backends.registry import BUILTIN
+from bftui.cli.doctor import _page, findings
+
+READY = {name: Report("a library 1.0", ("cpu",)) for name in BUILTIN}
+
+
+def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bftui", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def backend(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(b for b in found["backends"] if b["name"] == name)
+
+
+def test_it_says_what_is_there() -> None:
+    result = run(["doctor", "--json"])
+    assert (result.returncode, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert [b["name"] for b in found["backends"]] == list(BUILTIN)
+    assert backend(found, "reference")["ready"]
+    pytest.importorskip("llama_cpp")
+    assert backend(found, "llama-cpp")["library"].startswith("llama-cpp-python ")
+    assert found["auto"]["GGUF file"] == "llama-cpp"
+
+
+def test_a_broken_library_is_told_with_the_command_that_mends_it(tmp_path: Path) -> None:
+    """A package of that name that cannot be imported: `run`, `info` and `doctor` say so, in one line each."""
+    broken = tmp_path / "llama_cpp"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise ImportError('libcudart.so.12: cannot open')\n")
+    path = str(tmp_path)
+    result = run(["doctor", "--json"], PYTHONPATH=path)
+    assert result.returncode == 0
+    found = json.loads(result.stdout)
+    llama = backend(found, "llama-cpp")
+    assert not llama["ready"]
+    assert "libcudart" in llama["problem"]
+    assert shlex.split(llama["command"])[1:4] == ["-m", "pip", "install"]
+    assert "llama-cpp-python>=" in llama["command"]
+    assert found["auto"]["GGUF file"] == "reference"
+    result = run(["info", "practice", "--backend", "llama-cpp"], PYTHONPATH=path)
+    assert result.returncode == 3
+    assert result.stderr.count("\n") == 1
+    assert "bftui doctor" in result.stderr
+
+
+def test_a_gpu_that_a_library_was_not_built_for_gets_a_command() -> None:
+    reports = READY | {"transformers": Report("torch", ("cuda (NVIDIA H100)", "cpu"))}
+    found = findings(reports, "cuda")
+    assert backend(found, "llama-cpp")["command"].startswith('CMAKE_ARGS="-DGGML_CUDA=on" ')
+    assert backend(found, "transformers")["command"] is None
+    assert backend(found, "reference")["command"] is None
+    assert "GGML_METAL" in backend(findings(READY, "mps"), "llama-cpp")["command"]
+    assert all(b["command"] is None for b in findings(READY, None)["backends"])
+
+
+def test_what_is_missing_gets_a_command_with_every_library() -> None:
+    reports = READY | {"transformers": Report(missing=("torch", "transformers"))}
+    found = findings(reports, None)
+    command = shlex.split(backend(found, "transformers")["command"])
+    names = {part.split(">")[0] for part in command[4:]}
+    assert names == {"torch", "transformers", "safetensors", "accelerate"}
+    page = _page(found)
+    assert "✗ transformers  not installed: torch, transformers" in page
+    assert backend(found, "transformers")["command"] in page
+
+
+def test_what_bftui_brings_itself_is_always_ready() -> None:
+    assert probe("reference").ready
+    assert probe("table").ready

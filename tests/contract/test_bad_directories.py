@@ -1,0 +1,194 @@
+"""Directories that are no good: each gives one clear error, never a crash, and nothing on the terminal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.contract.test_bad_models import LOAD, NOT_FINITE, ROOT, UNSUPPORTED
+
+pytest.importorskip("transformers")
+
+MISSING, CAPABILITY = "MissingDependency", "CapabilityError"
+
+Change = Callable[[Path], None]
+
+
+def _config(**changes: Any) -> Change:
+    def change(path: Path) -> None:
+        config = json.loads((path / "config.json").read_text())
+        (path / "config.json").write_text(json.dumps(config | changes))
+
+    return change
+
+
+def _file(name: str, content: bytes) -> Change:
+    return lambda path: void((path / name).write_bytes(content))
+
+
+def _gone(*names: str) -> Change:
+    return lambda path: [(path / name).unlink() for name in names] and None
+
+
+def void(_value: object) -> None:
+    """Nothing."""
+
+
+def _weights(name: str, edit: Callable[[Any], Any]) -> Change:
+    """Replaces one tensor by what `edit` makes of it; None leaves it out."""
+
+    def change(path: Path) -> None:
+        from safetensors.numpy import load_file, save_file
+
+        tensors = load_file(path / "model.safetensors")
+        edited = edit(tensors.pop(name))
+        if edited is not None:
+            tensors[name] = edited
+        save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
+
+    return change
+
+
+def _cut(path: Path) -> None:
+    file = path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def _pickled(path: Path) -> None:
+    (path / "model.safetensors").rename(path / "pytorch_model.bin")
+
+
+def _one_part_of_two(path: Path) -> None:
+    parts = {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}
+    index = json.dumps({"metadata": {}, "weight_map": parts})
+    (path / "model.safetensors.index.json").write_text(index)
+
+
+_REMOTE = {"AutoConfig": "configuration_own.OwnConfig", "AutoModelForCausalLM": "modeling_own.Own"}
+_NORM = "model.norm.weight"
+
+CASES: dict[str, tuple[str | None, Change]] = {
+    "sound": (None, void),
+    "no model": (LOAD, lambda path: [file.unlink() for file in path.iterdir()] and None),
+    "no config": (LOAD, _gone("config.json")),
+    "config is not JSON": (LOAD, _file("config.json", b"{nope")),
+    "config is a list": (LOAD, _file("config.json", b"[1]")),
+    "config says nothing": (LOAD, _file("config.json", b"{}")),
+    "config of a negative size": (LOAD, _config(hidden_size=-4)),
+    "config of a word for a size": (LOAD, _config(hidden_size="wide")),
+    "config without heads": (LOAD, _config(num_attention_heads=0)),
+    "more layers than weights": (LOAD, _config(num_hidden_layers=3)),
+    "layers without end": (LOAD, _config(num_hidden_layers=10**9)),
+    "other shapes than its config": (LOAD, _config(hidden_size=128)),
+    "another vocabulary than its config": (LOAD, _config(vocab_size=10)),
+    "unknown architecture": (UNSUPPORTED, _config(model_type="zlama", architectures=["Zlama"])),
+    "code of its own": (UNSUPPORTED, _config(model_type="own", auto_map=_REMOTE)),
+    "an encoder": (UNSUPPORTED, _config(model_type="bert", architectures=["BertForMaskedLM"])),
+    "encoder and decoder": (
+        UNSUPPORTED,
+        _config(model_type="t5", architectures=["T5ForConditionalGeneration"]),
+    ),
+    "quantised for another library": (
+        MISSING,
+        _config(quantization_config={"quant_method": "gptq", "bits": 4}),
+    ),
+    "weights are missing": (LOAD, _gone("model.safetensors")),
+    "weights are empty": (LOAD, _file("model.safetensors", b"")),
+    "weights are random bytes": (
+        LOAD,
+        _file("model.safetensors", np.random.default_rng(0).bytes(5000)),
+    ),
+    "weights are text": (LOAD, _file("model.safetensors", b"not a model\n" * 99)),
+    "weights are cut short": (LOAD, _cut),
+    "weights are pickled": (LOAD, _pickled),
+    "a part is missing": (LOAD, _one_part_of_two),
+    "index of no sense": (LOAD, _file("model.safetensors.index.json", b"[]")),
+    "index leads elsewhere": (
+        LOAD,
+        _file("model.safetensors.index.json", b'{"weight_map": {"a": "../../../etc/passwd"}}'),
+    ),
+    "a tensor is missing": (LOAD, _weights(_NORM, lambda tensor: None)),
+    "a tensor of another shape": (LOAD, _weights(_NORM, lambda tensor: tensor[:-1].copy())),
+    "nan in a norm": (NOT_FINITE, _weights(_NORM, lambda tensor: tensor * np.float32(np.nan))),
+    "infinite output": (NOT_FINITE, _weights(_NORM, lambda tensor: tensor * np.float32(np.inf))),
+    "no tokenizer": (LOAD, _gone("tokenizer.json", "tokenizer_config.json")),
+    "tokenizer is not JSON": (LOAD, _file("tokenizer.json", b"{")),
+    "tokenizer is empty": (LOAD, _file("tokenizer.json", b"{}")),
+}
+
+OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "context beyond the memory": (LOAD, {"n_ctx": 2_000_000_000}),
+    "a cache of another type": (CAPABILITY, {"kv": "f16", "dtype": "float32"}),
+    "a device that is not there": (
+        CAPABILITY,
+        {"device": "mps" if sys.platform != "darwin" else "cuda"},
+    ),
+}
+
+
+Results = dict[str, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def outcome(
+    family_file: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[subprocess.CompletedProcess[bytes], Results]:
+    """The process that opened every directory, and what came of each."""
+    folder = tmp_path_factory.mktemp("directories")
+    sound = family_file("transformers", "bpe")
+    cases: dict[str, dict[str, Any]] = {}
+    for name, (_, change) in CASES.items():
+        path = folder / name
+        shutil.copytree(sound, path)
+        change(path)
+        cases[name] = {"source": str(path)}
+    cases |= {name: {"source": str(sound), **given} for name, (_, given) in OPTIONS.items()}
+    given, out = folder / "cases.json", folder / "out.jsonl"
+    given.write_text(json.dumps(cases))
+    command = [sys.executable, "-m", "tests.contract.bad_models", "transformers", given, out]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=180, check=False)
+    results = [json.loads(line) for line in out.read_text().splitlines()]
+    return process, {result["name"]: result for result in results}
+
+
+def test_the_process_survives_in_silence(
+    outcome: tuple[subprocess.CompletedProcess[bytes], Results],
+) -> None:
+    process, results = outcome
+    assert (process.returncode, process.stdout, process.stderr) == (0, b"", b"")
+    assert results.keys() == {*CASES, *OPTIONS}
+
+
+@pytest.mark.parametrize("name", [*CASES, *OPTIONS])
+def test_one_clear_error(
+    outcome: tuple[subprocess.CompletedProcess[bytes], Results], name: str
+) -> None:
+    result = outcome[1][name]
+    expected = (CASES | OPTIONS)[name][0]
+    assert result["error"] == expected, result
+    if expected is not None:
+        assert result["message"]
+        assert result["reason"]
+        assert result["hint"]
+        assert "\n" not in result["line"]
+        assert len(result["line"]) < 600
+
+
+def test_running_out_of_memory_is_an_error_of_the_model() -> None:
+    from bftui.backends.transformers_library import out_of_memory, torch
+    from bftui.core.errors import ModelError
+
+    with pytest.raises(ModelError, match="--ctx"), out_of_memory("cpu", "this evaluation"):
+        torch.empty(2**55)
+    with pytest.raises(ModelError, match="--device cpu"), out_of_memory("cuda", "the model"):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="another"), out_of_memory("cpu", "this evaluation"):
+        raise RuntimeError("another fault")
