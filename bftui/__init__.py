@@ -21,15 +21,25 @@ if TYPE_CHECKING:
     from bftui.core.errors import BftuiError as BftuiError
     from bftui.session.model import Model as Model
     from bftui.session.model import open_model as open_model
+    from bftui.session.prompt import Prompt as Prompt
     from bftui.session.session import Session as Session
     from bftui.trace.document import read as read_trace
 
 __version__ = "0.1.0"
-__all__ = ["BftuiError", "Model", "Session", "__version__", "open_model", "read_trace"]
+__all__ = [
+    "BftuiError",
+    "Model",
+    "Prompt",
+    "Session",
+    "__version__",
+    "open_model",
+    "read_trace",
+]
 
 _HOMES = {
     "BftuiError": ("bftui.core.errors", "BftuiError"),
     "Model": ("bftui.session.model", "Model"),
+    "Prompt": ("bftui.session.prompt", "Prompt"),
     "Session": ("bftui.session.session", "Session"),
     "open_model": ("bftui.session.model", "open_model"),
     "read_trace": ("bftui.trace.document", "read"),

@@ -8,7 +8,7 @@ import typer
 from typer.main import get_command
 
 from bftui import __version__
-from bftui.cli import about, record, workbench
+from bftui.cli import about, doctor, record, workbench
 
 app = typer.Typer(
     name="bftui",
@@ -44,6 +44,7 @@ def _bftui(
 app.command("run")(workbench.run)
 app.command("record")(record.record)
 app.command("info")(about.info)
+app.command("doctor")(doctor.doctor)
 app.command("schema")(about.schema)
 app.command("keys")(about.keys)
 

@@ -12,16 +12,19 @@ from bftui.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
+    from bftui.session.prompt import Prompt as Asked
 
 Model = Annotated[
     str,
     typer.Argument(
         metavar="[MODEL]",
-        help="practice, a path to a GGUF file, or table:FILE.json.",
+        help="practice, a path to a GGUF file or to a Hugging Face directory, or table:FILE.json.",
         show_default=True,
     ),
 ]
-Backend = Annotated[str, typer.Option(help="auto, or one of reference, llama-cpp, table.")]
+Backend = Annotated[
+    str, typer.Option(help="auto, or one of reference, llama-cpp, transformers, table.")
+]
 Ctx = Annotated[
     int, typer.Option(min=0, help="Context in tokens; 0 takes the model's own, at most 4096.")
 ]
@@ -35,12 +38,25 @@ Dtype = Annotated[
 ]
 Kv = Annotated[
     Literal["auto", "f32", "f16"],
-    typer.Option(help="Type of the KV cache; auto takes f32 up to 4 GiB."),
+    typer.Option(
+        help="Type of the KV cache; auto takes f32 up to 4 GiB (transformers: that of the weights)."
+    ),
 ]
 Prompt = Annotated[str | None, typer.Option(help="The prompt.")]
 PromptFile = Annotated[
     Path | None, typer.Option(help="Read the prompt from a file; - is standard input.")
 ]
+System = Annotated[
+    str | None, typer.Option(help="System text: what the model is told before the prompt.")
+]
+Template = Annotated[
+    Literal["auto", "raw", "chat"],
+    typer.Option(
+        help="raw takes the prompt as it is, chat puts it into the model's chat template; "
+        "auto takes chat where the model has one."
+    ),
+]
+Prefill = Annotated[str, typer.Option(help="How the answer begins; the model goes on from there.")]
 Temperature = Annotated[float, typer.Option(help="Temperature of P~; above 0.")]
 TopK = Annotated[int, typer.Option(help="Keep the K best tokens; 0 keeps all.")]
 TopP = Annotated[float, typer.Option(help="Keep the best tokens that hold this mass; 1 keeps all.")]
@@ -65,6 +81,20 @@ def prompt_text(prompt: str | None, prompt_file: Path | None) -> str | None:
         return data.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{prompt_file} is not UTF-8", str(error)) from error
+
+
+def asked(
+    prompt: str | None,
+    prompt_file: Path | None,
+    system: str | None,
+    template: Literal["auto", "raw", "chat"],
+    prefill: str,
+) -> tuple[Asked, bool]:
+    """The prompt of the options, and whether a text was given. Raises UsageError, InputError."""
+    from bftui.session.prompt import Prompt
+
+    text = prompt_text(prompt, prompt_file)
+    return Prompt(text or "", system, template, prefill), text is not None
 
 
 def sampler(temperature: float, top_k: int, top_p: float, min_p: float, seed: int) -> Sampler:

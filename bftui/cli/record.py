@@ -14,7 +14,7 @@ from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption, interruptible
 from bftui.cli.progress import bar
 from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
-from bftui.session.commands import Back, Command, Force, ForceIds, Goto, Greedy, Step
+from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto, Greedy, Step
 
 if TYPE_CHECKING:
     from bftui.session.session import Session
@@ -42,6 +42,9 @@ def record(
     ] = None,
     prompt: o.Prompt = None,
     prompt_file: o.PromptFile = None,
+    system: o.System = None,
+    template: o.Template = "auto",
+    prefill: o.Prefill = "",
     temperature: o.Temperature = 1.0,
     top_k: o.TopK = 0,
     top_p: o.TopP = 0.9,
@@ -64,7 +67,7 @@ def record(
     from bftui.session.session import Session
 
     chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
-    text = o.prompt_text(prompt, prompt_file) or ""
+    text, _ = o.asked(prompt, prompt_file, system, template, prefill)
     planned = [] if actions is None else read_actions(actions)
     opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
     left = (64 if actions is None else 0) if steps is None else steps
@@ -98,6 +101,7 @@ def record(
                 progress((done + 1) / left, f"step {done + 1} of {left}")
         except BftuiError as error:
             stopped = error
+        session.align()
         progress(None, "saving")
         if output is not None:
             session.trace().save(output)
@@ -136,7 +140,13 @@ def summary(session: Session) -> str:
     tree = session.tree
     before = [tree.entropies(tree.parent(n) or 0) for n in tree.path(session.cursor)[1:]]
     known = [pair for pair in before if pair is not None]
-    text = "\n".join(safe(line) for line in (session.prompt + session.text()).split("\n"))
+    rendered = session.rendered
+    # In a template the control tokens are what tells who speaks; a raw prompt is shown as it was written.
+    written = [session.model.token_bytes(i) for i in rendered.token_ids]
+    if rendered.template == "raw" and rendered.token_ids[0] == session.model.info.bos_id:
+        del written[0]
+    prompt = b"".join(written).decode(errors="replace")
+    text = "\n".join(safe(line) for line in (prompt + session.text()).split("\n"))
     if not known:
         return text
     full = math.exp(sum(pair[0] for pair in known) / len(known))
@@ -178,6 +188,8 @@ def _command(entry: Any) -> tuple[Command, int]:
             return Step() if name == "step" else Greedy(), n
         case "force", str(text) if text:
             return Force(text), 1
+        case "turn", str(text) if text:
+            return AddTurn(text), 1
         case "force_ids", list(ids) if ids and all(type(i) is int for i in ids):
             return ForceIds(tuple(ids)), 1
         case "back", int(n) if not isinstance(value, bool) and n >= 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,9 @@ def run(
     ] = None,
     prompt: o.Prompt = None,
     prompt_file: o.PromptFile = None,
+    system: o.System = None,
+    template: o.Template = "auto",
+    prefill: o.Prefill = "",
     temperature: o.Temperature = 1.0,
     top_k: o.TopK = 0,
     top_p: o.TopP = 0.9,
@@ -37,7 +41,7 @@ def run(
     kv: o.Kv = "auto",
 ) -> int:
     """Open the workbench: step, force and branch, and see the branching factor respond."""
-    text = o.prompt_text(prompt, prompt_file)
+    frame, given = o.asked(prompt, prompt_file, system, template, prefill)
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise UsageError(
             "the workbench needs a terminal",
@@ -52,7 +56,8 @@ def run(
             model=model,
             backend=backend,
             options=o.open_options(ctx, threads, gpu_layers, device, dtype, kv),
-            prompt=text,
+            prompt=frame if given else None,
+            frame=replace(frame, text=""),
             sampler=o.sampler(temperature, top_k, top_p, min_p, seed),
             trace=trace,
             theme=theme,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bftui.session.prompt import Prompt
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -63,12 +65,40 @@ class SetSampler:
 class SetPrompt:
     """Start from another prompt: a new root, the old tree stays."""
 
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class AddTurn:
+    """End the model's turn here and append a user's, in the words of the model's chat template."""
+
     text: str
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Name the place of the cursor; the same name again moves it here, and here again takes it away."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Hide what comes after a node, or show it again."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Hide a node and what comes after it; the cursor goes to its parent where it stood in there."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
-    """Take back the last change of cursor or sampler; nodes never vanish."""
+    """Take back the last change of cursor, marks, folds, pruning or sampler; nodes never vanish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +107,19 @@ class Redo:
 
 
 Command = (
-    Step | Greedy | Force | ForceIds | Back | Forward | Goto | SetSampler | SetPrompt | Undo | Redo
+    Step
+    | Greedy
+    | Force
+    | ForceIds
+    | Back
+    | Forward
+    | Goto
+    | SetSampler
+    | SetPrompt
+    | AddTurn
+    | Mark
+    | Fold
+    | Prune
+    | Undo
+    | Redo
 )

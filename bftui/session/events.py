@@ -21,9 +21,21 @@ class CursorMoved:
 
 @dataclass(frozen=True, slots=True)
 class SamplerChanged:
-    """Another sampler is in force; the numbers of the visible path were made anew."""
+    """Another sampler is in force; `Session.align` makes the numbers of the visible path anew."""
 
     sampler: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathAligned:
+    """Numbers of the visible path were made anew; `left` nodes of it still wait."""
+
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class BranchesChanged:
+    """Marks, folds or pruned branches changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +45,4 @@ class JournalFailed:
     reason: str
 
 
-Event = NodeAdded | CursorMoved | SamplerChanged | JournalFailed
+Event = NodeAdded | CursorMoved | SamplerChanged | PathAligned | BranchesChanged | JournalFailed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,14 @@ from types import TracebackType
 from typing import get_args
 
 from bftui.backends.base import Device, Dtype, Kv, ModelInfo, OpenSpec, Progress
+from bftui.backends.chat import ChatTemplate, Message
 from bftui.backends.engine import Engine
 from bftui.backends.host import Host
 from bftui.backends.registry import installed, open_backend, require
+from bftui.backends.safetensors_file import check_directory
 from bftui.backends.worker import WorkerHost
 from bftui.core.errors import ModelError, ModelLoadError, UsageError
+from bftui.session.prompt import Prompt, Rendered
 
 PRACTICE = "practice"
 PRACTICE_NOTE = "a practice model: results on it show how the tool works, not how the world is"
@@ -63,18 +67,71 @@ class Model:
             raise IndexError(f"token {token_id} is not in the vocabulary of {len(self._bytes)}")
         return self._bytes[token_id]
 
-    def prompt_ids(self, text: str) -> list[int]:
-        """The ids of a raw prompt: the start token where the model has one, then the text's.
+    @cached_property
+    def _chat(self) -> ChatTemplate | None:
+        info = self.info
+        if not info.chat_template:
+            return None
+        named = {"bos_token": info.bos_id, "eos_token": info.eos_id}
+        return ChatTemplate(
+            info.chat_template,
+            {
+                name: self.token_bytes(token_id).decode(errors="replace")
+                for name, token_id in named.items()
+                if token_id is not None
+            },
+            {self.token_bytes(i): i for i in sorted(info.special_ids, reverse=True)},
+        )
 
-        Raises ModelError for a text without tokens on a model without a start token.
+    def render(self, prompt: Prompt) -> Rendered:
+        """A prompt as the model sees it, with the start token once where the model wants one.
+
+        Raises TemplateError where the chat template fails or refuses, ModelError for `chat` on a model without a
+        template and for a prompt without tokens, InputError for text that is no Unicode.
         """
-        start = [self.info.bos_id] if self.info.add_bos and self.info.bos_id is not None else []
-        ids = [*start, *self.tokenize(text)]
+        chat = None if prompt.template == "raw" else self._chat
+        if prompt.template == "chat" and chat is None:
+            raise ModelError(
+                f"{self.info.name} has no chat template",
+                hint="take the prompt as it is: --template raw",
+            )
+        messages: tuple[Message, ...] | None = None
+        if chat is None:
+            system = "" if prompt.system is None else f"{prompt.system}\n"
+            ids = self.tokenize(system + prompt.text + prompt.prefill)
+        else:
+            messages = _messages(prompt)
+            ids = self._ids(chat.opening(messages, prompt.prefill))
+            if prompt.prefill:
+                messages = (*messages, {"role": "assistant", "content": prompt.prefill})
+        bos = self.info.bos_id if self.info.add_bos else None
+        if bos is not None and (chat is None or ids[:1] != [bos]):
+            ids = [bos, *ids]
         if not ids:
             raise ModelError(
                 "the prompt is empty and this model has no start token",
                 hint="give a prompt of at least one character",
             )
+        text = b"".join(map(self.token_bytes, ids)).decode(errors="replace")
+        return Rendered(text, tuple(ids), messages, "raw" if chat is None else "chat")
+
+    def turn_ids(self, messages: Sequence[Message], text: str) -> list[int]:
+        """What the chat template writes between the end of an answer and the next one's beginning.
+
+        Args:
+            messages: the conversation up to the user's turn that the answer was to.
+            text: the user's turn that comes now.
+
+        Raises TemplateError like `render`, UsageError on a model without a template.
+        """
+        if self._chat is None:
+            raise UsageError(f"{self.info.name} has no chat template", hint="force a text instead")
+        return self._ids(self._chat.turn(messages, text))
+
+    def _ids(self, pieces: Sequence[str | int]) -> list[int]:
+        ids: list[int] = []
+        for piece in pieces:
+            ids += [piece] if isinstance(piece, int) else self.tokenize(piece)
         return ids
 
     def close(self) -> None:
@@ -93,11 +150,19 @@ class Model:
         self.close()
 
 
+def _messages(prompt: Prompt) -> tuple[Message, ...]:
+    """What a chat template is given of a prompt, but for the answer's beginning."""
+    user = {"role": "user", "content": prompt.text}
+    if prompt.system is None:
+        return (user,)
+    return ({"role": "system", "content": prompt.system}, user)
+
+
 def resolve(model: str = PRACTICE, backend: str = "auto") -> OpenSpec:
     """Turns any MODEL form of the command line into what is opened; looks at names only, opens nothing.
 
-    Raises UsageError for an unknown backend, ModelLoadError for a path that does not exist, MissingDependency for a
-    backend that is not installed.
+    Raises UsageError for an unknown backend, ModelLoadError for a path that does not exist and for a directory without
+    a model, MissingDependency for a backend that is not installed.
     """
     source, kind = _source(model)
     name = _backend_for(kind, model) if backend == "auto" else backend
@@ -129,22 +194,26 @@ def _source(model: str) -> tuple[str, str]:
         raise ModelLoadError(
             f"there is no model at {model}",
             "the path does not exist",
-            f"give the path of a .gguf file, or `{PRACTICE}` for the model inside bftui",
+            f"give the path of a .gguf file or a Hugging Face directory, or `{PRACTICE}` for the model inside bftui",
         )
-    if not os.path.isdir(model) and not os.path.isfile(model):
+    if os.path.isdir(model):
+        # Before anything heavy is imported for it.
+        check_directory(Path(model))
+        return model, "directory"
+    if not os.path.isfile(model):
         raise ModelLoadError(f"cannot open {model}", "it is no regular file")
-    return model, "directory" if os.path.isdir(model) else "gguf"
+    return model, "gguf"
 
 
 def _backend_for(kind: str, model: str) -> str:
     if kind == "gguf":
         return "llama-cpp" if installed("llama-cpp") else "reference"
-    if kind == "table":
-        return "table"
+    if kind in ("table", "directory"):
+        return {"table": "table", "directory": "transformers"}[kind]
     raise ModelLoadError(
         f"cannot open {model}",
-        "this version runs GGUF files and tables only",
-        "give the path of a .gguf file",
+        "this version runs GGUF files, directories of safetensors and tables only",
+        "give the path of a .gguf file or of a Hugging Face directory",
     )
 
 
@@ -164,7 +233,7 @@ def open_model(
     """Opens any MODEL form; blocks until it is loaded.
 
     Args:
-        model: `practice`, a path to a GGUF file, or `table:FILE.json`.
+        model: `practice`, a path to a GGUF file or to a Hugging Face directory, or `table:FILE.json`.
         backend: `auto`, or a name of the registry.
         ctx: logical limit of the context in tokens; 0 takes the model's own, at most 4096.
         threads: compute threads; 0 takes the physical cores.

@@ -8,13 +8,10 @@ leaves the session as it was.
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from bftui import __version__
 from bftui.backends.host import Advanced, Page
 from bftui.core.distribution import NextToken
 from bftui.core.draws import Purpose, uniform
@@ -23,43 +20,36 @@ from bftui.core.sampler import Sampler
 from bftui.core.tree import Node, Source, Tree
 from bftui.session import commands as c
 from bftui.session import events as e
+from bftui.session import place as p
+from bftui.session.methods import SessionMethods
 from bftui.session.model import Model
+from bftui.session.prompt import Prompt, Rendered, Template, as_prompt
+from bftui.session.saving import Log, Record, asked_fields, root_fields
+from bftui.session.turns import Turn, after_end, said_before
 from bftui.trace.document import Trace
-from bftui.trace.header import model_fields, prompt_fields, sampler_fields
 
 _tree_numbers = itertools.count()
 
 
-class Log(Protocol):
-    """Where a session writes what it does, as it does it; see `trace.journal`."""
-
-    def write(self, record: dict[str, Any]) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What undo brings back."""
-
-    cursor: int
-    sampler: int
-
-
-class Session:
+class Session(SessionMethods):
     """Steps, forces, goes back and branches on one model.
 
     Attributes:
         model: what runs; `reload` changes it.
         tree: everything ever generated.
-        cursor: the node where the session stands.
         draws: tokens sampled so far, which numbers the next draw.
         ignore_eos: whether steps go on after an end of generation.
+        restated: grows whenever numbers of nodes were made anew.
     """
 
     def __init__(
         self,
         model: Model,
-        prompt: str = "",
+        prompt: str | Prompt = "",
         *,
+        system: str | None = None,
+        template: Template = "auto",
+        prefill: str = "",
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 0.9,
@@ -69,27 +59,57 @@ class Session:
         journal: Log | None = None,
         on_event: Callable[[e.Event], None] = lambda event: None,
     ) -> None:
-        """Evaluates the prompt; raises ModelError where the model cannot."""
+        """Evaluates the prompt; raises ModelError where the model or its template cannot."""
+        asked = as_prompt(prompt, system, template, prefill)
         self.model = model
         self.tree = Tree(model.info.n_vocab)
         self.draws = 0
         self.ignore_eos = ignore_eos
+        self.restated = 0
         self._number = next(_tree_numbers)
         self._samplers = [Sampler(temperature, top_k, top_p, min_p, seed)]
-        self._sampler = 0
-        self._prompts: dict[int, str] = {}
+        self._place = p.Place(0)
+        self._history = p.History()
+        self._prompts: dict[int, tuple[Prompt, Rendered]] = {}
+        self._turns: dict[int, Turn] = {}
         self._force_starts: set[int] = set()
-        self._actions: list[dict[str, Any]] = []
-        self._undo: list[_Place] = []
-        self._redo: list[_Place] = []
-        self._began = time.monotonic()
-        self._created = datetime.now(UTC)
-        self._journal = journal
+        self._counted = (-1, -1, -1, 0)
         self._emit = on_event
-        self.cursor = self._plant(prompt)
-        self._note({"open": self._head(), "nodes": [_journal_node(self.tree, 0)], "draws": 0})
+        self._record = Record(journal, on_event)
+        self._plant(asked)
+        self._record.begin(self._head(), self.tree)
 
     # Reading ---------------------------------------------------------------------------------------------------
+
+    @property
+    def cursor(self) -> int:
+        """The node where the session stands."""
+        return self._place.cursor
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """The node of each name."""
+        return self._place.marks
+
+    @property
+    def folded(self) -> frozenset[int]:
+        """Nodes that hide what comes after them."""
+        return self._place.folded
+
+    @property
+    def pruned(self) -> frozenset[int]:
+        """Nodes that are hidden with what comes after them; none of them is on the path to the cursor."""
+        return self._place.pruned
+
+    @property
+    def undoes(self) -> str | None:
+        """What undo would take back, in the trace's word for it; None where there is nothing."""
+        return self._history.undoes
+
+    @property
+    def redoes(self) -> str | None:
+        """What redo would do again, in the trace's word for it; None where there is nothing."""
+        return self._history.redoes
 
     @property
     def node(self) -> Node:
@@ -99,12 +119,22 @@ class Session:
     @property
     def sampler(self) -> Sampler:
         """The sampler in force."""
-        return self._samplers[self._sampler]
+        return self._samplers[self._place.sampler]
 
     @property
-    def prompt(self) -> str:
-        """The prompt of the visible path, as it was written."""
-        return self._prompts[self.tree.root(self.cursor)]
+    def sampler_number(self) -> int:
+        """Which sampler is in force, as nodes and the trace count them."""
+        return self._place.sampler
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt of the visible path, as it was asked for."""
+        return self._prompts[self.tree.root(self.cursor)][0]
+
+    @property
+    def rendered(self) -> Rendered:
+        """The prompt of the visible path as the model sees it."""
+        return self._prompts[self.tree.root(self.cursor)][1]
 
     @property
     def length(self) -> int:
@@ -135,10 +165,14 @@ class Session:
 
     def spaced(self, word: str) -> str:
         """A palette word as it is forced here: a space goes before it when the text so far ends in a non-space."""
-        data = self.path_bytes()
-        last = next((d for d in reversed(data) if d), b"")
-        start = self.tree.root(self.cursor) == self.cursor and not self.prompt
-        if start or not last or last[-1:].isspace() or word[:1].isspace():
+        special = self.model.info.special_ids
+        last = b""
+        for token_id in reversed(self.tree.token_ids(self.cursor)):
+            # After a control token a text begins.
+            last = b"" if token_id in special else self.model.token_bytes(token_id)
+            if last or token_id in special:
+                break
+        if not last or last[-1:].isspace() or word[:1].isspace():
             return word
         return f" {word}"
 
@@ -147,42 +181,68 @@ class Session:
         at = self.cursor if node is None else node
         return self.model.host.page(self._number, at, self.sampler, start, stop, query)
 
+    def preview(self, sampler: Sampler) -> NextToken | None:
+        """The distribution after the cursor under another sampler, None after an end of generation; changes nothing."""
+        if self.tree.entropies(self.cursor) is None:
+            return None
+        return self.model.host.preview(self._number, self.cursor, sampler)
+
+    def stale(self) -> int:
+        """How many nodes of the visible path have numbers that were made under another sampler."""
+        if len(self._samplers) == 1:
+            return 0
+        cursor, sampler = self._place.cursor, self._place.sampler
+        at, under, restated, count = self._counted
+        same = (under, restated) == (sampler, self.restated)
+        if not same or at not in (cursor, self.tree.parent(cursor)):
+            count = len(self._stale(self.tree.path(cursor)))
+        elif at != cursor:
+            # A path of any length grows by a step in no time.
+            count += self.tree.sampler(cursor) != sampler
+        self._counted = (cursor, sampler, self.restated, count)
+        return count
+
+    def _stale(self, path: Sequence[int]) -> list[int]:
+        """The places on a path whose numbers were made under another sampler."""
+        sampler = self._place.sampler
+        return [place for place, node in enumerate(path) if self.tree.sampler(node) != sampler]
+
     # Doing -----------------------------------------------------------------------------------------------------
 
     def do(self, command: c.Command) -> int:
         """Carries out one command and returns the number of the node where the session then stands.
 
-        Raises UsageError where the command makes no sense here, ModelError where the model fails, Cancelled where it
-        was stopped; the session is then as it was.
+        After a change of sampler the numbers of the visible path wait for `align`. Raises UsageError where the command
+        makes no sense here, ModelError where the model fails, Cancelled where it was stopped; the session is then as
+        it was.
         """
-        before = _Place(self.cursor, self._sampler)
+        before = self._place
         first_new = len(self.tree)
         samplers = len(self._samplers)
         try:
             op, args = self._carry_out(command)
-            self._align()
         except BaseException:
-            self.cursor, self._sampler = before.cursor, before.sampler
+            self._place = before
             del self._samplers[samplers:]
             raise
-        self._record_undo(command, before)
+        self._place = p.shown(self.tree, self._place, before)
+        if not isinstance(command, c.Undo | c.Redo) and self._place != before:
+            self._history.record(before, op)
         self.tree.visit(self.cursor)
-        action = {"at_ms": self._elapsed(), "op": op, "args": args, "node": self.cursor}
-        self._actions.append(action)
-        self._note(
-            {
-                "action": action,
-                "nodes": [_journal_node(self.tree, n) for n in range(first_new, len(self.tree))],
-                "draws": self.draws,
-            }
-        )
+        self._record.add(op, args, self.cursor, self.tree, first_new, self.draws)
         for node in range(first_new, len(self.tree)):
             self._emit(e.NodeAdded(node))
-        if self._sampler != before.sampler:
-            self._emit(e.SamplerChanged(self._sampler))
-        if self.cursor != before.cursor:
-            self._emit(e.CursorMoved(self.cursor))
+        self._tell(before)
         return self.cursor
+
+    def _tell(self, before: p.Place) -> None:
+        now = self._place
+        if now.sampler != before.sampler:
+            self._emit(e.SamplerChanged(now.sampler))
+        if now.cursor != before.cursor:
+            self._emit(e.CursorMoved(now.cursor))
+        if (now.marks, now.folded, now.pruned) != (before.marks, before.folded, before.pruned):
+            self._emit(e.BranchesChanged())
 
     def _carry_out(self, command: c.Command) -> tuple[str, dict[str, Any]]:
         match command:
@@ -207,35 +267,72 @@ class Session:
                 self._back(n)
                 return "back", {"n": n}
             case c.Forward():
-                child = self.tree.last_visited(self.cursor)
-                if child is None:
-                    raise UsageError("nothing comes after this token yet")
-                self.cursor = child
+                self._go(p.onward(self.tree, self._place))
                 return "forward", {}
             case c.Goto(node):
-                if type(node) is not int or not 0 <= node < len(self.tree):
-                    raise UsageError(f"there is no node {node}", f"the tree has {len(self.tree)}")
-                self.cursor = node
+                p.check_node(self.tree, node)
+                self._go(node)
                 return "goto", {"node": node}
             case c.SetSampler():
                 return "sampler", self._set_sampler(command)
-            case c.SetPrompt(text):
-                self.cursor = self._plant(text)
-                return "prompt", {"text": text}
+            case c.SetPrompt(prompt):
+                asked = as_prompt(prompt)
+                self._plant(asked)
+                return "prompt", asked_fields(asked)
+            case c.AddTurn(text):
+                self._add_turn(text)
+                return "turn", {"text": text}
+            case c.Mark(name):
+                self._place = p.marked(self._place, name)
+                return "mark", {"name": name}
+            case c.Fold(node):
+                self._place = p.folded(self.tree, self._place, node)
+                return "fold", {"node": node}
+            case c.Prune(node):
+                self._place = p.pruned(self.tree, self._place, node)
+                return "prune", {"node": node}
             case c.Undo():
-                self._return_to(self._undo, "there is nothing to undo")
+                self._place = self._history.undo(self._place)
                 return "undo", {}
             case c.Redo():
-                self._return_to(self._redo, "there is nothing to redo")
+                self._place = self._history.redo(self._place)
                 return "redo", {}
 
-    def _plant(self, text: str) -> int:
-        ids = self.model.prompt_ids(text)
+    def _go(self, node: int) -> None:
+        self._place = self._place.at(node)
+
+    def _plant(self, prompt: Prompt) -> None:
+        rendered = self.model.render(prompt)
+        ids = rendered.token_ids
         node = len(self.tree)
         following, elapsed = self.model.host.plant(self._number, node, ids, self.sampler)
-        self.tree.add_root(ids, following, sampler=self._sampler, elapsed_ms=elapsed)
-        self._prompts[node] = text
-        return node
+        # A root that somebody sees in the tree has its prompt.
+        self._prompts[node] = prompt, rendered
+        self.tree.add_root(ids, following, sampler=self._place.sampler, elapsed_ms=elapsed)
+        self._go(node)
+
+    def _add_turn(self, text: str) -> None:
+        if not text:
+            raise UsageError("there is no text to add")
+        start = self.cursor
+        opening = self.rendered
+        messages = said_before(self.tree, start, opening, self._turns, self._words)
+        ids = after_end(
+            self.model.turn_ids(messages, text),
+            self.tree.token_id(start) if self.ended else None,
+            self.model.token_bytes,
+            self.model.info.special_ids,
+        )
+        if not ids:
+            raise UsageError("the model's chat template writes nothing for a user's turn")
+        self._force(ids)
+        self._turns[self.cursor] = Turn(start, text)
+
+    def _words(self, ids: Sequence[int]) -> str:
+        """Tokens as text, without control tokens."""
+        special = self.model.info.special_ids
+        data = b"".join(self.model.token_bytes(i) for i in ids if i not in special)
+        return data.decode(errors="replace")
 
     def _step(self, *, sampled: bool) -> None:
         if self.ended and not self.ignore_eos:
@@ -251,7 +348,7 @@ class Session:
     def _force(self, ids: Sequence[int]) -> None:
         path = self._known(ids)
         if path:
-            self.cursor = path[-1]
+            self._go(path[-1])
         rest = ids[len(path) :]
         if rest:
             # The host numbers new nodes one after another: it must see none that is there already.
@@ -292,17 +389,19 @@ class Session:
         if source is Source.GREEDY:
             child = self._child(self.cursor, advanced.scored.token_id, source)
             if child is not None:
-                self.cursor = child
+                self._go(child)
                 return
-        self.cursor = self.tree.add(
-            self.cursor,
-            advanced.scored,
-            source,
-            advanced.next,
-            sampler=self._sampler,
-            draw=draw,
-            eog=advanced.eog,
-            elapsed_ms=advanced.elapsed_ms,
+        self._go(
+            self.tree.add(
+                self.cursor,
+                advanced.scored,
+                source,
+                advanced.next,
+                sampler=self._place.sampler,
+                draw=draw,
+                eog=advanced.eog,
+                elapsed_ms=advanced.elapsed_ms,
+            )
         )
 
     def _back(self, n: int) -> None:
@@ -316,7 +415,7 @@ class Session:
                 break
             # The branch that is left is the one that `forward` returns to.
             self.tree.visit(self.cursor)
-            self.cursor = parent
+            self._go(parent)
 
     def _set_sampler(self, command: c.SetSampler) -> dict[str, Any]:
         changes = {
@@ -327,98 +426,45 @@ class Session:
         sampler = replace(self.sampler, **changes)
         if sampler not in self._samplers:
             self._samplers.append(sampler)
-        self._sampler = self._samplers.index(sampler)
+        self._place = replace(self._place, sampler=self._samplers.index(sampler))
         return changes
 
-    def _return_to(self, places: list[_Place], empty: str) -> None:
-        if not places:
-            raise UsageError(empty)
-        self.cursor, self._sampler = places[-1].cursor, places[-1].sampler
+    def align(self, limit: int | None = None) -> int:
+        """Makes numbers of the visible path anew that were made under another sampler; how many nodes are left.
 
-    def _record_undo(self, command: c.Command, before: _Place) -> None:
-        """Undo and redo trade places; anything else can be undone, and nothing can be redone after it."""
-        match command:
-            case c.Undo():
-                self._undo.pop()
-                self._redo.append(before)
-            case c.Redo():
-                self._redo.pop()
-                self._undo.append(before)
-            case _:
-                self._undo.append(before)
-                self._redo.clear()
-
-    def _align(self) -> None:
-        """Makes the numbers of the visible path anew where they were made under another sampler."""
-        if len(self._samplers) == 1:
-            return
+        The latest go first, at most `limit` of them, for whoever has other work in between. Raises ModelError and
+        Cancelled; what was made anew before stays.
+        """
         path = self.tree.path(self.cursor)
-        if all(self.tree.sampler(node) == self._sampler for node in path):
-            return
-        open_end = self.tree.entropies(self.cursor) is not None
-        root, *rest = self.model.host.restate(self._number, path, self.sampler, open_end)
-        assert isinstance(root, NextToken)
-        self.tree.restate(path[0], None, root, sampler=self._sampler)
-        for node, advanced in zip(path[1:], rest, strict=True):
-            assert isinstance(advanced, Advanced)
-            self.tree.restate(node, advanced.scored, advanced.next, sampler=self._sampler)
+        waiting = self._stale(path) if len(self._samplers) > 1 else []
+        if not waiting:
+            return 0
+        wanted = len(waiting) if limit is None else min(limit, len(waiting))
+        while wanted > 0:
+            end = waiting.pop()
+            size = 1
+            while size < wanted and waiting and waiting[-1] == end - size:
+                waiting.pop()
+                size += 1
+            self._restate(path[end - size + 1 : end + 1])
+            wanted -= size
+        self._emit(e.PathAligned(len(waiting)))
+        return len(waiting)
 
-    # The same, as methods --------------------------------------------------------------------------------------
-
-    def _told(self, command: c.Command) -> Node:
-        return self.tree.node(self.do(command))
-
-    def step(self) -> Node:
-        """Samples one token."""
-        return self._told(c.Step())
-
-    def greedy(self) -> Node:
-        """Takes the most probable token, the smallest id of equals."""
-        return self._told(c.Greedy())
-
-    def force(self, text: str | None = None, *, ids: Sequence[int] | None = None) -> Node:
-        """Appends text literally, or tokens by id; returns the last node."""
-        if (text is None) == (ids is None):
-            raise UsageError("force takes either a text or ids")
-        if ids is not None:
-            return self._told(c.ForceIds(tuple(map(int, ids))))
-        return self._told(c.Force(str(text)))
-
-    def back(self, n: int = 1) -> Node:
-        """Goes up to `n` tokens towards the prompt; the branch stays."""
-        return self._told(c.Back(n))
-
-    def forward(self) -> Node:
-        """Goes to the child that was last visited."""
-        return self._told(c.Forward())
-
-    def goto(self, node: int) -> Node:
-        """Goes to any node."""
-        return self._told(c.Goto(node))
-
-    def undo(self) -> Node:
-        """Takes back the last change of cursor or sampler."""
-        return self._told(c.Undo())
-
-    def redo(self) -> Node:
-        """Does again what was undone."""
-        return self._told(c.Redo())
-
-    def set_sampler(
-        self,
-        *,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        seed: int | None = None,
-    ) -> Node:
-        """Changes temperature, cut or seed; the numbers of the visible path are made anew."""
-        return self._told(c.SetSampler(temperature, top_k, top_p, min_p, seed))
-
-    def set_prompt(self, text: str) -> Node:
-        """Starts from another prompt: a new root, the old tree stays."""
-        return self._told(c.SetPrompt(text))
+    def _restate(self, nodes: Sequence[int]) -> None:
+        """Makes the numbers of some consecutive nodes of a path anew."""
+        sampler = self._place.sampler
+        open_end = self.tree.entropies(nodes[-1]) is not None
+        found = self.model.host.restate(self._number, nodes, self.sampler, open_end)
+        for node, result in zip(nodes, found, strict=True):
+            scored, following = (
+                (None, result) if isinstance(result, NextToken) else (result.scored, result.next)
+            )
+            if self.tree.entropies(node) is None:
+                # An end of generation that was forced past: nothing was said to come after it.
+                following = None
+            self.tree.restate(node, scored, following, sampler=sampler)
+        self.restated += 1
 
     def reload(self, model: Model) -> None:
         """Goes on with another process of the same model, after the old one died.
@@ -444,15 +490,17 @@ class Session:
     def trace(self) -> Trace:
         """The session as it is now, ready to be saved."""
         later = [
-            {"node": root, "prompt": self._prompt_fields(root)} for root in self.tree.roots[1:]
+            {"node": root, "prompt": root_fields(*self._prompts[root])}
+            for root in self.tree.roots[1:]
         ]
         return Trace(
             head=self._head(),
             tail={
                 "path": self.tree.path(self.cursor),
-                "marks": {},
-                "pruned": [],
-                "actions": list(self._actions),
+                "marks": dict(self.marks),
+                "pruned": sorted(self.pruned),
+                "folded": sorted(self.folded),
+                "actions": list(self._record.actions),
                 "measurements": [],
                 "prompts": later,
                 "draws": self.draws,
@@ -463,45 +511,4 @@ class Session:
         )
 
     def _head(self) -> dict[str, Any]:
-        return {
-            "format": "bftui-trace",
-            "version": 1,
-            "bftui": __version__,
-            "created": self._created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "model": model_fields(self.model.info),
-            "prompt": self._prompt_fields(0),
-            "partner": None,
-            "samplers": [sampler_fields(sampler) for sampler in self._samplers],
-        }
-
-    def _prompt_fields(self, root: int) -> dict[str, Any]:
-        ids = self.tree.prompt_ids(root)
-        rendered = b"".join(self.model.token_bytes(i) for i in ids).decode(errors="replace")
-        return prompt_fields(self._prompts[root], rendered, ids)
-
-    def _elapsed(self) -> float:
-        return round((time.monotonic() - self._began) * 1e3, 1)
-
-    def _note(self, record: dict[str, Any]) -> None:
-        """Writes the journal; a disk that fails ends the journal, never the session."""
-        if self._journal is None:
-            return
-        try:
-            self._journal.write(record)
-        except OSError as error:
-            self._journal = None
-            self._emit(e.JournalFailed(error.strerror or str(error)))
-
-
-def _journal_node(tree: Tree, node: int) -> dict[str, Any]:
-    """The node's fields of the trace that are not made again by evaluating its path."""
-    return {
-        "id": node,
-        "parent": tree.parent(node),
-        "token_id": tree.token_id(node),
-        "prompt_ids": list(tree.prompt_ids(node)) if tree.parent(node) is None else None,
-        "source": tree.source(node).word,
-        "sampler": tree.sampler(node),
-        "draw": tree.draw(node),
-        "eog": tree.eog(node),
-    }
+        return self._record.head(self.model.info, self._prompts[0], self._samplers)

@@ -41,17 +41,27 @@ def model_fields(info: Described) -> dict[str, Any]:
     return fields
 
 
-def prompt_fields(text: str, rendered: str, token_ids: Sequence[int]) -> dict[str, Any]:
-    """`prompt` of the trace, for a prompt without a template."""
-    return {
+def prompt_fields(
+    text: str,
+    rendered: str,
+    token_ids: Sequence[int],
+    *,
+    system: str | None = None,
+    messages: list[dict[str, Any]] | None = None,
+    template: str = "raw",
+    prefill: str = "",
+) -> dict[str, Any]:
+    """`prompt` of the trace; `prefill` is there only where an answer was begun."""
+    fields: dict[str, Any] = {
         "text": text,
-        "system": None,
-        "messages": None,
-        "template": "raw",
+        "system": system,
+        "messages": messages,
+        "template": template,
         "rendered": rendered,
         "token_ids": list(token_ids),
         "scores": None,
     }
+    return {**fields, "prefill": prefill} if prefill else fields
 
 
 def sampler_fields(sampler: Sampler) -> dict[str, Any]:

@@ -62,6 +62,11 @@ class Prompt(Part):
     rendered: str
     token_ids: list[Id]
     scores: Scores | None = None
+    prefill: str = Field(
+        default="",
+        exclude_if=lambda value: not value,
+        description="how the answer was made to begin; in `messages` the last one",
+    )
 
 
 class Partner(Part):
@@ -197,6 +202,9 @@ class Trace(Part):
     prompts: list[LaterPrompt] = Field(
         default=[], description="prompts after the first; each is a node without a parent"
     )
+    folded: list[Id] = Field(
+        default=[], description="nodes that hide what comes after them on the screen"
+    )
     draws: Id = Field(
         default=0, description="tokens sampled by steps so far: the t of the next draw"
     )
@@ -221,6 +229,7 @@ class Trace(Part):
             ("path", self.path),
             ("marks", list(self.marks.values())),
             ("pruned", self.pruned),
+            ("folded", self.folded),
             ("actions", [action.node for action in self.actions]),
             ("measurements", [measurement.node for measurement in self.measurements]),
         ):

@@ -140,6 +140,46 @@ def test_models_that_cannot_be_run_are_exit_code_3(orchard, tmp_path):
     assert "context of 8" in fails(3, "record", orchard, "--ctx", "8", "--prompt", "x" * 9)
 
 
+ASKING = (
+    "{% for m in messages %}[{{ m.role[0] }}:{{ m.content }}]{% endfor %}"
+    "{% if messages[0].content == 'no' %}{{ raise_exception('not that') }}{% endif %}"
+    "{% if add_generation_prompt %}[a:{% endif %}"
+)
+
+
+def test_record_takes_the_template_of_the_model(tmp_path):
+    asking = table(tmp_path / "t.json", chat_template=ASKING)
+    actions = write(tmp_path, [{"step": 2}, {"turn": "more"}])
+    done = bftui_("record", asking, "--prompt", "hi", "--system", "be", "--prefill", " a",
+                  "--actions", actions, "--seed", 3, "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["prompt"]["rendered"] == "<s>[s:be][u:hi][a: a"
+    with bftui.open_model(asking) as model:
+        session = Session(model, "hi", system="be", prefill=" a", seed=3)
+        session.step()
+        session.step()
+        session.add_turn("more")
+        assert same(document) == same(session.trace().as_dict())
+        assert session.text().endswith("][u:more][a:")
+    raw = bftui_("record", asking, "--prompt", "hi", "--template", "raw", "--json", "--steps", 0)
+    assert json.loads(raw.stdout)["prompt"]["rendered"] == "<s>hi"
+    shown = bftui_("record", asking, "--prompt", "hi", "--steps", 1, "--greedy").stdout
+    assert shown.startswith("<s>[u:hi][a:")
+
+
+def test_templates_that_cannot_be_taken_are_one_line(orchard, tmp_path):
+    assert "no chat template" in fails(3, "record", orchard, "--template", "chat")
+    assert "urial" in fails(2, "record", orchard, "--template", "urial")
+    asking = table(tmp_path / "t.json", chat_template=ASKING)
+    assert "not that" in fails(3, "record", asking, "--prompt", "no")
+    broken = table(tmp_path / "b.json", chat_template="{% if")
+    assert "TemplateSyntaxError" in fails(3, "record", broken)
+    done = bftui_("record", orchard, "--actions", write(tmp_path, [{"turn": "x"}]))
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1)
+    assert "no turns" in done.stderr
+
+
 def write(folder, actions):
     path = folder / "actions.json"
     path.write_text(actions if isinstance(actions, str) else json.dumps(actions))

@@ -16,6 +16,7 @@ from bftui.core.errors import Cancelled, ContextFull, InvalidToken, ModelError, 
 from bftui.core.sampler import Sampler
 from bftui.session import commands as c
 from bftui.session import events as e
+from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.journal import Journal
 from tests.tables import table
@@ -37,7 +38,7 @@ def test_the_first_node_is_the_whole_prompt(model):
     node = session.node
     assert (node.id, node.parent, node.token_id, node.source) == (0, None, None, "prompt")
     assert session.tree.prompt_ids(0) == (0, *model.tokenize("Name a fruit:"))
-    assert session.prompt == "Name a fruit:"
+    assert session.prompt.text == "Name a fruit:"
     assert session.length == len(session.tree.prompt_ids(0))
 
 
@@ -211,10 +212,10 @@ def test_a_prompt_is_a_new_root_and_the_old_tree_stays(model):
     old = session.cursor
     session.set_prompt("Now a tree:")
     assert session.tree.roots == [0, 2]
-    assert session.prompt == "Now a tree:"
+    assert session.prompt.text == "Now a tree:"
     session.step()
     session.goto(old)
-    assert session.prompt == "Name a fruit:"
+    assert session.prompt.text == "Name a fruit:"
     document = session.trace().as_dict()
     assert [later["node"] for later in document["prompts"]] == [2]
     assert document["nodes"][2]["parent"] is None
@@ -235,7 +236,7 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(model):
         (c.ForceIds((-1,)), InvalidToken),
         (c.SetSampler(temperature=0.0), UsageError),
         (c.Force(" a" * 400), ContextFull),
-        (c.SetPrompt("x" * 400), ContextFull),
+        (c.SetPrompt(Prompt("x" * 400)), ContextFull),
     ]:
         with pytest.raises(error):
             session.do(command)
@@ -290,6 +291,7 @@ def test_events_say_what_changed(model):
         e.NodeAdded(2),
         e.CursorMoved(2),
         e.SamplerChanged(1),
+        e.PathAligned(0),
         e.CursorMoved(1),
     ]
 
@@ -297,7 +299,7 @@ def test_events_say_what_changed(model):
 def test_the_journal_holds_every_node_as_soon_as_it_exists(model, tmp_path):
     journal = Journal(tmp_path / "sessions")
     session = session_on(model, journal=journal)
-    for command in (c.Step(), c.Force(" Sure é"), c.Back(1), c.Step(), c.SetPrompt("x")):
+    for command in (c.Step(), c.Force(" Sure é"), c.Back(1), c.Step(), c.SetPrompt(Prompt("x"))):
         session.do(command)
         lines = [json.loads(line) for line in journal.path.read_text("utf-8").splitlines()]
         nodes = [node for line in lines for node in line.get("nodes", [])]
@@ -340,7 +342,7 @@ COMMANDS = st.one_of(
     st.just(c.Forward()),
     st.builds(c.Goto, st.integers(0, 12)),
     st.sampled_from([c.SetSampler(top_p=0.5), c.SetSampler(temperature=0.6), c.SetSampler(seed=3)]),
-    st.just(c.SetPrompt("other")),
+    st.just(c.SetPrompt(Prompt("other"))),
     st.just(c.Undo()),
     st.just(c.Redo()),
 )
@@ -362,10 +364,12 @@ def test_any_history_can_be_told_again_and_loses_nothing(model, commands):
             seen = len(session.tree)
     one, other = sessions
     assert same(one.trace().as_dict()) == same(other.trace().as_dict())
+    one.align()
     for node in one.tree.path(one.cursor):
         following = one.tree.next(node)
         if following is None:
             continue
+        assert one.tree.sampler(node) == one.sampler_number
         logits = model.host.backend.next_logits(one.tree.token_ids(node))
         fresh = Distribution(logits, one.sampler).summary()
         assert following.entropy == pytest.approx(fresh.entropy, abs=1e-12)
@@ -421,16 +425,33 @@ def test_draws_can_be_told_from_the_trace_after_the_sampler_changed(model):
     assert "drawn_under" not in session.trace().as_dict()["nodes"][3]
 
 
-def test_a_change_of_sampler_that_fails_leaves_nothing(tmp_path):
+def test_numbers_that_cannot_be_made_anew_wait(tmp_path):
     faults = [{"at": 4, "kind": "error"}]
     with bftui.open_model(table(tmp_path / "t.json", faults=faults, eog=[])) as broken:
         session = Session(broken, "x")
         session.step()
         session.step()
+        forget(broken)
         with pytest.raises(ModelError):
             session.set_sampler(temperature=2.0)
-        assert len(session.trace().as_dict()["samplers"]) == 1
-        assert session.sampler.temperature == 1.0
+        assert session.sampler.temperature == 2.0
+        assert session.stale() == 3
+        assert session.align() == 0
+        assert session.node.next.temperature == 2.0
+
+
+def test_a_sampler_that_makes_no_sense_changes_nothing(model):
+    session = session_on(model)
+    with pytest.raises(UsageError):
+        session.set_sampler(temperature=0.0)
+    assert len(session.trace().as_dict()["samplers"]) == 1
+    assert session.sampler.temperature == 1.0
+
+
+def forget(model):
+    """Makes a model evaluate again what it had evaluated, as it does in a session longer than its memory."""
+    model.host._logits.clear()
+    model.host._latest = None
 
 
 def test_an_end_of_text_at_the_edge_of_the_context_can_be_restated(tmp_path):

@@ -81,6 +81,7 @@ def make_trace(token_bytes, shape, logits):
         "actions": [{"at_ms": 0.0, "op": "step", "args": {}, "node": last}],
         "measurements": [],
         "prompts": [],
+        "folded": [last],
         "draws": len(shape),
     }
     return Trace(head, tail, tree, len(tree), lambda i: token_bytes[i])
@@ -179,6 +180,7 @@ def damaged(change):
         (damaged(lambda d: d["nodes"][0]["next"]["top"]["ids"].pop()), "3 ids but 4 logprobs"),
         (damaged(lambda d: d.update(path=[0, 3])), "node 3 does not follow 0"),
         (damaged(lambda d: d["marks"].update(a=99)), "there are only 4 nodes"),
+        (damaged(lambda d: d["folded"].append(99)), "folded: there are only 4 nodes"),
     ],
 )
 def test_damage_is_named(document, tmp_path, damage, says):

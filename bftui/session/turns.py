@@ -1,0 +1,84 @@
+"""Conversations on a path: what was said before a node, so that the chat template can write the next turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from bftui.backends.chat import Message
+from bftui.core.errors import UsageError
+from bftui.core.tree import Tree
+from bftui.session.prompt import Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A user's turn that was added below a prompt.
+
+    Attributes:
+        start: the node where the answer before it ended.
+        text: what the user said.
+    """
+
+    start: int
+    text: str
+
+
+def said_before(
+    tree: Tree,
+    node: int,
+    opening: Rendered,
+    turns: Mapping[int, Turn],
+    words: Callable[[Sequence[int]], str],
+) -> list[Message]:
+    """The conversation on the path to a node, up to the last turn of the user.
+
+    Args:
+        opening: the prompt of the path.
+        turns: every turn that was added, by the node where the answer to it begins.
+        words: token ids as text, without control tokens.
+
+    Raises UsageError where the prompt was taken as it is, without a template.
+    """
+    if opening.messages is None:
+        raise UsageError(
+            "this prompt has no turns",
+            "it was taken as it is, without a chat template",
+            "force a text instead",
+        )
+    messages: list[Message] = list(opening.messages)
+    begun = ""
+    if messages[-1]["role"] == "assistant":
+        begun = messages.pop()["content"]
+    path = tree.path(node)
+    first = 1
+    for depth, place in enumerate(path):
+        turn = turns.get(place)
+        if turn is None:
+            continue
+        answered = path[first : tree.depth(turn.start) + 1]
+        ids = [token for n in answered if (token := tree.token_id(n)) is not None]
+        messages += [
+            {"role": "assistant", "content": begun + words(ids)},
+            {"role": "user", "content": turn.text},
+        ]
+        begun, first = "", depth + 1
+    return messages
+
+
+def after_end(
+    ids: Sequence[int],
+    end: int | None,
+    token_bytes: Callable[[int], bytes],
+    control: Collection[int],
+) -> list[int]:
+    """What of a turn is still to be forced, where the answer ended with the token `end` (None: it did not end).
+
+    A template writes the end of the answer itself, some with white space before it.
+    """
+    for place, token_id in enumerate(ids):
+        if token_id == end:
+            return list(ids[place + 1 :])
+        if token_id in control or token_bytes(token_id).strip():
+            break
+    return list(ids)
