@@ -21,6 +21,9 @@ class Facts:
         at_prompt: the cursor stands on a prompt.
         onward: something comes after the cursor.
         playing: whether it steps by itself.
+        chat: the prompt of the visible path is in the model's chat template.
+        marks: whether a place is marked.
+        pane: the name of the pane that has the focus.
     """
 
     loading: bool = False
@@ -31,6 +34,9 @@ class Facts:
     at_prompt: bool = False
     onward: bool = False
     playing: bool = False
+    chat: bool = False
+    marks: bool = False
+    pane: str = "candidates"
 
 
 Reason = Callable[[Facts], str | None]
@@ -74,6 +80,16 @@ _SHOWN = {
     "equals_sign": "=",
     "question_mark": "?",
     "slash": "/",
+    "comma": ",",
+    "full_stop": ".",
+    "shift+left": "shift+←",
+    "shift+right": "shift+→",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "exclamation_mark": "!",
+    "apostrophe": "'",
     "escape": "esc",
     "ctrl+p": "^p",
     "ctrl+c": "^c",
@@ -120,10 +136,46 @@ def _step(facts: Facts) -> str | None:
 
 
 def _search(facts: Facts) -> str | None:
+    if facts.pane == "strip":
+        return "there is nothing to search in this pane: tab goes to the next"
+    if facts.pane != "candidates":
+        return _session(facts)
     reason = _running(facts)
     if reason is None and facts.ended:
         return "the text ends here: there are no candidates"
     return reason
+
+
+def _turn(facts: Facts) -> str | None:
+    reason = _running(facts)
+    if reason is None and not facts.chat:
+        return "this prompt is raw, without turns: i asks again, with a chat template"
+    return reason
+
+
+def _marks(facts: Facts) -> str | None:
+    reason = _session(facts)
+    if reason is None and not facts.marks:
+        return "nothing is marked yet: m marks this place"
+    return reason
+
+
+def _tree(facts: Facts) -> str | None:
+    reason = _session(facts)
+    if reason is None and facts.pane != "tree":
+        return "this is done to a row of the tree: tab goes there"
+    return reason
+
+
+def _text(facts: Facts) -> str | None:
+    reason = _session(facts)
+    if reason is None and facts.pane != "text":
+        return "this moves in the text: tab goes there"
+    return reason
+
+
+def _open(facts: Facts) -> str | None:
+    return "a model is loading: esc stops that" if facts.loading else None
 
 
 def _back(facts: Facts) -> str | None:
@@ -146,104 +198,84 @@ def _reload(facts: Facts) -> str | None:
     return None if facts.failed or facts.busy else "the model runs"
 
 
-GENERATE, MOVE, LOOK, WORK = "generate", "move", "look", "workbench"
+GENERATE, MOVE, PANE, JUMP, LOOK, WORK = (
+    "generate",
+    "the session",
+    "in the pane",
+    "jump",
+    "look",
+    "workbench",
+)
 
+# fmt: off
 ACTIONS: tuple[Action, ...] = (
     Action("step", ("space",), "sample", "Sample one token.", GENERATE, _step, True),
     Action("greedy", ("g",), "greedy", "Take the most probable token.", GENERATE, _step),
     Action("play", ("p",), "play", "Sample token after token, or pause.", GENERATE, _step, True),
     Action("slower", ("minus",), "slower", "Play fewer tokens a second.", GENERATE, _always),
     Action("faster", ("equals_sign",), "faster", "Play more tokens a second.", GENERATE, _always),
-    Action(
-        "enter",
-        ("enter",),
-        "force",
-        "Candidates: force the selected token. Tree and text: go there.",
-        GENERATE,
-        _session,
-        True,
-    ),
-    Action(
-        "force", ("f",), "text", "Force a text of your own, literally.", GENERATE, _running, True
-    ),
-    Action(
-        "word",
-        tuple("123456789"),
-        "style",
-        "Force a word of the style palette.",
-        GENERATE,
-        _running,
-        True,
-    ),
-    Action(
-        "back", ("left", "h"), "back", "Go one token back; the branch stays.", MOVE, _back, True
-    ),
+    Action("enter", ("enter",), "force", "Candidates: force the token. Tree and text: go there.",
+           GENERATE, _session, True),
+    Action("force", ("f",), "text", "Force a text of your own, literally.", GENERATE, _running, True),
+    Action("word", tuple("123456789"), "style", "Force a word of the style palette.",
+           GENERATE, _running, True),
+    Action("sampler", ("t",), "sampler", "Temperature, top-k, top-p, min-p, seed.", GENERATE, _running, True),
+
+    Action("back", ("left", "h"), "back", "Go one token back; the branch stays.", MOVE, _back, True),
     Action("forward", ("right", "l"), "on", "Go on along the branch last visited.", MOVE, _forward),
-    Action("up", ("up", "k"), "up", "Up in the pane.", MOVE, _always),
-    Action("down", ("down", "j"), "down", "Down in the pane.", MOVE, _always),
-    Action("page_up", ("pageup",), "page up", "A page up in the pane.", MOVE, _always),
-    Action("page_down", ("pagedown",), "page down", "A page down in the pane.", MOVE, _always),
-    Action("first", ("home",), "first", "To the first line of the pane.", MOVE, _always),
-    Action("last", ("G", "end"), "last", "To the last line of the pane.", MOVE, _always),
-    Action(
-        "undo",
-        ("u",),
-        "undo",
-        "Take back the last move; tokens never vanish.",
-        MOVE,
-        _session,
-        True,
-    ),
+    Action("undo", ("u",), "undo", "Take back the last change; tokens never vanish.", MOVE, _session, True),
     Action("redo", ("U",), "redo", "Do again what was undone.", MOVE, _session),
+    Action("mark", ("m",), "mark", "Name this place; the same name here takes it away.", MOVE, _session),
+    Action("marks", ("apostrophe",), "marks", "Go to a mark.", MOVE, _marks),
+    Action("fold", ("x",), "fold", "Tree: hide what comes after the row, or show it.", MOVE, _tree),
+    Action("prune", ("X",), "prune", "Tree: hide the row and all after it; u brings it back.",
+           MOVE, _tree),
+
+    Action("up", ("up", "k"), "up", "A line up.", PANE, _always),
+    Action("down", ("down", "j"), "down", "A line down.", PANE, _always),
+    Action("page_up", ("pageup",), "page up", "A page up.", PANE, _always),
+    Action("page_down", ("pagedown",), "page down", "A page down.", PANE, _always),
+    Action("first", ("home",), "first", "To the beginning.", PANE, _always),
+    Action("last", ("G", "end"), "last", "To the end; the text follows the session again.", PANE, _always),
+    Action("token_left", ("comma", "shift+left"), "token left", "Text: one token to the left.", PANE, _text),
+    Action("token_right", ("full_stop", "shift+right"), "token right", "Text: one token to the right.",
+           PANE, _text),
+    Action("search", ("slash",), "search", "Search: the whole vocabulary, the tree, or the text.",
+           PANE, _search),
+    Action("next_match", ("n",), "next match", "To the next match.", PANE, _search),
+    Action("previous_match", ("N",), "match before", "To the match before.", PANE, _search),
+
+    Action("previous_fork", ("left_square_bracket",), "fork before", "To the fork before.", JUMP, _session),
+    Action("next_fork", ("right_square_bracket",), "next fork", "To the next fork.", JUMP, _session),
+    Action("previous_peak", ("left_curly_bracket",), "uncertain before", "To the uncertain token before.",
+           JUMP, _session),
+    Action("next_peak", ("right_curly_bracket",), "next uncertain", "To the next uncertain token.",
+           JUMP, _session),
+    Action("next_forced", ("exclamation_mark",), "next forced", "To the next forced token, or the first.",
+           JUMP, _session),
+
     Action("next_pane", ("tab",), "next pane", "Focus the next pane.", LOOK, _always),
-    Action(
-        "previous_pane", ("shift+tab",), "previous pane", "Focus the pane before.", LOOK, _always
-    ),
+    Action("previous_pane", ("shift+tab",), "pane before", "Focus the pane before.", LOOK, _always),
     Action("zoom", ("z",), "zoom", "Give the pane the whole screen, or back.", LOOK, _always),
-    Action("search", ("slash",), "search", "Search the whole vocabulary.", LOOK, _search),
-    Action("curve", ("H",), "entropy/BF", "Draw entropy or branching factor.", LOOK, _always),
+    Action("shading", ("w",), "shading", "Text: entropy, surprisal, author, none.", LOOK, _always),
+    Action("curve", ("H",), "entropy/BF", "Curve: entropy or branching factor.", LOOK, _always),
+    Action("explain", ("K",), "explain", "What the numbers of this pane mean.", LOOK, _session),
     Action("theme", ("T",), "theme", "Take the next theme.", LOOK, _always),
-    Action(
-        "prompt",
-        ("i",),
-        "prompt",
-        "Write a prompt: a new root, the old tree stays.",
-        WORK,
-        _model,
-        True,
-    ),
+
+    Action("prompt", ("i",), "prompt", "Write a prompt: a new root, the old tree stays.", WORK, _model, True),
+    Action("turn", ("I",), "turn", "Add a user turn to a chat.", WORK, _turn),
+    Action("open", ("o",), "open", "Open another model, with the same prompt.", WORK, _open),
     Action("export", ("e",), "export", "Save the trace.", WORK, _session),
-    Action(
-        "reload",
-        ("ctrl+r",),
-        "reopen model",
-        "Open the model again; the session stays.",
-        WORK,
-        _reload,
-    ),
+    Action("copy", ("y",), "copy", "Copy the token, the branch or the text.", WORK, _session),
+    Action("reload", ("ctrl+r",), "reopen model", "Open the model again; the session stays.", WORK, _reload),
     Action("help", ("question_mark",), "help", "All keys.", WORK, _always, True),
     Action("palette", ("ctrl+p",), "all", "Find an action by name.", WORK, _always, True),
-    Action(
-        "escape",
-        ("escape",),
-        "stop",
-        "Close what is open, else stop work, else un-zoom.",
-        WORK,
-        _always,
-    ),
-    Action(
-        "interrupt",
-        ("ctrl+c",),
-        "stop work",
-        "Stop work; twice within a second: quit.",
-        WORK,
-        _always,
-    ),
-    Action(
-        "suspend", ("ctrl+z",), "suspend", "Hand the terminal back to the shell.", WORK, _always
-    ),
+    Action("escape", ("escape",), "stop", "Close what is open, stop work, un-zoom.", WORK, _always),
+    Action("interrupt", ("ctrl+c",), "stop work", "Stop work; twice within a second: quit.", WORK, _always),
+    Action("suspend", ("ctrl+z",), "suspend", "Hand the terminal back to the shell.", WORK, _always),
     Action("quit", ("q",), "quit", "Quit; with --trace the trace is written.", WORK, _always, True),
 )
+# fmt: on
 
 BY_ID = {action.id: action for action in ACTIONS}
 

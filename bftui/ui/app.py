@@ -22,7 +22,8 @@ from textual.screen import Screen
 from bftui.core.errors import BftuiError, UsageError
 from bftui.core.text import label
 from bftui.ui.actions import ACTIONS
-from bftui.ui.bridge import Bridge, Notice
+from bftui.ui.bridge import Bridge
+from bftui.ui.notice import Notice
 from bftui.ui.screens.small import HEIGHT, WIDTH, TooSmall
 from bftui.ui.screens.workbench import Workbench
 from bftui.ui.settings import WorkbenchSettings
@@ -205,6 +206,8 @@ def run(settings: WorkbenchSettings) -> int:
 
 
 def _say_goodbye(bridge: Bridge) -> None:
-    """Says where the session is kept."""
+    """Says where each session is kept."""
+    for count, path in bridge.kept:
+        print(f"{counted(count, 'node')} kept in {path}")
     if bridge.session is not None and bridge.journal is not None:
         print(f"{counted(len(bridge.session.tree), 'node')} kept in {bridge.journal.path}")

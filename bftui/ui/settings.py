@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bftui.session.prompt import Prompt
+
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
 
@@ -42,6 +44,7 @@ class WorkbenchSettings:
         backend: `auto`, or a name of the backends' registry.
         options: fields of `OpenSpec` for `open_model`.
         prompt: the first prompt; None opens the prompt editor.
+        frame: the system text, template and beginning of the answer of prompts that are typed.
         sampler: the first sampler; None takes the session's defaults.
         trace: where the trace is written on quit and on export; None asks on export.
         theme: a theme's name; None takes the first dark one.
@@ -52,7 +55,8 @@ class WorkbenchSettings:
     model: str = "practice"
     backend: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
-    prompt: str | None = None
+    prompt: Prompt | None = None
+    frame: Prompt = field(default_factory=Prompt)
     sampler: Sampler | None = None
     trace: Path | None = None
     theme: str | None = None

@@ -45,10 +45,9 @@ class Palette:
     bar_past: Style
     ramp: tuple[Style, ...]
 
-    def shade(self, entropy: float) -> Style:
-        """The step of the ramp for an entropy in nats."""
-        step = int(entropy / RAMP_TOP * len(self.ramp))
-        return self.ramp[max(0, min(step, len(self.ramp) - 1))]
+    def shade(self, share: float) -> Style:
+        """The step of the ramp for a share of its scale; the last for all of it and more."""
+        return self.ramp[int(max(0.0, min(share, 1.0)) * (len(self.ramp) - 1e-9))]
 
 
 @dataclass(frozen=True)

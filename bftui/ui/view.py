@@ -5,11 +5,13 @@ Drawing never waits for the model: everything here comes from the session's tree
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from bftui.core.text import label
+from bftui.core.text import label, safe
 from bftui.ui.strips import fit
 from bftui.ui.widgets.path import Path
+from bftui.ui.widgets.shown_rows import ShownRows
 from bftui.ui.widgets.tree_rows import TreeRows
 
 if TYPE_CHECKING:
@@ -28,18 +30,26 @@ class View:
     Attributes:
         session: what is shown.
         path: the nodes from the prompt to the cursor.
-        rows: the tree's rows.
+        rows: the tree's rows, folded and pruned ones included.
+        shown: those that are on the screen.
+        marks: the names of each marked node.
         cursor: the node where the session stood at the last `sync`.
         next: the distribution after the cursor; None after an end of text.
-        sampler_number: which of the session's samplers the visible numbers were made under.
+        sampler_number: which of the session's samplers the numbers at the cursor were made under.
+        in_force: which one is in force.
+        restated: grows whenever numbers were made anew under another sampler.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.path = Path()
         self.rows = TreeRows(session.tree)
+        self.shown = ShownRows(self.rows)
+        self.marks: dict[int, str] = {}
         self.cursor = -1
-        self.sampler_number = -1
+        self.sampler_number = self.in_force = -1
+        self.restated = 0
+        self._marked: dict[str, int] = {}
         self.next: NextToken | None = None
         self._labels: dict[int, str] = {}
         self.sync()
@@ -62,20 +72,44 @@ class View:
         return len(self.tree.prompt_ids(self.root)) + len(self.path) - 1
 
     @property
-    def state(self) -> tuple[int, int, int, int]:
+    def chat(self) -> bool:
+        """Whether the visible prompt is in the model's chat template."""
+        return self.session.rendered.template == "chat"
+
+    @property
+    def state(self) -> Hashable:
         """What every pane's content follows from; equal states draw equal screens."""
-        return (len(self.tree), self.path.version, self.cursor, self.sampler_number)
+        return (
+            len(self.tree),
+            self.path.version,
+            self.cursor,
+            self.sampler_number,
+            self.in_force,
+            self.restated,
+        )
 
     def sync(self) -> None:
         """Takes in what the session did since the last time."""
+        session = self.session
         self.rows.sync()
-        cursor = self.session.cursor
+        self.shown.sync(session.folded, session.pruned)
+        if session.marks != self._marked:
+            self._marked = dict(session.marks)
+            self.marks = {}
+            for name, node in sorted(self._marked.items()):
+                self.marks[node] = self.marks.get(node, "") + f"'{safe(name)}"
+        cursor = session.cursor
         sampler = self.tree.sampler(cursor)
-        if cursor == self.cursor and sampler == self.sampler_number:
+        state = (cursor, sampler, session.sampler_number, session.restated)
+        if state == (self.cursor, self.sampler_number, self.in_force, self.restated):
             return
         self.path.follow(self.tree, cursor)
-        self.cursor, self.sampler_number = cursor, sampler
+        self.cursor, self.sampler_number, self.in_force, self.restated = state
         self.next = self.tree.next(cursor)
+
+    def stale(self, node: int) -> bool:
+        """Whether a node's numbers were made under another sampler than the one in force."""
+        return self.tree.sampler(node) != self.in_force
 
     def label(self, token_id: int) -> str:
         """A token for a list: safe, never empty, of bounded width."""

@@ -40,10 +40,10 @@ def gone(processes):
     return all(not p.is_running() or p.status() == psutil.STATUS_ZOMBIE for p in processes)
 
 
-@pytest.mark.parametrize("backend", ["reference", "llama-cpp"])
+@pytest.mark.parametrize("backend", ["reference", "llama-cpp", "transformers"])
 def test_step_force_back_branch_prompt_export_quit(start, tmp_path, backend):
-    if backend == "llama-cpp":
-        pytest.importorskip("llama_cpp")
+    if backend != "reference":
+        pytest.importorskip({"llama-cpp": "llama_cpp"}.get(backend, backend))
     trace = tmp_path / "session.json"
     terminal = start("--backend", backend, "--prompt", PROMPT, "--seed", 7, "--trace", trace)
     terminal.wait("ready", "candidates")

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from bftui.session.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.bridge import Word
+from bftui.ui.engine_thread import Word
 from bftui.ui.settings import WorkbenchSettings
 from tests.ui.driver import PROMPT, Driver, table
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     reason="the pictures are made with Python 3.11 on Linux",
 )
 
-WIDE, NARROW = (120, 36), (80, 24)
+WIDE, MIDDLE, NARROW = (120, 36), (100, 30), (80, 24)
 SESSION = ["g", "space", "space", "left", "left", "left", "1", "g", "g", "g", "g"]
 
 Snap = Callable[..., bool]
@@ -46,7 +47,9 @@ def shown(
     apps: list[WorkbenchApp] = []
 
     def compare(size: tuple[int, int], keys: list[str], **settings: Any) -> None:
-        app = WorkbenchApp(WorkbenchSettings(**{"model": model, "prompt": PROMPT, **settings}))
+        app = WorkbenchApp(
+            WorkbenchSettings(**{"model": model, "prompt": Prompt(PROMPT), **settings})
+        )
         apps.append(app)
         text: list[str] = []
 
@@ -55,6 +58,8 @@ def shown(
             await driver.until(lambda: app.bridge.word in (Word.READY, Word.FAILED))
             await driver.settled()
             await driver.press(*keys)
+            await app.workers.wait_for_complete()
+            await driver.settled()
             text.append(driver.screen() + "\n")
 
         run: Callable[[Pilot[Any]], Awaitable[None]] = before
@@ -93,6 +98,72 @@ def test_prompts(shown: Callable[..., None]) -> None:
 
 def test_force(shown: Callable[..., None]) -> None:
     shown(NARROW, [*SESSION, "f", "space", "S", "u", "r", "e"])
+
+
+def test_sampler(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*SESSION, "t", "left", "down", "down", "left"])
+
+
+def test_prompt_editor(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*SESSION, "i"])
+
+
+def test_prompt_that_cannot_be_rendered(shown: Callable[..., None]) -> None:
+    shown(MIDDLE, [*SESSION, "i", "ctrl+t", "ctrl+t"])
+
+
+def test_small_editor(shown: Callable[..., None]) -> None:
+    shown((60, 16), ["i", "tab", "tab"])
+
+
+def test_explain(shown: Callable[..., None]) -> None:
+    shown(MIDDLE, [*SESSION, "K"])
+
+
+def test_text_cursor(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*SESSION, "w", "w", "tab", "comma", "comma"])
+
+
+def test_marks(shown: Callable[..., None]) -> None:
+    shown(MIDDLE, [*SESSION, "m", "enter", "left", "left", "m", "enter", "apostrophe"])
+
+
+def test_folded_tree(shown: Callable[..., None]) -> None:
+    keys = [
+        "m",
+        "enter",
+        "left",
+        "left",
+        "g",
+        "shift+tab",
+        "slash",
+        "s",
+        "u",
+        "r",
+        "enter",
+        "home",
+        "x",
+    ]
+    shown(MIDDLE, [*SESSION, *keys])
+
+
+def test_candidates_searched(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*SESSION, "slash", "f", "enter", "n"])
+
+
+def test_open(shown: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "models"
+    for name in ("plain", "hf-model"):
+        (folder / name).mkdir(parents=True)
+    (folder / "hf-model" / "config.json").write_text("{}")
+    (folder / "hf-model" / "model.safetensors").write_bytes(b"x" * 5_000_000)
+    (folder / "one.gguf").write_bytes(b"x" * 2_000)
+    shown(NARROW, ["o", "ctrl+u", *"models", "slash", "down", "down"])
+
+
+def test_help_wide(shown: Callable[..., None]) -> None:
+    shown((120, 50), ["question_mark"])
 
 
 def test_help(shown: Callable[..., None]) -> None:

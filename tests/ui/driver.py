@@ -13,9 +13,10 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.bridge import Word
+from bftui.ui.engine_thread import Word
 from bftui.ui.settings import WorkbenchSettings
 
 PROMPT = "Q: Name a fruit.\nA:"
@@ -170,7 +171,8 @@ async def workbench(
     **settings: Any,
 ) -> AsyncIterator[Driver]:
     """A workbench on a model; `ready` waits until it is loaded."""
-    app = WorkbenchApp(WorkbenchSettings(model=model, prompt=prompt, **settings))
+    asked = None if prompt is None else Prompt(prompt)
+    app = WorkbenchApp(WorkbenchSettings(model=model, prompt=asked, **settings))
     try:
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)

@@ -19,6 +19,7 @@ from bftui.core.distribution import Distribution
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 from bftui.session.model import Model
+from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.ui.view import View
 from tests.ui.driver import lines, table, workbench
@@ -32,6 +33,10 @@ class Standing:
         self.tree = Tree(model.info.n_vocab)
         self.sampler = Sampler()
         self.ended = False
+        self.rendered = model.render(Prompt("A:"))
+        self.marks: dict[str, int] = {}
+        self.folded = self.pruned = frozenset[int]()
+        self.sampler_number = self.restated = 0
         logits = np.random.default_rng(1).normal(size=model.info.n_vocab).astype(np.float32) * 2
         distribution = Distribution(logits, self.sampler)
         self._next = distribution.summary()

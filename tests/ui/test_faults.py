@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from bftui.ui.bridge import Word
+from bftui.ui.engine_thread import Word
 from bftui.ui.screens.small import TooSmall
 from bftui.ui.settings import WorkbenchSettings
 from tests.ui.driver import lines, table, workbench
@@ -125,7 +125,7 @@ async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
         table(tmp_path / "none.json")
         await w.press("ctrl+r")
         await w.until(lambda: w.bridge.session is not None)
-        assert w.session.prompt == "x"
+        assert w.session.prompt.text == "x"
 
 
 async def test_a_prompt_that_does_not_fit(tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ import pytest
 _START = """
 import os, sys
 from pathlib import Path
+from bftui.session.prompt import Prompt
 from bftui.ui.app import run
 from bftui.ui.settings import WorkbenchSettings
 model, trace = sys.argv[1:3]
-code = run(WorkbenchSettings(model=model, prompt="A:", trace=Path(trace) if trace else None))
+code = run(WorkbenchSettings(model=model, prompt=Prompt("A:"), trace=Path(trace) if trace else None))
 print("left", file=sys.stderr)
 sys.exit(code)
 """

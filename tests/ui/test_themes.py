@@ -6,7 +6,7 @@ import pytest
 from rich.color import Color
 
 from bftui.core.errors import InputError
-from bftui.ui.themes import RAMP_TOP, find, read, themes
+from bftui.ui.themes import find, read, themes
 
 
 def luminance(color: str) -> float:
@@ -60,7 +60,7 @@ def test_every_style_has_both_colours(name: str) -> None:
         assert style.color is not None
         assert style.bgcolor is not None
     assert palette.shade(0) == palette.ramp[0]
-    assert palette.shade(RAMP_TOP) == palette.shade(99) == palette.ramp[-1]
+    assert palette.shade(1.0) == palette.shade(99) == palette.ramp[-1]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
+
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -9,6 +13,7 @@ from textual.screen import ModalScreen
 
 from bftui.core.text import label
 from bftui.ui.actions import groups
+from bftui.ui.jumps import PERCENTILE
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
@@ -19,27 +24,60 @@ SIGNS = (
     ("•", "a candidate that was taken before"),
     ("■", "the text ends"),
     ("A B", "branches of the tree"),
+    ("'a", "a mark"),
+    ("⋯ 3 rows", "rows that are folded away: x shows them"),
+    ("dimmed", "made under another sampler; the visible path is made anew"),
+    ("uncertain", f"H(P) at a local maximum, among the highest {100 - PERCENTILE} % of the path"),
+    ("[ ] { } !", "move in the text or the tree where one has the focus, else the session"),
     ("BF", "exp H(P~): at the session's temperature and cut"),
     ("full", "exp H(P): over the whole vocabulary, temperature 1"),
     ("path", "exp of the mean H(P~) over the path's tokens"),
 )
 
 
+_COLUMN = 56
+"""Cells that a column of the help needs; there are two where there is room for them."""
+
+_KEYS = 13
+"""Cells of the keys before the text."""
+
+_ON = "…"
+
+Line = tuple[str, str]
+"""Keys and text; without keys a heading, with `_ON` a text that goes on."""
+
+
 class _HelpPane(Pane):
-    """The lines of the help: (keys, text), or a heading with no keys."""
+    """The blocks of the help in one column or two."""
 
     NAME = "help"
 
-    def __init__(self, palette: Palette, lines: list[tuple[str, str]]) -> None:
+    def __init__(self, palette: Palette, blocks: Sequence[list[Line]]) -> None:
         super().__init__(palette)
-        self._lines = lines
+        self._blocks = blocks
+        self._rows: list[tuple[Line, ...]] = []
 
     @property
     def ready(self) -> bool:
         return True
 
+    def on_resize(self) -> None:
+        # `Pane.on_resize` is called after this.
+        columns = 2 if self.columns >= 2 * _COLUMN else 1
+        room = self.columns // columns - _KEYS - 1
+        blocks = [
+            [part for line in block for part in _wrapped(line, room)] for block in self._blocks
+        ]
+        total = sum(map(len, blocks))
+        split: list[list[Line]] = [[]]
+        for block in blocks:
+            if len(split) < columns and len(split[-1]) + len(block) // 2 > total / columns:
+                split.append([])
+            split[-1] += block
+        self._rows = list(zip_longest(*split, fillvalue=("", "")))
+
     def count(self) -> int:
-        return len(self._lines)
+        return len(self._rows)
 
     def move(self, by: int) -> bool:
         """Scrolls: nothing is selected here."""
@@ -56,14 +94,26 @@ class _HelpPane(Pane):
         return f"{self.top + 1}-{min(self.top + self.rows, self.count())} of {self.count()} · esc closes"
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
-        keys, text = self._lines[row]
-        if keys:
-            line.add(f"{keys:>11}  ", self.palette.accent).add(
-                fit(text, line.room), self.palette.text
-            )
-        else:
-            line.add(text, self.palette.title)
+        columns = self._rows[row]
+        width = line.width // len(columns)
+        for place, (keys, text) in enumerate(columns):
+            line.to(place * width)
+            room = width - (place < len(columns) - 1)
+            if keys:
+                line.add(f"{'' if keys == _ON else keys:>11}  ", self.palette.accent)
+                line.add(fit(text, room - _KEYS), self.palette.text)
+            else:
+                line.add(fit(text, room), self.palette.title)
         return None
+
+
+def _wrapped(line: Line, room: int) -> list[Line]:
+    """A line in as many as it needs."""
+    keys, text = line
+    if not keys:
+        return [line]
+    first, *rest = textwrap.wrap(text, room) or [""]
+    return [(keys, first), *((_ON, part) for part in rest)]
 
 
 class HelpScreen(ModalScreen[None]):
@@ -71,7 +121,7 @@ class HelpScreen(ModalScreen[None]):
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
-    HelpScreen Pane { width: 84; max-width: 100%; height: 100%; max-height: 56; }
+    HelpScreen Pane { width: 132; max-width: 100%; height: 100%; max-height: 84; }
     """
 
     BINDINGS = [  # noqa: RUF012
@@ -84,16 +134,14 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, palette: Palette, words: tuple[str, ...]) -> None:
         super().__init__()
-        lines: list[tuple[str, str]] = []
+        blocks: list[list[Line]] = []
         for group, actions in groups().items():
-            lines += [
-                ("", group),
-                *((action.shown(), action.description) for action in actions),
-                ("", ""),
-            ]
-        lines += [("", "signs"), *SIGNS, ("", ""), ("", "style palette")]
-        lines += [(str(i + 1), label(word.encode())) for i, word in enumerate(words)]
-        self._pane = _HelpPane(palette, lines)
+            keys = [(action.shown(), action.description) for action in actions]
+            blocks.append([("", group), *keys, ("", "")])
+        blocks.append([("", "signs"), *SIGNS, ("", "")])
+        style = [(str(i + 1), label(word.encode())) for i, word in enumerate(words)]
+        blocks.append([("", "style palette"), *style])
+        self._pane = _HelpPane(palette, blocks)
 
     def compose(self) -> ComposeResult:
         yield self._pane

@@ -14,9 +14,10 @@ from textual.widgets import Input, Static
 
 from bftui.core.text import safe
 from bftui.ui.screens.fields import LineField
+from bftui.ui.screens.follower import Follower
 
 
-class LineScreen(ModalScreen[str | None]):
+class LineScreen(ModalScreen[str | None], Follower):
     """Ends with the text, or with None where it was left."""
 
     DEFAULT_CSS = """

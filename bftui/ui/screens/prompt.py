@@ -1,91 +1,244 @@
-"""The prompt editor: a text of any length, and at an empty start five prompts to begin with."""
+"""The prompt editor: text, system text, the answer's beginning, template, and the exact tokens that come of them."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from bftui.core.text import label
-from bftui.ui.screens.fields import TextField
+from bftui.session.prompt import Prompt, Template
+from bftui.ui.bridge import Bridge
+from bftui.ui.notice import Notice
+from bftui.ui.screens.fields import LineField, TextField
+from bftui.ui.screens.follower import Follower
 from bftui.ui.settings import EXAMPLES
+from bftui.ui.strips import LineBuilder, fit
+from bftui.ui.themes import Palette
+from bftui.ui.widgets.notice_box import NoticeBox
+from bftui.ui.widgets.rendered_pane import RenderedPane
+
+TEMPLATES: tuple[Template, ...] = get_args(Template)
 
 
-class PromptScreen(ModalScreen[str | None]):
+class TemplateChoice(Widget, can_focus=True):
+    """One of the templates; left, right and space take another."""
+
+    DEFAULT_CSS = "TemplateChoice { height: 1; background: $background; }"
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("right,space,l", "turn(1)", "Next", show=False),
+        Binding("left,h", "turn(-1)", "Previous", show=False),
+    ]
+
+    class Changed(Message):
+        """Another template was taken."""
+
+    def __init__(self, palette: Palette, template: Template) -> None:
+        super().__init__()
+        self._palette = palette
+        self.template = template
+        self.here = ""
+
+    def say(self, here: str) -> None:
+        """Shows which template is taken here."""
+        if here != self.here:
+            self.here = here
+            self.refresh()
+
+    def action_turn(self, by: int) -> None:
+        """Takes the next one or the one before."""
+        self.template = TEMPLATES[(TEMPLATES.index(self.template) + by) % len(TEMPLATES)]
+        self.refresh()
+        self.post_message(self.Changed())
+
+    def render_line(self, y: int) -> Strip:
+        palette = self._palette
+        line = LineBuilder(self.size.width, palette.text)
+        line.add(" template ", palette.accent if self.has_focus else palette.dim)
+        for name in TEMPLATES:
+            if name == self.template:
+                over = palette.cursor if self.has_focus else palette.cursor_idle
+                line.add(f" ▸{name} ", palette.title + over)
+            else:
+                line.add(f"  {name} ", palette.dim)
+        line.add("  ")
+        return line.add(fit(self.here, line.room), palette.dim).strip()
+
+
+class PromptScreen(ModalScreen[Prompt | None], Follower):
     """Ends with the prompt, or with None where it was left."""
 
     DEFAULT_CSS = """
-    PromptScreen { align: center middle; background: $background 60%; }
+    PromptScreen { align: center middle; background: $background 60%; layers: base over; }
     PromptScreen > Vertical {
-        width: 76; max-width: 96%; height: 18; max-height: 90%; padding: 0 1;
+        width: 92; max-width: 96%; height: 92%; max-height: 32; padding: 0 1;
         border: round $accent; border-title-style: bold; background: $background;
     }
-    PromptScreen TextField { height: 1fr; border: round $line; padding: 0; background: $background; }
-    PromptScreen TextField:focus { border: round $accent; }
-    PromptScreen OptionList { height: 5; border: none; padding: 0; background: $background; }
+    PromptScreen TextField, PromptScreen LineField {
+        border: round $line; border-title-color: $dim; padding: 0; background: $background;
+    }
+    PromptScreen TextField:focus, PromptScreen LineField:focus {
+        border: round $accent; border-title-color: $accent; background-tint: $background;
+    }
+    PromptScreen #text { height: 1fr; min-height: 3; }
+    PromptScreen #system { height: auto; max-height: 6; }
+    PromptScreen #prefill { height: 3; }
+    PromptScreen RenderedPane { height: 7; }
+    PromptScreen OptionList { height: 6; border: none; padding: 0; background: $background; }
     PromptScreen OptionList:focus { border: none; background-tint: $background; }
-    PromptScreen .note { height: 1; color: $dim; }
+    PromptScreen .note { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
+    PromptScreen.-short > Vertical { height: 100%; overflow-y: auto; }
+    PromptScreen.-short #text { height: 5; }
+    PromptScreen.-empty RenderedPane { display: none; }
+    PromptScreen.-written #examples { display: none; }
+    PromptScreen #examples { height: 7; }
     """
+
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-tall")]  # noqa: RUF012
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "leave", "Leave", show=False),
         Binding("ctrl+s,ctrl+enter", "take", "Take", show=False, priority=True),
+        Binding("ctrl+t", "template", "Template", show=False, priority=True),
     ]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, prompt: Prompt, bridge: Bridge, palette: Palette) -> None:
         super().__init__()
-        self._text = text
+        self._prompt = prompt
+        self._bridge = bridge
+        self._choice = TemplateChoice(palette, prompt.template)
+        self._rendered = RenderedPane(palette)
+        self._notice = NoticeBox(palette)
 
     def compose(self) -> ComposeResult:
         box = Vertical()
         box.border_title = "prompt"
         with box:
-            area = TextField(
-                self._text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False
-            )
-            area.cursor_blink = False
-            yield area
-            yield Static(
-                "examples: enter starts with one, or type a prompt of your own", classes="note"
-            )
-            yield OptionList(
-                *(Option(Content(label(example.encode()))) for example in EXAMPLES), markup=False
-            )
-            yield Static("^s start   tab text or examples   esc leave", classes="note")
+            for name, title, text in (
+                ("system", "system text", self._prompt.system or ""),
+                ("text", "prompt", self._prompt.text),
+            ):
+                area = TextField(
+                    text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, id=name
+                )
+                area.cursor_blink = False
+                area.border_title = title
+                yield area
+            field = LineField(self._prompt.prefill, select_on_focus=False, id="prefill")
+            field.cursor_blink = False
+            field.border_title = "the answer begins"
+            yield field
+            yield self._choice
+            yield self._rendered
+            with Vertical(id="examples"):
+                yield Static(
+                    " examples: enter starts with one, or type a prompt of your own", classes="note"
+                )
+                yield OptionList(
+                    *(Option(Content(label(example.encode()))) for example in EXAMPLES),
+                    markup=False,
+                )
+            yield Static(" ^s start   tab next field   ^t template   esc leave", classes="note")
+        yield self._notice
 
     def on_mount(self) -> None:
-        area = self.query_one(TextField)
+        area = self._area("text")
         area.move_cursor(area.document.end)
-        if self._text:
+        self._sort()
+        if self._prompt.text:
             area.focus()
         else:
             self.query_one(OptionList).focus()
+        self.news()
+
+    def _area(self, name: str) -> TextField:
+        return self.query_one(f"#{name}", TextField)
+
+    @property
+    def prompt(self) -> Prompt:
+        """What is written now."""
+        return Prompt(
+            self._area("text").text,
+            self._area("system").text or None,
+            self._choice.template,
+            self.query_one("#prefill", LineField).value,
+        )
+
+    def news(self) -> None:
+        """Shows the tokens of what is written, as soon as they are known."""
+        if not self._area("text").is_mounted:
+            return
+        model = self._bridge.model
+        answer = self._bridge.rendered.ask(self.prompt) if model is not None else None
+        self._rendered.tell(answer, model)
+        if self._choice.template != "auto" or model is None:
+            self._choice.say("")
+        else:
+            has = bool(model.info.chat_template)
+            self._choice.say("takes chat here" if has else "takes raw: the model has no template")
+
+    def tell(self, notice: Notice | None) -> None:
+        """Shows a notice until something is typed: the editor covers the workbench's."""
+        self._notice.tell(notice)
+
+    def _sort(self) -> None:
+        """Examples for an empty editor, tokens for a written one."""
+        prompt = self.prompt
+        written = bool(prompt.text or prompt.prefill or prompt.system)
+        self.set_class(written, "-written")
+        self.set_class(not written, "-empty")
+
+    @on(TextArea.Changed)
+    @on(Input.Changed)
+    @on(TemplateChoice.Changed)
+    def _changed(self) -> None:
+        self._notice.tell(None)
+        self._sort()
+        self.news()
 
     def on_key(self, event: events.Key) -> None:
         """What is typed over the examples goes into the editor."""
-        area = self.query_one(TextField)
-        if not area.has_focus and event.is_printable and event.character:
+        if self.query_one(OptionList).has_focus and event.is_printable and event.character:
             event.stop()
+            area = self._area("text")
             area.focus()
             area.insert(event.character)
 
     def on_paste(self, event: events.Paste) -> None:
-        area = self.query_one(TextField)
-        if not area.has_focus:
+        if self.query_one(OptionList).has_focus:
+            area = self._area("text")
             area.focus()
             area.insert(event.text)
 
     @on(OptionList.OptionSelected)
     def _example(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(EXAMPLES[event.option_index])
+        self.dismiss(replace(self.prompt, text=EXAMPLES[event.option_index]))
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_take()
+
+    def action_template(self) -> None:
+        """Takes the next template."""
+        self._choice.action_turn(1)
 
     def action_take(self) -> None:
-        self.dismiss(self.query_one(TextField).text)
+        """Ends with what is written; what is known not to work stays, with the reason."""
+        if not isinstance(self._bridge.rendered.answers.get(self.prompt), str):
+            self.dismiss(self.prompt)
 
     def action_leave(self) -> None:
+        """Leaves the session as it is."""
         self.dismiss(None)

@@ -1,20 +1,21 @@
 """The candidates: the whole vocabulary by probability, the cut drawn in place, tokens past it greyed and not hidden.
 
-p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every node; rows below come from the
-model as pages, when they are looked at.
+A search looks at all of it too. p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every
+node; rows below come from the model as pages, when they are looked at.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from bftui.core.text import safe
-from bftui.ui.bridge import PageKey
+from bftui.core.text import SPACE, safe
+from bftui.ui.asked import Asked, PageKey
+from bftui.ui.sampling import cut
 from bftui.ui.strips import LineBuilder, bar, counted, factor, fit, probability
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
@@ -22,7 +23,6 @@ from bftui.ui.widgets.pane import Pane
 if TYPE_CHECKING:
     from bftui.backends.host import Page
     from bftui.core.distribution import NextToken
-    from bftui.core.sampler import Sampler
 
 _PAGE = 100
 
@@ -44,17 +44,19 @@ class CandidatesPane(Pane):
     NAME = "candidates"
     EMPTY = "the distribution of the next token"
 
-    def __init__(
-        self, palette: Palette, pages: dict[PageKey, Page], ask: Callable[[PageKey], None]
-    ) -> None:
-        """`pages` holds what `ask` has fetched."""
+    def __init__(self, palette: Palette, pages: Asked[PageKey, Page]) -> None:
+        """`pages` are the rows below the stored ones, fetched when they are looked at."""
         super().__init__(palette)
-        self._pages = pages
-        self._ask = ask
+        self._ask = pages.ask
+        self._pages = pages.answers
         self._node = -1
         self._stored: list[Candidate] = []
         self._taken: dict[int, int] = {}
         self.wanted = ""
+
+    def forget(self) -> None:
+        self._node, self._stored, self._taken, self.wanted = -1, [], {}, ""
+        self.selected = self.top = 0
 
     # State -----------------------------------------------------------------------------------------------------
 
@@ -72,7 +74,7 @@ class CandidatesPane(Pane):
 
     def search(self, query: str) -> None:
         """Shows only the tokens whose label contains this; all of them for an empty text."""
-        self.wanted = query
+        self.wanted = safe(query).replace(" ", SPACE)
         self.selected = self.top = 0
         self.redraw()
 
@@ -95,7 +97,7 @@ class CandidatesPane(Pane):
     def _key(self, page: int) -> PageKey:
         view = self.now
         start = page * _PAGE
-        return PageKey(view.cursor, view.sampler_number, start, start + _PAGE, self.wanted)
+        return PageKey(view.cursor, view.in_force, start, start + _PAGE, self.wanted)
 
     def candidate(self, row: int) -> Candidate | None:
         """What a row shows; None for the cut, and for what is not there yet (it is asked for)."""
@@ -107,9 +109,8 @@ class CandidatesPane(Pane):
         if not self.wanted and row < len(self._stored):
             return self._stored[row]
         key = self._key(row // _PAGE)
-        page = self._pages.get(key)
+        page = self._ask(key)
         if page is None:
-            self._ask(key)
             return None
         place = row - page.start
         if place >= len(page.rows):
@@ -129,6 +130,14 @@ class CandidatesPane(Pane):
         if row == border:
             row += 1 if row > self.selected else -1
         return super().select(row)
+
+    def step_match(self, by: int) -> bool:
+        """Selects the next or previous match, round the end; False where nothing matches."""
+        total = self.count()
+        if self.candidate(0) is None:
+            return False
+        self.select((self.selected + by) % total)
+        return True
 
     # Drawing ---------------------------------------------------------------------------------------------------
 
@@ -184,7 +193,7 @@ class CandidatesPane(Pane):
 
     def _row(self, found: Candidate, line: LineBuilder, selected: bool) -> None:
         view, palette = self.now, self.palette
-        text = palette.text if found.kept else palette.dim
+        text = palette.text if found.kept and not view.stale(view.cursor) else palette.dim
         flexible = line.width - 20
         sums = flexible >= 16
         flexible += 0 if sums else 6
@@ -213,24 +222,6 @@ def _candidates(following: NextToken) -> list[Candidate]:
         total += p
         rows.append(Candidate(token_id, place + 1, p, min(total, 1.0), place < following.kept))
     return rows
-
-
-def cut(sampler: Sampler) -> str:
-    """The sampler's cut in words."""
-    parts = []
-    if sampler.top_k:
-        parts.append(f"top-k {sampler.top_k}")
-    if sampler.top_p < 1:
-        parts.append(f"top-p {short(sampler.top_p)}")
-    if sampler.min_p > 0:
-        parts.append(f"min-p {short(sampler.min_p)}")
-    return " ".join(parts) or "no cut"
-
-
-def short(value: float) -> str:
-    """A share without its leading zero, with two decimals at least."""
-    text = f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
-    return text.removeprefix("0")
 
 
 def _ruled(text: str, width: int) -> str:

@@ -8,7 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from bftui.core.text import safe
-from bftui.ui.bridge import Kind, Notice
+from bftui.ui.notice import Kind, Notice
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
 

@@ -93,11 +93,18 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
         """What the pane shows follows from this; it is drawn again when this changes."""
         return self.view.state if self.view else None
 
+    def forget(self) -> None:
+        """Drops what was kept of a session, when another takes its place."""
+
     # For the workbench -----------------------------------------------------------------------------------------
 
     def show(self, view: View | None) -> None:
         """Brings the pane up to date with its view."""
-        self.view = view
+        if view is not self.view:
+            before, self.view, self._drawn = self.view, view, None
+            if before is not None:
+                self._strips.clear()
+                self.forget()
         if view is not None and (state := self.state()) != self._drawn:
             self._drawn = state
             self.sync()
@@ -126,6 +133,18 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
         self.reveal()
         self.refresh()
         return moved
+
+    def to_first(self) -> None:
+        """Goes to the beginning."""
+        self.select(0)
+
+    def to_last(self) -> None:
+        """Goes to the end."""
+        self.select(self.count() - 1)
+
+    def point(self, row: int, column: int) -> None:
+        """Selects what was clicked: a line, and the cell in it."""
+        self.select(row)
 
     def reveal(self) -> None:
         """Scrolls as little as it takes to show the selected line."""
@@ -207,6 +226,6 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         if self.ready and 0 < event.y <= self.rows:
-            self.select(self.top + event.y - 1)
+            self.point(self.top + event.y - 1, event.x - 2)
             if event.chain == 2:
                 self.post_message(self.Chosen(self))

@@ -7,11 +7,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from bftui.core.text import safe
-from bftui.ui.bridge import RATES, Bridge, Word
+from bftui.ui.bridge import Bridge
+from bftui.ui.engine_thread import RATES, Word
+from bftui.ui.sampling import sampling
 from bftui.ui.strips import LineBuilder, bar, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
-from bftui.ui.widgets.candidates_pane import cut
 
 _GAUGE = 4
 
@@ -21,11 +22,10 @@ class StatusBar(Widget):
 
     DEFAULT_CSS = "StatusBar { height: 1; background: $background; }"
 
-    def __init__(self, palette: Palette, bridge: Bridge, name: str) -> None:
+    def __init__(self, palette: Palette, bridge: Bridge) -> None:
         super().__init__(id="status")
         self.palette = palette
         self._bridge = bridge
-        self._model_name = name
         self._parts: tuple[str, ...] = ("",) * 5
         self._gauge = 0.0
 
@@ -38,8 +38,8 @@ class StatusBar(Widget):
         """Brings the line up to date."""
         parts = (
             self._model(),
-            self._runtime(),
-            _sampling(view),
+            self._runtime(view),
+            sampling(view.sampler) if view else "",
             self._filling(view),
             self._state(),
         )
@@ -48,17 +48,18 @@ class StatusBar(Widget):
             self.refresh()
 
     def _model(self) -> str:
-        model = self._bridge.model
-        if model is None:
-            return safe(self._model_name)
-        return safe(model.name)
+        bridge = self._bridge
+        if bridge.word is Word.LOADING or bridge.model is None:
+            return safe(bridge.loading)
+        return safe(bridge.model.name)
 
-    def _runtime(self) -> str:
+    def _runtime(self, view: View | None) -> str:
         model = self._bridge.model
-        if model is None:
+        if model is None or self._bridge.word is Word.LOADING:
             return ""
         info = model.info
-        return safe(f"{info.backend} {info.device} {info.dtype}")
+        chat = " chat" if view is not None and view.chat else ""
+        return safe(f"{info.backend} {info.device} {info.dtype}{chat}")
 
     def _filling(self, view: View | None) -> str:
         model = self._bridge.model
@@ -73,6 +74,8 @@ class StatusBar(Widget):
         word = bridge.word.value
         if bridge.word is Word.LOADING and bridge.share is not None:
             word += f" {bridge.share:.0%}"
+        if bridge.word is Word.BUSY and bridge.left:
+            word += f" {bridge.left:,} left"
         if bridge.playing:
             rate = RATES[bridge.rate]
             word += f" ▶ {rate:g}/s" if rate else " ▶ max"
@@ -104,12 +107,3 @@ class StatusBar(Widget):
             Word.FAILED: palette.bad,
         }[self._bridge.word]
         return line.add(f" {state}" if context else state, style).strip()
-
-
-def _sampling(view: View | None) -> str:
-    if view is None:
-        return ""
-    sampler = view.sampler
-    temperature = f"{sampler.temperature:.4g}"
-    temperature += "" if "." in temperature else ".0"
-    return f"T {temperature}  {cut(sampler)}  seed {sampler.seed}"

@@ -37,7 +37,10 @@ class StripPane(Pane):
         self.entropy = False
         self._path = Path()
         self._sums: list[float] = []
-        self._sampler = -1
+        self._restated = -1
+
+    def forget(self) -> None:
+        self._path, self._sums, self._restated = Path(), [], -1
 
     def toggle(self) -> None:
         """Entropy of P instead of BF, or back."""
@@ -50,8 +53,8 @@ class StripPane(Pane):
     def sync(self) -> None:
         view = self.now
         kept = self._path.follow(view.tree, view.cursor)
-        if view.sampler_number != self._sampler:
-            self._sampler, kept = view.sampler_number, 0
+        if view.restated != self._restated:
+            self._restated, kept = view.restated, 0
         # The sum at i is over positions 0 to i, whose distributions follow nodes 0 to i.
         del self._sums[kept:]
         for node in self._path.nodes[kept:]:
@@ -120,6 +123,8 @@ class StripPane(Pane):
             style = palette.accent if place == len(nodes) - 1 else palette.bar
             if self._forced(place + 1):
                 style = palette.forced
+            if view.stale(nodes[place]):
+                style = palette.bar_past
             line.add(_BLOCKS[max(0, min(eighths, 8))], style)
 
     def _axis(self, line: LineBuilder, first: int) -> None:

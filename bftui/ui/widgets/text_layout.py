@@ -10,6 +10,7 @@ import codecs
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -93,6 +94,43 @@ class TextLayout:
             0, bisect_right(self.lines, (token, 0), key=lambda line: (line.token, line.offset)) - 1
         )
 
+    def first_cell(self, token: int) -> tuple[int, int]:
+        """Line and column where a token starts; of one that shows nothing, where the text goes on."""
+        number = self.line_of(token)
+        line, column = self.lines[number], 0
+        for piece in line.pieces:
+            if piece.token >= token:
+                break
+            column += cell_len(piece.text)
+        return number, column
+
+    def token_at(self, number: int, column: int) -> int:
+        """The token that is drawn in a cell, or the nearest to its left."""
+        pieces = self.lines[number].pieces
+        if not pieces:
+            return max(0, len(self) - 1)
+        for piece in pieces:
+            column -= cell_len(piece.text)
+            if column < 0:
+                return piece.token
+        return pieces[-1].token
+
+    def find(self, query: str) -> list[range]:
+        """The tokens of each place where the text contains this, whatever its case."""
+        wanted = _lower(visible(query))
+        texts = [
+            _lower(text[len(MARK) :] if marked else text)
+            for text, marked in zip(self._texts, self._marked, strict=True)
+        ]
+        starts = list(accumulate(map(len, texts), initial=0))
+        whole, found = "".join(texts), []
+        place = whole.find(wanted) if wanted else -1
+        while place >= 0:
+            first = bisect_right(starts, place) - 1
+            found.append(range(first, bisect_right(starts, place + len(wanted) - 1)))
+            place = whole.find(wanted, place + len(wanted))
+        return found
+
     def _wrap_from(self, token: int) -> None:
         # One line more than the one that held the token before: its last word may have moved on because of what came.
         at = max(0, self.line_of(token - 1) - 1) if token else 0
@@ -152,6 +190,11 @@ def _unfinished(line: Line) -> list[Piece]:
             break
         count += 1
     return line.pieces[-count:] if 0 < count < len(line.pieces) else []
+
+
+def _lower(text: str) -> str:
+    """Lower case with every character in its place: a few grow when they change."""
+    return "".join(low if len(low := c.lower()) == 1 else c for c in text)
 
 
 def visible(text: str) -> str:

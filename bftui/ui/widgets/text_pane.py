@@ -1,13 +1,19 @@
-"""The text: prompt and path, token by token, each shaded by the entropy of the distribution that it was drawn from.
+"""The text: prompt and path, token by token, each shaded by what `w` chooses, with a cursor that looks at one token.
 
 The prompt is dimmed; forced tokens begin with ▲ and are bold; `▮` is where the session stands, `■` the end of text.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
+from enum import StrEnum
+
+from rich.cells import cell_len
 from rich.style import Style
 
-from bftui.ui.strips import LineBuilder, counted
+from bftui.core.text import safe
+from bftui.ui.strips import LineBuilder, counted, fit, probability
 from bftui.ui.themes import RAMP_TOP, Palette
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.path import Path
@@ -15,18 +21,66 @@ from bftui.ui.widgets.text_layout import TextLayout
 
 _HERE, _END = "▮", "■"
 
+SURPRISAL_TOP = 8.0
+"""Surprisal in nats, from which on the last step of the ramp is used."""
+
+_GREEDY = Style(italic=True)
+_HIT = Style(underline=True, bold=True)
+
+
+class Shading(StrEnum):
+    """What the text is shaded by."""
+
+    ENTROPY = "entropy"
+    SURPRISAL = "surprisal"
+    AUTHOR = "author"
+    NONE = "none"
+
+
+_LEGENDS = {
+    Shading.ENTROPY: (
+        f"shade: H 0 to {RAMP_TOP:g} nats · ▲ forced",
+        f"H 0 to {RAMP_TOP:g} nats",
+    ),
+    Shading.SURPRISAL: (
+        f"shade: surprisal 0 to {SURPRISAL_TOP:g} nats · ▲ forced",
+        f"surprisal 0 to {SURPRISAL_TOP:g} nats",
+    ),
+    Shading.AUTHOR: (
+        "▲ forced · greedy: slanted · prompt: dim · sampled: plain",
+        "▲ forced · greedy: slanted",
+    ),
+    Shading.NONE: ("not shaded · ▲ forced", "not shaded"),
+}
+
 
 class TextPane(Pane):
-    """Draws the visible path as wrapped text and follows its end; lines are selected, `enter` goes to their end."""
+    """Draws the visible path as wrapped text; its cursor follows the end until it is moved away."""
 
     NAME = "text"
     EMPTY = "the text, shaded by entropy"
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette)
+        self.shading = Shading.ENTROPY
+        self.wanted = ""
         self._path = Path()
         self._prompt = 0
         self._layout = TextLayout(1)
+        self._away: int | None = None
+        self._column = 0
+        self._found: list[range] = []
+        self._hits: set[int] = set()
+
+    # State -----------------------------------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        self._path, self._layout = Path(), TextLayout(1)
+        self._prompt, self._away = 0, None
+        self.wanted, self._found, self._hits = "", [], set()
+
+    def state(self) -> Hashable:
+        return super().state(), self.shading, self.wanted
 
     def sync(self) -> None:
         view = self.now
@@ -35,9 +89,8 @@ class TextPane(Pane):
         kept = self._path.follow(view.tree, view.cursor)
         if self._path.version != before:
             self._take_in(kept)
-            self.selected = self.count() - 1
-        self.selected = min(self.selected, self.count() - 1)
-        self.reveal()
+            self._find()
+        self._show_cursor()
 
     def _take_in(self, kept: int) -> None:
         view = self.now
@@ -52,49 +105,189 @@ class TextPane(Pane):
         first = self._prompt + max(1, kept) - 1
         marked = {first + i for i, node in enumerate(fresh) if view.session.begins_force(node)}
         self._layout.replace(start, data, marked)
+        if self._away is not None and self._away >= start:
+            # What the cursor stood on has gone: it follows the end again.
+            self._away = None
 
     def on_resize(self) -> None:
-        # The end stays in view where it was; `Pane.on_resize` is called after this.
-        at_end = self.selected >= self.count() - 1
+        # `Pane.on_resize` is called after this.
         self._layout.resize(self.columns)
-        self.selected = self.count() - 1 if at_end else min(self.selected, self.count() - 1)
+        self._show_cursor()
 
     def count(self) -> int:
         return len(self._layout.lines)
 
+    def shade_by(self, shading: Shading) -> None:
+        """Shades by something else from now on."""
+        self.shading = shading
+        self.redraw()
+
+    # The cursor ------------------------------------------------------------------------------------------------
+
+    @property
+    def token(self) -> int:
+        """The token under the cursor, counted from 0 with the prompt's."""
+        last = max(0, len(self._layout) - 1)
+        return last if self._away is None else min(self._away, last)
+
+    @property
+    def away(self) -> bool:
+        """Whether the cursor was moved away from the end."""
+        return self._away is not None
+
+    @property
+    def place(self) -> int:
+        """The place on the path of the token under the cursor; 0 for every token of the prompt."""
+        return max(0, self.token - self._prompt + 1)
+
     def target(self) -> int | None:
-        """The node that `enter` goes to: the last that ends in the selected line; the prompt for a line of it."""
-        if self.view is None:
-            return None
-        pieces = self._layout.lines[self.selected].pieces
-        token = pieces[-1].token if pieces else len(self._layout) - 1
-        return self._path.nodes[max(0, token - self._prompt + 1)]
+        """The node of the token under the cursor; the prompt's for a token of it."""
+        return self._path.nodes[self.place] if self.view and self._path.nodes else None
+
+    def go_to(self, token: int, *, column: bool = True) -> bool:
+        """Puts the cursor on a token; False where it stands there already."""
+        before, last = self.token, len(self._layout) - 1
+        token = max(0, min(token, last))
+        self._away = token if token < last else None
+        if column:
+            self._column = self._layout.first_cell(token)[1]
+        self._show_cursor()
+        self.refresh()
+        return token != before
+
+    def go_to_place(self, place: int) -> bool:
+        """Puts the cursor on the token at a place of the path."""
+        return self.go_to(self._prompt + place - 1)
+
+    def move(self, by: int) -> bool:
+        if not len(self._layout):
+            return False
+        line = self._layout.first_cell(self.token)[0] + by
+        if not 0 <= line < self.count():
+            return self.go_to(0 if line < 0 else len(self._layout))
+        return self.go_to(self._layout.token_at(line, self._column), column=False)
+
+    def point(self, row: int, column: int) -> None:
+        if 0 <= row < self.count():
+            self.go_to(self._layout.token_at(row, column))
+
+    def to_first(self) -> None:
+        self.go_to(0)
+
+    def to_last(self) -> None:
+        self.go_to(len(self._layout))
+
+    def _show_cursor(self) -> None:
+        end = self.count() - 1
+        self.selected = end if self._away is None else self._layout.line_of(self.token)
+        self.reveal()
+
+    # Searching -------------------------------------------------------------------------------------------------
+
+    def search(self, query: str) -> None:
+        """Marks every place where the text contains this; none for an empty one."""
+        self.wanted = query
+        self._find()
+        self.redraw()
+
+    def _find(self) -> None:
+        self._found = self._layout.find(self.wanted) if self.wanted else []
+        self._hits = {token for tokens in self._found for token in tokens}
+
+    def matches(self) -> str:
+        """How many there are, in words."""
+        found = f"{len(self._found):,} {'match' if len(self._found) == 1 else 'matches'}"
+        at = next((i for i, tokens in enumerate(self._found) if self.token in tokens), None)
+        return found if at is None else f"{at + 1} of {found}"
+
+    def step_match(self, by: int, *, stay: bool = False) -> bool:
+        """Goes to the next or previous match, round the end; False where there is none. `stay`: unless on one."""
+        if not self._found:
+            return False
+        at = self.token
+        if stay and at in self._hits:
+            return True
+        starts = [tokens.start for tokens in self._found]
+        if by > 0:
+            self.go_to(next((start for start in starts if start > at), starts[0]))
+        else:
+            self.go_to(next((start for start in reversed(starts) if start < at), starts[-1]))
+        return True
+
+    # Drawing ---------------------------------------------------------------------------------------------------
 
     def heading(self) -> str:
         if self.view is None:
             return ""
-        return (
-            f"{counted(len(self._path) - 1, 'token')} · shade: H 0 to {RAMP_TOP:g} nats · ▲ forced"
-        )
+        tokens = counted(len(self._path) - 1, "token")
+        forms = [f"{tokens} · {legend}" for legend in _LEGENDS[self.shading]]
+        room = self.size.width - len(self.NAME) - 8
+        return next((form for form in forms if cell_len(form) <= room), tokens)
+
+    def footing(self) -> str:
+        if self.view is None or not len(self._layout):
+            return ""
+        search = f"{fit(safe(self.wanted), 16)}: {self.matches()} · " if self.wanted else ""
+        forms = [search + form for form in self._said()]
+        room = self.size.width - 6
+        return next((form for form in forms if cell_len(form) <= room), forms[-1])
+
+    def _said(self) -> list[str]:
+        """What stands under the cursor, the longest form first."""
+        view, token = self.now, self.token
+        position = f"pos {token:,}"
+        if token < self._prompt:
+            token_id = view.tree.prompt_ids(self._path.nodes[0])[token]
+            name = fit(view.label(token_id), 24)
+            return [f"{name} · id {token_id} · {position} · of the prompt", f"{name} · prompt"]
+        node = view.tree.node(self._path.nodes[self.place])
+        before = view.tree.entropies(self._path.nodes[self.place - 1])
+        assert node.token_id is not None
+        assert node.logprob is not None
+        name = fit(view.label(node.token_id), 24)
+        p, surprisal = probability(math.exp(node.logprob)), f"{-node.logprob:.2f} nats"
+        rank, entropy = f"rank {node.rank:,}", f"H before {before[0]:.2f}" if before else ""
+        old = " · cut before" if view.stale(node.id) else ""
+        return [
+            f"{name} · id {node.token_id} · {position} · p {p} · surprisal {surprisal} · {rank} · "
+            f"{entropy} · {node.source}{old}",
+            f"{name} · {node.token_id} · {position} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
+            f"{name} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
+            f"{fit(name, 12)} · p {p} · {rank} · {node.source}",
+        ]
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         view, palette = self.now, self.palette
+        at = self.token
+        looked = self.has_focus or self.away
         for piece in self._layout.lines[row].pieces:
-            line.add(piece.text, self._style(piece.token))
+            style = self._style(piece.token)
+            if piece.token in self._hits:
+                style += _HIT
+            if looked and piece.token == at:
+                style += Style(reverse=True) if self.has_focus else Style(underline=True, bold=True)
+            line.add(piece.text, style)
         if row == self.count() - 1:
             line.add(_END if view.session.ended else _HERE, palette.accent)
-        if row != self.selected or not self.has_focus:
-            return None
-        # Shades are what this pane is for, so the selected line is underlined, not repainted.
-        return Style(underline=True)
+        return None
 
     def _style(self, token: int) -> Style:
         view, palette = self.now, self.palette
         place = token - self._prompt + 1
         if place < 1:
             return palette.dim
-        entropies = view.tree.entropies(self._path.nodes[place - 1])
-        style = palette.shade(entropies[0]) if entropies else palette.text
-        if view.tree.source(self._path.nodes[place]).word == "forced":
-            style += Style(bold=True)
-        return style
+        node, before = self._path.nodes[place], self._path.nodes[place - 1]
+        source = view.tree.source(node).word
+        if source == "forced" and self.shading is Shading.AUTHOR:
+            return palette.forced
+        style = palette.text
+        if view.stale(before):
+            style = palette.dim
+        elif self.shading is Shading.ENTROPY:
+            entropies = view.tree.entropies(before)
+            style = palette.shade(entropies[0] / RAMP_TOP) if entropies else style
+        elif self.shading is Shading.SURPRISAL:
+            style = palette.shade(-view.tree.logprob(node) / SURPRISAL_TOP)
+        elif self.shading is Shading.AUTHOR and source == "greedy":
+            style = palette.good + _GREEDY
+        return style + Style(bold=True) if source == "forced" else style

@@ -1,7 +1,7 @@
 """The tree: every token ever generated, one row for a run without a fork.
 
-Signs: ○ a prompt, ▲ forced, ▸ the row where the session stands, ■ end of text; letters name branches, and the number is
-the BF after the row's last token.
+Signs: ○ a prompt, ▲ forced, ▸ the row where the session stands, ■ end of text, 'a a mark, ⋯ rows that are folded away;
+letters name branches, and the number is the BF after the row's last token, dimmed where it is of another sampler.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from rich.cells import cell_len
 from rich.style import Style
 
-from bftui.core.text import label
+from bftui.core.text import SPACE, label, safe
 from bftui.ui.strips import LineBuilder, counted, factor, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
@@ -30,11 +30,26 @@ class TreePane(Pane):
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette)
+        self.wanted = ""
         self._cursor = -1
         self._run = 0
+        self._found: list[int] = []
+        self._hits: frozenset[int] = frozenset()
+        self._searched: Hashable = None
+
+    def forget(self) -> None:
+        self._cursor, self._run, self.selected, self.top = -1, 0, 0, 0
+        self.wanted, self._found, self._hits, self._searched = "", [], frozenset(), None
 
     def count(self) -> int:
-        return len(self.view.rows) if self.view else 0
+        return len(self.view.shown) if self.view else 0
+
+    def state(self) -> Hashable:
+        if self.view is None:
+            return None
+        shown = self.view.shown
+        marks = tuple(self.view.marks.items())
+        return super().state(), shown.folded, shown.pruned, marks, self.wanted
 
     def sync(self) -> None:
         view = self.now
@@ -42,44 +57,116 @@ class TreePane(Pane):
             self._cursor = view.cursor
             self._run = view.rows.run_of(view.cursor)
         # Rows that came in above must not move the selection to another run.
-        self.selected = view.rows.order.index(self._run)
+        self.selected = view.shown.row_of(self._run)
+        self._run = view.shown.run_at(self.selected)
+        self._find()
         self.reveal()
 
     def select(self, row: int) -> bool:
         moved = super().select(row)
         if self.view:
-            self._run = self.view.rows.run_at(self.selected)
+            self._run = self.view.shown.run_at(self.selected)
         return moved
+
+    def select_node(self, node: int) -> bool:
+        """Selects the row that shows a node; False where it was selected already."""
+        return self.select(self.now.shown.row_of(self.now.rows.run_of(node)))
 
     def target(self) -> int | None:
         """The node that `enter` goes to: the last of the selected row."""
         return self.view.rows.tail(self._run) if self.view else None
 
+    def head(self) -> int:
+        """The first node of the selected row."""
+        return self.now.rows.head(self._run)
+
+    # Searching -------------------------------------------------------------------------------------------------
+
+    def search(self, query: str) -> None:
+        """Marks the rows whose text contains this; none for an empty one."""
+        self.wanted = query
+        self._strips.clear()
+        self._find()
+        self.redraw()
+
+    def _find(self) -> None:
+        """Looks through all rows that are shown, once for each state of the tree."""
+        view = self.view
+        if view is None:
+            return
+        state = (self.wanted, len(view.tree), view.shown.folded, view.shown.pruned)
+        if state == self._searched:
+            return
+        self._searched, self._found, self._hits = state, [], frozenset()
+        wanted = safe(self.wanted).replace(" ", SPACE).lower()
+        if not wanted:
+            return
+        texts: dict[int, list[str]] = {}
+        for node in range(len(view.tree)):
+            token = view.tree.token_id(node)
+            text = self._prompt(node) if token is None else view.label(token)
+            texts.setdefault(view.rows.run_of(node), []).append(text)
+        hits = {run for run, parts in texts.items() if wanted in "".join(parts).lower()}
+        rows = {run: view.shown.row_of(run) for run in hits}
+        self._found = sorted(row for run, row in rows.items() if view.shown.run_at(row) == run)
+        self._hits = frozenset(hits)
+
+    def matches(self) -> str:
+        """How many rows match, in words."""
+        found = counted(len(self._found), "row")
+        if self.selected in self._found:
+            return f"{self._found.index(self.selected) + 1} of {found}"
+        return found
+
+    def step_match(self, by: int, *, stay: bool = False) -> bool:
+        """Goes to the next or previous match, round the end; False where there is none. `stay`: unless on one."""
+        rows = self._found
+        if not rows:
+            return False
+        if stay and self.selected in rows:
+            return True
+        if by > 0:
+            self.select(next((row for row in rows if row > self.selected), rows[0]))
+        else:
+            self.select(next((row for row in reversed(rows) if row < self.selected), rows[-1]))
+        return True
+
+    # Drawing ---------------------------------------------------------------------------------------------------
+
     def heading(self) -> str:
         return "BF at the end" if self.view else ""
 
     def footing(self) -> str:
-        return (
-            f"{counted(len(self.view.tree), 'node')} · {counted(self.count(), 'row')}"
-            if self.view
-            else ""
-        )
+        view = self.view
+        if view is None:
+            return ""
+        if self.wanted:
+            return f"{fit(safe(self.wanted), 16)}: {self.matches()}"
+        hidden = len(view.rows) - self.count()
+        rows = counted(self.count(), "row") + (f", {hidden:,} hidden" if hidden else "")
+        return f"{counted(len(view.tree), 'node')} · {rows}"
 
     def same(self, row: int) -> Hashable:
         view = self.now
-        rows, run = view.rows, view.rows.run_at(row)
+        rows, run = view.rows, view.shown.run_at(row)
         tail = rows.tail(run)
         here = view.cursor if rows.run_of(view.cursor) == run else None
         guides = self._levels(run)
-        return run, rows.head(run), tail, rows.letter(run), guides, here, view.tree.entropies(tail)
+        numbers = view.tree.entropies(tail), view.stale(tail)
+        signs = self._marks(run), view.shown.folded_rows(run), run in self._hits
+        return run, rows.head(run), tail, rows.letter(run), guides, here, numbers, signs
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         view, palette = self.now, self.palette
-        run = view.rows.run_at(row)
-        here = view.rows.run_of(view.cursor) == run
+        run = view.shown.run_at(row)
+        here = view.shown.row_of(view.rows.run_of(view.cursor)) == row
+        standing = view.rows.run_of(view.cursor) == run
         tail = view.rows.tail(run)
         note, note_style = self._note(run, tail)
-        width = line.width - cell_len(note) - 1
+        marks, folded = fit(self._marks(run), line.width // 4), view.shown.folded_rows(run)
+        marks = f" {marks}" if marks else ""
+        away = f" ⋯ {counted(folded, 'row')}" if folded else ""
+        width = line.width - cell_len(note) - cell_len(marks) - cell_len(away) - 1
         body = LineBuilder(max(4, width), palette.text)
         # A column of its own, so that nothing moves when the session comes or goes.
         body.add("▸" if here else " ", palette.accent)
@@ -88,9 +175,11 @@ class TreePane(Pane):
             body.add("○ ", palette.accent if here else palette.dim)
             body.add(fit(self._prompt(tail), body.room), palette.dim)
         else:
-            self._tokens(body, run, here)
-        for segment in body.strip():
+            self._tokens(body, run, standing)
+        over = Style(bold=True, underline=True) if run in self._hits else None
+        for segment in body.strip(over):
             line.add(segment.text, segment.style)
+        line.add(away, palette.accent).add(marks, palette.forced)
         line.right(note, note_style)
         if row != self.selected:
             return None
@@ -106,7 +195,15 @@ class TreePane(Pane):
         entropies = view.tree.entropies(tail)
         if entropies is None:
             return name, self.palette.text
-        return f"{name:>2} {factor(math.exp(entropies[1])):>5}", self.palette.text
+        style = self.palette.dim if view.stale(tail) else self.palette.text
+        return f"{name:>2} {factor(math.exp(entropies[1])):>5}", style
+
+    def _marks(self, run: int) -> str:
+        """The marks that stand in a row."""
+        view = self.now
+        if not view.marks:
+            return ""
+        return " ".join(name for node, name in view.marks.items() if view.rows.run_of(node) == run)
 
     def _levels(self, run: int) -> tuple[tuple[bool, ...], bool]:
         """The guides of a run. All rows leave out the same outer levels: those far above the selected row."""

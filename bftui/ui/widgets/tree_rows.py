@@ -111,7 +111,12 @@ class Order:
 
 
 class TreeRows:
-    """The rows of one tree. Runs are named by numbers that never change; `order` says where each stands."""
+    """The rows of one tree. Runs are named by numbers that never change; `order` says where each stands.
+
+    Attributes:
+        order: the runs in the order of their rows.
+        pruned: nodes that are hidden with everything below: guides lead past them.
+    """
 
     def __init__(self, tree: Links) -> None:
         self._tree = tree
@@ -122,6 +127,7 @@ class TreeRows:
         self._letter = array("i")
         self._letters = 0
         self.order = Order()
+        self.pruned: frozenset[int] = frozenset()
         self.sync()
 
     def __len__(self) -> int:
@@ -174,6 +180,12 @@ class TreeRows:
             nodes.append(node)
         return nodes
 
+    def last_below(self, run: int) -> int:
+        """The run in the last row of everything below a run."""
+        while (child := self._latest[self._tail[run]]) >= 0:
+            run = self._run_of[child]
+        return run
+
     def above(self, run: int, levels: int) -> int | None:
         """The run so many levels up; None where the prompt is nearer."""
         for _ in range(levels):
@@ -196,9 +208,17 @@ class TreeRows:
                 return tuple(reversed(last)), True
             if len(last) == limit:
                 return (), True
-            last.append(self._latest[parent] == head)
+            last.append(self._ends(parent, head))
             head = self._head[self._run_of[parent]]
         return (tuple(reversed(last)), False) if base is None else ((), True)
+
+    def _ends(self, parent: int, head: int) -> bool:
+        """Whether a node is its parent's last child that is shown."""
+        latest = self._latest[parent]
+        if latest in self.pruned:
+            shown = [child for child in self._tree.children(parent) if child not in self.pruned]
+            latest = shown[-1] if shown else latest
+        return latest == head
 
     # Growing ---------------------------------------------------------------------------------------------------
 
@@ -228,13 +248,7 @@ class TreeRows:
         run = self._new_run(node, node, -1)
         self._name(run)
         self._run_of.append(run)
-        self.order.insert_after(self._last_below(self._run_of[elder]), run)
-
-    def _last_below(self, run: int) -> int:
-        """The run in the last row of everything below a run."""
-        while (child := self._latest[self._tail[run]]) >= 0:
-            run = self._run_of[child]
-        return run
+        self.order.insert_after(self.last_below(self._run_of[elder]), run)
 
     def _split(self, upper: int, lower: int) -> None:
         """Ends the run of both after `upper`; the shorter part gets the new number, so that long runs stay cheap."""

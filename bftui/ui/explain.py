@@ -1,0 +1,287 @@
+"""What the numbers on the screen mean: value, formula, meaning, estimator, source. Data for `K`; draws nothing.
+
+The definitions follow Yang, Li and Holtzman, "LLM Probability Concentration: How Alignment Shrinks the Generative
+Horizon" (arXiv 2506.17871), in words of our own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bftui.ui.sampling import cut
+from bftui.ui.strips import counted, factor
+
+if TYPE_CHECKING:
+    from bftui.core.distribution import NextToken
+    from bftui.core.tree import Node
+    from bftui.ui.view import View
+    from bftui.ui.widgets.candidates_pane import Candidate
+
+_BF = "Yang, Li and Holtzman, arXiv 2506.17871"
+_SHANNON = "Shannon, A Mathematical Theory of Communication, 1948"
+_EXACT = "Exact: over the whole vocabulary, in float64, nothing sampled."
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One number.
+
+    Attributes:
+        name, value: as the screen shows them, the value with its unit.
+        formula: how it is made.
+        text: what it says, and how it is estimated.
+        source: where the definition is from.
+    """
+
+    name: str
+    value: str
+    formula: str
+    text: str
+    source: str = ""
+
+
+def distribution(view: View) -> list[Item]:
+    """The numbers of the distribution after the cursor."""
+    following = view.next
+    if following is None:
+        return [Item("■", "the text ends here", "", "An end of generation has nothing after it.")]
+    return [_bf(view, following), _kept(view, following), _full(following), _entropy(following)]
+
+
+def _bf(view: View, following: NextToken) -> Item:
+    sampler = view.sampler
+    return Item(
+        "BF",
+        factor(following.bf),
+        "exp H(P~),  H(P~) = −Σ P~(v) ln P~(v) over the kept tokens",
+        "How many equally likely next tokens would be as uncertain as those that the cut leaves. P~ is P at "
+        f"temperature {sampler.temperature:g}, cut by {cut(sampler)}, scaled to sum to 1 again, once. Here "
+        f"H(P~) is {following.entropy_truncated:.3f} nats. {_EXACT} Between 1 and the number of tokens kept.",
+        f"{_BF}, the branching factor of one step",
+    )
+
+
+def _kept(view: View, following: NextToken) -> Item:
+    mass = math.exp(following.log_kept) if following.temperature == 1 else None
+    held = f" They hold {mass:.4f} of P." if mass is not None else ""
+    return Item(
+        "kept",
+        counted(following.kept, "token"),
+        "tokens v with P~(v) > 0",
+        "Each of top-k, top-p and min-p is judged on the tempered distribution before any cut, and a token stays "
+        "where all let it. Top-p keeps the token that crosses the mass; min-p is a share of the best one's "
+        f"probability.{held}",
+        "top-p: Holtzman et al., arXiv 1904.09751; min-p: Nguyen et al., arXiv 2407.01082",
+    )
+
+
+def _full(following: NextToken) -> Item:
+    return Item(
+        "full",
+        factor(following.bf_full),
+        "exp H(P)",
+        f"The same without a cut, at temperature 1: over all {following.n_vocab:,} logits. {_EXACT} It can rise while "
+        "BF falls: the tail counts here.",
+        f"{_SHANNON}; as a number of kinds: Hill, 1973, order 1",
+    )
+
+
+def _entropy(following: NextToken) -> Item:
+    return Item(
+        "H",
+        f"{following.entropy:.3f} nats",
+        "H(P) = −Σ P(v) ln P(v)",
+        "How uncertain the model is of the next token, in nats (divide by ln 2 for bits: "
+        f"{following.entropy / math.log(2):.3f}). "
+        f"P is the softmax of the logits at temperature 1, whatever the session's temperature. {_EXACT}",
+        _SHANNON,
+    )
+
+
+def candidate(view: View, found: Candidate | None) -> list[Item]:
+    """The numbers of a selected candidate."""
+    following = view.next
+    if found is None or following is None:
+        return []
+    name = view.label(found.token_id)
+    items = [
+        Item(
+            f"p of {name}",
+            f"{found.p:.6g}",
+            "P(v) = exp(logit v) / Σ exp(logit)",
+            "The probability of this token at temperature 1, before any cut; "
+            f"{-math.log(found.p):.3f} nats of surprisal."
+            if found.p > 0
+            else "The model gives this token a probability of 0.",
+        ),
+        Item(
+            "rank",
+            f"{found.rank:,} of {following.n_vocab:,}",
+            "1 + tokens with a strictly larger logit",
+            "Equal logits share a rank; the list shows them by id.",
+        ),
+    ]
+    if found.total is not None:
+        items.append(
+            Item(
+                "Σp",
+                f"{found.total:.6g}",
+                "P summed from the best candidate down to this one",
+                "At temperature 1 the cut by top-p stands where this crosses its mass.",
+            )
+        )
+    drawn = "It is kept by the cut."
+    if not found.kept:
+        drawn = "It is past the cut: P~ is 0, sampling never takes it, forcing can."
+    elif found.rank <= following.kept and found.rank <= len(following.top_logprobs):
+        log = following.logprob_truncated(found.rank - 1)
+        drawn += (
+            f" Sampling takes it with probability {math.exp(log):.4f}." if log is not None else ""
+        )
+    bar = Item(
+        "bar",
+        f"{found.p / math.exp(float(following.top_logprobs[0])):.3f} of the longest",
+        "p / p of the best candidate",
+        f"How flat the distribution is shows in the lengths, at any scale. {drawn}",
+    )
+    return [*items, bar]
+
+
+def token(node: Node, before: NextToken | None) -> list[Item]:
+    """The numbers of a token of the text."""
+    if node.token_id is None or node.logprob is None:
+        return [
+            Item(
+                "prompt",
+                "given",
+                "",
+                "Tokens of the prompt were not drawn: they have no numbers of their own.",
+            )
+        ]
+    p = math.exp(node.logprob)
+    cut_p = node.logprob_truncated
+    how = {
+        "sampled": f"drawn from P~, as number {node.draw} of the session's draws: the same seed draws it again",
+        "greedy": "the most probable token was taken, no draw was made",
+        "forced": "forced from outside: it is no sample, and does not count as one where samples are averaged",
+    }.get(node.source, node.source)
+    items = [
+        Item(
+            "p",
+            f"{p:.6g}",
+            "P(token | all before it)",
+            "At temperature 1, before any cut. "
+            + (
+                f"Under P~ it is {math.exp(cut_p):.4g}."
+                if cut_p is not None
+                else "P~ is 0: it was past the cut."
+            ),
+        ),
+        Item(
+            "surprisal",
+            f"{-node.logprob:.3f} nats",
+            "−ln p",
+            "What this token told that was not expected; its mean over P is H(P).",
+            _SHANNON,
+        ),
+        Item(
+            "rank",
+            f"{node.rank:,}",
+            "1 + tokens with a strictly larger logit",
+            "1 is what a greedy step takes.",
+        ),
+    ]
+    if before is not None:
+        items.append(
+            Item(
+                "H before",
+                f"{before.entropy:.3f} nats",
+                "H(P) of the distribution that the token was taken from",
+                f"How open the choice was: the shade of the token. After the cut BF was {factor(before.bf)}, "
+                f"{counted(before.kept, 'token')} kept.",
+                _SHANNON,
+            )
+        )
+    items.append(Item("how it came", node.source, "", f"{how[0].upper()}{how[1:]}."))
+    return items
+
+
+def branch(view: View, target: int) -> list[Item]:
+    """The numbers of a row of the tree."""
+    entropies = view.tree.entropies(target)
+    items = []
+    if entropies is not None:
+        stale = (
+            " It was made under a sampler of before: go there to make it anew."
+            if view.stale(target)
+            else ""
+        )
+        items.append(
+            Item(
+                "BF at the end",
+                factor(math.exp(entropies[1])),
+                "exp H(P~) after the row's last token",
+                f"One step's branching factor, at the end of the branch and not along it.{stale} Two branches are two "
+                "samples: that one ends narrower says little about what narrowed it.",
+                f"{_BF}, the branching factor of one step",
+            )
+        )
+    depth = view.tree.depth(target)
+    items.append(
+        Item(
+            "length",
+            counted(depth, "token"),
+            "tokens from the prompt to the row's end",
+            "The prompt is not counted.",
+        )
+    )
+    items.append(
+        Item(
+            "nodes",
+            f"{len(view.tree):,}",
+            "tokens ever generated, and prompts",
+            "Nodes never vanish; folding and pruning hide them.",
+        )
+    )
+    return items
+
+
+def curve(view: View) -> list[Item]:
+    """The numbers of the strip."""
+    nodes = view.path.nodes
+    logs = [e[1] for node in nodes[:-1] if (e := view.tree.entropies(node))]
+    items = []
+    if view.next is not None:
+        items.append(
+            Item(
+                "now",
+                factor(view.next.bf),
+                "exp H(P~) at the open position",
+                f"The last bar. At temperature {view.sampler.temperature:g}, {cut(view.sampler)}. {_EXACT}",
+                f"{_BF}, the branching factor of one step",
+            )
+        )
+    if logs:
+        mean = sum(logs) / len(logs)
+        items.append(
+            Item(
+                "path",
+                factor(math.exp(mean)),
+                "exp of the mean of H(P~) over the positions that have a token",
+                f"The branching factor along this one path of {counted(len(logs), 'token')}, forced ones included: the "
+                "entropy estimator with one sample. One path is one draw of many: comparing two of them says little.",
+                f"{_BF}, the Monte Carlo estimator for short outputs, with M = 1",
+            )
+        )
+    items.append(
+        Item(
+            "the bars",
+            "one a position",
+            "BF on a logarithmic scale, or H(P) in nats: H takes the other",
+            "A bar stands for the distribution that its token was taken from: what a forced token ▲ does shows in the "
+            "bar after it. The scale is fixed, so that two curves can be compared.",
+        )
+    )
+    return items

@@ -1,0 +1,65 @@
+"""Places worth going to on a line of tokens: forks, uncertain choices, forced tokens. Reads a tree, draws nothing.
+
+A line is a list of nodes, each the child of the one before; a place is an index into it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bftui.core.tree import Tree
+
+PERCENTILE = 90
+"""Of the entropies of a line: a choice below it is not called uncertain."""
+
+
+def line(tree: Tree, node: int, pruned: Collection[int] = ()) -> tuple[list[int], int]:
+    """The path to a node, continued along the children last visited; and the node's place."""
+    nodes = tree.path(node)
+    place = len(nodes) - 1
+    while (child := tree.last_visited(nodes[-1])) is not None and child not in pruned:
+        nodes.append(child)
+    return nodes, place
+
+
+def forks(tree: Tree, nodes: Sequence[int], pruned: Collection[int] = ()) -> list[int]:
+    """Where more than one token was taken."""
+    return [
+        place
+        for place, node in enumerate(nodes)
+        if tree.child_count(node) > 1 and sum(c not in pruned for c in tree.children(node)) > 1
+    ]
+
+
+def peaks(tree: Tree, nodes: Sequence[int]) -> list[int]:
+    """Where the distribution after the node is uncertain: its H(P) is a local maximum and not below the percentile."""
+    values = [entropies[0] if (entropies := tree.entropies(n)) else 0.0 for n in nodes]
+    if not values:
+        return []
+    least = sorted(values)[math.ceil(len(values) * PERCENTILE / 100) - 1]
+    return [
+        place
+        for place, value in enumerate(values)
+        if value >= least
+        and value > 0
+        and (place == 0 or value > values[place - 1])
+        and (place + 1 == len(values) or value >= values[place + 1])
+    ]
+
+
+def forced(tree: Tree, nodes: Sequence[int]) -> list[int]:
+    """Where a forced token stands."""
+    return [place for place, node in enumerate(nodes) if tree.source(node).word == "forced"]
+
+
+def before(places: Sequence[int], at: int) -> int | None:
+    """The nearest place before another."""
+    return next((place for place in reversed(places) if place < at), None)
+
+
+def after(places: Sequence[int], at: int) -> int | None:
+    """The nearest place after another."""
+    return next((place for place in places if place > at), None)

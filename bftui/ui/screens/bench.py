@@ -1,0 +1,222 @@
+"""What the workbench's screen is before any key: panes over one session, one frame for any number of changes.
+
+What a key may do is `actions.py`; how it is done is in the modules beside this one, a class for each group of keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.timer import Timer
+
+from bftui.core.text import safe
+from bftui.session import commands
+from bftui.ui.actions import ACTIONS, BY_ID, Facts
+from bftui.ui.bridge import Bridge
+from bftui.ui.engine_thread import Word
+from bftui.ui.notice import Kind, Notice
+from bftui.ui.screens.follower import Follower
+from bftui.ui.settings import WorkbenchSettings
+from bftui.ui.themes import Palette
+from bftui.ui.view import View
+from bftui.ui.widgets.candidates_pane import CandidatesPane
+from bftui.ui.widgets.key_line import KeyLine
+from bftui.ui.widgets.notice_box import NoticeBox
+from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.status_bar import StatusBar
+from bftui.ui.widgets.strip_pane import StripPane
+from bftui.ui.widgets.text_pane import TextPane
+from bftui.ui.widgets.tree_pane import TreePane
+
+if TYPE_CHECKING:
+    from bftui.ui.app import WorkbenchApp
+
+_BUSY_AFTER_S = 0.1
+"""Work that takes less is not called busy on the screen: the word would only flicker."""
+
+_ENTER = {"tree": "go there", "text": "go there", "candidates": "force"}
+
+
+class Bench(Screen[None]):
+    """Tree, candidates, text, strip; a status line above and a key line below."""
+
+    DEFAULT_CSS = """
+    Bench { layers: base over; background: $background; }
+    #upper { height: 1fr; }
+    Bench.-narrow #candidates { width: 11fr; }
+    Bench.-narrow #tree { width: 9fr; }
+    #tree { width: 2fr; height: 100%; }
+    #candidates { width: 3fr; height: 100%; }
+    #text { height: 8; }
+    #strip { height: 6; }
+    Bench.-low #text { height: 5; }
+    Bench.-low #strip { height: 5; }
+    Bench.-short #text { height: 4; }
+    Bench.-short #strip { display: none; }
+    Bench.zoom Pane { display: none; }
+    Bench.zoom #upper { display: none; }
+    Bench.zoom Pane.zoomed { display: block; width: 1fr !important; height: 1fr !important; }
+    Bench.zoom #upper.zoomed { display: block; }
+    """
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (30, "-tall")]  # noqa: RUF012
+
+    BINDINGS = [  # noqa: RUF012
+        Binding(
+            key, f"act('{action.id}', '{key}')", action.name, show=False, id=f"{action.id}.{key}"
+        )
+        for action in ACTIONS
+        if action.id != "interrupt"
+        for key in action.keys
+    ]
+
+    app: WorkbenchApp
+
+    def __init__(self, settings: WorkbenchSettings, bridge: Bridge, palette: Palette) -> None:
+        super().__init__()
+        self.settings = settings
+        self.bridge = bridge
+        self.palette = palette
+        self.view: View | None = None
+        self.status = StatusBar(palette, bridge)
+        self.tree_pane = TreePane(palette)
+        self.candidates = CandidatesPane(palette, bridge.pages)
+        self.text_pane = TextPane(palette)
+        self.strip = StripPane(palette)
+        self.key_line = KeyLine(palette)
+        self.notice = NoticeBox(palette)
+        self.panes: tuple[Pane, ...] = (self.tree_pane, self.candidates, self.text_pane, self.strip)
+        self._busy_check: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.status
+        with Horizontal(id="upper"):
+            yield self.tree_pane
+            yield self.candidates
+        yield self.text_pane
+        yield self.strip
+        yield self.key_line
+        yield self.notice
+
+    def on_mount(self) -> None:
+        self.candidates.focus()
+        self.frame()
+
+    # Drawing ---------------------------------------------------------------------------------------------------
+
+    def frame(self) -> None:
+        """Brings everything up to date with the session and the bridge's state."""
+        bridge = self.bridge
+        session = bridge.session
+        if session is None or self.view is None or self.view.session is not session:
+            self.view = View(session) if session is not None else None
+        if self.view is not None:
+            self.view.sync()
+        for pane in self.panes:
+            pane.show(self.view)
+        self.status.show(self.view)
+        self._show_keys()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, Follower) and screen.is_mounted:
+                screen.news()
+        while not bridge.notices.empty():
+            self.tell(bridge.notices.get())
+
+    def _show_keys(self) -> None:
+        pane = self.pane().NAME
+        self.key_line.show(self.facts(), _ENTER.get(pane, "–"))
+
+    def use(self, palette: Palette) -> None:
+        """Draws with other colours from now on."""
+        self.palette = palette
+        for pane in self.panes:
+            pane.use(palette)
+        for bar in (self.status, self.key_line, self.notice):
+            bar.use(palette)
+
+    def tell(self, notice: Notice) -> None:
+        """Shows a notice until the next key."""
+        self.notice.tell(notice)
+        if isinstance(self.app.screen, Follower):
+            self.app.screen.tell(notice)
+
+    def warn(self, text: str) -> None:
+        """Says why something was not done."""
+        self.tell(Notice(text, Kind.WARNING))
+
+    def facts(self) -> Facts:
+        """What actions depend on, now."""
+        bridge, view = self.bridge, self.view
+        return Facts(
+            loading=bridge.word is Word.LOADING,
+            failed=bridge.word is Word.FAILED,
+            busy=bridge.word is Word.BUSY,
+            session=view is not None,
+            ended=view is not None and view.next is None and view.tree.eog(view.cursor),
+            at_prompt=view is not None and len(view.path) == 1,
+            onward=view is not None and view.tree.last_visited(view.cursor) is not None,
+            playing=bridge.playing,
+            chat=view is not None and view.chat,
+            marks=view is not None and bool(view.marks),
+            pane=self.pane().NAME,
+        )
+
+    def pane(self) -> Pane:
+        """The pane that keys are for."""
+        return self.focused if isinstance(self.focused, Pane) else self.candidates
+
+    def on_descendant_focus(self) -> None:
+        self._show_keys()
+
+    # Doing -----------------------------------------------------------------------------------------------------
+
+    def action_act(self, name: str, key: str = "") -> None:
+        """Does an action, or says why it cannot be done now."""
+        self.act(name, key)
+
+    def act(self, name: str, key: str = "") -> None:
+        """The same, for the palette and the mouse."""
+        self.bridge.heard()
+        self.frame()
+        if name != "escape":
+            self.notice.tell(None)
+        reason = BY_ID[name].reason(self.facts())
+        if reason is not None:
+            self.warn(reason)
+        else:
+            getattr(self, f"do_{name}")(*([key] if name == "word" else []))
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys without an action come here."""
+        if event.is_printable and event.character:
+            self.warn(f"{safe(event.character)} does nothing here; ? shows the keys")
+
+    def send(self, command: commands.Command) -> None:
+        """Queues a command for the session."""
+        if not self.bridge.send(command):
+            self.warn("the model is busy: esc stops it")
+        self.expect_work()
+
+    def expect_work(self) -> None:
+        """Looks again a little later, so that long work is called busy."""
+        if self._busy_check is None:
+            self._busy_check = self.set_timer(_BUSY_AFTER_S, self._looked_again)
+
+    def _looked_again(self) -> None:
+        self._busy_check = None
+        self.frame()
+
+    def ask(
+        self, title: str, value: str, hint: Callable[[str], str], done: Callable[[str | None], None]
+    ) -> None:
+        """Asks for a line of text; `done` gets it, or None."""
+        from bftui.ui.screens.line import LineScreen
+
+        self.app.push_screen(LineScreen(title, value, hint), done)

@@ -1,0 +1,110 @@
+"""Keys that make tokens, and that change how they are drawn."""
+
+from __future__ import annotations
+
+from textual import on
+
+from bftui.core.text import label
+from bftui.session import commands
+from bftui.ui.actions import BY_ID
+from bftui.ui.engine_thread import RATES
+from bftui.ui.notice import Notice
+from bftui.ui.screens.bench import Bench
+from bftui.ui.strips import counted
+from bftui.ui.widgets.candidates_pane import CandidatesPane
+from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.text_pane import TextPane
+from bftui.ui.widgets.tree_pane import TreePane
+
+
+class Generating(Bench):
+    """Sample, take the best, play, force."""
+
+    def do_step(self) -> None:
+        self.send(commands.Step())
+
+    def do_greedy(self) -> None:
+        self.send(commands.Greedy())
+
+    def do_play(self) -> None:
+        self.bridge.play(not self.bridge.playing)
+        self.frame()
+
+    def do_slower(self) -> None:
+        self._pace(-1)
+
+    def do_faster(self) -> None:
+        self._pace(1)
+
+    def _pace(self, by: int) -> None:
+        self.bridge.set_rate(self.bridge.rate + by)
+        rate = RATES[self.bridge.rate]
+        self.tell(
+            Notice(
+                f"play: {counted(int(rate), 'token')} a second"
+                if rate
+                else "play: as fast as the model goes"
+            )
+        )
+
+    def do_word(self, key: str) -> None:
+        words = self.settings.words
+        place = int(key) - 1
+        if place >= len(words):
+            self.warn(f"the palette has {len(words)} words")
+            return
+        self.bridge.force_word(words[place])
+        self.expect_work()
+
+    def do_enter(self) -> None:
+        pane = self.pane()
+        if isinstance(pane, CandidatesPane):
+            self._force_chosen()
+        elif isinstance(pane, TreePane | TextPane) and (target := pane.target()) is not None:
+            self.send(commands.Goto(target))
+        else:
+            self.warn("there is nothing to choose in this pane: tab goes to the next")
+
+    def _force_chosen(self) -> None:
+        token = self.candidates.chosen()
+        facts = self.facts()
+        if (reason := BY_ID["force"].reason(facts)) is not None:
+            self.warn(reason)
+        elif token is not None:
+            self.candidates.wanted = ""
+            self.send(commands.ForceIds((token,)))
+        elif facts.ended:
+            self.warn("the text ends here: ← goes back, f forces a text")
+
+    @on(Pane.Chosen)
+    def _chosen(self, event: Pane.Chosen) -> None:
+        event.pane.focus()
+        self.act("enter")
+
+    def do_force(self) -> None:
+        def hint(text: str) -> str:
+            if not text:
+                return "literal: nothing is added or cut, so a word mostly wants a space before it"
+            tokens = self.bridge.splits.ask(text)
+            if tokens is None:
+                return "…"
+            shown = " ".join(label(token) for token in tokens)
+            return f"{counted(len(tokens), 'token')}: {shown}"
+
+        def forced(text: str | None) -> None:
+            if text:
+                self.send(commands.Force(text))
+
+        self.ask("force text", "", hint, forced)
+
+    def do_sampler(self) -> None:
+        from bftui.ui.screens.sampler import SamplerScreen
+
+        if self.view is None:
+            return
+
+        def chosen(command: commands.SetSampler | None) -> None:
+            if command is not None:
+                self.send(command)
+
+        self.app.push_screen(SamplerScreen(self.view, self.bridge.previews, self.palette), chosen)

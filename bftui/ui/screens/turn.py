@@ -1,0 +1,51 @@
+"""A user's turn: a text of any length, put into the model's chat template after what the model said."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from bftui.ui.screens.fields import TextField
+
+
+class TurnScreen(ModalScreen[str | None]):
+    """Ends with the text, or None."""
+
+    DEFAULT_CSS = """
+    TurnScreen { align: center bottom; background: transparent; }
+    TurnScreen > Vertical {
+        width: 100%; height: 9; margin-bottom: 1; padding: 0 1;
+        border: round $accent; border-title-style: bold; background: $background;
+    }
+    TurnScreen TextField { height: 1fr; border: none; padding: 0; background: $background; }
+    TurnScreen TextField:focus { border: none; }
+    TurnScreen Static { height: 1; color: $dim; }
+    """
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape", "leave", "Leave", show=False),
+        Binding("ctrl+s,ctrl+enter", "take", "Take", show=False, priority=True),
+    ]
+
+    def compose(self) -> ComposeResult:
+        box = Vertical()
+        box.border_title = "user turn"
+        with box:
+            area = TextField(soft_wrap=True, show_line_numbers=False)
+            area.cursor_blink = False
+            yield area
+            yield Static("^s add it and let the model answer   esc leave", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(TextField).focus()
+
+    def action_take(self) -> None:
+        """Ends with what was typed."""
+        self.dismiss(self.query_one(TextField).text)
+
+    def action_leave(self) -> None:
+        """Adds nothing."""
+        self.dismiss(None)

@@ -1,0 +1,148 @@
+"""The prompt editor and the user's turn: fields, templates, the exact tokens, and errors that lose nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, TextArea
+
+from bftui.session.prompt import Prompt
+from bftui.ui.screens.prompt import PromptScreen
+from bftui.ui.screens.turn import TurnScreen
+from tests.ui.driver import END, PROMPT, Driver, lines, table, workbench
+
+TEMPLATE = (
+    "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}" + END + "{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+REFUSING = (
+    "{{ raise_exception('no system text, please') if messages[0]['role'] == 'system' else 'A:' }}"
+)
+
+
+@pytest.fixture
+def chatty(tmp_path: Path) -> str:
+    return table(tmp_path / "chat.json", chat_template=TEMPLATE)
+
+
+def area(w: Driver, name: str) -> TextArea:
+    return w.app.screen.query_one(f"#{name}", TextArea)
+
+
+async def test_a_prompt_with_all_its_fields(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("i")
+        area(w, "system").text = "Hello"
+        area(w, "text").text = "Q: fruit\nA:"
+        w.app.screen.query_one("#prefill", Input).value = " Sure"
+        await w.pilot.pause()
+        await w.settled()
+        assert "takes raw: the model has no template" in w.screen()
+        shown = w.screen()
+        await w.press("ctrl+s")
+        assert w.session.prompt == Prompt("Q: fruit\nA:", "Hello", "auto", " Sure")
+        ids = w.session.tree.prompt_ids(w.session.cursor)
+        assert f"{len(ids)} tokens · raw" in shown
+        assert "ids " + " ".join(map(str, ids)) in shown
+        assert "Hello⏎" in shown
+        await w.press("i")
+        assert area(w, "system").text == "Hello"
+        assert w.app.screen.query_one("#prefill", Input).value == " Sure"
+
+
+async def test_the_template_is_chosen(chatty: str) -> None:
+    async with workbench(chatty) as w:
+        assert "float32 chat" in lines(w.bench.status)[0]
+        await w.press("i")
+        assert "takes chat here" in w.screen()
+        assert "tokens · chat" in w.screen()
+        assert f"Name·a·fruit.⏎A:{END}" in w.screen().replace("│ ", "").replace(" │\n", "") or (
+            END in w.screen()
+        )
+        await w.press("ctrl+t")
+        assert "▸raw" in w.screen()
+        assert "tokens · raw" in w.screen()
+        await w.press("ctrl+s")
+        assert w.session.prompt == Prompt(PROMPT, template="raw")
+        assert "float32 chat" not in lines(w.bench.status)[0]
+
+
+async def test_the_choice_has_keys_of_its_own(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("i", "tab", "tab", "right", "right")
+        assert "▸chat" in w.screen()
+        assert "has no chat template" in w.screen()
+        await w.press("ctrl+s")
+        assert isinstance(w.app.screen, PromptScreen)
+        await w.press("left", "ctrl+s")
+        assert w.session.prompt.template == "raw"
+
+
+async def test_a_template_that_refuses_says_so_in_place(tmp_path: Path) -> None:
+    async with workbench(table(tmp_path / "no.json", chat_template=REFUSING)) as w:
+        await w.press("i")
+        area(w, "system").text = "Hello"
+        await w.pilot.pause()
+        await w.settled()
+        assert "no system text, please" in w.screen()
+        await w.press("ctrl+s")
+        assert isinstance(w.app.screen, PromptScreen)
+        assert area(w, "system").text == "Hello"
+        assert len(w.session.tree.roots) == 1
+
+
+async def test_a_prompt_that_is_refused_is_still_there(tmp_path: Path) -> None:
+    async with workbench(table(tmp_path / "tiny.json", n_ctx=16)) as w:
+        await w.press("i")
+        area(w, "text").text = "Sure" * 40
+        await w.press("ctrl+s")
+        assert "do not fit the context" in w.notice
+        assert w.session.prompt.text == PROMPT
+        await w.press("i")
+        assert area(w, "text").text == "Sure" * 40
+        area(w, "text").text = "A:"
+        await w.press("ctrl+s", "i")
+        assert area(w, "text").text == "A:"
+
+
+async def test_the_frame_of_the_command_line_is_offered(fruit: str) -> None:
+    frame = Prompt(system="Hello", template="raw", prefill=" Sure")
+    async with workbench(fruit, prompt=None, frame=frame) as w:
+        assert area(w, "system").text == "Hello"
+        assert "▸raw" in w.screen()
+
+
+async def test_before_the_model_is_open_the_editor_says_so(tmp_path: Path) -> None:
+    slow = table(tmp_path / "slow.json", load_ms=60_000)
+    async with workbench(slow, prompt=None, ready=False) as w:
+        await w.until(lambda: isinstance(w.app.screen, PromptScreen))
+        await w.press_only("A")
+        assert "the tokens are shown when the model is open" in w.screen()
+
+
+async def test_a_user_turn(chatty: str) -> None:
+    async with workbench(chatty) as w:
+        await w.press("1", "I")
+        assert isinstance(w.app.screen, TurnScreen)
+        await w.type("I like a fig")
+        await w.press("ctrl+s")
+        text = w.session.text()
+        assert text.startswith(" Sure")
+        assert text.endswith("<|user|>I like a fig<|end|><|assistant|>")
+        assert w.session.node.source == "forced"
+
+
+async def test_a_turn_without_a_template_is_refused_before_it_is_typed(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("I")
+        assert w.notice == "this prompt is raw, without turns: i asks again, with a chat template"
+        assert w.app.screen is w.bench
+
+
+async def test_a_hostile_prompt_in_the_editor(tmp_path: Path) -> None:
+    model = table(tmp_path / "hostile.json", tokens=["\x1b", "\u202e"])
+    async with workbench(model, prompt="[/b]\x1b[31m\u202e[red]") as w:
+        await w.press("i")
+        assert "[/b]␛[31m‹202E›[red]" in w.screen()
+        assert not set(w.screen()) & set("\x1b\u202e")
