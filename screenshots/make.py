@@ -9,8 +9,9 @@ import asyncio
 from pathlib import Path
 
 from bftui.core.sampler import Sampler
+from bftui.session.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.bridge import Word
+from bftui.ui.engine_thread import Word
 from bftui.ui.settings import WorkbenchSettings
 
 HERE = Path(__file__).resolve().parent
@@ -32,7 +33,7 @@ async def shoot(name: str, theme: str, size: tuple[int, int]) -> None:
     """Plays the keys and writes `screenshots/NAME.svg`."""
     settings = WorkbenchSettings(
         backend="reference",
-        prompt="Q: Name a fruit.\nA:",
+        prompt=Prompt("Q: Name a fruit.\nA:"),
         sampler=Sampler(seed=6),
         theme=theme,
     )
