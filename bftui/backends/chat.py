@@ -28,6 +28,7 @@ SECONDS = 5
 _STARTUP_S = 15
 _MEMORY = 512 << 20
 _OUTPUT = 2_000_000
+_SOURCE = 1_000_000
 _RAW = "take the prompt without it: --template raw"
 _CHILD = Path(__file__).with_name("chat_child.py")
 
@@ -118,6 +119,8 @@ class ChatTemplate:
 
 def render(source: str, variables: Mapping[str, Any]) -> str:
     """Renders a template in a process of its own; raises TemplateError in one line of the template's or of ours."""
+    if len(source) > _SOURCE:
+        raise _failed(f"it is {len(source):,} characters long")
     request = {
         "template": source,
         "variables": variables,

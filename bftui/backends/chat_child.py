@@ -71,6 +71,8 @@ def render(source: str, variables: dict[str, Any], limit: int) -> str:
         extensions=[Generation, "jinja2.ext.loopcontrols"],
     )
     environment.filters["tojson"] = tojson
+    # The same prompt is the same tokens.
+    del environment.filters["random"]
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
     parts: list[str] = []

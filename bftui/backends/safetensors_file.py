@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bftui.core.errors import ModelLoadError
+from bftui.core.errors import ModelLoadError, UnsupportedModel
 
 AGAIN = "the directory is incomplete or damaged: download it again"
 
 _HINT = "give a directory with config.json, *.safetensors and a tokenizer"
-_INDEX = "model.safetensors.index.json"
+_WHOLE = "model.safetensors"
+_INDEX = f"{_WHOLE}.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _CONFIG_BYTES = 16 << 20
+_WHOLE_NUMBERS = frozenset({"BOOL", "I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
 _INDICES = 1024
 """Settings that name a layer, or one in so many, may be larger than the number of tensors."""
 
@@ -55,16 +57,30 @@ def check_directory(path: Path) -> None:
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The files that hold the weights, whether they exist or not; raises ModelLoadError for an index of no sense."""
-    index = path / _INDEX
+    """The files that hold the weights, whether they exist or not.
+
+    Raises ModelLoadError for an index of no sense, one that leads out of the directory or to pickled weights, and one
+    beside a file that the library would read in its place.
+    """
+    whole, index = path / _WHOLE, path / _INDEX
     if not index.is_file():
-        return sorted(path.glob("*.safetensors"))
+        return [whole] if whole.exists() else sorted(path.glob("*.safetensors"))
     try:
         names = {str(name) for name in json.loads(index.read_bytes())["weight_map"].values()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelLoadError(f"cannot read {index}", "it is no index of weights", AGAIN) from error
-    # A name with a folder in it could lead out of the directory.
-    return sorted(path / Path(name).name for name in names)
+    for name in sorted(names):
+        if Path(name).name != name or not name.endswith(".safetensors") or "\0" in name:
+            raise ModelLoadError(
+                f"cannot load {path}", f"its index names {name}, which is no file of weights", AGAIN
+            )
+    if names and whole.exists() and _WHOLE not in names:
+        raise ModelLoadError(
+            f"cannot load {path}",
+            f"it holds {_WHOLE} and an index of other weights",
+            "take away the one that is not meant",
+        )
+    return sorted(path / name for name in names)
 
 
 @dataclass(frozen=True)
@@ -83,6 +99,12 @@ def stored(files: Sequence[Path]) -> Stored:
     counts: dict[str, int] = {}
     for file in files:
         try:
+            str(file).encode()
+        except UnicodeEncodeError as error:
+            raise ModelLoadError(
+                f"cannot open {file}", "its path is not valid UTF-8", "rename the directory"
+            ) from error
+        try:
             with safe_open(str(file), framework="np") as opened:
                 for name in opened.keys():  # noqa: SIM118 - it is no mapping
                     part = opened.get_slice(name)
@@ -95,10 +117,11 @@ def stored(files: Sequence[Path]) -> Stored:
     return Stored(tensors, max(counts, key=counts.__getitem__, default="F32"))
 
 
-def check_config(path: Path, tensors: int) -> None:
-    """Raises ModelLoadError for a config of no sense, which no library may be given.
+def check_config(path: Path, found: Stored) -> None:
+    """Raises ModelLoadError or UnsupportedModel for a config that no library may be given.
 
-    One that asks for more layers than there are tensors would have them built for ever.
+    One that asks for more layers or labels than there are tensors would have them built for ever; whole numbers are
+    weights only together with a quantisation that says what they stand for; and a kernel of a repository is its code.
     """
     config = path / "config.json"
     try:
@@ -107,6 +130,12 @@ def check_config(path: Path, tensors: int) -> None:
         raise ModelLoadError(f"cannot read {config}", "it is not JSON", AGAIN) from error
     if not isinstance(data, dict) or "model_type" not in data:
         raise ModelLoadError(f"cannot load {path}", "its config.json names no model_type", AGAIN)
+    if found.kind in _WHOLE_NUMBERS and not data.get("quantization_config"):
+        raise ModelLoadError(
+            f"cannot load {path}",
+            f"its weights are whole numbers ({found.kind}) and its config names no quantisation",
+            AGAIN,
+        )
     waiting: list[Any] = [data]
     while waiting:
         part = waiting.pop()
@@ -114,11 +143,19 @@ def check_config(path: Path, tensors: int) -> None:
             continue
         waiting += part.values()
         for name, value in part.items():
-            layers = "layer" in name and isinstance(value, int | float)
-            if layers and abs(value) > max(tensors, _INDICES):
+            if name.endswith("_implementation") and "/" in str(value):
+                raise UnsupportedModel(
+                    f"cannot load {path}",
+                    f"it asks to run code of its own ({name}), which bftui never does",
+                    "take that line out of its config.json",
+                )
+            built = "layer" in name or name == "num_labels"
+            if not built or not isinstance(value, int | float):
+                continue
+            if abs(value) > max(found.tensors, _INDICES):
                 raise ModelLoadError(
                     f"cannot load {path}",
-                    f"{name} is {value} in its config, and its weights are {tensors} tensors",
+                    f"{name} is {value} in its config, and its weights are {found.tensors} tensors",
                     AGAIN,
                 )
 

@@ -7,8 +7,10 @@ tokenizer of another kind cannot write literally, `Vocabulary` refuses.
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,12 @@ from bftui.backends.vocabulary import (
     byte_characters,
     find_anchor,
 )
-from bftui.core.errors import ModelLoadError, UnsupportedModel
+from bftui.core.errors import BftuiError, ModelError, ModelLoadError, UnsupportedModel
+
+_AGAIN = "download it again"
+_OTHER_TEXT = "give another text"
+_FILES = ("tokenizer.*", "*.model", "vocab.*", "*.tiktoken", "tekken.json")
+"""What holds a vocabulary; `tokenizer_config.json` by itself does not."""
 
 _SPACE = "\u2581"
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
@@ -50,6 +57,9 @@ def read_tokenizer(path: Path, n_vocab: int) -> HfTokenizer:
     """The tokenizer in a directory, for logits of width `n_vocab`; raises ModelLoadError, UnsupportedModel."""
     loaded = _load(path)
     tokenizer = loaded.backend_tokenizer
+    if getattr(tokenizer.model, "dropout", None):
+        # It is for training: the same text would be other tokens each time.
+        tokenizer.model.dropout = None
     added = {int(i): token for i, token in loaded.added_tokens_decoder.items() if int(i) < n_vocab}
     pieces = _pieces(tokenizer, {i: token.content for i, token in added.items()}, n_vocab)
     special = {i for i, token in added.items() if token.special}
@@ -58,36 +68,41 @@ def read_tokenizer(path: Path, n_vocab: int) -> HfTokenizer:
     vocabulary = Vocabulary(
         pieces, special_ids=special, user_ids=[i for i in added if i not in special]
     )
-    bos = loaded.bos_token_id
-    framed = loaded("a")["input_ids"]
+    bos, eos = loaded.bos_token_id, loaded.eos_token_id
+    with _failing_as(ModelLoadError(f"cannot use the tokenizer of {path}", hint=_AGAIN)):
+        framed = loaded("a")["input_ids"]
+    add_bos = bos is not None and framed[:1] == [bos]
+    if add_bos and bos >= n_vocab:
+        raise ModelLoadError(
+            f"cannot use the tokenizer of {path}",
+            f"it starts texts with token {bos}, and the weights are for {n_vocab} tokens",
+            _AGAIN,
+        )
     # Control tokens that are written in a text are text: only a template may mean them. A call of `loaded` resets this.
     tokenizer.encode_special_tokens = True
     return HfTokenizer(
         vocabulary=vocabulary,
         encode=_encode(tokenizer, vocabulary),
-        bos_id=bos,
-        eos_id=loaded.eos_token_id,
-        add_bos=bos is not None and framed[:1] == [bos],
-        eog_ids=frozenset(ends | {i for i in (loaded.eos_token_id,) if i is not None}),
+        bos_id=bos if bos is not None and bos < n_vocab else None,
+        eos_id=eos if eos is not None and eos < n_vocab else None,
+        add_bos=add_bos,
+        eog_ids=frozenset(ends | {i for i in (eos,) if i is not None}),
         chat_template=_template(loaded.chat_template),
     )
 
 
 def _load(path: Path) -> Any:
-    try:
+    failure = ModelLoadError(f"cannot load the tokenizer of {path}", hint=_AGAIN)
+    if not any(file.is_file() for name in _FILES for file in path.glob(name)):
+        failure = ModelLoadError(
+            f"cannot load {path}",
+            "it has no tokenizer: there is no tokenizer.json",
+            "download the tokenizer's files too",
+        )
+    with _failing_as(failure):
         loaded = transformers.AutoTokenizer.from_pretrained(
             str(path), local_files_only=True, trust_remote_code=False
         )
-    except Exception as error:
-        # A tokenizer that is missing, damaged or of an unknown kind shows as any of a dozen errors.
-        if not any(path.glob("tokenizer*")) and not any(path.glob("*.model")):
-            reason = "it has no tokenizer: there is no tokenizer.json"
-            raise ModelLoadError(
-                f"cannot load {path}", reason, "download the tokenizer's files too"
-            ) from error
-        raise ModelLoadError(
-            f"cannot load the tokenizer of {path}", one_line(error), "download it again"
-        ) from error
     if not getattr(loaded, "is_fast", False):
         raise UnsupportedModel(
             f"cannot use the tokenizer of {path}",
@@ -95,6 +110,43 @@ def _load(path: Path) -> Any:
             "save it as tokenizer.json first",
         )
     return loaded
+
+
+@contextmanager
+def _failing_as(failure: BftuiError) -> Iterator[None]:
+    """Turns what the libraries raise into `failure`; its reason, where it has none, is theirs.
+
+    A tokenizer that is damaged or of an unknown kind shows as any of a dozen errors. Some are panics of Rust, which are
+    no `Exception` and write to the standard error by themselves.
+    """
+    try:
+        with _silenced():
+            yield
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        reason = failure.reason or one_line(error)
+        raise type(failure)(failure.message, reason, failure.hint) from error
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Sends nowhere what is written to the standard error from outside of Python."""
+    try:
+        kept = os.dup(2)
+    except OSError:
+        kept = -1
+    if kept < 0:
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _pieces(tokenizer: Any, added: dict[int, str], n_vocab: int) -> list[bytes]:
@@ -131,8 +183,10 @@ def _kinds(state: dict[str, Any]) -> set[str]:
 
 def _encode(tokenizer: Any, vocabulary: Vocabulary) -> Encode:
     def plain(text: str) -> list[int]:
-        ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+        with _failing_as(ModelError("the model's tokenizer fails on this text", hint=_OTHER_TEXT)):
+            ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+        # A tokenizer may know tokens that the model does not: they cannot be written.
+        return ids if max(ids, default=0) < len(vocabulary.pieces) else []
 
     anchor = find_anchor(vocabulary.pieces, plain)
     skipped = len(plain(anchor)) if anchor else 0
@@ -146,5 +200,5 @@ def _encode(tokenizer: Any, vocabulary: Vocabulary) -> Encode:
 def _template(template: str | dict[str, str] | Sequence[Any] | None) -> str | None:
     """The chat template; the default one of several."""
     if isinstance(template, dict):
-        return template.get("default")
+        template = template.get("default")
     return template if isinstance(template, str) else None

@@ -39,9 +39,13 @@ def run(arguments: list[str]) -> int:
         # In this mode the value is the callback's return, or the code of an Exit (as after --help).
         result = command().main(args=arguments, prog_name="bftui", standalone_mode=False)
         sys.stdout.flush()
+        if result == 130:
+            # ctrl+c outside of any work: the parser makes it a code and says nothing.
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
-    except BrokenPipeError:
-        # The reader of our output left, as `head` does. The interpreter must not try to flush it again.
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output left, as `head` does; the parser turns that into an exit, and into nothing else. The
+        # interpreter must not try to flush it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except BftuiError as error:

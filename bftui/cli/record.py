@@ -65,6 +65,7 @@ def record(
     """
     from bftui.session.model import open_model
     from bftui.session.session import Session
+    from bftui.trace.document import refuse_model
 
     chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
     text, _ = o.asked(prompt, prompt_file, system, template, prefill)
@@ -77,6 +78,9 @@ def record(
         open_model(model, backend=backend, progress=progress, **opening) as opened,
     ):
         interruption.stop.append(opened.host.cancel)
+        if output is not None:
+            # Before the work, not after it.
+            refuse_model(output, opened.info.source)
         session = Session(
             opened,
             text,
@@ -128,7 +132,7 @@ def _carry_out(
             return
         try:
             session.do(command)
-        except (UsageError, InvalidToken) as error:
+        except (UsageError, InvalidToken, InputError) as error:
             raise InputError(f"{name} cannot be done", error.line()) from error
 
 

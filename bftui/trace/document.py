@@ -84,10 +84,25 @@ class Trace:
 
 
 def refuse_model(target: Path, source: str) -> None:
-    """Raises UsageError for a file that is the model itself."""
-    with suppress(OSError, ValueError):
-        if os.path.samefile(target, source):
-            raise UsageError(f"{target} is the model", hint="choose another file for the result")
+    """Raises UsageError for a file that is the model itself, a part of it, or lies in its directory.
+
+    A directory is known by the hash of all its files: a result among them would make it another model.
+    """
+    model = Path(source)
+    with suppress(OSError, ValueError, RuntimeError):
+        folder = model.resolve() if model.is_dir() else None
+        if target.resolve().parent == folder or _is_part(target, model):
+            inside = "lies in the model's directory" if folder else "is the model"
+            raise UsageError(f"{target} {inside}", hint="choose another file for the result")
+
+
+def _is_part(target: Path, model: Path) -> bool:
+    """Whether an existing file holds weights, or is linked to a file of the model."""
+    if not target.is_file():
+        return False
+    files = model.iterdir() if model.is_dir() else [model]
+    weights = target.suffix in (".gguf", ".safetensors")
+    return weights or any(file.exists() and file.samefile(target) for file in files)
 
 
 @contextmanager

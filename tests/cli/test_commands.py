@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import jsonschema
 import pytest
 
 import bftui
+from bftui import cli
 from bftui.session.session import Session
 from tests.tables import table
 from tests.unit.test_session import same
@@ -259,15 +261,28 @@ def test_the_keys_are_printed(tmp_path):
     assert all(row["description"] in text for row in rows)
 
 
+@pytest.mark.skipif(
+    shutil.which("bash") is None, reason="asks bash for the code of a pipe's first program"
+)
 def test_a_closed_pipe_is_no_error():
+    # More than a pipe holds, so that the program is still writing when its reader leaves.
+    command = f"{sys.executable} -m bftui record --steps 200 --ignore-eos --json | head -c 10"
     done = subprocess.run(
-        f"{sys.executable} -m bftui schema | head -1",
-        shell=True,
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ctrl_c_before_any_work_is_one_line(monkeypatch, capsys):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bftui.cli.options.asked", interrupted)
+    assert cli.run(["record"]) == 130
+    assert capsys.readouterr().err == "bftui: interrupted\n"
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -35,7 +35,11 @@ def _file(name: str, content: bytes) -> Change:
 
 
 def _gone(*names: str) -> Change:
-    return lambda path: [(path / name).unlink() for name in names] and None
+    def change(path: Path) -> None:
+        for name in names:
+            (path / name).unlink()
+
+    return change
 
 
 def void(_value: object) -> None:
@@ -72,6 +76,48 @@ def _one_part_of_two(path: Path) -> None:
     (path / "model.safetensors.index.json").write_text(index)
 
 
+def _index(*names: str) -> Change:
+    """An index in place of the one file, which becomes `own.safetensors`."""
+
+    def change(path: Path) -> None:
+        (path / "model.safetensors").rename(path / "own.safetensors")
+        index = {"metadata": {}, "weight_map": dict(zip("abc", names, strict=False))}
+        (path / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    return change
+
+
+def _pickled_in_a_folder(path: Path) -> None:
+    """What a check of names without their folders would take for sound."""
+    shutil.copy(path / "model.safetensors", path / "a.bin")
+    _index("sub/a.bin")(path)
+    (path / "sub").mkdir()
+    (path / "sub" / "a.bin").write_bytes(b"pickled")
+
+
+def _whole_numbers(path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(path / "model.safetensors")
+    whole = {name: np.rint(tensor * 100).astype(np.int8) for name, tensor in tensors.items()}
+    save_file(whole, path / "model.safetensors", metadata={"format": "pt"})
+
+
+def _tokenizer(**changes: Any) -> Change:
+    def change(path: Path) -> None:
+        state = json.loads((path / "tokenizer.json").read_text())
+        (path / "tokenizer.json").write_text(json.dumps(state | changes))
+
+    return change
+
+
+def _ends(value: Any) -> Change:
+    return _file("generation_config.json", json.dumps({"eos_token_id": value}).encode())
+
+
+_PANIC = {"type": "FixedLength", "length": 0}
+"""What the tokenizers library panics on, by itself writing to the standard error."""
+
 _REMOTE = {"AutoConfig": "configuration_own.OwnConfig", "AutoModelForCausalLM": "modeling_own.Own"}
 _NORM = "model.norm.weight"
 
@@ -86,6 +132,12 @@ CASES: dict[str, tuple[str | None, Change]] = {
     "config of a word for a size": (LOAD, _config(hidden_size="wide")),
     "config without heads": (LOAD, _config(num_attention_heads=0)),
     "more layers than weights": (LOAD, _config(num_hidden_layers=3)),
+    "fewer layers than weights": (LOAD, _config(num_hidden_layers=1)),
+    "no layers": (LOAD, _config(num_hidden_layers=0)),
+    "attention of a library that is not there": (
+        None,
+        _config(attn_implementation="flash_attention_2"),
+    ),
     "layers without end": (LOAD, _config(num_hidden_layers=10**9)),
     "other shapes than its config": (LOAD, _config(hidden_size=128)),
     "another vocabulary than its config": (LOAD, _config(vocab_size=10)),
@@ -115,11 +167,35 @@ CASES: dict[str, tuple[str | None, Change]] = {
         LOAD,
         _file("model.safetensors.index.json", b'{"weight_map": {"a": "../../../etc/passwd"}}'),
     ),
+    "index leads to another directory": (LOAD, _index("../sound/model.safetensors")),
+    "index leads to pickled weights": (LOAD, _pickled_in_a_folder),
+    "an index beside the file that would be read": (
+        LOAD,
+        _file("model.safetensors.index.json", b'{"weight_map": {"a": "b.safetensors"}}'),
+    ),
+    "weights are whole numbers": (LOAD, _whole_numbers),
+    "labels without end": (LOAD, _config(num_labels=10**9)),
+    "architectures are a number": (LOAD, _config(architectures=5)),
+    "attention from a repository": (UNSUPPORTED, _config(attn_implementation="them/kernel")),
+    "answers as tuples": (None, _config(return_dict=False)),
+    "a context of a negative length": (None, _config(max_position_embeddings=-1)),
+    "an end that is a word": (LOAD, _ends("zz")),
+    "an end that is a list of lists": (LOAD, _ends([[1]])),
     "a tensor is missing": (LOAD, _weights(_NORM, lambda tensor: None)),
     "a tensor of another shape": (LOAD, _weights(_NORM, lambda tensor: tensor[:-1].copy())),
     "nan in a norm": (NOT_FINITE, _weights(_NORM, lambda tensor: tensor * np.float32(np.nan))),
     "infinite output": (NOT_FINITE, _weights(_NORM, lambda tensor: tensor * np.float32(np.inf))),
     "no tokenizer": (LOAD, _gone("tokenizer.json", "tokenizer_config.json")),
+    "no tokenizer but its config": (LOAD, _gone("tokenizer.json")),
+    "a template that is no text": (
+        None,
+        _file("tokenizer_config.json", b'{"chat_template": {"default": 5}}'),
+    ),
+    "tokenizer panics": (LOAD, _tokenizer(pre_tokenizer=_PANIC)),
+    "tokenizer writes less than its own words": (
+        LOAD,
+        _tokenizer(model={"type": "WordLevel", "vocab": {"hi": 4}, "unk_token": "none"}),
+    ),
     "tokenizer is not JSON": (LOAD, _file("tokenizer.json", b"{")),
     "tokenizer is empty": (LOAD, _file("tokenizer.json", b"{}")),
 }

@@ -290,3 +290,10 @@ def test_every_backend_of_a_file_sees_the_same_prompt(tmp_path):
         assert seen[0] == seen[1]
         text = "[sys] s [/sys]<|bos|>[ask] hi <|end|> [/ask] Sure"
         assert seen[0].text == (text if path == without else f"<|bos|>{text}")
+
+
+def test_a_template_of_any_length_is_no_work(opened):
+    began = time.monotonic()
+    with pytest.raises(TemplateError, match="characters long"):
+        having(opened, " " * 5_000_000).render(Prompt("a"))
+    assert time.monotonic() - began < 2

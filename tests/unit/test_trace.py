@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bftui.core.distribution import Distribution
-from bftui.core.errors import InputError
+from bftui.core.errors import InputError, UsageError
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
-from bftui.trace.document import NotSaved, Trace, read
+from bftui.trace.document import NotSaved, Trace, read, refuse_model
 from bftui.trace.schema import json_schema
 
 MODEL = {
@@ -223,3 +223,23 @@ def test_a_saved_trace_has_the_permissions_of_any_file(tmp_path):
 def test_a_directory_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(NotSaved, match="No such file"):
         make_trace(BYTES, [], LOGITS).save(tmp_path / "none" / "t.json")
+
+
+@pytest.mark.parametrize("name", ["config.json", "new.json", "linked.json"])
+def test_nothing_is_written_into_a_models_directory(name, tmp_path):
+    model, outside = tmp_path / "model", tmp_path / "linked.json"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    outside.symlink_to(model / "config.json")
+    target = outside if name == "linked.json" else model / name
+    with pytest.raises(UsageError):
+        refuse_model(target, str(model))
+    refuse_model(tmp_path / "trace.json", str(model))
+
+
+def test_no_part_of_a_split_model_is_written_over(tmp_path):
+    first, second = (tmp_path / f"m-0000{part}-of-00002.gguf" for part in (1, 2))
+    first.write_bytes(b"GGUF")
+    second.write_bytes(b"GGUF")
+    with pytest.raises(UsageError):
+        refuse_model(second, str(first))
