@@ -132,9 +132,9 @@ def candidate(view: View, found: Candidate | None) -> list[Item]:
                 "At temperature 1 the cut by top-p stands where this crosses its mass.",
             )
         )
-    drawn = "It is kept by the cut."
+    drawn = "The cut keeps this token."
     if not found.kept:
-        drawn = "It is past the cut: P~ is 0, sampling never takes it, forcing can."
+        drawn = "This token is past the cut: P~ is 0, sampling never takes it, forcing can."
     elif found.rank <= following.kept and found.rank <= len(following.top_logprobs):
         log = following.logprob_truncated(found.rank - 1)
         drawn += (

@@ -83,8 +83,10 @@ class ThemeFile:
             forced=on_ground("forced", bold=True),
             good=on_ground("good"),
             bad=on_ground("bad", bold=True),
-            # Sixteen colours leave none to put under all the others.
-            cursor=Style(reverse=True) if self.ansi else Style(bgcolor=c["cursor"], bold=True),
+            # Sixteen colours leave none to put under all the others: the row takes two for all that is in it.
+            cursor=Style(color="black", bgcolor="white", bold=False)
+            if self.ansi
+            else Style(bgcolor=c["cursor"], bold=True),
             cursor_idle=Style(bold=True) if self.ansi else Style(bgcolor=c["cursor_idle"]),
             bar=on_ground("bar"),
             bar_past=on_ground("bar_past"),
@@ -131,7 +133,8 @@ class ThemeFile:
             "block-cursor-foreground": c["text"],
             "input-cursor-background": c["text"],
             "input-cursor-foreground": "ansi_black" if self.ansi else c["background"],
-            "input-selection-background": c["cursor"],
+            "input-selection-background": c["accent"],
+            "input-selection-foreground": "ansi_black" if self.ansi else c["background"],
         }
 
 

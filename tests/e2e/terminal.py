@@ -19,6 +19,7 @@ KEYS = {
     "enter": "\r",
     "esc": "\x1b",
     "tab": "\t",
+    "shift+tab": "\x1b[Z",
     "left": "\x1b[D",
     "right": "\x1b[C",
     "up": "\x1b[A",
@@ -26,6 +27,7 @@ KEYS = {
     "ctrl+c": "\x03",
     "ctrl+p": "\x10",
     "ctrl+s": "\x13",
+    "ctrl+u": "\x15",
     "space": " ",
 }
 

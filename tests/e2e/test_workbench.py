@@ -12,28 +12,10 @@ import pytest
 
 import bftui
 from bftui.session.session import Session
-from tests.e2e.terminal import Terminal
 from tests.tables import table
 from tests.unit.test_session import same
 
 PROMPT = "Q: Name a fruit.\nA:"
-
-
-@pytest.fixture
-def start(tmp_path, monkeypatch):
-    """Starts the program in a terminal of its own, with its state in a folder of the test."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    started = []
-
-    def start(*arguments, **settings):
-        terminal = Terminal("run", *arguments, cwd=tmp_path, **settings)
-        started.append(terminal)
-        return terminal
-
-    yield start
-    for terminal in started:
-        terminal.close()
 
 
 def gone(processes):

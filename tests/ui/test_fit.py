@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from rich.cells import cell_len
 
 from bftui.ui.screens.bench import Bench
-from tests.ui.driver import workbench
+from tests.ui.driver import lines, table, workbench
 
 SIZES = [(60, 16), (80, 24), (100, 30), (120, 36), (200, 60)]
 OPENED = {
@@ -52,3 +54,40 @@ async def test_a_frame_is_whole_in_every_pane(fruit: str, size: tuple[int, int])
                     assert cell_len(line) == pane.size.width
                     assert line[0] in "│╭╰"
                     assert line[-1] in "│╮╯"
+
+
+async def test_what_a_bf_is_of_stays_in_view_and_nothing_moves(tmp_path: Path) -> None:
+    slow = table(
+        tmp_path / "slow.json", name="a-model-with-a-long-name-Q4_K_M", step_ms=300, eog=[]
+    )
+    async with workbench(slow, size=(80, 24)) as w:
+        ready = lines(w.bench.status)[0]
+        assert "a-model-with-a-lo…" in ready
+        assert "T 1.0  top-p .90  seed 0" in ready
+        await w.press_only("space")
+        await w.until(lambda: "busy" in lines(w.bench.status)[0])
+        busy = lines(w.bench.status)[0]
+        assert busy.index("ctx") == ready.index("ctx")
+        await w.settled()
+        await w.press_only("p")
+        await w.until(lambda: "tok/s" in lines(w.bench.status)[0])
+        playing = lines(w.bench.status)[0]
+        assert "T 1.0  top-p .90  seed 0 " in playing
+        await w.press("p")
+
+
+async def test_a_bar_past_the_scale_says_so(tmp_path: Path) -> None:
+    many = [f"<{i}>" for i in range(200)]
+    flat = table(tmp_path / "flat.json", tokens=many, default={}, rules={}, eog=[])
+    async with workbench(flat, size=(80, 24)) as w:
+        assert w.session.node.next is not None
+        assert w.session.node.next.bf > 200
+        assert "↑" in lines(w.bench.strip)[1]
+
+
+async def test_the_end_of_a_text_is_cut_with_a_sign(fruit: str) -> None:
+    async with workbench(fruit, size=(80, 24), prompt="A:.") as w:
+        await w.press("g")
+        row = lines(w.bench.candidates)[1]
+        assert "■ the text ends here" in row
+        assert "…" in row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from bftui.core.sampler import Sampler
@@ -59,8 +60,24 @@ async def test_what_is_no_value_says_so_in_place(fruit: str) -> None:
         assert isinstance(w.app.screen, SamplerScreen)
         assert field(w, "top_p").has_focus
         field(w, "seed").value = "9"
-        await w.press("backspace", "backspace", "enter")
+        await w.press("end", "backspace", "backspace", "enter")
         assert w.session.sampler == Sampler(top_p=1.0, seed=9)
+
+
+async def test_what_is_typed_takes_the_place_of_the_value(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("t", "0", "full_stop", "7", "down", "right", "5", "enter")
+        assert w.session.sampler == Sampler(temperature=0.7, top_k=5)
+
+
+async def test_what_is_typed_without_a_pause_goes_into_its_field(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("t")
+        for key in ("0", ".", "7", "down", "down", "0", ".", "8", "tab", "tab", "9"):
+            w.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await w.pilot.pause()
+        await w.press("enter")
+        assert w.session.sampler == Sampler(temperature=0.7, top_p=0.8, seed=9)
 
 
 async def test_the_path_is_made_anew_in_the_background(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ SIGNS = (
     ("▲", "a token that was forced"),
     ("•", "a candidate that was taken before"),
     ("■", "the text ends"),
+    ("↑", "a bar of the curve past its scale"),
     ("A B", "branches of the tree"),
     ("'a", "a mark"),
     ("⋯ 3 rows", "rows that are folded away: x shows them"),

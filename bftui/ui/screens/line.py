@@ -45,14 +45,15 @@ class LineScreen(ModalScreen[str | None], Follower):
         box = Vertical()
         box.border_title = self._title
         with box:
-            field = LineField(self._value, select_on_focus=False, compact=True)
+            # What is offered is selected: typing takes its place.
+            field = LineField(self._value, compact=True)
             field.cursor_blink = False
             yield field
             yield Static(id="hint", markup=False)
             yield Static("enter take it   esc leave", id="keys", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
         self.news()
 
     def news(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from bftui.core.text import safe
 from bftui.session import commands
 from bftui.ui import jumps
+from bftui.ui.notice import Notice
 from bftui.ui.screens.generating import Generating
 from bftui.ui.screens.pick import Pick, PickScreen
 from bftui.ui.strips import factor
@@ -98,6 +99,7 @@ class Moving(Generating):
             self.send(commands.Fold(target))
 
     def do_prune(self) -> None:
+        self.tell(Notice("hidden: u brings it back"))
         self.send(commands.Prune(self.tree_pane.head()))
 
     # Jumps: where the text or the tree has the focus its cursor moves, else the session -------------------------

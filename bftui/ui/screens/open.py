@@ -124,7 +124,7 @@ class OpenScreen(ModalScreen[str | None]):
             )
 
     def on_mount(self) -> None:
-        self.query_one(LineField).focus()
+        self.set_focus(self.query_one(LineField))
         self._look()
 
     @property

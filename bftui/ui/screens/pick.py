@@ -84,7 +84,7 @@ class PickScreen(ModalScreen[int | None]):
         yield self._pane
 
     def on_mount(self) -> None:
-        self._pane.focus()
+        self.set_focus(self._pane)
 
     def on_key(self, event: events.Key) -> None:
         """A name that is typed goes there at once."""

@@ -112,6 +112,9 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
         Binding("escape", "leave", "Leave", show=False),
         Binding("ctrl+s,ctrl+enter", "take", "Take", show=False, priority=True),
         Binding("ctrl+t", "template", "Template", show=False, priority=True),
+        # With priority: else what is typed fast after them would go into the field before.
+        Binding("tab", "app.focus_next", "Next field", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", "Field before", show=False, priority=True),
     ]
 
     def __init__(self, prompt: Prompt, bridge: Bridge, palette: Palette) -> None:
@@ -158,9 +161,9 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
         area.move_cursor(area.document.end)
         self._sort()
         if self._prompt.text:
-            area.focus()
+            self.set_focus(area)
         else:
-            self.query_one(OptionList).focus()
+            self.set_focus(self.query_one(OptionList))
         self.news()
 
     def _area(self, name: str) -> TextField:
@@ -183,11 +186,12 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
         model = self._bridge.model
         answer = self._bridge.rendered.ask(self.prompt) if model is not None else None
         self._rendered.tell(answer, model)
-        if self._choice.template != "auto" or model is None:
-            self._choice.say("")
-        else:
-            has = bool(model.info.chat_template)
-            self._choice.say("takes chat here" if has else "takes raw: the model has no template")
+        has = model is not None and bool(model.info.chat_template)
+        notes = {
+            "auto": "takes chat here" if has else "takes raw: the model has no template",
+            "chat": "" if has else "the model has no template: ^t takes another",
+        }
+        self._choice.say(notes.get(self._choice.template, "") if model is not None else "")
 
     def tell(self, notice: Notice | None) -> None:
         """Shows a notice until something is typed: the editor covers the workbench's."""

@@ -68,17 +68,15 @@ SETTINGS = (
 
 
 class SettingField(LineField):
-    """A number: left and right step it, up and down go to the next one."""
+    """A number: left and right step it, up and down go to the next one, what is typed takes its place."""
 
     BINDINGS = [  # noqa: RUF012
         Binding("left", "step(-1)", "Less", show=False),
         Binding("right", "step(1)", "More", show=False),
-        Binding("up", "app.focus_previous", "Up", show=False),
-        Binding("down", "app.focus_next", "Down", show=False),
     ]
 
     def __init__(self, setting: Setting, value: str) -> None:
-        super().__init__(value, select_on_focus=False, compact=True, id=setting.name, max_length=24)
+        super().__init__(value, compact=True, id=setting.name, max_length=24)
         self.cursor_blink = False
         self.setting = setting
 
@@ -89,7 +87,7 @@ class SettingField(LineField):
         except ValueError:
             return
         self.value = written(stepped(self.setting, value, by))
-        self.cursor_position = len(self.value)
+        self.action_select_all()
 
 
 class SamplerScreen(ModalScreen[SetSampler | None], Follower):
@@ -111,7 +109,12 @@ class SamplerScreen(ModalScreen[SetSampler | None], Follower):
     SamplerScreen #keys { color: $dim; }
     """
 
-    BINDINGS = [Binding("escape", "leave", "Leave", show=False)]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape", "leave", "Leave", show=False),
+        # With priority: else what is typed fast after them would go into the field before.
+        Binding("up,shift+tab", "app.focus_previous", "Up", show=False, priority=True),
+        Binding("down,tab", "app.focus_next", "Down", show=False, priority=True),
+    ]
 
     def __init__(
         self, view: View, previews: Asked[PreviewKey, NextToken | str], palette: Palette
@@ -139,11 +142,11 @@ class SamplerScreen(ModalScreen[SetSampler | None], Follower):
             yield Static(id="then", classes="line", markup=False)
             yield Static(classes="line")
             yield Static(
-                "← → step   ↑ ↓ field   enter apply   esc leave", id="keys", classes="line"
+                "← → step, or type   ↑ ↓ field   enter apply   esc leave", id="keys", classes="line"
             )
 
     def on_mount(self) -> None:
-        self.query_one("#temperature", SettingField).focus()
+        self.set_focus(self.query_one("#temperature", SettingField))
         self.news()
 
     def news(self) -> None:

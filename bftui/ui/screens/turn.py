@@ -37,10 +37,10 @@ class TurnScreen(ModalScreen[str | None]):
             area = TextField(soft_wrap=True, show_line_numbers=False)
             area.cursor_blink = False
             yield area
-            yield Static("^s add it and let the model answer   esc leave", markup=False)
+            yield Static("^s end the model's turn and add this one   esc leave", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(TextField).focus()
+        self.set_focus(self.query_one(TextField))
 
     def action_take(self) -> None:
         """Ends with what was typed."""

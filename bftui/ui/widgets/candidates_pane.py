@@ -150,7 +150,8 @@ class CandidatesPane(Pane):
         at, at_one = (f" at T {following.temperature:.3g}", " at T 1") if tempered else ("", "")
         bf = f"BF {factor(following.bf)} ({following.kept:,} kept{at})"
         full = f"{bf} · full {factor(following.bf_full)}{at_one}"
-        forms = (f"{full} · H {following.entropy:.2f} nats", full, bf, f"BF {factor(following.bf)}")
+        short = f"BF {factor(following.bf)}{at}"
+        forms = (f"{full} · H {following.entropy:.2f} nats", full, bf, short)
         room = self.size.width - len(self.NAME) - 8
         return next((form for form in forms if len(form) <= room), "")
 
@@ -169,9 +170,8 @@ class CandidatesPane(Pane):
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         view, palette = self.now, self.palette
         if view.next is None:
-            line.add("■ the text ends here", palette.accent).add(
-                ": ← goes back, f forces a text", palette.dim
-            )
+            line.add("■ the text ends here", palette.accent)
+            line.add(fit(": ← goes back, f forces a text", line.room), palette.dim)
             return None
         if row == self._border():
             line.add(

@@ -15,6 +15,10 @@ from bftui.ui.themes import Palette
 from bftui.ui.view import View
 
 _GAUGE = 4
+_NAME = 8
+"""Cells that a model's name keeps; what is longer gives way to temperature and cut."""
+_STATE = 5
+"""Cells of `ready`: what stands before the state does not move while the model works."""
 
 
 class StatusBar(Widget):
@@ -28,6 +32,7 @@ class StatusBar(Widget):
         self._bridge = bridge
         self._parts: tuple[str, ...] = ("",) * 5
         self._gauge = 0.0
+        self._word = bridge.word
 
     def use(self, palette: Palette) -> None:
         """Draws with other colours from now on."""
@@ -36,15 +41,17 @@ class StatusBar(Widget):
 
     def show(self, view: View | None) -> None:
         """Brings the line up to date."""
+        # Read once: the engine's thread may change it before all is written, or drawn.
+        word = self._bridge.word
         parts = (
             self._model(),
             self._runtime(view),
             sampling(view.sampler) if view else "",
             self._filling(view),
-            self._state(),
+            self._state(word),
         )
-        if parts != self._parts:
-            self._parts = parts
+        if (parts, word) != (self._parts, self._word):
+            self._parts, self._word = parts, word
             self.refresh()
 
     def _model(self) -> str:
@@ -69,41 +76,48 @@ class StatusBar(Widget):
         self._gauge = view.length / model.info.n_ctx
         return f"ctx {view.length:,}/{model.info.n_ctx:,}"
 
-    def _state(self) -> str:
+    def _state(self, word: Word) -> str:
         bridge = self._bridge
-        word = bridge.word.value
-        if bridge.word is Word.LOADING and bridge.share is not None:
-            word += f" {bridge.share:.0%}"
-        if bridge.word is Word.BUSY and bridge.left:
-            word += f" {bridge.left:,} left"
+        state = f"{word.value:>{_STATE}}"
+        if word is Word.LOADING and bridge.share is not None:
+            state += f" {bridge.share:.0%}"
+        if word is Word.BUSY and bridge.left:
+            state += f" {bridge.left:,} left"
         if bridge.playing:
             rate = RATES[bridge.rate]
-            word += f" ▶ {rate:g}/s" if rate else " ▶ max"
+            state += f" ▶ {rate:g}/s" if rate else " ▶ max"
             speed = bridge.speed()
-            word += f" {speed:.0f} tok/s" if speed else ""
-        return word
+            state += f" {speed:.{0 if speed >= 10 else 1}f} tok/s" if speed else ""
+        return state
 
     def render_line(self, y: int) -> Strip:
         palette = self.palette
         model, runtime, sampling, context, state = self._parts
         line = LineBuilder(self.size.width, palette.text)
-        right = cell_len(state) + 1 + (cell_len(context) + _GAUGE + 5 if context else 0)
         line.add(" bftui ", palette.accent).add(" ")
-        line.add(fit(model, max(0, line.room - right - 2)), palette.title)
-        # Without temperature and cut a BF means nothing; what it runs on gives way first.
-        room = line.room - right
-        if cell_len(sampling) + cell_len(runtime) + 6 <= room:
+        # Without temperature and cut a BF means nothing: runtime, gauge and the end of a long name go first.
+        right = cell_len(state) + 1 + (cell_len(context) + 2 if context else 0)
+        named = min(cell_len(model), _NAME)
+        gap, sampled = 2, cell_len(sampling) + 3 if sampling else 0
+        gauge = bool(context) and named + sampled + gap + right + _GAUGE + 3 <= line.room
+        right += _GAUGE + 3 if gauge else 0
+        room = line.room - right - gap
+        line.add(fit(model, min(max(0, room), max(named, room - sampled))), palette.title)
+        room = line.room - right - gap
+        if runtime and sampled + cell_len(runtime) + 3 <= room:
             line.add("   ").add(runtime, palette.dim)
-        if cell_len(sampling) + 3 <= room:
+        if sampling and sampled <= room:
             line.add("   ").add(sampling, palette.text)
         line.to(line.width - right)
         if context:
-            line.add(f"{context} ", palette.dim).add("▕", palette.line)
+            line.add(f"{context} ", palette.dim)
+        if gauge:
+            line.add("▕", palette.line)
             line.add(f"{bar(self._gauge, _GAUGE):<{_GAUGE}}", palette.bar).add("▏ ", palette.line)
         style = {
             Word.LOADING: palette.forced,
             Word.READY: palette.good,
             Word.BUSY: palette.accent,
             Word.FAILED: palette.bad,
-        }[self._bridge.word]
+        }[self._word]
         return line.add(f" {state}" if context else state, style).strip()

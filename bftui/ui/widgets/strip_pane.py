@@ -1,8 +1,9 @@
 """Entropy or branching factor over the positions of the path, on a fixed scale, so that curves can be compared.
 
 One column is one position: the distribution that its token was drawn from; the last is the open one. BF is drawn over
-its logarithm. A bar ends where its value lies between the ticks, which mark the middle of their lines. `path` is exp of
-the mean H(P~) over the positions that have a token, `now` the open position.
+its logarithm. A bar ends where its value lies between the ticks, which mark the middle of their lines, and with an
+arrow where it goes past them. `path` is exp of the mean H(P~) over the positions that have a token, `now` the open
+position.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _H_TICKS = tuple((t, f"{t:g}") for t in (0.0, 1.6, 3.2, 4.8))
 _FEW_ROWS = 3
 """Up to so many lines the scale ends a tick earlier."""
 _EVERY = 10
+_PAST = "↑"
+"""Ends a bar that is longer than the scale."""
 
 
 class StripPane(Pane):
@@ -98,9 +101,9 @@ class StripPane(Pane):
         return _H_TICKS if self.entropy else _BF_TICKS
 
     def _lines(self, value: float, height: int) -> float:
-        """How many of `height` lines a bar of this many nats fills; the outer ticks are the outer middles."""
+        """How many lines a bar of this many nats takes; the outer ticks are the middles of the outer ones."""
         top = self._ticks[2 if height <= _FEW_ROWS else 3][0]
-        return min(0.5 + value / top * (height - 1), float(height))
+        return 0.5 + value / top * (height - 1)
 
     def _tick(self, level: int, height: int) -> str:
         """The label of the axis for a line, counted from below."""
@@ -119,13 +122,15 @@ class StripPane(Pane):
             if entropies is None:
                 continue
             value = entropies[0] if self.entropy else entropies[1]
-            eighths = round(self._lines(value, height) * 8) - level * 8
+            lines = self._lines(value, height)
+            eighths = round(lines * 8) - level * 8
             style = palette.accent if place == len(nodes) - 1 else palette.bar
             if self._forced(place + 1):
                 style = palette.forced
             if view.stale(nodes[place]):
                 style = palette.bar_past
-            line.add(_BLOCKS[max(0, min(eighths, 8))], style)
+            past = level == height - 1 and lines > height
+            line.add(_PAST if past else _BLOCKS[max(0, min(eighths, 8))], style)
 
     def _axis(self, line: LineBuilder, first: int) -> None:
         palette = self.palette

@@ -251,7 +251,7 @@ class TextPane(Pane):
         return [
             f"{name} · id {node.token_id} · {position} · p {p} · surprisal {surprisal} · {rank} · "
             f"{entropy} · {node.source}{old}",
-            f"{name} · {node.token_id} · {position} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
+            f"{name} · id {node.token_id} · {position} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
             f"{name} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
             f"{fit(name, 12)} · p {p} · {rank} · {node.source}",
         ]
