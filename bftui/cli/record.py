@@ -142,7 +142,8 @@ def summary(session: Session) -> str:
     from bftui.session.model import PRACTICE_NOTE
 
     tree = session.tree
-    before = [tree.entropies(tree.parent(n) or 0) for n in tree.path(session.cursor)[1:]]
+    made = [node for node in tree.path(session.cursor)[1:] if not tree.of_prompt(node)]
+    before = [tree.entropies(tree.parent(node) or 0) for node in made]
     known = [pair for pair in before if pair is not None]
     rendered = session.rendered
     # In a template the control tokens are what tells who speaks; a raw prompt is shown as it was written.

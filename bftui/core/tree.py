@@ -244,6 +244,10 @@ class Tree:
         token = self._token[node]
         return None if token < 0 else token
 
+    def of_prompt(self, node: int) -> bool:
+        """Whether this is a prompt, or a token of a user's turn: given to the model, and no choice of anybody's."""
+        return self._source[node] == Source.PROMPT
+
     def source(self, node: int) -> Source:
         return Source(self._source[node])
 

@@ -325,7 +325,7 @@ class Session(SessionMethods):
         )
         if not ids:
             raise UsageError("the model's chat template writes nothing for a user's turn")
-        self._force(ids)
+        self._append(ids, Source.PROMPT)
         self._turns[self.cursor] = Turn(start, text)
 
     def _words(self, ids: Sequence[int]) -> str:
@@ -346,7 +346,11 @@ class Session(SessionMethods):
         self._join(advanced, Source.SAMPLED if sampled else Source.GREEDY, draw)
 
     def _force(self, ids: Sequence[int]) -> None:
-        path = self._known(ids)
+        self._force_starts.add(self._append(ids, Source.FORCED)[0])
+
+    def _append(self, ids: Sequence[int], source: Source) -> list[int]:
+        """Goes along these tokens below the cursor, and adds those that were not given there before; their nodes."""
+        path = self._known(ids, source)
         if path:
             self._go(path[-1])
         rest = ids[len(path) :]
@@ -356,15 +360,15 @@ class Session(SessionMethods):
                 self._number, self.cursor, len(self.tree), rest, self.sampler, self.ignore_eos
             )
             for advanced in results:
-                self._join(advanced, Source.FORCED, None)
+                self._join(advanced, source, None)
                 path.append(self.cursor)
-        self._force_starts.add(path[0])
+        return path
 
-    def _known(self, ids: Sequence[int]) -> list[int]:
-        """The nodes below the cursor that hold the first of these tokens, forced here before."""
+    def _known(self, ids: Sequence[int], source: Source) -> list[int]:
+        """The nodes below the cursor that hold the first of these tokens and came to be in this way."""
         path: list[int] = []
         for token_id in ids:
-            child = self._child(path[-1] if path else self.cursor, token_id, Source.FORCED)
+            child = self._child(path[-1] if path else self.cursor, token_id, source)
             if child is None:
                 break
             path.append(child)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bftui.ui.sampling import cut
@@ -251,7 +252,11 @@ def branch(view: View, target: int) -> list[Item]:
 def curve(view: View) -> list[Item]:
     """The numbers of the strip."""
     nodes = view.path.nodes
-    logs = [e[1] for node in nodes[:-1] if (e := view.tree.entropies(node))]
+    logs = [
+        entropies[1]
+        for before, node in pairwise(nodes)
+        if (entropies := view.tree.entropies(before)) and not view.tree.of_prompt(node)
+    ]
     items = []
     if view.next is not None:
         items.append(
@@ -270,8 +275,9 @@ def curve(view: View) -> list[Item]:
                 "path",
                 factor(math.exp(mean)),
                 "exp of the mean of H(P~) over the positions that have a token",
-                f"The branching factor along this one path of {counted(len(logs), 'token')}, forced ones included: the "
-                "entropy estimator with one sample. One path is one draw of many: comparing two of them says little.",
+                f"The branching factor along this one path of {counted(len(logs), 'token')}, forced ones included, "
+                "those of a user's turn left out: the entropy estimator with one sample. One path is one draw of many: "
+                "comparing two of them says little.",
                 f"{_BF}, the Monte Carlo estimator for short outputs, with M = 1",
             )
         )

@@ -123,14 +123,19 @@ async def test_before_the_model_is_open_the_editor_says_so(tmp_path: Path) -> No
 
 async def test_a_user_turn(chatty: str) -> None:
     async with workbench(chatty) as w:
-        await w.press("1", "I")
+        await w.press("1")
+        path = w.bench.strip.heading().rpartition(" · ")[2]
+        await w.press("I")
         assert isinstance(w.app.screen, TurnScreen)
         await w.type("I like a fig")
         await w.press("ctrl+s")
         text = w.session.text()
         assert text.startswith(" Sure")
         assert text.endswith("<|user|>I like a fig<|end|><|assistant|>")
-        assert w.session.node.source == "forced"
+        assert w.session.node.source == "prompt"
+        # A turn is given, and no part of the branching factor along the path.
+        assert w.bench.strip.heading().rpartition(" · ")[2] == path
+        assert path.startswith("path ")
 
 
 async def test_a_turn_without_a_template_is_refused_before_it_is_typed(fruit: str) -> None:

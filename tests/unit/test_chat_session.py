@@ -1,4 +1,4 @@
-"""Sessions in a chat template: turns are forced tokens, later ones know the earlier ones, traces say it all."""
+"""Sessions in a chat template: turns are given tokens, later ones know the earlier ones, traces say it all."""
 
 import jsonschema
 import pytest
@@ -35,13 +35,18 @@ def test_a_turn_goes_on_from_the_answer_and_retokenises_nothing(opened):
     session = Session(opened, "one")
     session.force(" An")
     session.force(" answer")
-    before = session.tree.token_ids(session.cursor)
+    before, end = session.tree.token_ids(session.cursor), session.length
     node = session.add_turn("two")
     assert session.tree.token_ids(node.id)[: len(before)] == before
     opening = "<|bos|><|user|>user\none<|end|>\n<|user|>assistant\n"
     assert written(session) == f"{opening} An answer<|end|>\n{TURN}"
-    path = session.tree.path(session.cursor)[len(session.tree.path(0)) :]
-    assert {session.tree.source(n).word for n in path} == {"forced"}
+    path = session.tree.path(session.cursor)[1:]
+    turn = path[end - session.length :]
+    answer = path[: end - session.length]
+    assert {session.tree.source(n).word for n in answer} == {"forced"}
+    # What is given to the model is nobody's choice of a next token.
+    assert {session.tree.source(n).word for n in turn} == {"prompt"}
+    assert not any(session.begins_force(n) for n in turn)
     assert session.step().parent == node.id
 
 

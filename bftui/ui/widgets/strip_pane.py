@@ -2,8 +2,8 @@
 
 One column is one position: the distribution that its token was drawn from; the last is the open one. BF is drawn over
 its logarithm. A bar ends where its value lies between the ticks, which mark the middle of their lines, and with an
-arrow where it goes past them. `path` is exp of the mean H(P~) over the positions that have a token, `now` the open
-position.
+arrow where it goes past them. `path` is exp of the mean H(P~) over the positions that have a token, those of a user's
+turn left out, `now` the open position.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class StripPane(Pane):
         super().__init__(palette)
         self.entropy = False
         self._path = Path()
-        self._sums: list[float] = []
+        self._sums: list[tuple[float, int]] = []
         self._restated = -1
 
     def forget(self) -> None:
@@ -58,12 +58,14 @@ class StripPane(Pane):
         kept = self._path.follow(view.tree, view.cursor)
         if view.restated != self._restated:
             self._restated, kept = view.restated, 0
-        # The sum at i is over positions 0 to i, whose distributions follow nodes 0 to i.
+        # The sum and the number of the positions whose tokens are at places 1 to i.
         del self._sums[kept:]
-        for node in self._path.nodes[kept:]:
-            entropies = view.tree.entropies(node)
-            before = self._sums[-1] if self._sums else 0.0
-            self._sums.append(before + (entropies[1] if entropies else 0.0))
+        for place in range(kept, len(self._path)):
+            total, count = self._sums[-1] if self._sums else (0.0, 0)
+            entropies = view.tree.entropies(self._path.nodes[place - 1]) if place else None
+            if entropies is not None and not self._given(place):
+                total, count = total + entropies[1], count + 1
+            self._sums.append((total, count))
 
     def count(self) -> int:
         return self.rows if self.view else 0
@@ -74,8 +76,8 @@ class StripPane(Pane):
     def heading(self) -> str:
         if self.view is None or not self._path.nodes:
             return ""
-        done = len(self._path) - 1
-        path = f"path {factor(math.exp(self._sums[done - 1] / done))}" if done else "path –"
+        total, count = self._sums[-1]
+        path = f"path {factor(math.exp(total / count))}" if count else "path –"
         following = self.view.next
         now = f"now {factor(following.bf)}" if following else "now –"
         if self.entropy and following:
@@ -127,7 +129,7 @@ class StripPane(Pane):
             style = palette.accent if place == len(nodes) - 1 else palette.bar
             if self._forced(place + 1):
                 style = palette.forced
-            if view.stale(nodes[place]):
+            if view.stale(nodes[place]) or self._given(place + 1):
                 style = palette.bar_past
             past = level == height - 1 and lines > height
             line.add(_PAST if past else _BLOCKS[max(0, min(eighths, 8))], style)
@@ -148,6 +150,11 @@ class StripPane(Pane):
                 line.add(f"{place}", palette.dim)
             else:
                 line.add("─", palette.line)
+
+    def _given(self, place: int) -> bool:
+        """Whether the token at this place of the path is of a user's turn."""
+        nodes = self._path.nodes
+        return place < len(nodes) and self.now.tree.of_prompt(nodes[place])
 
     def _forced(self, place: int) -> bool:
         """Whether the token at this place of the path was forced."""

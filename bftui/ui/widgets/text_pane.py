@@ -277,6 +277,8 @@ class TextPane(Pane):
         if place < 1:
             return palette.dim
         node, before = self._path.nodes[place], self._path.nodes[place - 1]
+        if view.tree.of_prompt(node):
+            return palette.dim
         source = view.tree.source(node).word
         if source == "forced" and self.shading is Shading.AUTHOR:
             return palette.forced
