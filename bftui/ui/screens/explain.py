@@ -6,30 +6,26 @@ import textwrap
 from collections.abc import Sequence
 
 from rich.style import Style
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 
 from bftui.ui.explain import Item
+from bftui.ui.screens.reading import ReadingScreen
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
-from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.reading_pane import ReadingPane
 
 
-class _ExplainPane(Pane):
+class _ExplainPane(ReadingPane):
     """The items as wrapped lines, each with what it is: a head, a formula, a text or a source."""
 
     NAME = "explained"
+    LEAVE = "esc closes"
 
     def __init__(self, palette: Palette, title: str, items: Sequence[Item]) -> None:
         super().__init__(palette)
         self.HEADING = title
         self._items = items
         self._lines: list[tuple[str, str, str]] = []
-
-    @property
-    def ready(self) -> bool:
-        return True
 
     def on_resize(self) -> None:
         # `Pane.on_resize` is called after this.
@@ -50,19 +46,6 @@ class _ExplainPane(Pane):
     def count(self) -> int:
         return len(self._lines)
 
-    def move(self, by: int) -> bool:
-        """Scrolls: nothing is selected here."""
-        self.top = max(0, min(self.top + by, self.count() - self.rows))
-        self.refresh()
-        return True
-
-    def reveal(self) -> None:
-        self.move(0)
-
-    def footing(self) -> str:
-        more = self.count() - self.top - self.rows
-        return f"{more} more lines · esc closes" if more > 0 else "esc closes"
-
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         kind, text, value = self._lines[row]
         palette = self.palette
@@ -75,8 +58,8 @@ class _ExplainPane(Pane):
         return None
 
 
-class ExplainScreen(ModalScreen[None]):
-    """Scrolls with the arrows; esc, q, K and enter close it."""
+class ExplainScreen(ReadingScreen):
+    """What the numbers mean."""
 
     DEFAULT_CSS = """
     ExplainScreen { align: center middle; background: $background 60%; }
@@ -84,24 +67,8 @@ class ExplainScreen(ModalScreen[None]):
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape,q,K,enter", "leave", "Close", show=False),
-        *(
-            Binding(keys, f"scroll({by})", "Scroll", show=False)
-            for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -10), ("pagedown,space", 10))
-        ),
+        Binding("K", "leave", "Close", show=False),
     ]
 
     def __init__(self, title: str, items: Sequence[Item], palette: Palette) -> None:
-        super().__init__()
-        self._pane = _ExplainPane(palette, title, items)
-
-    def compose(self) -> ComposeResult:
-        yield self._pane
-
-    def action_scroll(self, by: int) -> None:
-        """Moves by lines."""
-        self._pane.move(by)
-
-    def action_leave(self) -> None:
-        """Closes it."""
-        self.dismiss(None)
+        super().__init__(_ExplainPane(palette, title, items))

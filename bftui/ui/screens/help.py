@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from rich.style import Style
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 
 from bftui.core.text import label
 from bftui.ui.actions import groups
 from bftui.ui.jumps import PERCENTILE
+from bftui.ui.screens.reading import ReadingScreen
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
-from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.reading_pane import ReadingPane
 
 SIGNS = (
     ("▸ ▮", "where the session stands"),
@@ -48,19 +47,16 @@ Line = tuple[str, str]
 """Keys and text; without keys a heading, with `_ON` a text that goes on."""
 
 
-class _HelpPane(Pane):
+class _HelpPane(ReadingPane):
     """The blocks of the help in one column or two."""
 
     NAME = "help"
+    LEAVE = "esc closes"
 
     def __init__(self, palette: Palette, blocks: Sequence[list[Line]]) -> None:
         super().__init__(palette)
         self._blocks = blocks
         self._rows: list[tuple[Line, ...]] = []
-
-    @property
-    def ready(self) -> bool:
-        return True
 
     def on_resize(self) -> None:
         # `Pane.on_resize` is called after this.
@@ -79,20 +75,6 @@ class _HelpPane(Pane):
 
     def count(self) -> int:
         return len(self._rows)
-
-    def move(self, by: int) -> bool:
-        """Scrolls: nothing is selected here."""
-        self.top = max(0, min(self.top + by, self.count() - self.rows))
-        self.refresh()
-        return True
-
-    def reveal(self) -> None:
-        self.move(0)
-
-    def footing(self) -> str:
-        if self.count() <= self.rows:
-            return "esc closes"
-        return f"{self.top + 1}-{min(self.top + self.rows, self.count())} of {self.count()} · esc closes"
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         columns = self._rows[row]
@@ -117,8 +99,8 @@ def _wrapped(line: Line, room: int) -> list[Line]:
     return [(keys, first), *((_ON, part) for part in rest)]
 
 
-class HelpScreen(ModalScreen[None]):
-    """Scrolls with the arrows; esc, q, ? and enter close it."""
+class HelpScreen(ReadingScreen):
+    """All keys and signs."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
@@ -126,15 +108,10 @@ class HelpScreen(ModalScreen[None]):
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape,q,question_mark,enter", "leave", "Close", show=False),
-        *(
-            Binding(keys, f"scroll({by})", "Scroll", show=False)
-            for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -10), ("pagedown,space", 10))
-        ),
+        Binding("question_mark", "leave", "Close", show=False),
     ]
 
     def __init__(self, palette: Palette, words: tuple[str, ...]) -> None:
-        super().__init__()
         blocks: list[list[Line]] = []
         for group, actions in groups().items():
             keys = [(action.shown(), action.description) for action in actions]
@@ -142,15 +119,4 @@ class HelpScreen(ModalScreen[None]):
         blocks.append([("", "signs"), *SIGNS, ("", "")])
         style = [(str(i + 1), label(word.encode())) for i, word in enumerate(words)]
         blocks.append([("", "style palette"), *style])
-        self._pane = _HelpPane(palette, blocks)
-
-    def compose(self) -> ComposeResult:
-        yield self._pane
-
-    def action_scroll(self, by: int) -> None:
-        """Moves by lines."""
-        self._pane.move(by)
-
-    def action_leave(self) -> None:
-        """Closes it."""
-        self.dismiss(None)
+        super().__init__(_HelpPane(palette, blocks))

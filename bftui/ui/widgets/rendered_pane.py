@@ -11,7 +11,7 @@ from textual.binding import Binding
 from bftui.core.text import safe
 from bftui.ui.strips import LineBuilder, counted, fit
 from bftui.ui.themes import Palette
-from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.reading_pane import ReadingPane
 from bftui.ui.widgets.text_layout import TextLayout
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _MOST_IDS = 2_000
 """Ids beyond these are counted, not written."""
 
 
-class RenderedPane(Pane):
+class RenderedPane(ReadingPane):
     """Scrolls with the arrows when it has the focus; shows why where a prompt cannot be rendered."""
 
     NAME = "rendered"
@@ -39,10 +39,6 @@ class RenderedPane(Pane):
         self._model: Model | None = None
         self._layout = TextLayout(1)
         self._ids: list[str] = []
-
-    @property
-    def ready(self) -> bool:
-        return True
 
     def tell(self, answer: Rendered | str | None, model: Model | None) -> None:
         """Shows a rendered prompt, or an error in words; None while it is not known."""
@@ -80,15 +76,6 @@ class RenderedPane(Pane):
     def _reason(self, answer: str) -> list[str]:
         return textwrap.wrap(safe(answer), max(10, self.columns - 2)) or [""]
 
-    def move(self, by: int) -> bool:
-        """Scrolls: nothing is selected here."""
-        self.top = max(0, min(self.top + by, self.count() - self.rows))
-        self.refresh()
-        return True
-
-    def reveal(self) -> None:
-        self.move(0)
-
     def action_scroll_lines(self, by: int) -> None:
         """Scrolls by lines."""
         self.move(by)
@@ -98,10 +85,6 @@ class RenderedPane(Pane):
         if answer is None or isinstance(answer, str):
             return ""
         return f"{counted(len(answer.token_ids), 'token')} · {answer.template}"
-
-    def footing(self) -> str:
-        more = self.count() - self.top - self.rows
-        return f"{more} more lines" if more > 0 else ""
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         palette, answer, model = self.palette, self._answer, self._model

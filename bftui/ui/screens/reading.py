@@ -1,0 +1,36 @@
+"""What is opened over everything else to be read, and closed again."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+
+from bftui.ui.widgets.reading_pane import ReadingPane
+
+
+class ReadingScreen(ModalScreen[None]):
+    """One pane that scrolls with the arrows; esc, q and enter close it, and so does the key that opened it."""
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape,q,enter", "leave", "Close", show=False),
+        *(
+            Binding(keys, f"scroll({by})", "Scroll", show=False)
+            for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -10), ("pagedown,space", 10))
+        ),
+    ]
+
+    def __init__(self, pane: ReadingPane) -> None:
+        super().__init__()
+        self._pane = pane
+
+    def compose(self) -> ComposeResult:
+        yield self._pane
+
+    def action_scroll(self, by: int) -> None:
+        """Moves by lines."""
+        self._pane.move(by)
+
+    def action_leave(self) -> None:
+        """Closes it."""
+        self.dismiss(None)
