@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bftui.ui import explain
 from bftui.ui.notice import Notice
 from bftui.ui.screens.moving import Moving
 from bftui.ui.widgets.candidates_pane import CandidatesPane
@@ -139,6 +138,7 @@ class Looking(Moving):
         self.app.next_theme()
 
     def do_explain(self) -> None:
+        from bftui.ui import explain
         from bftui.ui.screens.explain import ExplainScreen
 
         pane, view = self.pane(), self.view

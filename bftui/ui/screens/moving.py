@@ -10,7 +10,6 @@ from bftui.session import commands
 from bftui.ui import jumps
 from bftui.ui.notice import Notice
 from bftui.ui.screens.generating import Generating
-from bftui.ui.screens.pick import Pick, PickScreen
 from bftui.ui.strips import factor
 from bftui.ui.widgets.text_pane import TextPane
 from bftui.ui.widgets.tree_pane import TreePane
@@ -57,6 +56,8 @@ class Moving(Generating):
         self.ask("mark this place", offered, hint, marked)
 
     def do_marks(self) -> None:
+        from bftui.ui.screens.pick import Pick, PickScreen
+
         view = self.view
         if view is None:
             return
