@@ -439,10 +439,10 @@ class Session(SessionMethods):
         The latest go first, at most `limit` of them, for whoever has other work in between. Raises ModelError and
         Cancelled; what was made anew before stays.
         """
-        path = self.tree.path(self.cursor)
-        waiting = self._stale(path) if len(self._samplers) > 1 else []
-        if not waiting:
+        if not self.stale():
             return 0
+        path = self.tree.path(self.cursor)
+        waiting = self._stale(path)
         wanted = len(waiting) if limit is None else min(limit, len(waiting))
         while wanted > 0:
             end = waiting.pop()
