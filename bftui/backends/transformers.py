@@ -74,7 +74,9 @@ class TransformersBackend(PathBackend):
             arguments["logits_to_keep"] = rows
         with torch.inference_mode(), out_of_memory(self._device, "this evaluation"):
             ids = torch.tensor(batch, dtype=torch.long, device=self._device)
-            return self._model(input_ids=ids, **arguments).logits[:, -rows:].float()
+            logits = self._model(input_ids=ids, **arguments).logits[:, -rows:]
+            # Logits of the whole line must not be kept for the sake of its last ones.
+            return logits.float() if self._keeps_rows else logits.clone().float()
 
     def owned(self, logits: Any) -> list[Logits]:
         """The rows of logits of shape (n, V), each on its own: on the device, or as NumPy arrays."""
@@ -123,9 +125,10 @@ class TransformersBackend(PathBackend):
 
     def continuations(self, length: int, rows: int) -> Any:
         """A cache of `rows` continuations of the first `length` ids of the path, or None."""
-        self._open_fans += 1
         with torch.inference_mode(), out_of_memory(self._device, f"room for {rows} continuations"):
-            return None if self._cache is None else fan_cache(self._cache, length, rows)
+            cache = None if self._cache is None else fan_cache(self._cache, length, rows)
+        self._open_fans += 1
+        return cache
 
     def closed(self) -> None:
         """Says that one fan reads the path's buffers no more."""

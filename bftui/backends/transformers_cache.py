@@ -76,10 +76,9 @@ class PathLayer(_cache_utils.DynamicLayer):  # type: ignore[misc]
 class FanLayer(_cache_utils.DynamicLayer):  # type: ignore[misc]
     """One layer's keys and values of continuations: (1, heads, n, width) shared and (rows, heads, m, width) own."""
 
-    def __init__(self, layer: PathLayer, length: int, rows: int) -> None:
+    def __init__(self, layer: PathLayer, length: int) -> None:
         super().__init__()
         self._prefix_length = length
-        self._rows = rows
         self._prefix = (
             (layer.keys[..., :length, :], layer.values[..., :length, :])
             if layer.is_initialized
@@ -156,7 +155,7 @@ def fan_cache(cache: Any, length: int, rows: int) -> Any:
     """A cache of `rows` continuations of the first `length` tokens; of all of them where the cache cannot be cut."""
     if can_cut(cache):
         layers = [
-            FanLayer(layer, length, rows) if isinstance(layer, PathLayer) else layer
+            FanLayer(layer, length) if isinstance(layer, PathLayer) else layer
             for layer in cache.layers
         ]
         return Cache(layers=layers)

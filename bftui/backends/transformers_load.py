@@ -20,10 +20,7 @@ from bftui.backends.base import ModelInfo, OpenSpec, Progress
 from bftui.backends.local import share
 from bftui.backends.machine import available_memory, physical_cores, size
 from bftui.backends.reference_tokenizer import read_tokenizer as read_gguf_tokenizer
-from bftui.backends.safetensors_file import (
-    AGAIN,
-    directory_files,
-)
+from bftui.backends.safetensors_file import AGAIN, directory_files
 from bftui.backends.transformers_cache import path_cache
 from bftui.backends.transformers_info import describe, kv_name
 from bftui.backends.transformers_library import (
