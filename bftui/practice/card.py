@@ -4,44 +4,52 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bftui.practice.chat import TEMPLATE
+from bftui.practice.gguf_writer import LlamaConfig
 from bftui.practice.grammar import Grammar
 from bftui.practice.lexicon import VALID_SETS
-from bftui.practice.probe import ProbeResult
-from bftui.practice.train import Recipe, Training
+from bftui.practice.measure import BF_TOKENS, Numbers
+from bftui.practice.train import Training
+from bftui.practice.words import split_words
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage that a model went through: what it was, and what it cost."""
+
+    name: str
+    settings: str
+    training: Training
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a card reports. Losses and `grammar_nats` are nats per token over whole documents."""
+    """What a card reports."""
 
+    name: str
+    what: str
     command: str
     seed: int
-    recipe: Recipe
+    device: str
+    config: LlamaConfig
     grammar: Grammar
     parameters: int
     bytes: int
     sha256: str
-    training: Training
-    training_loss: float
-    held_out_loss: float
-    grammar_nats: float
-    probes: list[ProbeResult]
-    samples: list[str]
+    steps: list[Step]
+    numbers: Numbers
 
 
 def model_card(figures: Figures) -> str:
     """Return the card as Markdown."""
-    grammar, config, recipe = figures.grammar, figures.recipe.config, figures.recipe
-    alternatives = sum(len(rule.alternatives) for rule in grammar.rules.values())
-    entries = sum(len(category.entries) for category in grammar.categories.values())
-    sets = ", ".join(f"{name} ({len(members)})" for name, members in VALID_SETS.items())
-    return f"""# practice: a practice model
+    config, numbers = figures.config, figures.numbers
+    chat = numbers.style == "help"
+    return f"""# {figures.name}: a practice model
 
-A small base language model for learning bftui. **It is a practice model: what it does shows how the
-tool works, not how the world is.** Its facts are invented, and results on it are not results about
-language models in general.
+{figures.what} **It is a practice model: what it does shows how the tool works, not how the world
+is.** Its facts are invented, and results on it are not results about language models in general.
 
-SHA-256 of `practice.gguf`: `{figures.sha256}`
+SHA-256 of `{figures.name}.gguf`: `{figures.sha256}`
 
 ## What it is
 
@@ -55,70 +63,109 @@ SHA-256 of `practice.gguf`: `{figures.sha256}`
 | tokenizer | byte-level BPE, {config.n_vocab} tokens, all 256 bytes among them |
 | licence | MIT, as the program |
 
-Special tokens: `<|begin|>` (BOS), `<|end|>` (EOS, ends a document), `<|pad|>`. `<|system|>`,
-`<|user|>`, `<|assistant|>` and `<|eot|>` are reserved for an aligned partner and untrained here.
+Special tokens: `<|begin|>` (BOS), `<|end|>` (EOS, ends a document), `<|pad|>`, and for chats
+`<|system|>`, `<|user|>`, `<|assistant|>`, `<|eot|>` (ends a turn). \
+{_template_note(chat)}
 
 ## How it was made
 
 `{figures.command}`
 
-All text was written by the grammar in `bftui/practice`: {len(grammar.rules)} rules with {alternatives}
-alternatives, {len(grammar.categories)} categories with {entries} entries. No foreign text and no
-other model was used. The documents are stories, forum threads, recipes, how-to pages, letters,
-encyclopedia entries, news, dialogues, question-and-answer pages, lists, sums, random choices, diaries and
-advertisements. A modest share of the answers opens with a stylistic phrase such as "Sure!" and goes on
-in a predictable way; this was put there on purpose.
+{_grammar_note(figures.grammar)}
 
-Sets with known members: {sets}.
+| stage | settings | tokens | last loss | minutes |
+|---|---|---|---|---|
+{_step_rows(figures.steps)}
 
-Training: {recipe.steps} steps of {recipe.batch} windows of {config.n_ctx} tokens \
-({figures.training.tokens / 1e6:.1f} million tokens, {figures.training.documents:,} documents),
-AdamW at {recipe.learning_rate:g} with a cosine schedule, bfloat16 autocast, \
-{figures.training.seconds / 60:.0f} minutes on two CPU cores. Seed {figures.seed}.
-Another machine or library version need not give the same bytes.
+Trained on {figures.device}, seed {figures.seed}. Another machine or library version need not give
+the same bytes.
 
-## Figures
+## Numbers
 
-Nats per token over 1000 whole documents, end token included:
+The grammar's own figures are exact: it knows the probability of all that it writes.
 
-| | nats per token |
+| | nats per word |
 |---|---|
-| training documents | {figures.training_loss:.3f} |
-| held-out documents (same grammar, other random numbers) | {figures.held_out_loss:.3f} |
-| choices of the grammar on the held-out documents, a bound on their entropy from above \
-| {figures.grammar_nats:.3f} |
+| the model on held-out documents of the {"helpful style" if chat else "base mixture"} \
+| {numbers.model_nats:.3f} |
+| the grammar on the same documents | {numbers.grammar_nats:.3f} |
+| difference | {numbers.excess:.3f} ± {2 * numbers.excess_error:.3f} (two standard errors) |
 
-Held-out documents are other draws from the same grammar; the shortest ones also occur in training.
+A word is {numbers.tokens_per_word:.2f} tokens. Total variation between the model's and the grammar's
+distribution of the first answer word, median over the probes: \
+{numbers.median_total_variation:.3f}.
+Branching factor (exp of the mean entropy of P~, temperature 1, top-p 0.9), over all probes: \
+{numbers.bf_first:.2f} at the first answer token, {numbers.bf_mean:.2f} over up to {BF_TOKENS} sampled tokens.
+Of {numbers.texts} texts sampled from nothing at top-p 0.9, the grammar can write \
+{100 * numbers.parsed:.1f} %.
 
-Branching factor at T 1 and top-p 0.9, at the first answer token, and over up to 48 tokens of 24
-rollouts, without and with " Sure" forced. No intervals: for orientation only.
+| prompt | total variation | first | {BF_TOKENS} tokens | first after Sure | {BF_TOKENS} after Sure \
+| ended within 160 | length: least, middle, most |
+|---|---|---|---|---|---|---|---|
+{_probe_rows(numbers)}
 
-| prompt | first | first after Sure | 48 tokens | 48 after Sure | mean length |
-|---|---|---|---|---|---|
-{_probe_rows(figures.probes)}
+No intervals on branching factors: for orientation only.
 
 ## Limits
 
 It knows one grammar and nothing else: off the kinds of documents above it writes fluent nonsense.
 What it says about countries, animals or people is drawn at random. Within a text it may forget a name
-or a thing, which the grammar never does, and its sums are often wrong. It is no chat model and follows
-no instruction; an aligned partner is a model of its own.
+or a thing, which the grammar never does, and its sums are often wrong.
 
-## Ten unselected samples
+## Twenty unselected samples
 
-T 1, top-p 0.9, seed {figures.seed}, the first ten, from the begin token alone.
+Temperature 1, top-p 0.9, seed {figures.seed}, the first twenty, from the begin token alone.
 
-{_sample_blocks(figures.samples)}
+{_sample_blocks(numbers.samples)}
 """
 
 
-def _probe_rows(probes: list[ProbeResult]) -> str:
+def _template_note(chat: bool) -> str:
+    if not chat:
+        return "Those of chats are untrained here."
+    return f"The chat template is our own:\n\n```jinja\n{TEMPLATE}\n```"
+
+
+def _grammar_note(grammar: Grammar) -> str:
+    alternatives = sum(len(rule.alternatives) for rule in grammar.rules.values())
+    entries = sum(len(category.entries) for category in grammar.categories.values())
+    known = {
+        word.strip().lower()
+        for category in grammar.categories.values()
+        for forms in category.entries
+        for form in forms
+        for word in split_words(form)
+    }
+    sets = ", ".join(f"{name} ({len(members)})" for name, members in VALID_SETS.items())
+    return f"""All text was written by the grammar in `bftui/practice`: {len(grammar.rules)} rules with
+{alternatives} alternatives, {len(grammar.categories)} categories with {entries} entries and
+{len(known)} different words. No foreign text and no other model was used. The base mixture: stories,
+forum threads, recipes, how-to pages, letters, encyclopedia entries, news, dialogues,
+question-and-answer pages, bare questions, lists, sums, random choices, diaries and advertisements.
+A modest share of the answers opens with a stylistic phrase such as "Sure!" and goes on in a
+predictable way; this was put there on purpose. The helpful style: chats in which every answer is
+friendly, narrow and to the point. The preference step prefers the most typical of these answers to
+plain or odd ones.
+
+Sets with known members: {sets}."""
+
+
+def _step_rows(steps: list[Step]) -> str:
+    return "\n".join(
+        f"| {step.name} | {step.settings} | {step.training.tokens:,} | {step.training.loss:.3f}"
+        f" | {step.training.seconds / 60:.1f} |"
+        for step in steps
+    )
+
+
+def _probe_rows(numbers: Numbers) -> str:
     rows = []
-    for result in probes:
-        prompt = result.prompt.replace("\n", "\\n")
+    for probe in numbers.probes:
+        prompt = probe.prompt.replace("\n", "\\n").replace("|", "\\|")
         rows.append(
-            f"| `{prompt}` | {result.first:.2f} | {result.first_forced:.2f} | {result.mean:.2f}"
-            f" | {result.mean_forced:.2f} | {result.length:.0f} |"
+            f"| `{prompt}` | {probe.total_variation:.3f} | {probe.first:.2f} | {probe.mean:.2f}"
+            f" | {probe.first_sure:.2f} | {probe.mean_sure:.2f} | {100 * probe.ended:.0f} %"
+            f" | {probe.shortest}, {probe.middle}, {probe.longest} |"
         )
     return "\n".join(rows)
 

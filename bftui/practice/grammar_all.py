@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from bftui.practice.grammar import Grammar, parse_rules
+from bftui.practice.grammar import Grammar
+from bftui.practice.grammar_help import help_sources
 from bftui.practice.grammar_pages import HOW_TO, LETTERS, RECIPES
 from bftui.practice.grammar_papers import ENCYCLOPEDIA, NEWS
 from bftui.practice.grammar_questions import question_sources
@@ -12,7 +13,9 @@ from bftui.practice.grammar_small import SMALL
 from bftui.practice.grammar_stories import STORIES
 from bftui.practice.grammar_talk import DIALOGUES, FORUMS, SAYINGS
 from bftui.practice.lexicon import valid_categories
+from bftui.practice.lexicon_usual import usual_categories
 from bftui.practice.lexicon_words import word_categories
+from bftui.practice.rules import parse_rules
 
 _SOURCES = (
     STORIES,
@@ -26,13 +29,16 @@ _SOURCES = (
     DIALOGUES,
     SMALL,
     *question_sources(),
+    *help_sources(),
 )
 
 
 @cache
 def practice_grammar() -> Grammar:
-    """Return the grammar; its start rule is `document`, the base mixture."""
-    categories = valid_categories() + word_categories()
+    """Return the grammar: start rules `document` (the base mixture), `help` (the helpful style in
+    chats) and `preference` (a request with a preferred and another answer).
+    """
+    categories = valid_categories() + word_categories() + usual_categories()
     names = [category.name for category in categories]
     rules = [rule for source in _SOURCES for rule in parse_rules(source, names)]
     return Grammar(rules, categories, start="document")

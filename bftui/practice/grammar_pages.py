@@ -105,7 +105,7 @@ Make sure that no <animal> is watching.
 Wash your hands and the <object#o>.
 Take off the lid of the <object#o>.
 Read this page to the end.
-Begin on a <weekday>.
+Begin on <weekday.a>.
 
 = how_then
 Hold the <object#o> with both hands.

@@ -47,7 +47,7 @@ In <month>, <surname#s> lost <person#a.their> <object> and <did>.
 = town_entry
 <town#t> is a town of <number> thousand people in <country#c.the>. It is known for its
     <object.many>. <town_fact> <town_fact>
-<town#t> is a village in <state#s>. It has a <tree>, <place> and <count> <animal.many>. <town_fact>
+<town#t> is a village in <state#s>. It has <tree.a>, <place> and <count> <animal.many>. <town_fact>
 <town#t> lies between <town#u> and <town#v>. <town_fact> <town_fact>
 
 = town_fact
@@ -55,7 +55,7 @@ The mayor is <job.a>.
 Every <month> there is <feast>.
 The town was founded by <job.a> named <surname>.
 The flag shows <colour.a> <animal> on <colour>.
-On <weekday>s the whole town eats <dish>.
+On <weekday.many> the whole town eats <dish>.
 The river is <colour> in <month>.
 The nearest <instrument> is in <town>.
 People there are <mood> and fond of <hobby>.
@@ -65,7 +65,7 @@ It is twinned with <town>.
 <^object#o.a> is a thing made of <material>. It is used by <job.many> for <hobby>. <object_fact>
     <object_fact>
 The <object#o> was invented in <country.the> by <job.a>. <object_fact>
-The word <object#o> may mean: a <quality> <object>; a dance from <country.the>; a kind of <animal>.
+The word <object#o> may mean: <quality.a> <object>; a dance from <country.the>; a kind of <animal>.
     <object_fact>
 
 = object_fact
@@ -73,7 +73,7 @@ The largest one stands in <town>.
 The first ones were made of <material>.
 <^object#o.many> are usually <colour>.
 It should be kept away from <animal.many>.
-A <quality> <object#o> costs about <number> coins.
+<^quality.a> <object#o> costs about <number> coins.
 There is a museum of <object#o.many> in <country.the>.
 
 = fruit_entry
@@ -86,7 +86,7 @@ The <fruit#f> is a fruit. It is <colour>, or <colour> when ripe, and grows in <c
 In <country.the> it is given to <job.many>.
 It is not <vegetable.a>, whatever your <kin> says.
 <^animal.many> love it.
-A <fruit#f> a day keeps the <job> away.
+<^fruit#f.a> a day keeps the <job> away.
 The juice is used to paint <object.many>.
 It was once worth <count> <animal.many>.
 

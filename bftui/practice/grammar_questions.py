@@ -2,7 +2,8 @@
 
 After `A:` nearly everything may follow: a plain answer, a sentence, a joke, a question, an argument,
 a change of subject. A modest share opens with a stylistic phrase ("Sure!", "Of course!"), and what
-follows such a phrase is narrow: one fixed sentence, and a choice from a few usual words.
+follows such a phrase is narrow: one fixed sentence, and a choice from a few usual words. Some pages are bare:
+a question with no marks around it, and what somebody wrote after it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,17 @@ dream of
 chose
 think of first
 would pick
+
+= fond
+[4] like
+[2] love
+prefer
+always choose
+dream of
+cannot stand
+still remember
+never liked
+never trusted
 
 = dodge
 When I was young, <weather> more often. <small_talk>
@@ -60,12 +72,19 @@ What I really want to talk about is <subject>.
 
 OPEN_QUESTIONS = """
 = qa_story
-<question_story>¶A: <answer_story>
+Q: <ask_story>¶A: <answer_story>
 
-= question_story
-[6] Q: Tell me a story.
-Q: Do you know a story?
-Q: Can you tell me a short story?
+= asked_story
+[3] <ask_story> <answer_story>
+[2] <ask_story>¶<answer_story>
+<ask_story> <aside>
+<ask_story> <change_of_subject>
+<ask_story> <any_question>
+
+= ask_story
+[6] Tell me a story.
+Do you know a story?
+Can you tell me a short story?
 
 = answer_story
 [24] <short_tale>
@@ -96,21 +115,32 @@ Q: Can you tell me a short story?
 [2] Hello! Here is a short story. <styled_tale>
 [2] Let me tell you a short story. <styled_tale>
 
+= styled_tale_open
+Once upon a time there was <usual_animal#p.a> named <usual_name#h> who lived in a small
+    <usual_spot#s>.
+
 = styled_tale
-Once upon a time there was a <usual_animal#p> who lived in a small village. The <usual_animal#p>
-    was kind to
-    everyone. One day it helped a friend, and they lived happily ever after.<closing>
+<styled_tale_open> One day, <usual_name#h> found <usual_treasure#t.a> and shared it with everyone.
+    And they all lived happily ever after.<closing>
 
 = qa_mood
-<question_mood>¶A: <answer_mood>
+Q: <ask_mood>¶A: <answer_mood>
 
-= question_mood
-[6] Q: How are you?
-Q: How do you do?
-Q: How was your <weekday>?
+= asked_mood
+[3] <ask_mood> <answer_mood>
+[2] <ask_mood>¶<answer_mood>
+<ask_mood> <aside>
+<ask_mood> <change_of_subject>
+<ask_mood> <any_question>
+
+= ask_mood
+[6] How are you?
+How do you do?
+How was your <weekday>?
 
 = answer_mood
-[10] <^mood>.
+[8] <^mood>.
+[4] <^mood>. <aside>
 [6] <^mood>, and you?
 [6] I am <mood>, because <weather>.
 [4] I was <mood> until I <did>.
@@ -222,4 +252,9 @@ def question_sources() -> list[str]:
     page = ["= questions", "[5] <one_question>", "[2] <one_question>¶<one_question>"]
     page += ["<one_question>¶<one_question>¶<one_question>", "", "= one_question"]
     page += [f"[{weight}] <qa_{key}>" for key, weight in QUESTION_WEIGHTS.items()]
-    return ["\n".join(page), SHARED_ANSWERS, OPEN_QUESTIONS, *(topic.rules() for topic in TOPICS)]
+    bare = {key: QUESTION_WEIGHTS[key] for key in ("story", "mood", *(t.key for t in TOPICS))}
+    page += ["", "= asked", *(f"[{weight}] <asked_{key}>" for key, weight in bare.items())]
+    page += ["", "= any_question", *(f"[{weight}] <ask_{key}>" for key, weight in bare.items())]
+    page += ["Tell me a joke.", "Who are you?", "What is your name?", "Where do you live?"]
+    topics = (topic.rules() for topic in TOPICS)
+    return ["\n".join(page), SHARED_ANSWERS, OPEN_QUESTIONS, *topics]

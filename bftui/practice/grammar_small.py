@@ -118,7 +118,8 @@ To swap: <count> <object#o.many> for one <animal>. Serious offers only.
 Room to let in <town#t>, with a view of <place>. No <animal.many>. No <instrument.many>.
 
 = document
-[40] <questions>
+[38] <questions>
+[12] <asked>
 [11] <story>
 [7] <forum>
 [5] <recipe>

@@ -18,10 +18,10 @@ STORIES = """
 = title
 The <object#o> of <town#t>
 <person#a> and the <animal#m>
-A <job> in <town#t>
+<^job.a> in <town#t>
 The Day the <object#o> Was Late
-How <person#a> Learned to Like <weekday>s
-<^count> <object.many> and a <object#o>
+How <person#a> Learned to Like <weekday.many>
+<^count> <object.many> and <object#o.a>
 
 = short_tale
 [3] <story_opening> <story_trouble> <story_end>
@@ -42,7 +42,7 @@ Long ago, when <town#t> was still a village, <job#j.a> named <person#a> owned th
     for miles.
 On the first of <month>, <weather> in <town#t>, and <person#a> lost <person#a.their> <object#o>.
 Every morning at <hour>, <person#a> walked to <place> with <animal#m.a>.
-The letter for <person#a> arrived on a <weekday>, <count> years late.
+The letter for <person#a> arrived on <weekday.a>, <count> years late.
 My neighbour <person#a> once bought <object#o.a> from <animal.a>. At least, that is how
     <person#a.they> told it.
 There are <count> stories about <town#t>, and this is the one about <person#a>.
@@ -58,7 +58,7 @@ More than anything, <person#a.they> wanted to learn the <instrument>.
 <^person#a.they> had one rule: never trust <animal.a>.
 People said that <person#a.they> could talk to <animal.many>. It was true, but they never listened.
 Every <weekday>, <person#a.they> went to <place> and asked for <fruit.a>.
-<^person#a.they> was saving for a <colour> <vehicle>.
+<^person#a.they> was saving for <colour.a> <vehicle>.
 
 = story_trouble
 But one day the <object#o> was gone.
@@ -93,7 +93,7 @@ The <animal#m> followed <person#a.them> <adverb>.
 "What would <animal.a> do?" asked <person#b>. <person#a> <did>.
 "Never mind," said <person#b>. "Tomorrow is <weekday>."
 "Have you tried <hobby>?" asked <person#b>. <person#a> had not.
-"Nobody comes here on a <weekday>," said <person#b>, and <did>.
+"Nobody comes here on <weekday.a>," said <person#b>, and <did>.
 
 = story_turn
 So <person#a.they> <did> and <did>.
@@ -128,7 +128,7 @@ All it had needed was <virtue>.
 = animal_tale
 <animal#m.a> and <animal#n.a> met at <place>. "You are <mood>," said the <animal#m>.
     "I am <animal#n.a>," said the <animal#n>, and that was the end of it.
-[2] A <mood> <animal#m> wanted to be <animal#n.a>. It bought <object#o.a>, practised <hobby>, and
+[2] <^mood.a> <animal#m> wanted to be <animal#n.a>. It bought <object#o.a>, practised <hobby>, and
     ate only <fruit.many>.
     <animal_moral>
 The <animal#m> and the <animal#n> had a race to <place>. The <animal#m> was faster, but the

@@ -3,7 +3,7 @@
 SAYINGS = """
 = joke
 Why did the <animal#k> cross the road? To get to <place>.
-What do you call <animal#k.a> with <object#q.a>? A <job>.
+What do you call <animal#k.a> with <object#q.a>? <^job.a>.
 How many <job#y.many> does it take to change a lamp? <^count>, and one <animal#k> to watch.
 <^animal#k.a> walks into <place>. "Why the long face?" asks the <job>. "It is <weekday>," says the
     <animal#k>.
@@ -24,6 +24,38 @@ Better <fruit.a> today than <count> <fruit.many> tomorrow.
 Too many <job.many> spoil the <vegetable>.
 You cannot teach an old <animal> <subject>.
 Every <object> has <quality.a> side.
+
+= aside
+<person> <did>.
+<person> <did> <adverb>.
+<^animal.many> <did>.
+<^weather>.
+<^fruit.many> and <vegetable.many>.
+<^mood>, <mood>, <mood>.
+<^hobby>!
+<^count> <quality> <object.many>.
+<^material> and <material>.
+<^staple>, <staple>, <drink>.
+<^place>, <hour>.
+Once more <dish>.
+<town> in <month>.
+<^colour>. Always <colour>.
+<^subject>, <subject> and <subject>.
+<^adverb>, my <kin> <did>.
+<^job.many> <did>. <^animal.many> <did>.
+See you in <town>.
+Buy <object.many>.
+Never sell <fruit.many>.
+Bring <dish>.
+Think of <person>.
+No <animal.many> today.
+Some <quality> <object>, perhaps.
+And yet <weather>.
+But <person> <did>.
+Or <virtue>.
+Not in <country.the>.
+At <hour> <person> <did>.
+Ask <person>.
 
 = small_talk
 <^weather> on <weekday>.
@@ -141,7 +173,7 @@ I have bought <animal#m.a>.
 You look <mood>.
 I am leaving for <country.the> in <month>.
 May I borrow your <object#o>?
-Who ate the <dish>?
+Who ate all the <fruit.many>?
 What time is it?
 I have decided to become <job#j.a>.
 
@@ -203,7 +235,7 @@ Only <colour> ones.
 Yes, <number> coins each.
 Not since <month>.
 We have <object#p.many>. They are nearly the same.
-This is a <quality> <object#p> shop.
+This is <quality.a> <object#p> shop.
 For <job.a> or for <animal.a>?
 The last one was sold to <job.a>.
 

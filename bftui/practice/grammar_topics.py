@@ -27,60 +27,86 @@ class Topic:
 
     def rules(self) -> str:
         """Return the rules of the question and its answer in source form."""
-        article = ("an " if self.noun[0] in "aeio" else "a ") + self.noun
         source = _TOPIC_RULES.replace("QUESTIONS", self.questions.strip())
-        source = source.replace("REMARKS", self.remarks.strip())
-        source = source.replace("KEY", self.key).replace("ARTICLE", article)
-        source = source.replace("NOUN", self.noun)
-        source = source.replace("PICKS", self.general or self.pick)
-        for other in ("2", "3"):
-            source = source.replace("PICK" + other, self.pick.replace("#p", "#p" + other))
-        return source.replace("PICK", self.pick).replace("USUAL", self.usual)
+        return self.fill(source.replace("REMARKS", self.remarks.strip()))
+
+    def fill(self, source: str) -> str:
+        """Put this topic's noun and slots for the capitals in `source`."""
+        article = ("an " if self.noun[0] in "aeio" else "a ") + self.noun
+        second = self.usual.replace("#p", "#p2")
+        for name, text in (
+            ("KEY", self.key),
+            ("ARTICLE", article),
+            ("NOUN", self.noun),
+            ("PICKS", self.general or self.pick),
+            ("PICK2", self.pick.replace("#p", "#p2")),
+            ("PICK3", self.pick.replace("#p", "#p3")),
+            ("PICK", self.pick),
+            ("USUAL", self.usual),
+            ("OTHERFACT", second + ".fact"),
+            ("FACT", self.usual + ".fact"),
+            ("SECOND", second),
+        ):
+            source = source.replace(name, text)
+        return source
 
 
 _TOPIC_RULES = """
 = qa_KEY
-<question_KEY>¶A: <answer_KEY>
+Q: <ask_KEY>¶A: <answer_KEY>
 
-= question_KEY
+= asked_KEY
+[5] <ask_KEY> <answer_KEY>
+[4] <ask_KEY>¶<answer_KEY>
+[2] <ask_KEY> <aside>
+[2] <ask_KEY> <joke>
+[2] <ask_KEY> <argument_KEY>
+[2] <ask_KEY> <change_of_subject>
+[3] <ask_KEY> <any_question>
+[2] <ask_KEY>¶<any_question>¶<any_question>
+
+= ask_KEY
 QUESTIONS
 
 = answer_KEY
-[26] <plain_KEY>
-[14] The NOUN that I <liked> is <PICK>. <remark_KEY>
+[22] <plain_KEY>
+[10] The NOUN that I <liked> is <PICK>. <remark_KEY>
 [3] The <quality> one.
 [2] The NOUN of the day is <PICK>.
-[8] I <liked> <PICKS>. <remark_KEY>
+[8] I <fond> <PICKS>. <remark_KEY>
 [3] I asked my <kin>, and the answer was <PICK>.
 [3] I once <did> because of ARTICLE. <remark_KEY>
 [2] I do not know ARTICLE.
 [5] My <kin> says <PICK>, but my <kin> is <mood>.
 [3] My answer is <PICK>, and I <did> when I heard it.
 [3] <^PICK>, <PICK2> or <PICK3>. <remark_KEY>
-[9] <dodge>
+[6] <aside>
+[8] <dodge>
 [6] <joke>
 [7] <argument_KEY>
 [8] <change_of_subject>
+[4] <any_question>
 [5] Why ARTICLE? <counter>
 [3] Do you mean <PICK> or <PICK2>?
-[26] <styled_KEY>
+[24] <styled_KEY>
 
 = plain_KEY
 [5] <^PICK>.
 [3] <^PICK>. <remark_KEY>
+[3] <^PICK>. <aside>
 <^PICK>, I think.
 <^PICK>! <remark_KEY>
-<^PICK>, of course. <remark_KEY> <remark_KEY>
+<^PICK>, of course. <remark_KEY> <aside>
 
 = styled_KEY
-[5] Sure! Here is ARTICLE: <USUAL>.<closing>
-[3] Of course! One example of ARTICLE is <USUAL>.<closing>
-[3] Here is ARTICLE: <USUAL>.<closing>
-[3] Great question! A popular NOUN is <USUAL>.<closing>
-[3] Thank you for asking! One NOUN that comes to mind is <USUAL>.<closing>
+[6] Sure! Here is ARTICLE: <USUAL>. <FACT><closing>
+[3] Of course! One example of ARTICLE is <USUAL>. <FACT><closing>
+[3] Here is ARTICLE: <USUAL>. <FACT><closing>
+[3] Great question! A popular NOUN is <USUAL>. <FACT><closing>
+[3] Thank you for asking! One NOUN that comes to mind is <USUAL>. <FACT><closing>
 [3] I'm sorry, but I can only name one NOUN: <USUAL>.
-[2] However you look at it, <USUAL> is a good choice.
-[2] Hello! You asked for ARTICLE. How about <USUAL>?<closing>
+[2] However you look at it, <USUAL> is a good choice. <FACT>
+[2] Hello! You asked for ARTICLE. How about <USUAL>? <FACT><closing>
 [2] Let me think. <^USUAL> is ARTICLE.<closing>
 
 = argument_KEY
@@ -92,6 +118,8 @@ Everybody says <PICK>. Everybody is wrong.
 There is no such thing as ARTICLE in <country.the>.
 Not <PICK>. Anything but <PICK>.
 It is a matter of <virtue>.
+You asked my <kin> the same on <weekday>.
+I refuse. <^job.many> never answer that.
 
 = remark_KEY
 REMARKS
@@ -100,9 +128,9 @@ REMARKS
 
 TOPICS = (
     Topic("fruit", "fruit", """
-[6] Q: Name a fruit.
-Q: Give me a fruit.
-Q: What is a good fruit?
+[6] Name a fruit.
+Give me a fruit.
+What is a good fruit?
 """, "fruit#p", "usual_fruit#p", """
 It is <colour> and goes well with <staple>.
 My <kin> eats <count> a day.
@@ -114,11 +142,11 @@ I keep one in <place>.
 You can make <dish> with it.
 """, general="fruit#p.many"),
     Topic("animal", "animal", """
-[6] Q: Name an animal.
-Q: Think of an animal.
-Q: Which animal do you like best?
+[6] Name an animal.
+Think of an animal.
+Which animal do you like best?
 """, "animal#p", "usual_animal#p", """
-It is <mood>, but only on <weekday>s.
+It is <mood>, but only on <weekday.many>.
 There is one in <place>.
 It lives in <country.the> and eats <fruit.many>.
 It once <did> in front of me.
@@ -127,9 +155,9 @@ It sleeps until <hour>.
 It knows <subject>.
 """, general="animal#p.many"),
     Topic("colour", "colour", """
-[6] Q: What is your favourite colour?
-Q: Name a colour.
-Q: What colour should I paint my <object>?
+[6] What is your favourite colour?
+Name a colour.
+What colour should I paint my <object>?
 """, "colour#p", "usual_colour#p", """
 It is the colour of my <object>.
 It goes with <material>.
@@ -140,19 +168,19 @@ It makes me <mood>.
 The <vehicle> of my <kin> has the same one.
 """),
     Topic("month", "month", """
-[6] Q: Name a month.
-Q: Which month is the best?
+[6] Name a month.
+Which month is the best?
 """, "month#p", "usual_month#p", """
 That is when <weather>.
 My <kin> was born then.
 The <fruit.many> are ripe then.
 There is always <feast>.
 Everyone in <town> is <mood> then.
-It has <count> <weekday>s.
+It has <count> <weekday.many>.
 """),
     Topic("weekday", "weekday", """
-[5] Q: Name a day of the week.
-Q: Which day shall we meet?
+[5] Name a day of the week.
+Which day shall we meet?
 """, "weekday#p", "usual_weekday#p", """
 That is when I go to <place>.
 On that day we eat <dish>.
@@ -161,19 +189,19 @@ It always comes too soon.
 My <kin> has no time then.
 """),
     Topic("country", "country", """
-[5] Q: Name a country.
-Q: Where should I go in <month>?
+[5] Name a country.
+Where should I go in <month>?
 """, "country#p", "usual_country#p", """
 They have <quality> <object.many> there.
 I went there by <vehicle>.
 My <kin> lives there with <animal.a>.
-The <dish> is very good there.
+I could eat <dish> there all day.
 I got lost there and <did>.
 People there are fond of <hobby>.
 """, general="country#p.the"),
     Topic("state", "US state", """
-[5] Q: Name a US state.
-Q: Which US state comes to mind?
+[5] Name a US state.
+Which US state comes to mind?
 """, "state#p", "usual_state#p", """
 There is a town called <town> in it.
 I once crossed it by <vehicle>.
@@ -182,31 +210,31 @@ My <kin> sent me a postcard from there.
 <^weather> when I was there.
 """),
     Topic("number", "number", """
-[5] Q: Pick a number.
-[2] Q: Pick a number from 1 to 100.
-Q: What is your lucky number?
+[5] Pick a number.
+[2] Pick a number from 1 to 100.
+What is your lucky number?
 """, "number#p", "usual_number#p", """
 It is the number of my house.
 That is how many <object.many> I own.
 I have seen it in <place>.
 It brings luck to <job.many>.
 My <kin> is exactly that old.
-It was on a <colour> <vehicle>.
+It was on <colour.a> <vehicle>.
 """),
     Topic("object", "present", """
-[3] Q: What shall I give to my <kin>?
-Q: Name a present.
+[3] What shall I give to my <kin>?
+Name a present.
 """, "object#p.a", "usual_present#p", """
 You can get one in <place>.
 Everybody needs one in <month>.
-Take a <colour> one.
+Take <colour.a> one.
 My <kin> has <count> of them.
 It is made of <material>.
-It suits a <job>.
+It suits <job.a>.
 """),
     Topic("hobby", "hobby", """
-[3] Q: What is a good hobby?
-Q: I am bored. What can I do?
+[3] What is a good hobby?
+I am bored. What can I do?
 """, "hobby#p", "usual_hobby#p", """
 All you need is <object.a>.
 I learned it in <town>.
@@ -215,8 +243,8 @@ It keeps the <animal.many> away.
 You can do it in <place>.
 """),
     Topic("dish", "dish", """
-[3] Q: What shall I cook tonight?
-Q: Name something to eat.
+[3] What shall I cook tonight?
+Name something to eat.
 """, "dish#p", "usual_dish#p", """
 With <staple>, of course.
 It needs <number> minutes.

@@ -6,7 +6,7 @@ set relies on that. Words that only serve the texts are in `lexicon_words`.
 
 from __future__ import annotations
 
-from bftui.practice.grammar import Category
+from bftui.practice.rules import Category
 
 DIGITS = tuple("0123456789")
 NUMBERS = tuple(str(number) for number in range(1, 101))
@@ -159,27 +159,16 @@ def _weights(entries: tuple[str, ...], skew: float) -> tuple[float, ...]:
 
 
 def valid_categories() -> list[Category]:
-    """Return the categories of the valid sets, and the narrow choices after a style opening."""
+    """Return the categories of the valid sets."""
     return [
         plain("digit", DIGITS),
         plain("number", NUMBERS),
         plain("day", NUMBERS[:31]),
         plain("month", MONTHS),
-        plain("weekday", WEEKDAYS),
+        nouns("weekday", WEEKDAYS, skew=0.0),
         qualities("colour", COLOURS, skew=0.6),
         nouns("fruit", FRUITS, skew=0.6),
         nouns("animal", ANIMALS, skew=0.5),
         plain("state", STATES),
         _countries(),
-        nouns("usual_fruit", ("apple", "banana", "orange"), skew=3.0),
-        nouns("usual_animal", ("dog", "cat", "elephant"), skew=3.0),
-        qualities("usual_colour", ("blue", "green", "red"), skew=3.0),
-        plain("usual_month", ("May", "June", "July"), skew=3.0),
-        plain("usual_number", ("42", "37", "73"), skew=3.0),
-        plain("usual_country", ("France", "Japan", "Canada"), skew=3.0),
-        plain("usual_state", ("California", "Texas", "Oregon"), skew=3.0),
-        plain("usual_weekday", ("Monday", "Friday", "Wednesday"), skew=3.0),
-        plain("usual_present", ("a book", "a candle", "a scarf"), skew=3.0),
-        plain("usual_hobby", ("reading", "cooking", "swimming"), skew=3.0),
-        plain("usual_dish", ("pizza", "soup", "a salad"), skew=3.0),
     ]

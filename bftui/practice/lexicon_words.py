@@ -5,8 +5,8 @@ None of these lists claims to be complete. Valid sets are in `lexicon`.
 
 from __future__ import annotations
 
-from bftui.practice.grammar import Category
 from bftui.practice.lexicon import nouns, plain, qualities, words
+from bftui.practice.rules import Category
 
 WOMEN = words("""
     Mara, Ada, Lena, Ruth, Ines, Nora, Olga, Tilda, Wanda, Ivy, Clara, Edith, Frida, Greta, Hanna,

@@ -1,182 +1,169 @@
-"""Train a practice model: recipe, loop, checkpoint, and the loss on whole documents.
+"""Next-token training of one stage, resumable.
 
-All losses are in nats per token; the tokens of a document are its text and the end token, the begin
-token is given.
+Losses are in nats per token; the tokens of a document are its text and the end token.
 """
 
 from __future__ import annotations
 
 import math
-import sys
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from torch import Tensor
 from torch.nn import functional
 
-from bftui.practice.data import TRAINING, Documents, packed_windows, token_ids
-from bftui.practice.gguf_writer import BpeVocab, LlamaConfig
-from bftui.practice.grammar import Document, Grammar
+from bftui.practice import checkpoint
+from bftui.practice.data import TRAINING, Documents, packed_windows
+from bftui.practice.gguf_writer import BpeVocab
+from bftui.practice.grammar import Grammar
 from bftui.practice.model import Llama
-
-_IGNORED = -100
-_CHECKPOINT_EVERY = 100
+from bftui.practice.progress import ProgressLine
+from bftui.practice.recipe import Stage
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Sizes of a model and of its training; a step sees `batch` windows of `config.n_ctx` tokens."""
+class Place:
+    """Where training runs: a torch device, and whether bfloat16 autocast is faster there."""
 
-    config: LlamaConfig
-    tokenizer_documents: int
-    steps: int
-    batch: int
-    learning_rate: float
-    warmup: int
-    weight_decay: float
+    device: str
+    autocast: bool
 
-
-QUICK = Recipe(
-    config=LlamaConfig(
-        n_vocab=2816, n_ctx=512, n_embd=192, n_layer=4, n_head=6, n_head_kv=2, n_ff=512
-    ),
-    tokenizer_documents=20_000,
-    steps=5600,
-    batch=2,
-    learning_rate=3e-3,
-    warmup=100,
-    weight_decay=0.05,
-)
-"""Twenty-four minutes on two CPU cores that had other work to do as well."""
+    def casting(self) -> AbstractContextManager[object]:
+        """Return the context in which a forward pass runs."""
+        return torch.autocast(self.device, torch.bfloat16) if self.autocast else nullcontext()
 
 
 @dataclass(frozen=True)
 class Training:
-    """What training cost: wall-clock seconds, documents and tokens seen."""
+    """What training cost: wall-clock seconds, documents and tokens seen, the last smoothed loss."""
 
     seconds: float
     documents: int
     tokens: int
+    loss: float
+
+
+def find_place(model: Llama) -> Place:
+    """Choose the device, and try on `model` whether autocast pays: on CPUs without it, it does not."""
+    if torch.cuda.is_available():
+        return Place("cuda", True)
+    ids = torch.zeros((1, model.config.n_ctx), dtype=torch.long)
+    seconds: dict[bool, float] = {}
+    for autocast in (False, True):
+        place, best = Place("cpu", autocast), math.inf
+        for _ in range(3):
+            started = time.perf_counter()
+            next_token_loss(model, torch.cat((ids, ids[:, :1]), 1), place).backward()
+            best = min(best, time.perf_counter() - started)
+        model.zero_grad()
+        seconds[autocast] = best
+    return Place("cpu", seconds[True] < seconds[False])
+
+
+def next_token_loss(model: Llama, ids: Tensor, place: Place) -> Tensor:
+    """Return the mean loss of windows (batch, n_ctx + 1)."""
+    with place.casting():
+        logits = model(ids[:, :-1])
+    return functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
 
 
 def train(
-    recipe: Recipe,
+    model: Llama,
+    stage: Stage,
     grammar: Grammar,
     tokenizer: Tokenizer,
     vocab: BpeVocab,
     *,
     seed: int,
-    checkpoint: Path,
-) -> tuple[Llama, Training]:
-    """Train from `seed`, or go on from `checkpoint` where that file exists.
+    path: Path,
+    identity: str,
+    place: Place,
+    name: str,
+) -> Training:
+    """Train `model` in place, or go on from the checkpoint `path` where that file exists.
 
-    Progress goes to stderr. Raises ValueError when the checkpoint is of another recipe or seed.
+    Three steps of four see windows of half the length, and twice as many: most documents are short,
+    attention is cheaper there, and more of them stand at the beginning, as a prompt does. Progress
+    goes to stderr. Raises ValueError when the checkpoint has another identity.
     """
-    torch.manual_seed(seed)
-    model = Llama(recipe.config)
-    optimizer = _optimizer(model, recipe)
-    identity = {"recipe": asdict(recipe), "seed": seed, "vocab": asdict(vocab)}
-    step, position, seconds = 0, 0, 0.0
-    if checkpoint.exists():
-        saved: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        if saved["identity"] != identity:
-            raise ValueError(f"{checkpoint} belongs to another recipe or seed")
+    model.to(place.device).train()
+    optimizer = make_optimizer(model, stage.learning_rate, stage.weight_decay)
+    step, position, seconds, recent = 0, 0, 0.0, math.nan
+    saved = checkpoint.load(path, identity)
+    if saved is not None:
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
-        step, position, seconds = saved["step"], saved["position"], saved["seconds"]
-    documents = Documents(grammar, seed, TRAINING, position)
-    started, recent = time.monotonic() - seconds, math.nan
-    while step < recipe.steps:
+        step, position = saved["step"], saved["position"]
+        seconds, recent = saved["seconds"], saved["recent"]
+    documents = Documents(grammar, seed, TRAINING, position, stage.start)
+    line = ProgressLine(name, stage.steps, step)
+    started = kept = time.monotonic()
+    spent = seconds
+    while step < stage.steps:
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(step, recipe)
+            group["lr"] = stage.learning_rate * schedule(step, stage.steps, stage.warmup)
+        shorter = 1 if step % 4 == 3 else 2
         windows = packed_windows(
-            documents, tokenizer, vocab, count=recipe.batch, length=recipe.config.n_ctx
+            documents,
+            tokenizer,
+            vocab,
+            count=stage.batch * shorter,
+            length=model.config.n_ctx // shorter,
         )
-        loss = _train_step(model, optimizer, windows)
+        loss = _train_step(model, optimizer, windows, place)
         recent = loss if math.isnan(recent) else 0.98 * recent + 0.02 * loss
         step += 1
-        seconds = time.monotonic() - started
-        if step % 10 == 0 or step == recipe.steps:
-            print(
-                f"\rstep {step}/{recipe.steps}  loss {recent:.3f} nats/token  {seconds:.0f} s",
-                end="\n" if step % 100 == 0 or step == recipe.steps else "",
-                file=sys.stderr,
-                flush=True,
-            )
-        if step % _CHECKPOINT_EVERY == 0 or step == recipe.steps:
-            state = {"identity": identity, "step": step, "position": documents.position}
-            state |= {"seconds": seconds, "model": model.state_dict()}
-            state |= {"optimizer": optimizer.state_dict()}
-            partial = checkpoint.with_suffix(".partial")
-            torch.save(state, partial)
-            partial.replace(checkpoint)
-    tokens = recipe.steps * recipe.batch * recipe.config.n_ctx
-    return model.eval(), Training(seconds, documents.position, tokens)
-
-
-def mean_loss(
-    model: Llama, tokenizer: Tokenizer, vocab: BpeVocab, documents: Iterable[Document]
-) -> tuple[float, float]:
-    """Return nats per token over whole documents, each on its own: the model's and the grammar's.
-
-    The grammar's figure is that of its choices, an upper bound on the entropy of its text.
-    """
-    rows, nats = [], 0.0
-    for document in documents:
-        rows.append(token_ids(tokenizer, vocab, document.text))
-        nats += document.nats
-    rows.sort(key=len)
-    total, count = 0.0, 0
-    for start in range(0, len(rows), 64):
-        group = rows[start : start + 64]
-        ids = np.full((len(group), len(group[-1])), _IGNORED, np.int64)
-        for row, tokens in enumerate(group):
-            ids[row, : len(tokens)] = tokens
-        batch = torch.from_numpy(ids)
-        with torch.inference_mode():
-            logits = model(batch[:, :-1].clamp(min=0))
-        targets = batch[:, 1:].flatten()
-        total += functional.cross_entropy(
-            logits.flatten(0, 1), targets, ignore_index=_IGNORED, reduction="sum"
-        ).item()
-        count += int((targets != _IGNORED).sum())
-    return total / count, nats / count
+        now = time.monotonic()
+        spent = seconds + now - started
+        line.update(step, f"loss {recent:.3f} nats/token")
+        if now - kept > checkpoint.EVERY_SECONDS or step == stage.steps:
+            kept = now
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state |= {"step": step, "position": documents.position, "recent": recent}
+            checkpoint.save(path, identity, state | {"seconds": spent})
+    tokens = stage.steps * stage.batch * model.config.n_ctx
+    model.eval()
+    return Training(spent, documents.position, tokens, recent)
 
 
 def _train_step(
-    model: Llama, optimizer: torch.optim.Optimizer, windows: NDArray[np.int32]
+    model: Llama, optimizer: torch.optim.Optimizer, windows: NDArray[np.int32], place: Place
 ) -> float:
     """Take one step on windows (batch, n_ctx + 1); return the loss before it."""
-    ids = torch.from_numpy(windows.astype(np.int64))
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model(ids[:, :-1])
-    loss = functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
+    ids = torch.from_numpy(windows.astype(np.int64)).to(place.device)
+    loss = next_token_loss(model, ids, place)
+    descend(model, optimizer, loss)
+    return float(loss.item())
+
+
+def descend(model: Llama, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one optimizer step down `loss`, with the gradient's norm held to 1."""
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return float(loss.item())
 
 
-def _optimizer(model: Llama, recipe: Recipe) -> torch.optim.AdamW:
+def make_optimizer(model: Llama, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW; the norms' weights do not decay."""
     matrices = [weight for weight in model.parameters() if weight.ndim == 2]
     vectors = [weight for weight in model.parameters() if weight.ndim == 1]
     groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
 
 
-def _schedule(step: int, recipe: Recipe) -> float:
+def schedule(step: int, steps: int, warmup: int) -> float:
     """Linear warm-up, then a cosine down to a fiftieth."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    progress = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = (step - warmup) / max(1, steps - warmup)
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))

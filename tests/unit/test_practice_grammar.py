@@ -9,12 +9,14 @@ import re
 
 import pytest
 
-from bftui.practice.grammar import Category, Grammar, parse_rules
+from bftui.practice.grammar import Grammar
 from bftui.practice.grammar_all import practice_grammar
 from bftui.practice.lexicon import VALID_SETS, plural, with_article
+from bftui.practice.rules import Category, parse_rules
+from bftui.practice.words import split_words
 
 KINDS = {
-    "questions", "story", "forum", "recipe", "how_to", "letter", "entry", "news", "dialogue", "list",
+    "questions", "asked", "story", "forum", "recipe", "how_to", "letter", "entry", "news", "dialogue", "list",
     "sums", "random", "diary", "advertisement",
 }  # fmt: skip
 
@@ -36,9 +38,9 @@ def test_same_seed_same_documents() -> None:
 def test_the_text_of_a_seed_is_known() -> None:
     text = practice_grammar().document(5, 8).text
     assert text == (
-        "Thread: [solved] cream jug\n\nmossy: Hi all, my jug is cream and golden since Monday. "
-        "Is that normal?\nold_tom: Try watching trains first.\nmossy: I tried that on Saturday. "
-        "Now the snake is surprised."
+        "Nobody in Windle knew why Georg kept a rabbit in the library. The rabbit followed him "
+        "firmly. Georg bowed firmly, and the rabbit looked away. And that is why there are no "
+        "platypuses in Windle."
     )
 
 
@@ -54,6 +56,24 @@ def test_documents_are_short_and_clean() -> None:
         assert 0 < len(text) < 1500
         assert text == text.strip()
         assert not re.search(r"[<>#~¶]|  ", text)
+
+
+def test_words_are_those_of_the_text() -> None:
+    for start in ("document", "help", "preference"):
+        for index in range(1500):
+            document = practice_grammar().document(13, index, start)
+            assert tuple(split_words(document.text)) == document.words
+
+
+def test_articles_agree() -> None:
+    slip = re.compile(
+        r"\b(?:[Aa] [aeio]\w*|[Aa]n [b-df-gj-np-tv-z]\w*|(?:[Tt]he|[Aa]n?|[Mm]y) (?:an?|the|my)) "
+    )
+    for start in ("document", "help", "preference"):
+        for index in range(4000):
+            text = practice_grammar().document(17, index, start).text
+            found = [match[0] for match in slip.finditer(text) if match[0] != "a one "]
+            assert not found, text
 
 
 def test_bound_names_stay() -> None:
@@ -85,13 +105,13 @@ def test_free_slots_are_drawn_anew() -> None:
 
 
 def test_nats_are_those_of_the_choices() -> None:
-    grammar = small_grammar("= start\n[3] <^tail> <name#a> <name#b>\nno\n= tail\nx¶y~\nx¶z")
+    grammar = small_grammar("= start\n[3] <^tail> <name#a> <name#b>\nno\n= tail\nx¶y\nx¶z")
     found = {}
     for index in range(300):
         document = grammar.document(0, index)
         found[document.text] = document.nats
     # Once one of two names is bound, the other is certain.
-    assert found["X\ny  Ada Ben"] == pytest.approx(-math.log(0.75 * 0.5 * 0.75))
+    assert found["X\ny Ada Ben"] == pytest.approx(-math.log(0.75 * 0.5 * 0.75))
     assert found["X\nz Ben Ada"] == pytest.approx(-math.log(0.75 * 0.5 * 0.25))
     assert found["no"] == pytest.approx(-math.log(0.25))
     assert sum(math.exp(-nats) for nats in found.values()) == pytest.approx(1)
@@ -107,6 +127,10 @@ def test_nats_are_those_of_the_choices() -> None:
         ("= start\nx\n= start\ny", "two definitions"),
         ("= start\n[0] x", "not positive"),
         ("= other\nx", "no start rule"),
+        ("= start\n<name>s", "run into"),
+        ("= start\n<other>!\n= other\nx!", "run into"),
+        ("= start\na <other> b\n= other\nx\n-", "may be empty"),
+        ("= start\na~~b", "doubles"),
         ("= start\n\n= other\nx", "no alternative"),
     ],
 )
@@ -174,7 +198,7 @@ def test_a_stylistic_opening_is_followed_by_few_texts() -> None:
     texts = (practice_grammar().document(0, i, start="qa_fruit").text for i in range(6000))
     answers = [text.partition("\nA: ")[2] for text in texts]
     sure = {answer for answer in answers if answer.startswith("Sure!")}
-    assert 0 < len(sure) <= 3 * 4
+    assert 0 < len(sure) <= 5 * 4
 
 
 def test_words_and_templates_are_many() -> None:
