@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.distribution import NextToken, Scored
+from bftui.core.distribution import NextToken, Sampled, Scored
 from bftui.core.errors import ContextFull, InvalidToken, ModelError
 from bftui.core.sampler import Sampler
 
@@ -45,7 +45,7 @@ class OpenSpec:
         n_ctx: logical limit of the context in tokens; 0 takes min(the model's own, 4096).
         threads: compute threads; 0 takes the physical cores.
         gpu_layers: layers on the GPU; -1 all.
-        fan_out: how many continuations of one prefix may be open at once.
+        fan_out: how many continuations may be open at once: two batches of rollouts, and a look-ahead.
     """
 
     source: str
@@ -56,7 +56,7 @@ class OpenSpec:
     device: Device = "auto"
     dtype: Dtype = "auto"
     kv: Kv = "auto"
-    fan_out: int = 32
+    fan_out: int = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ class ModelInfo:
         exact: whether logits over the full vocabulary are known.
         rewind: `any` keeps any shared prefix; `checkpoint` evaluates again what came after a saved state, some tokens
             at most where a path grew step by step; `recompute` evaluates a shorter prefix again as a whole.
+        max_fan_out: continuations that may be open at once.
+        fan_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
         dtype, kv, device: as the trace shows them.
         sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
     """
@@ -106,6 +108,7 @@ class ModelInfo:
     exact: bool = True
     rewind: Literal["any", "checkpoint", "recompute"] = "any"
     max_fan_out: int = 32
+    fan_tokens: int = 0
     note: str = ""
     eos_id: int | None = None
 
@@ -130,6 +133,8 @@ class Distribution(Protocol):
 
     def draw(self, u: float) -> int: ...
 
+    def sample(self, u: float, cap_k: int = 0) -> Sampled: ...
+
     def greedy(self) -> int: ...
 
     def score(self, token_id: int) -> Scored: ...
@@ -145,8 +150,13 @@ class Fan(Protocol):
     def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits:
         """Appends one token to each of these rows; their logits, row after row, owned by the caller.
 
-        Rows left out rest as they are; a row may be left out for good once it ended.
+        Rows left out rest as they are. ContextFull for rows shorter than the context says that the cache has no room
+        for them, or that their room was given to the path: fewer of them may fit.
         """
+        ...
+
+    def drop(self, rows: Sequence[int]) -> None:
+        """Frees what these rows hold; they are not stepped any more."""
         ...
 
 
@@ -198,7 +208,7 @@ class Backend(Protocol):
     def cancel(self) -> None:
         """Makes the evaluation that is running raise Cancelled; the model stays usable. Thread-safe.
 
-        An open fan is one running evaluation. With nothing running it is forgotten by the next call.
+        With nothing running it is forgotten by the next call, which a step of an open fan is, too.
         """
         ...
 

@@ -17,9 +17,11 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from bftui.backends.base import Backend, Distribution, Logits
-from bftui.backends.host import Advanced, Page, Row
+from bftui.backends.host import Advanced, Drawn, Page, Row
+from bftui.backends.rollouts import Fans, Plan, check_plan, rollouts
 from bftui.core.distribution import NextToken, Scored
-from bftui.core.errors import Cancelled
+from bftui.core.draws import Purpose
+from bftui.core.errors import Cancelled, UsageError
 from bftui.core.sampler import Sampler
 from bftui.core.text import label
 
@@ -31,9 +33,6 @@ _LOGITS_BUDGET = 256 << 20
 
 That is 2,000 nodes at a vocabulary of 32k and 500 at 128k; an older node costs one token.
 """
-
-_FAN_CHUNK = 32
-"""Candidates of one look-ahead batch; between two batches foreground work gets its turn."""
 
 
 @dataclass
@@ -80,6 +79,7 @@ class Engine:
         self.backend = backend
         self.turn = threading.RLock()
         self.info = backend.info
+        self._fans = Fans(backend, self.turn)
         self._trees: dict[int, _Paths] = {}
         self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
         self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
@@ -314,6 +314,16 @@ class Engine:
         return self._distribution(tree, node, sampler).summary()
 
     @_one_at_a_time
+    def score(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> list[Scored]:
+        """Each token's score along a text after `node`, in one pass; nothing joins the tree."""
+        self._start()
+        first = self._distribution(tree, node, sampler)
+        found = self._along(first, self._path(tree, node), token_ids, open_end=False)
+        return [scored for scored, _, _ in found]
+
+    @_one_at_a_time
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
@@ -358,28 +368,90 @@ class Engine:
     # Background ------------------------------------------------------------------------------------------------
 
     def lookahead(
-        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
     ) -> Iterator[tuple[int, NextToken | None]]:
-        """The distribution one step later, were each of these tokens forced after `node`; batch by batch."""
+        """The distribution after each of these tokens and `steps` - 1 greedy ones; batch by batch."""
+        if steps < 1:
+            raise UsageError(f"{steps} steps of look-ahead are too few", hint="take 1 or more")
         self._start()
-        live = [token_id for token_id in token_ids if token_id not in self.info.eog_ids]
-        yield from ((token_id, None) for token_id in token_ids if token_id in self.info.eog_ids)
-        for at in range(0, len(live), _FAN_CHUNK):
-            chunk = live[at : at + _FAN_CHUNK]
-            with self.turn, self.backend.fan(self._path(tree, node), len(chunk)) as fan:
-                rows = fan.step(range(len(chunk)), chunk)
-            self._check()
-            for token_id, logits in zip(chunk, rows, strict=True):
-                yield token_id, self.backend.distribution(logits, sampler).summary()
+        return self._lookahead(tree, node, list(token_ids), sampler, steps)
+
+    def _lookahead(
+        self, tree: int, node: int, token_ids: list[int], sampler: Sampler, steps: int
+    ) -> Iterator[tuple[int, NextToken | None]]:
+        eog = self.info.eog_ids
+        live = [token_id for token_id in token_ids if token_id not in eog]
+        yield from ((token_id, None) for token_id in token_ids if token_id in eog)
+        while live:
+            chunk = live[: self._fans.room(steps)]
+            del live[: len(chunk)]
+            with self.turn:
+                found = self._ahead(self._path(tree, node), chunk, sampler, steps)
+            yield from zip(chunk, found, strict=True)
+
+    def _ahead(
+        self, prefix: Sequence[int], token_ids: Sequence[int], sampler: Sampler, steps: int
+    ) -> list[NextToken | None]:
+        """What comes after each of these tokens and `steps` - 1 greedy ones; None after an end of generation."""
+        found: list[NextToken | None] = [None] * len(token_ids)
+        tokens = dict(enumerate(token_ids))
+        with self._fans.open(prefix, len(token_ids), steps) as fan:
+            for later in range(1, steps + 1):
+                logits = fan.step(list(tokens), list(tokens.values()))
+                self._check()
+                for row, each in zip(list(tokens), logits, strict=True):
+                    distribution = self.backend.distribution(each, sampler)
+                    if later == steps:
+                        found[row] = distribution.summary()
+                        continue
+                    tokens[row] = distribution.greedy()
+                    if tokens[row] in self.info.eog_ids:
+                        del tokens[row]
+                if not tokens:
+                    break
+        return found
+
+    def rollouts(
+        self,
+        tree: int,
+        node: int,
+        suffix: Sequence[int],
+        sampler: Sampler,
+        numbers: Sequence[int],
+        horizon: int,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+    ) -> Iterator[Drawn]:
+        """Continuations of a path, batch by batch; see `host.Host`. Nothing is evaluated before the first item."""
+        with self.turn:
+            prefix = (*self._path(tree, node), *suffix)
+        plan = Plan(prefix, sampler, tuple(numbers), horizon, purpose, cap_k)
+        check_plan(plan)
+        self._start()
+
+        def first() -> Distribution:
+            if suffix:
+                return self.backend.distribution(self.backend.next_logits(prefix), sampler)
+            return self._distribution(tree, node, sampler)
+
+        return rollouts(self._fans, plan, first, self._check)
 
     # Cancelling ------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         self._cancelled.clear()
 
+    def go_on(self) -> None:
+        """Ends a cancel that has hit what it was meant for, so that background work in progress is not hit too."""
+        self._cancelled.clear()
+
     def _check(self) -> None:
         if self._cancelled.is_set():
             raise Cancelled("stopped")
+
+    def forget_cancel(self) -> None:
+        """Takes back a cancel that nothing was left for."""
+        self._cancelled.clear()
 
     def cancel(self) -> None:
         """Stops what is running now; thread-safe."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from bftui.backends.base import ModelInfo
 from bftui.core.distribution import NextToken, Scored
+from bftui.core.draws import Purpose
 from bftui.core.sampler import Sampler
 
 
@@ -42,6 +43,27 @@ class Page:
     rows: tuple[Row, ...]
     start: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One token more of some continuations that are stepped together; columns, one entry for each of `numbers`.
+
+    Attributes:
+        numbers: which continuations.
+        token_ids: the tokens.
+        entropy, entropy_truncated: H(P) and H(P~) of the distributions that they were drawn from, nats.
+        logprob, logprob_truncated: ln P and ln P~ of the tokens.
+        eog: whether the token ends its continuation.
+    """
+
+    numbers: tuple[int, ...]
+    token_ids: tuple[int, ...]
+    entropy: tuple[float, ...]
+    entropy_truncated: tuple[float, ...]
+    logprob: tuple[float, ...]
+    logprob_truncated: tuple[float, ...]
+    eog: tuple[bool, ...]
 
 
 class Host(Protocol):
@@ -108,6 +130,12 @@ class Host(Protocol):
         """The distribution after a node under any sampler; nothing changes."""
         ...
 
+    def score(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> list[Scored]:
+        """Each token's score along a text after `node`, in one pass; nothing joins the tree."""
+        ...
+
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
@@ -115,9 +143,35 @@ class Host(Protocol):
         ...
 
     def lookahead(
-        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
     ) -> Iterator[tuple[int, NextToken | None]]:
-        """The distribution one step later, were each of these tokens forced after `node`; background work."""
+        """The distribution after each of these tokens and `steps` - 1 greedy ones, were it forced after `node`.
+
+        None where an end of generation comes before. Background work.
+        """
+        ...
+
+    def rollouts(
+        self,
+        tree: int,
+        node: int,
+        suffix: Sequence[int],
+        sampler: Sampler,
+        numbers: Sequence[int],
+        horizon: int,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+    ) -> Iterator[Drawn]:
+        """Continuations of the path of `node` and `suffix`, which is not in the tree; background work.
+
+        Continuation i draws its t-th token from P~ with `uniform(sampler.seed, purpose, t, i, prefix_key(prefix))`,
+        whatever else is drawn beside it. It ends with an end of generation, at `horizon` tokens, or where the
+        context is full. Many numbers go in batches, one after the other. With `cap_k`, the numbers `entropy_truncated`
+        and `logprob_truncated` are of P~ cut to its `cap_k` best tokens and the drawn one, renormalised.
+
+        Raises UsageError for a horizon below 1, a negative `cap_k` and numbers that are no draws' or come twice;
+        ContextFull where not one token fits. Through a worker the first item raises it.
+        """
         ...
 
     def tokenize(self, text: str, special: bool = False) -> list[int]:

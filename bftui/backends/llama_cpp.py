@@ -81,6 +81,11 @@ class LlamaCppBackend(PathBackend):
         self._batch = _Batch(max(CHUNK, loaded.info.max_fan_out))
         self._row_type = ctypes.c_float * loaded.info.n_vocab
         self._free_sequences = list(range(loaded.info.max_fan_out, 0, -1))
+        self._fans: list[_Fan] = []
+        # The library overwrites cells that are past a sliding window where only one sequence holds them, though the
+        # path may go back to them: a second one holds them, too.
+        windowed = C.llama_model_n_swa(loaded.model) > 0 and loaded.info.rewind == "any"
+        self._keeper = loaded.info.max_fan_out + 1 if windowed else None
         # Referenced as long as the context, which calls it between the nodes of its graph.
         self._abort = C.ggml_abort_callback(lambda _data: self._cancelled)
         C.llama_set_abort_callback(loaded.context, self._abort, None)
@@ -89,6 +94,8 @@ class LlamaCppBackend(PathBackend):
         return encode(self._vocab, self._anchor + text)[self._anchor_tokens :]
 
     def _cut(self, length: int) -> int:
+        if self._keeper is not None:
+            C.llama_memory_seq_rm(self._memory, self._keeper, length, -1)
         if self.info.rewind == "any" and C.llama_memory_seq_rm(self._memory, 0, length, -1):
             return length
         C.llama_memory_seq_rm(self._memory, 0, -1, -1)
@@ -106,11 +113,24 @@ class LlamaCppBackend(PathBackend):
     def _forward(self, token_ids: Sequence[int], scored: int) -> list[F32]:
         self._batch.path(token_ids, len(self._path), scored)
         try:
-            self.decode()
+            self._decode_path()
         except BaseException:
             self._after_failure()
             raise
         return [self.row(i) for i in range(scored, len(token_ids))]
+
+    def _decode_path(self) -> None:
+        """Evaluates the batch; where continuations leave no room for it, they give way."""
+        try:
+            self.decode()
+        except ContextFull:
+            if not self._fans:
+                raise
+            for fan in self._fans.copy():
+                fan.lose()
+            self.decode()
+        if self._keeper is not None:
+            C.llama_memory_seq_cp(self._memory, 0, self._keeper, len(self._path), -1)
 
     def decode(self) -> None:
         """Evaluates the batch; raises ContextFull, Cancelled or ModelError."""
@@ -152,7 +172,9 @@ class LlamaCppBackend(PathBackend):
                 f"{len(self._free_sequences)} of {self.info.max_fan_out} are left",
                 "close those that are open",
             )
-        return _Fan(self, length, rows)
+        fan = _Fan(self, length, rows)
+        self._fans.append(fan)
+        return fan
 
     def take_sequence(self, length: int) -> int:
         """A free sequence that shares the first `length` ids of the path."""
@@ -161,6 +183,10 @@ class LlamaCppBackend(PathBackend):
         end = length if self.info.rewind == "any" else -1
         C.llama_memory_seq_cp(self._memory, 0, sequence, -1, end)
         return sequence
+
+    def closed(self, fan: _Fan) -> None:
+        """Says that a fan holds nothing any more."""
+        self._fans.remove(fan)
 
     def give_back(self, sequences: Sequence[int]) -> None:
         """Frees these sequences and the cells that only they used."""
@@ -191,7 +217,7 @@ class _Fan(LocalFan):
 
     def __init__(self, backend: LlamaCppBackend, length: int, rows: int) -> None:
         super().__init__(backend, length, rows)
-        self._sequences = [backend.take_sequence(length) for _ in range(rows)]
+        self._sequences = {row: backend.take_sequence(length) for row in range(rows)}
 
     def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> Sequence[F32]:
         positions = [self.lengths[row] for row in rows]
@@ -199,8 +225,12 @@ class _Fan(LocalFan):
             token_ids, positions, [self._sequences[row] for row in rows]
         )
 
+    def _drop(self, rows: Sequence[int]) -> None:
+        self._backend.give_back([self._sequences.pop(row) for row in rows])
+
     def _release(self) -> None:
-        self._backend.give_back(self._sequences)
+        self._backend.give_back(list(self._sequences.values()))
+        self._backend.closed(self)
 
 
 def open_model(spec: OpenSpec, progress: Progress) -> LlamaCppBackend:

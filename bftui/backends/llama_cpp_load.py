@@ -149,7 +149,7 @@ def _new_context(path: Path, model: Any, plan: Plan, threads: int, gpu: bool) ->
     params.n_ctx = plan.cells
     params.n_batch = max(CHUNK, plan.rows)
     params.n_ubatch = plan.ubatch
-    params.n_seq_max = 1 + plan.rows
+    params.n_seq_max = plan.sequences
     params.n_outputs_max_per_seq = 0
     params.kv_unified = True
     params.swa_full = True
@@ -250,6 +250,7 @@ def _info(
         tokenizer_sha256=vocabulary_sha256(vocabulary.pieces),
         rewind="checkpoint" if state else "any",
         max_fan_out=plan.rows,
+        fan_tokens=plan.cells - plan.n_ctx,
         note=f"trained with {trained} tokens of context" if 0 < trained < plan.n_ctx else "",
         eos_id=eos if eos != C.LLAMA_TOKEN_NULL else None,
     )

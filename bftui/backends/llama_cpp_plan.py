@@ -19,8 +19,14 @@ from bftui.core.errors import ModelLoadError
 
 _DEFAULT_CTX = 4096
 _F32_KV_LIMIT = 4 << 30
-_FAN_CELLS = 64
+_FAN_CELLS = 96
+"""Cells of the pool for each continuation: with 96 of them, 32 rollouts of 256 tokens and some room beside them."""
+
 _FAN_BYTES = 1 << 30
+_FEWEST_ROWS = 32
+_OWN_SEQUENCES = 2
+"""The path, and what keeps its cells from being overwritten."""
+
 _SCORES_BYTES = 512 << 20
 _CELL_BYTES = 64
 """What the library keeps of each cache cell besides keys and values."""
@@ -36,7 +42,8 @@ class Plan:
         n_ctx: the logical limit of a path.
         cells: cache cells of the pool that the path and its continuations share.
         ubatch: tokens computed at once.
-        rows: continuations that may be open at once.
+        rows: continuations that may be open at once; fewer where each of them takes a large state.
+        sequences: these and the path's own.
         bytes: estimate of what the context takes.
     """
 
@@ -44,6 +51,7 @@ class Plan:
     cells: int
     ubatch: int
     rows: int
+    sequences: int
     kv: Literal["f32", "f16"]
     kv_bytes_per_token: int
     bytes: int
@@ -53,8 +61,9 @@ def plan_context(spec: OpenSpec, path: Path, model: Any, gpu: bool) -> Plan:
     """Sizes of the context; raises ModelLoadError where they exceed the memory."""
     trained: int = C.llama_model_n_ctx_train(model)
     n_ctx = spec.n_ctx or min(trained, _DEFAULT_CTX)
-    most: int = C.llama_max_parallel_sequences() - 1
-    rows = max(1, min(spec.fan_out, most))
+    most: int = C.llama_max_parallel_sequences() - _OWN_SEQUENCES
+    state = 4 * _state_numbers(model)
+    rows = max(1, min(spec.fan_out, most, max(_FEWEST_ROWS, _FAN_BYTES // max(1, state))))
     numbers = _kv_numbers_per_token(path, model)
 
     def cells(kv_bytes: int) -> int:
@@ -71,9 +80,8 @@ def plan_context(spec: OpenSpec, path: Path, model: Any, gpu: bool) -> Plan:
     ubatch = CHUNK
     while ubatch > 32 and scores * ubatch > _SCORES_BYTES:
         ubatch //= 2
-    states = (1 + rows) * 4 * _state_numbers(model)
-    need = pool * (kv_bytes + _CELL_BYTES) + states + scores * ubatch
-    plan = Plan(n_ctx, pool, ubatch, rows, kv, kv_bytes, need)
+    need = pool * (kv_bytes + _CELL_BYTES) + (rows + _OWN_SEQUENCES) * state + scores * ubatch
+    plan = Plan(n_ctx, pool, ubatch, rows, rows + _OWN_SEQUENCES, kv, kv_bytes, need)
     free = available_memory()
     if not gpu and free is not None and need > free:
         raise ModelLoadError(

@@ -42,7 +42,9 @@ class LocalFan(ABC):
         """Starts `rows` continuations of the first `length` ids of the backend's path."""
         self._backend = backend
         self.lengths = [length] * rows
+        self._dropped: set[int] = set()
         self._open = True
+        self._lost = False
 
     def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits:
         """Appends one token to each of these rows; logits of shape (len(rows), n_vocab).
@@ -50,17 +52,25 @@ class LocalFan(ABC):
         Raises InvalidToken, ContextFull, Cancelled. After any of these but InvalidToken the fan is closed.
         """
         backend = self._backend
+        if self._lost:
+            raise ContextFull(
+                "the cache has no room for these continuations",
+                "the path needed it",
+                "open the model with a larger --ctx",
+            )
         if not self._open:
             raise ModelError("these continuations are closed")
         if len(rows) != len(token_ids) or len(set(rows)) != len(rows) or not rows:
             raise ModelError("a step of a fan takes one token for each of some different rows")
         if not all(0 <= row < len(self.lengths) for row in rows):
             raise ModelError(f"there are {len(self.lengths)} continuations")
+        if not self._dropped.isdisjoint(rows):
+            raise ModelError("a continuation that was dropped cannot go on")
         backend.check_ids(token_ids)
         try:
             if max(self.lengths[row] for row in rows) >= backend.info.n_ctx:
                 raise context_full(backend.info.n_ctx + 1, backend.info.n_ctx)
-            backend.check_cancelled()
+            backend.begin()
             logits = self._forward(rows, token_ids)
         except BaseException:
             self.close()
@@ -70,14 +80,30 @@ class LocalFan(ABC):
         backend.count(len(rows))
         return logits
 
+    def drop(self, rows: Sequence[int]) -> None:
+        """Frees what these rows hold; they are not stepped any more."""
+        gone = [row for row in rows if row not in self._dropped]
+        self._dropped.update(gone)
+        if self._open:
+            self._drop(gone)
+
     def close(self) -> None:
         """Gives back what the rows hold; the path stays as it is."""
         if self._open:
             self._open = False
             self._release()
 
+    def lose(self) -> None:
+        """Closes it for the sake of the path; a step then raises ContextFull."""
+        self.close()
+        self._lost = True
+
     @abstractmethod
     def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits: ...
+
+    @abstractmethod
+    def _drop(self, rows: Sequence[int]) -> None:
+        """Frees what these rows hold of their own, where that can be done for some rows."""
 
     @abstractmethod
     def _release(self) -> None: ...
@@ -175,6 +201,10 @@ class PathBackend(ABC):
 
     def cancel(self) -> None:
         self._cancelled = True
+
+    def begin(self) -> None:
+        """Begins an evaluation: a cancel that came before is forgotten."""
+        self._cancelled = False
 
     def check_cancelled(self) -> None:
         """Raises Cancelled once `cancel` was called during this evaluation."""

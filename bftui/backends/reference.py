@@ -101,6 +101,9 @@ class _Fan(LocalFan):
         self._cache.lengths[list(rows)] += 1
         return list(logits)
 
+    def _drop(self, rows: Sequence[int]) -> None:
+        """The room of all rows is one array, which goes with the last of them."""
+
     def _release(self) -> None:
         del self._cache
         self._backend.fan_closed()

@@ -223,6 +223,10 @@ class _TableFan:
         self._backend._evaluate(len(rows))
         return np.stack([self._backend._look_up(self._rows[row]) for row in rows])
 
+    def drop(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            self._rows[row] = []
+
 
 def _bytes(token: Any) -> bytes:
     return token.encode() if isinstance(token, str) else base64.b64decode(token["bytes"])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui.backends.transformers_library import torch
-from bftui.core.distribution import TOP, NextToken, Scored, frozen
+from bftui.core.distribution import TOP, NextToken, Sampled, Scored, frozen
 from bftui.core.errors import InvalidToken, NonFiniteLogits
 from bftui.core.sampler import Sampler
 
@@ -80,7 +80,8 @@ class TorchDistribution:
         ek = self._e[: self.kept]
         xk = self._x[: self.kept] / self.sampler.temperature
         mean = torch.where(ek > 0, ek * xk, torch.zeros_like(xk)).sum()
-        self._zk, total = torch.stack([ek.sum(), mean]).tolist()
+        self._zk, total, squares = torch.stack([ek.sum(), mean, (ek * ek).sum()]).tolist()
+        self.collision = min(1.0, squares / (self._zk * self._zk))
         self.entropy_truncated = max(0.0, math.log(self._zk) - total / self._zk)
 
     @property
@@ -103,6 +104,7 @@ class TorchDistribution:
             entropy_hi=self.entropy,
             temperature=self.sampler.temperature,
             log_kept=self._log_kept,
+            collision=self.collision,
             top_ids=frozen(ids.astype(np.int32)),
             top_logprobs=frozen(logprobs),
             tail_mass=max(0.0, 1.0 - float(np.exp(logprobs).sum())),
@@ -110,11 +112,35 @@ class TorchDistribution:
 
     def draw(self, u: float) -> int:
         """The first kept id, in id order, whose cumulative sum of P~ exceeds `u`, else the last kept id."""
-        ids, order = torch.sort(self._order[: self.kept])
-        live = self._e[: self.kept][order]
-        mass = torch.cumsum(live / self._zk, 0)
-        place = int(torch.count_nonzero(mass <= u))
-        return int(ids[min(place, len(ids) - 1)])
+        return int(self._order[self._drawn_place(u)])
+
+    def _drawn_place(self, u: float) -> Tensor:
+        """The drawn token's place in the order, from 0; still on the device."""
+        _, places = torch.sort(self._order[: self.kept])
+        mass = torch.cumsum(self._e[: self.kept][places] / self._zk, 0)
+        return places[torch.count_nonzero(mass <= u).clamp(max=len(places) - 1)]
+
+    def sample(self, u: float, cap_k: int = 0) -> Sampled:
+        """The token that `draw` gives, with its numbers; `cap_k` as in `core.distribution`."""
+        place = self._drawn_place(u)
+        drawn = torch.stack([self._order[place].to(torch.float64), self._x[place]])
+        token_id, x = drawn.tolist()
+        logprob = x - self._log_z
+        if cap_k and cap_k < self.kept:
+            entropy, log_kept = self._capped(int(place), cap_k)
+        else:
+            entropy, log_kept = self.entropy_truncated, self._log_kept
+        truncated = logprob / self.sampler.temperature - log_kept
+        return Sampled(int(token_id), self.entropy, entropy, logprob, truncated)
+
+    def _capped(self, place: int, cap_k: int) -> tuple[float, float]:
+        """Entropy and `_log_kept` of the `cap_k` best tokens and the one at this place of the order."""
+        places = list(range(cap_k)) + ([place] if place >= cap_k else [])
+        weights = self._e[places]
+        mean = (weights * self._x[places]).sum() / self.sampler.temperature
+        z, total = torch.stack([weights.sum(), mean]).tolist()
+        log_z = math.log(z)
+        return max(0.0, log_z - total / z), log_z - self._log_z / self.sampler.temperature
 
     def greedy(self) -> int:
         """The most probable id, the smallest of equals."""

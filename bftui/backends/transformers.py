@@ -215,11 +215,8 @@ class _Fan(LocalFan):
     def __init__(self, backend: TransformersBackend, length: int, rows: int) -> None:
         super().__init__(backend, length, rows)
         self._groups = [_Group(list(range(rows)), backend.continuations(length, rows))]
+        self._uncached = self._groups[0].cache is None
         self._texts = [backend.prefix(length) for _ in range(rows)] if self._uncached else []
-
-    @property
-    def _uncached(self) -> bool:
-        return self._groups[0].cache is None
 
     def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> list[Logits]:
         self._backend.check_open()
@@ -254,9 +251,23 @@ class _Fan(LocalFan):
                     groups.append(_Group([group.rows[place] for place in places], cache))
         self._groups = groups
 
+    def _drop(self, rows: Sequence[int]) -> None:
+        kept = [_without(group, set(rows)) for group in self._groups]
+        self._groups = [group for group in kept if group.rows]
+
     def _release(self) -> None:
         self._groups = []
         self._backend.closed()
+
+
+def _without(group: _Group, rows: set[int]) -> _Group:
+    """The group without these rows."""
+    places = [place for place, row in enumerate(group.rows) if row not in rows]
+    cache = group.cache
+    if cache is not None and 0 < len(places) < len(group.rows):
+        with torch.inference_mode():
+            cache = selected(cache, places)
+    return _Group([group.rows[place] for place in places], cache)
 
 
 def _layers(model: Any) -> list[Any]:

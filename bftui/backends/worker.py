@@ -17,22 +17,27 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
 from bftui.backends.base import ModelInfo, OpenSpec, Progress
-from bftui.backends.host import Advanced, Page
-from bftui.core.distribution import NextToken
+from bftui.backends.host import Advanced, Drawn, Page
+from bftui.core.distribution import NextToken, Scored
+from bftui.core.draws import Purpose
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.core.sampler import Sampler
 
-_BACKGROUND = frozenset({"lookahead"})
+_BACKGROUND = frozenset({"lookahead", "rollouts"})
 _LOG_LINES = 3
 _GRACE_S = 2.0
+
+_SLICE_S = 0.02
+"""How long one background job goes on before the next has its turn: results that cost nothing do not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,9 @@ class _Child:
         self._requests = requests
         self._replies = replies
         self._foreground: queue.SimpleQueue[_Request] = queue.SimpleQueue()
-        self._background: deque[tuple[int, Iterator[Any]]] = deque()
+        self._background: deque[tuple[int, Generator[Any, None, None]]] = deque()
+        self._used_s = 0.0
+        self._open_numbers: set[int] = set()
         self._dropped: set[int] = set()
         self._running: int | None = None
         self._lock = threading.Lock()
@@ -101,22 +108,32 @@ class _Child:
                 if request.name == "cancel":
                     self._cancel(request.args[0])
                 else:
+                    with self._lock:
+                        self._open_numbers.add(request.number)
                     self._foreground.put(request)
         except (EOFError, OSError):
             # The parent is gone: nothing is left to be done, not even in the middle of an evaluation.
             os._exit(0)
 
     def _cancel(self, number: int | None) -> None:
-        """Cancels one request, or with None the one that runs."""
+        """Cancels one request, or with None the one that runs, which between two results is a background job."""
         with self._lock:
-            if number is not None and number != self._running:
-                self._dropped.add(number)
-            elif self._engine is not None:
+            if number is None:
+                number = self._running
+            if number is None and self._background:
+                number = self._background[0][0]
+            if number not in self._open_numbers:
+                return
+            # A job may be through with this result: then its next one fails.
+            self._dropped.add(number)
+            if number == self._running and self._engine is not None:
                 self._engine.cancel()
-            elif self._running is not None:
-                self._dropped.add(self._running)
 
     def _reply(self, number: int, kind: str, value: Any = None) -> None:
+        if kind in ("done", "failed"):
+            with self._lock:
+                self._open_numbers.discard(number)
+                self._dropped.discard(number)
         _send(self._replies, _Reply(number, kind, value))
 
     def _fail(self, number: int, error: BaseException) -> None:
@@ -129,9 +146,11 @@ class _Child:
         """Marks a request as running; False where it was cancelled while it waited."""
         with self._lock:
             if number in self._dropped:
-                self._dropped.discard(number)
                 return False
             self._running = number
+            if self._engine is not None:
+                # A cancel that came too late for the work before must not strike this one.
+                self._engine.forget_cancel()
             return True
 
     def _answer(self, request: _Request) -> None:
@@ -145,10 +164,14 @@ class _Child:
             else:
                 result = getattr(self._engine, request.name)(*request.args)
             if request.name in _BACKGROUND:
-                self._background.append((request.number, result))
+                with self._lock:
+                    self._background.append((request.number, result))
             else:
                 self._reply(request.number, "done", result)
         except Exception as error:
+            if isinstance(error, Cancelled) and self._engine is not None:
+                # It was meant for this request: background work goes on.
+                self._engine.go_on()
             self._fail(request.number, error)
         finally:
             with self._lock:
@@ -157,21 +180,33 @@ class _Child:
     def _advance_background(self) -> None:
         number, job = self._background[0]
         if not self._begin(number):
-            self._background.popleft()
+            self._end_background()
+            job.close()
             self._fail(number, Cancelled("stopped"))
             return
+        start = time.perf_counter()
         try:
             self._reply(number, "item", next(job))
-            self._background.rotate(-1)
+            self._used_s += time.perf_counter() - start
+            if self._used_s >= _SLICE_S:
+                self._used_s = 0.0
+                with self._lock:
+                    self._background.rotate(-1)
         except StopIteration:
-            self._background.popleft()
+            self._end_background()
             self._reply(number, "done")
         except Exception as error:
-            self._background.popleft()
+            self._end_background()
             self._fail(number, error)
         finally:
             with self._lock:
                 self._running = None
+
+    def _end_background(self) -> None:
+        """Forgets the job whose turn it is."""
+        self._used_s = 0.0
+        with self._lock:
+            self._background.popleft()
 
     def _open(self, request: _Request) -> ModelInfo:
         from bftui.backends.engine import Engine
@@ -229,6 +264,7 @@ class WorkerHost:
         self._waiting: dict[int, queue.SimpleQueue[_Reply]] = {}
         self._waiting_lock = threading.Lock()
         self._number = 0
+        self._called: int | None = None
         self._crash: BackendCrashed | None = None
         self._closed = False
         self._reading = threading.Lock()
@@ -323,7 +359,11 @@ class WorkerHost:
 
     def _call(self, name: str, *args: Any) -> Any:
         number, replies = self._request(name, args)
-        return self._result(number, self._next(replies))
+        self._called = number
+        try:
+            return self._result(number, self._next(replies))
+        finally:
+            self._called = None
 
     def _stream(self, name: str, *args: Any) -> Iterator[Any]:
         number, replies = self._request(name, args)
@@ -345,7 +385,8 @@ class WorkerHost:
             _send(cast(IO[bytes], self._process.stdin), _Request(0, "cancel", (number,)))
 
     def cancel(self) -> None:
-        self._cancel(None)
+        # A foreground request may wait for a piece of background work: it is the one that is meant.
+        self._cancel(self._called)
 
     def close(self) -> None:
         """Ends the child: politely by closing its pipe, by force when it does not go."""
@@ -415,15 +456,35 @@ class WorkerHost:
     def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:
         return cast(NextToken, self._call("preview", tree, node, sampler))
 
+    def score(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> list[Scored]:
+        return cast("list[Scored]", self._call("score", tree, node, list(token_ids), sampler))
+
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
         return cast(Page, self._call("page", tree, node, sampler, start, stop, query))
 
     def lookahead(
-        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
     ) -> Iterator[tuple[int, NextToken | None]]:
-        return self._stream("lookahead", tree, node, list(token_ids), sampler)
+        return self._stream("lookahead", tree, node, list(token_ids), sampler, steps)
+
+    def rollouts(
+        self,
+        tree: int,
+        node: int,
+        suffix: Sequence[int],
+        sampler: Sampler,
+        numbers: Sequence[int],
+        horizon: int,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+    ) -> Iterator[Drawn]:
+        return self._stream(
+            "rollouts", tree, node, list(suffix), sampler, list(numbers), horizon, purpose, cap_k
+        )
 
     def tokenize(self, text: str, special: bool = False) -> list[int]:
         return cast("list[int]", self._call("tokenize", text, special))

@@ -69,7 +69,16 @@ def _table(facts: dict[str, Any]) -> str:
         "n_ctx": f"{facts['n_ctx']} of {facts['n_ctx_train'] or '?'} tokens",
         "chat_template": "yes" if facts["chat_template"] else "none",
     }
-    hidden = {"n_ctx_train", "special_ids", "exact", "rewind", "max_fan_out", "add_bos", "eos_id"}
+    hidden = {
+        "n_ctx_train",
+        "special_ids",
+        "exact",
+        "rewind",
+        "max_fan_out",
+        "fan_tokens",
+        "add_bos",
+        "eos_id",
+    }
     rows = {
         name.replace("_", " "): units.get(name, value)
         for name, value in facts.items()

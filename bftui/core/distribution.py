@@ -51,6 +51,7 @@ class NextToken:
         entropy_lo, entropy_hi: bounds of `entropy`; equal to it where all logits are known.
         temperature: the one that P~ was made at.
         log_kept: ln of the sum over the support of P~ of P(v)**(1/temperature).
+        collision: the sum of P~ squared: how probable it is that two draws agree.
         top_ids: the most probable ids, by (logit descending, id ascending); shape (n,), read-only.
         top_logprobs: ln P of these; shape (n,), read-only.
         tail_mass: 1 - the sum of P over `top_ids`.
@@ -65,6 +66,7 @@ class NextToken:
     entropy_hi: float
     temperature: float
     log_kept: float
+    collision: float
     top_ids: I32 = field(repr=False)
     top_logprobs: F64 = field(repr=False)
     tail_mass: float
@@ -78,6 +80,11 @@ class NextToken:
     def bf_full(self) -> float:
         """exp(H(P)), over the whole vocabulary."""
         return math.exp(self.entropy)
+
+    @property
+    def hill2(self) -> float:
+        """The Hill number of order 2 of P~, 1 / the sum of P~ squared; `bf` is that of order 1."""
+        return 1.0 / self.collision
 
     def logprob_truncated(self, index: int) -> float | None:
         """ln P~ of the candidate at this place (from 0) of `top_ids`; None where P~ is 0."""
@@ -101,6 +108,23 @@ class Scored:
     logprob: float
     logprob_truncated: float | None
     rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """One drawn token, and what a rollout keeps of the distribution that it was drawn from.
+
+    Attributes:
+        token_id: the token.
+        entropy, entropy_truncated: H(P) and H(P~), nats.
+        logprob, logprob_truncated: ln P and ln P~ of the token.
+    """
+
+    token_id: int
+    entropy: float
+    entropy_truncated: float
+    logprob: float
+    logprob_truncated: float
 
 
 class Distribution:
@@ -169,11 +193,14 @@ class Distribution:
             zk = float(ek.sum())
             xk = self._x[kept] / s.temperature
             mean = float(np.einsum("i,i->", ek, xk)) / zk
+            squares = float(np.einsum("i,i->", ek, ek))
         else:
             zk = self._z
             mean = float(np.einsum("i,i->", e, self._x)) / s.temperature / zk
+            squares = float(np.einsum("i,i->", e, e))
         self._zk = zk
         self.entropy_truncated = max(0.0, math.log(zk) - mean)
+        self.collision = min(1.0, squares / (zk * zk))
 
     def _sorted(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Ascending ids, reordered by (logit descending, id ascending)."""
@@ -225,6 +252,7 @@ class Distribution:
             entropy_hi=self.entropy,
             temperature=self.sampler.temperature,
             log_kept=self._log_kept(),
+            collision=self.collision,
             top_ids=frozen(ids.astype(np.int32)),
             top_logprobs=frozen(logprobs),
             tail_mass=max(0.0, 1.0 - float(np.exp(logprobs).sum())),
@@ -243,6 +271,32 @@ class Distribution:
             mass = np.cumsum(self._e[ids] / self._zk)
         place = int(np.searchsorted(mass, u, side="right"))
         return int(ids[min(place, len(ids) - 1)])
+
+    def sample(self, u: float, cap_k: int = 0) -> Sampled:
+        """The token that `draw` gives, with its numbers.
+
+        With `cap_k`, those of P~ are of P~ cut to its `cap_k` best tokens and the drawn one, renormalised: what the
+        published code makes of a server's best log-probabilities.
+        """
+        token_id = self.draw(u)
+        logprob = float(self._x[token_id]) - self._log_z
+        if cap_k and cap_k < self.kept:
+            entropy, log_kept = self._capped(token_id, cap_k)
+        else:
+            entropy, log_kept = self.entropy_truncated, self._log_kept()
+        truncated = logprob / self.sampler.temperature - log_kept
+        return Sampled(token_id, self.entropy, entropy, logprob, truncated)
+
+    def _capped(self, token_id: int, cap_k: int) -> tuple[float, float]:
+        """Entropy and `log_kept` of the `cap_k` best tokens and this one."""
+        ids = self._order[:cap_k] if cap_k <= len(self._order) else self._best(cap_k)
+        if token_id not in ids:
+            ids = np.append(ids, token_id)
+        weights = self._e[ids]
+        z = float(weights.sum())
+        mean = float((weights * self._x[ids]).sum()) / self.sampler.temperature / z
+        log_z = math.log(z)
+        return max(0.0, log_z - mean), log_z - self._log_z / self.sampler.temperature
 
     def greedy(self) -> int:
         """The most probable id, the smallest of equals."""

@@ -36,6 +36,7 @@ _NUMBERS = np.dtype(
         ("entropy_hi", "f8"),
         ("temperature", "f8"),
         ("log_kept", "f8"),
+        ("collision", "f8"),
         ("tail_mass", "f8"),
     ]
 )
@@ -200,7 +201,7 @@ class Tree:
             truncated = scored.logprob_truncated
             own = scored.logprob, math.nan if truncated is None else truncated, scored.rank
         if following is None:
-            block.numbers[row] = (*own, elapsed_ms, -1, 0, *(0.0,) * 8)
+            block.numbers[row] = (*own, elapsed_ms, -1, 0, *(0.0,) * 9)
             return
         n = len(following.top_ids)
         block.top_ids[row, :n] = following.top_ids
@@ -217,6 +218,7 @@ class Tree:
             following.entropy_hi,
             following.temperature,
             following.log_kept,
+            following.collision,
             following.tail_mass,
         )
 
@@ -317,9 +319,10 @@ class Tree:
         return self._following(node, self._read(node))
 
     def _following(self, node: int, numbers: tuple[Any, ...]) -> NextToken | None:
-        _, _, _, _, n, kept, full, cut, varentropy, low, high, temperature, log_kept, tail = numbers
+        n = numbers[4]
         if n < 0:
             return None
+        kept, full, cut, varentropy, low, high, temperature, log_kept, collision, tail = numbers[5:]
         block, row = self._blocks[node >> _BLOCK_BITS], node & (_BLOCK - 1)
         return NextToken(
             n_vocab=self.n_vocab,
@@ -331,6 +334,7 @@ class Tree:
             entropy_hi=high,
             temperature=temperature,
             log_kept=log_kept,
+            collision=collision,
             top_ids=frozen(block.top_ids[row, :n].copy()),
             top_logprobs=frozen(block.top_logprobs[row, :n].copy()),
             tail_mass=tail,

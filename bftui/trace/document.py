@@ -177,6 +177,8 @@ def _nodes(tree: Tree, count: int) -> Iterator[tuple[str, set[int]]]:
         columns = {name: np.round(numbers[name], 10).tolist() for name in _SCALARS}
         columns["bf"] = np.round(np.exp(numbers["entropy_truncated"]), 10).tolist()
         columns["bf_full"] = np.round(np.exp(numbers["entropy"]), 10).tolist()
+        collision = np.where(numbers["n_top"] < 0, 1.0, numbers["collision"])
+        columns["hill2"] = np.round(1 / collision[: len(nodes)], 10).tolist()
         columns["kept"] = numbers["kept"].tolist()
         n_top = numbers["n_top"].tolist()
         ids = block.top_ids.tolist()

@@ -119,6 +119,11 @@ class Next(Part):
     tail_mass: Probability
     entropy_lo: Nats
     entropy_hi: Nats
+    hill2: Annotated[float, Field(ge=1)] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Hill number of order 2 of P~: 1 / the sum of P~ squared; absent from older traces",
+    )
 
 
 class PartnerNode(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("backends", "step", "torch_step", "tree", "startup")
+NAMES = ("backends", "step", "torch_step", "tree", "startup", "practice")
 
 
 def main() -> None:

@@ -159,6 +159,20 @@ def test_the_path_may_move_while_a_fan_is_open(backend: Backend, case: Case) -> 
     assert close(case, rows[1], backend.next_logits([*path, 2, 4]))
 
 
+def test_a_row_that_is_dropped_frees_what_it_held(backend: Backend, case: Case) -> None:
+    path = ids(backend, 20)
+    most = backend.info.max_fan_out
+    with backend.fan(path, most) as fan:
+        fan.step([0, 1, 2], [1, 2, 3])
+        fan.drop([1, *range(3, most)])
+        rows = fan.step([2, 0], [4, 5])
+        with backend.fan(path, most - 2) as other:
+            other.step([0], [1])
+        fan.drop([0, 2])
+    assert close(case, rows[0], backend.next_logits([*path, 3, 4]))
+    assert close(case, rows[1], backend.next_logits([*path, 1, 5]))
+
+
 def test_too_many_continuations_are_refused(backend: Backend) -> None:
     for rows in (0, backend.info.max_fan_out + 1):
         with pytest.raises(CapabilityError), backend.fan([1, 2], rows):

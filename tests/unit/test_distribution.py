@@ -76,6 +76,8 @@ def test_equals_the_obvious_version(logits, sampler, u):
     assert summary.entropy_truncated == pytest.approx(entropy(cut), abs=1e-11)
     assert summary.bf == math.exp(summary.entropy_truncated)
     assert summary.bf_full == math.exp(summary.entropy)
+    assert summary.collision == pytest.approx(float((cut * cut).sum()), abs=1e-12)
+    assert summary.hill2 == 1 / summary.collision >= 1
     variance = float((p * (np.log(np.maximum(p, 1e-300)) + entropy(p)) ** 2).sum())
     assert summary.varentropy == pytest.approx(variance, abs=1e-9)
     order = sorted(range(len(logits)), key=lambda i: (-float(logits[i]), i))
@@ -93,6 +95,27 @@ def test_equals_the_obvious_version(logits, sampler, u):
     assert drawn == max(kept) or u < cut[: drawn + 1].sum() + 1e-9
     assert distribution.greedy() == order[0]
     assert list(distribution.ranking()) == order
+
+
+@settings(max_examples=200, deadline=None)
+@given(LOGITS, SAMPLERS, st.floats(0, 1, exclude_max=True), st.sampled_from([0, 1, 2, 7, 60, 500]))
+def test_a_sample_is_the_draw_with_its_numbers(logits, sampler, u, cap_k):
+    distribution = Distribution(logits, sampler)
+    sample, summary = distribution.sample(u, cap_k), distribution.summary()
+    scored = distribution.score(sample.token_id)
+    assert sample.token_id == distribution.draw(u)
+    assert (sample.entropy, sample.logprob) == (summary.entropy, scored.logprob)
+    if not cap_k:
+        assert sample.entropy_truncated == summary.entropy_truncated
+        assert sample.logprob_truncated == scored.logprob_truncated
+        return
+    ids = [int(i) for i in distribution.ranking()[: min(cap_k, distribution.kept)]]
+    ids += [sample.token_id] * (sample.token_id not in ids)
+    capped = np.exp(distribution.logprobs(ids) / sampler.temperature)
+    capped /= capped.sum()
+    assert sample.entropy_truncated == pytest.approx(entropy(capped), abs=1e-9)
+    logprob = math.log(capped[ids.index(sample.token_id)])
+    assert sample.logprob_truncated == pytest.approx(logprob, abs=1e-9)
 
 
 @settings(max_examples=100, deadline=None)

@@ -48,7 +48,14 @@ def test_the_same_numbers(device: str, values: list[float], sampler: Sampler) ->
     expected, found = both(values, sampler, device)
     a, b = expected.summary(), found.summary()
     assert found.kept == expected.kept
-    for name in ("entropy", "entropy_truncated", "varentropy", "tail_mass", "log_kept"):
+    for name in (
+        "entropy",
+        "entropy_truncated",
+        "varentropy",
+        "tail_mass",
+        "log_kept",
+        "collision",
+    ):
         assert getattr(b, name) == pytest.approx(getattr(a, name), abs=1e-9), name
     assert b.top_ids.tolist() == a.top_ids.tolist()
     assert b.top_logprobs == pytest.approx(a.top_logprobs, abs=1e-9)
@@ -71,6 +78,11 @@ def test_the_same_draws(device: str) -> None:
         expected, found = both(3 * rng.standard_normal(500), sampler, device)
         u = uniform(7, Purpose.STEP, step)
         assert found.draw(u) == expected.draw(u)
+        for cap_k in (0, 3, 50):
+            one, other = expected.sample(u, cap_k), found.sample(u, cap_k)
+            assert other.token_id == one.token_id
+            for name in ("entropy", "entropy_truncated", "logprob", "logprob_truncated"):
+                assert getattr(other, name) == pytest.approx(getattr(one, name), abs=1e-9), name
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -128,6 +128,7 @@ def test_the_numbers_of_a_node_are_those_of_its_distribution(document):
     assert following["kept"] == 2
     assert following["entropy_truncated"] == pytest.approx(-(kept * np.log(kept)).sum(), abs=1e-6)
     assert following["bf"] == pytest.approx(math.exp(following["entropy_truncated"]), abs=1e-9)
+    assert following["hill2"] == pytest.approx(1 / (kept**2).sum(), abs=1e-9)
     assert following["top"]["ids"] == [3, 1, 0, 2], "a token of probability 0 is no candidate"
     total = np.exp(following["top"]["logprobs"]).sum() + following["tail_mass"]
     assert total == pytest.approx(1, abs=1e-4)
@@ -151,6 +152,15 @@ def test_unknown_fields_are_kept(document, tmp_path):
     back = read(tmp_path / "t.json").model_dump(mode="json", by_alias=True)
     assert back["from_the_future"] == {"a": [1]}
     assert back["nodes"][0]["attention"] == [0.5]
+
+
+def test_a_trace_from_before_hill2_stays_without_it(document, tmp_path):
+    for node in document["nodes"]:
+        if node["next"] is not None:
+            del node["next"]["hill2"]
+    (tmp_path / "t.json").write_text(json.dumps(document))
+    back = read(tmp_path / "t.json").model_dump(mode="json", by_alias=True)
+    assert "hill2" not in back["nodes"][0]["next"]
 
 
 def damaged(change):

@@ -1,0 +1,187 @@
+"""Rollouts where the cases need a model made for them: ends, room that runs out, and the worker's priorities."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bftui
+from bftui.backends.base import OpenSpec
+from bftui.backends.engine import Engine
+from bftui.backends.registry import open_backend
+from bftui.backends.worker import WorkerHost
+from bftui.core.errors import BftuiError, Cancelled, ContextFull, UsageError
+from bftui.core.sampler import Sampler
+from tests.contract.test_rollouts import collected
+from tests.models import tiny_model
+from tests.tables import table
+
+SAMPLER = Sampler(top_p=1.0, seed=4)
+TREE, ROOT, PROMPT = 1, 0, [3, 4]
+
+
+def opened(path: Path, *, worker: bool = True, **changes: Any) -> Any:
+    model = bftui.open_model(table(path / "t.json", **changes), worker=worker)
+    model.host.plant(TREE, ROOT, PROMPT, SAMPLER)
+    return model
+
+
+def test_an_end_of_generation_ends_its_row_alone(tmp_path: Path) -> None:
+    with opened(tmp_path, worker=False) as model:
+        stream = model.host.rollouts(TREE, ROOT, (), SAMPLER, range(60), 30)
+        walks = collected(stream)
+        ended = [walk for walk in walks.values() if walk.eog]
+        assert 0 < len(ended) < 60
+        assert all(len(walk.token_ids) == 30 for walk in walks.values() if not walk.eog)
+        assert all(walk.token_ids[-1] in model.info.eog_ids for walk in ended)
+
+
+def test_the_worker_gives_what_the_engine_gives(tmp_path: Path) -> None:
+    with opened(tmp_path) as far, opened(tmp_path, worker=False) as near:
+        asked = (TREE, ROOT, [5], SAMPLER, range(40), 9)
+        assert list(far.host.rollouts(*asked)) == list(near.host.rollouts(*asked))
+        ahead = (TREE, ROOT, list(range(2, 9)), SAMPLER, 3)
+        one, other = dict(far.host.lookahead(*ahead)), dict(near.host.lookahead(*ahead))
+        assert one.keys() == other.keys()
+        for token_id, following in one.items():
+            same = other[token_id]
+            assert (following and following.entropy) == (same and same.entropy)
+        with pytest.raises(UsageError, match="horizon"):
+            next(far.host.rollouts(TREE, ROOT, (), SAMPLER, [0], 0))
+
+
+def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) -> None:
+    with opened(tmp_path, eog=[], step_ms=5, n_ctx=2000) as model:
+        host = model.host
+        asked = ((range(8), 150), (range(8, 16), 150))
+        expected = [
+            collected(host.rollouts(TREE, ROOT, (), SAMPLER, numbers, 40)) for numbers, _ in asked
+        ]
+        found: list[Any] = [None, None]
+        begun = [threading.Event(), threading.Event()]
+        order: list[int] = []
+
+        def follow(place: int) -> None:
+            def items() -> Any:
+                numbers, horizon = asked[place]
+                for item in host.rollouts(TREE, ROOT, (), SAMPLER, numbers, horizon):
+                    begun[place].set()
+                    order.append(place)
+                    yield item
+
+            found[place] = collected(items())
+
+        threads = [threading.Thread(target=follow, args=(place,)) for place in range(2)]
+        for thread in threads:
+            thread.start()
+        assert all(event.wait(20) for event in begun)
+        before = len(order)
+        host.step(TREE, ROOT, 1, SAMPLER, 0.5, False)
+        ahead = dict(host.lookahead(TREE, ROOT, list(range(2, 22)), SAMPLER))
+        during = len(order) - before
+        for thread in threads:
+            thread.join(30)
+        assert len(ahead) == 20
+        assert during < 60, "look-ahead waited for the rollouts"
+        middle = order[len(order) // 4 : 3 * len(order) // 4]
+        assert min(middle.count(0), middle.count(1)) > len(middle) // 4
+        for walks, alone in zip(found, expected, strict=True):
+            for number, walk in alone.items():
+                assert walks[number].token_ids[:40] == walk.token_ids
+
+
+def test_a_cancel_stops_the_rollouts_that_it_is_for(tmp_path: Path) -> None:
+    with opened(tmp_path, eog=[], step_ms=10, n_ctx=2000) as model:
+        host = model.host
+        stopped = host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 1000)
+        next(stopped)
+        host.cancel()
+        with pytest.raises(Cancelled):
+            list(stopped)
+        left = host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 1000)
+        goes_on = host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30)
+        next(left)
+        next(goes_on)
+        left.close()
+        assert len(list(goes_on)) == 29
+        assert host.step(TREE, ROOT, 1, SAMPLER, 0.5, False).next is not None
+
+
+def test_an_error_in_the_middle_ends_the_stream_with_it(tmp_path: Path) -> None:
+    with opened(tmp_path, eog=[], faults=[{"at": 5, "kind": "error"}]) as model:
+        stream = model.host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30)
+        with pytest.raises(BftuiError, match="a fault is scripted here"):
+            list(stream)
+        again = collected(model.host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30))
+        assert all(len(walk.token_ids) == 30 for walk in again.values())
+
+
+def quiet(_share: float | None, _text: str) -> bool:
+    return True
+
+
+@pytest.fixture(scope="module")
+def tight_spec(tmp_path_factory: pytest.TempPathFactory) -> OpenSpec:
+    """A model whose cache holds one path of 512 tokens and 384 of continuations, of which 4 may be open."""
+    pytest.importorskip("llama_cpp")
+    path = tmp_path_factory.mktemp("models") / "tiny.gguf"
+    tiny_model(path, "bpe")
+    return OpenSpec(str(path), "llama-cpp", n_ctx=512, threads=1, fan_out=4)
+
+
+@pytest.fixture(scope="module")
+def tight(tight_spec: OpenSpec) -> Any:
+    backend = open_backend(tight_spec, quiet)
+    assert backend.info.fan_tokens == 384
+    yield backend
+    backend.close()
+
+
+def test_streams_that_are_left_hold_nothing_in_the_worker(tight_spec: OpenSpec) -> None:
+    host = WorkerHost(tight_spec, quiet)
+    try:
+        host.plant(TREE, ROOT, PROMPT, SAMPLER)
+        expected = collected(host.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20))
+        for _ in range(5):
+            stream = host.rollouts(TREE, ROOT, (), SAMPLER, range(3), 400)
+            next(stream)
+            next(stream)
+            stream.close()  # type: ignore[attr-defined]
+        assert collected(host.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20)) == expected
+    finally:
+        host.close()
+
+
+def test_the_path_goes_before_rollouts_and_they_go_on(tight: Any) -> None:
+    """Three long places share no token: the cache cannot hold the path and what two jobs hold."""
+    engine, sampler = Engine(tight), Sampler(seed=9)
+    prompts = [[(7 * place + i) % 500 for i in range(400)] for place in range(3)]
+    for tree, prompt in enumerate(prompts):
+        engine.plant(tree, 0, prompt, sampler)
+    expected = [collected(engine.rollouts(tree, 0, (), sampler, range(3), 40)) for tree in range(2)]
+    streams = [engine.rollouts(tree, 0, (), sampler, range(3), 40) for tree in range(2)]
+    items: list[list[Any]] = [[], []]
+    for turn in range(40):
+        for stream, found in zip(streams, items, strict=True):
+            found.append(next(stream))
+        if turn % 10 == 3:
+            engine.plant(2, 0, [turn, *prompts[2]], sampler)
+    for stream, found, walks in zip(streams, items, expected, strict=True):
+        for number, walk in collected(iter([*found, *stream])).items():
+            assert walk.token_ids == walks[number].token_ids
+    with tight.fan([1, 2], 4) as fan:
+        fan.step([0, 1, 2, 3], [1, 2, 3, 4])
+
+
+def test_more_than_the_cache_holds_at_once_is_drawn_in_parts(tight: Any) -> None:
+    engine, sampler = Engine(tight), Sampler(seed=9)
+    engine.plant(0, 0, [1, 2, 3], sampler)
+    walks = collected(engine.rollouts(0, 0, (), sampler, range(4), 500))
+    alone = collected(engine.rollouts(0, 0, (), sampler, [2], 500))
+    assert walks[2].token_ids == alone[2].token_ids
+    assert all(len(walk.token_ids) == 500 or walk.eog for walk in walks.values())
+    with pytest.raises(ContextFull):
+        engine.rollouts(0, 0, [1] * 509, sampler, [0], 1)
