@@ -97,6 +97,14 @@ class Prune:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenRollout:
+    """Make a continuation that was drawn from a node a branch of the tree, and go to its end."""
+
+    node: int
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Take back the last change of cursor, marks, folds, pruning or sampler; nodes never vanish."""
 
@@ -120,6 +128,7 @@ Command = (
     | Mark
     | Fold
     | Prune
+    | OpenRollout
     | Undo
     | Redo
 )

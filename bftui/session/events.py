@@ -39,10 +39,25 @@ class BranchesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasurementKept:
+    """A measurement joined the trace; `number` counts from 0."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFailed:
     """The journal cannot be written any more; the session goes on without it."""
 
     reason: str
 
 
-Event = NodeAdded | CursorMoved | SamplerChanged | PathAligned | BranchesChanged | JournalFailed
+Event = (
+    NodeAdded
+    | CursorMoved
+    | SamplerChanged
+    | PathAligned
+    | BranchesChanged
+    | MeasurementKept
+    | JournalFailed
+)

@@ -7,17 +7,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TypeVar
 
 from bftui.core.errors import UsageError
 from bftui.core.tree import Node, Tree
 from bftui.session import commands as c
+from bftui.session.experiments import Experiments
+from bftui.session.job import Job
+from bftui.session.lookahead import Lookahead
 from bftui.session.prompt import Prompt, Template, as_prompt
+from bftui.session.response import Response, Setup
+from bftui.session.rollouts import Rollouts
+
+J = TypeVar("J", bound=Job)
 
 
 class SessionMethods(ABC):
     """Turns calls into commands; the session carries them out."""
 
     tree: Tree
+    experiments: Experiments
 
     @abstractmethod
     def do(self, command: c.Command) -> int:
@@ -80,6 +89,51 @@ class SessionMethods(ABC):
     def redo(self) -> Node:
         """Does again what was undone."""
         return self._told(c.Redo())
+
+    def open_rollout(self, node: int, ids: Sequence[int]) -> Node:
+        """Makes a continuation that was drawn from a node a branch, and goes to its end."""
+        return self._told(c.OpenRollout(node, tuple(map(int, ids))))
+
+    # Experiments -----------------------------------------------------------------------------------------------
+
+    def rollouts(
+        self, samples: int = 32, horizon: int = 64, *, node: int | None = None
+    ) -> Rollouts:
+        """Draws continuations of a node (default: the cursor), counted on from those made there before."""
+        return self._finished(self.experiments.start_rollouts(samples, horizon, node))
+
+    def resample(self, samples: int = 32, *, node: int | None = None) -> Rollouts:
+        """Draws again from a node of a path, to compare with the path that goes on from there."""
+        return self._finished(self.experiments.start_resampling(samples, node))
+
+    def lookahead(self, k: int = 20, *, node: int | None = None, steps: int = 1) -> Lookahead:
+        """The distribution one step later (or `steps`, greedily) for each of the `k` best candidates."""
+        return self._finished(self.experiments.start_lookahead(k, node, steps))
+
+    def respond(
+        self,
+        text: str | None = None,
+        *,
+        ids: Sequence[int] | None = None,
+        node: int | None = None,
+        samples: int = 32,
+        horizon: int = 64,
+        controls: int = 12,
+        others: bool = True,
+    ) -> Response:
+        """What forcing a text does to the branching factor, against matched controls and `others`."""
+        setup = Setup(samples, horizon, controls, others)
+        return self._finished(
+            self.experiments.start_response(text, ids=ids, node=node, setup=setup)
+        )
+
+    def _finished(self, job: J) -> J:
+        try:
+            job.finish()
+        finally:
+            job.close()
+        self.experiments.keep(job)
+        return job
 
     def set_sampler(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -22,15 +23,26 @@ class Log(Protocol):
     def write(self, record: dict[str, Any]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A result that belongs to a node, as plain data for JSON."""
+
+    kind: str
+    node: int
+    settings: dict[str, Any]
+    result: dict[str, Any]
+
+
 class Record:
     """What was done in a session and when, kept for the trace and written to the journal at once.
 
     Attributes:
-        actions: as the trace holds them.
+        actions, measurements: as the trace holds them.
     """
 
     def __init__(self, journal: Log | None, on_event: Callable[[e.Event], None]) -> None:
         self.actions: list[dict[str, Any]] = []
+        self.measurements: list[dict[str, Any]] = []
         self._began = time.monotonic()
         self._created = datetime.now(UTC)
         self._journal = journal
@@ -49,6 +61,12 @@ class Record:
         self.actions.append(action)
         new = [journal_node(tree, n) for n in range(first_new, len(tree))]
         self._note({"action": action, "nodes": new, "draws": draws})
+
+    def measure(self, measured: Measured) -> None:
+        """Writes down what was measured."""
+        fields = asdict(measured)
+        self.measurements.append(fields)
+        self._note({"measurement": fields})
 
     def head(
         self, info: ModelInfo, prompt: tuple[Prompt, Rendered], samplers: Sequence[Sampler]

@@ -21,10 +21,11 @@ from bftui.core.tree import Node, Source, Tree
 from bftui.session import commands as c
 from bftui.session import events as e
 from bftui.session import place as p
+from bftui.session.experiments import Experiments
 from bftui.session.methods import SessionMethods
 from bftui.session.model import Model
 from bftui.session.prompt import Prompt, Rendered, Template, as_prompt
-from bftui.session.saving import Log, Record, asked_fields, root_fields
+from bftui.session.saving import Log, Measured, Record, asked_fields, root_fields
 from bftui.session.turns import Turn, after_end, said_before
 from bftui.trace.document import Trace
 
@@ -40,6 +41,7 @@ class Session(SessionMethods):
         draws: tokens sampled so far, which numbers the next draw.
         ignore_eos: whether steps go on after an end of generation.
         restated: grows whenever numbers of nodes were made anew.
+        experiments: rollouts, look-ahead and responses, which measure and move nothing.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Session(SessionMethods):
         self._counted = (-1, -1, -1, 0)
         self._emit = on_event
         self._record = Record(journal, on_event)
+        self.experiments = Experiments(self, self._number)
         self._plant(asked)
         self._record.begin(self._head(), self.tree)
 
@@ -163,11 +166,14 @@ class Session(SessionMethods):
         data = self.path_bytes(node)
         return b"".join(data[len(data) - depth :]).decode(errors="replace") if depth else ""
 
-    def spaced(self, word: str) -> str:
-        """A palette word as it is forced here: a space goes before it when the text so far ends in a non-space."""
+    def spaced(self, word: str, node: int | None = None) -> str:
+        """A palette word as it is forced after a node (default: the cursor).
+
+        A space goes before it when the text so far ends in a non-space.
+        """
         special = self.model.info.special_ids
         last = b""
-        for token_id in reversed(self.tree.token_ids(self.cursor)):
+        for token_id in reversed(self.tree.token_ids(self.cursor if node is None else node)):
             # After a control token a text begins.
             last = b"" if token_id in special else self.model.token_bytes(token_id)
             if last or token_id in special:
@@ -181,11 +187,15 @@ class Session(SessionMethods):
         at = self.cursor if node is None else node
         return self.model.host.page(self._number, at, self.sampler, start, stop, query)
 
-    def preview(self, sampler: Sampler) -> NextToken | None:
-        """The distribution after the cursor under another sampler, None after an end of generation; changes nothing."""
-        if self.tree.entropies(self.cursor) is None:
+    def preview(self, sampler: Sampler, node: int | None = None) -> NextToken | None:
+        """The distribution after a node (default: the cursor) under any sampler; changes nothing.
+
+        None after an end of generation.
+        """
+        at = self.cursor if node is None else node
+        if self.tree.entropies(at) is None:
             return None
-        return self.model.host.preview(self._number, self.cursor, sampler)
+        return self.model.host.preview(self._number, at, sampler)
 
     def stale(self) -> int:
         """How many nodes of the visible path have numbers that were made under another sampler."""
@@ -291,6 +301,9 @@ class Session(SessionMethods):
             case c.Prune(node):
                 self._place = p.pruned(self.tree, self._place, node)
                 return "prune", {"node": node}
+            case c.OpenRollout(node, ids):
+                self._open_rollout(node, ids)
+                return "rollout", {"node": node, "ids": list(ids)}
             case c.Undo():
                 self._place = self._history.undo(self._place)
                 return "undo", {}
@@ -347,6 +360,13 @@ class Session(SessionMethods):
 
     def _force(self, ids: Sequence[int]) -> None:
         self._force_starts.add(self._append(ids, Source.FORCED)[0])
+
+    def _open_rollout(self, node: int, ids: Sequence[int]) -> None:
+        p.check_node(self.tree, node)
+        if not ids:
+            raise UsageError("the rollout has no tokens")
+        self._go(node)
+        self._append(ids, Source.ROLLOUT)
 
     def _append(self, ids: Sequence[int], source: Source) -> list[int]:
         """Goes along these tokens below the cursor, and adds those that were not given there before; their nodes."""
@@ -489,6 +509,11 @@ class Session(SessionMethods):
         )
         self.model = model
 
+    def keep(self, measured: Measured) -> None:
+        """Writes a measurement into the trace and the journal."""
+        self._record.measure(measured)
+        self._emit(e.MeasurementKept(len(self._record.measurements) - 1))
+
     # Saving ----------------------------------------------------------------------------------------------------
 
     def trace(self) -> Trace:
@@ -505,7 +530,7 @@ class Session(SessionMethods):
                 "pruned": sorted(self.pruned),
                 "folded": sorted(self.folded),
                 "actions": list(self._record.actions),
-                "measurements": [],
+                "measurements": list(self._record.measurements),
                 "prompts": later,
                 "draws": self.draws,
             },

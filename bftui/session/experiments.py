@@ -1,0 +1,215 @@
+"""The experiments of a session: rollouts, look-ahead, responses. None of them moves it or adds to its tree.
+
+What `start_…` returns is advanced by whoever has other work in between, as the workbench has; the methods without
+`start` do it all at once. A finished experiment is kept as a measurement of the session's trace.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bftui.backends.host import Advanced
+from bftui.core.branching import Sample
+from bftui.core.distribution import F64, NextToken
+from bftui.core.draws import prefix_key
+from bftui.core.errors import ModelError, UsageError
+from bftui.core.tree import Source
+from bftui.session.job import Job
+from bftui.session.lookahead import MOST_CANDIDATES, MOST_STEPS, Lookahead
+from bftui.session.response import NEUTRAL, Response, Setup
+from bftui.session.rollouts import Rollouts, Start, check_size
+from bftui.session.saving import Measured
+
+if TYPE_CHECKING:
+    from bftui.session.session import Session
+
+
+class Experiments:
+    """What was measured in one session, and how more is.
+
+    Attributes:
+        rollouts, responses: the finished and the running ones, the newest last.
+    """
+
+    def __init__(self, session: Session, tree: int) -> None:
+        """`tree` is the number under which the model's host knows the session's tree."""
+        self.rollouts: list[Rollouts] = []
+        self.responses: list[Response] = []
+        self._session, self._tree = session, tree
+        self._made: Counter[int] = Counter()
+        self._looked: dict[tuple[int, int, int], dict[int, NextToken | None]] = {}
+
+    # Rollouts --------------------------------------------------------------------------------------------------
+
+    def start_rollouts(self, samples: int, horizon: int, node: int | None = None) -> Rollouts:
+        """Continuations of a node (default: the cursor), counted on from those made there before."""
+        return self._roll(samples, horizon, node, None)
+
+    def start_resampling(self, samples: int, node: int | None = None) -> Rollouts:
+        """Continuations of a node, as long as the path that goes on from it, to compare with that path.
+
+        The path is the one along the children last visited. Raises UsageError where nothing goes on.
+        """
+        at = self._at(node)
+        original = self.onward(at)
+        if original is None:
+            raise UsageError(
+                "no text goes on from here", hint="go back to a place on a path, then sample again"
+            )
+        return self._roll(samples, original.length, at, original)
+
+    def _roll(
+        self, samples: int, horizon: int, node: int | None, original: Sample | None
+    ) -> Rollouts:
+        session, at = self._session, self._at(node)
+        key = prefix_key(session.tree.token_ids(at))
+        found = Rollouts(
+            session.model.host,
+            session.model.token_bytes,
+            Start(self._tree, at),
+            session.sampler,
+            samples=samples,
+            horizon=horizon,
+            first=self._made[key],
+            original=original,
+        )
+        self._made[key] += samples
+        self.rollouts.append(found)
+        return found
+
+    def onward(self, node: int) -> Sample | None:
+        """The path that goes on from a node along the children last visited; None where there is none.
+
+        Its tokens count as chosen unless each of them was sampled: then no likelihood estimate comes from them.
+        """
+        session, after = self._session, list[int]()
+        tree, at = session.tree, node
+        while tree.entropies(at) is not None and (child := tree.last_visited(at)) is not None:
+            after.append(child)
+            at = child
+        before = session.preview(session.sampler, node)
+        if not after or before is None:
+            return None
+        # The path may have been made under another sampler than the one in force.
+        open_end = tree.entropies(after[-1]) is not None
+        found = session.model.host.restate(self._tree, after, session.sampler, open_end)
+        steps = [each for each in found if isinstance(each, Advanced)]
+        following = [before, *(each.next for each in steps[:-1] if each.next is not None)]
+        ids = tuple(each.scored.token_id for each in steps)
+        text = ids[:-1] if steps[-1].eog else ids
+        return Sample(
+            token_ids=ids,
+            entropy=_column(each.entropy for each in following),
+            entropy_truncated=_column(each.entropy_truncated for each in following),
+            logprob_truncated=_column(each.scored.logprob_truncated for each in steps),
+            logprob=_column(each.scored.logprob for each in steps),
+            n_bytes=sum(len(session.model.token_bytes(i)) for i in text),
+            finish="eog" if steps[-1].eog else "length",
+            chosen=any(tree.source(each) is not Source.SAMPLED for each in after),
+        )
+
+    # Look-ahead ------------------------------------------------------------------------------------------------
+
+    def start_lookahead(self, k: int, node: int | None = None, steps: int = 1) -> Lookahead:
+        """The distribution after each of the `k` best candidates, and `steps` - 1 greedy tokens more."""
+        check_size("candidates", k, MOST_CANDIDATES)
+        check_size("steps", steps, MOST_STEPS)
+        session, at = self._session, self._at(node)
+        before = session.preview(session.sampler, at)
+        assert before is not None
+        return Lookahead(
+            session.model.host,
+            self._tree,
+            at,
+            session.sampler,
+            before,
+            session.page(0, k, node=at).rows,
+            self._looked.setdefault((at, session.sampler_number, steps), {}),
+            steps,
+        )
+
+    def looked(self, node: int, steps: int = 1) -> dict[int, NextToken | None]:
+        """What is known of the distributions after a node's candidates, by token id."""
+        return self._looked.get((node, self._session.sampler_number, steps), {})
+
+    # Response --------------------------------------------------------------------------------------------------
+
+    def start_response(
+        self,
+        text: str | None = None,
+        *,
+        ids: Sequence[int] | None = None,
+        node: int | None = None,
+        setup: Setup | None = None,
+    ) -> Response:
+        """What forcing a text after a node (default: the cursor) does to the branching factor, against controls."""
+        session, at = self._session, self._at(node)
+        if (text is None) == (ids is None):
+            raise UsageError("a response needs either a text or ids")
+        forced = tuple(ids) if ids is not None else tuple(session.model.tokenize(str(text)))
+        if not forced:
+            raise UsageError("there is no text to force")
+        if forced[-1] in session.model.info.eog_ids:
+            raise UsageError("the forced text ends the generation", hint="nothing comes after it")
+        found = Response(
+            session.model.host,
+            session.model.token_bytes,
+            self._tree,
+            at,
+            session.tree.token_ids(at),
+            forced,
+            session.sampler,
+            self._neutral(at),
+            setup or Setup(),
+        )
+        self.responses.append(found)
+        return found
+
+    def _neutral(self, node: int) -> list[tuple[int, ...]]:
+        """The neutral openings as tokens, but for those that this vocabulary cannot write."""
+        found = []
+        for word in NEUTRAL:
+            with suppress(ModelError):
+                found.append(tuple(self._session.model.tokenize(self._session.spaced(word, node))))
+        return found
+
+    # Keeping ---------------------------------------------------------------------------------------------------
+
+    def keep(self, job: Job) -> None:
+        """Writes a finished experiment, or what there is of a stopped one, into the trace and the journal."""
+        measured = self._measured(job)
+        if measured is not None:
+            self._session.keep(measured)
+
+    def _measured(self, job: Job) -> Measured | None:
+        if isinstance(job, Rollouts):
+            if not job.samples:
+                return None
+            kind = "rollouts" if job.original is None else "resampling"
+            return Measured(kind, job.start.node, job.settings(), job.result())
+        if isinstance(job, Lookahead):
+            result = job.result(self._session.model.token_bytes)
+            return Measured("lookahead", job.node, job.settings(), result)
+        if isinstance(job, Response) and job.contrast is not None:
+            return Measured("response", job.node, job.settings(), job.result())
+        return None
+
+    def _at(self, node: int | None) -> int:
+        """The node; raises UsageError where there is none, or nothing can come after it."""
+        session = self._session
+        at = session.cursor if node is None else node
+        if type(at) is not int or not 0 <= at < len(session.tree):
+            raise UsageError(f"there is no node {at}")
+        if session.tree.entropies(at) is None:
+            raise UsageError("the text ends here", hint="go back")
+        return at
+
+
+def _column(values: Iterable[float | None]) -> F64:
+    """Numbers with NaN for None."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
