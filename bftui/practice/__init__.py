@@ -11,7 +11,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-NAMES: tuple[str, ...] = ("practice",)
+NAMES: tuple[str, ...] = (
+    "practice",
+    "practice-sft",
+    "practice-aligned",
+    "practice-aligned-small",
+)
 """Names of the models that are shipped, the default one first."""
 
 
