@@ -8,7 +8,7 @@ import typer
 from typer.main import get_command
 
 from bftui import __version__
-from bftui.cli import about, doctor, record, workbench
+from bftui.cli import about, doctor, lookahead, measure, record, respond, workbench
 
 app = typer.Typer(
     name="bftui",
@@ -43,6 +43,9 @@ def _bftui(
 
 app.command("run")(workbench.run)
 app.command("record")(record.record)
+app.command("lookahead")(lookahead.lookahead)
+app.command("respond")(respond.respond)
+app.command("measure")(measure.measure)
 app.command("info")(about.info)
 app.command("doctor")(doctor.doctor)
 app.command("schema")(about.schema)

@@ -64,6 +64,9 @@ MinP = Annotated[
     float, typer.Option(help="Keep tokens of at least this share of the best one's probability.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Write the result here, as JSON.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -73,14 +76,19 @@ def prompt_text(prompt: str | None, prompt_file: Path | None) -> str | None:
         raise UsageError("--prompt and --prompt-file exclude each other")
     if prompt_file is None:
         return prompt
-    try:
-        data = sys.stdin.buffer.read() if str(prompt_file) == "-" else prompt_file.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {prompt_file}", error.strerror or str(error)) from error
+    data = read_bytes(prompt_file)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{prompt_file} is not UTF-8", str(error)) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """An input file; - is standard input. Raises InputError."""
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
 
 
 def asked(

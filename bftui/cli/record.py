@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bftui.cli import options as o
-from bftui.cli.interrupt import Interruption, interruptible
-from bftui.cli.progress import bar
+from bftui.cli.interrupt import Interruption
+from bftui.cli.opening import open_session
 from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
 from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto, Greedy, Step
 
@@ -63,34 +63,15 @@ def record(
 
     Prints the text and its branching factor; with --json the trace.
     """
-    from bftui.session.model import open_model
-    from bftui.session.session import Session
-    from bftui.trace.document import refuse_model
-
     chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
     text, _ = o.asked(prompt, prompt_file, system, template, prefill)
     planned = [] if actions is None else read_actions(actions)
     opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
     left = (64 if actions is None else 0) if steps is None else steps
-    with (
-        interruptible() as interruption,
-        bar(interruption) as progress,
-        open_model(model, backend=backend, progress=progress, **opening) as opened,
-    ):
-        interruption.stop.append(opened.host.cancel)
-        if output is not None:
-            # Before the work, not after it.
-            refuse_model(output, opened.info.source)
-        session = Session(
-            opened,
-            text,
-            temperature=chosen.temperature,
-            top_k=chosen.top_k,
-            top_p=chosen.top_p,
-            min_p=chosen.min_p,
-            seed=chosen.seed,
-            ignore_eos=ignore_eos,
-        )
+    with open_session(
+        model, backend, opening, text, chosen, output=output, ignore_eos=ignore_eos
+    ) as opened:
+        session, interruption = opened.session, opened.interruption
         stopped: BftuiError | None = None
         try:
             if force:
@@ -102,13 +83,14 @@ def record(
                 if session.ended and not ignore_eos:
                     break
                 session.do(Greedy() if greedy else Step())
-                progress((done + 1) / left, f"step {done + 1} of {left}")
+                opened.show((done + 1) / left, f"step {done + 1} of {left}")
         except BftuiError as error:
             stopped = error
         session.align()
-        progress(None, "saving")
+        opened.show(None, "saving")
         if output is not None:
             session.trace().save(output)
+        opened.show.end()
         if as_json:
             for chunk in session.trace().chunks():
                 sys.stdout.write(chunk)

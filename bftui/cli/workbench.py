@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,6 +32,12 @@ def run(
     top_p: o.TopP = 0.9,
     min_p: o.MinP = 0.0,
     seed: o.Seed = 0,
+    response: Annotated[
+        Literal["auto", "off"],
+        typer.Option(
+            help="auto measures a forced text against controls where that takes 10 s at most; off waits for `E`."
+        ),
+    ] = "auto",
     backend: o.Backend = "auto",
     ctx: o.Ctx = 0,
     threads: o.Threads = 0,
@@ -62,6 +68,7 @@ def run(
             trace=trace,
             theme=theme,
             state_dir=_state_dir,
+            response=response,
         )
     )
 

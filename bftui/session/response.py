@@ -144,7 +144,9 @@ class Response(Job):
         if matched is None or len(matched) >= FEWEST:
             return None
         if self.setup.controls < FEWEST:
-            return f"only {self.setup.controls} matched controls were asked for; {FEWEST} are needed"
+            return (
+                f"only {self.setup.controls} matched controls were asked for; {FEWEST} are needed"
+            )
         return f"only {len(matched)} different texts of this length are among {DRAWN} draws; {FEWEST} are needed"
 
     def widen(self) -> None:

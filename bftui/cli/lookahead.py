@@ -1,0 +1,80 @@
+"""`bftui lookahead`: the branching factor one step later, for each of the best candidates."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.opening import deliver, finish, open_session, stopped
+
+if TYPE_CHECKING:
+    from bftui.session.lookahead import Lookahead
+    from bftui.session.model import Model
+
+
+def lookahead(
+    model: o.Model = "practice",
+    top: Annotated[int, typer.Option(min=1, help="How many candidates, best first.")] = 20,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Tokens later: the candidate, then greedy ones.")
+    ] = 1,
+    output: o.Output = None,
+    prompt: o.Prompt = None,
+    prompt_file: o.PromptFile = None,
+    system: o.System = None,
+    template: o.Template = "auto",
+    prefill: o.Prefill = "",
+    temperature: o.Temperature = 1.0,
+    top_k: o.TopK = 0,
+    top_p: o.TopP = 0.9,
+    min_p: o.MinP = 0.0,
+    seed: o.Seed = 0,
+    backend: o.Backend = "auto",
+    ctx: o.Ctx = 0,
+    threads: o.Threads = 0,
+    gpu_layers: o.GpuLayers = -1,
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    kv: o.Kv = "auto",
+    as_json: o.Json = False,
+) -> int:
+    """Say what the branching factor would be after each of the best candidates."""
+    chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
+    text, _ = o.asked(prompt, prompt_file, system, template, prefill)
+    opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
+    with open_session(model, backend, opening, text, chosen, output=output) as opened:
+        session = opened.session
+        job = session.experiments.start_lookahead(top, steps=steps)
+        error = finish(job, opened, lambda: f"{len(job.candidates)} of {top} candidates")
+        if error is None or job.candidates:
+            document = job.result(session.model.token_bytes)
+            told = table(job, session.model)
+            deliver(opened.show, document, told, as_json=as_json, output=output)
+    if error is not None:
+        raise stopped(error, f"kept the {len(job.candidates)} candidates looked at so far")
+    return 0
+
+
+def table(job: Lookahead, model: Model) -> str:
+    """The candidates for people, best first; safe to print."""
+    from bftui.cli.tables import aligned, clipped, number, paragraph
+    from bftui.core.text import label
+    from bftui.session.model import PRACTICE_NOTE
+
+    rows = [["rank", "token", "P", "BF after", "whole vocabulary"]]
+    for each in job.candidates:
+        after = each.after
+        name = label(model.token_bytes(each.row.token_id))
+        ends = ["the text ends", ""] if after is None else [number(after.bf), number(after.bf_full)]
+        share = f"{math.exp(each.row.logprob):.4f}"
+        rows.append([str(each.row.rank), clipped(name, 24), share, *ends])
+    later = "" if job.steps == 1 else f" and {job.steps - 1} greedy tokens more"
+    note = f"\n{PRACTICE_NOTE}" if model.is_practice else ""
+    definition = paragraph(
+        f"BF after: exp(H(P~)) of the distribution after the candidate{later}; exact there, and no word about what "
+        f"follows. BF now {number(job.before.bf)}, over the whole vocabulary {number(job.before.bf_full)}."
+    )
+    return f"{aligned(rows, '><>>>')}\n\n{definition}{note}"

@@ -1,0 +1,247 @@
+"""`bftui measure`: the branching factor of many prompts, on one or several models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.interrupt import Interruption, interruptible
+from bftui.cli.opening import check_output, deliver, open_stoppable, stopped
+from bftui.cli.progress import Bar, bar, duration
+from bftui.core.errors import BftuiError, UsageError
+
+if TYPE_CHECKING:
+    from bftui.core.sampler import Sampler
+    from bftui.session.measure import Drawn, Measurement, MeasureSettings
+    from bftui.session.measure_store import Store
+    from bftui.trace.prompts import PromptLine
+
+
+def measure(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="practice, paths to GGUF files or Hugging Face directories, or table:FILE.json; "
+            "ratios are of the first to each other.",
+        ),
+    ] = None,
+    prompts: Annotated[
+        Path, typer.Option(help='JSON Lines, {"id": "…", "prompt": "…"}; - is standard input.')
+    ] = ...,  # type: ignore[assignment]
+    samples: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 50,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of each continuation.")] = 256,
+    estimator: Annotated[
+        Literal["auto", "entropy", "nll"],
+        typer.Option(help="auto takes nll where every sample is longer than 50 tokens."),
+    ] = "auto",
+    compat: Annotated[
+        Literal["repo"] | None,
+        typer.Option(help="repo aggregates as the code of the paper's authors does."),
+    ] = None,
+    cap_k: Annotated[
+        int, typer.Option(min=0, help="Measure on the K best tokens only; 0 measures on all.")
+    ] = 0,
+    keep_tokens: Annotated[
+        bool, typer.Option("--keep-tokens", help="Keep token ids and numbers in the JSON.")
+    ] = False,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure under these settings too, as temperature=0.6,1.0,top-p=0.5,1."),
+    ] = None,
+    segments: Annotated[
+        Literal["think"] | None,
+        typer.Option(
+            help="think measures inside and after thinking blocks, and after an empty one."
+        ),
+    ] = None,
+    insert_random: Annotated[
+        int, typer.Option(min=0, help="Random tokens to put into the middle of each sample.")
+    ] = 0,
+    output: o.Output = None,
+    system: o.System = None,
+    template: o.Template = "auto",
+    prefill: o.Prefill = "",
+    temperature: o.Temperature = 1.0,
+    top_k: o.TopK = 0,
+    top_p: o.TopP = 0.9,
+    min_p: o.MinP = 0.0,
+    seed: o.Seed = 0,
+    backend: o.Backend = "auto",
+    ctx: o.Ctx = 0,
+    threads: o.Threads = 0,
+    gpu_layers: o.GpuLayers = -1,
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    kv: o.Kv = "auto",
+    as_json: o.Json = False,
+) -> int:
+    """Measure the branching factor of every prompt of a file, with intervals, on one or several models.
+
+    With -o the same command goes on where it was stopped.
+    """
+    from bftui.session.measure import MeasureSettings
+    from bftui.session.measure_store import PartialFile, Store
+    from bftui.session.prompt import Prompt
+    from bftui.trace.prompts import parse_prompts
+
+    chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
+    settings = MeasureSettings(
+        sampler=chosen,
+        samples=samples,
+        max_tokens=max_tokens,
+        estimator=estimator,
+        compat=compat is not None,
+        cap_k=cap_k,
+        frame=Prompt("", system, template, prefill),
+        sweep=swept(sweep or [], chosen),
+        think=segments is not None,
+        insert=insert_random,
+    )
+    names = models or ["practice"]
+    lines = parse_prompts(o.read_bytes(prompts), str(prompts))
+    _check(names, backend, output, prompts)
+    store: Store = Store()
+    with ExitStack() as stack:
+        interruption = stack.enter_context(interruptible())
+        show = stack.enter_context(bar(interruption))
+        # What is no regular file has no place beside it.
+        if output is not None and (output.is_file() or not output.exists()):
+            store = stack.enter_context(PartialFile(output, settings.drawing()))
+        run = _Run(names, lines, settings, store, interruption, show)
+        error = run.carry_out(backend, o.open_options(ctx, threads, gpu_layers, device, dtype, kv))
+        if error is not None and isinstance(store, PartialFile) and run.finished:
+            raise stopped(error, f"{run.kept} in {store.path}: the same command goes on")
+        if run.finished:
+            show(None, "estimating")
+            from bftui.cli.measure_report import report
+            from bftui.session.measure_result import document
+
+            found = document(run.drawn, settings, keep_tokens=keep_tokens)
+            deliver(show, found, report(found), as_json=as_json, output=output)
+            if isinstance(store, PartialFile):
+                store.remove()
+    if error is not None:
+        raise stopped(error, f"{run.kept} and shown" if run.finished else "")
+    return 0
+
+
+def _check(names: Sequence[str], backend: str, output: Path | None, prompts: Path) -> None:
+    """Refuses what can be known to fail before anything is loaded. Raises ModelError, UsageError, NotSaved."""
+    from bftui.session.model import resolve
+    from bftui.trace.document import refuse_model
+
+    sources = [resolve(name, backend).source for name in names]
+    if output is None:
+        return
+    for source in sources:
+        refuse_model(output, source)
+    if output.exists() and prompts.exists() and output.samefile(prompts):
+        raise UsageError(f"{output} is the prompts file", hint="choose another file for the result")
+    check_output(output)
+
+
+class _Run:
+    """All models one after the other, each opened once.
+
+    Attributes:
+        drawn: what was found, model by model.
+        finished: runs of one prompt under one setting that are finished.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        lines: Sequence[PromptLine],
+        settings: MeasureSettings,
+        store: Store,
+        interruption: Interruption,
+        show: Bar,
+    ) -> None:
+        self.drawn: list[Drawn] = []
+        self.finished = 0
+        self._names, self._lines, self._settings, self._store = names, lines, settings, store
+        self._interruption, self._show = interruption, show
+        self._units = 0
+
+    @property
+    def kept(self) -> str:
+        """How far it came, for people."""
+        return f"{self.finished} of {self._units} measurements are kept"
+
+    def carry_out(self, backend: str, opening: dict[str, Any]) -> BftuiError | None:
+        """Measures everything; the error that stopped it, if one did."""
+        try:
+            for place in range(len(self._names)):
+                self._measure(place, backend, opening)
+        except BftuiError as error:
+            return error
+        return None
+
+    def _measure(self, place: int, backend: str, opening: dict[str, Any]) -> None:
+        from bftui.session.measure import Measurement
+
+        name, before = self._names[place], self.finished
+        with open_stoppable(name, backend, opening, self._interruption, self._show) as opened:
+            job = Measurement(opened, name, self._lines, self._settings, self._store)
+            self.drawn.append(job.drawn)
+            self._units = job.units * len(self._names)
+            try:
+                while job.advance():
+                    self.finished = before + job.units_done
+                    self._show((place + job.share) / len(self._names), self._doing(job, place))
+                    self._interruption.check()
+            finally:
+                self.finished = before + job.units_done
+                job.close()
+
+    def _doing(self, job: Measurement, place: int) -> str:
+        from bftui.cli.tables import clipped
+        from bftui.core.text import safe
+
+        later = job.units * (len(self._names) - place - 1)
+        a_unit = job.seconds_a_unit
+        left = job.units * (1 - job.share) + later
+        time = "" if a_unit is None else f" · {duration(a_unit * left)} left"
+        name = f"{clipped(safe(job.drawn.facts['name']), 16)}: " if len(self._names) > 1 else ""
+        return f"{name}{job.doing}{time}"
+
+
+def swept(values: Sequence[str], base: Sampler) -> tuple[Sampler, ...]:
+    """The samplers of --sweep: every combination of the values that are named. Raises UsageError."""
+    from bftui.core.sampler import Sampler
+
+    kinds: dict[str, type[int] | type[float]] = {
+        "temperature": float,
+        "top-k": int,
+        "top-p": float,
+        "min-p": float,
+    }
+    named: dict[str, list[float | int]] = {}
+    name = ""
+    for word in filter(None, re.split(r"[,\s]+", ",".join(values))):
+        start, equals, value = word.rpartition("=")
+        name = start if equals else name
+        if name not in kinds:
+            raise UsageError(
+                f"--sweep does not understand {word!r}",
+                hint=f"write temperature=0.6,1.0 or another of {', '.join(kinds)}",
+            )
+        try:
+            named.setdefault(name, []).append(kinds[name](value))
+        except ValueError:
+            raise UsageError(f"--sweep: {value!r} is no value of {name}") from None
+    if not named:
+        return ()
+    fields = [each.replace("-", "_") for each in named]
+    grid = [dict(zip(fields, each, strict=True)) for each in product(*named.values())]
+    found = [Sampler(**{**asdict(base), **changes}) for changes in grid]
+    return tuple(dict.fromkeys(found))

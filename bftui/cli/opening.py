@@ -1,0 +1,122 @@
+"""What the commands that run a model have in common: opening it, a session on it, and where the result goes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bftui.cli.interrupt import Interruption, interruptible
+from bftui.cli.progress import Bar, bar
+from bftui.core.errors import BftuiError, Cancelled
+
+if TYPE_CHECKING:
+    from bftui.core.sampler import Sampler
+    from bftui.session.job import Job
+    from bftui.session.model import Model
+    from bftui.session.prompt import Prompt
+    from bftui.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session, and what a command needs beside it."""
+
+    session: Session
+    interruption: Interruption
+    show: Bar
+
+
+@contextmanager
+def open_session(
+    model: str,
+    backend: str,
+    opening: dict[str, Any],
+    prompt: Prompt,
+    sampler: Sampler,
+    *,
+    output: Path | None,
+    ignore_eos: bool = False,
+) -> Iterator[Opened]:
+    """A session on a model, closed with the block. An output that is the model, or cannot be written, is refused first.
+
+    Raises UsageError, ModelError, NotSaved, Cancelled.
+    """
+    from bftui.session.session import Session
+
+    with interruptible() as interruption, bar(interruption) as show:
+        check_output(output)
+        with open_stoppable(model, backend, opening, interruption, show) as opened:
+            if output is not None:
+                from bftui.trace.document import refuse_model
+
+                refuse_model(output, opened.info.source)
+            session = Session(opened, prompt, ignore_eos=ignore_eos, **asdict(sampler))
+            yield Opened(session, interruption, show)
+
+
+@contextmanager
+def open_stoppable(
+    model: str, backend: str, opening: dict[str, Any], interruption: Interruption, show: Bar
+) -> Iterator[Model]:
+    """A model whose work ctrl+c stops while the block lasts."""
+    from bftui.session.model import open_model
+
+    with open_model(model, backend=backend, progress=show, **opening) as opened:
+        interruption.stop.append(opened.host.cancel)
+        try:
+            yield opened
+        finally:
+            interruption.stop.remove(opened.host.cancel)
+
+
+def check_output(output: Path | None) -> None:
+    """Raises NotSaved where a result could not be written: before the work, not after it."""
+    if output is None:
+        return
+    from bftui.trace.document import saving
+
+    with saving(output):
+        if output.is_dir():
+            raise IsADirectoryError(21, "it is a directory")
+        if output.is_file() or not output.exists():
+            # Only trying tells: permissions say nothing of full or read-only disks.
+            with tempfile.TemporaryFile(dir=output.resolve().parent) as probe:
+                probe.write(b"\n")
+
+
+def finish(job: Job, opened: Opened, doing: Callable[[], str]) -> BftuiError | None:
+    """Does a job piece by piece, showing what it does; the error that stopped it, if one did."""
+    try:
+        while job.advance():
+            opened.show(job.share, doing())
+            opened.interruption.check()
+    except BftuiError as error:
+        return error
+    finally:
+        job.close()
+    return None
+
+
+def deliver(
+    show: Bar, document: dict[str, Any], text: str, *, as_json: bool, output: Path | None
+) -> None:
+    """Writes a result as JSON to the file, if there is one, and prints it: as JSON, or as text for people."""
+    from bftui.cli.about import emit
+
+    show.end()
+    if output is not None:
+        emit(json.dumps(document, ensure_ascii=False, allow_nan=False), output)
+    sys.stdout.write((json.dumps(document, allow_nan=False) if as_json else text) + "\n")
+
+
+def stopped(error: BftuiError, kept: str) -> BftuiError:
+    """The error to end with after some of the work was done and kept."""
+    if isinstance(error, Cancelled):
+        return Cancelled("interrupted", kept)
+    return type(error)(error.message, error.reason, "; ".join(filter(None, (error.hint, kept))))

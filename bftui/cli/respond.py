@@ -1,0 +1,165 @@
+"""`bftui respond`: what forcing a text does to the branching factor, against texts like it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.opening import deliver, finish, open_session, stopped
+from bftui.core.errors import BftuiError
+
+if TYPE_CHECKING:
+    from bftui.core.branching_contrast import Contrast
+    from bftui.session.model import Model
+    from bftui.session.response import Response
+
+
+def respond(
+    force: Annotated[
+        list[str], typer.Option(help="Text to force, literally; may be given several times.")
+    ],
+    model: o.Model = "practice",
+    samples: Annotated[int, typer.Option(min=1, help="Continuations of each text.")] = 32,
+    horizon: Annotated[int, typer.Option(min=1, help="Tokens of each continuation.")] = 64,
+    controls: Annotated[int, typer.Option(min=1, help="Matched controls of each text.")] = 12,
+    only_matched: Annotated[
+        bool, typer.Option("--only-matched", help="Measure no other kinds of controls.")
+    ] = False,
+    output: o.Output = None,
+    prompt: o.Prompt = None,
+    prompt_file: o.PromptFile = None,
+    system: o.System = None,
+    template: o.Template = "auto",
+    prefill: o.Prefill = "",
+    temperature: o.Temperature = 1.0,
+    top_k: o.TopK = 0,
+    top_p: o.TopP = 0.9,
+    min_p: o.MinP = 0.0,
+    seed: o.Seed = 0,
+    backend: o.Backend = "auto",
+    ctx: o.Ctx = 0,
+    threads: o.Threads = 0,
+    gpu_layers: o.GpuLayers = -1,
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    kv: o.Kv = "auto",
+    as_json: o.Json = False,
+) -> int:
+    """Force a text and say whether it narrows or widens the branching factor, against controls."""
+    from bftui.session.response import Setup
+
+    chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
+    text, _ = o.asked(prompt, prompt_file, system, template, prefill)
+    opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
+    setup = Setup(samples, horizon, controls, not only_matched)
+    error: BftuiError | None = None
+    with open_session(model, backend, opening, text, chosen, output=output) as opened:
+        start = opened.session.experiments.start_response
+        jobs = [start(each, setup=setup) for each in force]
+        for place, job in enumerate(jobs):
+            error = finish(job, opened, partial(_doing, job, place + 1, len(jobs)))
+            if error is not None:
+                break
+        begun = [job for job in jobs if job.measured]
+        verdicts = corrected(begun)
+        if begun:
+            results = [job.result(one) for job, one in zip(begun, verdicts, strict=True)]
+            document = {"responses": results} if len(force) > 1 else results[0]
+            told = report(begun, verdicts, opened.session.model)
+            deliver(opened.show, document, told, as_json=as_json, output=output)
+    if error is not None:
+        texts = sum(job.measured for job in jobs)
+        raise stopped(error, f"the {texts} texts that were measured are shown")
+    return 0
+
+
+def _doing(job: Response, number: int, count: int) -> str:
+    from bftui.cli.progress import duration
+
+    which = f"{number} of {count}: " if count > 1 else ""
+    left = "" if job.remaining is None else f" · {duration(job.remaining)} left"
+    return f"{which}{job.doing}{left}"
+
+
+def corrected(jobs: Sequence[Response]) -> list[Contrast | None]:
+    """The verdicts, None where the matched controls are not all measured; Holm's correction where there are several."""
+    from bftui.core.branching_contrast import with_holm
+
+    found = [job.contrast for job in jobs]
+    known = [one for one in found if one is not None]
+    if len(known) < 2:
+        return found
+    adjusted = iter(with_holm(known))
+    return [None if one is None else next(adjusted) for one in found]
+
+
+def report(jobs: Sequence[Response], verdicts: Sequence[Contrast | None], model: Model) -> str:
+    """The responses for people: a table and a verdict for each, then the definition; safe to print."""
+    from bftui.cli.tables import paragraph
+    from bftui.session.model import PRACTICE_NOTE
+
+    parts = [_block(job, one, model) for job, one in zip(jobs, verdicts, strict=True)]
+    setup = jobs[0].setup
+    holm = " Several texts were forced: verdicts are corrected with Holm's method."
+    parts.append(
+        paragraph(
+            f"BF: exp of the mean H(P~) over the {setup.horizon} tokens after the text, or up to its end; "
+            f"{setup.samples} samples. Matched controls are texts of the same length that the model might have "
+            "written there. The verdict needs the interval of Δ ln BF, for one text against texts like it, to lie "
+            "below 0 (narrows) or above it (widens); within ±ln 1.10 there is no effect."
+            + (holm if sum(one is not None for one in verdicts) > 1 else "")
+        )
+        + (f"\n{PRACTICE_NOTE}" if model.is_practice else "")
+    )
+    return "\n\n".join(parts)
+
+
+def _block(job: Response, verdict: Contrast | None, model: Model) -> str:
+    from bftui.cli.tables import aligned, interval, number, paragraph, signed
+    from bftui.core.text import label
+
+    name = label(b"".join(map(model.token_bytes, job.token_ids)))
+    fields = job.result(verdict)
+    forced = fields["forced"]
+    rows = [["", "texts", "BF", "95 % interval", "Δ ln BF", "95 % interval"]]
+    rows.append(["forced", "1", number(forced["bf"]), interval(forced["ci"]), "", ""])
+    for kind in fields["controls"]:
+        rows.append(
+            [
+                kind["kind"],
+                str(len(kind["texts"])),
+                number(kind["bf"]),
+                interval(kind["ci"]),
+                signed(kind["delta"]),
+                interval(kind["delta_ci"], difference=True),
+            ]
+        )
+    logprob = "no probability" if job.logprob == -math.inf else f"ln P {job.logprob:.2f}"
+    ended = f"{100 * forced['ended']:.0f} % of its samples ended"
+    return "\n".join(
+        [
+            paragraph(f"{name} · {logprob} · {ended}"),
+            "",
+            aligned(rows, "<>>>>>"),
+            "",
+            paragraph(_said(verdict, fields)),
+        ]
+    )
+
+
+def _said(verdict: Contrast | None, fields: dict[str, Any]) -> str:
+    """The verdict in words."""
+    if verdict is None:
+        return "no verdict: not all matched controls were measured"
+    if verdict.delta is None or verdict.delta_ci is None or verdict.p is None:
+        return f"undecided: {fields['reason']}"
+    low, high = map(math.exp, verdict.delta_ci)
+    p = f"p {verdict.p:.2g}" + ("" if verdict.p_holm is None else f", Holm {verdict.p_holm:.2g}")
+    reason = f" · {fields['reason']}" if fields["reason"] else ""
+    factor = f"BF ×{math.exp(verdict.delta):.2f} [×{low:.2f}, ×{high:.2f}] against matched controls"
+    return f"{verdict.verdict}: {factor}, {p}{reason}"

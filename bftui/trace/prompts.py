@@ -1,0 +1,80 @@
+"""A prompts file: JSON Lines, one `{"id", "prompt"}` a line, with optional `system`.
+
+Further fields are left to whoever needs them. Data in, data out: nothing is rendered here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bftui.core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLine:
+    """One line of a prompts file.
+
+    Attributes:
+        id: its name in results, unlike all others of the file.
+        prompt: the text.
+        system: the system text, None where the line has none.
+    """
+
+    id: str
+    prompt: str
+    system: str | None = None
+
+
+def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
+    """The lines of a prompts file; blank ones are passed over.
+
+    Args:
+        data: the file's bytes, UTF-8.
+        name: what errors call the file.
+
+    Raises InputError that names the line, for what is no such file, for an id that comes twice, and for no prompts.
+    """
+    found: dict[str, tuple[int, PromptLine]] = {}
+    # Only line ends end a line: other separators may stand inside a JSON string.
+    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        where = f"{name}: line {number}"
+        try:
+            text = raw.decode().strip()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{where} is not UTF-8", str(error)) from error
+        if not text:
+            continue
+        try:
+            fields = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where} is not JSON", str(error), _FORM) from error
+        line = _line(fields, where)
+        if line.id in found:
+            first = found[line.id][0]
+            raise InputError(f"{where} has the id {line.id!r} again", f"line {first} has it too")
+        found[line.id] = number, line
+    if not found:
+        raise InputError(f"{name} holds no prompts", hint=_FORM)
+    return tuple(line for _, line in found.values())
+
+
+_FORM = 'write one {"id": "…", "prompt": "…"} a line'
+
+
+def _line(fields: Any, where: str) -> PromptLine:
+    if not isinstance(fields, dict):
+        raise InputError(f"{where} is no object", hint=_FORM)
+    for field in ("id", "prompt"):
+        if field not in fields:
+            raise InputError(f'{where} has no "{field}"', hint=_FORM)
+    system = fields.get("system")
+    for field, value in (("id", fields["id"]), ("prompt", fields["prompt"]), ("system", system)):
+        if not isinstance(value, str) and (field != "system" or value is not None):
+            raise InputError(f'{where}: "{field}" is no text', hint=_FORM)
+        try:
+            (value or "").encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f'{where}: "{field}" is no Unicode', str(error)) from error
+    return PromptLine(fields["id"], fields["prompt"], system)

@@ -1,0 +1,47 @@
+"""Prompts files: what they may hold, and what is said of those that are wrong."""
+
+import pytest
+
+from bftui.core.errors import InputError
+from bftui.trace.prompts import PromptLine, parse_prompts
+
+
+def test_each_line_is_a_prompt():
+    data = (
+        b'\xef\xbb\xbf{"id": "a", "prompt": "x", "system": "be brief", "answer": "y"}\r\n'
+        b'\n{"id": "b", "prompt": "\xe2\x80\xa8", "system": null}\n'
+        b'{"prompt": "", "id": "c"}'
+    )
+    assert parse_prompts(data, "p") == (
+        PromptLine("a", "x", "be brief"),
+        PromptLine("b", "\u2028"),
+        PromptLine("c", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "p holds no prompts"),
+        (b"\n  \n", "p holds no prompts"),
+        (b'{"id": "a", "prompt": "x"}\n{"id": ', "p: line 2 is not JSON"),
+        (b'{"id": "a", "prompt": "x"}\n\n"text"', "p: line 3 is no object"),
+        (b"[" * 10_000, "p: line 1 is not JSON"),
+        (b'{"id": "a"}', 'p: line 1 has no "prompt"'),
+        (b'{"prompt": "a"}', 'p: line 1 has no "id"'),
+        (b'{"id": 1, "prompt": "a"}', 'p: line 1: "id" is no text'),
+        (b'{"id": "a", "prompt": ["a"]}', 'p: line 1: "prompt" is no text'),
+        (b'{"id": "a", "prompt": "x", "system": 5}', 'p: line 1: "system" is no text'),
+        (b'{"id": "a", "prompt": "\\ud800"}', 'p: line 1: "prompt" is no Unicode'),
+        (b'{"id": "a", "prompt": "\xff"}', "p: line 1 is not UTF-8"),
+        (
+            b'{"id": "a", "prompt": "x"}\n{"id": "b", "prompt": "x"}\n{"id": "a", "prompt": "y"}',
+            "p: line 3 has the id 'a' again: line 1 has it too",
+        ),
+    ],
+)
+def test_a_wrong_line_is_named(data, says):
+    with pytest.raises(InputError) as raised:
+        parse_prompts(data, "p")
+    assert raised.value.line().startswith(says)
+    assert raised.value.exit_code == 4
