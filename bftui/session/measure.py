@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -159,8 +160,12 @@ class Measurement(Job):
         Raises ModelError that names the prompt, TemplateError, UsageError.
         """
         info = model.info
-        facts = {name: getattr(info, name) for name in _FACTS}
-        self.drawn = Drawn(name, facts, tuple(line.id for line in prompts))
+        facts = {each: getattr(info, each) for each in _FACTS}
+        # Bytes of a path that are no UTF-8 have no place in JSON.
+        facts["name"], shown = (
+            os.fsencode(each).decode(errors="replace") for each in (info.name, name)
+        )
+        self.drawn = Drawn(shown, facts, tuple(line.id for line in prompts))
         self.units_done = 0
         self.doing = ""
         self._model, self._settings, self._store = model, settings, store

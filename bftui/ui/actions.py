@@ -23,6 +23,8 @@ class Facts:
         playing: whether it steps by itself.
         chat: the prompt of the visible path is in the model's chat template.
         marks: whether a place is marked.
+        looked: candidates of this place were looked at.
+        measuring: an experiment runs.
         pane: the name of the pane that has the focus.
     """
 
@@ -36,6 +38,8 @@ class Facts:
     playing: bool = False
     chat: bool = False
     marks: bool = False
+    looked: bool = False
+    measuring: bool = False
     pane: str = "candidates"
 
 
@@ -135,6 +139,27 @@ def _step(facts: Facts) -> str | None:
     return reason
 
 
+def _measure(facts: Facts) -> str | None:
+    reason = _running(facts)
+    if reason is None and facts.ended:
+        return "the text ends here, nothing comes after it: ← goes back"
+    return reason
+
+
+def _resample(facts: Facts) -> str | None:
+    reason = _measure(facts)
+    if reason is None and not facts.onward:
+        return "no text goes on from here to compare with: ← goes back to a place on a path"
+    return reason
+
+
+def _order(facts: Facts) -> str | None:
+    reason = _session(facts)
+    if reason is None and not facts.looked:
+        return "no candidate was looked at here yet: a looks at the best ones"
+    return reason
+
+
 def _search(facts: Facts) -> str | None:
     if facts.pane == "strip":
         return "there is nothing to search in this pane: tab goes to the next"
@@ -195,12 +220,13 @@ def _forward(facts: Facts) -> str | None:
 def _reload(facts: Facts) -> str | None:
     if facts.loading:
         return "the model is still loading: esc stops that"
-    return None if facts.failed or facts.busy else "the model runs"
+    return None if facts.failed or facts.busy or facts.measuring else "the model runs"
 
 
-GENERATE, MOVE, PANE, JUMP, LOOK, WORK = (
+GENERATE, MOVE, MEASURE, PANE, JUMP, LOOK, WORK = (
     "generate",
     "the session",
+    "measure",
     "in the pane",
     "jump",
     "look",
@@ -219,17 +245,27 @@ ACTIONS: tuple[Action, ...] = (
     Action("force", ("f",), "text", "Force a text of your own, literally.", GENERATE, _running, True),
     Action("word", tuple("123456789"), "style", "Force a word of the style palette.",
            GENERATE, _running, True),
-    Action("sampler", ("t",), "sampler", "Temperature, top-k, top-p, min-p, seed.", GENERATE, _running, True),
+    Action("sampler", ("t",), "sampler", "Temperature, top-k, top-p, min-p, seed.", GENERATE, _running),
 
     Action("back", ("left", "h"), "back", "Go one token back; the branch stays.", MOVE, _back, True),
     Action("forward", ("right", "l"), "on", "Go on along the branch last visited.", MOVE, _forward),
-    Action("undo", ("u",), "undo", "Take back the last change; tokens never vanish.", MOVE, _session, True),
+    Action("undo", ("u",), "undo", "Take back the last change; tokens never vanish.", MOVE, _session),
     Action("redo", ("U",), "redo", "Do again what was undone.", MOVE, _session),
     Action("mark", ("m",), "mark", "Name this place; the same name here takes it away.", MOVE, _session),
     Action("marks", ("apostrophe",), "marks", "Go to a mark.", MOVE, _marks),
     Action("fold", ("x",), "fold", "Tree: hide what comes after the row, or show it.", MOVE, _tree),
     Action("prune", ("X",), "prune", "Tree: hide the row and all after it; u brings it back.",
            MOVE, _tree),
+
+    Action("rollouts", ("r",), "rollouts", "Draw continuations from here: BF with its interval.",
+           MEASURE, _measure, True),
+    Action("resample", ("R",), "sample again", "Sample again from here, against the path that goes on.",
+           MEASURE, _resample),
+    Action("look_ahead", ("a",), "look-ahead", "BF after each of the best candidates; again: of more.",
+           MEASURE, _measure, True),
+    Action("order", ("S",), "order", "Candidates: by rank, narrows most, opens most.", MEASURE, _order),
+    Action("response", ("E",), "response", "What the forced text does to BF, against all kinds of controls.",
+           MEASURE, _running),
 
     Action("up", ("up", "k"), "up", "A line up.", PANE, _always),
     Action("down", ("down", "j"), "down", "A line down.", PANE, _always),
@@ -270,7 +306,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("reload", ("ctrl+r",), "reopen model", "Open the model again; the session stays.", WORK, _reload),
     Action("help", ("question_mark",), "help", "All keys.", WORK, _always, True),
     Action("palette", ("ctrl+p",), "all", "Find an action by name.", WORK, _always, True),
-    Action("escape", ("escape",), "stop", "Close what is open, stop work, un-zoom.", WORK, _always),
+    Action("escape", ("escape",), "stop", "Close what is open, stop work, stop measuring, un-zoom.", WORK, _always),
     Action("interrupt", ("ctrl+c",), "stop work", "Stop work; twice within a second: quit.", WORK, _always),
     Action("suspend", ("ctrl+z",), "suspend", "Hand the terminal back to the shell.", WORK, _always),
     Action("quit", ("q",), "quit", "Quit; with --trace the trace is written.", WORK, _always, True),

@@ -123,6 +123,7 @@ class WorkbenchApp(App[None]):
             return
         self._interrupted = now
         self.bridge.cancel()
+        self.bridge.stop_experiments()
         self.workbench.frame()
         self.workbench.tell(Notice("stopped; ctrl+c again quits"))
 
@@ -144,6 +145,18 @@ class WorkbenchApp(App[None]):
                 self.workbench.act(name)
 
             yield SystemCommand(action.name, note, act)
+        on = not self.bridge.experiments.automatic
+
+        def respond() -> None:
+            self.workbench.set_response(on)
+
+        yield SystemCommand(
+            f"response {'auto' if on else 'off'}",
+            "Measure every forced text against controls."
+            if on
+            else "Measure a forced text only when E asks for it.",
+            respond,
+        )
         for place, word in enumerate(self.settings.words):
 
             def force(key: str = str(place + 1)) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from bftui.session import commands
 from bftui.session.prompt import Prompt
 from bftui.ui.engine_thread import RATES, EngineThread, Opening, Word, nothing, short_name
+from bftui.ui.measured import Ids, Measured
 
 _QUEUED = 64
 _JOIN_S = 1.0
@@ -76,15 +77,24 @@ class Bridge(EngineThread):
         self.playing = self._unaligned = False
         self._stop_loading = True
         self._drain()
-        if self.model is not None and self.word is Word.BUSY:
+        if self.model is not None and self.word is Word.BUSY and not self._measuring:
             self.model.host.cancel()
         if self._coming is not None:
             self._coming.host.cancel()
         return something
 
+    def stop_experiments(self) -> bool:
+        """Stops what is measured; False where nothing is."""
+        if not self.experiments.waiting:
+            return False
+        if self.model is not None:
+            self.model.host.cancel()
+        self._put(self._stop_experiments)
+        return True
+
     def reload(self) -> None:
         """Opens the model again; one that hangs is ended first."""
-        if self.word is Word.BUSY:
+        if self.word is Word.BUSY or self.experiments.waiting:
             self._kill()
         self._drain()
         self.loading = short_name(self.source)
@@ -102,6 +112,35 @@ class Bridge(EngineThread):
         self.playing = self._stop_loading = False
         self.word, self.share = Word.LOADING, None
         self._put(Opening(job))
+
+    # Measuring -------------------------------------------------------------------------------------------------
+
+    @property
+    def measured(self) -> Measured:
+        """What experiments found so far."""
+        return self.experiments.measured
+
+    def look_ahead(self) -> None:
+        """Looks at the best candidates, or at more of them."""
+        self._put(self.experiments.look_ahead)
+
+    def roll(self, samples: int, horizon: int, node: int) -> None:
+        """Draws continuations of a node."""
+        self._put(lambda: self.experiments.roll(samples, horizon, node))
+
+    def resample(self, samples: int, node: int) -> None:
+        """Draws continuations of a node, to compare with the path that goes on from it."""
+        self._put(lambda: self.experiments.resample(samples, node))
+
+    def respond(self, node: int, ids: Ids, end: int) -> None:
+        """Measures all there is of the response to a text that was forced after a node, and ends at another."""
+        self._put(lambda: self.experiments.respond(node, ids, end, asked=True))
+
+    def respond_by_itself(self, on: bool) -> None:
+        """Whether a forced text is measured without being asked for."""
+        self.experiments.automatic = on
+
+    # Files and the end -----------------------------------------------------------------------------------------
 
     def export(self, path: Path) -> None:
         """Writes the trace."""

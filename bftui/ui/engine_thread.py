@@ -22,6 +22,7 @@ from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.session import commands
 from bftui.session.prompt import Prompt
 from bftui.ui.asked import Asked, PageKey, PreviewKey
+from bftui.ui.experimenting import Experimenting
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.sampling import Snapshot, changed
 from bftui.ui.settings import WorkbenchSettings
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bftui.backends.host import Page
     from bftui.core.distribution import NextToken
     from bftui.core.sampler import Sampler
+    from bftui.core.tree import Tree
     from bftui.session.events import Event
     from bftui.session.model import Model
     from bftui.session.prompt import Rendered
@@ -66,7 +68,7 @@ class Opening:
 
 
 class EngineThread:
-    """Runs the jobs that are queued, one after another; plays and makes numbers anew while none waits.
+    """Runs the jobs that are queued, one after another; plays, makes numbers anew and measures while none waits.
 
     Attributes:
         session, model, journal: as soon as they are there; read-only for everybody else.
@@ -78,6 +80,7 @@ class EngineThread:
         pages, splits, previews, rendered: what was asked of the model; None, an empty list or an error in words where
             there is no answer.
         kept: the sessions that ended before this one, as (nodes, journal).
+        experiments: what is measured beside all this; others read its `measured`.
     """
 
     def __init__(self, settings: WorkbenchSettings, changed: Callable[[], None]) -> None:
@@ -100,6 +103,7 @@ class EngineThread:
         self.refused: Prompt | None = None
         self.left = 0
         self.kept: list[tuple[int, Path]] = []
+        self.experiments = Experimenting(automatic=settings.response == "auto")
         self.notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self.pages: Asked[PageKey, Page] = Asked(self._put, self._page, _no_page)
         self.splits: Asked[str, list[bytes]] = Asked(self._put, self._split, lambda error: [])
@@ -114,6 +118,7 @@ class EngineThread:
         self._given = 1
         self._dropped = self._done = 0
         self._stop_loading = self._closing = self._unaligned = False
+        self._stepped = self._measuring = False
         self._align_began = 0.0
         self._told = threading.Event()
         self._steps: deque[float] = deque(maxlen=256)
@@ -128,9 +133,13 @@ class EngineThread:
         self._done += 1
         self._tell()
         while (job := self._next()) is not None:
-            own = job in (self._play_step, self._align)
+            own = job in (self._play_step, self._align, self._experiment)
             if isinstance(job, Opening):
                 self.word = Word.LOADING
+            elif job == self._experiment:
+                self.word = self._resting(busy=self.playing)
+                self._guarded(job)
+                continue
             elif job == self._align:
                 long = time.monotonic() - self._align_began > _LONG_S
                 self.word = self._resting(busy=long or self.playing)
@@ -144,17 +153,26 @@ class EngineThread:
             self.model.close()
 
     def _next(self) -> Callable[[], None] | None:
+        beside = self._beside()
         if self.playing:
             wait = max(0.0, self._due - time.monotonic())
-            between = self._unaligned and wait > 0
+            # At full speed there is never time to wait: one piece comes after each step.
+            turn = self._stepped and beside == self._experiment
+            between = beside is not None and (wait > 0 or turn)
             try:
                 return self._jobs.get(timeout=0.0 if between else wait)
             except queue.Empty:
-                return self._align if between else self._play_step
+                return beside if between else self._play_step
         try:
-            return self._jobs.get(block=not self._unaligned)
+            return self._jobs.get(block=beside is None)
         except queue.Empty:
+            return beside
+
+    def _beside(self) -> Callable[[], None] | None:
+        """What is to be done while nobody waits for anything."""
+        if self._unaligned:
             return self._align
+        return self._experiment if self.experiments.waiting else None
 
     def _resting(self, *, busy: bool) -> Word:
         """The word between jobs; a failure stays until the model is opened again."""
@@ -178,6 +196,18 @@ class EngineThread:
             os.write(2, traceback.format_exc().encode())
             self.playing = False
             self._say(f"a fault of bftui: {type(error).__name__}: {error}", Kind.ERROR)
+
+    def _experiment(self) -> None:
+        """One piece of an experiment; where one fails, nothing else stops."""
+        self._stepped, self._measuring = False, True
+        try:
+            news, notice = self.experiments.advance()
+        finally:
+            self._measuring = False
+        if notice is not None:
+            self.notices.put(notice)
+        if news:
+            self._tell()
 
     def _fail(self, error: BftuiError) -> None:
         self.playing = False
@@ -231,6 +261,7 @@ class EngineThread:
 
     def _reopen(self) -> None:
         old, self.model = self.model, None
+        self.experiments.renew()
         if old is not None:
             old.close()
         self._tell()
@@ -270,6 +301,7 @@ class EngineThread:
         self.source, self._backend = source, backend
         for asked in self._asked:
             asked.forget()
+        self.experiments.attend(new)
         self.model, self.session, self.journal, self.prompt = model, new, journal, prompt
         self.left = 0
         self._unaligned = False
@@ -301,6 +333,7 @@ class EngineThread:
         except BaseException:
             self._drop_journal(journal)
             raise
+        self.experiments.attend(self.session)
         self.journal = journal
         self.refused = None
 
@@ -348,11 +381,25 @@ class EngineThread:
             commands.Redo: f"done again: {session.redoes}",
         }.get(type(command))
         before = Snapshot.of(session) if told else None
+        start = session.cursor
         session.do(command)
         if before is not None:
             self._say(f"{told}; {changed(session, before, Snapshot.of(session))}")
         if not isinstance(command, commands.Step):
             self._look_for_stale(session)
+        if isinstance(command, commands.Force | commands.ForceIds):
+            self._respond_to(session, start)
+
+    def _respond_to(self, session: Session, start: int) -> None:
+        """Measures what was forced after a node, where that is wanted and anything comes after it."""
+        if self.experiments.automatic and not session.ended:
+            ids = ids_between(session.tree, start, session.cursor)
+            self.experiments.respond(start, ids, session.cursor, asked=False)
+
+    def _stop_experiments(self) -> None:
+        stopped = self.experiments.stop()
+        if stopped is not None:
+            self._say(f"stopped: {stopped}")
 
     def _look_for_stale(self, session: Session) -> None:
         """Numbers of the visible path may be of another sampler now."""
@@ -381,6 +428,7 @@ class EngineThread:
         self._due = max(now, self._due + 1 / rate) if rate else now
         self._do(commands.Step())
         self._steps.append(time.monotonic())
+        self._stepped = True
         if self.session is not None and self.session.ended:
             self.playing = False
             self._say("the text ends here")
@@ -422,6 +470,18 @@ class EngineThread:
     @property
     def _asked(self) -> tuple[Asked[Any, Any], ...]:
         return self.pages, self.splits, self.previews, self.rendered
+
+
+def ids_between(tree: Tree, start: int, end: int) -> tuple[int, ...]:
+    """The tokens after a node, up to one further down."""
+    ids: list[int] = []
+    while end != start:
+        token, parent = tree.token_id(end), tree.parent(end)
+        assert token is not None
+        assert parent is not None
+        ids.append(token)
+        end = parent
+    return tuple(reversed(ids))
 
 
 def short_name(model: str) -> str:

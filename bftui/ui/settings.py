@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bftui.session.prompt import Prompt
 
@@ -50,6 +50,7 @@ class WorkbenchSettings:
         theme: a theme's name; None takes the first dark one.
         state_dir: says where journals go, when the first is written; None writes none.
         words: the style palette, at most nine.
+        response: `auto` measures every forced text against controls where that is quick; `off` waits to be asked.
     """
 
     model: str = "practice"
@@ -62,3 +63,4 @@ class WorkbenchSettings:
     theme: str | None = None
     state_dir: Callable[[], Path] | None = None
     words: tuple[str, ...] = WORDS
+    response: Literal["auto", "off"] = "auto"

@@ -94,6 +94,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def fine(value: float) -> str:
+    """A measured branching factor: two decimals below 10, where differences are small."""
+    return f"{value:.2f}" if value < 9.995 else factor(value)
+
+
 def factor(value: float) -> str:
     """A branching factor: one decimal, none from 1,000 on."""
     return f"{value:,.0f}" if value >= 999.95 else f"{value:.1f}"

@@ -5,10 +5,11 @@ Drawing never waits for the model: everything here comes from the session's tree
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from bftui.core.text import label, safe
+from bftui.ui.measured import Looked, Measured, Responded, Rolled
 from bftui.ui.strips import fit
 from bftui.ui.widgets.path import Path
 from bftui.ui.widgets.shown_rows import ShownRows
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LABEL_CELLS = 60
 _LABEL_BYTES = 240
+_TEXT_TOKENS, _TEXT_BYTES = 512, 4096
 
 
 class View:
@@ -38,6 +40,7 @@ class View:
         sampler_number: which of the session's samplers the numbers at the cursor were made under.
         in_force: which one is in force.
         restated: grows whenever numbers were made anew under another sampler.
+        measured: what experiments found.
     """
 
     def __init__(self, session: Session) -> None:
@@ -49,6 +52,7 @@ class View:
         self.cursor = -1
         self.sampler_number = self.in_force = -1
         self.restated = 0
+        self.measured = Measured()
         self._marked: dict[str, int] = {}
         self.next: NextToken | None = None
         self._labels: dict[int, str] = {}
@@ -106,6 +110,38 @@ class View:
         self.path.follow(self.tree, cursor)
         self.cursor, self.sampler_number, self.in_force, self.restated = state
         self.next = self.tree.next(cursor)
+
+    @property
+    def looked(self) -> Looked | None:
+        """What is known of the candidates after the cursor, under the sampler in force."""
+        return self.measured.looked.get((self.cursor, self.in_force))
+
+    @property
+    def rolled(self) -> Rolled | None:
+        """The latest rollouts from the cursor, under the sampler in force."""
+        return self.measured.rolled.get((self.cursor, self.in_force))
+
+    @property
+    def responded(self) -> Responded | None:
+        """The response to the latest text forced from the cursor, else to the last one forced on the path."""
+        here: Responded | None = None
+        before: Responded | None = None
+        for each in self.measured.responses.values():
+            if each.sampler != self.in_force:
+                continue
+            depth = self.tree.depth(each.end)
+            if each.node == self.cursor:
+                here = each
+            elif self.path.at(depth) == each.end and (
+                before is None or depth > self.tree.depth(before.end)
+            ):
+                before = each
+        return here or before
+
+    def text(self, token_ids: Sequence[int]) -> str:
+        """Some tokens in visible form, safe to draw; their beginning where they are many."""
+        data = b"".join(map(self.session.model.token_bytes, token_ids[:_TEXT_TOKENS]))
+        return label(data[:_TEXT_BYTES])
 
     def stale(self, node: int) -> bool:
         """Whether a node's numbers were made under another sampler than the one in force."""

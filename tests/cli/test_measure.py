@@ -268,3 +268,10 @@ def test_the_practice_model_is_measured_without_llama_cpp(prompts):
     assert found["models"][0]["facts"]["backend"] == "reference"
     assert "a practice model" in found["models"][0]["notes"][0]
     assert found["models"][0]["bf"] > 1
+
+
+def test_a_model_whose_path_is_no_unicode_is_measured(orchard, prompts, tmp_path):
+    odd = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"bad\xff.json"))
+    os.rename(tmp_path / "orchard.json", odd)
+    found = result_of(f"table:{odd}", "--prompts", prompts, *SMALL, "-o", tmp_path / "o.json")
+    assert found["models"][0]["model"].endswith("bad\ufffd.json")

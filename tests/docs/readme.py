@@ -5,6 +5,7 @@ A part stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -19,7 +20,11 @@ def parts() -> dict[str, str]:
     return {
         "help": _console("bftui --help"),
         "record-help": _console("bftui record --help"),
+        "lookahead-help": _console("bftui lookahead --help"),
+        "respond-help": _console("bftui respond --help"),
+        "measure-help": _console("bftui measure --help"),
         "keys": _keys(),
+        "practice": _practice(),
     }
 
 
@@ -39,6 +44,26 @@ def _keys() -> str:
         for keys, name, description in key_table()
     ]
     return "\n".join(["| key | action | |", "|---|---|---|", *rows])
+
+
+def _practice() -> str:
+    """The numbers that the recipe measured, from the files beside the weights."""
+    from bftui import practice
+
+    rows = [
+        "| model | nats a word | above the grammar | total variation "
+        "| BF, first token | BF, 48 tokens | written by the grammar |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in practice.NAMES:
+        found = json.loads(practice.path(name).with_suffix(".json").read_text("utf-8"))
+        rows.append(
+            f"| `{name}` | {found['model_nats']:.2f} "
+            f"| {found['excess']:.3f} ± {2 * found['excess_error']:.3f} "
+            f"| {found['median_total_variation']:.3f} | {found['bf_first']:.1f} "
+            f"| {found['bf_mean']:.2f} | {100 * found['parsed']:.0f} % |"
+        )
+    return "\n".join(rows)
 
 
 def generated(text: str) -> str:

@@ -18,7 +18,7 @@ def test_a_day_with_keys_only(start, tmp_path):
     first = family_gguf(tmp_path / "small.gguf", "bpe")
     second = family_directory(tmp_path / "chat", "bpe", chat_template=CHATML)
     trace = tmp_path / "day.json"
-    terminal = start(first, "--prompt", "the river", "--seed", 5)
+    terminal = start(first, "--prompt", "the river", "--seed", 5, "--response", "off")
     terminal.wait("ready", "1 node ")
     terminal.press("space", "g")
     terminal.wait("3 nodes", "2 tokens")

@@ -27,7 +27,8 @@ def test_step_force_back_branch_prompt_export_quit(start, tmp_path, backend):
     if backend != "reference":
         pytest.importorskip({"llama-cpp": "llama_cpp"}.get(backend, backend))
     trace = tmp_path / "session.json"
-    terminal = start("--backend", backend, "--prompt", PROMPT, "--seed", 7, "--trace", trace)
+    arguments = ("--backend", backend, "--prompt", PROMPT, "--seed", 7, "--response", "off")
+    terminal = start(*arguments, "--trace", trace)
     terminal.wait("ready", "candidates")
     workers = terminal.children()
     assert workers
@@ -86,7 +87,8 @@ def wait_for_journal(terminal, home, count):
 
 def test_record_gives_the_same_trace_as_the_keys(start, tmp_path):
     trace = tmp_path / "keys.json"
-    terminal = start("--backend", "reference", "--prompt", PROMPT, "--seed", 3, "--trace", trace)
+    arguments = ("--backend", "reference", "--prompt", PROMPT, "--seed", 3, "--response", "off")
+    terminal = start(*arguments, "--trace", trace)
     terminal.wait("ready")
     terminal.press("space", "space", "g", "left", "1", "space")
     wait_for_journal(terminal, tmp_path, 6)

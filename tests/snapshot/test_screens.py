@@ -18,7 +18,7 @@ from bftui.session.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_thread import Word
 from bftui.ui.settings import WorkbenchSettings
-from tests.ui.driver import PROMPT, Driver, table
+from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, rules, table
 
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or sys.platform != "linux",
@@ -26,6 +26,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 WIDE, MIDDLE, NARROW = (120, 36), (100, 30), (80, 24)
+MEASURED = "measured"
+"""Stands among keys where all experiments are waited for."""
 SESSION = ["g", "space", "space", "left", "left", "left", "1", "g", "g", "g", "g"]
 
 Snap = Callable[..., bool]
@@ -48,7 +50,9 @@ def shown(
 
     def compare(size: tuple[int, int], keys: list[str], **settings: Any) -> None:
         app = WorkbenchApp(
-            WorkbenchSettings(**{"model": model, "prompt": Prompt(PROMPT), **settings})
+            WorkbenchSettings(
+                **{"model": model, "prompt": Prompt(PROMPT), "response": "off", **settings}
+            )
         )
         apps.append(app)
         text: list[str] = []
@@ -57,7 +61,8 @@ def shown(
             driver = Driver(app, pilot)
             await driver.until(lambda: app.bridge.word in (Word.READY, Word.FAILED))
             await driver.settled()
-            await driver.press(*keys)
+            for key in keys:
+                await (driver.measured() if key == MEASURED else driver.press(key))
             await app.workers.wait_for_complete()
             await driver.settled()
             text.append(driver.screen() + "\n")
@@ -160,6 +165,41 @@ def test_open(shown: Callable[..., None], tmp_path: Path, monkeypatch: pytest.Mo
     (folder / "hf-model" / "model.safetensors").write_bytes(b"x" * 5_000_000)
     (folder / "one.gguf").write_bytes(b"x" * 2_000)
     shown(NARROW, ["o", "ctrl+u", *"models", "slash", "down", "down"])
+
+
+@pytest.fixture
+def open_start(tmp_path: Path) -> str:
+    """A scripted model with so many beginnings that there are matched controls enough."""
+    after = dict.fromkeys((f" {word}" for word in [*WORDS[:6], *TEXT[:10]]), 0.055)
+    return table(tmp_path / "open.json", rules={**rules(), '["A:"]': after})
+
+
+MEASURING = ["g", "space", "left", "left", "a", MEASURED, "1", MEASURED]
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_measured(shown: Callable[..., None], open_start: str, size: tuple[int, int]) -> None:
+    keys = [*MEASURING, "a", MEASURED, "r", MEASURED, "escape"]
+    shown(size, keys, model=open_start, response="auto")
+
+
+def test_ordered(shown: Callable[..., None], open_start: str) -> None:
+    shown(NARROW, [*MEASURING, "left", "S"], model=open_start, response="auto")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_rollouts(shown: Callable[..., None], open_start: str, size: tuple[int, int]) -> None:
+    shown(size, [*MEASURING, "r", MEASURED, "down"], model=open_start, response="auto")
+
+
+def test_sampled_again(shown: Callable[..., None], open_start: str) -> None:
+    keys = [*MEASURING, "g", "g", "g", "left", "left", "left", "R", MEASURED]
+    shown(MIDDLE, keys, model=open_start, response="auto")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_response(shown: Callable[..., None], open_start: str, size: tuple[int, int]) -> None:
+    shown(size, [*MEASURING, "E", MEASURED], model=open_start, response="auto")
 
 
 def test_help_wide(shown: Callable[..., None]) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -134,6 +134,12 @@ class Driver:
         self.bench.frame()
         await self.pilot.pause()
 
+    async def measured(self) -> None:
+        """Waits until no experiment runs, and all of it is drawn."""
+        await self.until(lambda: not (self.bridge.working or self.bridge.experiments.waiting), 60.0)
+        self.bench.frame()
+        await self.pilot.pause()
+
     async def press(self, *keys: str) -> None:
         """Presses keys, each after what the one before did."""
         for key in keys:
@@ -168,11 +174,12 @@ async def workbench(
     size: tuple[int, int] = (120, 36),
     prompt: str | None = PROMPT,
     ready: bool = True,
+    response: Literal["auto", "off"] = "off",
     **settings: Any,
 ) -> AsyncIterator[Driver]:
-    """A workbench on a model; `ready` waits until it is loaded."""
+    """A workbench on a model; `ready` waits until it is loaded. Forced texts are measured with `response`."""
     asked = None if prompt is None else Prompt(prompt)
-    app = WorkbenchApp(WorkbenchSettings(model=model, prompt=asked, **settings))
+    app = WorkbenchApp(WorkbenchSettings(model=model, prompt=asked, response=response, **settings))
     try:
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)

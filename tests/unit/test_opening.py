@@ -85,7 +85,7 @@ def test_a_directory_without_the_extra_is_named_with_the_command(tmp_path, monke
         ("practice-huge", "auto", ModelLoadError, "practice"),
         ("practice", "none", UsageError, "no backend 'none'"),
         ("tests", "auto", ModelLoadError, "no config.json"),
-        ("bftui/practice/data", "auto", ModelLoadError, "open bftui/practice/data/practice.gguf"),
+        ("bftui/practice/data", "auto", ModelLoadError, "open bftui/practice/data/practice"),
         ("http://127.0.0.1:1/v1", "auto", ModelLoadError, "GGUF"),
         ("hf:org/name", "auto", ModelLoadError, "GGUF"),
     ],

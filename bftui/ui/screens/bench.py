@@ -21,6 +21,7 @@ from bftui.ui.actions import ACTIONS, BY_ID, Facts
 from bftui.ui.bridge import Bridge
 from bftui.ui.engine_thread import Word
 from bftui.ui.notice import Kind, Notice
+from bftui.ui.rollout_size import Size
 from bftui.ui.screens.follower import Follower
 from bftui.ui.settings import WorkbenchSettings
 from bftui.ui.themes import Palette
@@ -93,6 +94,7 @@ class Bench(Screen[None]):
         self.key_line = KeyLine(palette)
         self.notice = NoticeBox(palette)
         self.panes: tuple[Pane, ...] = (self.tree_pane, self.candidates, self.text_pane, self.strip)
+        self.rollout_size = Size()
         self._busy_check: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -118,6 +120,7 @@ class Bench(Screen[None]):
         if session is None or self.view is None or self.view.session is not session:
             self.view = View(session) if session is not None else None
         if self.view is not None:
+            self.view.measured = bridge.measured
             self.view.sync()
         for pane in self.panes:
             pane.show(self.view)
@@ -165,6 +168,8 @@ class Bench(Screen[None]):
             playing=bridge.playing,
             chat=view is not None and view.chat,
             marks=view is not None and bool(view.marks),
+            looked=view is not None and view.looked is not None,
+            measuring=bridge.experiments.waiting,
             pane=self.pane().NAME,
         )
 

@@ -23,6 +23,8 @@ SIGNS = (
     ("•", "a candidate that was taken before"),
     ("■", "the text ends"),
     ("↑", "a bar of the curve past its scale"),
+    ("┄", "curve: the branch that was left"),
+    ("◀", "look-ahead: the candidate after which BF is smallest"),
     ("A B", "branches of the tree"),
     ("'a", "a mark"),
     ("⋯ 3 rows", "rows that are folded away: x shows them"),
@@ -32,6 +34,9 @@ SIGNS = (
     ("BF", "exp H(P~): at the session's temperature and cut"),
     ("full", "exp H(P): over the whole vocabulary, temperature 1"),
     ("path", "exp of the mean H(P~) over the path's tokens"),
+    ("rollouts", "BF of continuations drawn from here, with its 95 % interval"),
+    ("BF after", "BF one step later, were the candidate forced"),
+    ("×0.24", "BF after the forced text over that after its controls, with its 95 % interval"),
 )
 
 

@@ -138,7 +138,7 @@ class Looking(Moving):
         self.app.next_theme()
 
     def do_explain(self) -> None:
-        from bftui.ui import explain
+        from bftui.ui import explain, explain_experiments
         from bftui.ui.screens.explain import ExplainScreen
 
         pane, view = self.pane(), self.view
@@ -146,7 +146,10 @@ class Looking(Moving):
             return
         if isinstance(pane, CandidatesPane):
             items = explain.distribution(view)
-            items[1:1] = explain.candidate(view, pane.candidate(pane.selected))
+            chosen = pane.candidate(pane.selected)
+            items[1:1] = explain.candidate(view, chosen)
+            if chosen is not None:
+                items[1:1] = explain_experiments.ahead(view, chosen.token_id)
         elif isinstance(pane, TextPane) and (node := pane.target()) is not None:
             parent = view.tree.parent(node)
             before = None if parent is None else view.tree.next(parent)
@@ -155,6 +158,9 @@ class Looking(Moving):
             items = explain.branch(view, target)
         else:
             items = explain.curve(view)
+            if view.rolled is not None:
+                items += explain_experiments.rollouts(view, view.rolled)
+            items += explain_experiments.response(view, view.responded)
         title = f"what the numbers mean: {pane.HEADING or pane.NAME}"
         self.app.push_screen(ExplainScreen(title, items, self.palette))
 

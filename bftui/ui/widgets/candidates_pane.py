@@ -1,7 +1,8 @@
 """The candidates: the whole vocabulary by probability, the cut drawn in place, tokens past it greyed and not hidden.
 
 A search looks at all of it too. p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every
-node; rows below come from the model as pages, when they are looked at.
+node; rows below come from the model as pages, when they are looked at. Rows that look-ahead looked at show BF one step
+later; in an order by that they alone are shown.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -16,15 +18,33 @@ from rich.style import Style
 from bftui.core.text import SPACE, safe
 from bftui.ui.asked import Asked, PageKey
 from bftui.ui.sampling import cut
-from bftui.ui.strips import LineBuilder, bar, counted, factor, fit, probability
+from bftui.ui.strips import LineBuilder, bar, counted, factor, fine, fit, probability
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from bftui.backends.host import Page
     from bftui.core.distribution import NextToken
+    from bftui.ui.measured import Ahead, Looked
 
+_BOLD = Style(bold=True)
 _PAGE = 100
+
+_AHEAD = 12
+"""Cells of the column "BF after", where there is room for all columns."""
+_WIDE = 60
+"""Cells of a line that has that room."""
+_AHEAD_BAR = 4
+_AHEAD_TOP = math.log(25)
+"""ln BF at which the bar of "BF after" is full."""
+
+
+class Order(StrEnum):
+    """How the rows are ordered."""
+
+    RANK = "by rank"
+    NARROWS = "narrows most first"
+    OPENS = "opens most first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +73,46 @@ class CandidatesPane(Pane):
         self._stored: list[Candidate] = []
         self._taken: dict[int, int] = {}
         self.wanted = ""
+        self.order = Order.RANK
+        self._ordered: list[Candidate] = []
 
     def forget(self) -> None:
         self._node, self._stored, self._taken, self.wanted = -1, [], {}, ""
+        self.order, self._ordered = Order.RANK, []
         self.selected = self.top = 0
 
     # State -----------------------------------------------------------------------------------------------------
 
     def state(self) -> Hashable:
-        return super().state(), self.wanted, len(self._pages), next(reversed(self._pages), None)
+        pages = len(self._pages), next(reversed(self._pages), None)
+        looked = self.view.measured.version if self.view else 0
+        return super().state(), self.wanted, pages, looked
 
     def sync(self) -> None:
         view = self.now
         if view.cursor != self._node:
             self._node = view.cursor
             self.selected = self.top = 0
+            self.order = Order.RANK
         self._stored = _candidates(view.next) if view.next else []
         self._taken = view.taken()
+        if view.looked is None:
+            # Under another sampler nothing is known again.
+            self.order = Order.RANK
+        self._ordered = _ordered(view.looked, self.order) if view.looked else []
         self.reveal()
+
+    def next_order(self) -> None:
+        """Orders the rows in the next way."""
+        orders = list(Order)
+        self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+        self.wanted = ""
+        self.selected = self.top = 0
+        self.redraw()
 
     def search(self, query: str) -> None:
         """Shows only the tokens whose label contains this; all of them for an empty text."""
+        self.order = Order.RANK
         self.wanted = safe(query).replace(" ", SPACE)
         self.selected = self.top = 0
         self.redraw()
@@ -85,12 +124,16 @@ class CandidatesPane(Pane):
         if self.wanted:
             page = self._pages.get(self._key(0))
             return max(1, page.total) if page else 1
+        if self.order is not Order.RANK:
+            return max(1, len(self._ordered))
         return view.next.n_vocab + (self._border() is not None)
 
     def _border(self) -> int | None:
         """The row where the cut is drawn."""
         following = self.view.next if self.view else None
-        if following is None or self.wanted or following.kept >= following.n_vocab:
+        if following is None or self.wanted or self.order is not Order.RANK:
+            return None
+        if following.kept >= following.n_vocab:
             return None
         return following.kept
 
@@ -101,6 +144,8 @@ class CandidatesPane(Pane):
 
     def candidate(self, row: int) -> Candidate | None:
         """What a row shows; None for the cut, and for what is not there yet (it is asked for)."""
+        if self.order is not Order.RANK:
+            return self._ordered[row] if row < len(self._ordered) else None
         border = self._border()
         if border is not None and row >= border:
             if row == border:
@@ -164,8 +209,17 @@ class CandidatesPane(Pane):
             return f"{found} with {fit(safe(self.wanted), 20)}"
         chosen = self.candidate(self.selected)
         place = f"{chosen.rank if chosen else '…'} of {self.view.next.n_vocab:,}"
-        columns = "p, Σp at T 1" if self.view.next.temperature != 1 else "p, Σp"
-        return f"{columns} · {place}"
+        at_one = " at T 1" if self.view.next.temperature != 1 else ""
+        looked = self.view.looked
+        if looked is None:
+            return f"p, Σp{at_one} · {place}"
+        if self.order is not Order.RANK:
+            place = f"{len(looked.rows):,} looked at, {self.order.value}"
+        summed = self.columns >= _WIDE and self.order is Order.RANK
+        columns = "p, Σp, BF after" if summed else "p, BF after"
+        forms = (f"{columns}{at_one} · {place}", f"{columns} · {place}", place)
+        room = self.size.width - 6
+        return next((form for form in forms if len(form) <= room), "")
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         view, palette = self.now, self.palette
@@ -194,7 +248,10 @@ class CandidatesPane(Pane):
     def _row(self, found: Candidate, line: LineBuilder, selected: bool) -> None:
         view, palette = self.now, self.palette
         text = palette.text if found.kept and not view.stale(view.cursor) else palette.dim
-        flexible = line.width - 20
+        wide = line.width >= _WIDE
+        # A narrow line has one place for the sum and for BF after; a wide one keeps its place free until it is known.
+        ahead = view.looked is not None
+        flexible = line.width - 20 - (_AHEAD if wide else 0)
         sums = flexible >= 16
         flexible += 0 if sums else 6
         name = max(8, min(28, flexible * 2 // 5))
@@ -209,8 +266,41 @@ class CandidatesPane(Pane):
         style = palette.bar if found.kept else palette.bar_past
         line.add(bar(min(share, 1.0), room), style).to(start + room)
         line.add(f" {probability(found.p):>5}", text)
-        if sums and found.total is not None:
+        if sums and found.total is not None and (wide or not ahead):
             line.add(f" {probability(found.total):>5}", palette.dim)
+        if ahead and sums:
+            line.to(line.width - (_AHEAD if wide else 6))
+            self._after(found, line, wide=wide)
+
+    def _after(self, found: Candidate, line: LineBuilder, *, wide: bool) -> None:
+        """BF one step later, with a bar where there is room; ◀ marks the smallest."""
+        looked, palette = self.now.looked, self.palette
+        if looked is None or found.token_id not in looked.after:
+            return
+        bf = looked.after[found.token_id]
+        best = found.token_id == looked.narrowest
+        style = palette.good + _BOLD if best else palette.text
+        told = "end" if bf is None else fine(bf)
+        if not wide:
+            line.add(f"{told:>5}" if len(told) < 6 else told, style)
+            line.add("◀" if best else "", style)
+            return
+        line.add(f"{told:>6}", style).add("◀" if best else " ", style)
+        if bf is not None:
+            line.add(bar(math.log(max(1.0, bf)) / _AHEAD_TOP, _AHEAD_BAR), palette.bar)
+
+
+def _ordered(looked: Looked, order: Order) -> list[Candidate]:
+    """The rows that were looked at in an order by BF after; those that end the text come last."""
+    sign = 1 if order is Order.NARROWS else -1
+
+    def key(row: Ahead) -> tuple[bool, float, int]:
+        return row.bf is None, sign * (row.bf or 0.0), row.rank
+
+    return [
+        Candidate(row.token_id, row.rank, row.p, None, row.kept)
+        for row in sorted(looked.rows, key=key)
+    ]
 
 
 def _candidates(following: NextToken) -> list[Candidate]:

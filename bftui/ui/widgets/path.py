@@ -31,6 +31,10 @@ class Path:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def at(self, depth: int) -> int | None:
+        """The node at a depth; None past the end."""
+        return self.nodes[depth] if depth < len(self.nodes) else None
+
     def follow(self, tree: Parents, cursor: int) -> int:
         """Goes to another cursor; how many nodes at the start stayed."""
         fresh: list[int] = []

@@ -31,6 +31,7 @@ class StatusBar(Widget):
         self.palette = palette
         self._bridge = bridge
         self._parts: tuple[str, ...] = ("",) * 5
+        self._beside: tuple[str, ...] = ()
         self._gauge = 0.0
         self._word = bridge.word
 
@@ -50,8 +51,9 @@ class StatusBar(Widget):
             self._filling(view),
             self._state(word),
         )
-        if (parts, word) != (self._parts, self._word):
-            self._parts, self._word = parts, word
+        running = self._measuring()
+        if (parts, word, running) != (self._parts, self._word, self._beside):
+            self._parts, self._word, self._beside = parts, word, running
             self.refresh()
 
     def _model(self) -> str:
@@ -75,6 +77,14 @@ class StatusBar(Widget):
             return ""
         self._gauge = view.length / model.info.n_ctx
         return f"ctx {view.length:,}/{model.info.n_ctx:,}"
+
+    def _measuring(self) -> tuple[str, ...]:
+        """What is being measured beside everything else, the longest form first."""
+        running = [(each.name, f"{each.share:4.0%}") for each in self._bridge.measured.running]
+        if not running:
+            return ()
+        told = [f"{name}{share}" for name, share in running]
+        return (" · ".join(told), told[0], running[0][1])
 
     def _state(self, word: Word) -> str:
         bridge = self._bridge
@@ -108,6 +118,10 @@ class StatusBar(Widget):
             line.add("   ").add(runtime, palette.dim)
         if sampling and sampled <= room:
             line.add("   ").add(sampling, palette.text)
+        # It takes what is free, so that nothing moves when it comes and goes.
+        room = line.room - right - 2
+        measuring = next((form for form in self._beside if cell_len(form) <= room), "")
+        line.to(line.width - right - cell_len(measuring) - 2).add(measuring, palette.accent)
         line.to(line.width - right)
         if context:
             line.add(f"{context} ", palette.dim)

@@ -3,18 +3,22 @@
 One column is one position: the distribution that its token was drawn from; the last is the open one. BF is drawn over
 its logarithm. A bar ends where its value lies between the ticks, which mark the middle of their lines, and with an
 arrow where it goes past them. `path` is exp of the mean H(P~) over the positions that have a token, those of a user's
-turn left out, `now` the open position.
+turn left out, `now` the open position, `rollouts` what continuations drawn from here have, with its interval. Behind
+the bars the branch that was left is a dotted line. The lower edge tells what the forced text did.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
+from rich.cells import cell_len
 from rich.style import Style
 
-from bftui.ui.strips import LineBuilder, factor
+from bftui.ui.measured import Responded
+from bftui.ui.strips import LineBuilder, factor, fine, fit
 from bftui.ui.themes import Palette
+from bftui.ui.view import View
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.path import Path
 
@@ -26,6 +30,8 @@ _FEW_ROWS = 3
 _EVERY = 10
 _PAST = "↑"
 """Ends a bar that is longer than the scale."""
+_LEFT = "┄"
+"""Draws the branch that was left."""
 
 
 class StripPane(Pane):
@@ -41,9 +47,11 @@ class StripPane(Pane):
         self._path = Path()
         self._sums: list[tuple[float, int]] = []
         self._restated = -1
+        self._left: list[int] = []
 
     def forget(self) -> None:
         self._path, self._sums, self._restated = Path(), [], -1
+        self._left = []
 
     def toggle(self) -> None:
         """Entropy of P instead of BF, or back."""
@@ -51,11 +59,16 @@ class StripPane(Pane):
         self.redraw()
 
     def state(self) -> Hashable:
-        return super().state(), self.entropy
+        return super().state(), self.entropy, self.view.measured.version if self.view else 0
 
     def sync(self) -> None:
         view = self.now
+        last = self._path.nodes[-1] if self._path.nodes else None
+        left = last not in (None, view.cursor, view.tree.parent(view.cursor))
+        before = list(self._path.nodes) if left else []
         kept = self._path.follow(view.tree, view.cursor)
+        if left:
+            self._left = branch_left(self._left, before, kept)
         if view.restated != self._restated:
             self._restated, kept = view.restated, 0
         # The sum and the number of the positions whose tokens are at places 1 to i.
@@ -71,7 +84,13 @@ class StripPane(Pane):
         return self.rows if self.view else 0
 
     def footing(self) -> str:
-        return ""
+        view = self.view
+        found = view.responded if view else None
+        if view is None or found is None:
+            return ""
+        forms = told(view, found)
+        room = self.size.width - 6
+        return next((form for form in forms if cell_len(form) <= room), fit(forms[-1], room))
 
     def heading(self) -> str:
         if self.view is None or not self._path.nodes:
@@ -83,7 +102,15 @@ class StripPane(Pane):
         if self.entropy and following:
             now += f" · H {following.entropy:.2f} nats"
         drawn = "H(P), nats" if self.entropy else "BF, log scale"
-        return f"{drawn} · {now} · {path}"
+        found = self.view.rolled
+        if found is not None and found.estimate is not None:
+            estimate = found.estimate
+            path += f" · rollouts {fine(estimate.bf)}"
+            path += f" {interval(estimate.ci)}" if estimate.ci else ""
+            path += " so far" if found.running else ""
+        whole = f"{drawn} · {now} · {path}"
+        room = self.size.width - len(self.HEADING or "") - 8
+        return whole if cell_len(whole) <= room else f"{now} · {path}"
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         height = self.rows - 1
@@ -119,6 +146,7 @@ class StripPane(Pane):
     def _curve(self, line: LineBuilder, level: int, height: int, first: int) -> None:
         view, palette = self.now, self.palette
         nodes = self._path.nodes
+        start = line.at
         for place in range(first, len(nodes)):
             entropies = view.tree.entropies(nodes[place])
             if entropies is None:
@@ -132,7 +160,23 @@ class StripPane(Pane):
             if view.stale(nodes[place]) or self._given(place + 1):
                 style = palette.bar_past
             past = level == height - 1 and lines > height
-            line.add(_PAST if past else _BLOCKS[max(0, min(eighths, 8))], style)
+            block = _PAST if past else _BLOCKS[max(0, min(eighths, 8))]
+            if block == " " and self._left_line(place, height) == level:
+                block, style = _LEFT, palette.dim
+            line.add(block, style)
+        line.to(start + len(nodes) - first)
+        for place in range(len(nodes), min(len(nodes) + line.room, len(self._left))):
+            line.add(_LEFT if self._left_line(place, height) == level else " ", palette.dim)
+
+    def _left_line(self, place: int, height: int) -> int | None:
+        """The line in which the top of the branch that was left stands; None where it has none."""
+        if place >= len(self._left) or self._left[place] == self._path.at(place):
+            return None
+        entropies = self.now.tree.entropies(self._left[place])
+        if entropies is None:
+            return None
+        value = entropies[0] if self.entropy else entropies[1]
+        return min(height - 1, int(self._lines(value, height)))
 
     def _axis(self, line: LineBuilder, first: int) -> None:
         palette = self.palette
@@ -160,3 +204,53 @@ class StripPane(Pane):
         """Whether the token at this place of the path was forced."""
         nodes = self._path.nodes
         return place < len(nodes) and self.now.tree.source(nodes[place]).word == "forced"
+
+
+def branch_left(known: list[int], before: list[int], kept: int) -> list[int]:
+    """The branch that was left: the path before, unless that only went along the one that was left earlier.
+
+    Args:
+        known: the one that was left earlier.
+        before: the path as it was, its first `kept` nodes being those of the path now.
+    """
+    if not kept:
+        # Another prompt: its positions are others.
+        return []
+    if kept == len(before):
+        return known
+    along = len(known) >= len(before) and known[len(before) - 1] == before[-1]
+    return known if along else before
+
+
+def interval(ci: tuple[float, float]) -> str:
+    """A 95 % interval of a branching factor."""
+    return f"[{fine(ci[0])}, {fine(ci[1])}]"
+
+
+def times(delta: float) -> str:
+    """A difference of ln BF as a factor."""
+    value = math.exp(delta)
+    return f"×{value:.2f}" if value < 99.5 else f"×{value:,.0f}"
+
+
+def told(view: View, found: Responded) -> Sequence[str]:
+    """A response in a line, the longest form first."""
+    text = fit(view.text(found.token_ids), 24)
+    name = f"“{text}”"
+    if found.verdict is not None:
+        if found.reason is not None:
+            return (f"{name}: undecided, {found.reason}", f"{name}: undecided, too few controls")
+        more = f" · measuring more {found.share:.0%}" if found.running else ""
+        if found.delta is None or found.delta_ci is None:
+            return (f"{name}: {found.verdict}",)
+        low, high = map(times, found.delta_ci)
+        whole = f"{times(found.delta)} [{low}, {high}] {found.verdict}"
+        line = f"{name} against {found.matched} matched: {whole}"
+        return (f"{line}{more} · E details", f"{line}{more}", line, f"{name} {whole}", whole)
+    planned = f"{name} against {found.planned} matched"
+    if found.paused is not None:
+        seconds = f"takes {found.paused:.0f} s more"
+        return (f"{planned}: {seconds}, E goes on", f"{name}: {seconds}, E goes on")
+    if found.running:
+        return (f"{planned}: measuring {found.share:4.0%}", f"{name}: measuring {found.share:4.0%}")
+    return (f"{planned}: stopped at {found.share:.0%}, E begins anew", f"{name}: stopped")

@@ -1,0 +1,103 @@
+"""Keys that measure: what they start goes on beside everything else, and moves nothing."""
+
+from __future__ import annotations
+
+from bftui.session.commands import OpenRollout
+from bftui.ui import jumps
+from bftui.ui.engine_thread import ids_between
+from bftui.ui.measured import Rolled
+from bftui.ui.notice import Notice
+from bftui.ui.screens.looking import Looking
+from bftui.ui.view import View
+from bftui.ui.widgets.candidates_pane import Order
+
+
+class Measuring(Looking):
+    """Rollouts, sampling again, look-ahead, response."""
+
+    def do_look_ahead(self) -> None:
+        self.bridge.look_ahead()
+        self.expect_work()
+
+    def do_order(self) -> None:
+        pane = self.candidates
+        pane.next_order()
+        told = pane.order.value
+        if pane.order is not Order.RANK:
+            told += ": only candidates that were looked at"
+        self.tell(Notice(f"candidates {told}"))
+
+    # Rollouts --------------------------------------------------------------------------------------------------
+
+    def do_rollouts(self) -> None:
+        if self.view is None:
+            return
+        known = self.view.rolled
+        if known is None or known.resampled or known.stopped:
+            size = self.rollout_size
+            self.bridge.roll(size.samples, size.horizon, self.view.cursor)
+        self._show_rollouts(self.view, resample=False)
+
+    def do_resample(self) -> None:
+        view = self.view
+        if view is None:
+            return
+        known = view.rolled
+        if known is None or known.stopped or not self._same_path(view, known):
+            self.bridge.resample(self.rollout_size.samples, view.cursor)
+        self._show_rollouts(view, resample=True)
+
+    def _same_path(self, view: View, known: Rolled) -> bool:
+        """Whether rollouts are compared with the path that goes on from the cursor now."""
+        if known.compared is None:
+            return known.resampled
+        nodes, place = jumps.line(view.tree, view.cursor)
+        ids = tuple(view.tree.token_id(node) for node in nodes[place + 1 :])
+        return known.compared.token_ids == ids
+
+    def _show_rollouts(self, view: View, *, resample: bool) -> None:
+        from bftui.ui.screens.rollouts import RolloutsScreen
+
+        def left(command: OpenRollout | None) -> None:
+            if command is not None:
+                self.send(command)
+
+        self.app.push_screen(
+            RolloutsScreen(self.bridge, view, self.palette, self.rollout_size, resample=resample),
+            left,
+        )
+
+    # Response --------------------------------------------------------------------------------------------------
+
+    def do_response(self) -> None:
+        view = self.view
+        if view is None:
+            return
+        found = view.responded
+        if found is not None:
+            self._show_response(view, found.node, found.token_ids, found.end)
+            return
+        forced = jumps.forced(view.tree, view.path.nodes)
+        if not forced:
+            self.warn("no text was forced on this path: 1-9 and f force one, and enter a candidate")
+            return
+        last = first = forced[-1]
+        while first - 1 in forced and not view.session.begins_force(view.path.nodes[first]):
+            first -= 1
+        start, end = view.path.nodes[first - 1], view.path.nodes[last]
+        if view.tree.eog(end):
+            self.warn("the forced text ends the text: nothing comes after it")
+            return
+        self._show_response(view, start, ids_between(view.tree, start, end), end)
+
+    def _show_response(self, view: View, node: int, ids: tuple[int, ...], end: int) -> None:
+        from bftui.ui.screens.response import ResponseScreen
+
+        self.bridge.respond(node, ids, end)
+        self.app.push_screen(ResponseScreen(self.bridge, view, end, self.palette))
+
+    def set_response(self, on: bool) -> None:
+        """Whether a forced text is measured without being asked for."""
+        self.bridge.respond_by_itself(on)
+        told = "every forced text is measured" if on else "E measures a forced text"
+        self.tell(Notice(f"response {'auto' if on else 'off'}: {told}"))

@@ -1,0 +1,177 @@
+"""`E`: what a forced text did to BF, against each kind of controls, live while they are measured."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual.binding import Binding
+
+from bftui.ui.measured import Against, Responded
+from bftui.ui.screens.follower import Follower
+from bftui.ui.screens.reading import ReadingScreen
+from bftui.ui.strips import LineBuilder, counted, fine, fit
+from bftui.ui.themes import Palette
+from bftui.ui.view import View
+from bftui.ui.widgets.reading_pane import ReadingPane
+from bftui.ui.widgets.strip_pane import interval, times
+
+if TYPE_CHECKING:
+    from bftui.ui.bridge import Bridge
+
+KINDS = {
+    "matched": "Texts of the same length that the model might have written here: of 256 draws those whose first "
+    "token is nearest in ln P to the forced one. They alone make the verdict.",
+    "free": "Nothing forced: what the model does by itself from here.",
+    "neutral": "Openings that commit a text to little.",
+    "random": "The first token drawn evenly from all that the cut keeps, the others by the model.",
+    "top1": "The most probable tokens, one after the other.",
+}
+"""What each kind of controls is."""
+
+_TEXTS = 24
+"""Cells of one control's text."""
+
+Line = tuple[str, str, str]
+"""What it is, its text, and a value beside it."""
+
+
+class ResponsePane(ReadingPane):
+    """One response as lines."""
+
+    NAME = "response"
+    HEADING = "response to a forced text"
+    LEAVE = "esc closes, measuring goes on"
+
+    def __init__(self, palette: Palette, view: View) -> None:
+        super().__init__(palette)
+        self.view = view
+        self._found: Responded | None = None
+        self._lines: list[Line] = []
+
+    def show_response(self, found: Responded | None) -> None:
+        """Brings it up to date."""
+        if found is not self._found:
+            self._found = found
+            self._wrap()
+            self.refresh()
+
+    def on_resize(self) -> None:
+        # `Pane.on_resize` is called after this.
+        self._wrap()
+
+    def _wrap(self) -> None:
+        found = self._found
+        if found is None:
+            self._lines = [("dim", "it is about to be measured …", "")]
+            return
+        self._lines = [*self._verdict(found), ("", "", "")]
+        for each in found.kinds:
+            self._lines += self._kind(each)
+        self._lines += self._paragraph(
+            f"BF is over up to {counted(found.horizon, 'token')} after each text, in {found.samples} samples of each, "
+            "by the entropy estimator: exp of the mean H(P~). The factor is BF after the forced text over the "
+            "geometric mean of BF after the controls; its interval says where one more text like them would fall.",
+            "dim",
+        )
+
+    def _verdict(self, found: Responded) -> list[Line]:
+        name = f"“{fit(self.now.text(found.token_ids), 40)}”"
+        lines: list[Line] = []
+        if found.bf is not None:
+            ci = f" {interval(found.ci)}" if found.ci else ""
+            more = []
+            if found.logprob is not None:
+                more.append(f"ln P {found.logprob:.2f}")
+            if found.ended is not None:
+                more.append(f"{found.ended:.0%} ended")
+            lines.append(("head", f"{name}  BF {fine(found.bf)}{ci}", " · ".join(more)))
+        else:
+            lines.append(("head", name, ""))
+        if found.verdict is not None:
+            told = found.verdict
+            if found.delta is not None and found.delta_ci is not None:
+                low, high = map(times, found.delta_ci)
+                told = f"{times(found.delta)} [{low}, {high}] against {found.matched} matched controls: {told}"
+            lines.append(("verdict", told, ""))
+        if found.reason is not None:
+            lines += self._paragraph(found.reason, "text")
+        if found.running:
+            lines.append(("running", f"measuring {found.share:4.0%}: {found.doing}", ""))
+        elif found.paused is not None:
+            lines.append(("running", f"about {found.paused:.0f} s are left: E goes on", ""))
+        elif found.share < 1:
+            lines.append(("running", f"stopped at {found.share:.0%}: E begins anew", ""))
+        return lines
+
+    def _kind(self, each: Against) -> list[Line]:
+        count = counted(len(each.texts), "text")
+        value = "none was found"
+        if each.bf is not None:
+            value = f"BF {fine(each.bf)}" + (f" {interval(each.ci)}" if each.ci else "")
+        if each.delta is not None:
+            value += f"   {times(each.delta)}"
+            if each.delta_ci is not None:
+                low, high = map(times, each.delta_ci)
+                value += f" [{low}, {high}]"
+        texts = "  ".join(
+            "nothing" if not ids else fit(self.now.text(ids), _TEXTS) for ids in each.texts
+        )
+        lines: list[Line] = [("kind", f"{each.kind:<8} {count}", value)]
+        lines += self._paragraph(KINDS.get(each.kind, ""), "dim")
+        if texts and each.kind != "free":
+            lines += self._paragraph(texts, "text")
+        return [*lines, ("", "", "")]
+
+    def _paragraph(self, text: str, role: str) -> list[Line]:
+        return [(role, f"  {line}", "") for line in textwrap.wrap(text, max(20, self.columns - 2))]
+
+    def count(self) -> int:
+        return len(self._lines)
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        role, text, value = self._lines[row]
+        palette = self.palette
+        style = {
+            "head": palette.title,
+            "verdict": palette.accent,
+            "running": palette.forced,
+            "kind": palette.title,
+            "dim": palette.dim,
+        }.get(role, palette.text)
+        line.add(fit(text, line.room), style)
+        if role == "head" and value:
+            line.add(fit(f"  {value}", line.room), palette.dim)
+        elif value:
+            line.to(max(line.at + 2, min(20, line.width - cell_len(value))))
+            line.add(fit(value, line.room), palette.text)
+        return None
+
+
+class ResponseScreen(ReadingScreen, Follower):
+    """Follows one response."""
+
+    DEFAULT_CSS = """
+    ResponseScreen { align: center middle; background: $background 60%; }
+    ResponseScreen Pane { width: 108; max-width: 100%; height: 100%; max-height: 40; }
+    """
+
+    BINDINGS = [Binding("E", "leave", "Close", show=False)]  # noqa: RUF012
+
+    def __init__(self, bridge: Bridge, view: View, end: int, palette: Palette) -> None:
+        """`end` is the node of the forced text's last token."""
+        self._shown = ResponsePane(palette, view)
+        super().__init__(self._shown)
+        self._bridge, self._view, self._end = bridge, view, end
+
+    def on_mount(self) -> None:
+        self.news()
+
+    def news(self) -> None:
+        """Shows what is known by now."""
+        if self._bridge.session is not self._view.session:
+            self.dismiss(None)
+            return
+        self._shown.show_response(self._bridge.measured.responses.get(self._end))
