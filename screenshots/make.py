@@ -6,9 +6,15 @@ The same keys that a person presses, at a fixed seed and size, drawn by the prog
 from __future__ import annotations
 
 import asyncio
+import io
+import subprocess
+import sys
 from pathlib import Path
 
+from rich.console import Console
+
 from bftui.core.sampler import Sampler
+from bftui.practice import NAMES
 from bftui.session.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_thread import Word
@@ -54,7 +60,24 @@ async def settled(app: WorkbenchApp) -> None:
         await asyncio.sleep(0.01)
 
 
+def curves() -> None:
+    """Writes `screenshots/curves.svg`: what `bftui measure` prints for the practice models."""
+    questions = HERE.parent / "examples" / "questions.jsonl"
+    command = [
+        *("measure", *NAMES, "--prompts", str(questions), "--max-tokens", "48"),
+        *("--estimator", "entropy", "--backend", "reference"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "bftui", *command], check=True, capture_output=True, text=True
+    )
+    console = Console(record=True, width=80, file=io.StringIO())
+    console.print(done.stdout.partition("BF of ")[1] + done.stdout.partition("BF of ")[2], markup=False)
+    console.save_svg(str(HERE / "curves.svg"), title="bftui measure")
+
+
 def main() -> None:
+    curves()
+    print(HERE / "curves.svg")
     for name, (theme, size) in SHOTS.items():
         asyncio.run(shoot(name, theme, size))
         print(HERE / f"{name}.svg")

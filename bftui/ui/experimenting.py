@@ -44,6 +44,11 @@ class _Work(ABC):
         self.job = job
         self.published = 0.0
 
+    @property
+    def told(self) -> str:
+        """What it is, and how much is done."""
+        return f"{self.name} at {self.job.share:.0%}"
+
     @abstractmethod
     def publish(self, measured: Measured, *, running: bool) -> Measured:
         """What is known with what this found by now."""
@@ -272,7 +277,7 @@ class Experimenting:
         except BftuiError as error:
             self._drop(work)
             if isinstance(error, Cancelled):
-                return True, Notice(f"{work.name}: stopped")
+                return True, Notice(f"stopped: {work.told}")
             return True, Notice(f"{work.name}: {error.line()}", Kind.ERROR)
         except BaseException:
             self._drop(work)
@@ -311,7 +316,7 @@ class Experimenting:
 
     def stop(self) -> str | None:
         """Ends everything that runs; says what, or None where nothing ran."""
-        stopped = [f"{work.name} at {work.job.share:.0%}" for work in self._running]
+        stopped = [work.told for work in self._running]
         for work in list(self._running):
             self._drop(work)
         return ", ".join(stopped) or None

@@ -44,11 +44,11 @@ async def test_look_ahead_shows_bf_one_step_later(fruit: str) -> None:
         sure = w.session.model.tokenize(" Sure")[0]
         after = found[sure]
         assert after is not None
-        assert f" {after.bf:.2f} " in column(w)[1]
+        assert f" {after.bf:.2f}" in column(w)[1]
         assert "BF after" in lines(w.bench.candidates)[-1]
         best = min((each for each in found.values() if each), key=lambda each: each.bf)
         (marked,) = (line for line in column(w) if "◀" in line)
-        assert f" {best.bf:.2f} " in marked
+        assert f" {best.bf:.2f}◀" in marked
 
 
 async def test_the_order_cycles_over_what_was_looked_at(fruit: str) -> None:

@@ -17,6 +17,8 @@ from bftui.ui.view import View
 _GAUGE = 4
 _NAME = 8
 """Cells that a model's name keeps; what is longer gives way to temperature and cut."""
+_PROGRESS = 15
+"""Cells kept free for what is being measured, where that costs no more than the runtime."""
 _STATE = 5
 """Cells of `ready`: what stands before the state does not move while the model works."""
 
@@ -114,7 +116,7 @@ class StatusBar(Widget):
         room = line.room - right - gap
         line.add(fit(model, min(max(0, room), max(named, room - sampled))), palette.title)
         room = line.room - right - gap
-        if runtime and sampled + cell_len(runtime) + 3 <= room:
+        if runtime and sampled + cell_len(runtime) + 3 + _PROGRESS <= room:
             line.add("   ").add(runtime, palette.dim)
         if sampling and sampled <= room:
             line.add("   ").add(sampling, palette.text)
