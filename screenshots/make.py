@@ -28,6 +28,7 @@ KEYS = [
     *["g"] * 8,  # to the end of the text
     *["left"] * 9,
     *["space"] * 7,  # a third branch, up to where the fruit is named
+    "a",  # looks one step ahead
 ]
 SHOTS = {
     "workbench": ("dark", (120, 36)),
@@ -40,7 +41,7 @@ async def shoot(name: str, theme: str, size: tuple[int, int]) -> None:
     settings = WorkbenchSettings(
         backend="reference",
         prompt=Prompt("Q: Name a fruit.\nA:"),
-        sampler=Sampler(seed=6),
+        sampler=Sampler(seed=9),
         theme=theme,
     )
     app = WorkbenchApp(settings)
@@ -56,7 +57,12 @@ async def shoot(name: str, theme: str, size: tuple[int, int]) -> None:
 
 async def settled(app: WorkbenchApp) -> None:
     """Waits until the model rests."""
-    while app.bridge.session is None or app.bridge.working or app.bridge.word is not Word.READY:
+    while (
+        app.bridge.session is None
+        or app.bridge.working
+        or app.bridge.word is not Word.READY
+        or app.bridge.experiments.waiting
+    ):
         await asyncio.sleep(0.01)
 
 
@@ -71,7 +77,8 @@ def curves() -> None:
         [sys.executable, "-m", "bftui", *command], check=True, capture_output=True, text=True
     )
     console = Console(record=True, width=80, file=io.StringIO())
-    console.print(done.stdout.partition("BF of ")[1] + done.stdout.partition("BF of ")[2], markup=False)
+    ratios = done.stdout[done.stdout.index("BF of ") :]
+    console.print(ratios, markup=False, highlight=False)
     console.save_svg(str(HERE / "curves.svg"), title="bftui measure")
 
 

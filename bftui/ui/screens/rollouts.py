@@ -134,8 +134,8 @@ class RolloutsScreen(ModalScreen[OpenRollout | None], Follower):
                 *horizon,
                 ("enter", "branch"),
                 ("S", "order"),
-                ("K", "explain"),
                 ("esc", "back, it goes on" if rolled and rolled.running else "back"),
+                ("K", "explain"),
             )
         )
 

@@ -86,7 +86,7 @@ class RolloutsPane(ReadingPane):
         low = [(p.position, p.bf if p.low is None else p.low) for p in rolled.curve]
         high = [(p.position, p.bf if p.high is None else p.high) for p in rolled.curve]
         windows = [(window.position + 2.0, window.bf) for window in rolled.windows]
-        controls = [(p.position, p.bf) for p in self._controls()]
+        controls = [(p.position, p.bf) for p in self._controls()[: rolled.horizon]]
         values = [value for _, value in (*curve, *low, *high, *windows, *controls)]
         if self._scale is None:
             self._scale = Scale.around(values, rolled.horizon - 1)
