@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from bftui.backends.base import Backend, Distribution, Logits
-from bftui.backends.host import Advanced, Drawn, Page, Row
+from bftui.backends.base import F32, Backend, Distribution, Logits
+from bftui.backends.host import Advanced, Best, Drawn, Page, Row
+from bftui.backends.reading import Reading, in_memory
 from bftui.backends.rollouts import Fans, Plan, check_plan, rollouts
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
@@ -80,6 +81,7 @@ class Engine:
         self.turn = threading.RLock()
         self.info = backend.info
         self._fans = Fans(backend, self.turn)
+        self._reading = Reading(backend, self.turn, self._check)
         self._trees: dict[int, _Paths] = {}
         self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
         self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
@@ -354,6 +356,18 @@ class Engine:
         return self._labels
 
     @_one_at_a_time
+    def logits(self, tree: int, node: int) -> F32:
+        """The logits after a node, in host memory."""
+        self._start()
+        return in_memory(self._after(tree, node))
+
+    @_one_at_a_time
+    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
+        """What is most probable after a prefix and after each of these tokens; see `host.Host`."""
+        self._start()
+        return self._reading.best(prefix, token_ids)
+
+    @_one_at_a_time
     def tokenize(self, text: str, special: bool = False) -> list[int]:
         return self.backend.tokenize(text, special=special)
 
@@ -435,6 +449,16 @@ class Engine:
             return self._distribution(tree, node, sampler)
 
         return rollouts(self._fans, plan, first, self._check)
+
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+        """The logits that each of these tokens is read from; see `host.Host`."""
+        self._start()
+        return self._reading.path_logits(prefix, token_ids)
+
+    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
+        """Takes the most probable token again and again after a prefix; see `host.Host`."""
+        self._start()
+        return self._reading.greedy(prefix, limit)
 
     # Cancelling ------------------------------------------------------------------------------------------------
 

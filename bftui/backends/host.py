@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bftui.backends.base import ModelInfo
+from bftui.backends.base import F32, ModelInfo
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
 from bftui.core.sampler import Sampler
@@ -64,6 +64,15 @@ class Drawn:
     logprob: tuple[float, ...]
     logprob_truncated: tuple[float, ...]
     eog: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The most probable token somewhere, the smallest id of equals; `prob` is under P."""
+
+    token_id: int
+    prob: float
+    eog: bool
 
 
 class Host(Protocol):
@@ -171,6 +180,28 @@ class Host(Protocol):
 
         Raises UsageError for a horizon below 1, a negative `cap_k` and numbers that are no draws' or come twice;
         ContextFull where not one token fits. Through a worker the first item raises it.
+        """
+        ...
+
+    def logits(self, tree: int, node: int) -> F32:
+        """The logits after a node, shape (n_vocab,); for comparisons with another model."""
+        ...
+
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+        """The logits that each of these tokens is read from: after the prefix, and after each token but the last.
+
+        All come from one teacher-forced pass. The prefix need be in no tree; background work.
+        """
+        ...
+
+    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
+        """What is most probable after a prefix and after each of these tokens; the prefix need be in no tree."""
+        ...
+
+    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
+        """Takes the most probable token again and again after a prefix, which need be in no tree.
+
+        At most `limit` tokens, and none after an end of generation or past the context; background work.
         """
         ...
 

@@ -25,14 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from bftui.backends.base import ModelInfo, OpenSpec, Progress
-from bftui.backends.host import Advanced, Drawn, Page
+from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress
+from bftui.backends.host import Advanced, Best, Drawn, Page
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.core.sampler import Sampler
 
-_BACKGROUND = frozenset({"lookahead", "rollouts"})
+_BACKGROUND = frozenset({"lookahead", "rollouts", "path_logits", "greedy"})
 _LOG_LINES = 3
 _GRACE_S = 2.0
 
@@ -485,6 +485,18 @@ class WorkerHost:
         return self._stream(
             "rollouts", tree, node, list(suffix), sampler, list(numbers), horizon, purpose, cap_k
         )
+
+    def logits(self, tree: int, node: int) -> F32:
+        return cast(F32, self._call("logits", tree, node))
+
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+        return self._stream("path_logits", list(prefix), list(token_ids))
+
+    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
+        return cast("list[Best]", self._call("best", list(prefix), list(token_ids)))
+
+    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
+        return self._stream("greedy", list(prefix), limit)
 
     def tokenize(self, text: str, special: bool = False) -> list[int]:
         return cast("list[int]", self._call("tokenize", text, special))
