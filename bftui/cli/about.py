@@ -27,30 +27,25 @@ def emit(text: str, output: Path | None) -> None:
         file.write(text + "\n")
 
 
+@o.unfolded
 def info(
+    *,
     model: o.Model = "practice",
-    backend: o.Backend = "auto",
-    ctx: o.Ctx = 0,
-    threads: o.Threads = 0,
-    gpu_layers: o.GpuLayers = -1,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    kv: o.Kv = "auto",
+    opening: o.Opening,
     as_json: o.Json = False,
     output: Output = None,
 ) -> None:
     """Say what a model is, and how it would be run."""
-    from bftui.session.model import PRACTICE_NOTE, open_model
+    from bftui.session.model import open_model
 
-    opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
     with (
         interruptible() as interruption,
         bar(interruption) as progress,
-        open_model(model, backend=backend, progress=progress, **opening) as opened,
+        open_model(
+            model, backend=opening.backend, progress=progress, **opening.keywords()
+        ) as opened,
     ):
         facts = opened.info.as_dict()
-        if opened.is_practice:
-            facts["note"] = PRACTICE_NOTE
     if output is not None:
         from bftui.trace.document import refuse_model
 

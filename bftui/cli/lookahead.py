@@ -15,44 +15,28 @@ if TYPE_CHECKING:
     from bftui.session.model import Model
 
 
+@o.unfolded
 def lookahead(
+    *,
     model: o.Model = "practice",
     top: Annotated[int, typer.Option(min=1, help="How many candidates, best first.")] = 20,
     steps: Annotated[
         int, typer.Option(min=1, help="Tokens later: the candidate, then greedy ones.")
     ] = 1,
     output: o.Output = None,
-    prompt: o.Prompt = None,
-    prompt_file: o.PromptFile = None,
-    system: o.System = None,
-    template: o.Template = "auto",
-    prefill: o.Prefill = "",
-    temperature: o.Temperature = 1.0,
-    top_k: o.TopK = 0,
-    top_p: o.TopP = 0.9,
-    min_p: o.MinP = 0.0,
-    seed: o.Seed = 0,
-    backend: o.Backend = "auto",
-    ctx: o.Ctx = 0,
-    threads: o.Threads = 0,
-    gpu_layers: o.GpuLayers = -1,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    kv: o.Kv = "auto",
+    options: o.SessionOptions,
     as_json: o.Json = False,
 ) -> int:
     """Say what the branching factor would be after each of the best candidates."""
-    chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
-    text, _ = o.asked(prompt, prompt_file, system, template, prefill)
-    opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
-    with open_session(model, backend, opening, text, chosen, output=output) as opened:
+    with open_session(model, options.settled(), output=output) as opened:
         session = opened.session
         job = session.experiments.start_lookahead(top, steps=steps)
         error = finish(job, opened, lambda: f"{len(job.candidates)} of {top} candidates")
         if error is None or job.candidates:
             document = job.result(session.model.token_bytes)
             told = table(job, session.model)
-            deliver(opened.show, document, told, as_json=as_json, output=output)
+            note = session.model.info.note
+            deliver(opened.show, document, told, as_json=as_json, output=output, note=note)
     if error is not None:
         raise stopped(error, f"kept the {len(job.candidates)} candidates looked at so far")
     return 0
@@ -62,7 +46,6 @@ def table(job: Lookahead, model: Model) -> str:
     """The candidates for people, best first; safe to print."""
     from bftui.cli.tables import aligned, clipped, number, paragraph
     from bftui.core.text import label
-    from bftui.session.model import PRACTICE_NOTE
 
     rows = [["rank", "token", "P", "BF after", "whole vocabulary"]]
     for each in job.candidates:
@@ -72,9 +55,8 @@ def table(job: Lookahead, model: Model) -> str:
         share = f"{math.exp(each.row.logprob):.4f}"
         rows.append([str(each.row.rank), clipped(name, 24), share, *ends])
     later = "" if job.steps == 1 else f" and {job.steps - 1} greedy tokens more"
-    note = f"\n{PRACTICE_NOTE}" if model.is_practice else ""
     definition = paragraph(
         f"BF after: exp(H(P~)) of the distribution after the candidate{later}; exact there, and no word about what "
         f"follows. BF now {number(job.before.bf)}, over the whole vocabulary {number(job.before.bf_full)}."
     )
-    return f"{aligned(rows, '><>>>')}\n\n{definition}{note}"
+    return f"{aligned(rows, '><>>>')}\n\n{definition}"

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from bftui.trace.prompts import PromptLine
 
 
+@o.unfolded
 def measure(
+    *,
     models: Annotated[
         list[str] | None,
         typer.Argument(
@@ -36,7 +38,7 @@ def measure(
     ] = None,
     prompts: Annotated[
         Path, typer.Option(help='JSON Lines, {"id": "…", "prompt": "…"}; - is standard input.')
-    ] = ...,  # type: ignore[assignment]
+    ],
     samples: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 50,
     max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of each continuation.")] = 256,
     estimator: Annotated[
@@ -67,21 +69,9 @@ def measure(
         int, typer.Option(min=0, help="Random tokens to put into the middle of each sample.")
     ] = 0,
     output: o.Output = None,
-    system: o.System = None,
-    template: o.Template = "auto",
-    prefill: o.Prefill = "",
-    temperature: o.Temperature = 1.0,
-    top_k: o.TopK = 0,
-    top_p: o.TopP = 0.9,
-    min_p: o.MinP = 0.0,
-    seed: o.Seed = 0,
-    backend: o.Backend = "auto",
-    ctx: o.Ctx = 0,
-    threads: o.Threads = 0,
-    gpu_layers: o.GpuLayers = -1,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    kv: o.Kv = "auto",
+    frame: o.Frame,
+    sampling: o.Sampling,
+    opening: o.Opening,
     as_json: o.Json = False,
 ) -> int:
     """Measure the branching factor of every prompt of a file, with intervals, on one or several models.
@@ -90,10 +80,9 @@ def measure(
     """
     from bftui.session.measure import MeasureSettings
     from bftui.session.measure_store import PartialFile, Store
-    from bftui.session.prompt import Prompt
     from bftui.trace.prompts import parse_prompts
 
-    chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
+    chosen = sampling.sampler()
     settings = MeasureSettings(
         sampler=chosen,
         samples=samples,
@@ -101,14 +90,14 @@ def measure(
         estimator=estimator,
         compat=compat is not None,
         cap_k=cap_k,
-        frame=Prompt("", system, template, prefill),
+        frame=frame.around(""),
         sweep=swept(sweep or [], chosen),
         think=segments is not None,
         insert=insert_random,
     )
     names = models or ["practice"]
     lines = parse_prompts(o.read_bytes(prompts), str(prompts))
-    _check(names, backend, output, prompts)
+    _check(names, opening.backend, output, prompts)
     store: Store = Store()
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
@@ -117,7 +106,7 @@ def measure(
         if output is not None and (output.is_file() or not output.exists()):
             store = stack.enter_context(PartialFile(output, settings.drawing()))
         run = _Run(names, lines, settings, store, interruption, show)
-        error = run.carry_out(backend, o.open_options(ctx, threads, gpu_layers, device, dtype, kv))
+        error = run.carry_out(opening)
         if error is not None and isinstance(store, PartialFile) and run.finished:
             raise stopped(error, f"{run.kept} in {store.path}: the same command goes on")
         if run.finished:
@@ -177,20 +166,20 @@ class _Run:
         """How far it came, for people."""
         return f"{self.finished} of {self._units} measurements are kept"
 
-    def carry_out(self, backend: str, opening: dict[str, Any]) -> BftuiError | None:
+    def carry_out(self, opening: o.Opening) -> BftuiError | None:
         """Measures everything; the error that stopped it, if one did."""
         try:
             for place in range(len(self._names)):
-                self._measure(place, backend, opening)
+                self._measure(place, opening)
         except BftuiError as error:
             return error
         return None
 
-    def _measure(self, place: int, backend: str, opening: dict[str, Any]) -> None:
+    def _measure(self, place: int, opening: o.Opening) -> None:
         from bftui.session.measure import Measurement
 
         name, before = self._names[place], self.finished
-        with open_stoppable(name, backend, opening, self._interruption, self._show) as opened:
+        with open_stoppable(name, opening, self._interruption, self._show) as opened:
             job = Measurement(opened, name, self._lines, self._settings, self._store)
             self.drawn.append(job.drawn)
             self._units = job.units * len(self._names)

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bftui.cli.interrupt import Interruption, interruptible
+from bftui.cli.options import Opening, Start
 from bftui.cli.progress import Bar, bar
 from bftui.core.errors import BftuiError, Cancelled
 
 if TYPE_CHECKING:
-    from bftui.core.sampler import Sampler
     from bftui.session.job import Job
     from bftui.session.model import Model
-    from bftui.session.prompt import Prompt
     from bftui.session.session import Session
 
 
@@ -35,10 +34,7 @@ class Opened:
 @contextmanager
 def open_session(
     model: str,
-    backend: str,
-    opening: dict[str, Any],
-    prompt: Prompt,
-    sampler: Sampler,
+    start: Start,
     *,
     output: Path | None,
     ignore_eos: bool = False,
@@ -51,23 +47,24 @@ def open_session(
 
     with interruptible() as interruption, bar(interruption) as show:
         check_output(output)
-        with open_stoppable(model, backend, opening, interruption, show) as opened:
+        with open_stoppable(model, start.opening, interruption, show) as opened:
             if output is not None:
                 from bftui.trace.document import refuse_model
 
                 refuse_model(output, opened.info.source)
-            session = Session(opened, prompt, ignore_eos=ignore_eos, **asdict(sampler))
+            drawing = asdict(start.sampler)
+            session = Session(opened, start.prompt, ignore_eos=ignore_eos, **drawing)
             yield Opened(session, interruption, show)
 
 
 @contextmanager
 def open_stoppable(
-    model: str, backend: str, opening: dict[str, Any], interruption: Interruption, show: Bar
+    model: str, opening: Opening, interruption: Interruption, show: Bar
 ) -> Iterator[Model]:
     """A model whose work ctrl+c stops while the block lasts."""
     from bftui.session.model import open_model
 
-    with open_model(model, backend=backend, progress=show, **opening) as opened:
+    with open_model(model, backend=opening.backend, progress=show, **opening.keywords()) as opened:
         interruption.stop.append(opened.host.cancel)
         try:
             yield opened
@@ -104,12 +101,24 @@ def finish(job: Job, opened: Opened, doing: Callable[[], str]) -> BftuiError | N
 
 
 def deliver(
-    show: Bar, document: dict[str, Any], text: str, *, as_json: bool, output: Path | None
+    show: Bar,
+    document: dict[str, Any],
+    text: str,
+    *,
+    as_json: bool,
+    output: Path | None,
+    note: str = "",
 ) -> None:
-    """Writes a result as JSON to the file, if there is one, and prints it: as JSON, or as text for people."""
+    """Writes a result as JSON to the file, if there is one, and prints it: as JSON, or as text for people.
+
+    note: what numbers of this model are good for; stands in both.
+    """
     from bftui.cli.about import emit
+    from bftui.core.text import safe
 
     show.end()
+    if note:
+        document, text = {**document, "note": note}, f"{text}\n{safe(note)}"
     if output is not None:
         emit(json.dumps(document, ensure_ascii=False, allow_nan=False), output)
     sys.stdout.write((json.dumps(document, allow_nan=False) if as_json else text) + "\n")

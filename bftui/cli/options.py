@@ -1,10 +1,18 @@
-"""The options that commands share, under the names of every command line of the project."""
+"""The options that commands share, under the names of every command line of the project.
+
+What belongs together is a frozen dataclass, whose fields are options or such groups again. A command takes a group as
+one parameter, and `unfolded` shows it to Typer as the options of the group, in their place.
+"""
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, is_dataclass
+from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -12,7 +20,9 @@ from bftui.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
-    from bftui.session.prompt import Prompt as Asked
+    from bftui.session.prompt import Prompt
+
+T = TypeVar("T")
 
 Model = Annotated[
     str,
@@ -22,65 +32,140 @@ Model = Annotated[
         show_default=True,
     ),
 ]
-Backend = Annotated[
-    str, typer.Option(help="auto, or one of reference, llama-cpp, transformers, table.")
-]
-Ctx = Annotated[
-    int, typer.Option(min=0, help="Context in tokens; 0 takes the model's own, at most 4096.")
-]
-Threads = Annotated[
-    int, typer.Option(min=0, max=512, help="Compute threads; 0 takes the physical cores.")
-]
-GpuLayers = Annotated[int, typer.Option(min=-1, help="Layers on the GPU; -1 takes all.")]
-Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to compute.")]
-Dtype = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"], typer.Option(help="Type of the weights.")
-]
-Kv = Annotated[
-    Literal["auto", "f32", "f16"],
-    typer.Option(
-        help="Type of the KV cache; auto takes f32 up to 4 GiB (transformers: that of the weights)."
-    ),
-]
-Prompt = Annotated[str | None, typer.Option(help="The prompt.")]
-PromptFile = Annotated[
-    Path | None, typer.Option(help="Read the prompt from a file; - is standard input.")
-]
-System = Annotated[
-    str | None, typer.Option(help="System text: what the model is told before the prompt.")
-]
-Template = Annotated[
-    Literal["auto", "raw", "chat"],
-    typer.Option(
-        help="raw takes the prompt as it is, chat puts it into the model's chat template; "
-        "auto takes chat where the model has one."
-    ),
-]
-Prefill = Annotated[str, typer.Option(help="How the answer begins; the model goes on from there.")]
-Temperature = Annotated[float, typer.Option(help="Temperature of P~; above 0.")]
-TopK = Annotated[int, typer.Option(help="Keep the K best tokens; 0 keeps all.")]
-TopP = Annotated[float, typer.Option(help="Keep the best tokens that hold this mass; 1 keeps all.")]
-MinP = Annotated[
-    float, typer.Option(help="Keep tokens of at least this share of the best one's probability.")
-]
-Seed = Annotated[int, typer.Option(help="Seed of every draw.")]
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Write the result here, as JSON.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
-def prompt_text(prompt: str | None, prompt_file: Path | None) -> str | None:
-    """The prompt of the two options; None where neither is given. Raises UsageError, InputError."""
-    if prompt is not None and prompt_file is not None:
-        raise UsageError("--prompt and --prompt-file exclude each other")
-    if prompt_file is None:
-        return prompt
-    data = read_bytes(prompt_file)
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{prompt_file} is not UTF-8", str(error)) from error
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What a prompt is put into."""
+
+    system: Annotated[
+        str | None, typer.Option(help="System text: what the model is told before the prompt.")
+    ] = None
+    template: Annotated[
+        Literal["auto", "raw", "chat"],
+        typer.Option(
+            help="raw takes the prompt as it is, chat puts it into the model's chat template; "
+            "auto takes chat where the model has one."
+        ),
+    ] = "auto"
+    prefill: Annotated[
+        str, typer.Option(help="How the answer begins; the model goes on from there.")
+    ] = ""
+
+    def around(self, text: str) -> Prompt:
+        """The prompt with this text."""
+        from bftui.session.prompt import Prompt
+
+        return Prompt(text, self.system, self.template, self.prefill)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One prompt: its text and its frame."""
+
+    prompt: Annotated[str | None, typer.Option(help="The prompt.")] = None
+    prompt_file: Annotated[
+        Path | None, typer.Option(help="Read the prompt from a file; - is standard input.")
+    ] = None
+    frame: Frame
+
+    def text(self) -> str | None:
+        """The text of the two options; None where neither is given. Raises UsageError, InputError."""
+        if self.prompt is not None and self.prompt_file is not None:
+            raise UsageError("--prompt and --prompt-file exclude each other")
+        if self.prompt_file is None:
+            return self.prompt
+        data = read_bytes(self.prompt_file)
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.prompt_file} is not UTF-8", str(error)) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How tokens are drawn."""
+
+    temperature: Annotated[float, typer.Option(help="Temperature of P~; above 0.")] = 1.0
+    top_k: Annotated[int, typer.Option(help="Keep the K best tokens; 0 keeps all.")] = 0
+    top_p: Annotated[
+        float, typer.Option(help="Keep the best tokens that hold this mass; 1 keeps all.")
+    ] = 0.9
+    min_p: Annotated[
+        float,
+        typer.Option(help="Keep tokens of at least this share of the best one's probability."),
+    ] = 0.0
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0
+
+    def sampler(self) -> Sampler:
+        """The sampler of the options; raises UsageError."""
+        from bftui.core.sampler import Sampler
+
+        return Sampler(**asdict(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How a model is opened."""
+
+    backend: Annotated[
+        str, typer.Option(help="auto, or one of reference, llama-cpp, transformers, table.")
+    ] = "auto"
+    ctx: Annotated[
+        int,
+        typer.Option(min=0, help="Context in tokens; 0 takes the model's own, at most 4096."),
+    ] = 0
+    threads: Annotated[
+        int, typer.Option(min=0, max=512, help="Compute threads; 0 takes the physical cores.")
+    ] = 0
+    gpu_layers: Annotated[int, typer.Option(min=-1, help="Layers on the GPU; -1 takes all.")] = -1
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to compute.")
+    ] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Type of the weights."),
+    ] = "auto"
+    kv: Annotated[
+        Literal["auto", "f32", "f16"],
+        typer.Option(
+            help="Type of the KV cache; auto takes f32 up to 4 GiB (transformers: that of the weights)."
+        ),
+    ] = "auto"
+
+    def keywords(self) -> dict[str, Any]:
+        """The keywords of `open_model` beside the backend."""
+        keywords = asdict(self)
+        del keywords["backend"]
+        return keywords
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a session on a model starts from, beside the model."""
+
+    prompt: Prompt
+    sampler: Sampler
+    opening: Opening
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """The options of a command that has one session on a model."""
+
+    question: Question
+    sampling: Sampling
+    opening: Opening
+
+    def settled(self) -> Start:
+        """What the options stand for; reads the prompt's file. Raises UsageError, InputError."""
+        sampler = self.sampling.sampler()
+        prompt = self.question.frame.around(self.question.text() or "")
+        return Start(prompt, sampler, self.opening)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -91,36 +176,41 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
 
 
-def asked(
-    prompt: str | None,
-    prompt_file: Path | None,
-    system: str | None,
-    template: Literal["auto", "raw", "chat"],
-    prefill: str,
-) -> tuple[Asked, bool]:
-    """The prompt of the options, and whether a text was given. Raises UsageError, InputError."""
-    from bftui.session.prompt import Prompt
+def unfolded(command: Callable[..., T]) -> Callable[..., T]:
+    """A command as Typer can read it: the options of its groups stand where the groups stand in its signature."""
 
-    text = prompt_text(prompt, prompt_file)
-    return Prompt(text or "", system, template, prefill), text is not None
+    @wraps(command)
+    def with_groups(**values: Any) -> T:
+        return _call(command, values)
+
+    with_groups.__signature__ = inspect.Signature(list(_options(command)))  # type: ignore[attr-defined]
+    return with_groups
 
 
-def sampler(temperature: float, top_k: int, top_p: float, min_p: float, seed: int) -> Sampler:
-    """The sampler of the options; raises UsageError."""
-    from bftui.core.sampler import Sampler
+def _options(taker: Callable[..., object]) -> Iterator[inspect.Parameter]:
+    """The parameters of a command or of a group, in order, with groups replaced by what is in them."""
+    for parameter, group in _parameters(taker):
+        if group is None:
+            yield parameter
+        else:
+            yield from _options(group)
 
-    return Sampler(temperature, top_k, top_p, min_p, seed)
+
+def _call(taker: Callable[..., T], values: dict[str, Any]) -> T:
+    """Calls a command, or makes a group, with its share of the values; groups in it are made first."""
+    chosen: dict[str, Any] = {}
+    for parameter, group in _parameters(taker):
+        name = parameter.name
+        chosen[name] = values[name] if group is None else _call(group, values)
+    return taker(**chosen)
 
 
-def open_options(
-    ctx: int, threads: int, gpu_layers: int, device: str, dtype: str, kv: str
-) -> dict[str, Any]:
-    """The keywords of `open_model` that the options stand for."""
-    return {
-        "ctx": ctx,
-        "threads": threads,
-        "gpu_layers": gpu_layers,
-        "device": device,
-        "dtype": dtype,
-        "kv": kv,
-    }
+@cache
+def _parameters(taker: Callable[..., object]) -> tuple[tuple[inspect.Parameter, type | None], ...]:
+    """The parameters of a command or of a group, each with the group that it takes, if it takes one."""
+    found = []
+    for parameter in inspect.signature(taker, eval_str=True).parameters.values():
+        kind = parameter.annotation
+        group = kind if isinstance(kind, type) and is_dataclass(kind) else None
+        found.append((parameter, group))
+    return tuple(found)

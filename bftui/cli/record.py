@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from bftui.session.session import Session
 
 
+@o.unfolded
 def record(
+    *,
     model: o.Model = "practice",
     force: Annotated[
         str | None, typer.Option(help="Text to force before the first step, literally.")
@@ -40,37 +42,17 @@ def record(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the trace here.")
     ] = None,
-    prompt: o.Prompt = None,
-    prompt_file: o.PromptFile = None,
-    system: o.System = None,
-    template: o.Template = "auto",
-    prefill: o.Prefill = "",
-    temperature: o.Temperature = 1.0,
-    top_k: o.TopK = 0,
-    top_p: o.TopP = 0.9,
-    min_p: o.MinP = 0.0,
-    seed: o.Seed = 0,
-    backend: o.Backend = "auto",
-    ctx: o.Ctx = 0,
-    threads: o.Threads = 0,
-    gpu_layers: o.GpuLayers = -1,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    kv: o.Kv = "auto",
+    options: o.SessionOptions,
     as_json: o.Json = False,
 ) -> int:
     """Force, step and branch without a screen, and save the trace.
 
     Prints the text and its branching factor; with --json the trace.
     """
-    chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
-    text, _ = o.asked(prompt, prompt_file, system, template, prefill)
+    start = options.settled()
     planned = [] if actions is None else read_actions(actions)
-    opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
     left = (64 if actions is None else 0) if steps is None else steps
-    with open_session(
-        model, backend, opening, text, chosen, output=output, ignore_eos=ignore_eos
-    ) as opened:
+    with open_session(model, start, output=output, ignore_eos=ignore_eos) as opened:
         session, interruption = opened.session, opened.interruption
         stopped: BftuiError | None = None
         try:
@@ -121,7 +103,6 @@ def _carry_out(
 def summary(session: Session) -> str:
     """The text and what was measured on it, for people; safe to print."""
     from bftui.core.text import safe
-    from bftui.session.model import PRACTICE_NOTE
 
     tree = session.tree
     made = [node for node in tree.path(session.cursor)[1:] if not tree.of_prompt(node)]
@@ -134,11 +115,11 @@ def summary(session: Session) -> str:
         del written[0]
     prompt = b"".join(written).decode(errors="replace")
     text = "\n".join(safe(line) for line in (prompt + session.text()).split("\n"))
+    note = f"\n{safe(session.model.info.note)}" if session.model.info.note else ""
     if not known:
-        return text
+        return f"{text}\n{note}" if note else text
     full = math.exp(sum(pair[0] for pair in known) / len(known))
     cut = math.exp(sum(pair[1] for pair in known) / len(known))
-    note = f"\n{PRACTICE_NOTE}" if session.model.is_practice else ""
     ended = "ended" if session.ended else "not ended"
     return (
         f"{text}\n\n"

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from bftui.session.response import Response
 
 
+@o.unfolded
 def respond(
+    *,
     force: Annotated[
         list[str], typer.Option(help="Text to force, literally; may be given several times.")
     ],
@@ -31,36 +33,18 @@ def respond(
         bool, typer.Option("--only-matched", help="Measure no other kinds of controls.")
     ] = False,
     output: o.Output = None,
-    prompt: o.Prompt = None,
-    prompt_file: o.PromptFile = None,
-    system: o.System = None,
-    template: o.Template = "auto",
-    prefill: o.Prefill = "",
-    temperature: o.Temperature = 1.0,
-    top_k: o.TopK = 0,
-    top_p: o.TopP = 0.9,
-    min_p: o.MinP = 0.0,
-    seed: o.Seed = 0,
-    backend: o.Backend = "auto",
-    ctx: o.Ctx = 0,
-    threads: o.Threads = 0,
-    gpu_layers: o.GpuLayers = -1,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    kv: o.Kv = "auto",
+    options: o.SessionOptions,
     as_json: o.Json = False,
 ) -> int:
     """Force a text and say whether it narrows or widens the branching factor, against controls."""
     from bftui.session.response import Setup
 
-    chosen = o.sampler(temperature, top_k, top_p, min_p, seed)
-    text, _ = o.asked(prompt, prompt_file, system, template, prefill)
-    opening = o.open_options(ctx, threads, gpu_layers, device, dtype, kv)
+    start = options.settled()
     setup = Setup(samples, horizon, controls, not only_matched)
     error: BftuiError | None = None
-    with open_session(model, backend, opening, text, chosen, output=output) as opened:
-        start = opened.session.experiments.start_response
-        jobs = [start(each, setup=setup) for each in force]
+    with open_session(model, start, output=output) as opened:
+        experiments = opened.session.experiments
+        jobs = [experiments.start_response(each, setup=setup) for each in force]
         for place, job in enumerate(jobs):
             error = finish(job, opened, partial(_doing, job, place + 1, len(jobs)))
             if error is not None:
@@ -70,8 +54,9 @@ def respond(
         if begun:
             results = [job.result(one) for job, one in zip(begun, verdicts, strict=True)]
             document = {"responses": results} if len(force) > 1 else results[0]
-            told = report(begun, verdicts, opened.session.model)
-            deliver(opened.show, document, told, as_json=as_json, output=output)
+            opened_model = opened.session.model
+            told, note = report(begun, verdicts, opened_model), opened_model.info.note
+            deliver(opened.show, document, told, as_json=as_json, output=output, note=note)
     if error is not None:
         texts = sum(job.measured for job in jobs)
         raise stopped(error, f"the {texts} texts that were measured are shown")
@@ -101,7 +86,6 @@ def corrected(jobs: Sequence[Response]) -> list[Contrast | None]:
 def report(jobs: Sequence[Response], verdicts: Sequence[Contrast | None], model: Model) -> str:
     """The responses for people: a table and a verdict for each, then the definition; safe to print."""
     from bftui.cli.tables import paragraph
-    from bftui.session.model import PRACTICE_NOTE
 
     parts = [_block(job, one, model) for job, one in zip(jobs, verdicts, strict=True)]
     setup = jobs[0].setup
@@ -114,7 +98,6 @@ def report(jobs: Sequence[Response], verdicts: Sequence[Contrast | None], model:
             "below 0 (narrows) or above it (widens); within ±ln 1.10 there is no effect."
             + (holm if sum(one is not None for one in verdicts) > 1 else "")
         )
-        + (f"\n{PRACTICE_NOTE}" if model.is_practice else "")
     )
     return "\n\n".join(parts)
 
