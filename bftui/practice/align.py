@@ -9,8 +9,6 @@ model's log-probability L and the one of the model it starts from, R::
 from __future__ import annotations
 
 import copy
-import math
-import time
 from pathlib import Path
 
 import torch
@@ -18,15 +16,14 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from bftui.practice import checkpoint
 from bftui.practice.data import TRAINING, encode, stream_seed
+from bftui.practice.descent import Descent, Pace
 from bftui.practice.gguf_writer import BpeVocab
 from bftui.practice.grammar import Grammar
 from bftui.practice.model import Llama
 from bftui.practice.preferences import preference_pair
-from bftui.practice.progress import ProgressLine
 from bftui.practice.recipe import Preference
-from bftui.practice.train import Place, Training, descend, make_optimizer, schedule
+from bftui.practice.train import Place, Training
 
 IGNORED = -100
 
@@ -80,19 +77,12 @@ def prefer(
     """Run the preference step on `model` in place, or go on from the checkpoint `path`."""
     model.to(place.device).train()
     start = copy.deepcopy(model).eval()
-    optimizer = make_optimizer(model, step.learning_rate, weight_decay=0.0)
-    done, seconds, tokens, recent = 0, 0.0, 0, math.nan
-    saved = checkpoint.load(path, identity)
-    if saved is not None:
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        done, seconds = saved["step"], saved["seconds"]
-        tokens, recent = saved["tokens"], saved["recent"]
-    line = ProgressLine(name, step.steps, done)
-    started = kept = time.monotonic()
-    spent = seconds
-    while done < step.steps:
-        numbers = range(done * step.pairs, (done + 1) * step.pairs)
+    pace = Pace(step.steps, step.learning_rate, warmup=5)
+    descent = Descent(
+        model, pace, path=path, identity=identity, name=name, counter="tokens", newest=0.1
+    )
+    while descent.step < step.steps:
+        numbers = range(descent.step * step.pairs, (descent.step + 1) * step.pairs)
         pairs = [preference_pair(grammar, stream_seed(seed, TRAINING), n) for n in numbers]
         rows = []
         for answers in ([pair.preferred for pair in pairs], [pair.other for pair in pairs]):
@@ -104,19 +94,7 @@ def prefer(
         preferred, other = answer_logprobs(model, rows).view(2, -1)
         lengths = torch.tensor([len(answer) for _, answer in rows[: step.pairs]])
         loss = preference_loss(preferred, other, reference, lengths.to(place.device), step)
-        for group in optimizer.param_groups:
-            group["lr"] = step.learning_rate * schedule(done, step.steps, warmup=5)
-        descend(model, optimizer, loss)
-        recent = loss.item() if math.isnan(recent) else 0.9 * recent + 0.1 * loss.item()
-        tokens += sum(len(prompt) + len(answer) for prompt, answer in rows)
-        done += 1
-        now = time.monotonic()
-        spent = seconds + now - started
-        line.update(done, f"loss {recent:.3f}")
-        if now - kept > checkpoint.EVERY_SECONDS or done == step.steps:
-            kept = now
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            state |= {"step": done, "tokens": tokens, "recent": recent}
-            checkpoint.save(path, identity, state | {"seconds": spent})
+        tokens = sum(len(prompt) + len(answer) for prompt, answer in rows)
+        descent.take(loss, descent.counted + tokens)
     model.eval()
-    return Training(spent, step.steps * step.pairs, tokens, recent)
+    return Training(descent.seconds, step.steps * step.pairs, descent.counted, descent.loss)

@@ -13,17 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from bftui.practice import checkpoint
 from bftui.practice.data import TRAINING, Documents, packed_windows
+from bftui.practice.descent import Descent, Pace
 from bftui.practice.gguf_writer import BpeVocab
 from bftui.practice.grammar import Grammar
 from bftui.practice.model import Llama
-from bftui.practice.progress import ProgressLine
 from bftui.practice.recipe import Stage
 
 
@@ -93,22 +91,14 @@ def train(
     goes to stderr. Raises ValueError when the checkpoint has another identity.
     """
     model.to(place.device).train()
-    optimizer = make_optimizer(model, stage.learning_rate, stage.weight_decay)
-    step, position, seconds, recent = 0, 0, 0.0, math.nan
-    saved = checkpoint.load(path, identity)
-    if saved is not None:
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        step, position = saved["step"], saved["position"]
-        seconds, recent = saved["seconds"], saved["recent"]
-    documents = Documents(grammar, seed, TRAINING, position, stage.start)
-    line = ProgressLine(name, stage.steps, step)
-    started = kept = time.monotonic()
-    spent = seconds
-    while step < stage.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = stage.learning_rate * schedule(step, stage.steps, stage.warmup)
-        shorter = 1 if step % 4 == 3 else 2
+    pace = Pace(stage.steps, stage.learning_rate, stage.warmup, stage.weight_decay)
+    descent = Descent(
+        model, pace, path=path, identity=identity, name=name,
+        counter="position", newest=0.02, unit=" nats/token",
+    )  # fmt: skip
+    documents = Documents(grammar, seed, TRAINING, descent.counted, stage.start)
+    while descent.step < stage.steps:
+        shorter = 1 if descent.step % 4 == 3 else 2
         windows = packed_windows(
             documents,
             tokenizer,
@@ -116,54 +106,8 @@ def train(
             count=stage.batch * shorter,
             length=model.config.n_ctx // shorter,
         )
-        loss = _train_step(model, optimizer, windows, place)
-        recent = loss if math.isnan(recent) else 0.98 * recent + 0.02 * loss
-        step += 1
-        now = time.monotonic()
-        spent = seconds + now - started
-        line.update(step, f"loss {recent:.3f} nats/token")
-        if now - kept > checkpoint.EVERY_SECONDS or step == stage.steps:
-            kept = now
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            state |= {"step": step, "position": documents.position, "recent": recent}
-            checkpoint.save(path, identity, state | {"seconds": spent})
+        ids = torch.from_numpy(windows.astype(np.int64)).to(place.device)
+        descent.take(next_token_loss(model, ids, place), documents.position)
     tokens = stage.steps * stage.batch * model.config.n_ctx
     model.eval()
-    return Training(spent, documents.position, tokens, recent)
-
-
-def _train_step(
-    model: Llama, optimizer: torch.optim.Optimizer, windows: NDArray[np.int32], place: Place
-) -> float:
-    """Take one step on windows (batch, n_ctx + 1); return the loss before it."""
-    ids = torch.from_numpy(windows.astype(np.int64)).to(place.device)
-    loss = next_token_loss(model, ids, place)
-    descend(model, optimizer, loss)
-    return float(loss.item())
-
-
-def descend(model: Llama, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Take one optimizer step down `loss`, with the gradient's norm held to 1."""
-    optimizer.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-
-
-def make_optimizer(model: Llama, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW; the norms' weights do not decay."""
-    matrices = [weight for weight in model.parameters() if weight.ndim == 2]
-    vectors = [weight for weight in model.parameters() if weight.ndim == 1]
-    groups = [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
-
-
-def schedule(step: int, steps: int, warmup: int) -> float:
-    """Linear warm-up, then a cosine down to a fiftieth."""
-    if step < warmup:
-        return (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
+    return Training(descent.seconds, descent.counted, tokens, descent.loss)

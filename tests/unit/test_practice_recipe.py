@@ -21,6 +21,7 @@ from bftui.practice import checkpoint  # noqa: E402
 from bftui.practice.align import answer_logprobs, prefer, preference_loss  # noqa: E402
 from bftui.practice.chat import TEMPLATE  # noqa: E402
 from bftui.practice.data import encode  # noqa: E402
+from bftui.practice.descent import schedule  # noqa: E402
 from bftui.practice.gguf_writer import LlamaConfig  # noqa: E402
 from bftui.practice.grammar_all import practice_grammar  # noqa: E402
 from bftui.practice.make import make, make_tokenizer  # noqa: E402
@@ -31,7 +32,7 @@ from bftui.practice.recipe import FULL, QUICK, Line, Preference, Recipe, Stage  
 from bftui.practice.sampling import sample  # noqa: E402
 from bftui.practice.scoring import document_nats, word_chances  # noqa: E402
 from bftui.practice.tokenizer import vocabulary  # noqa: E402
-from bftui.practice.train import Place, Training, schedule, train  # noqa: E402
+from bftui.practice.train import Place, Training, train  # noqa: E402
 from bftui.practice.truth import PROBES  # noqa: E402
 
 CPU = Place("cpu", False)
@@ -108,7 +109,7 @@ def test_an_interrupted_stage_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
         return schedule(_step, _steps, _warmup)
 
-    monkeypatch.setattr("bftui.practice.train.schedule", stop)
+    monkeypatch.setattr("bftui.practice.descent.schedule", stop)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "cut.pt")
     cut, _ = trained(tmp_path / "cut.pt")
