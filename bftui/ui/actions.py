@@ -132,89 +132,70 @@ def _running(facts: Facts) -> str | None:
     return "the model is still loading" if facts.loading else None
 
 
-def _step(facts: Facts) -> str | None:
-    reason = _running(facts)
-    if reason is None and facts.ended:
-        return "the text ends here: ← goes back, or force a token to go on"
+def _unless(base: Reason, hinders: Callable[[Facts], bool], sentence: str) -> Reason:
+    """The reason of `base`; where it has none and the facts hinder, the sentence."""
+
+    def reason(facts: Facts) -> str | None:
+        return base(facts) or (sentence if hinders(facts) else None)
+
     return reason
 
 
-def _measure(facts: Facts) -> str | None:
-    reason = _running(facts)
-    if reason is None and facts.ended:
-        return "the text ends here, nothing comes after it: ← goes back"
-    return reason
-
-
-def _resample(facts: Facts) -> str | None:
-    reason = _measure(facts)
-    if reason is None and not facts.onward:
-        return "no text goes on from here to compare with: ← goes back to a place on a path"
-    return reason
-
-
-def _order(facts: Facts) -> str | None:
-    reason = _session(facts)
-    if reason is None and not facts.looked:
-        return "no candidate was looked at here yet: a looks at the best ones"
-    return reason
+_step = _unless(
+    _running,
+    lambda facts: facts.ended,
+    "the text ends here: ← goes back, or force a token to go on",
+)
+_measure = _unless(
+    _running, lambda facts: facts.ended, "the text ends here, nothing comes after it: ← goes back"
+)
+_resample = _unless(
+    _measure,
+    lambda facts: not facts.onward,
+    "no text goes on from here to compare with: ← goes back to a place on a path",
+)
+_order = _unless(
+    _session,
+    lambda facts: not facts.looked,
+    "no candidate was looked at here yet: a looks at the best ones",
+)
+_turn = _unless(
+    _running,
+    lambda facts: not facts.chat,
+    "this prompt is raw, without turns: i asks again, with a chat template",
+)
+_marks = _unless(
+    _session, lambda facts: not facts.marks, "nothing is marked yet: m marks this place"
+)
+_tree = _unless(
+    _session,
+    lambda facts: facts.pane != "tree",
+    "this is done to a row of the tree: tab goes there",
+)
+_text = _unless(
+    _session, lambda facts: facts.pane != "text", "this moves in the text: tab goes there"
+)
+_back = _unless(
+    _session, lambda facts: facts.at_prompt, "this is the prompt: there is nothing before it"
+)
+_forward = _unless(
+    _session,
+    lambda facts: not facts.onward,
+    "nothing comes after this token yet: space samples one",
+)
+_candidates = _unless(
+    _running, lambda facts: facts.ended, "the text ends here: there are no candidates"
+)
 
 
 def _search(facts: Facts) -> str | None:
     if facts.pane == "strip":
         return "there is nothing to search in this pane: tab goes to the next"
-    if facts.pane != "candidates":
-        return _session(facts)
-    reason = _running(facts)
-    if reason is None and facts.ended:
-        return "the text ends here: there are no candidates"
-    return reason
-
-
-def _turn(facts: Facts) -> str | None:
-    reason = _running(facts)
-    if reason is None and not facts.chat:
-        return "this prompt is raw, without turns: i asks again, with a chat template"
-    return reason
-
-
-def _marks(facts: Facts) -> str | None:
-    reason = _session(facts)
-    if reason is None and not facts.marks:
-        return "nothing is marked yet: m marks this place"
-    return reason
-
-
-def _tree(facts: Facts) -> str | None:
-    reason = _session(facts)
-    if reason is None and facts.pane != "tree":
-        return "this is done to a row of the tree: tab goes there"
-    return reason
-
-
-def _text(facts: Facts) -> str | None:
-    reason = _session(facts)
-    if reason is None and facts.pane != "text":
-        return "this moves in the text: tab goes there"
-    return reason
+    return _candidates(facts) if facts.pane == "candidates" else _session(facts)
 
 
 def _open(facts: Facts) -> str | None:
     return "a model is loading: esc stops that" if facts.loading else None
-
-
-def _back(facts: Facts) -> str | None:
-    reason = _session(facts)
-    if reason is None and facts.at_prompt:
-        return "this is the prompt: there is nothing before it"
-    return reason
-
-
-def _forward(facts: Facts) -> str | None:
-    reason = _session(facts)
-    if reason is None and not facts.onward:
-        return "nothing comes after this token yet: space samples one"
-    return reason
 
 
 def _reload(facts: Facts) -> str | None:
