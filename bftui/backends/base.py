@@ -43,7 +43,7 @@ class OpenSpec:
         source: a path, name or address, without the scheme.
         backend: a name of the registry.
         n_ctx: logical limit of the context in tokens; 0 takes min(the model's own, 4096).
-        threads: compute threads; 0 takes the physical cores.
+        threads: compute threads; 0 takes the physical cores, or one for a small model.
         gpu_layers: layers on the GPU; -1 all.
         fan_out: how many continuations may be open at once: two batches of rollouts, and a look-ahead.
     """
@@ -78,6 +78,8 @@ class ModelInfo:
             at most where a path grew step by step; `recompute` evaluates a shorter prefix again as a whole.
         max_fan_out: continuations that may be open at once.
         fan_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
+        batch_rows: continuations that are best stepped at once.
+        ragged: whether a fan's rows of different lengths go well together, and a dropped one can begin anew.
         dtype, kv, device: as the trace shows them.
         sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
     """
@@ -109,6 +111,8 @@ class ModelInfo:
     rewind: Literal["any", "checkpoint", "recompute"] = "any"
     max_fan_out: int = 32
     fan_tokens: int = 0
+    batch_rows: int = 32
+    ragged: bool = False
     note: str = ""
     eos_id: int | None = None
 
@@ -157,6 +161,13 @@ class Fan(Protocol):
 
     def drop(self, rows: Sequence[int]) -> None:
         """Frees what these rows hold; they are not stepped any more."""
+        ...
+
+    def renew(self, rows: Sequence[int]) -> None:
+        """Puts dropped rows back to the end of the prefix; only where `info.ragged`, beside a row that goes on.
+
+        ContextFull as in `step`, after which the fan is closed.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -383,8 +383,8 @@ class Engine:
 
     def lookahead(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
-    ) -> Iterator[tuple[int, NextToken | None]]:
-        """The distribution after each of these tokens and `steps` - 1 greedy ones; batch by batch."""
+    ) -> Generator[tuple[int, NextToken | None], None, int]:
+        """The distribution after each of these tokens and `steps` - 1 greedy ones; see `host.Host`."""
         if steps < 1:
             raise UsageError(f"{steps} steps of look-ahead are too few", hint="take 1 or more")
         self._start()
@@ -392,16 +392,20 @@ class Engine:
 
     def _lookahead(
         self, tree: int, node: int, token_ids: list[int], sampler: Sampler, steps: int
-    ) -> Iterator[tuple[int, NextToken | None]]:
+    ) -> Generator[tuple[int, NextToken | None], None, int]:
         eog = self.info.eog_ids
         live = [token_id for token_id in token_ids if token_id not in eog]
         yield from ((token_id, None) for token_id in token_ids if token_id in eog)
+        evaluated = 0
         while live:
             chunk = live[: self._fans.room(steps)]
             del live[: len(chunk)]
             with self.turn:
+                before = self.backend.evaluated
                 found = self._ahead(self._path(tree, node), chunk, sampler, steps)
+                evaluated += self.backend.evaluated - before
             yield from zip(chunk, found, strict=True)
+        return evaluated
 
     def _ahead(
         self, prefix: Sequence[int], token_ids: Sequence[int], sampler: Sampler, steps: int
@@ -437,15 +441,31 @@ class Engine:
         cap_k: int = 0,
     ) -> Iterator[Drawn]:
         """Continuations of a path, batch by batch; see `host.Host`. Nothing is evaluated before the first item."""
+        return self.rollouts_after(tree, node, [suffix], sampler, numbers, horizon, purpose, cap_k)
+
+    def rollouts_after(
+        self,
+        tree: int,
+        node: int,
+        suffixes: Sequence[Sequence[int]],
+        sampler: Sampler,
+        numbers: Sequence[int],
+        horizon: int,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+    ) -> Iterator[Drawn]:
+        """Continuations of a path and each of these texts; see `host.Host`."""
         with self.turn:
-            prefix = (*self._path(tree, node), *suffix)
-        plan = Plan(prefix, sampler, tuple(numbers), horizon, purpose, cap_k)
+            prefix = tuple(self._path(tree, node))
+        texts = tuple(map(tuple, suffixes))
+        plan = Plan(prefix, texts, sampler, tuple(numbers), horizon, purpose, cap_k)
         check_plan(plan)
         self._start()
 
-        def first() -> Distribution:
+        def first(suffix: tuple[int, ...]) -> Distribution:
             if suffix:
-                return self.backend.distribution(self.backend.next_logits(prefix), sampler)
+                logits = self.backend.next_logits([*prefix, *suffix])
+                return self.backend.distribution(logits, sampler)
             return self._distribution(tree, node, sampler)
 
         return rollouts(self._fans, plan, first, self._check)

@@ -6,7 +6,7 @@ apart by a number that the caller chooses; node numbers within a tree are the se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,13 +50,15 @@ class Drawn:
     """One token more of some continuations that are stepped together; columns, one entry for each of `numbers`.
 
     Attributes:
-        numbers: which continuations.
+        texts: which of the suffixes that were asked for they follow, from 0.
+        numbers: which continuations of these.
         token_ids: the tokens.
         entropy, entropy_truncated: H(P) and H(P~) of the distributions that they were drawn from, nats.
         logprob, logprob_truncated: ln P and ln P~ of the tokens.
         eog: whether the token ends its continuation.
     """
 
+    texts: tuple[int, ...]
     numbers: tuple[int, ...]
     token_ids: tuple[int, ...]
     entropy: tuple[float, ...]
@@ -153,10 +155,10 @@ class Host(Protocol):
 
     def lookahead(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
-    ) -> Iterator[tuple[int, NextToken | None]]:
+    ) -> Generator[tuple[int, NextToken | None], None, int]:
         """The distribution after each of these tokens and `steps` - 1 greedy ones, were it forced after `node`.
 
-        None where an end of generation comes before. Background work.
+        None where an end of generation comes before. Ends with the number of tokens forwarded for it. Background work.
         """
         ...
 
@@ -180,6 +182,23 @@ class Host(Protocol):
 
         Raises UsageError for a horizon below 1, a negative `cap_k` and numbers that are no draws' or come twice;
         ContextFull where not one token fits. Through a worker the first item raises it.
+        """
+        ...
+
+    def rollouts_after(
+        self,
+        tree: int,
+        node: int,
+        suffixes: Sequence[Sequence[int]],
+        sampler: Sampler,
+        numbers: Sequence[int],
+        horizon: int,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+    ) -> Iterator[Drawn]:
+        """What `rollouts` gives for each of these suffixes, in batches that they share where they are short.
+
+        The rows of a suffix begin before those of the next one. Items mix them.
         """
         ...
 

@@ -184,6 +184,14 @@ class LlamaCppBackend(PathBackend):
         C.llama_memory_seq_cp(self._memory, 0, sequence, -1, end)
         return sequence
 
+    def copy_sequence(self, source: int, length: int) -> int:
+        """A free sequence that shares the first `length` ids of another one."""
+        if not self._free_sequences:
+            raise ContextFull("no continuation is free", "others took them", "ask for fewer")
+        sequence = self._free_sequences.pop()
+        C.llama_memory_seq_cp(self._memory, source, sequence, -1, length)
+        return sequence
+
     def closed(self, fan: _Fan) -> None:
         """Says that a fan holds nothing any more."""
         self._fans.remove(fan)
@@ -197,12 +205,22 @@ class LlamaCppBackend(PathBackend):
 
     def decode_rows(
         self, token_ids: Sequence[int], positions: Sequence[int], sequences: Sequence[int]
-    ) -> list[F32]:
-        """Appends one token to each of these sequences; the logits after each."""
+    ) -> F32:
+        """Appends one token to each of these sequences; the logits after each, shape (len(token_ids), n_vocab)."""
         self._check_open()
         self._batch.rows(token_ids, positions, sequences)
         self.decode()
-        return [self.row(i) for i in range(len(token_ids))]
+        return self._rows(len(token_ids))
+
+    def _rows(self, count: int) -> F32:
+        """A copy of the logits of a batch of which every token has some, shape (count, n_vocab)."""
+        pointer = C.llama_get_logits(self._context)
+        if not pointer:
+            raise UnsupportedModel(
+                f"{self.info.name} has no next-token distribution", "it gives no logits"
+            )
+        whole: F32 = np.ctypeslib.as_array(pointer, (count, self.info.n_vocab)).copy()
+        return whole
 
     def _free(self) -> None:
         self._batch.free()
@@ -219,7 +237,7 @@ class _Fan(LocalFan):
         super().__init__(backend, length, rows)
         self._sequences = {row: backend.take_sequence(length) for row in range(rows)}
 
-    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> Sequence[F32]:
+    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
         positions = [self.lengths[row] for row in rows]
         return self._backend.decode_rows(
             token_ids, positions, [self._sequences[row] for row in rows]
@@ -227,6 +245,12 @@ class _Fan(LocalFan):
 
     def _drop(self, rows: Sequence[int]) -> None:
         self._backend.give_back([self._sequences.pop(row) for row in rows])
+
+    def _renew(self, rows: Sequence[int]) -> None:
+        # The path may be elsewhere by now: the prefix is held by the rows that go on.
+        source = next(iter(self._sequences.values()))
+        for row in rows:
+            self._sequences[row] = self._backend.copy_sequence(source, self._begun)
 
     def _release(self) -> None:
         self._backend.give_back(list(self._sequences.values()))

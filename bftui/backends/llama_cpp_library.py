@@ -7,9 +7,11 @@ Not for: contexts and decoding.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import re
+import sys
 from collections import deque
 from contextlib import suppress
 from importlib import import_module
@@ -25,6 +27,11 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 C: Any = import_module("llama_cpp.llama_cpp")
+
+# The library opens the null device twice when it is imported and leaves it open: Python would complain as it ends.
+for _name in ("outnull_file", "errnull_file"):
+    if _left_open := getattr(sys.modules.get("llama_cpp._utils"), _name, None):
+        atexit.register(_left_open.close)
 
 LIBRARY = f"llama-cpp-python {version('llama_cpp_python')}"
 

@@ -26,7 +26,7 @@ from bftui.backends.llama_cpp_library import (
 )
 from bftui.backends.llama_cpp_plan import Plan, plan_context
 from bftui.backends.local import CHUNK, share
-from bftui.backends.machine import physical_cores, size
+from bftui.backends.machine import best_threads, size
 from bftui.backends.vocabulary import Vocabulary, find_anchor, vocabulary_sha256
 from bftui.core.errors import Cancelled, CapabilityError, ModelLoadError, UnsupportedModel
 
@@ -60,7 +60,7 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
         vocab = C.llama_model_get_vocab(model)
         _refuse_unsupported(path, model, vocab)
         plan = plan_context(spec, path, model, gpu)
-        threads = spec.threads or physical_cores()
+        threads = spec.threads or best_threads(C.llama_model_n_params(model))
         context = _new_context(path, model, plan, threads, gpu)
         vocabulary = _vocabulary(path, vocab)
         sha256 = gguf_file.file_sha256(path, share(progress, 0.5, 1))
@@ -251,6 +251,9 @@ def _info(
         rewind="checkpoint" if state else "any",
         max_fan_out=plan.rows,
         fan_tokens=plan.cells - plan.n_ctx,
+        batch_rows=plan.batch_rows,
+        # Where the prefix of one row can be copied from another: neither out of a state nor past a sliding window.
+        ragged=not state and C.llama_model_n_swa(model) == 0,
         note=f"trained with {trained} tokens of context" if 0 < trained < plan.n_ctx else "",
         eos_id=eos if eos != C.LLAMA_TOKEN_NULL else None,
     )

@@ -41,6 +41,7 @@ class LocalFan(ABC):
     def __init__(self, backend: PathBackend, length: int, rows: int) -> None:
         """Starts `rows` continuations of the first `length` ids of the backend's path."""
         self._backend = backend
+        self._begun = length
         self.lengths = [length] * rows
         self._dropped: set[int] = set()
         self._open = True
@@ -52,14 +53,7 @@ class LocalFan(ABC):
         Raises InvalidToken, ContextFull, Cancelled. After any of these but InvalidToken the fan is closed.
         """
         backend = self._backend
-        if self._lost:
-            raise ContextFull(
-                "the cache has no room for these continuations",
-                "the path needed it",
-                "open the model with a larger --ctx",
-            )
-        if not self._open:
-            raise ModelError("these continuations are closed")
+        self._check_open()
         if len(rows) != len(token_ids) or len(set(rows)) != len(rows) or not rows:
             raise ModelError("a step of a fan takes one token for each of some different rows")
         if not all(0 <= row < len(self.lengths) for row in rows):
@@ -87,6 +81,30 @@ class LocalFan(ABC):
         if self._open:
             self._drop(gone)
 
+    def renew(self, rows: Sequence[int]) -> None:
+        """Puts dropped rows back to the end of the prefix; see `base.Fan`."""
+        self._check_open()
+        if not self._dropped.issuperset(rows) or len(self._dropped) == len(self.lengths):
+            raise ModelError("only dropped continuations begin anew, beside one that goes on")
+        try:
+            self._renew(rows)
+        except BaseException:
+            self.close()
+            raise
+        self._dropped.difference_update(rows)
+        for row in rows:
+            self.lengths[row] = self._begun
+
+    def _check_open(self) -> None:
+        if self._lost:
+            raise ContextFull(
+                "the cache has no room for these continuations",
+                "the path needed it",
+                "open the model with a larger --ctx",
+            )
+        if not self._open:
+            raise ModelError("these continuations are closed")
+
     def close(self) -> None:
         """Gives back what the rows hold; the path stays as it is."""
         if self._open:
@@ -104,6 +122,10 @@ class LocalFan(ABC):
     @abstractmethod
     def _drop(self, rows: Sequence[int]) -> None:
         """Frees what these rows hold of their own, where that can be done for some rows."""
+
+    def _renew(self, rows: Sequence[int]) -> None:
+        """Makes these rows hold the prefix alone; called only where `info.ragged`."""
+        raise ModelError(f"{self._backend.info.name} cannot begin a continuation anew")
 
     @abstractmethod
     def _release(self) -> None: ...

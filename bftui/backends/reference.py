@@ -1,12 +1,11 @@
 """Llama-architecture GGUF in NumPy: makes the practice models run from a plain install, and is the oracle of the tests.
 
-Weights of F32, F16 and Q8_0, computed in float32; tokenizers `gpt2` and `llama`. The threads are NumPy's own.
+Weights of F32, F16 and Q8_0, computed in float32; tokenizers `gpt2` and `llama`.
 Not for: anything else, which llama.cpp does.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 
 from bftui.backends import gguf_file
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress
+from bftui.backends.blas import blas_threads
 from bftui.backends.local import LocalFan, PathBackend, share
-from bftui.backends.machine import available_memory, size
+from bftui.backends.machine import available_memory, best_threads, size
 from bftui.backends.reference_file import HINT, GgufModel, Sizes
 from bftui.backends.reference_model import FanCache, Llama, PathCache
 from bftui.backends.reference_tokenizer import GgufTokenizer, read_tokenizer
@@ -24,6 +24,9 @@ from bftui.backends.vocabulary import vocabulary_sha256
 from bftui.core.errors import CapabilityError, ModelLoadError
 
 _DEFAULT_CTX = 4096
+
+_ROWS = 40
+"""Rows of one step of rollouts: each call costs the same for many, and two experiments go beside each other."""
 
 
 class ReferenceBackend(PathBackend):
@@ -51,7 +54,7 @@ class ReferenceBackend(PathBackend):
         end = start + len(token_ids)
         self._cache.reserve(end)
         # Damaged weights give NaN, which the distribution reports; NumPy's warnings would go to the terminal.
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), blas_threads(self.info.threads):
             hidden = self._model.forward(
                 token_ids, range(start, end), self._cache, self.check_cancelled
             )
@@ -76,7 +79,7 @@ class ReferenceBackend(PathBackend):
     ) -> F32:
         """Appends one token to each selected row of a fan; logits of shape (len(token_ids), n_vocab)."""
         self._check_open()
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), blas_threads(self.info.threads):
             hidden = self._model.forward(token_ids, positions, cache, self.check_cancelled)
             return self._model.logits(hidden)
 
@@ -93,16 +96,19 @@ class _Fan(LocalFan):
         super().__init__(backend, length, rows)
         self._cache = backend.fan_cache(length, rows)
 
-    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> Sequence[F32]:
+    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
         self._cache.select(rows)
         logits = self._backend.forward_rows(
             token_ids, [self.lengths[row] for row in rows], self._cache
         )
         self._cache.lengths[list(rows)] += 1
-        return list(logits)
+        return logits
 
     def _drop(self, rows: Sequence[int]) -> None:
         """The room of all rows is one array, which goes with the last of them."""
+
+    def _renew(self, rows: Sequence[int]) -> None:
+        self._cache.lengths[list(rows)] = 0
 
     def _release(self) -> None:
         del self._cache
@@ -151,10 +157,12 @@ def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
             dtype="float32",
             kv="f32",
             device="cpu",
-            threads=os.cpu_count() or 1,
+            threads=spec.threads or best_threads(file.parameters),
             sha256=sha256,
             tokenizer_sha256=vocabulary_sha256(tokenizer.vocabulary.pieces),
             max_fan_out=max(1, spec.fan_out),
+            batch_rows=_ROWS,
+            ragged=True,
             note=f"trained with {sizes.n_ctx} tokens of context" if sizes.n_ctx < n_ctx else "",
         ),
         tokenizer,

@@ -1,35 +1,49 @@
 """Continuations drawn together: batches of rows that share a prefix, each row with draws of its own.
 
-A batch is stepped by whoever takes its items, so other requests come in between two steps. What a row holds of the
-cache can be lost to them (the path goes first): it is then evaluated again from its tokens, in smaller batches.
+A batch is stepped by whoever takes its items, so other requests come in between two steps. Where the backend can step
+rows of different lengths, the next row takes the place of one that ended. What a row holds of the cache can be lost to
+other requests (the path goes first): it is then evaluated again from its tokens, in smaller batches.
 Not for: estimates, which are `core.branching`'s.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from bftui.backends.base import Backend, Distribution, Fan, check_prefix
+import numpy as np
+
+from bftui.backends.base import Backend, Distribution, Fan, Logits, check_prefix
 from bftui.backends.host import Drawn
+from bftui.core.distribution import distributions
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import ContextFull, UsageError
 from bftui.core.sampler import Sampler
 
-_ROWS = 32
-"""Rows of one batch. More gain little, and the step that a foreground request waits for grows with them."""
+_LOOKAHEAD_ROWS = 32
+"""Rows of one batch of look-ahead. More gain little, and the step that a foreground request waits for grows."""
 
 _RESERVE = 9
 """One part of so many is left by rollouts to look-ahead, of rows and of tokens."""
 
+_REPEATED = 8
+"""Texts share batches where what each has of its own is at most one part in so many of the horizon.
+
+It is then evaluated for every row, otherwise once for each text.
+"""
+
+Text = tuple[int, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be drawn: continuations `numbers` of `prefix`; see `host.Host.rollouts`."""
+    """What is to be drawn: continuations `numbers` of `prefix` and each suffix; see `host.Host.rollouts_after`."""
 
-    prefix: tuple[int, ...]
+    prefix: Text
+    suffixes: tuple[Text, ...]
     sampler: Sampler
     numbers: tuple[int, ...]
     horizon: int
@@ -39,10 +53,27 @@ class Plan:
 
 @dataclass(slots=True)
 class _Row:
-    """One continuation and the tokens drawn for it so far."""
+    """One continuation.
 
+    Attributes:
+        text, number: which of the suffixes it follows, and its number there.
+        key: the prefix key of its draws.
+        token_ids: what it has beyond the prefix of its batch: `own` tokens that were given, then those drawn.
+        most: tokens that may be drawn.
+        fed: how many of its tokens were evaluated in the open batch.
+    """
+
+    text: int
     number: int
-    token_ids: list[int] = field(default_factory=list)
+    key: int
+    token_ids: list[int]
+    own: int
+    most: int
+    fed: int = 0
+
+    @property
+    def drawn(self) -> int:
+        return len(self.token_ids) - self.own
 
 
 def check_plan(plan: Plan) -> None:
@@ -73,10 +104,14 @@ class Fans:
         self._tokens = 0
 
     def room(self, tokens: int, *, reserve: bool = False) -> int:
-        """Rows that a batch of up to `tokens` tokens each may have, at least one; with `reserve` some are left."""
+        """Rows that a batch of up to `tokens` tokens each may have, at least one.
+
+        With `reserve` it is a batch of rollouts, which leaves some room to look-ahead.
+        """
         info = self.backend.info
         parts = _RESERVE - 1 if reserve else _RESERVE
-        rows = min(_ROWS, info.max_fan_out * parts // _RESERVE - self._rows)
+        most = info.batch_rows if reserve else _LOOKAHEAD_ROWS
+        rows = min(most, info.max_fan_out * parts // _RESERVE - self._rows)
         if info.fan_tokens:
             rows = min(rows, (info.fan_tokens * parts // _RESERVE - self._tokens) // tokens)
         return max(1, rows)
@@ -99,121 +134,191 @@ class Fans:
 
 
 def rollouts(
-    fans: Fans, plan: Plan, first: Callable[[], Distribution], check: Callable[[], None]
+    fans: Fans, plan: Plan, first: Callable[[Text], Distribution], check: Callable[[], None]
 ) -> Iterator[Drawn]:
-    """The continuations of a plan; raises ContextFull or InvalidToken for its prefix.
+    """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
     Args:
-        first: the distribution after the prefix.
+        first: the distribution after the prefix and one of the suffixes.
         check: raises Cancelled when the work is to stop.
     """
     info = fans.backend.info
-    check_prefix([*plan.prefix, 0], info.n_vocab, info.n_ctx)
-    return _batches(_Drawing(fans, plan, check), list(plan.numbers), first)
+    for suffix in plan.suffixes:
+        check_prefix([*plan.prefix, *suffix, 0], info.n_vocab, info.n_ctx)
+    longest = max(map(len, plan.suffixes), default=0)
+    if len(plan.suffixes) > 1 and longest * _REPEATED <= plan.horizon:
+        batches = [_Batches(fans, plan, (), list(enumerate(plan.suffixes)), first, check)]
+    else:
+        batches = [
+            _Batches(fans, plan, suffix, [(text, suffix)], first, check)
+            for text, suffix in enumerate(plan.suffixes)
+        ]
+    return (drawn for each in batches for drawn in each.run())
 
 
-def _batches(
-    drawing: _Drawing, numbers: list[int], first: Callable[[], Distribution]
-) -> Iterator[Drawn]:
-    """The distribution after the prefix is evaluated once and shared by all batches."""
-    if not numbers:
-        return
-    with drawing.fans.turn:
-        start = first()
-    while numbers:
-        batches = -(-len(numbers) // drawing.fans.room(drawing.most, reserve=True))
-        rows = [_Row(number) for number in numbers[: -(-len(numbers) // batches)]]
-        del numbers[: len(rows)]
-        yield from drawing.batch(rows, start)
+class _Batches:
+    """Draws the rows of some texts, batch after batch."""
 
-
-class _Drawing:
-    """Draws batches of one plan."""
-
-    def __init__(self, fans: Fans, plan: Plan, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fans: Fans,
+        plan: Plan,
+        shared: Text,
+        texts: Sequence[tuple[int, Text]],
+        first: Callable[[Text], Distribution],
+        check: Callable[[], None],
+    ) -> None:
+        """`shared` is what all of the texts have in common after the plan's prefix."""
         info = fans.backend.info
-        self.fans = fans
-        self.most = min(plan.horizon, info.n_ctx - len(plan.prefix))
-        self._plan = plan
-        self._check = check
-        self._key = prefix_key(plan.prefix)
-        self._eog_ids = info.eog_ids
+        self._fans, self._plan, self._check = fans, plan, check
+        self._first, self._shared = first, shared
+        self._prefix = (*plan.prefix, *shared)
+        self._eog_ids, self._ragged = info.eog_ids, info.ragged
+        self._start: Distribution | None = None
+        self._waiting: deque[_Row] = deque()
+        for text, suffix in texts:
+            whole, own = (*plan.prefix, *suffix), suffix[len(shared) :]
+            key, most = prefix_key(whole), min(plan.horizon, info.n_ctx - len(whole))
+            self._waiting.extend(
+                _Row(text, number, key, list(own), len(own), most) for number in plan.numbers
+            )
+        self._longest = max((row.own + row.most for row in self._waiting), default=0)
+        self._going: dict[int, _Row] = {}
+        self._steps = 0
 
-    def batch(self, rows: list[_Row], start: Distribution) -> Iterator[Drawn]:
-        """Rows that have no token yet, to their ends."""
-        with self.fans.turn:
-            drawn = self._draw(rows, [start] * len(rows))
-        yield drawn
-        groups = [self._live(rows)]
-        while groups:
-            group = groups.pop()
-            if not group:
-                continue
-            # Others may have opened continuations since this batch began.
-            room = self.fans.room(self.most, reserve=True)
-            if len(group) > room:
-                groups.append(group[room:])
-                del group[room:]
-            before = len(group[0].token_ids)
+    def run(self) -> Iterator[Drawn]:
+        """Everything, one step of a batch after another."""
+        narrow = 0
+        while self._waiting:
+            self._going, self._steps = {}, 0
             try:
-                yield from self._together(group)
+                yield from self._batch(narrow or self._width(), refill=self._ragged and not narrow)
+                narrow = 0
             except ContextFull:
                 # The path of the foreground took the room that these rows had, or they outgrew it together.
-                left = self._live(group)
-                if len(left) == 1 and len(left[0].token_ids) == before:
+                left = list(self._going.values())
+                if not left or (len(left) == 1 and not self._steps):
                     raise
-                half = (len(left) + 1) // 2
-                groups += [left[half:], left[:half]]
+                for row in reversed(left):
+                    row.fed = 0
+                    self._waiting.appendleft(row)
+                narrow = (len(left) + 1) // 2
 
-    def _live(self, rows: list[_Row]) -> list[_Row]:
-        """The rows that go on; all of them have the same number of tokens."""
-        longest = max(len(row.token_ids) for row in rows)
-        if longest >= self.most:
-            return []
-        return [
-            row
-            for row in rows
-            if len(row.token_ids) == longest and row.token_ids[-1] not in self._eog_ids
-        ]
+    def _width(self) -> int:
+        """Rows of the next batch. Where none takes the place of another, batches are about equally large."""
+        room = self._fans.room(self._longest, reserve=True)
+        if self._ragged:
+            return room
+        alike = sum(_length(row) == _length(self._waiting[0]) for row in self._waiting)
+        batches = -(-alike // room)
+        return -(-alike // batches)
 
-    def _together(self, rows: list[_Row]) -> Iterator[Drawn]:
-        """Goes on with rows of the same length in one fan, from what they have."""
-        known = list(zip(*(row.token_ids for row in rows), strict=True))
-        with self.fans.open(self._plan.prefix, len(rows), self.most) as fan:
-            for tokens in known[:-1]:
-                with self.fans.turn:
-                    fan.step(range(len(rows)), tokens)
+    def _batch(self, width: int, *, refill: bool) -> Iterator[Drawn]:
+        """Rows until all of them ended; with `refill` others take their places."""
+        going = self._going
+        yield from self._admit(deque(range(width)))
+        if not going:
+            return
+        # Others may have opened continuations since the width was settled.
+        room = max(1, min(len(going), self._fans.room(self._longest, reserve=True)))
+        for place in sorted(going, reverse=True)[: len(going) - room]:
+            self._waiting.appendleft(going.pop(place))
+        with self._fans.open(self._prefix, room, self._longest) as fan:
+            free: deque[int] = deque()
+            while going:
+                with self._fans.turn:
                     self._check()
-            places = {row.number: place for place, row in enumerate(rows)}
-            while rows:
-                with self.fans.turn:
+                    drawn = self._step(fan)
+                if drawn is not None:
+                    yield drawn
+                ended = [place for place, row in going.items() if self._ended(row)]
+                for place in ended:
+                    del going[place]
+                free.extend(ended)
+                # The last rows end with the batch: what begins anew is a copy of what goes on.
+                if not going:
+                    break
+                with self._fans.turn:
+                    fan.drop(ended)
+                if refill and free and self._waiting:
+                    yield from self._join(fan, free)
+
+    def _join(self, fan: Fan, free: deque[int]) -> Iterator[Drawn]:
+        """Waiting rows take the free places."""
+        before = set(self._going)
+        yield from self._admit(free)
+        with self._fans.turn:
+            fan.renew([place for place in self._going if place not in before])
+
+    def _admit(self, free: deque[int]) -> Iterator[Drawn]:
+        """Gives the free places to the rows that wait first, as many as go on after their first token.
+
+        Where rows of different lengths do not go together, only those as long as the first one.
+        """
+        while free and self._waiting:
+            rows = [self._waiting.popleft()]
+            while self._waiting and len(rows) < len(free):
+                if not self._ragged and _length(self._waiting[0]) != _length(rows[0]):
+                    break
+                rows.append(self._waiting.popleft())
+            alike = _length(rows[0])
+            fresh = [row for row in rows if not row.token_ids]
+            if fresh:
+                with self._fans.turn:
                     self._check()
-                    drawn = self._step(fan, rows, [places[row.number] for row in rows])
+                    drawn = self._draw(fresh, [self._first_distribution()] * len(fresh))
                 yield drawn
-                live = self._live(rows)
-                if live and len(live) < len(rows):
-                    going = {row.number for row in live}
-                    with self.fans.turn:
-                        fan.drop([places[r.number] for r in rows if r.number not in going])
-                rows = live
+            for row in rows:
+                if not self._ended(row):
+                    self._going[free.popleft()] = row
+            if not self._ragged and self._waiting and _length(self._waiting[0]) != alike:
+                return
 
-    def _step(self, fan: Fan, rows: list[_Row], places: list[int]) -> Drawn:
-        logits = fan.step(places, [row.token_ids[-1] for row in rows])
+    def _first_distribution(self) -> Distribution:
+        """The distribution after the prefix, evaluated once for all batches."""
+        if self._start is None:
+            self._start = self._first(self._shared)
+        return self._start
+
+    def _ended(self, row: _Row) -> bool:
+        if not row.drawn:
+            return False
+        return row.drawn >= row.most or row.token_ids[-1] in self._eog_ids
+
+    def _step(self, fan: Fan) -> Drawn | None:
+        """Evaluates one token more of each row; what is drawn by those that have no other left."""
+        going = self._going
+        logits = fan.step(list(going), [row.token_ids[row.fed] for row in going.values()])
         self._check()
-        sampler, distribution = self._plan.sampler, self.fans.backend.distribution
-        # One after the other: a distribution is several times as large as its logits.
-        return self._draw(rows, (distribution(each, sampler) for each in logits))
+        rows: list[_Row] = []
+        found: list[Logits] = []
+        for row, each in zip(going.values(), logits, strict=True):
+            row.fed += 1
+            if row.fed == len(row.token_ids):
+                rows.append(row)
+                found.append(each)
+        if not rows:
+            return None
+        self._steps += 1
+        return self._draw(rows, self._distributions(found))
+
+    def _distributions(self, logits: Sequence[Logits]) -> Iterable[Distribution]:
+        # One after the other, or few: a distribution is several times as large as its logits.
+        sampler = self._plan.sampler
+        if isinstance(logits[0], np.ndarray):
+            return distributions(logits, sampler)
+        return (self._fans.backend.distribution(each, sampler) for each in logits)
 
     def _draw(self, rows: list[_Row], distributions: Iterable[Distribution]) -> Drawn:
         """One token more for each of these rows, from these distributions."""
         plan = self._plan
         found = []
         for row, distribution in zip(rows, distributions, strict=True):
-            t = len(row.token_ids)
-            u = uniform(plan.sampler.seed, plan.purpose, t, row.number, self._key)
+            u = uniform(plan.sampler.seed, plan.purpose, row.drawn, row.number, row.key)
             found.append(distribution.sample(u, plan.cap_k))
             row.token_ids.append(found[-1].token_id)
         return Drawn(
+            texts=tuple(row.text for row in rows),
             numbers=tuple(row.number for row in rows),
             token_ids=tuple(each.token_id for each in found),
             entropy=tuple(each.entropy for each in found),
@@ -222,3 +327,8 @@ class _Drawing:
             logprob_truncated=tuple(each.logprob_truncated for each in found),
             eog=tuple(each.token_id in self._eog_ids for each in found),
         )
+
+
+def _length(row: _Row) -> int:
+    """Tokens of a row that a batch evaluates before the row draws again; a new row draws its first token before."""
+    return len(row.token_ids) or 1

@@ -94,6 +94,7 @@ class TableBackend:
             sha256=hashlib.sha256(data).hexdigest(),
             tokenizer_sha256=vocabulary_sha256(self._tokens),
             max_fan_out=spec.fan_out,
+            ragged=True,
             note=str(table.get("note", "")),
         )
 
@@ -214,6 +215,7 @@ class _TableFan:
 
     def __init__(self, backend: TableBackend, prefix: Sequence[int], rows: int) -> None:
         self._backend = backend
+        self._prefix = tuple(prefix)
         self._rows = [list(prefix) for _ in range(rows)]
 
     def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
@@ -226,6 +228,10 @@ class _TableFan:
     def drop(self, rows: Sequence[int]) -> None:
         for row in rows:
             self._rows[row] = []
+
+    def renew(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            self._rows[row] = list(self._prefix)
 
 
 def _bytes(token: Any) -> bytes:

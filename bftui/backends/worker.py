@@ -32,7 +32,7 @@ from bftui.core.draws import Purpose
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.core.sampler import Sampler
 
-_BACKGROUND = frozenset({"lookahead", "rollouts", "path_logits", "greedy"})
+_BACKGROUND = frozenset({"lookahead", "rollouts", "rollouts_after", "path_logits", "greedy"})
 _LOG_LINES = 3
 _GRACE_S = 2.0
 
@@ -192,9 +192,9 @@ class _Child:
                 self._used_s = 0.0
                 with self._lock:
                     self._background.rotate(-1)
-        except StopIteration:
+        except StopIteration as end:
             self._end_background()
-            self._reply(number, "done")
+            self._reply(number, "done", end.value)
         except Exception as error:
             self._end_background()
             self._fail(number, error)
@@ -365,14 +365,14 @@ class WorkerHost:
         finally:
             self._called = None
 
-    def _stream(self, name: str, *args: Any) -> Iterator[Any]:
+    def _stream(self, name: str, *args: Any) -> Generator[Any, None, Any]:
         number, replies = self._request(name, args)
         finished = False
         try:
             while (reply := self._next(replies)).kind == "item":
                 yield reply.value
             finished = True
-            self._result(number, reply)
+            return self._result(number, reply)
         finally:
             if not finished:
                 self._cancel(number)
@@ -468,7 +468,7 @@ class WorkerHost:
 
     def lookahead(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
-    ) -> Iterator[tuple[int, NextToken | None]]:
+    ) -> Generator[tuple[int, NextToken | None], None, int]:
         return self._stream("lookahead", tree, node, list(token_ids), sampler, steps)
 
     def rollouts(
@@ -484,6 +484,22 @@ class WorkerHost:
     ) -> Iterator[Drawn]:
         return self._stream(
             "rollouts", tree, node, list(suffix), sampler, list(numbers), horizon, purpose, cap_k
+        )
+
+    def rollouts_after(
+        self,
+        tree: int,
+        node: int,
+        suffixes: Sequence[Sequence[int]],
+        sampler: Sampler,
+        numbers: Sequence[int],
+        horizon: int,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+    ) -> Iterator[Drawn]:
+        texts = [list(suffix) for suffix in suffixes]
+        return self._stream(
+            "rollouts_after", tree, node, texts, sampler, list(numbers), horizon, purpose, cap_k
         )
 
     def logits(self, tree: int, node: int) -> F32:

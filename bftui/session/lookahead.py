@@ -30,7 +30,7 @@ class Lookahead(Job):
         node, sampler, steps: where, under which sampler, and how many tokens later: the candidate itself and
             `steps` - 1 greedy ones.
         before: the distribution at the node.
-        evaluated: tokens forwarded for it, where that was counted.
+        evaluated: tokens forwarded for it; counted when all of it is done.
     """
 
     def __init__(
@@ -101,12 +101,15 @@ class Lookahead(Job):
 
     def _work(self) -> Iterator[None]:
         wanted = [row.token_id for row in self._rows if row.token_id not in self._known]
-        before = self._host.evaluated()
         found = self._host.lookahead(self._tree, self.node, wanted, self.sampler, self.steps)
-        for token_id, after in found:
+        while True:
+            try:
+                token_id, after = next(found)
+            except StopIteration as end:
+                self.evaluated = end.value
+                return
             self._known[token_id] = after
             yield
-        self.evaluated = self._host.evaluated() - before
 
 
 def four(following: NextToken) -> dict[str, float]:

@@ -7,11 +7,9 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -30,17 +28,14 @@ from bftui.session.measure_parts import (
 )
 from bftui.session.measure_store import Store
 from bftui.session.model import PRACTICE_NOTE, Model
-from bftui.session.prompt import Prompt, Rendered
-from bftui.session.rollouts import MOST_SAMPLES, MOST_TOKENS, Rollouts, Start, check_size
+from bftui.session.prompt import Prompt, Rendered, framed
+from bftui.session.rollouts import MOST_SAMPLES, MOST_TOKENS, Rollouts, Start, check_size, planted
 from bftui.trace.prompts import PromptLine
 
 Samples = tuple[Sample, ...]
 
 WINDOW = 5
 """Tokens of one window."""
-
-_tree_numbers = itertools.count(-1, -1)
-"""Sessions count their trees up from 0 on the same host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +165,7 @@ class Measurement(Job):
         self.doing = ""
         self._model, self._settings, self._store = model, settings, store
         self._lines = tuple(prompts)
-        self._asked = [_asked(line, settings.frame) for line in prompts]
+        self._asked = [framed(line, settings.frame) for line in prompts]
         self._prompts = [self._rendered(place, prompt) for place, prompt in enumerate(self._asked)]
         self._empty = [self._with_empty_block(place) for place in range(len(prompts))]
         self._identity = [info.sha256 or info.source, *(getattr(info, each) for each in _IDENTITY)]
@@ -285,7 +280,7 @@ class Measurement(Job):
         key = self._key(rendered, sampler)
         known = self._store.get(key)
         if known is None:
-            with self._planted(rendered, sampler) as tree:
+            with planted(self._model.host, rendered.token_ids, sampler) as tree:
                 yield
                 rollouts = self._rollouts(Start(tree, 0), sampler)
                 self._running = rollouts
@@ -308,7 +303,7 @@ class Measurement(Job):
         known = self._store.get(key)
         if known is None:
             made: list[Sample] = []
-            with self._planted(rendered, settings.sampler) as tree:
+            with planted(self._model.host, rendered.token_ids, settings.sampler) as tree:
                 for number, sample in whole:
                     yield
                     made += yield from self._after_outside(tree, rendered, sample, number)
@@ -372,16 +367,6 @@ class Measurement(Job):
             cap_k=self._settings.cap_k,
         )
 
-    @contextmanager
-    def _planted(self, rendered: Rendered, sampler: Sampler) -> Iterator[int]:
-        """The number of a tree that holds the prompt; the host forgets it with the block."""
-        tree, host = next(_tree_numbers), self._model.host
-        host.plant(tree, 0, rendered.token_ids, sampler)
-        try:
-            yield tree
-        finally:
-            host.drop(tree)
-
     def _key(self, rendered: Rendered, sampler: Sampler, insert: int = 0) -> str:
         """Of everything that samples depend on."""
         settings = self._settings
@@ -404,11 +389,6 @@ def _run(rollouts: Rollouts) -> Iterator[None]:
             yield
     finally:
         rollouts.close()
-
-
-def _asked(line: PromptLine, frame: Prompt) -> Prompt:
-    system = frame.system if line.system is None else line.system
-    return replace(frame, text=line.prompt, system=system)
 
 
 def _setting(sampler: Sampler) -> str:

@@ -26,7 +26,7 @@ from bftui.core.branching_samples import Sample
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.sampler import Sampler
 from bftui.session.job import Job
-from bftui.session.rollouts import Rollouts, Start, check_size
+from bftui.session.rollouts import Rollouts, Start, Together, check_size
 
 DRAWN = 256
 """Continuations that the matched controls are chosen from."""
@@ -93,7 +93,7 @@ class Response(Job):
         self._key = prefix_key(prefix)
         self._first = 0.0
         self._neutral = [ids for ids in neutral if ids != self.token_ids]
-        self._running: Rollouts | None = None
+        self._running: Together | None = None
         self._finished = 0
         self._planned = 1 + setup.controls
         if setup.others:
@@ -106,20 +106,24 @@ class Response(Job):
     def share(self) -> float:
         if self.done:
             return 1.0
-        running = 0.0 if self._running is None else self._running.share
+        running = 0.0
+        if self._running is not None:
+            running = self._running.share * len(self._running.rollouts)
         return min(1.0, (self._finished + running) / self._planned)
 
     @property
     def measured(self) -> int:
-        """Texts whose rollouts are finished."""
-        return self._finished
+        """Texts whose rollouts are finished; none before the forced one, from which nothing is told in parts."""
+        if self._running is None or self.forced is None or not self.forced.complete:
+            return self._finished
+        return self._finished + sum(each.complete for each in self._running.rollouts)
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that are left, from what the texts so far took; None before the first is finished."""
-        if not self._finished:
+        """Seconds that are left, from what was done so far; None before the first text is finished."""
+        if not self.measured:
             return None
-        return self.seconds / self._finished * (self._planned - self._finished)
+        return self.seconds / self.share * (1.0 - self.share)
 
     @property
     def estimate(self) -> Estimate | None:
@@ -233,25 +237,25 @@ class Response(Job):
         scores = self._score(self.token_ids)
         self._first, self.logprob = scores[0], math.fsum(scores)
         yield
-        self.forced = self._rollouts(self.token_ids)
-        yield from self._run(self.forced)
         length = len(self.token_ids)
         self.doing = "drawing controls"
         drawn = yield from self._draw((), range(DRAWN), length, self.sampler)
         chosen = self._nearest(drawn)
         self._planned += len(chosen) - self.setup.controls
-        yield from self._measure("matched", chosen)
+        self.forced = self._rollouts(self.token_ids)
+        yield from self._measure({"matched": chosen}, self.forced)
         if self.setup.others:
             yield from self._others()
 
     def _others(self) -> Iterator[None]:
         length = len(self.token_ids)
-        yield from self._measure("free", [()])
-        yield from self._measure("neutral", self._neutral)
-        yield from self._measure("random", (yield from self._random()))
+        self.doing = "drawing controls"
+        random = yield from self._random()
         best = yield from self._draw((), range(1), length, replace(self.sampler, top_k=1))
-        texts = [sample.token_ids for sample in best if sample.token_ids != self.token_ids]
-        yield from self._measure("top1", texts)
+        top1 = [sample.token_ids for sample in best if sample.token_ids != self.token_ids]
+        yield from self._measure(
+            {"free": [()], "neutral": self._neutral, "random": random, "top1": top1}
+        )
 
     def _rollouts(self, suffix: tuple[int, ...]) -> Rollouts:
         return Rollouts(
@@ -263,26 +267,25 @@ class Response(Job):
             horizon=self.setup.horizon,
         )
 
-    def _run(self, rollouts: Rollouts) -> Iterator[None]:
-        self._running = rollouts
+    def _measure(
+        self, texts: dict[Kind, Sequence[tuple[int, ...]]], forced: Rollouts | None = None
+    ) -> Iterator[None]:
+        """Rollouts after each text of some kinds of controls; all kinds are there when all of them are done."""
+        kinds: list[Kind] = [kind for kind, each in texts.items() for _ in each]
+        controls = [self._rollouts(ids) for each in texts.values() for ids in each]
+        self._running = Together([*([] if forced is None else [forced]), *controls])
         try:
-            while rollouts.advance():
+            while self._running.advance():
+                self.doing = _first_open(kinds, controls, forced)
                 yield
         finally:
-            rollouts.close()
+            self._running.close()
+        self._finished += len(self._running.rollouts)
         self._running = None
-        self._finished += 1
-
-    def _measure(self, kind: Kind, texts: Sequence[tuple[int, ...]]) -> Iterator[None]:
-        """Rollouts after each text; the kind is there when all of them are done."""
-        found = []
-        for place, ids in enumerate(texts):
-            self.doing = f"{kind} control {place + 1} of {len(texts)}"
-            rollouts = self._rollouts(ids)
-            yield from self._run(rollouts)
-            log_bf = math.log(rollouts.branching_factor("entropy").bf_entropy)
-            found.append(Control(ids, log_bf, rollouts.samples))
-        self.controls[kind] = found
+        for kind in texts:
+            self.controls[kind] = [
+                _control(each) for of, each in zip(kinds, controls, strict=True) if of == kind
+            ]
 
     def _draw(
         self, suffix: tuple[int, ...], numbers: Sequence[int], length: int, sampler: Sampler
@@ -338,6 +341,22 @@ class Response(Job):
     def _score(self, token_ids: Sequence[int]) -> list[float]:
         scored = self._host.score(self._tree, self.node, token_ids, self.sampler)
         return [each.logprob for each in scored]
+
+
+def _first_open(
+    kinds: Sequence[Kind], controls: Sequence[Rollouts], forced: Rollouts | None
+) -> str:
+    """The first text that is not finished, for people."""
+    if not controls or (forced is not None and not forced.complete):
+        return "the forced text"
+    place = next((i for i, each in enumerate(controls) if not each.complete), 0)
+    first, count = kinds.index(kinds[place]), kinds.count(kinds[place])
+    return f"{kinds[place]} control {place - first + 1} of {count}"
+
+
+def _control(rollouts: Rollouts) -> Control:
+    log_bf = math.log(rollouts.branching_factor("entropy").bf_entropy)
+    return Control(rollouts.start.suffix, log_bf, rollouts.samples)
 
 
 def _pair(ci: tuple[float, float] | None) -> list[float] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,9 @@ from bftui.core.draws import Purpose
 from bftui.core.errors import UsageError
 from bftui.core.sampler import Sampler
 from bftui.session.job import Job
+
+_tree_numbers = itertools.count(-1, -1)
+"""Sessions count their trees up from 0 on the same host."""
 
 MOST_SAMPLES, MOST_TOKENS = 10_000, 100_000
 
@@ -180,34 +185,82 @@ class Rollouts(Job):
             finish=finish,
         )
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more comes, or could: every continuation ended or has all its tokens."""
+        return self.done or all(row.eog or len(row.token_ids) == self.horizon for row in self._rows)
+
     def _work(self) -> Iterator[None]:
-        numbers = range(self.first, self.first + self.size)
-        stream = self._host.rollouts(
+        yield from _drawn([self])
+
+    def stream(self, suffixes: Sequence[tuple[int, ...]]) -> Iterator[Drawn]:
+        """What its host gives for these texts after its node, everything else as it was asked for."""
+        return self._host.rollouts_after(
             self.start.tree,
             self.start.node,
-            self.start.suffix,
+            suffixes,
             self.sampler,
-            numbers,
+            range(self.first, self.first + self.size),
             self.horizon,
             self._purpose,
             self._cap_k,
         )
-        for drawn in stream:
-            self._join(drawn)
-            yield
+
+    def join(self, drawn: Drawn, place: int) -> None:
+        """Takes in one token, which is at this place of the columns."""
+        row = self._rows[drawn.numbers[place] - self.first]
+        row.token_ids.append(drawn.token_ids[place])
+        row.entropy.append(drawn.entropy[place])
+        row.entropy_truncated.append(drawn.entropy_truncated[place])
+        row.logprob.append(drawn.logprob[place])
+        row.logprob_truncated.append(drawn.logprob_truncated[place])
+        row.eog = drawn.eog[place]
+        self._tokens += 1
         self._version += 1
 
-    def _join(self, drawn: Drawn) -> None:
-        for place, number in enumerate(drawn.numbers):
-            row = self._rows[number - self.first]
-            row.token_ids.append(drawn.token_ids[place])
-            row.entropy.append(drawn.entropy[place])
-            row.entropy_truncated.append(drawn.entropy_truncated[place])
-            row.logprob.append(drawn.logprob[place])
-            row.logprob_truncated.append(drawn.logprob_truncated[place])
-            row.eog = drawn.eog[place]
-        self._tokens += len(drawn.numbers)
+    def end(self) -> None:
+        """Says that nothing more comes."""
+        self.done = True
         self._version += 1
+
+
+class Together(Job):
+    """Rollouts that differ in nothing but the text after their node, drawn in batches that they share."""
+
+    def __init__(self, rollouts: Sequence[Rollouts]) -> None:
+        self.rollouts = tuple(rollouts)
+        super().__init__()
+
+    @property
+    def share(self) -> float:
+        if not self.rollouts:
+            return 1.0
+        return sum(each.share for each in self.rollouts) / len(self.rollouts)
+
+    def _work(self) -> Iterator[None]:
+        if self.rollouts:
+            yield from _drawn(self.rollouts)
+
+
+def _drawn(rollouts: Sequence[Rollouts]) -> Iterator[None]:
+    """Draws these, piece by piece."""
+    for drawn in rollouts[0].stream([each.start.suffix for each in rollouts]):
+        for place, text in enumerate(drawn.texts):
+            rollouts[text].join(drawn, place)
+        yield
+    for each in rollouts:
+        each.end()
+
+
+@contextmanager
+def planted(host: Host, token_ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
+    """The number of a tree that holds a prompt as its node 0; the host forgets it with the block."""
+    tree = next(_tree_numbers)
+    host.plant(tree, 0, token_ids, sampler)
+    try:
+        yield tree
+    finally:
+        host.drop(tree)
 
 
 def check_size(name: str, value: Any, most: int) -> None:

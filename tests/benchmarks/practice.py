@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import bftui
 from bftui import practice
-from bftui.backends.probe import installed
+from bftui.backends.registry import installed
 from bftui.core.branching import Sample, overall, ratio
 from bftui.practice.truth import PROBES
 from bftui.session.session import Session
@@ -31,11 +31,12 @@ def main() -> None:
     horizon = int(sys.argv[2]) if len(sys.argv) > 2 else HORIZON
     backend = "llama-cpp" if installed("llama-cpp") else "reference"
     print(f"{len(PROBES)} probes, {samples} rollouts of up to {horizon} tokens, {backend}")
-    found = {name: rolled(name, backend, samples, horizon) for name in practice.NAMES}
-    for label, part in (("first answer token", 1), (f"{horizon} tokens", horizon)):
-        cut = {
-            name: [[clipped(s, part) for s in row] for row in rows] for name, rows in found.items()
-        }
+    parts = {"first answer token": 1, f"{horizon} tokens": horizon}
+    found = {
+        name: rolled(name, backend, samples, horizon, parts.values()) for name in practice.NAMES
+    }
+    for label, part in parts.items():
+        cut = {name: rows[part] for name, rows in found.items()}
         base = cut[practice.NAMES[0]]
         print(f"\nBF, {label} (mean over probes, entropy estimator)")
         for name, rows in cut.items():
@@ -52,8 +53,9 @@ def main() -> None:
             response = session.respond(" Sure", samples=32, horizon=horizon, others=False)
             compared = response.contrast
             assert compared is not None
+            factor = "–" if compared.delta is None else f"{math.exp(compared.delta):.2f}"
             print(
-                f"  {probe.question:32} BF x{math.exp(compared.delta):.2f} "
+                f"  {probe.question:32} BF x{factor} "
                 f"{interval(compared.delta_ci, exp=True)} {compared.verdict}"
             )
         verdicts = Counter(own_verdicts(model, horizon))
@@ -61,16 +63,21 @@ def main() -> None:
     print(f"\n{OWN} of the base's own samples forced: {dict(verdicts)}; off {off} (budget 4)")
 
 
-def rolled(name: str, backend: str, samples: int, horizon: int) -> list[tuple[Sample, ...]]:
-    """The continuations of each probe; of an aligned model in its chat template."""
+def rolled(
+    name: str, backend: str, samples: int, horizon: int, parts: Iterable[int]
+) -> dict[int, list[list[Sample]]]:
+    """The first tokens of the continuations of each probe, by their number; of an aligned model in its template."""
     with bftui.open_model(name, backend=backend) as model:
         chat = model.info.chat_template is not None
-        return [
+        rows = [
             Session(model, probe.question if chat else probe.page)
             .rollouts(samples, horizon)
             .samples
             for probe in PROBES
         ]
+        return {
+            part: [[clipped(each, part, model) for each in row] for row in rows] for part in parts
+        }
 
 
 def own_verdicts(model: bftui.Model, horizon: int) -> list[str]:
@@ -92,16 +99,19 @@ def own_verdicts(model: bftui.Model, horizon: int) -> list[str]:
     return verdicts
 
 
-def clipped(sample: Sample, tokens: int) -> Sample:
-    """The first tokens of a sample."""
+def clipped(sample: Sample, tokens: int, model: bftui.Model) -> Sample:
+    """The first tokens of a sample, as if no more had been asked for."""
+    if tokens >= sample.length:
+        return sample
     return Sample(
         token_ids=sample.token_ids[:tokens],
         entropy=sample.entropy[:tokens],
         entropy_truncated=sample.entropy_truncated[:tokens],
         logprob_truncated=sample.logprob_truncated[:tokens],
         logprob=sample.logprob[:tokens],
-        n_bytes=sample.n_bytes,
-        finish=sample.finish,
+        n_bytes=sum(len(model.token_bytes(i)) for i in sample.token_ids[:tokens]),
+        finish="length",
+        chosen=sample.chosen,
     )
 
 

@@ -1,8 +1,8 @@
 """Prints what rollouts and look-ahead in one batch are worth, whether rollouts are the same alone, and their memory.
 
 Speed is of the random Llama of 56 M parameters (32,000 tokens, 2 to 3 nats), batch against one after another in one run
-with the same threads. Sameness is of the practice model with llama.cpp: each rollout is drawn once in batches of 32 and
-once alone. Memory is of a tiny model with vocabularies of three sizes; keys and values are said apart.
+with the same threads. Sameness is of the practice model with llama.cpp: each rollout is drawn once in batches and once
+alone. Memory is of a tiny model with vocabularies of three sizes; keys and values are said apart.
 
     python -m tests.benchmarks.rollouts [--quick] [--threads N]
 """
@@ -111,7 +111,8 @@ def sameness(count: int, horizon: int, threads: int) -> None:
         tokens = sum(map(len, together.values()))
         print(
             f"{engine.info.name} with llama.cpp: {differ} of {count} rollouts of up to {horizon} "
-            f"tokens ({tokens} in all) differ alone and in batches of {ROWS}"
+            f"tokens ({tokens} in all) differ alone and in batches of "
+            f"{engine.info.batch_rows}"
         )
 
 

@@ -173,6 +173,26 @@ def test_a_row_that_is_dropped_frees_what_it_held(backend: Backend, case: Case) 
     assert close(case, rows[1], backend.next_logits([*path, 1, 5]))
 
 
+def test_a_dropped_row_begins_anew_though_the_path_is_elsewhere(
+    backend: Backend, case: Case
+) -> None:
+    if not backend.info.ragged:
+        pytest.skip("rows of different lengths do not go together here")
+    path = ids(backend, 20)
+    with backend.fan(path, 4) as fan:
+        fan.step(range(4), [1, 2, 3, 4])
+        fan.drop([1, 3])
+        backend.next_logits(ids(backend, 30, seed=10))
+        fan.step([0], [5])
+        fan.renew([1, 3])
+        first = fan.step([1, 0, 3], [6, 7, 8])
+        later = fan.step([3, 2], [9, 10])
+    assert close(case, first[0], backend.next_logits([*path, 6]))
+    assert close(case, first[1], backend.next_logits([*path, 1, 5, 7]))
+    assert close(case, later[0], backend.next_logits([*path, 8, 9]))
+    assert close(case, later[1], backend.next_logits([*path, 3, 10]))
+
+
 def test_too_many_continuations_are_refused(backend: Backend) -> None:
     for rows in (0, backend.info.max_fan_out + 1):
         with pytest.raises(CapabilityError), backend.fan([1, 2], rows):

@@ -43,7 +43,13 @@ class Walk:
 
 
 def collected(stream: Iterator[Drawn]) -> dict[int, Walk]:
-    walks: dict[int, Walk] = {}
+    """The continuations of one text, by number."""
+    return {number: walk for (_, number), walk in by_text(stream).items()}
+
+
+def by_text(stream: Iterator[Drawn]) -> dict[tuple[int, int], Walk]:
+    """The continuations of several texts, by text and number."""
+    walks: dict[tuple[int, int], Walk] = {}
     for drawn in stream:
         columns = zip(
             drawn.entropy,
@@ -52,10 +58,10 @@ def collected(stream: Iterator[Drawn]) -> dict[int, Walk]:
             drawn.logprob_truncated,
             strict=True,
         )
-        for number, token_id, row, eog in zip(
-            drawn.numbers, drawn.token_ids, columns, drawn.eog, strict=True
+        for text, number, token_id, row, eog in zip(
+            drawn.texts, drawn.numbers, drawn.token_ids, columns, drawn.eog, strict=True
         ):
-            walk = walks.setdefault(number, Walk([], []))
+            walk = walks.setdefault((text, number), Walk([], []))
             assert not walk.eog, "a row that ended goes on"
             walk.token_ids.append(token_id)
             walk.numbers.append(row)
@@ -131,6 +137,26 @@ def test_a_suffix_is_part_of_the_prefix(engine: Engine) -> None:
     prefix = [*ids(engine.backend, 20), *suffix]
     for number in (0, 2):
         agree(walks[number], walked(engine.backend, prefix, number, Purpose.CONTROL))
+
+
+@pytest.mark.parametrize("suffixes", [[(), (3,), (4,)], [(3, 4), (5,)]])
+def test_texts_that_share_batches_are_what_each_is_alone(
+    engine: Engine, backend: Backend, suffixes: list[tuple[int, ...]]
+) -> None:
+    """Also those that take the place of others after the path went elsewhere."""
+    stream = engine.rollouts_after(TREE, ROOT, suffixes, SAMPLER, range(30), HORIZON)
+    other, items = Engine(backend), []
+    for place, item in enumerate(stream):
+        items.append(item)
+        if place in (1, 4, HORIZON):
+            other.plant(2, 0, ids(backend, 25, seed=30 + place), SAMPLER)
+    walks = by_text(iter(items))
+    assert list(walks) == [(text, number) for text in range(len(suffixes)) for number in range(30)]
+    for text, suffix in enumerate(suffixes):
+        alone = rolled(engine, [0, 29], suffix)
+        for number in (0, 29):
+            agree(walks[text, number], alone[number])
+    all_rows_can_be_opened(backend)
 
 
 def test_the_cost_is_the_prefix_once_and_each_token_but_the_last(engine: Engine) -> None:

@@ -15,7 +15,7 @@ from bftui.backends.registry import open_backend
 from bftui.backends.worker import WorkerHost
 from bftui.core.errors import BftuiError, Cancelled, ContextFull, UsageError
 from bftui.core.sampler import Sampler
-from tests.contract.test_rollouts import collected
+from tests.contract.test_rollouts import by_text, collected
 from tests.models import tiny_model
 from tests.tables import table
 
@@ -119,6 +119,19 @@ def test_an_error_in_the_middle_ends_the_stream_with_it(tmp_path: Path) -> None:
         assert all(len(walk.token_ids) == 30 for walk in again.values())
 
 
+def test_lookahead_counts_its_own_tokens_alone(tmp_path: Path) -> None:
+    with opened(tmp_path, eog=[], step_ms=2, n_ctx=2000) as model:
+        beside = model.host.rollouts(TREE, ROOT, (), SAMPLER, range(8), 1000)
+        next(beside)
+        stream = model.host.lookahead(TREE, ROOT, [2, 3, 4], SAMPLER, 2)
+        for _ in range(3):
+            next(stream)
+        with pytest.raises(StopIteration) as end:
+            next(stream)
+        assert end.value.value == 6
+        beside.close()
+
+
 def quiet(_share: float | None, _text: str) -> bool:
     return True
 
@@ -174,6 +187,23 @@ def test_the_path_goes_before_rollouts_and_they_go_on(tight: Any) -> None:
             assert walk.token_ids == walks[number].token_ids
     with tight.fan([1, 2], 4) as fan:
         fan.step([0, 1, 2, 3], [1, 2, 3, 4])
+
+
+def test_texts_in_a_tight_cache_go_on_though_the_path_takes_their_room(tight: Any) -> None:
+    engine, sampler = Engine(tight), Sampler(seed=9)
+    prompts = [[(7 * place + i) % 500 for i in range(400)] for place in range(2)]
+    for tree, prompt in enumerate(prompts):
+        engine.plant(tree, 0, prompt, sampler)
+    texts = [(5,), (), (6, 7)]
+    expected = [collected(engine.rollouts(0, 0, text, sampler, range(4), 40)) for text in texts]
+    items = []
+    for turn, item in enumerate(engine.rollouts_after(0, 0, texts, sampler, range(4), 40)):
+        items.append(item)
+        if turn % 10 == 3:
+            engine.plant(1, 0, [turn % 500, *prompts[1]], sampler)
+    for (text, number), walk in by_text(iter(items)).items():
+        assert walk.token_ids == expected[text][number].token_ids
+    assert len(by_text(iter(items))) == 12
 
 
 def test_more_than_the_cache_holds_at_once_is_drawn_in_parts(tight: Any) -> None:

@@ -13,7 +13,7 @@ def test_each_line_is_a_prompt():
         b'{"prompt": "", "id": "c"}'
     )
     assert parse_prompts(data, "p") == (
-        PromptLine("a", "x", "be brief"),
+        PromptLine("a", "x", "be brief", "y"),
         PromptLine("b", "\u2028"),
         PromptLine("c", ""),
     )
@@ -32,6 +32,7 @@ def test_each_line_is_a_prompt():
         (b'{"id": 1, "prompt": "a"}', 'p: line 1: "id" is no text'),
         (b'{"id": "a", "prompt": ["a"]}', 'p: line 1: "prompt" is no text'),
         (b'{"id": "a", "prompt": "x", "system": 5}', 'p: line 1: "system" is no text'),
+        (b'{"id": "a", "prompt": "x", "answer": []}', 'p: line 1: "answer" is no text'),
         (b'{"id": "a", "prompt": "\\ud800"}', 'p: line 1: "prompt" is no Unicode'),
         (b'{"id": "a", "prompt": "\xff"}', "p: line 1 is not UTF-8"),
         (
