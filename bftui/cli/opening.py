@@ -23,12 +23,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A session, and what a command needs beside it."""
+class Watched:
+    """What a command needs beside what it runs: whether to stop, and where to show how far it is."""
 
-    session: Session
     interruption: Interruption
     show: Bar
+
+
+@dataclass(frozen=True, slots=True)
+class Opened(Watched):
+    """A session, watched."""
+
+    session: Session
 
 
 @contextmanager
@@ -54,7 +60,7 @@ def open_session(
                 refuse_model(output, opened.info.source)
             drawing = asdict(start.sampler)
             session = Session(opened, start.prompt, ignore_eos=ignore_eos, **drawing)
-            yield Opened(session, interruption, show)
+            yield Opened(interruption, show, session)
 
 
 @contextmanager
@@ -87,12 +93,12 @@ def check_output(output: Path | None) -> None:
                 probe.write(b"\n")
 
 
-def finish(job: Job, opened: Opened, doing: Callable[[], str]) -> BftuiError | None:
+def finish(job: Job, watched: Watched, doing: Callable[[], str]) -> BftuiError | None:
     """Does a job piece by piece, showing what it does; the error that stopped it, if one did."""
     try:
         while job.advance():
-            opened.show(job.share, doing())
-            opened.interruption.check()
+            watched.show(job.share, doing())
+            watched.interruption.check()
     except BftuiError as error:
         return error
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +19,8 @@ from bftui.backends.registry import installed, open_backend, require
 from bftui.backends.safetensors_file import check_directory
 from bftui.backends.worker import WorkerHost
 from bftui.core.errors import ModelError, ModelLoadError, UsageError
-from bftui.session.prompt import Prompt, Rendered
+from bftui.session.prompt import Prompt, Rendered, Taken
+from bftui.session.templates import written
 
 PRACTICE = "practice"
 PRACTICE_NOTE = "a practice model: results on it show how the tool works, not how the world is"
@@ -44,14 +46,13 @@ class Model:
     @property
     def is_practice(self) -> bool:
         """Whether this is a model of the package: it shows how the tool works, not how the world is."""
-        from bftui import practice
+        return self.info.note == PRACTICE_NOTE
 
-        return self.info.source in {str(practice.path(name)) for name in practice.NAMES}
-
-    @property
+    @cached_property
     def info(self) -> ModelInfo:
-        """What the model says of itself."""
-        return self.host.info
+        """What the model says of itself; `note` says of a practice model that it is one."""
+        info = self.host.info
+        return replace(info, note=PRACTICE_NOTE) if _is_shipped(info) else info
 
     @cached_property
     def _bytes(self) -> list[bytes]:
@@ -89,14 +90,18 @@ class Model:
         Raises TemplateError where the chat template fails or refuses, ModelError for `chat` on a model without a
         template and for a prompt without tokens, InputError for text that is no Unicode.
         """
-        chat = None if prompt.template == "raw" else self._chat
+        chat = self._chat if prompt.template in ("auto", "chat") else None
         if prompt.template == "chat" and chat is None:
             raise ModelError(
                 f"{self.info.name} has no chat template",
                 hint="take the prompt as it is: --template raw",
             )
         messages: tuple[Message, ...] | None = None
-        if chat is None:
+        taken: Taken = "raw" if chat is None else "chat"
+        if prompt.template == "page" or prompt.template == "urial":
+            taken = prompt.template
+            ids = self.tokenize(written(prompt))
+        elif chat is None:
             system = "" if prompt.system is None else f"{prompt.system}\n"
             ids = self.tokenize(system + prompt.text + prompt.prefill)
         else:
@@ -113,7 +118,7 @@ class Model:
                 hint="give a prompt of at least one character",
             )
         text = b"".join(map(self.token_bytes, ids)).decode(errors="replace")
-        return Rendered(text, tuple(ids), messages, "raw" if chat is None else "chat")
+        return Rendered(text, tuple(ids), messages, taken)
 
     def turn_ids(self, messages: Sequence[Message], text: str) -> list[int]:
         """What the chat template writes between the end of an answer and the next one's beginning.
@@ -269,3 +274,18 @@ def open_model(
     )
     host: Host = WorkerHost(spec, progress) if worker else Engine(open_backend(spec, progress))
     return Model(host)
+
+
+def _is_shipped(info: ModelInfo) -> bool:
+    """Whether a model is one of the package, or a copy of one under another name."""
+    from bftui import practice
+
+    return any(
+        info.source == str(path)
+        or (
+            path.is_file()
+            and path.stat().st_size == info.bytes
+            and hashlib.sha256(path.read_bytes()).hexdigest() == info.sha256
+        )
+        for path in map(practice.path, practice.NAMES)
+    )

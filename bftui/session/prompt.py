@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
 
 from bftui.core.errors import UsageError
+from bftui.session.templates import STOPS
 
-Template = Literal["auto", "raw", "chat"]
+if TYPE_CHECKING:
+    from bftui.trace.prompts import PromptLine
+
+Taken = Literal["raw", "chat", "page", "urial"]
+Template = Literal["auto", "raw", "chat", "page", "urial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +23,9 @@ class Prompt:
     Attributes:
         text: the text, or the user's turn.
         system: the system text; None for none.
-        template: `raw` takes the text as it is, `chat` puts it into the model's chat template, `auto` takes `chat`
-            where the model carries a template.
+        template: `raw` takes the text as it is, `chat` puts it into the model's chat template, `page` writes it as a
+            page of questions and answers, `urial` after an instruction and three examples; `auto` takes `chat` where
+            the model carries a template, else `raw`. See `session.templates`.
         prefill: how the answer begins.
     """
 
@@ -36,15 +42,26 @@ class Rendered:
     Attributes:
         text: every token written out, control tokens and the start token too.
         token_ids: the tokens; never empty.
-        messages: what the chat template was given, each with `role` and `content`; None without a template. The last
-            one is the assistant's where an answer was begun.
-        template: which of the two ways was taken.
+        messages: what the chat template was given, each with `role` and `content`; None without a chat template. The
+            last one is the assistant's where an answer was begun.
+        template: which way was taken.
     """
 
     text: str
     token_ids: tuple[int, ...]
     messages: tuple[Mapping[str, str], ...] | None
-    template: Literal["raw", "chat"]
+    template: Taken
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The strings that end an answer to this prompt; most prompts have none."""
+        return STOPS.get(self.template, ())
+
+
+def framed(line: PromptLine, frame: Prompt) -> Prompt:
+    """A line of a prompts file in a frame: its own system text goes before the frame's."""
+    system = frame.system if line.system is None else line.system
+    return replace(frame, text=line.prompt, system=system)
 
 
 def as_prompt(

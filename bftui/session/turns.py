@@ -1,7 +1,8 @@
-"""Conversations on a path: what was said before a node, so that the chat template can write the next turn."""
+"""Conversations on a path: what was said before a node, for the template that writes the next turn; answers' ends."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from bftui.backends.chat import Message
 from bftui.core.errors import UsageError
 from bftui.core.tree import Tree
 from bftui.session.prompt import Rendered
+from bftui.session.templates import LONGEST_STOP, stop_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +84,37 @@ def after_end(
         if token_id in control or token_bytes(token_id).strip():
             break
     return list(ids)
+
+
+def answer_at(
+    tree: Tree, node: int, token_bytes: Callable[[int], bytes], enough: float = math.inf
+) -> bytes:
+    """The answer up to a node: what came after the prompt, or after the latest turn of the user.
+
+    Args:
+        enough: bytes after which no more are looked for, from the end backwards; a token is taken whole.
+    """
+    found: list[bytes] = []
+    size = 0
+    at: int | None = node
+    while size < enough and at is not None and not tree.of_prompt(at):
+        token_id = tree.token_id(at)
+        assert token_id is not None
+        found.append(token_bytes(token_id))
+        size += len(found[-1])
+        at = tree.parent(at)
+    return b"".join(reversed(found))
+
+
+def stop_at(
+    tree: Tree, node: int, token_bytes: Callable[[int], bytes], stops: Sequence[str]
+) -> str | None:
+    """The stop string that an answer reached with the token of this node; O(1) in the length of the path."""
+    token_id, parent = tree.token_id(node), tree.parent(node)
+    if not stops or token_id is None or parent is None or tree.of_prompt(node):
+        return None
+    token = token_bytes(token_id)
+    # Hardly any token holds the last character of a stop string: all others are told apart at once.
+    if not any(stop[-1:].encode() in token for stop in stops):
+        return None
+    return stop_in(answer_at(tree, parent, token_bytes, LONGEST_STOP), token, stops)

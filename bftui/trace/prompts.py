@@ -1,4 +1,4 @@
-"""A prompts file: JSON Lines, one `{"id", "prompt"}` a line, with optional `system`.
+"""A prompts file: JSON Lines, one `{"id", "prompt"}` a line, with optional `system` and `answer`.
 
 Further fields are left to whoever needs them. Data in, data out: nothing is rendered here.
 """
@@ -20,11 +20,13 @@ class PromptLine:
         id: its name in results, unlike all others of the file.
         prompt: the text.
         system: the system text, None where the line has none.
+        answer: an answer that is not to be written any more, None where the line has none.
     """
 
     id: str
     prompt: str
     system: str | None = None
+    answer: str | None = None
 
 
 def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
@@ -69,12 +71,12 @@ def _line(fields: Any, where: str) -> PromptLine:
     for field in ("id", "prompt"):
         if field not in fields:
             raise InputError(f'{where} has no "{field}"', hint=_FORM)
-    system = fields.get("system")
-    for field, value in (("id", fields["id"]), ("prompt", fields["prompt"]), ("system", system)):
-        if not isinstance(value, str) and (field != "system" or value is not None):
+    for field in ("id", "prompt", "system", "answer"):
+        value = fields.get(field)
+        if not isinstance(value, str) and (field in ("id", "prompt") or value is not None):
             raise InputError(f'{where}: "{field}" is no text', hint=_FORM)
         try:
             (value or "").encode()
         except UnicodeEncodeError as error:
             raise InputError(f'{where}: "{field}" is no Unicode', str(error)) from error
-    return PromptLine(fields["id"], fields["prompt"], system)
+    return PromptLine(fields["id"], fields["prompt"], fields.get("system"), fields.get("answer"))

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import jsonschema
@@ -172,7 +172,8 @@ def test_record_takes_the_template_of_the_model(tmp_path):
 
 def test_templates_that_cannot_be_taken_are_one_line(orchard, tmp_path):
     assert "no chat template" in fails(3, "record", orchard, "--template", "chat")
-    assert "urial" in fails(2, "record", orchard, "--template", "urial")
+    assert "do not fit the context" in fails(3, "record", orchard, "--template", "urial")
+    assert "'urial'" in fails(2, "record", orchard, "--template", "poem")
     asking = table(tmp_path / "t.json", chat_template=ASKING)
     assert "not that" in fails(3, "record", asking, "--prompt", "no")
     broken = table(tmp_path / "b.json", chat_template="{% if")
@@ -221,21 +222,32 @@ def test_a_full_disk_is_a_message(orchard):
     assert "No space left" in done.stderr
 
 
+def interrupted(arguments, when):
+    """Presses ctrl+c as soon as the bar on the terminal says `when`; standard output, and all the terminal showed."""
+    terminal, end = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bftui", *map(str, arguments)], stdout=subprocess.PIPE, stderr=end
+    )
+    os.close(end)
+    shown = b""
+    while when not in shown:
+        shown += os.read(terminal, 1000)
+    process.send_signal(signal.SIGINT)
+    # Read on to the end: a terminal that nobody reads would hold the program up.
+    with suppress(OSError):
+        while data := os.read(terminal, 1000):
+            shown += data
+    output, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    assert process.returncode == 130
+    return output.decode(), shown.decode()
+
+
 def test_an_interrupted_record_keeps_what_is_finished(tmp_path):
     slow = table(tmp_path / "t.json", step_ms=30, eog=[])
     out = tmp_path / "out.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bftui", "record", slow, "--steps", "200", "-o", out],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert said.count("\n") == 1
-    assert "interrupted: kept the" in said
+    _, shown = interrupted(["record", slow, "--steps", 200, "-o", out], b"step 3 of 200")
+    assert "interrupted: kept the" in shown.splitlines()[-1]
     nodes = bftui.read_trace(out).nodes
     assert 1 < len(nodes) < 200
 

@@ -15,7 +15,7 @@ from bftui.session.measure import Measurement, MeasureSettings
 from bftui.session.measure_result import document
 from bftui.session.measure_store import Store
 from bftui.trace.prompts import parse_prompts
-from tests.cli.test_commands import bftui_, fails
+from tests.cli.test_commands import bftui_, fails, interrupted
 from tests.tables import BYTES, table
 
 SMALL = ["--samples", 4, "--max-tokens", 6]
@@ -224,22 +224,10 @@ def test_a_run_with_other_settings_leaves_what_is_kept_alone(prompts, tmp_path):
 def test_without_an_output_an_interrupted_run_shows_what_is_finished(prompts, tmp_path):
     """The model hangs at the second prompt; the bar says where it is."""
     hangs = table(tmp_path / "h.json", faults=[{"at": 9, "kind": "hang"}])
-    terminal, end = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bftui", "measure", hangs, "--prompts", prompts,
-         "--samples", "2", "--max-tokens", "5", "--ctx", "64", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=end,
-    )  # fmt: skip
-    os.close(end)
-    said = b""
-    while b"prompt 2 of 3" not in said:
-        said += os.read(terminal, 1000)
-    process.send_signal(signal.SIGINT)
-    shown, _ = process.communicate(timeout=60)
-    os.close(terminal)
-    assert process.returncode == 130
-    assert [each["id"] for each in json.loads(shown)["models"][0]["prompts"]] == ["p0"]
+    arguments = ["measure", hangs, "--prompts", prompts, "--samples", 2, "--max-tokens", 5,
+                 "--ctx", 64, "--json"]  # fmt: skip
+    output, _ = interrupted(arguments, b"prompt 2 of 3")
+    assert [each["id"] for each in json.loads(output)["models"][0]["prompts"]] == ["p0"]
 
 
 def test_a_model_that_fails_loses_nothing_that_is_finished(prompts, tmp_path):

@@ -1,16 +1,12 @@
 """`bftui respond` as programs see it: the same numbers as the Python interface, and what is left of a stopped run."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import pytest
 
 import bftui
 from bftui.session.session import Session
-from tests.cli.test_commands import bftui_, fails
+from tests.cli.test_commands import bftui_, fails, interrupted
 from tests.tables import table
 
 SMALL = ["--samples", 4, "--horizon", 6]
@@ -76,20 +72,7 @@ def test_an_interrupted_run_says_what_was_measured_and_gives_no_verdict(tmp_path
     """The model hangs while the controls are measured."""
     hangs = table(tmp_path / "t.json", faults=[{"at": 20, "kind": "hang"}])
     arguments = ["respond", hangs, "--force", " a", "--horizon", 5, "--samples", 2, "--json"]
-    terminal, end = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bftui", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=end,
-    )
-    os.close(end)
-    shown = b""
-    while b"matched control" not in shown:
-        shown += os.read(terminal, 1000)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    os.close(terminal)
-    assert process.returncode == 130
+    output, _ = interrupted(arguments, b"matched control")
     document = json.loads(output)
     assert (document["verdict"], document["delta"], document["controls"]) == (None, None, [])
     assert document["forced"]["bf"] >= 1

@@ -1,4 +1,4 @@
-"""What only the transformers backend has: logits on a device, models without a cache, GGUF files of its own."""
+"""What only the transformers backend has: logits on a device, models without a cache, other types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui import practice
 from bftui.backends.base import OpenSpec
 from bftui.backends.engine import Engine
 from bftui.backends.registry import open_backend
@@ -102,18 +101,6 @@ def test_a_session_is_the_same_where_logits_stay_on_the_device(opened: Callable[
                 )
             )
     assert texts[0] == texts[1]
-
-
-def test_the_practice_model_runs_on_it() -> None:
-    path = [int(i) for i in np.random.default_rng(0).integers(0, 2800, 61)]
-    rows = []
-    for name in ("reference", "transformers"):
-        backend = open_backend(OpenSpec(str(practice.path("practice")), name, threads=1), quiet)
-        rows.append(np.stack(list(backend.path_logits(path[:1], path[1:]))))
-        assert backend.info.name == "practice"
-        assert backend.info.quantization == "F16"
-        backend.close()
-    assert np.abs(rows[0] - rows[1]).max() < 1e-3
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -271,8 +271,8 @@ def test_a_prompt_has_one_frame():
     for wrong in [lambda: as_prompt(Prompt("a"), "b"), lambda: as_prompt(3)]:
         with pytest.raises(UsageError):
             wrong()
-    with pytest.raises(UsageError, match="choose auto, raw, chat"):
-        as_prompt("a", None, "urial")
+    with pytest.raises(UsageError, match="choose auto, raw, chat, page, urial"):
+        as_prompt("a", None, "papers")
 
 
 def test_every_backend_of_a_file_sees_the_same_prompt(tmp_path):
