@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -46,10 +46,11 @@ class Frame:
         str | None, typer.Option(help="System text: what the model is told before the prompt.")
     ] = None
     template: Annotated[
-        Literal["auto", "raw", "chat"],
+        Literal["auto", "raw", "chat", "page", "urial"],
         typer.Option(
             help="raw takes the prompt as it is, chat puts it into the model's chat template; "
-            "auto takes chat where the model has one."
+            "auto takes chat where the model has one. For models without one, page writes a question "
+            "and answer page, and urial puts three examples before the question."
         ),
     ] = "auto"
     prefill: Annotated[
@@ -142,6 +143,27 @@ class Opening:
         keywords = asdict(self)
         del keywords["backend"]
         return keywords
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartnerOptions:
+    """What the second model of a pair has to itself; everything else is as for the first."""
+
+    partner_backend: Annotated[
+        str, typer.Option(help="Backend of the second model; as --backend.")
+    ] = "auto"
+    partner_template: Annotated[
+        Literal["auto", "raw", "chat", "page", "urial"],
+        typer.Option(help="Template of the second model; as --template."),
+    ] = "auto"
+    partner_kv: Annotated[
+        Literal["auto", "f32", "f16"],
+        typer.Option(help="Type of the second model's KV cache; as --kv."),
+    ] = "auto"
+
+    def opening(self, first: Opening) -> Opening:
+        """How the second model is opened beside the first."""
+        return replace(first, backend=self.partner_backend, kv=self.partner_kv)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A plot in characters: lines over token positions, on a logarithmic axis of the branching factor."""
+"""A plot in characters: lines over token positions, of branching factors (a logarithmic axis) or of shares."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ _COLOURS = (34, 33, 32, 35, 36, 31, 37, 90)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the plot: `values[t]` is the branching factor at token t; `name` is safe text."""
+    """A line of the plot: `values[t]` is the branching factor, or the share, at token t; `name` is safe text."""
 
     name: str
     values: Sequence[float]
 
 
-def plot(lines: Sequence[Line], *, colour: bool) -> str:
-    """The lines in `WIDTH` columns, with a legend under them; later lines are drawn behind earlier ones."""
+def plot(lines: Sequence[Line], *, colour: bool, shares: bool = False) -> str:
+    """The lines in `WIDTH` columns, with a legend under them; later lines are drawn behind earlier ones.
+
+    shares: the values are in [0, 1], and the axis is linear and in percent.
+    """
     longest = max(len(line.values) for line in lines)
     columns = WIDTH - _MARGIN - 2
-    low, high = _range([value for line in lines for value in line.values])
+    scale = _Scale(0.0, 1.0) if shares else _logarithmic([v for line in lines for v in line.values])
     cells = [[" "] * columns for _ in range(HEIGHT)]
     for place, line in reversed(list(enumerate(lines))):
         mark = _marked(place, colour)
         for column in range(columns):
             at = column * (longest - 1) // max(1, columns - 1)
             if at < len(line.values) and (longest >= columns or _first(column, longest, columns)):
-                cells[_row(line.values[at], low, high)][column] = mark
+                cells[scale.row(line.values[at])][column] = mark
     rows = []
     for row in range(HEIGHT):
-        value = math.exp(high - (high - low) * row / (HEIGHT - 1))
-        tick = number(value) if row in (0, HEIGHT // 2, HEIGHT - 1) else ""
+        tick = scale.tick(row) if row in (0, HEIGHT // 2, HEIGHT - 1) else ""
         rows.append(f"{tick:>{_MARGIN}} {'┤' if tick else '│'}{''.join(cells[row])}".rstrip())
     last = str(longest - 1)
     rows.append(" " * (_MARGIN + 1) + "└" + "─" * columns)
@@ -71,11 +73,26 @@ def _first(column: int, longest: int, columns: int) -> bool:
     return column == 0 or at != before
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    """ln of the axis' ends: the values', and never less than a factor of 1.5 apart."""
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The axis from `low` at the bottom to `high` at the top; of a logarithmic one these are logarithms."""
+
+    low: float
+    high: float
+    logarithmic: bool = False
+
+    def row(self, value: float) -> int:
+        """The row of a value, from 0 at the top."""
+        place = math.log(value) if self.logarithmic else value
+        return round((self.high - place) / (self.high - self.low) * (HEIGHT - 1))
+
+    def tick(self, row: int) -> str:
+        """What stands beside a row."""
+        place = self.high - (self.high - self.low) * row / (HEIGHT - 1)
+        return number(math.exp(place)) if self.logarithmic else f"{100 * place:.0f} %"
+
+
+def _logarithmic(values: Sequence[float]) -> _Scale:
+    """The axis of these values, whose ends are never less than a factor of 1.5 apart."""
     low, high = math.log(min(values)), math.log(max(values))
-    return low, max(high, low + math.log(1.5))
-
-
-def _row(value: float, low: float, high: float) -> int:
-    return round((high - math.log(value)) / (high - low) * (HEIGHT - 1))
+    return _Scale(low, max(high, low + math.log(1.5)), logarithmic=True)

@@ -7,12 +7,12 @@ splits anew. Which of the two it is, is found by looking at every token, never b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bftui.core.errors import ModelError
 from bftui.session.model import Model
-from bftui.session.prompt import Prompt, Rendered
+from bftui.session.prompt import Prompt, Rendered, Taken, Template
 
 HandOver = Literal["ids", "text"]
 
@@ -61,6 +61,24 @@ class Pair:
             first = b"" if best.eog else self.partner.token_bytes(best.token_id)
             seam = bool(first) and not first[:1].isspace()
         return Contexts(base, partner, seam)
+
+    def partner_prompt(self, asked: Prompt, taken: Taken, template: Template) -> Prompt:
+        """What the partner is asked with beside a prompt of the base.
+
+        Args:
+            asked: the base's prompt.
+            taken: the way that the base's was taken.
+            template: the partner's; `auto` is the chat template where the partner has one, unless the base has one too
+                and does without. Without it the partner's prompt is taken as the base's, or as a page of questions
+                where that is a chat.
+        """
+        if template == "auto":
+            declined = bool(self.base.info.chat_template) and taken != "chat"
+            if self.partner.info.chat_template and not declined:
+                template = "chat"
+            else:
+                template = "page" if taken == "chat" else taken
+        return replace(asked, template=template)
 
     def to_partner(self, token_ids: Sequence[int], contexts: Contexts) -> list[int]:
         """The base's tokens after its prompt as the partner's; raises ModelError for text that is no Unicode."""

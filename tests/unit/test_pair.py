@@ -1,0 +1,226 @@
+"""A pair hands text over: as ids where the vocabularies are one, else as text; and minds the blank at the seam."""
+
+import pytest
+
+from bftui.core.errors import ModelError
+from bftui.session.alignment import Span, aligned, whole
+from bftui.session.model import open_model
+from bftui.session.pair import Contexts, Pair
+from bftui.session.prompt import Prompt, Rendered
+from tests.tables import BYTES, WORDS, table
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Opens tables with changes; closes them."""
+    models = []
+
+    def one(**changes):
+        model = open_model(table(tmp_path / f"t{len(models)}.json", **changes))
+        models.append(model)
+        return model
+
+    yield one
+    for model in models:
+        model.close()
+
+
+LETTERS = ["<s>", "</s>", *({"bytes": byte} for byte in BYTES)]
+PAIRS = [" th", "e ", " f", "ru", "it"]
+BARE = {"default": {}, "rules": {}}
+
+
+def context(model, text, template="raw"):
+    return Rendered(text, tuple(model.tokenize(text)), None, template)
+
+
+def unseamed(pair, text="x"):
+    return Contexts(context(pair.base, text), context(pair.partner, text), seam=False)
+
+
+def seamed(pair):
+    """After `A:` for the base, after a line end for the partner."""
+    return Contexts(context(pair.base, "A:"), context(pair.partner, "x\n"), seam=True)
+
+
+def test_the_same_vocabulary_is_handed_over_as_ids(opened):
+    pair = Pair(opened(), opened(**BARE))
+    assert (pair.by, pair.why) == ("ids", "")
+    ids = [5, 6, 200, 1]
+    assert pair.to_partner(ids, unseamed(pair)) == ids == pair.to_base(ids, unseamed(pair))
+
+
+def test_padding_ids_are_no_other_vocabulary_and_a_token_more_is(opened):
+    tokens = ["<s>", "</s>", *WORDS, *({"bytes": byte} for byte in BYTES)]
+    empty = [{"bytes": ""}] * 3
+    assert Pair(opened(), opened(tokens=[*tokens, *empty], **BARE)).by == "ids"
+    more = Pair(opened(), opened(tokens=[*tokens, " zebra"], **BARE))
+    assert more.by == "text"
+    assert f"from token {len(tokens)} on, which only one of them has" in more.why
+
+
+def test_one_other_token_is_another_vocabulary(opened):
+    tokens = ["<s>", "</s>", *WORDS, *({"bytes": byte} for byte in BYTES)]
+    swapped = [*tokens]
+    swapped[4], swapped[5] = swapped[5], swapped[4]
+    pair = Pair(opened(), opened(tokens=swapped, **BARE))
+    assert pair.by == "text"
+    assert "differ from token 4 on" in pair.why
+    text = " the fruit is red"
+    ids = pair.to_partner(pair.base.tokenize(text), unseamed(pair))
+    assert b"".join(map(pair.partner.token_bytes, ids)) == text.encode()
+
+
+def test_another_vocabulary_gets_text_and_its_own_end(opened):
+    pair = Pair(opened(), opened(tokens=[*LETTERS, *PAIRS], eog=[0], bos=1, **BARE))
+    ids = [*pair.base.tokenize(" the fruit"), 1]
+    moved = pair.to_partner(ids, unseamed(pair))
+    assert moved[-1] == 0
+    assert moved[:-1] == pair.partner.tokenize(" the fruit")
+    assert pair.to_base(moved, unseamed(pair)) == ids
+
+
+def test_half_a_character_waits_for_its_other_half(opened):
+    pair = Pair(opened(), opened(tokens=[*LETTERS, *PAIRS], **BARE))
+    ids = pair.base.tokenize("é")
+    assert len(ids) == 2
+    with pytest.raises(ModelError, match="no character"):
+        pair.to_partner(ids[:1], unseamed(pair))
+    assert pair.to_base(pair.to_partner(ids, unseamed(pair)), unseamed(pair)) == ids
+
+
+@pytest.mark.parametrize(
+    ("tokens", "count"),
+    [
+        ([], 0),
+        ([b"a", "é".encode()], 2),
+        ([b"a", b"\xc3"], 1),
+        ([b"a", b"\xe2", b"\x82"], 1),
+        ([b"a\xe2\x82"], 0),
+        ([b"a", b"\xe2", b"\x82", b"\xac", b"\xf0\x9f"], 4),
+        ([b"\xff", b"a"], 2),
+    ],
+)
+def test_whole_leaves_half_a_character_at_the_end_out(tokens, count):
+    assert whole(tokens) == count
+
+
+# The seam ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tokens", [None, [*LETTERS, *PAIRS]])
+def test_the_blank_at_the_seam_is_the_bases_alone(opened, tokens):
+    changes = BARE if tokens is None else {"tokens": tokens, **BARE}
+    pair = Pair(opened(), opened(**changes))
+    base, partner = pair.base, pair.partner
+    ids = base.tokenize(" Sure I")
+    moved = pair.to_partner(ids, seamed(pair))
+    assert b"".join(map(partner.token_bytes, moved)) == b"Sure I"
+    back = pair.to_base(moved, seamed(pair))
+    assert b"".join(map(base.token_bytes, back)) == b" Sure I"
+    without = base.tokenize("Sure")
+    assert b"".join(map(partner.token_bytes, pair.to_partner(without, seamed(pair)))) == b"Sure"
+    assert pair.to_partner([], seamed(pair)) == pair.to_base([], seamed(pair)) == []
+
+
+def test_the_partner_says_whether_there_is_a_seam(opened):
+    template = "{{ messages[-1]['content'] + '\\n' }}"
+    asked = Prompt("the")
+    for first, seam in (("S", True), (" Sure", False), ("\n", False), ("</s>", False)):
+        partner = opened(default={first: 0.9}, rules={}, chat_template=template)
+        pair = Pair(opened(), partner)
+        assert pair.contexts(asked, Prompt("the", template="chat")).seam is seam
+    raw = pair.contexts(asked, Prompt("the", template="raw"))
+    assert raw.seam is False, "both texts end in a letter"
+
+
+# Side by side ------------------------------------------------------------------------------------------------------
+
+
+def sides(found: list[Span]):
+    return [(tuple(span.base), tuple(span.partner), span.alike) for span in found]
+
+
+def test_ids_stand_side_by_side_one_by_one(opened):
+    pair = Pair(opened(), opened(**BARE))
+    ids = [5, 6, 1]
+    found = aligned(pair, unseamed(pair), ids, ids, "base")
+    assert sides(found) == [((0,), (0,), True), ((1,), (1,), True), ((2,), (2,), True)]
+    assert aligned(pair, unseamed(pair), [], [], "base") == []
+
+
+def test_the_token_at_the_seam_is_not_alike(opened):
+    pair = Pair(opened(), opened(**BARE))
+    base = pair.base.tokenize(" Sure I")
+    partner = pair.to_partner(base, seamed(pair))
+    found = sides(aligned(pair, seamed(pair), base, partner, "base"))
+    assert found == [((0,), (0, 1, 2, 3), False), ((1,), (4,), True)]
+    back = pair.to_base(partner, seamed(pair))
+    assert sides(aligned(pair, seamed(pair), back, partner, "partner")) == [
+        ((0, 1), (0,), False),
+        ((2,), (1,), True),
+        ((3,), (2,), True),
+        ((4,), (3,), True),
+        ((5,), (4,), True),
+    ]
+
+
+def test_a_lone_blank_at_the_seam_joins_what_follows(opened):
+    pair = Pair(opened(), opened(**BARE))
+    blank, letter = pair.base.tokenize(" "), pair.base.tokenize("S")
+    partner = pair.to_partner([*blank, *letter], seamed(pair))
+    assert sides(aligned(pair, seamed(pair), [*blank, *letter], partner, "base")) == [
+        ((0, 1), (0,), False)
+    ]
+    assert aligned(pair, seamed(pair), blank, pair.to_partner(blank, seamed(pair)), "base") == []
+
+
+def test_other_tokens_stand_side_by_side_as_pieces_of_text(opened):
+    pair = Pair(opened(), opened(tokens=[*LETTERS, *PAIRS], **BARE))
+    base = [*pair.base.tokenize(" the fruit"), 1]
+    partner = pair.to_partner(base, unseamed(pair))
+    found = aligned(pair, unseamed(pair), base, partner, "base")
+    assert not any(span.alike for span in found)
+    for span in found[:-1]:
+        ours = b"".join(pair.base.token_bytes(base[i]) for i in span.base)
+        theirs = b"".join(pair.partner.token_bytes(partner[i]) for i in span.partner)
+        assert ours == theirs
+    assert sides(found[-1:]) == [((len(base) - 1,), (len(partner) - 1,), False)]
+    at_seam = pair.to_partner(base, seamed(pair))
+    first = aligned(pair, seamed(pair), base, at_seam, "base")[0]
+    assert b"".join(pair.partner.token_bytes(at_seam[i]) for i in first.partner)[:1] == b"t"
+
+
+def test_an_end_that_the_other_does_not_have_stands_alone(opened):
+    pair = Pair(opened(), opened(tokens=[*LETTERS, *PAIRS], eog=[], **BARE))
+    base = [*pair.base.tokenize(" the"), 1]
+    found = aligned(pair, unseamed(pair), base, pair.to_partner(base, unseamed(pair)), "base")
+    assert sides(found)[-1][0] == (0,)
+
+
+CHAT = "{{ messages[-1]['content'] }}|"
+
+
+@pytest.mark.parametrize(
+    ("base_chat", "partner_chat", "base_template", "wanted"),
+    [
+        (False, True, "auto", "chat"),
+        (False, True, "raw", "chat"),
+        (False, True, "urial", "chat"),
+        (False, False, "auto", "raw"),
+        (False, False, "page", "page"),
+        (True, True, "auto", "chat"),
+        (True, True, "raw", "raw"),
+        (True, False, "auto", "page"),
+        (True, False, "urial", "urial"),
+    ],
+)
+def test_the_partner_is_asked_as_fits_it(opened, base_chat, partner_chat, base_template, wanted):
+    base, partner = (
+        opened(**({"chat_template": CHAT} if chat else {})) for chat in (base_chat, partner_chat)
+    )
+    pair, asked = Pair(base, partner), Prompt("x", template=base_template)
+    taken = base.render(asked).template
+    assert pair.partner_prompt(asked, taken, "auto").template == wanted
+    assert partner.render(pair.partner_prompt(asked, taken, "auto")).template == wanted
+    assert pair.partner_prompt(asked, taken, "raw").template == "raw"
