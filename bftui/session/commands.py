@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bftui.session.prompt import Prompt
+
+if TYPE_CHECKING:
+    from bftui.core.nudging import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class SetPrompt:
 
 @dataclass(frozen=True, slots=True)
 class AddTurn:
-    """End the model's turn here and append a user's, in the words of the model's chat template."""
+    """End the model's turn here and append a user's, in the words of the prompt's template."""
 
     text: str
 
@@ -105,6 +109,13 @@ class OpenRollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Nudge:
+    """Append what the partner and the base wrote in one round of nudging."""
+
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Take back the last change of cursor, marks, folds, pruning or sampler; nodes never vanish."""
 
@@ -129,6 +140,7 @@ Command = (
     | Fold
     | Prune
     | OpenRollout
+    | Nudge
     | Undo
     | Redo
 )

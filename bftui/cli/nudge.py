@@ -1,0 +1,167 @@
+"""`bftui nudge`: a text by two models, the second of which writes where the first is unsure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.interrupt import interruptible
+from bftui.cli.opening import Watched, deliver, finish, open_stoppable, stopped
+from bftui.cli.pairing import asked_of_both, check_pair, prompt_lines
+from bftui.cli.progress import bar
+from bftui.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from bftui.core.sampler import Sampler
+    from bftui.session.nudging_runs import Nudged, Question
+    from bftui.session.pair import Pair
+    from bftui.session.prompt import Template
+    from bftui.session.session import Session
+
+
+@o.unfolded
+def nudge(
+    *,
+    base: Annotated[
+        str, typer.Argument(metavar="BASE", help="The model that writes where it is sure.")
+    ] = "practice",
+    aligned: Annotated[
+        str,
+        typer.Option("--with", metavar="MODEL", help="The model that writes where BASE is unsure."),
+    ] = "practice-aligned",
+    prompts: Annotated[
+        Path | None,
+        typer.Option(help='JSON Lines, {"id": "…", "prompt": "…"}; - is standard input.'),
+    ] = None,
+    gamma: Annotated[
+        float,
+        typer.Option(help="BASE is unsure where its most probable token is less probable."),
+    ] = 0.4,
+    gammas: Annotated[
+        str | None, typer.Option(help="Compare several, as 0.1,0.2,0.4; in place of --gamma.")
+    ] = None,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Tokens of BASE from which on no round begins.")
+    ] = 256,
+    draft: Annotated[
+        int, typer.Option(min=1, help="Tokens that a model is asked for at once.")
+    ] = 16,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of a text.")] = 150,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Ask BASE for a draft after each word, as published: slower."),
+    ] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write the texts as a trace, token by token.")
+    ] = None,
+    output: o.Output = None,
+    question: o.Question,
+    partner: o.PartnerOptions,
+    sampling: o.Sampling,
+    opening: o.Opening,
+    as_json: o.Json = False,
+) -> int:
+    """Write with two models: the aligned one nudges the base where the base is unsure.
+
+    The algorithm of Fei, Razeghi and Singh (ACL 2025, arXiv 2410.09300). Both take their most probable tokens; the
+    sampling options say what the branching factors are of.
+    """
+    from bftui.core.nudging import NudgeSettings
+
+    chosen = [gamma] if gammas is None else _gammas(gammas)
+    settings = [NudgeSettings(each, draft, max_tokens, rounds) for each in chosen]
+    sampler = sampling.sampler()
+    lines = prompt_lines(question, prompts)
+    second = partner.opening(opening)
+    check_pair((base, opening), (aligned, second), prompts, output, trace)
+    with ExitStack() as stack:
+        interruption = stack.enter_context(interruptible())
+        show = stack.enter_context(bar(interruption))
+        first_model = stack.enter_context(open_stoppable(base, opening, interruption, show))
+        second_model = stack.enter_context(open_stoppable(aligned, second, interruption, show))
+
+        from bftui.session.nudging_runs import NudgingRuns
+        from bftui.session.pair import Pair
+
+        frame = question.frame.around("")
+        pair = Pair(first_model, second_model)
+        asked = [asked_of_both(line, frame, partner.partner_template, pair) for line in lines]
+        job = NudgingRuns(pair, asked, settings, sampler, plain=plain)
+        error = finish(job, Watched(interruption, show), lambda: job.doing)
+        if job.found:
+            from bftui.cli.nudge_report import report
+            from bftui.session.nudging_result import document
+
+            if trace is not None:
+                show(None, "writing the trace")
+                kept = _Traced(pair, partner.partner_template, sampler)
+                kept.add(job.found, {each.id: each for each in asked})
+                kept.save(trace)
+            found = document(pair, job.found)
+            note = first_model.info.note or second_model.info.note
+            told = report(found, job.found)
+            deliver(show, found, told, as_json=as_json, output=output, note=note)
+    if error is not None:
+        raise stopped(error, f"{len(job.found)} of {job.units} texts are kept" if job.found else "")
+    return 0
+
+
+def _gammas(text: str) -> list[float]:
+    """The values of --gammas, each once; raises UsageError."""
+    words = list(filter(None, re.split(r"[,\s]+", text)))
+    try:
+        return list(dict.fromkeys(map(float, words))) or [float(text)]
+    except ValueError:
+        raise UsageError(
+            f"--gammas does not understand {text!r}", hint="write 0.1,0.2,0.4"
+        ) from None
+
+
+class _Traced:
+    """A session on the base that is told what was written, so that the trace has its tokens and numbers."""
+
+    def __init__(self, pair: Pair, template: Template, sampler: Sampler) -> None:
+        self._pair, self._template, self._sampler = pair, template, sampler
+        self._session: Session | None = None
+        self._roots: dict[str, int] = {}
+
+    def add(self, found: Sequence[Nudged], questions: dict[str, Question]) -> None:
+        """Adds texts, each below its prompt: a prompt is a root, another gamma another branch."""
+        from bftui.session import commands as c
+
+        for each in found:
+            session = self._at(questions[each.id])
+            root = session.cursor
+            for made in each.run.rounds:
+                if made.pieces:
+                    session.do(c.Nudge(made.pieces))
+            if session.partner is not None:
+                session.partner.catch_up().finish()
+            session.keep(each.run.measured(root))
+
+    def _at(self, question: Question) -> Session:
+        """The session, at the prompt."""
+        from bftui.session import commands as c
+        from bftui.session.session import Session
+
+        if self._session is None:
+            self._session = Session(self._pair.base, question.base, **asdict(self._sampler))
+            self._session.pair_with(self._pair.partner, self._template)
+        elif question.id in self._roots:
+            self._session.do(c.Goto(self._roots[question.id]))
+        else:
+            self._session.do(c.SetPrompt(question.base))
+        self._roots.setdefault(question.id, self._session.cursor)
+        return self._session
+
+    def save(self, path: Path) -> None:
+        """Writes the trace."""
+        assert self._session is not None
+        self._session.trace().save(path)

@@ -1,0 +1,113 @@
+"""Nudged texts as numbers: the fields of `bftui nudge --json`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from bftui.core.branching import overall, ratio
+from bftui.core.branching_bootstrap import REPLICATES, generator, group_of, interval, resample
+from bftui.core.branching_samples import Sample
+from bftui.session.nudging import MANY, Nudging
+from bftui.session.nudging_runs import Nudged
+from bftui.session.pair import Pair
+from bftui.trace.header import model_fields, sampler_fields
+
+
+def document(pair: Pair, found: Sequence[Nudged]) -> dict[str, Any]:
+    """All runs of a pair, at least one, and what they say together; of some prompts under one or several gammas."""
+    by_gamma: dict[float, list[Nudging]] = {}
+    for each in found:
+        by_gamma.setdefault(each.run.settings.gamma, []).append(each.run)
+    summaries = [summary(runs) for runs in by_gamma.values()]
+    first = found[0].run
+    contexts = first.setting.contexts
+    return {
+        "results": [{"id": each.id, **each.run.result()} for each in found],
+        "summary": summaries[0],
+        "sweep": summaries,
+        "models": {
+            "base": model_fields(pair.base.info),
+            "aligned": model_fields(pair.partner.info),
+        },
+        "hand_over": {"by": pair.by, "why": pair.why},
+        "templates": {"base": contexts.base.template, "aligned": contexts.partner.template},
+        "settings": {**asdict(first.settings), "sampler": sampler_fields(first.setting.sampler)},
+        "warnings": _warnings(summaries),
+    }
+
+
+def summary(runs: Sequence[Nudging]) -> dict[str, Any]:
+    """The runs of one gamma together: means over prompts, with 95 % intervals by bootstrap over them.
+
+    `ratio` is the base's BF alone over that along nudged texts, `ratio_aligned` over the aligned model's alone; both
+    are of the prompts whose nudged text holds a token.
+    """
+    seed = runs[0].setting.sampler.seed
+    written = [run for run in runs if run.nudged is not None]
+    nudged = [(run.nudged,) for run in written if run.nudged is not None]
+    own = [(run.base_written,) for run in written if run.base_written is not None]
+    base = [(run.alone.base,) for run in written if run.alone is not None]
+    partner = [(run.alone.partner,) for run in written if run.alone is not None]
+    same_tokens = runs[0].setting.pair.by == "ids"
+    return {
+        "gamma": runs[0].settings.gamma,
+        "prompts": len(runs),
+        "share_nudged": _share(written, seed),
+        "bf_base": _bf(base, seed),
+        "bf_nudged": _bf(nudged, seed),
+        "bf_base_written": _bf(own, seed),
+        "bf_partner": _bf(partner, seed),
+        "ratio": _ratio(base, nudged, seed),
+        # BF is over tokens: those of another vocabulary are not the same choices.
+        "ratio_aligned": _ratio(base, partner, seed) if same_tokens else None,
+        "stops": dict(Counter(str(run.stop) for run in runs)),
+        "tokens": sum(run.tokens for run in runs),
+    }
+
+
+def _bf(texts: Sequence[tuple[Sample]], seed: int) -> dict[str, Any] | None:
+    if not texts:
+        return None
+    found = overall(texts, "entropy", seed=seed)
+    return {"bf": found.bf, "ci": None if found.ci is None else list(found.ci)}
+
+
+def _ratio(
+    above: Sequence[tuple[Sample]], below: Sequence[tuple[Sample]], seed: int
+) -> dict[str, Any] | None:
+    if not above or len(above) != len(below):
+        return None
+    found, ci = ratio(above, below, "entropy", seed=seed)
+    return {"ratio": found, "ci": None if ci is None else list(ci)}
+
+
+def _share(runs: Sequence[Nudging], seed: int) -> dict[str, Any] | None:
+    """The mean over prompts of the share of nudged tokens."""
+    values = np.array([[run.share_nudged] for run in runs], dtype=np.float64)
+    if not len(values):
+        return None
+    mean = float(values.mean())
+    if len(values) < 2:
+        return {"mean": mean, "ci": None}
+    group = group_of(values)
+    replicates = resample(group, REPLICATES, generator(seed))
+    low, high = interval(replicates, group.observed(), len(values), group.values)
+    return {"mean": mean, "ci": [max(0.0, float(low[0])), min(1.0, float(high[0]))]}
+
+
+def _warnings(summaries: Sequence[dict[str, Any]]) -> list[str]:
+    found = []
+    for each in summaries:
+        share = each["share_nudged"]
+        if share is not None and share["mean"] > MANY:
+            wrote = f"the aligned model wrote {100 * share['mean']:.0f} % of the tokens"
+            found.append(
+                f"with gamma {each['gamma']:g} {wrote}: above {100 * MANY:.0f} % pairs tend to fail (BlendIn, "
+                "arXiv 2606.11201)"
+            )
+    return found

@@ -1,0 +1,111 @@
+"""`bftui nudge` as programs and people see it: the document, the marks, the trace, bad input."""
+
+import json
+
+import jsonschema
+import pytest
+
+from bftui.trace.schema import json_schema
+from tests.cli.test_commands import bftui_, fails
+from tests.unit.test_nudging import END, UNSURE, model, says
+
+BASE = says(" Sure", " here", prob=UNSURE) | says(" here", " we", " go")
+PARTNER = says("Q:", " Sure", " here", " now") | says(" go", " then", END)
+RAW = ["--template", "raw", "--draft", 3]
+
+
+@pytest.fixture
+def pair(tmp_path):
+    base = model(tmp_path / "base.json", BASE)
+    return [base, "--with", model(tmp_path / "partner.json", PARTNER), *RAW]
+
+
+def test_the_document_has_the_fields_of_the_contract(pair, tmp_path):
+    out = tmp_path / "o.json"
+    done = bftui_("nudge", *pair, "--prompt", "Q:", "--json", "-o", out)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found == json.loads(out.read_text())
+    (result,) = found["results"]
+    assert result["text"] == " Sure here we go then"
+    assert (result["id"], result["stop"], result["rounds"]) == ("prompt", "partner", 2)
+    assert result["share_nudged"] == pytest.approx(0.4)
+    assert result["bf_base"] >= 1
+    assert result["bf_nudged"] >= 1
+    assert [piece["author"] for piece in result["pieces"]] == ["partner", "base", "partner"]
+    assert found["hand_over"]["by"] == "ids"
+    assert found["templates"] == {"base": "raw", "aligned": "raw"}
+    assert found["settings"]["gamma"] == 0.4
+    plain = bftui_("nudge", *pair, "--prompt", "Q:", "--json", "--plain")
+    assert json.loads(plain.stdout)["results"] == found["results"]
+
+
+def test_people_see_who_wrote_what(pair):
+    done = bftui_("nudge", *pair, "--prompt", "Q:")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[1] == "«Sure» here we go «then»"
+    assert "5 tokens, 40 % nudged · 2 rounds · the aligned model ended the text" in lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_file_of_prompts_and_several_gammas_make_a_table(pair, tmp_path):
+    prompts = tmp_path / "p.jsonl"
+    prompts.write_text(
+        "".join(json.dumps({"id": f"p{n}", "prompt": "Q:"}) + "\n" for n in range(9))
+    )
+    done = bftui_("nudge", *pair, "--prompts", prompts, "--gammas", "0.4,0.2")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert sum(line.startswith("p8 ") for line in lines) == 2
+    assert any(line.startswith("gamma 0.2 ") for line in lines)
+    # So many texts are left to the JSON.
+    assert "«Sure»" not in done.stdout
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_trace_holds_every_text(pair, tmp_path):
+    prompts, trace = tmp_path / "p.jsonl", tmp_path / "t.json"
+    prompts.write_text('{"id": "a", "prompt": "Q:"}\n{"id": "b", "prompt": " goQ:"}\n')
+    done = bftui_("nudge", *pair, "--prompts", prompts, "--gammas", "0.4 0.2", "--trace", trace)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(trace.read_text())
+    jsonschema.validate(found, json_schema())
+    assert found["partner"]["model"]["name"] == "partner"
+    assert {"nudged", "greedy"} <= {node["source"] for node in found["nodes"]}
+    assert [each["settings"]["gamma"] for each in found["measurements"]] == [0.4, 0.2, 0.4, 0.2]
+    assert len({each["node"] for each in found["measurements"]}) == 2
+
+
+def test_what_cannot_be_done_is_one_line(pair, tmp_path):
+    assert "there is no prompt" in fails(2, "nudge", *pair)
+    assert "exclude each other" in fails(
+        2, "nudge", *pair, "--prompt", "x", "--prompts", tmp_path / "p"
+    )
+    assert "is no probability" in fails(2, "nudge", *pair, "--prompt", "x", "--gamma", "1.5")
+    assert "--gammas" in fails(2, "nudge", *pair, "--prompt", "x", "--gammas", "0.4,b")
+    assert "is the model" in fails(
+        2, "nudge", *pair, "--prompt", "x", "--trace", tmp_path / "partner.json"
+    )
+    assert "there is no model at" in fails(
+        3, "nudge", pair[0], "--with", tmp_path / "none.gguf", "--prompt", "x"
+    )
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"id": "a"}\n')
+    assert "line 1" in fails(4, "nudge", *pair, "--prompts", broken)
+
+
+def test_a_model_that_fails_in_the_middle_keeps_the_finished_texts(tmp_path):
+    base = model(tmp_path / "base.json", BASE, faults=[{"at": 40, "kind": "error"}])
+    partner = model(tmp_path / "partner.json", PARTNER)
+    prompts = tmp_path / "p.jsonl"
+    prompts.write_text(
+        "".join(json.dumps({"id": f"p{n}", "prompt": "Q:"}) + "\n" for n in range(99))
+    )
+    settings = ["--prompts", prompts, "--json", "--max-tokens", 8]
+    done = bftui_("nudge", base, "--with", partner, *RAW, *settings)
+    assert done.returncode == 3
+    kept = len(json.loads(done.stdout)["results"])
+    assert 0 < kept < 99
+    assert done.stderr.count("\n") == 1
+    assert f"{kept} of 99 texts are kept" in done.stderr
