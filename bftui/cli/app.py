@@ -8,7 +8,22 @@ import typer
 from typer.main import get_command
 
 from bftui import __version__
-from bftui.cli import about, doctor, lookahead, measure, record, respond, workbench
+from bftui.cli import (
+    about,
+    check,
+    diff,
+    doctor,
+    export,
+    lexicon,
+    lookahead,
+    measure,
+    nudge,
+    record,
+    respond,
+    sessions,
+    shift,
+    workbench,
+)
 
 app = typer.Typer(
     name="bftui",
@@ -46,6 +61,13 @@ app.command("record")(record.record)
 app.command("lookahead")(lookahead.lookahead)
 app.command("respond")(respond.respond)
 app.command("measure")(measure.measure)
+app.command("shift")(shift.shift)
+app.command("nudge")(nudge.nudge)
+app.command("lexicon")(lexicon.lexicon)
+app.command("check")(check.check)
+app.command("diff")(diff.diff)
+app.command("export")(export.export)
+app.command("sessions")(sessions.sessions)
 app.command("info")(about.info)
 app.command("doctor")(doctor.doctor)
 app.command("schema")(about.schema)

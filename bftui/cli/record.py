@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto
 
 if TYPE_CHECKING:
     from bftui.session.session import Session
+    from bftui.trace.reading import TraceFile
 
 
 @o.unfolded
@@ -28,7 +30,8 @@ def record(
         str | None, typer.Option(help="Text to force before the first step, literally.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=0, help="Tokens to generate [default: 64, with --actions 0].")
+        int | None,
+        typer.Option(min=0, help="Tokens to generate [default: 64, with --actions or --like 0]."),
     ] = None,
     greedy: Annotated[
         bool, typer.Option("--greedy", help="Take the best token, do not sample.")
@@ -38,6 +41,13 @@ def record(
     ] = False,
     actions: Annotated[
         Path | None, typer.Option(help="JSON list of actions, carried out before the steps.")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TRACE",
+            help="Do the actions of a trace, with its prompt and sampler, before the steps.",
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the trace here.")
@@ -49,15 +59,22 @@ def record(
 
     Prints the text and its branching factor; with --json the trace.
     """
-    start = options.settled()
+    imitated = None if like is None else _imitated(like, options, force, actions)
+    start = options.settled() if imitated is None else _start_like(imitated, options)
     planned = [] if actions is None else read_actions(actions)
-    left = (64 if actions is None else 0) if steps is None else steps
+    left = (64 if actions is None and like is None else 0) if steps is None else steps
     with open_session(model, start, output=output, ignore_eos=ignore_eos) as opened:
         session, interruption = opened.session, opened.interruption
         stopped: BftuiError | None = None
         try:
             if force:
                 session.do(Force(force))
+            if imitated is not None:
+                from bftui.session.like import Imitation
+
+                for place in Imitation(session, imitated).actions():
+                    opened.show(None, f"action {place + 1} of {imitated.counts['actions']}")
+                    interruption.check()
             for place, (command, count) in enumerate(planned):
                 _carry_out(session, command, count, interruption, f"{actions}: action {place}")
             for done in range(left):
@@ -86,6 +103,29 @@ def record(
     return 0
 
 
+def _imitated(
+    like: Path, options: o.SessionOptions, force: str | None, actions: Path | None
+) -> TraceFile:
+    """The trace whose actions are done; raises UsageError for options that it brings itself, InputError."""
+    if (force, actions, options.question.text()) != (None, None, None):
+        raise UsageError("--like excludes --prompt, --prompt-file, --force and --actions")
+    if options.sampling != o.Sampling():
+        raise UsageError("--like brings the sampler of the trace along")
+    from bftui.trace.reading import TraceFile
+
+    return TraceFile(like)
+
+
+def _start_like(trace: TraceFile, options: o.SessionOptions) -> o.Start:
+    """The prompt and the sampler of a trace; a template that is named takes the place of the trace's."""
+    from bftui.session.like import prompt_of
+
+    prompt, named = prompt_of(trace), options.question.frame.template
+    if named != "auto":
+        prompt = replace(prompt, template=named)
+    return o.Start(prompt, trace.samplers[0], options.opening)
+
+
 def _carry_out(
     session: Session, command: Command, count: int, interruption: Interruption, name: str
 ) -> None:
@@ -102,16 +142,16 @@ def _carry_out(
 
 def summary(session: Session) -> str:
     """The text and what was measured on it, for people; safe to print."""
-    from bftui.core.text import safe
+    from bftui.core.text import label, safe
 
     tree = session.tree
     made = [node for node in tree.path(session.cursor)[1:] if not tree.of_prompt(node)]
     before = [tree.entropies(tree.parent(node) or 0) for node in made]
     known = [pair for pair in before if pair is not None]
     rendered = session.rendered
-    # In a template the control tokens are what tells who speaks; a raw prompt is shown as it was written.
+    # In a chat template the control tokens are what tells who speaks; other prompts are shown as they were written.
     written = [session.model.token_bytes(i) for i in rendered.token_ids]
-    if rendered.template == "raw" and rendered.token_ids[0] == session.model.info.bos_id:
+    if rendered.template != "chat" and rendered.token_ids[0] == session.model.info.bos_id:
         del written[0]
     prompt = b"".join(written).decode(errors="replace")
     text = "\n".join(safe(line) for line in (prompt + session.text()).split("\n"))
@@ -120,7 +160,9 @@ def summary(session: Session) -> str:
         return f"{text}\n{note}" if note else text
     full = math.exp(sum(pair[0] for pair in known) / len(known))
     cut = math.exp(sum(pair[1] for pair in known) / len(known))
+    stop = session.stop()
     ended = "ended" if session.ended else "not ended"
+    ended = ended if stop is None else f"stopped at {label(stop.encode())}"
     return (
         f"{text}\n\n"
         f"{len(known)} tokens, {ended} · BF along the path {cut:.2f} (exp of the mean H(P~) over its tokens)"

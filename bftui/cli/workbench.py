@@ -23,6 +23,12 @@ def run(
     theme: Annotated[
         str | None, typer.Option(help="dark, light, mono or ansi [default: dark].")
     ] = None,
+    words: Annotated[
+        str | None,
+        typer.Option(
+            help="Words of the style palette, with commas between them [default: those of config.toml]."
+        ),
+    ] = None,
     question: o.Question,
     sampling: o.Sampling,
     response: Annotated[
@@ -32,18 +38,29 @@ def run(
         ),
     ] = "auto",
     opening: o.Opening,
+    partner: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Open a second model beside the first: any MODEL form."),
+    ] = None,
+    second: o.PartnerOptions,
 ) -> int:
     """Open the workbench: step, force and branch, and see the branching factor respond."""
+    from bftui.cli.config import checked_words, read_config
+
     text = question.text()
+    config = read_config()
+    palette = config.words if words is None else checked_words(words.split(","), "--words")
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise UsageError(
             "the workbench needs a terminal",
             "input or output is not one",
             "use `bftui record` in scripts",
         )
+    from bftui.trace.journal import default_directory
     from bftui.ui.app import run as run_workbench
-    from bftui.ui.settings import WorkbenchSettings
+    from bftui.ui.settings import PartnerSettings, WorkbenchSettings
 
+    beside = second.opening(opening)
     return run_workbench(
         WorkbenchSettings(
             model=model,
@@ -54,13 +71,13 @@ def run(
             sampler=sampling.sampler(),
             trace=trace,
             theme=theme,
-            state_dir=_state_dir,
+            state_dir=default_directory,
+            words=palette,
+            partner=None
+            if partner is None
+            else PartnerSettings(
+                partner, beside.backend, second.partner_template, beside.keywords()
+            ),
             response=response,
         )
     )
-
-
-def _state_dir() -> Path:
-    from platformdirs import user_state_path
-
-    return user_state_path("bftui") / "sessions"

@@ -238,6 +238,10 @@ class Tree:
 
     # Links -----------------------------------------------------------------------------------------------------
 
+    def links(self) -> tuple[list[int], list[int]]:
+        """The parent and the token of every node; -1 where there is none."""
+        return self._parent.tolist(), self._token.tolist()
+
     def parent(self, node: int) -> int | None:
         parent = self._parent[node]
         return None if parent < 0 else parent

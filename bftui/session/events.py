@@ -40,9 +40,14 @@ class BranchesChanged:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementKept:
-    """A measurement joined the trace; `number` counts from 0."""
+    """A measurement joined the trace, or took the place of a shorter one; `number` counts from 0."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerChanged:
+    """Another partner reads along, or none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +64,6 @@ Event = (
     | PathAligned
     | BranchesChanged
     | MeasurementKept
+    | PartnerChanged
     | JournalFailed
 )

@@ -7,22 +7,23 @@ What `start_…` returns is advanced by whoever has other work in between, as th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from bftui.backends.host import Advanced
 from bftui.core.branching import Sample
-from bftui.core.distribution import F64, NextToken
+from bftui.core.distribution import NextToken
 from bftui.core.draws import prefix_key
 from bftui.core.errors import ModelError, UsageError
+from bftui.core.nudging import NudgeSettings
 from bftui.core.tree import Source
 from bftui.session.job import Job
 from bftui.session.lookahead import MOST_CANDIDATES, MOST_STEPS, Lookahead
+from bftui.session.nudging import Nudging, start_nudging
 from bftui.session.response import NEUTRAL, Response, Setup
 from bftui.session.rollouts import Rollouts, Start, check_size
+from bftui.session.sample import sample_of
 from bftui.session.saving import Measured
 
 if TYPE_CHECKING:
@@ -43,6 +44,17 @@ class Experiments:
         self._session, self._tree = session, tree
         self._made: Counter[int] = Counter()
         self._looked: dict[tuple[int, int, int], dict[int, NextToken | None]] = {}
+        # Where the trace holds the response to what was asked, and with how many kinds of controls.
+        self._responded: dict[Hashable, tuple[int, int]] = {}
+
+    def take_up(self, measurements: Sequence[Mapping[str, Any]]) -> None:
+        """Counts the rollouts of a session that is resumed, so that none is drawn again."""
+        for found in measurements:
+            settings = found["settings"]
+            made = [settings.get(name) for name in ("first", "samples")]
+            if found["kind"] in ("rollouts", "resampling") and all(type(n) is int for n in made):
+                key = prefix_key(self._session.tree.token_ids(found["node"]))
+                self._made[key] = max(self._made[key], sum(made))
 
     # Rollouts --------------------------------------------------------------------------------------------------
 
@@ -99,16 +111,10 @@ class Experiments:
         open_end = tree.entropies(after[-1]) is not None
         found = session.model.host.restate(self._tree, after, session.sampler, open_end)
         steps = [each for each in found if isinstance(each, Advanced)]
-        following = [before, *(each.next for each in steps[:-1] if each.next is not None)]
-        ids = tuple(each.scored.token_id for each in steps)
-        text = ids[:-1] if steps[-1].eog else ids
-        return Sample(
-            token_ids=ids,
-            entropy=_column(each.entropy for each in following),
-            entropy_truncated=_column(each.entropy_truncated for each in following),
-            logprob_truncated=_column(each.scored.logprob_truncated for each in steps),
-            logprob=_column(each.scored.logprob for each in steps),
-            n_bytes=sum(len(session.model.token_bytes(i)) for i in text),
+        return sample_of(
+            before,
+            steps,
+            session.model.token_bytes,
             finish="eog" if steps[-1].eog else "length",
             chosen=any(tree.source(each) is not Source.SAMPLED for each in after),
         )
@@ -178,13 +184,30 @@ class Experiments:
                 found.append(tuple(self._session.model.tokenize(self._session.spaced(word, node))))
         return found
 
+    # Nudging ---------------------------------------------------------------------------------------------------
+
+    def start_nudging(
+        self, settings: NudgeSettings | None = None, *, measure: bool = True
+    ) -> Nudging:
+        """The partner writes where the base is unsure, from the cursor on: this one moves the session, by commands."""
+        return start_nudging(self._session, settings, measure=measure)
+
     # Keeping ---------------------------------------------------------------------------------------------------
 
     def keep(self, job: Job) -> None:
         """Writes a finished experiment, or what there is of a stopped one, into the trace and the journal."""
         measured = self._measured(job)
-        if measured is not None:
+        if measured is None:
+            return
+        if not isinstance(job, Response):
             self._session.keep(measured)
+            return
+        # With further kinds of controls it is the same measurement, and takes the place of the shorter one.
+        size = job.setup.samples, job.setup.horizon, job.setup.controls
+        asked = job.node, job.token_ids, job.sampler, size
+        place, kinds = self._responded.get(asked, (None, 0))
+        if len(job.controls) >= kinds:
+            self._responded[asked] = self._session.keep(measured, place), len(job.controls)
 
     def _measured(self, job: Job) -> Measured | None:
         if isinstance(job, Rollouts):
@@ -195,6 +218,8 @@ class Experiments:
         if isinstance(job, Lookahead):
             result = job.result(self._session.model.token_bytes)
             return Measured("lookahead", job.node, job.settings(), result)
+        if isinstance(job, Nudging):
+            return job.measured() if job.rounds else None
         if isinstance(job, Response) and job.contrast is not None:
             return Measured("response", job.node, job.settings(), job.result())
         return None
@@ -208,8 +233,3 @@ class Experiments:
         if session.tree.entropies(at) is None:
             raise UsageError("the text ends here", hint="go back")
         return at
-
-
-def _column(values: Iterable[float | None]) -> F64:
-    """Numbers with NaN for None."""
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

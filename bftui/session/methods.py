@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from bftui.core.errors import UsageError
+from bftui.core.nudging import NudgeSettings
 from bftui.core.tree import Node, Tree
 from bftui.session import commands as c
 from bftui.session.experiments import Experiments
 from bftui.session.job import Job
 from bftui.session.lookahead import Lookahead
+from bftui.session.nudging import Nudging
 from bftui.session.prompt import Prompt, Template, as_prompt
 from bftui.session.response import Response, Setup
 from bftui.session.rollouts import Rollouts
@@ -126,6 +128,10 @@ class SessionMethods(ABC):
         return self._finished(
             self.experiments.start_response(text, ids=ids, node=node, setup=setup)
         )
+
+    def nudge(self, settings: NudgeSettings | None = None) -> Nudging:
+        """Goes on with the partner writing where the base is unsure; every round is one step for undo."""
+        return self._finished(self.experiments.start_nudging(settings))
 
     def _finished(self, job: J) -> J:
         try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bftui import __version__
 from bftui.backends.base import ModelInfo
@@ -14,7 +14,16 @@ from bftui.core.sampler import Sampler
 from bftui.core.tree import Tree
 from bftui.session import events as e
 from bftui.session.prompt import Prompt, Rendered
+from bftui.trace.document import Trace
 from bftui.trace.header import model_fields, prompt_fields, sampler_fields
+from bftui.trace.nodes import node_fields, restated_fields
+
+if TYPE_CHECKING:
+    from bftui.session.following import Follower
+    from bftui.session.session import Session
+
+Prompts = Mapping[int, tuple[Prompt, Rendered]]
+"""What was asked for at each root, and what the model saw."""
 
 
 class Log(Protocol):
@@ -44,42 +53,77 @@ class Record:
         self.actions: list[dict[str, Any]] = []
         self.measurements: list[dict[str, Any]] = []
         self._began = time.monotonic()
-        self._created = datetime.now(UTC)
+        self._created = _now()
         self._journal = journal
         self._emit = on_event
 
-    def begin(self, head: dict[str, Any], tree: Tree) -> None:
+    def begin(self, head: dict[str, Any], tree: Tree, prompts: Prompts, ignore_eos: bool) -> None:
         """Writes down the start: a tree of one prompt."""
-        self._note({"open": head, "nodes": [journal_node(tree, 0)], "draws": 0})
+        nodes = [journal_node(tree, 0, prompts)]
+        self._note({"open": head, "ignore_eos": ignore_eos, "nodes": nodes, "draws": 0})
+
+    def take_up(self, found: Follower) -> None:
+        """Goes on with what was written down before; the time goes on where it stopped."""
+        self.actions, self.measurements = found.actions, found.measurements
+        self._created = found.created
+        if self.actions:
+            self._began -= self.actions[-1]["at_ms"] / 1e3
+        self._note({"resumed": _now()})
+
+    def restate(self, tree: Tree, nodes: Sequence[int]) -> None:
+        """Writes down numbers that were made anew."""
+        if self._journal is not None:
+            self._note({"restated": restated_fields(tree, nodes)})
 
     def add(
-        self, op: str, args: dict[str, Any], node: int, tree: Tree, first_new: int, draws: int
+        self,
+        op: str,
+        args: dict[str, Any],
+        node: int,
+        tree: Tree,
+        first_new: int,
+        draws: int,
+        prompts: Prompts,
     ) -> None:
         """Writes down one action that ended at `node`, and the nodes from `first_new` on."""
         at_ms = round((time.monotonic() - self._began) * 1e3, 1)
         action = {"at_ms": at_ms, "op": op, "args": args, "node": node}
         self.actions.append(action)
-        new = [journal_node(tree, n) for n in range(first_new, len(tree))]
-        self._note({"action": action, "nodes": new, "draws": draws})
+        if self._journal is not None:
+            new = [journal_node(tree, n, prompts) for n in range(first_new, len(tree))]
+            self._note({"action": action, "nodes": new, "draws": draws})
 
-    def measure(self, measured: Measured) -> None:
-        """Writes down what was measured."""
+    def measure(self, measured: Measured, place: int | None = None) -> int:
+        """Writes down what was measured, at the end or in the place of what was known before; returns its place."""
         fields = asdict(measured)
-        self.measurements.append(fields)
-        self._note({"measurement": fields})
+        if place is None:
+            place = len(self.measurements)
+            self.measurements.append(fields)
+        else:
+            self.measurements[place] = fields
+        self._note({"measurement": fields, "place": place})
+        return place
+
+    def pair(self, partner: dict[str, Any] | None) -> None:
+        """Writes down which second model reads along from now on, as in the head of a trace; None for none."""
+        self._note({"partner": partner})
 
     def head(
-        self, info: ModelInfo, prompt: tuple[Prompt, Rendered], samplers: Sequence[Sampler]
+        self,
+        info: ModelInfo,
+        prompt: tuple[Prompt, Rendered],
+        samplers: Sequence[Sampler],
+        partner: dict[str, Any] | None,
     ) -> dict[str, Any]:
         """The fields of a trace that come before its nodes."""
         return {
             "format": "bftui-trace",
             "version": 1,
             "bftui": __version__,
-            "created": self._created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "created": self._created,
             "model": model_fields(info),
             "prompt": root_fields(*prompt),
-            "partner": None,
+            "partner": partner,
             "samplers": [sampler_fields(sampler) for sampler in samplers],
         }
 
@@ -92,6 +136,40 @@ class Record:
         except OSError as error:
             self._journal = None
             self._emit(e.JournalFailed(error.strerror or str(error)))
+
+
+def trace_of(session: Session, head: dict[str, Any], record: Record) -> Trace:
+    """A session as it is now, ready to be saved."""
+    tree, partner = session.tree, session.partner
+    later = [
+        {
+            "node": root,
+            "prompt": root_fields(*session.prompt_at(root)),
+            **({} if partner is None else partner.later(root)),
+        }
+        for root in tree.roots[1:]
+    ]
+    return Trace(
+        head=head,
+        tail={
+            "path": tree.path(session.cursor),
+            "marks": dict(session.marks),
+            "pruned": sorted(session.pruned),
+            "folded": sorted(session.folded),
+            "actions": list(record.actions),
+            "measurements": list(record.measurements),
+            "prompts": later,
+            "draws": session.draws,
+        },
+        tree=tree,
+        count=len(tree),
+        token_bytes=session.model.token_bytes,
+        seen=None if partner is None else partner.seen(),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def asked_fields(prompt: Prompt) -> dict[str, Any]:
@@ -118,15 +196,7 @@ def root_fields(prompt: Prompt, rendered: Rendered) -> dict[str, Any]:
     )
 
 
-def journal_node(tree: Tree, node: int) -> dict[str, Any]:
-    """The node's fields of the trace that are not made again by evaluating its path."""
-    return {
-        "id": node,
-        "parent": tree.parent(node),
-        "token_id": tree.token_id(node),
-        "prompt_ids": list(tree.prompt_ids(node)) if tree.parent(node) is None else None,
-        "source": tree.source(node).word,
-        "sampler": tree.sampler(node),
-        "draw": tree.draw(node),
-        "eog": tree.eog(node),
-    }
+def journal_node(tree: Tree, node: int, prompts: Prompts) -> dict[str, Any]:
+    """The node's fields of the trace, with the prompt that a root holds."""
+    fields = node_fields(tree, node)
+    return {**fields, "prompt": root_fields(*prompts[node])} if fields["parent"] is None else fields

@@ -8,40 +8,43 @@ leaves the session as it was.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bftui.backends.host import Advanced, Page
+from bftui.backends.host import Advanced
 from bftui.core.distribution import NextToken
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UsageError
+from bftui.core.nudging import Piece
 from bftui.core.sampler import Sampler
-from bftui.core.tree import Node, Source, Tree
+from bftui.core.tree import Source, Tree
 from bftui.session import commands as c
 from bftui.session import events as e
 from bftui.session import place as p
 from bftui.session.experiments import Experiments
 from bftui.session.methods import SessionMethods
 from bftui.session.model import Model
+from bftui.session.partner import Partner
 from bftui.session.prompt import Prompt, Rendered, Template, as_prompt
-from bftui.session.saving import Log, Measured, Record, asked_fields, root_fields
-from bftui.session.turns import Turn, after_end, said_before
+from bftui.session.saving import Log, Measured, Record, asked_fields, trace_of
+from bftui.session.state import SessionState
+from bftui.session.templates import turn
+from bftui.session.turns import Turn, after_end, answer_at, said_before
 from bftui.trace.document import Trace
+
+if TYPE_CHECKING:
+    from bftui.session.following import Follower
 
 _tree_numbers = itertools.count()
 
 
-class Session(SessionMethods):
+class Session(SessionState, SessionMethods):
     """Steps, forces, goes back and branches on one model.
 
     Attributes:
-        model: what runs; `reload` changes it.
-        tree: everything ever generated.
-        draws: tokens sampled so far, which numbers the next draw.
-        ignore_eos: whether steps go on after an end of generation.
-        restated: grows whenever numbers of nodes were made anew.
         experiments: rollouts, look-ahead and responses, which measure and move nothing.
+        partner: a second model that reads along; None where there is none.
     """
 
     def __init__(
@@ -60,8 +63,9 @@ class Session(SessionMethods):
         ignore_eos: bool = False,
         journal: Log | None = None,
         on_event: Callable[[e.Event], None] = lambda event: None,
+        resumed: Follower | None = None,
     ) -> None:
-        """Evaluates the prompt; raises ModelError where the model or its template cannot."""
+        """Evaluates the prompt, or goes on where `resumed` stood; raises ModelError where model or template cannot."""
         asked = as_prompt(prompt, system, template, prefill)
         self.model = model
         self.tree = Tree(model.info.n_vocab)
@@ -73,149 +77,28 @@ class Session(SessionMethods):
         self._place = p.Place(0)
         self._history = p.History()
         self._prompts: dict[int, tuple[Prompt, Rendered]] = {}
+        self._stops: tuple[str, ...] = ()
         self._turns: dict[int, Turn] = {}
         self._force_starts: set[int] = set()
         self._counted = (-1, -1, -1, 0)
         self._emit = on_event
         self._record = Record(journal, on_event)
         self.experiments = Experiments(self, self._number)
+        self.partner: Partner | None = None
+        if resumed is not None:
+            self._take_up(resumed)
+            return
         self._plant(asked)
-        self._record.begin(self._head(), self.tree)
+        self._record.begin(self._head(), self.tree, self._prompts, ignore_eos)
 
-    # Reading ---------------------------------------------------------------------------------------------------
-
-    @property
-    def cursor(self) -> int:
-        """The node where the session stands."""
-        return self._place.cursor
-
-    @property
-    def marks(self) -> Mapping[str, int]:
-        """The node of each name."""
-        return self._place.marks
-
-    @property
-    def folded(self) -> frozenset[int]:
-        """Nodes that hide what comes after them."""
-        return self._place.folded
-
-    @property
-    def pruned(self) -> frozenset[int]:
-        """Nodes that are hidden with what comes after them; none of them is on the path to the cursor."""
-        return self._place.pruned
-
-    @property
-    def undoes(self) -> str | None:
-        """What undo would take back, in the trace's word for it; None where there is nothing."""
-        return self._history.undoes
-
-    @property
-    def redoes(self) -> str | None:
-        """What redo would do again, in the trace's word for it; None where there is nothing."""
-        return self._history.redoes
-
-    @property
-    def node(self) -> Node:
-        """The node at the cursor."""
-        return self.tree.node(self.cursor)
-
-    @property
-    def sampler(self) -> Sampler:
-        """The sampler in force."""
-        return self._samplers[self._place.sampler]
-
-    @property
-    def sampler_number(self) -> int:
-        """Which sampler is in force, as nodes and the trace count them."""
-        return self._place.sampler
-
-    @property
-    def prompt(self) -> Prompt:
-        """The prompt of the visible path, as it was asked for."""
-        return self._prompts[self.tree.root(self.cursor)][0]
-
-    @property
-    def rendered(self) -> Rendered:
-        """The prompt of the visible path as the model sees it."""
-        return self._prompts[self.tree.root(self.cursor)][1]
-
-    @property
-    def length(self) -> int:
-        """Tokens of the visible path, the prompt's included."""
-        root = self.tree.root(self.cursor)
-        return len(self.tree.prompt_ids(root)) + self.tree.depth(self.cursor)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the cursor stands on an end of generation."""
-        return self.tree.eog(self.cursor)
-
-    def begins_force(self, node: int) -> bool:
-        """Whether a text was forced from this token on: two forces in a row begin twice."""
-        return node in self._force_starts
-
-    def path_bytes(self, node: int | None = None) -> list[bytes]:
-        """The bytes of each token from the first of the prompt to a node (default: the cursor)."""
-        ids = self.tree.token_ids(self.cursor if node is None else node)
-        return [self.model.token_bytes(i) for i in ids]
-
-    def text(self, node: int | None = None) -> str:
-        """What was generated below the prompt, up to a node (default: the cursor)."""
-        node = self.cursor if node is None else node
-        depth = self.tree.depth(node)
-        data = self.path_bytes(node)
-        return b"".join(data[len(data) - depth :]).decode(errors="replace") if depth else ""
-
-    def spaced(self, word: str, node: int | None = None) -> str:
-        """A palette word as it is forced after a node (default: the cursor).
-
-        A space goes before it when the text so far ends in a non-space.
-        """
-        special = self.model.info.special_ids
-        last = b""
-        for token_id in reversed(self.tree.token_ids(self.cursor if node is None else node)):
-            # After a control token a text begins.
-            last = b"" if token_id in special else self.model.token_bytes(token_id)
-            if last or token_id in special:
-                break
-        if not last or last[-1:].isspace() or word[:1].isspace():
-            return word
-        return f" {word}"
-
-    def page(self, start: int, stop: int, *, node: int | None = None, query: str = "") -> Page:
-        """Rows of the full vocabulary after a node (default: the cursor), best first; see `Host.page`."""
-        at = self.cursor if node is None else node
-        return self.model.host.page(self._number, at, self.sampler, start, stop, query)
-
-    def preview(self, sampler: Sampler, node: int | None = None) -> NextToken | None:
-        """The distribution after a node (default: the cursor) under any sampler; changes nothing.
-
-        None after an end of generation.
-        """
-        at = self.cursor if node is None else node
-        if self.tree.entropies(at) is None:
-            return None
-        return self.model.host.preview(self._number, at, sampler)
-
-    def stale(self) -> int:
-        """How many nodes of the visible path have numbers that were made under another sampler."""
-        if len(self._samplers) == 1:
-            return 0
-        cursor, sampler = self._place.cursor, self._place.sampler
-        at, under, restated, count = self._counted
-        same = (under, restated) == (sampler, self.restated)
-        if not same or at not in (cursor, self.tree.parent(cursor)):
-            count = len(self._stale(self.tree.path(cursor)))
-        elif at != cursor:
-            # A path of any length grows by a step in no time.
-            count += self.tree.sampler(cursor) != sampler
-        self._counted = (cursor, sampler, self.restated, count)
-        return count
-
-    def _stale(self, path: Sequence[int]) -> list[int]:
-        """The places on a path whose numbers were made under another sampler."""
-        sampler = self._place.sampler
-        return [place for place, node in enumerate(path) if self.tree.sampler(node) != sampler]
+    def _take_up(self, found: Follower) -> None:
+        self.tree, self.draws = found.tree, found.draws
+        self._samplers, self._place, self._history = found.samplers, found.place, found.history
+        self._prompts, self._stops = found.prompts, found.stops
+        self._turns, self._force_starts = found.turns, found.force_starts
+        self._record.take_up(found)
+        self.experiments.take_up(found.measurements)
+        self.reload(self.model)
 
     # Doing -----------------------------------------------------------------------------------------------------
 
@@ -239,7 +122,7 @@ class Session(SessionMethods):
         if not isinstance(command, c.Undo | c.Redo) and self._place != before:
             self._history.record(before, op)
         self.tree.visit(self.cursor)
-        self._record.add(op, args, self.cursor, self.tree, first_new, self.draws)
+        self._record.add(op, args, self.cursor, self.tree, first_new, self.draws, self._prompts)
         for node in range(first_new, len(self.tree)):
             self._emit(e.NodeAdded(node))
         self._tell(before)
@@ -304,6 +187,9 @@ class Session(SessionMethods):
             case c.OpenRollout(node, ids):
                 self._open_rollout(node, ids)
                 return "rollout", {"node": node, "ids": list(ids)}
+            case c.Nudge(pieces):
+                self._nudge(pieces)
+                return "nudge", {"pieces": [[each.author, list(each.token_ids)] for each in pieces]}
             case c.Undo():
                 self._place = self._history.undo(self._place)
                 return "undo", {}
@@ -321,6 +207,7 @@ class Session(SessionMethods):
         following, elapsed = self.model.host.plant(self._number, node, ids, self.sampler)
         # A root that somebody sees in the tree has its prompt.
         self._prompts[node] = prompt, rendered
+        self._stops = tuple(dict.fromkeys((*self._stops, *rendered.stops)))
         self.tree.add_root(ids, following, sampler=self._place.sampler, elapsed_ms=elapsed)
         self._go(node)
 
@@ -329,13 +216,17 @@ class Session(SessionMethods):
             raise UsageError("there is no text to add")
         start = self.cursor
         opening = self.rendered
-        messages = said_before(self.tree, start, opening, self._turns, self._words)
-        ids = after_end(
-            self.model.turn_ids(messages, text),
-            self.tree.token_id(start) if self.ended else None,
-            self.model.token_bytes,
-            self.model.info.special_ids,
-        )
+        if opening.stops:
+            said = answer_at(self.tree, start, self.model.token_bytes).decode(errors="replace")
+            ids = self.model.tokenize(turn(opening.template, text, said))
+        else:
+            messages = said_before(self.tree, start, opening, self._turns, self._words)
+            ids = after_end(
+                self.model.turn_ids(messages, text),
+                self.tree.token_id(start) if self.ended else None,
+                self.model.token_bytes,
+                self.model.info.special_ids,
+            )
         if not ids:
             raise UsageError("the model's chat template writes nothing for a user's turn")
         self._append(ids, Source.PROMPT)
@@ -368,9 +259,17 @@ class Session(SessionMethods):
         self._go(node)
         self._append(ids, Source.ROLLOUT)
 
-    def _append(self, ids: Sequence[int], source: Source) -> list[int]:
+    def _nudge(self, pieces: Sequence[Piece]) -> None:
+        by = {"partner": Source.NUDGED, "base": Source.GREEDY}
+        ids = [token_id for piece in pieces for token_id in piece.token_ids]
+        if not ids:
+            raise UsageError("there is no text to nudge with")
+        self._append(ids, [by[piece.author] for piece in pieces for _ in piece.token_ids])
+
+    def _append(self, ids: Sequence[int], source: Source | Sequence[Source]) -> list[int]:
         """Goes along these tokens below the cursor, and adds those that were not given there before; their nodes."""
-        path = self._known(ids, source)
+        sources = [source] * len(ids) if isinstance(source, Source) else source
+        path = self._known(ids, sources)
         if path:
             self._go(path[-1])
         rest = ids[len(path) :]
@@ -379,15 +278,15 @@ class Session(SessionMethods):
             results = self.model.host.extend(
                 self._number, self.cursor, len(self.tree), rest, self.sampler, self.ignore_eos
             )
-            for advanced in results:
-                self._join(advanced, source, None)
+            for advanced, origin in zip(results, sources[len(path) :], strict=True):
+                self._join(advanced, origin, None)
                 path.append(self.cursor)
         return path
 
-    def _known(self, ids: Sequence[int], source: Source) -> list[int]:
-        """The nodes below the cursor that hold the first of these tokens and came to be in this way."""
+    def _known(self, ids: Sequence[int], sources: Sequence[Source]) -> list[int]:
+        """The nodes below the cursor that hold the first of these tokens and came to be in these ways."""
         path: list[int] = []
-        for token_id in ids:
+        for token_id, source in zip(ids, sources, strict=True):
             child = self._child(path[-1] if path else self.cursor, token_id, source)
             if child is None:
                 break
@@ -488,6 +387,7 @@ class Session(SessionMethods):
                 # An end of generation that was forced past: nothing was said to come after it.
                 following = None
             self.tree.restate(node, scored, following, sampler=sampler)
+        self._record.restate(self.tree, nodes)
         self.restated += 1
 
     def reload(self, model: Model) -> None:
@@ -499,45 +399,42 @@ class Session(SessionMethods):
             raise UsageError(
                 "this model has another vocabulary", hint="start a new session with it"
             )
-        tree = self.tree
-        nodes = range(len(tree))
-        model.host.adopt(
-            self._number,
-            [-1 if (p := tree.parent(n)) is None else p for n in nodes],
-            [-1 if (t := tree.token_id(n)) is None else t for n in nodes],
-            {root: tree.prompt_ids(root) for root in tree.roots},
-        )
+        prompts = {root: self.tree.prompt_ids(root) for root in self.tree.roots}
+        model.host.adopt(self._number, *self.tree.links(), prompts)
         self.model = model
+        if self.partner is not None:
+            self.partner.rebase(model)
 
-    def keep(self, measured: Measured) -> None:
-        """Writes a measurement into the trace and the journal."""
-        self._record.measure(measured)
-        self._emit(e.MeasurementKept(len(self._record.measurements) - 1))
+    def pair_with(self, model: Model, template: Template = "auto") -> Partner:
+        """Has a second model read along, in place of the one that did; raises like `partner.Partner`, with no change.
+
+        Whoever opened a model closes it.
+        """
+        self.partner = Partner(self, self._number, model, template)
+        self._record.pair(self.partner.head())
+        self._emit(e.PartnerChanged())
+        return self.partner
+
+    def part(self) -> Model | None:
+        """Goes on without the partner; its model, for whoever closes it."""
+        model = None if self.partner is None else self.partner.model
+        self.partner = None
+        self._record.pair(None)
+        self._emit(e.PartnerChanged())
+        return model
+
+    def keep(self, measured: Measured, place: int | None = None) -> int:
+        """Writes a measurement into the trace and the journal, at the end or in the place of one; returns its place."""
+        place = self._record.measure(measured, place)
+        self._emit(e.MeasurementKept(place))
+        return place
 
     # Saving ----------------------------------------------------------------------------------------------------
 
     def trace(self) -> Trace:
         """The session as it is now, ready to be saved."""
-        later = [
-            {"node": root, "prompt": root_fields(*self._prompts[root])}
-            for root in self.tree.roots[1:]
-        ]
-        return Trace(
-            head=self._head(),
-            tail={
-                "path": self.tree.path(self.cursor),
-                "marks": dict(self.marks),
-                "pruned": sorted(self.pruned),
-                "folded": sorted(self.folded),
-                "actions": list(self._record.actions),
-                "measurements": list(self._record.measurements),
-                "prompts": later,
-                "draws": self.draws,
-            },
-            tree=self.tree,
-            count=len(self.tree),
-            token_bytes=self.model.token_bytes,
-        )
+        return trace_of(self, self._head(), self._record)
 
     def _head(self) -> dict[str, Any]:
-        return self._record.head(self.model.info, self._prompts[0], self._samplers)
+        partner = None if self.partner is None else self.partner.head()
+        return self._record.head(self.model.info, self._prompts[0], self._samplers, partner)

@@ -7,6 +7,7 @@ float32 logits and two thirds of the size.
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import math
 import os
@@ -20,9 +21,12 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.errors import BftuiError, InputError, UsageError
+from bftui.core.errors import BftuiError, UsageError
+from bftui.core.shift import PartnerView
 from bftui.core.text import label
 from bftui.core.tree import Tree
+from bftui.trace.nodes import needs_log_kept
+from bftui.trace.partner import Seen, partner_fields
 
 if TYPE_CHECKING:
     from bftui.trace import schema
@@ -44,6 +48,7 @@ class Trace:
         tree: the tree that the nodes are read from; it may go on growing.
         count: how many nodes belong to this trace.
         token_bytes: the exact bytes of a token.
+        seen: what a second model said of the nodes; None without one.
     """
 
     head: Mapping[str, Any]
@@ -51,6 +56,7 @@ class Trace:
     tree: Tree
     count: int
     token_bytes: Callable[[int], bytes]
+    seen: Seen | None = None
 
     def chunks(self) -> Iterator[str]:
         """The document in pieces of about a block of nodes; joined they are one line of JSON and a line end."""
@@ -59,15 +65,25 @@ class Trace:
         used = {
             i for root in self.tree.roots if root < self.count for i in self.tree.prompt_ids(root)
         }
-        for place, (text, ids) in enumerate(_nodes(self.tree, self.count)):
+        theirs = set[int]()
+        views = {} if self.seen is None else self.seen.views
+        for place, (text, ids) in enumerate(_nodes(self.tree, self.count, views)):
             used.update(ids)
+            following = None if place not in views else views[place].next
+            theirs.update([] if following is None else following.top_ids.tolist())
             yield "," + text if place else text
+        if self.seen is not None and self.seen.same:
+            used |= theirs
         yield '],"tokens":' + _dumps({str(i): self._token(i) for i in sorted(used)})
+        if self.seen is not None and not self.seen.same:
+            tokens = {str(i): _token(self.seen.token_bytes(i)) for i in sorted(theirs)}
+            yield ',"partner_tokens":' + _dumps(tokens)
         yield "," + _fields(self.tail) + "}\n"
 
     def _token(self, token_id: int) -> dict[str, str]:
-        data = self.token_bytes(token_id)
-        return {"text": label(data), "bytes": base64.b64encode(data).decode()}
+        # A partner with padding ids has more of them.
+        padding = token_id >= self.tree.n_vocab
+        return _token(b"" if padding else self.token_bytes(token_id))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the document; the file is whole or not there. Raises NotSaved."""
@@ -83,6 +99,10 @@ class Trace:
         return document
 
 
+def _token(data: bytes) -> dict[str, str]:
+    return {"text": label(data), "bytes": base64.b64encode(data).decode()}
+
+
 def refuse_model(target: Path, source: str) -> None:
     """Raises UsageError for a file that is the model itself, a part of it, or lies in its directory.
 
@@ -94,6 +114,16 @@ def refuse_model(target: Path, source: str) -> None:
         if target.resolve().parent == folder or _is_part(target, model):
             inside = "lies in the model's directory" if folder else "is the model"
             raise UsageError(f"{target} {inside}", hint="choose another file for the result")
+
+
+def refuse_inputs(target: Path | None, *inputs: Path) -> None:
+    """Raises UsageError for a result that would be written over a file that it is made from."""
+    if target is None or not target.is_file():
+        return
+    for path in inputs:
+        with suppress(OSError):
+            if path.samefile(target):
+                raise UsageError(f"{target} is read", hint="choose another file for the result")
 
 
 def _is_part(target: Path, model: Path) -> bool:
@@ -170,16 +200,20 @@ _SCALARS = (
 )
 
 
-def _nodes(tree: Tree, count: int) -> Iterator[tuple[str, set[int]]]:
+def _nodes(
+    tree: Tree, count: int, views: Mapping[int, PartnerView]
+) -> Iterator[tuple[str, set[int]]]:
     """Each node's JSON, with the token ids that occur in it."""
     for nodes, block in tree.blocks(count):
         numbers = block.numbers
         columns = {name: np.round(numbers[name], 10).tolist() for name in _SCALARS}
-        columns["bf"] = np.round(np.exp(numbers["entropy_truncated"]), 10).tolist()
-        columns["bf_full"] = np.round(np.exp(numbers["entropy"]), 10).tolist()
+        # Of the rounded entropies, so that what was read can be written again without a difference.
+        for bf, entropy in (("bf", "entropy_truncated"), ("bf_full", "entropy")):
+            columns[bf] = np.round(np.exp(np.round(numbers[entropy], 10)), 10).tolist()
         collision = np.where(numbers["n_top"] < 0, 1.0, numbers["collision"])
         columns["hill2"] = np.round(1 / collision[: len(nodes)], 10).tolist()
         columns["kept"] = numbers["kept"].tolist()
+        log_kept = np.round(numbers["log_kept"], 10).tolist()
         n_top = numbers["n_top"].tolist()
         ids = block.top_ids.tolist()
         logprobs = np.round(block.top_logprobs, 5).tolist()
@@ -193,6 +227,8 @@ def _nodes(tree: Tree, count: int) -> Iterator[tuple[str, set[int]]]:
                 top = {"ids": ids[row][: n_top[row]], "logprobs": logprobs[row][: n_top[row]]}
                 following = {name: column[row] for name, column in columns.items()}
                 following["top"] = top
+                if needs_log_kept(following["kept"], n_top[row]):
+                    following["log_kept"] = log_kept[row]
                 seen.update(top["ids"])
             token_id = tree.token_id(node)
             if token_id is not None:
@@ -212,7 +248,7 @@ def _nodes(tree: Tree, count: int) -> Iterator[tuple[str, set[int]]]:
                     "rank": None if token_id is None else ranks[row],
                     "eog": tree.eog(node),
                     "next": following,
-                    "partner": None,
+                    "partner": partner_fields(views[node]) if node in views else None,
                     "elapsed_ms": elapsed[row],
                     **_drawn_under(tree, node),
                 }
@@ -235,30 +271,32 @@ def _own(column: NDArray[np.float64]) -> list[float | None]:
 
 
 def read(path: str | os.PathLike[str]) -> schema.Trace:
-    """Reads and checks a trace; raises InputError that says where and why."""
-    from pydantic import ValidationError
+    """Reads and checks a whole trace; raises InputError that says where and why.
+
+    `reading.TraceFile` reads traces of any size.
+    """
+    from pydantic import TypeAdapter
 
     from bftui.trace import schema
+    from bftui.trace.reading import TraceFile
 
-    source = Path(path)
+    lists: dict[str, Any] = {"nodes": [], "actions": [], "measurements": []}
+    items = {"nodes": schema.Node, "actions": schema.Action, "measurements": schema.Measurement}
+    with _without_collection():
+        outline = TraceFile(path, lambda field, item: lists[field].append(item)).outline
+        for field, item in items.items():
+            lists[field] = TypeAdapter(list[item]).validate_python(lists[field])  # type: ignore[valid-type]
+    parts = {name: getattr(outline, name) for name in type(outline).model_fields}
+    return schema.Trace.model_construct(None, **parts, **(outline.model_extra or {}), **lists)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """What is read stays: to look through it for garbage again and again takes as long as reading."""
+    collecting = gc.isenabled()
+    gc.disable()
     try:
-        document = json.loads(source.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {source}", error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{source} is not JSON", str(error)) from error
-    if not isinstance(document, dict) or document.get("format") != schema.FORMAT:
-        raise InputError(f"{source} is not a trace", f'it has no "format": "{schema.FORMAT}"')
-    version = document.get("version")
-    if isinstance(version, int) and version > schema.VERSION:
-        raise InputError(
-            f"{source} has trace version {version}",
-            f"this bftui reads version {schema.VERSION}",
-            "update bftui",
-        )
-    try:
-        return schema.Trace.model_validate(document)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise InputError(f"{source} is a damaged trace", f"{where}: {first['msg']}") from error
+        yield
+    finally:
+        if collecting:
+            gc.enable()

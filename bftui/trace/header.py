@@ -32,13 +32,19 @@ class Described(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def note(self) -> str: ...
+
 
 def model_fields(info: Described) -> dict[str, Any]:
-    """`model` of the trace. Bytes of a path that are no UTF-8 are replaced: JSON has no place for them."""
+    """`model` of the trace, with a `note` where there is something to say of the model itself.
+
+    Bytes of a path that are no UTF-8 are replaced: JSON has no place for them.
+    """
     fields = {name: getattr(info, name) for name in _MODEL}
     for name in ("name", "source"):
         fields[name] = os.fsencode(fields[name]).decode(errors="replace")
-    return fields
+    return {**fields, "note": info.note} if info.note else fields
 
 
 def prompt_fields(

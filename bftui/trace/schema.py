@@ -10,10 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bftui.trace.links import LARGEST, Links
+
 FORMAT = "bftui-trace"
 VERSION = 1
 
-Id = Annotated[int, Field(ge=0)]
+Id = Annotated[int, Field(ge=0, le=LARGEST)]
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+Draw = Annotated[int, Field(ge=0, lt=2**63)]
 Nats = Annotated[float, Field(ge=0)]
 LogProb = Annotated[float, Field(le=1e-6)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -23,12 +27,15 @@ class Part(BaseModel):
     """A piece of a trace: strict about what it knows, silent about what it does not."""
 
     model_config = ConfigDict(
-        extra="allow", frozen=True, allow_inf_nan=False, protected_namespaces=()
+        extra="allow", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
     )
 
 
 class Model(Part):
-    """What ran. `sha256` is of the weights file, of a directory's sorted file hashes, null for a server."""
+    """What ran. `sha256` is of the weights file, of a directory's sorted file hashes, null for a server.
+
+    `note` says what numbers of this model are good for: a practice model says that it is one.
+    """
 
     name: str
     backend: str
@@ -37,12 +44,13 @@ class Model(Part):
     sha256: str | None
     tokenizer_sha256: str | None
     architecture: str
-    n_vocab: Annotated[int, Field(gt=0)]
-    n_ctx: Annotated[int, Field(gt=0)]
+    n_vocab: Count
+    n_ctx: Count
     dtype: str
     kv: str
     device: str
     threads: int
+    note: str = Field(default="", exclude_if=lambda value: not value)
 
 
 class Scores(Part):
@@ -58,7 +66,9 @@ class Prompt(Part):
     text: str
     system: str | None
     messages: list[dict[str, Any]] | None
-    template: str
+    template: str = Field(
+        description="how it was written: raw, chat (the model's own template), page or urial"
+    )
     rendered: str
     token_ids: list[Id]
     scores: Scores | None = None
@@ -113,7 +123,7 @@ class Next(Part):
     entropy_truncated: Nats
     bf: Annotated[float, Field(ge=1)]
     bf_full: Annotated[float, Field(ge=1)]
-    kept: Annotated[int, Field(ge=1)]
+    kept: Count
     varentropy: Nats
     top: Top
     tail_mass: Probability
@@ -124,10 +134,19 @@ class Next(Part):
         exclude_if=lambda value: value is None,
         description="Hill number of order 2 of P~: 1 / the sum of P~ squared; absent from older traces",
     )
+    log_kept: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="ln of the sum of P**(1/temperature) over P~'s support; only where `top` does not hold all of that",
+    )
 
 
 class PartnerNode(Part):
-    """The same token in the partner's distribution."""
+    """The node's token in the partner's distribution, and the partner's distribution after it.
+
+    `class` is that of Lin et al. (arXiv 2312.01552) by the partner's rank. The divergences are of the distributions
+    that the token is read from; null where the ids of the two models do not mean the same, or where one is infinite.
+    """
 
     rank: int | None
     logprob: float | None
@@ -136,6 +155,11 @@ class PartnerNode(Part):
     kl_base_partner: float | None
     js: float | None
     next: Next | None
+    together: Annotated[list[Id], Field(min_length=2, max_length=2)] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="with another vocabulary: which (from 0) of how many nodes that were compared together",
+    )
 
 
 class Node(Part):
@@ -146,10 +170,10 @@ class Node(Part):
     token_id: Id | None
     source: Literal["prompt", "sampled", "greedy", "forced", "nudged", "rollout"]
     sampler: Id
-    draw: Id | None
+    draw: Draw | None
     logprob: LogProb | None
     logprob_truncated: LogProb | None
-    rank: Annotated[int, Field(ge=1)] | None
+    rank: Count | None
     eog: bool
     next: Next | None
     partner: PartnerNode | None = None
@@ -184,10 +208,13 @@ class LaterPrompt(Part):
 
     node: Id
     prompt: Prompt
+    partner: Prompt | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="the partner's prompt"
+    )
 
 
-class Trace(Part):
-    """One session."""
+class Head(Part):
+    """What a session starts from."""
 
     format: Literal["bftui-trace"]
     version: Literal[1]
@@ -197,52 +224,72 @@ class Trace(Part):
     prompt: Prompt
     partner: Partner | None
     samplers: Annotated[list[SamplerSettings], Field(min_length=1)]
-    tokens: dict[str, Token]
-    nodes: Annotated[list[Node], Field(min_length=1)]
+
+
+class Outline(Head):
+    """A session without what grows with every step: nodes, actions and measurements."""
+
+    tokens: dict[Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,9})$")], Token]
     path: list[Id]
     marks: dict[str, Id]
     pruned: list[Id]
-    actions: list[Action]
-    measurements: list[Measurement]
     prompts: list[LaterPrompt] = Field(
         default=[], description="prompts after the first; each is a node without a parent"
     )
     folded: list[Id] = Field(
         default=[], description="nodes that hide what comes after them on the screen"
     )
-    draws: Id = Field(
+    partner_tokens: dict[str, Token] = Field(
+        default={},
+        exclude_if=lambda value: not value,
+        description="the ids in the partner's `next`; absent where they are those of `tokens`",
+    )
+    draws: Draw = Field(
         default=0, description="tokens sampled by steps so far: the t of the next draw"
     )
+
+    def check_links(self, links: Links) -> None:
+        """Raises ValueError unless every reference to a node, sampler or token exists, and the path is a path."""
+        links.check_roots(later.node for later in self.prompts)
+        links.check_samplers(len(self.samplers))
+        prompts = [self.prompt, *(later.prompt for later in self.prompts)]
+        ids = {token_id for prompt in prompts for token_id in prompt.token_ids}
+        links.check_ids(self.model.n_vocab, ids)
+        for token_id in sorted(ids | links.used):
+            if str(token_id) not in self.tokens:
+                raise ValueError(f"tokens: {token_id} occurs and is not among them")
+        links.check_references(
+            {
+                "path": self.path,
+                "marks": self.marks.values(),
+                "pruned": self.pruned,
+                "folded": self.folded,
+            }
+        )
+        links.check_path(self.path)
+
+
+class Trace(Outline):
+    """One session."""
+
+    nodes: Annotated[list[Node], Field(min_length=1)]
+    actions: list[Action]
+    measurements: list[Measurement]
 
     @model_validator(mode="after")
     def _links_hold(self) -> Trace:
         """Parents come before children, every reference exists, the path is a path."""
-        n = len(self.nodes)
-        roots = {0, *(later.node for later in self.prompts)}
-        for place, node in enumerate(self.nodes):
-            if node.id != place:
-                raise ValueError(f"node {node.id} stands at place {place}")
-            if (node.parent is None) != (place in roots):
-                raise ValueError(f"node {place}: only prompts have no parent")
-            if (node.parent is None) != (node.token_id is None):
-                raise ValueError(f"node {place}: a prompt has no token, any other node has one")
-            if node.parent is not None and node.parent >= place:
-                raise ValueError(f"node {place}: its parent {node.parent} does not come before it")
-            if node.sampler >= len(self.samplers):
-                raise ValueError(f"node {place}: there is no sampler {node.sampler}")
-        for name, ids in (
-            ("path", self.path),
-            ("marks", list(self.marks.values())),
-            ("pruned", self.pruned),
-            ("folded", self.folded),
-            ("actions", [action.node for action in self.actions]),
-            ("measurements", [measurement.node for measurement in self.measurements]),
-        ):
-            if any(i >= n for i in ids):
-                raise ValueError(f"{name}: there are only {n} nodes")
-        for before, after in zip([None, *self.path], self.path, strict=False):
-            if self.nodes[after].parent != before:
-                raise ValueError(f"path: node {after} does not follow {before}")
+        links = Links()
+        for node in self.nodes:
+            candidates = () if node.next is None else node.next.top.ids
+            links.add(node.id, node.parent, node.token_id, node.sampler, candidates)
+        self.check_links(links)
+        links.check_references(
+            {
+                "actions": [action.node for action in self.actions],
+                "measurements": [measurement.node for measurement in self.measurements],
+            }
+        )
         return self
 
 

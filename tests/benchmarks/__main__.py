@@ -5,7 +5,17 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("backends", "step", "torch_step", "tree", "startup", "practice")
+NAMES = (
+    "backends",
+    "step",
+    "torch_step",
+    "tree",
+    "startup",
+    "practice",
+    "shift",
+    "nudging",
+    "traces",
+)
 
 
 def main() -> None:

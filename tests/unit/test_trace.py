@@ -176,7 +176,8 @@ def damaged(change):
     [
         (lambda d: "", "is not JSON"),
         (lambda d: json.dumps(d)[:-20], "is not JSON"),
-        (lambda d: "[" * 100_000, "is not JSON"),
+        (lambda d: "[" * 100_000, "is not a trace"),
+        (lambda d: '{"format":"bftui-trace","x":' + "[" * 100_000, "nested too deeply"),
         (lambda d: "[]", "is not a trace"),
         (damaged(lambda d: d.update(format="x")), "is not a trace"),
         (damaged(lambda d: d.update(version=2)), "trace version 2"),

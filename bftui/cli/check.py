@@ -1,0 +1,157 @@
+"""`bftui check`: a trace held against its model, or against another one on purpose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.interrupt import interruptible
+from bftui.cli.opening import Watched, check_output, deliver, finish, open_stoppable, stopped
+from bftui.cli.progress import bar
+from bftui.core.errors import DifferenceFound, UsageError
+
+if TYPE_CHECKING:
+    from bftui.session.check import Checking
+    from bftui.session.model import Model
+    from bftui.trace.reading import TraceFile
+
+
+@o.unfolded
+def check(
+    *,
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace file.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Another model, any MODEL form [default: the one that the trace names]."),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Largest difference in nats [default: 1e-5 of entropies and 1e-4 of log-probabilities for float32 "
+            "on the same backend, else 2e-2].",
+        ),
+    ] = None,
+    opening: o.Opening,
+    output: o.Output = None,
+    as_json: o.Json = False,
+) -> int:
+    """Evaluate every path of a trace again, and say how far its numbers are off.
+
+    The model is opened with the trace's context and types, where no option says otherwise.
+    """
+    if tolerance is not None and not tolerance >= 0:
+        raise UsageError("--tolerance is not a number of nats")
+    from bftui.trace.document import refuse_inputs, refuse_model
+    from bftui.trace.reading import TraceFile
+
+    with interruptible() as interruption, bar(interruption) as show:
+        check_output(output)
+        refuse_inputs(output, trace)
+        show(None, "reading the trace")
+        file = TraceFile(trace)
+        named, settled = _opening(file, model, opening)
+        with open_stoppable(named, settled, interruption, show) as opened:
+            if model is None:
+                _refuse_another(opened, file, named)
+            if output is not None:
+                refuse_model(output, opened.info.source)
+            job = _job(opened, file, tolerance)
+            watched = Watched(interruption, show)
+            error = finish(job, watched, lambda: f"{job.checked} of {file.count} nodes")
+            if error is None or job.checked:
+                deliver(
+                    show,
+                    job.result(),
+                    told(job, opened),
+                    as_json=as_json,
+                    output=output,
+                    note=opened.info.note,
+                )
+    if error is not None:
+        raise stopped(error, f"kept what {job.checked} nodes showed")
+    if job.different:
+        raise DifferenceFound(
+            f"{trace} differs from the model",
+            f"node {job.past} is the first that is off by more than the tolerance",
+        )
+    return 0
+
+
+def _opening(file: TraceFile, model: str | None, opening: o.Opening) -> tuple[str, o.Opening]:
+    """The MODEL and the options to open it with; where an option was left out, the trace says it."""
+    from bftui.session.resume import opening_of
+
+    recorded = opening_of(file.outline.model.model_dump(mode="json"))
+    backend = opening.backend
+    if backend == "auto" and model is None:
+        backend = recorded.backend
+    keywords = dict(recorded.keywords)
+    if backend != recorded.backend:
+        # What one backend calls its types another may not have: only the context is the trace's for sure.
+        keywords = {"ctx": keywords["ctx"]}
+    given = {
+        name: value
+        for name, value in opening.keywords().items()
+        if value != getattr(o.Opening(), name)
+    }
+    return model or recorded.model, replace(opening, backend=backend, **{**keywords, **given})
+
+
+def _refuse_another(model: Model, file: TraceFile, named: str) -> None:
+    """Raises DifferenceFound where the file that the trace names holds another model by now."""
+    from bftui.session.resume import same_model
+
+    if same_model(model, file.outline.model.model_dump(mode="json")) is False:
+        raise DifferenceFound(
+            f"{named} is not the model of the trace",
+            "its checksum is another one",
+            "check against it on purpose with --model",
+        )
+
+
+def _job(model: Model, file: TraceFile, tolerance: float | None) -> Checking:
+    from bftui.session.check import Checking, Tolerance, tolerance_for
+
+    if tolerance is None:
+        recorded = file.outline.model.model_dump(mode="json")
+        return Checking(model, file, tolerance_for(recorded, model.info))
+    return Checking(model, file, Tolerance(tolerance, tolerance))
+
+
+def told(job: Checking, model: Model) -> str:
+    """The result for people; safe to print."""
+    from bftui.cli.tables import aligned, paragraph
+    from bftui.core.text import safe
+
+    result = job.result()
+    rows = [["nats", "largest", "at node", "mean", "tolerance"]]
+    for name, drift, allowed in (
+        ("entropy", job.entropy, job.tolerance.entropy),
+        ("log-probability", job.logprob, job.tolerance.logprob),
+    ):
+        at = "–" if drift.node is None else str(drift.node)
+        rows.append([name, f"{drift.most:.2e}", at, f"{drift.mean:.2e}", f"{allowed:g}"])
+    same = {
+        True: "the same file, by checksum",
+        False: "another file than the trace's, by checksum",
+        None: "it has no checksum to compare",
+    }[result["same_model"]]
+    past = (
+        "every node is within the tolerance"
+        if job.past is None
+        else f"node {job.past} is the first past the tolerance"
+    )
+    model_line = f"{safe(model.info.name)} on {safe(model.info.backend)}: {same}"
+    return "\n".join(
+        [
+            aligned(rows, "<>>>>"),
+            "",
+            paragraph(f"{job.checked} nodes, {job.ranks} with another rank; {past}."),
+            paragraph(model_line),
+        ]
+    )

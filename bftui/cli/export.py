@@ -1,0 +1,44 @@
+"""`bftui export`: a trace as a table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bftui.cli.opening import check_output
+
+Form = Literal["csv", "jsonl", "json"]
+
+
+def export(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace file.")],
+    to: Annotated[
+        Form,
+        typer.Option(
+            help="csv: a row for each node; jsonl: a line for each, with its candidates; json: the trace in its "
+            "present form."
+        ),
+    ] = "csv",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the result here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --to json.")] = False,
+) -> None:
+    """Write a trace as a table for data frames and spreadsheets."""
+    from bftui.trace.document import refuse_inputs, replacing, saving
+    from bftui.trace.export import exported
+    from bftui.trace.reading import TraceFile
+
+    check_output(output)
+    refuse_inputs(output, trace)
+    pieces = exported(TraceFile(trace), "json" if as_json else to)
+    if output is None:
+        for piece in pieces:
+            sys.stdout.write(piece)
+        return
+    with saving(output), replacing(output) as file:
+        for piece in pieces:
+            file.write(piece)

@@ -1,0 +1,37 @@
+"""`bftui sessions`: the sessions that were kept."""
+
+from __future__ import annotations
+
+import json
+
+from bftui.cli import options as o
+from bftui.cli.about import Output, emit
+
+
+def sessions(as_json: o.Json = False, output: Output = None) -> None:
+    """List the sessions that were kept, newest first: `bftui run --resume-from FILE` goes on with one."""
+    from bftui.trace.journal import default_directory
+    from bftui.trace.journals import Kept, listed
+
+    directory = default_directory()
+    found = listed(directory)
+    if as_json:
+        document = {"sessions": [each.fields() for each in found]}
+        emit(json.dumps(document, ensure_ascii=False), output)
+        return
+    from bftui.core.text import safe
+
+    if not found:
+        emit(safe(f"no sessions are kept in {directory}"), output)
+        return
+
+    def row(kept: Kept) -> str:
+        from bftui.cli.tables import clipped
+
+        when = kept.created.replace("T", " ").removesuffix("Z")
+        nodes = "node" if kept.nodes == 1 else "nodes"
+        what = f"{kept.state}  {kept.nodes} {nodes}  {clipped(safe(kept.model), 30)}"
+        prompt = clipped(safe(kept.prompt), 76)
+        return f"{when or '–':<19}  {what}\n    {prompt}\n    {safe(str(kept.path))}"
+
+    emit("\n".join(map(row, found)), output)

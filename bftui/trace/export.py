@@ -1,0 +1,99 @@
+"""A trace as tables: one row or one line for each node, for data frames; or as a trace in its present form."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from bftui.trace.reading import TraceFile
+
+Form = Literal["csv", "jsonl", "json"]
+
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+_OWN = ("id", "parent", "depth", "on_path", "token_id", "text", "bytes", "source", "sampler")
+_MORE = ("draw", "logprob", "logprob_truncated", "rank", "eog", "elapsed_ms")
+_NEXT = (
+    "entropy",
+    "entropy_truncated",
+    "bf",
+    "bf_full",
+    "kept",
+    "varentropy",
+    "hill2",
+    "tail_mass",
+    "entropy_lo",
+    "entropy_hi",
+)
+_PARTNER = ("rank", "logprob", "class", "kl_partner_base", "kl_base_partner", "js")
+
+COLUMNS = (*_OWN, *_MORE, *_NEXT, *(f"partner_{name}" for name in _PARTNER))
+"""The columns of the table. `text` is a display form, `bytes` the token's bytes in base64; of the numbers those from
+`entropy` to `entropy_hi` are of the distribution after the node."""
+
+
+def exported(trace: TraceFile, form: Form) -> Iterator[str]:
+    """The text of the export in pieces."""
+    if form == "csv":
+        return _csv(trace)
+    if form == "jsonl":
+        return (
+            _dumps({**row, "top": None if node["next"] is None else node["next"]["top"]}) + "\n"
+            for node, row in _rows(trace)
+        )
+    return document(trace)
+
+
+def _csv(trace: TraceFile) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for _, row in _rows(trace):
+        writer.writerow(["" if row[name] is None else _cell(row[name]) for name in COLUMNS])
+        if buffer.tell() > 1 << 16:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _rows(trace: TraceFile) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each node with its row."""
+    depths, path = trace.links.depths(), set(trace.outline.path)
+    prompts = trace.prompts()
+    for node in trace.nodes():
+        number, token_id = node["id"], node["token_id"]
+        text, data = None, None
+        if token_id is not None:
+            text, data = trace.text(token_id), trace.token_bytes(token_id)
+        elif number in prompts:
+            text = prompts[number].text
+        after, partner = node["next"] or {}, node.get("partner") or {}
+        row: dict[str, Any] = {name: node.get(name) for name in (*_OWN, *_MORE)}
+        row["depth"], row["on_path"] = depths[number], number in path
+        row["text"] = text
+        row["bytes"] = None if data is None else base64.b64encode(data).decode()
+        row.update({name: after.get(name) for name in _NEXT})
+        row.update({f"partner_{name}": partner.get(name) for name in _PARTNER})
+        yield node, row
+
+
+def document(trace: TraceFile) -> Iterator[str]:
+    """The whole trace in its present form, with the fields of it that are not known; one line of JSON."""
+    outline = trace.outline.model_dump(mode="json", by_alias=True)
+    yield "{" + _dumps(outline)[1:-1]
+    lists = (("nodes", trace.nodes()), ("actions", trace.actions()))
+    for name, items in (*lists, ("measurements", trace.measurements())):
+        yield f',"{name}":['
+        for place, item in enumerate(items):
+            yield ("," if place else "") + _dumps(item)
+        yield "]"
+    yield "}\n"

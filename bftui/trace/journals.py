@@ -1,0 +1,159 @@
+"""The journals of a directory: what is there, what is the latest, and which are too old to be kept."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from bftui.core.errors import InputError
+from bftui.trace.journal import runs
+from bftui.trace.records import JournalFile
+
+State = Literal["running", "ended", "killed", "damaged"]
+
+MOST_BYTES, MOST_DAYS = 2 << 30, 90
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One journal.
+
+    Attributes:
+        created: when the session began, UTC as in a trace; "" where the file does not say.
+        model, source: the model's name and where it was opened from.
+        prompt: the first prompt, as it was written.
+        nodes: how many there are in its tree.
+        bytes: the size of the file.
+        state: whether it runs, was ended, was killed, or cannot be read.
+    """
+
+    path: Path
+    created: str
+    model: str
+    source: str
+    prompt: str
+    nodes: int
+    bytes: int
+    state: State
+
+    def fields(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "created": self.created,
+            "model": self.model,
+            "source": self.source,
+            "nodes": self.nodes,
+            "prompt": self.prompt,
+            "state": self.state,
+            "bytes": self.bytes,
+            "path": str(self.path),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed."""
+
+    count: int
+    bytes: int
+
+    @property
+    def text(self) -> str:
+        """A notice for people; "" where nothing was removed."""
+        if not self.count:
+            return ""
+        journals = "journal" if self.count == 1 else "journals"
+        return f"removed {self.count} old {journals} of sessions ({self.bytes / 2**20:.0f} MiB)"
+
+
+def listed(directory: Path) -> list[Kept]:
+    """Every journal, newest first; files that are none count as damaged. Raises InputError."""
+    return [_kept(path) for path in _paths(directory)]
+
+
+def latest(directory: Path) -> Path:
+    """The newest journal that can be resumed. Raises InputError where there is none."""
+    for path in _paths(directory):
+        if _kept(path).state in ("ended", "killed"):
+            return path
+    raise InputError(
+        "there is no session to resume", f"{directory} holds none", "start one with `bftui run`"
+    )
+
+
+def prune(directory: Path, *, most_bytes: int = MOST_BYTES, most_days: float = MOST_DAYS) -> Pruned:
+    """Removes the oldest journals while all together take more than `most_bytes`, and those that are too old.
+
+    The newest stays, and so does what runs. A file that cannot be removed is left where it is.
+    """
+    oldest = datetime.now(UTC) - timedelta(days=most_days)
+    count = removed = total = 0
+    with suppress(InputError):
+        for place, path in enumerate(_paths(directory)):
+            with suppress(OSError):
+                found = path.stat()
+                total += found.st_size
+                old = datetime.fromtimestamp(found.st_mtime, UTC) < oldest
+                if place and (old or total > most_bytes) and not runs(path):
+                    path.unlink()
+                    total -= found.st_size
+                    removed += found.st_size
+                    count += 1
+    return Pruned(count, removed)
+
+
+def _paths(directory: Path) -> list[Path]:
+    """The files of the directory, newest first: their names sort by time."""
+    try:
+        return sorted(directory.glob("*.jsonl"), key=lambda path: path.name, reverse=True)
+    except OSError as error:
+        raise InputError(f"cannot read {directory}", error.strerror or str(error)) from error
+
+
+def _kept(path: Path) -> Kept:
+    size = 0
+    try:
+        size = path.stat().st_size
+        file = JournalFile(path)
+        nodes, ended = _end(path)
+        state: State = "running" if runs(path) else "ended" if ended else "killed"
+    except (InputError, OSError):
+        return Kept(path, "", "", "", "", 0, size, "damaged")
+    head = file.head
+    return Kept(
+        path=path,
+        created=head.created,
+        model=head.model.name,
+        source=head.model.source,
+        prompt=head.prompt.text,
+        nodes=nodes,
+        bytes=size,
+        state=state,
+    )
+
+
+_NODES, _LINE, _END = b'"nodes":[{"id":', b"\n", b'{"end":'
+
+
+def _end(path: Path) -> tuple[int, bool]:
+    """How many nodes there are, and whether the session was ended: from the end, since journals are long.
+
+    Inside a text the quotes of `_NODES` would be escaped, so it is found only where nodes begin.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        end = data.rfind(_LINE)
+        last = data.rfind(_LINE, 0, max(end, 0)) + 1
+        ended = data[last : last + len(_END)] == _END and end == len(data) - 1
+        stop = end
+        while (at := data.rfind(_NODES, 0, max(stop, 0))) >= 0:
+            begin = data.rfind(_LINE, 0, at) + 1
+            with suppress(ValueError, LookupError, TypeError, RecursionError):
+                record = json.loads(data[begin : data.find(_LINE, at)])
+                return int(record["nodes"][-1]["id"]) + 1, ended
+            stop = begin
+    return 0, ended

@@ -1,0 +1,216 @@
+"""What a session did, record by record, from its journal or from its trace: data in, data out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bftui.core.errors import InputError
+from bftui.trace.journal import FORMAT, VERSION
+from bftui.trace.nodes import checked
+from bftui.trace.reading import TraceFile, damaged
+from bftui.trace.stream import VALUE, check_plain, parse
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from bftui.trace.schema import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that was done, or found.
+
+    Attributes:
+        number: the line of the journal, or the place of the action in the trace; for messages.
+        nodes: new nodes with the fields of the trace; a root also has its `prompt`.
+        action: with the fields of the trace.
+        draws: tokens sampled so far, after it; None where that did not change.
+        measurement: with the fields of the trace; `place` says where it stands among them, None at the end.
+        restated: numbers under another sampler, see `nodes.apply_restated`.
+        settled: `cursor`, `marks`, `folded`, `pruned` as they are after it, whatever was done.
+    """
+
+    number: int = 0
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    action: dict[str, Any] | None = None
+    draws: int | None = None
+    measurement: dict[str, Any] | None = None
+    place: int | None = None
+    restated: dict[str, Any] | None = None
+    settled: dict[str, Any] | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """As a line of a journal."""
+        names = ("action", "draws", "measurement", "place", "restated", "settled")
+        found = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {**({"nodes": self.nodes} if self.nodes else {}), **found}
+
+
+class JournalFile:
+    """A journal on disk; a last line that was cut is left out.
+
+    Attributes:
+        path: the file.
+        head: what the session started from.
+        ignore_eos: whether its steps go on after an end of generation.
+        size: bytes of whole records, once `records` came to its end.
+        cut: whether something stood behind them.
+        ended: whether the session was ended, and not killed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Reads the beginning; raises InputError for what is no journal."""
+        self.path, self.size, self.cut, self.ended = path, 0, False, False
+        lines = self._lines()
+        first = next(lines, None)
+        if first is None or first[1].get("format") != FORMAT:
+            raise InputError(f"{path} is not a journal", f'it has no "format": "{FORMAT}"')
+        version = first[1].get("version")
+        if type(version) is not int or version > VERSION:
+            raise InputError(
+                f"{path} has journal version {version!r}",
+                f"this bftui reads version {VERSION}",
+                "update bftui",
+            )
+        second = next(lines, None)
+        if second is None or "open" not in second[1]:
+            raise InputError(f"{path} holds no session", "it ended before the first prompt")
+        self.head: Head = self._checked("Head", second[1]["open"], 2)
+        self.ignore_eos = second[1].get("ignore_eos") is True
+
+    def records(self) -> Iterator[Record]:
+        """Everything after the head, in order. Raises InputError that names the line."""
+        self.size, self.cut, self.ended = 0, False, False
+        for number, line in self._lines():
+            self.ended = "end" in line
+            if number == 1:
+                continue
+            try:
+                yield self._record(number, line)
+            except ValueError as error:
+                raise self._damaged(number, str(error)) from error
+
+    def _record(self, number: int, line: dict[str, Any]) -> Record:
+        from pydantic import ValidationError
+
+        found: dict[str, Any] = {}
+        for name, kind in (("action", "Action"), ("measurement", "Measurement")):
+            if name in line:
+                check_plain(line[name])
+                model = self._checked(kind, line[name], number)
+                found[name] = model.model_dump(mode="json", by_alias=True)
+        for name in ("draws", "place"):
+            if name in line and (type(line[name]) is not int or not 0 <= line[name] < 2**63):
+                raise ValueError(f"{name} is no number")
+            found[name] = line.get(name)
+        for name in ("restated", "settled"):
+            if name in line and not isinstance(line[name], dict):
+                raise ValueError(f"{name} is no object")
+            found[name] = line.get(name)
+        nodes = line.get("nodes", [])
+        if not isinstance(nodes, list):
+            raise ValueError("nodes is no list")
+        try:
+            found["nodes"] = [checked(node) for node in nodes]
+        except ValidationError as error:
+            raise damaged(self.path, f"line {number}: nodes", error) from error
+        for node in found["nodes"]:
+            if node["parent"] is None:
+                self._checked("Prompt", node.get("prompt"), number)
+        return Record(number, **found)
+
+    def _checked(self, kind: str, value: Any, number: int) -> Any:
+        from pydantic import ValidationError
+
+        from bftui.trace import schema
+
+        model: type[BaseModel] = getattr(schema, kind)
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            raise damaged(self.path, f"line {number}", error) from error
+
+    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The records, with the numbers of their lines."""
+        try:
+            if not self.path.is_file() and self.path.exists():
+                raise InputError(f"cannot read {self.path}", "it is no regular file")
+            with self.path.open("rb") as file:
+                number, waiting = 0, b""
+                while line := file.readline(VALUE):
+                    if waiting:
+                        yield number, self._parsed(number, waiting)
+                        self.size += len(waiting)
+                    number, waiting = number + 1, line
+                    if len(line) == VALUE:
+                        raise self._damaged(number, f"it is longer than {VALUE >> 20} MiB")
+                if not waiting:
+                    return
+                # Only the last line may have been cut.
+                try:
+                    last = self._parsed(number, waiting) if waiting.endswith(b"\n") else None
+                except InputError:
+                    last = None
+                if last is None:
+                    self.cut = True
+                    return
+                yield number, last
+                self.size += len(waiting)
+        except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(f"cannot read {self.path}", reason) from error
+
+    def _parsed(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            record = parse(line.decode())
+        except ValueError as error:
+            raise self._damaged(number, str(error).partition(";")[0]) from error
+        if not isinstance(record, dict):
+            raise self._damaged(number, "it is no record")
+        return record
+
+    def _damaged(self, number: int, why: str) -> InputError:
+        return InputError(f"{self.path} is a damaged journal", f"line {number}: {why}")
+
+
+def trace_records(trace: TraceFile) -> Iterator[Record]:
+    """A trace as the records that its journal held: each action with the nodes that it made."""
+    prompts = trace.prompts()
+
+    def whole(node: dict[str, Any]) -> dict[str, Any]:
+        if node["parent"] is not None:
+            return node
+        return {**node, "prompt": prompts[node["id"]].model_dump(mode="json", by_alias=True)}
+
+    nodes = map(whole, trace.nodes())
+    yield Record(nodes=[next(nodes)])
+    made = 1
+    for number, action in enumerate(trace.actions()):
+        new = [next(nodes) for _ in range(made, action["node"] + 1)]
+        made += len(new)
+        yield Record(number, nodes=new, action=action)
+    for measurement in trace.measurements():
+        yield Record(measurement=measurement)
+    outline = trace.outline
+    settled = {
+        "cursor": outline.path[-1] if outline.path else 0,
+        "marks": outline.marks,
+        "folded": outline.folded,
+        "pruned": outline.pruned,
+    }
+    yield Record(nodes=list(nodes), settled=settled, draws=outline.draws)
+
+
+def begins_as_journal(path: Path) -> bool:
+    """Whether a file says in its beginning that it is a journal. Raises InputError where it cannot be read."""
+    try:
+        if not path.is_file() and path.exists():
+            raise InputError(f"cannot read {path}", "it is no regular file")
+        with path.open("rb") as file:
+            return f'"{FORMAT}"'.encode() in file.read(80)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {path}", reason) from error
