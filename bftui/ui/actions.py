@@ -18,13 +18,16 @@ class Facts:
         busy: whether the model works or is played.
         session: whether there is a prompt.
         ended: the cursor stands on an end of text.
+        stopped: the answer reached a stop string of the prompt's template at the cursor.
         at_prompt: the cursor stands on a prompt.
         onward: something comes after the cursor.
         playing: whether it steps by itself.
-        chat: the prompt of the visible path is in the model's chat template.
+        turns: the prompt of the visible path is in a template, which writes further turns.
         marks: whether a place is marked.
         looked: candidates of this place were looked at.
         measuring: an experiment runs.
+        partner: there is a second model.
+        pairing: it is being opened.
         pane: the name of the pane that has the focus.
     """
 
@@ -33,13 +36,16 @@ class Facts:
     busy: bool = False
     session: bool = False
     ended: bool = False
+    stopped: bool = False
     at_prompt: bool = False
     onward: bool = False
     playing: bool = False
-    chat: bool = False
+    turns: bool = False
     marks: bool = False
     looked: bool = False
     measuring: bool = False
+    partner: bool = False
+    pairing: bool = False
     pane: str = "candidates"
 
 
@@ -143,7 +149,7 @@ def _unless(base: Reason, hinders: Callable[[Facts], bool], sentence: str) -> Re
 
 _step = _unless(
     _running,
-    lambda facts: facts.ended,
+    lambda facts: facts.ended or facts.stopped,
     "the text ends here: ← goes back, or force a token to go on",
 )
 _measure = _unless(
@@ -161,8 +167,8 @@ _order = _unless(
 )
 _turn = _unless(
     _running,
-    lambda facts: not facts.chat,
-    "this prompt is raw, without turns: i asks again, with a chat template",
+    lambda facts: not facts.turns,
+    "this prompt is raw, without turns: i asks again, with a template",
 )
 _marks = _unless(
     _session, lambda facts: not facts.marks, "nothing is marked yet: m marks this place"
@@ -188,6 +194,15 @@ _candidates = _unless(
 )
 
 
+_partner = _unless(
+    _session, lambda facts: not facts.partner, "there is no partner yet: O opens a second model"
+)
+
+
+def _shift(facts: Facts) -> str | None:
+    return (_session(facts) or "the partner is still loading") if facts.pairing else _partner(facts)
+
+
 def _search(facts: Facts) -> str | None:
     if facts.pane == "strip":
         return "there is nothing to search in this pane: tab goes to the next"
@@ -204,10 +219,15 @@ def _reload(facts: Facts) -> str | None:
     return None if facts.failed or facts.busy or facts.measuring else "the model runs"
 
 
-GENERATE, MOVE, MEASURE, PANE, JUMP, LOOK, WORK = (
+def _pair(facts: Facts) -> str | None:
+    return "a partner is loading: esc stops that" if facts.pairing else None
+
+
+GENERATE, MOVE, MEASURE, PAIR, PANE, JUMP, LOOK, WORK = (
     "generate",
     "the session",
     "measure",
+    "two models",
     "in the pane",
     "jump",
     "look",
@@ -248,6 +268,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("response", ("E",), "response", "What the forced text does to BF, against all kinds of controls.",
            MEASURE, _running),
 
+    Action("partner", ("O",), "partner", "Open a second model beside this one, or take it away.", PAIR, _pair),
+    Action("shift", ("s",), "shift", "The partner's answer in this model's eyes, or the path in the partner's.",
+           PAIR, _shift, True),
+    Action("nudge", ("b",), "nudge", "The partner writes where this model is unsure.", PAIR, _session, True),
+
     Action("up", ("up", "k"), "up", "A line up.", PANE, _always),
     Action("down", ("down", "j"), "down", "A line down.", PANE, _always),
     Action("page_up", ("pageup",), "page up", "A page up.", PANE, _always),
@@ -274,7 +299,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_pane", ("tab",), "next pane", "Focus the next pane.", LOOK, _always),
     Action("previous_pane", ("shift+tab",), "pane before", "Focus the pane before.", LOOK, _always),
     Action("zoom", ("z",), "zoom", "Give the pane the whole screen, or back.", LOOK, _always),
-    Action("shading", ("w",), "shading", "Text: entropy, surprisal, author, none.", LOOK, _always),
+    Action("shading", ("w",), "shading", "Text: entropy, surprisal, author, shift, nudge, none.", LOOK, _always),
     Action("curve", ("H",), "entropy/BF", "Curve: entropy or branching factor.", LOOK, _always),
     Action("explain", ("K",), "explain", "What the numbers of this pane mean.", LOOK, _session),
     Action("theme", ("T",), "theme", "Take the next theme.", LOOK, _always),

@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from bftui.core.errors import BftuiError, UsageError
-from bftui.core.text import label
+from bftui.core.text import label, safe
 from bftui.ui.actions import ACTIONS
 from bftui.ui.bridge import Bridge
 from bftui.ui.notice import Notice
@@ -123,6 +123,7 @@ class WorkbenchApp(App[None]):
             return
         self._interrupted = now
         self.bridge.cancel()
+        self.bridge.stop_partner()
         self.bridge.stop_experiments()
         self.workbench.frame()
         self.workbench.tell(Notice("stopped; ctrl+c again quits"))
@@ -157,13 +158,34 @@ class WorkbenchApp(App[None]):
             else "Measure a forced text only when E asks for it.",
             respond,
         )
-        for place, word in enumerate(self.settings.words):
+        yield from self._beginnings()
+        for place, word in enumerate(self.workbench.words):
 
             def force(key: str = str(place + 1)) -> None:
                 self.workbench.act("word", key)
 
             yield SystemCommand(
                 f"force {label(word.encode())}", f"Force this word. ({place + 1})", force
+            )
+
+    def _beginnings(self) -> Iterable[SystemCommand]:
+        """How the partner's answers begin, as words to force and as the palette of the keys."""
+        offered = self.bridge.paired.words
+        if not offered:
+            return
+        partner, whose = safe(self.bridge.paired.name), "the partner's"
+        if self.workbench.words is not self.settings.words:
+            whose = "your own"
+        yield SystemCommand(
+            f"style words: {whose}", f"1-9 force {whose} words.", self.workbench.swap_words
+        )
+        for word in offered:
+
+            def force(word: str = word) -> None:
+                self.workbench.force_words(word)
+
+            yield SystemCommand(
+                f"partner's {label(word.encode())}", f"Force how {partner} begins answers.", force
             )
 
     # Themes and sizes ------------------------------------------------------------------------------------------

@@ -12,11 +12,18 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bftui.session import commands
 from bftui.session.prompt import Prompt
 from bftui.ui.engine_thread import RATES, EngineThread, Opening, Word, nothing, short_name
 from bftui.ui.measured import Ids, Measured
+from bftui.ui.notice import Notice
+from bftui.ui.paired import Paired
+from bftui.ui.settings import PartnerSettings
+
+if TYPE_CHECKING:
+    from bftui.core.nudging import NudgeSettings
 
 _QUEUED = 64
 _JOIN_S = 1.0
@@ -46,6 +53,7 @@ class Bridge(EngineThread):
             return False
         if not isinstance(command, commands.Force | commands.ForceIds):
             self.playing = False
+        self.partnering.give_way()
         self._put(lambda: self._do(command))
         return True
 
@@ -140,6 +148,64 @@ class Bridge(EngineThread):
         """Whether a forced text is measured without being asked for."""
         self.experiments.automatic = on
 
+    # The partner -----------------------------------------------------------------------------------------------
+
+    @property
+    def paired(self) -> Paired:
+        """What is known of the partner."""
+        return self.partnering.paired
+
+    def open_partner(self, wanted: PartnerSettings) -> None:
+        """Opens a second model beside the session; the one before stays until it is there."""
+        self._put(lambda: self.partnering.open(wanted))
+
+    def part(self) -> None:
+        """Takes the partner away."""
+        self.partnering.cancel()
+        self._put(lambda: self._told_of(self.partnering.part()))
+
+    def shift(self) -> None:
+        """Has the partner answer the visible prompt, and the base read the answer."""
+        self._put(self.partnering.shift)
+
+    def force_answer(self, root: int, index: int) -> None:
+        """Goes along the partner's answer to a prompt and forces its token at a position."""
+        self.playing = False
+        self._put(lambda: self._force_answer(root, index))
+
+    def force_partners(self, node: int) -> None:
+        """Goes to a node and forces the token that the partner would take there."""
+        self.playing = False
+        self._put(lambda: self._force_partners(node))
+
+    def nudge(self, settings: NudgeSettings) -> None:
+        """Has both models write on from the cursor, round by round."""
+        self.playing = False
+        self._put(lambda: self.partnering.nudge(settings))
+
+    def take_word(self, settings: NudgeSettings) -> None:
+        """Appends the partner's next word."""
+        self.playing = False
+        self._put(lambda: self._take_word(settings))
+
+    def look(self, settings: NudgeSettings) -> None:
+        """Asks what the partner would write after the cursor."""
+        self._put(lambda: self.partnering.look(settings))
+
+    def stop_partner(self) -> bool:
+        """Stops nudging, reading and opening; False where there is none of it."""
+        if not self.partnering.works:
+            return False
+        self.partnering.cancel()
+        if self.partnering.paired.running and self.model is not None:
+            self.model.host.cancel()
+        self._put(lambda: self._told_of(self.partnering.stop()))
+        return True
+
+    def _told_of(self, notice: Notice | None) -> None:
+        if notice is not None:
+            self.notices.put(notice)
+
     # Files and the end -----------------------------------------------------------------------------------------
 
     def export(self, path: Path) -> None:
@@ -163,6 +229,7 @@ class Bridge(EngineThread):
         for model in (self.model, self._coming):
             if model is not None:
                 model.host.cancel()
+        self.partnering.cancel()
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             self._kill()
@@ -173,7 +240,7 @@ class Bridge(EngineThread):
         with suppress(queue.Empty):
             while True:
                 job = self._jobs.get_nowait()
-                if isinstance(job, Opening):
+                if isinstance(job, Opening) or job == self._accompany:
                     kept.append(job)
                 else:
                     self._dropped += 1

@@ -24,6 +24,7 @@ from bftui.session.prompt import Prompt
 from bftui.ui.asked import Asked, PageKey, PreviewKey
 from bftui.ui.experimenting import Experimenting
 from bftui.ui.notice import Kind, Notice
+from bftui.ui.partnering import Partnering
 from bftui.ui.sampling import Snapshot, changed
 from bftui.ui.settings import WorkbenchSettings
 from bftui.ui.strips import counted
@@ -31,6 +32,7 @@ from bftui.ui.strips import counted
 if TYPE_CHECKING:
     from bftui.backends.host import Page
     from bftui.core.distribution import NextToken
+    from bftui.core.nudging import NudgeSettings
     from bftui.core.sampler import Sampler
     from bftui.core.tree import Tree
     from bftui.session.events import Event
@@ -81,6 +83,7 @@ class EngineThread:
             there is no answer.
         kept: the sessions that ended before this one, as (nodes, journal).
         experiments: what is measured beside all this; others read its `measured`.
+        partnering: the second model, if there is one; others read its `paired`.
     """
 
     def __init__(self, settings: WorkbenchSettings, changed: Callable[[], None]) -> None:
@@ -104,6 +107,7 @@ class EngineThread:
         self.left = 0
         self.kept: list[tuple[int, Path]] = []
         self.experiments = Experimenting(automatic=settings.response == "auto")
+        self.partnering = Partnering(self._wake, self._tell)
         self.notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self.pages: Asked[PageKey, Page] = Asked(self._put, self._page, _no_page)
         self.splits: Asked[str, list[bytes]] = Asked(self._put, self._split, lambda error: [])
@@ -118,7 +122,7 @@ class EngineThread:
         self._given = 1
         self._dropped = self._done = 0
         self._stop_loading = self._closing = self._unaligned = False
-        self._stepped = self._measuring = False
+        self._stepped = self._measuring = self._accompanied = False
         self._align_began = 0.0
         self._told = threading.Event()
         self._steps: deque[float] = deque(maxlen=256)
@@ -129,14 +133,18 @@ class EngineThread:
 
     def _run(self) -> None:
         self._guarded(self._open)
+        if self._settings.partner is not None:
+            # After the base, which is what a person waits for.
+            self.partnering.open(self._settings.partner)
         self.word = self._resting(busy=False)
         self._done += 1
         self._tell()
         while (job := self._next()) is not None:
-            own = job in (self._play_step, self._align, self._experiment)
+            beside = job in (self._experiment, self._accompany)
+            own = beside or job in (self._play_step, self._align)
             if isinstance(job, Opening):
                 self.word = Word.LOADING
-            elif job == self._experiment:
+            elif beside:
                 self.word = self._resting(busy=self.playing)
                 self._guarded(job)
                 continue
@@ -149,6 +157,9 @@ class EngineThread:
             self.word = self._resting(busy=self.playing)
             self._done += not own
             self._tell()
+        if self.journal is not None:
+            self.journal.close()
+        self.partnering.close()
         if self.model is not None:
             self.model.close()
 
@@ -157,7 +168,7 @@ class EngineThread:
         if self.playing:
             wait = max(0.0, self._due - time.monotonic())
             # At full speed there is never time to wait: one piece comes after each step.
-            turn = self._stepped and beside == self._experiment
+            turn = self._stepped and beside in (self._experiment, self._accompany)
             between = beside is not None and (wait > 0 or turn)
             try:
                 return self._jobs.get(timeout=0.0 if between else wait)
@@ -172,7 +183,11 @@ class EngineThread:
         """What is to be done while nobody waits for anything."""
         if self._unaligned:
             return self._align
-        return self._experiment if self.experiments.waiting else None
+        measures = self.experiments.waiting
+        if self.partnering.waiting(idle=not (self.playing or measures)):
+            # In turn, so that neither waits for the other's end.
+            return self._experiment if measures and self._accompanied else self._accompany
+        return self._experiment if measures else None
 
     def _resting(self, *, busy: bool) -> Word:
         """The word between jobs; a failure stays until the model is opened again."""
@@ -199,14 +214,23 @@ class EngineThread:
 
     def _experiment(self) -> None:
         """One piece of an experiment; where one fails, nothing else stops."""
+        self._accompanied = False
+        self._do_piece(self.experiments.advance)
+
+    def _accompany(self) -> None:
+        """One piece of what is done with the partner, after whom nobody of the session waits."""
+        self._accompanied = True
+        self._do_piece(self.partnering.advance)
+
+    def _do_piece(self, advance: Callable[[], tuple[bool, Notice | None]]) -> None:
         self._stepped, self._measuring = False, True
         try:
-            news, notice = self.experiments.advance()
+            news, notice = advance()
         finally:
             self._measuring = False
         if notice is not None:
             self.notices.put(notice)
-        if news:
+        if news or notice is not None:
             self._tell()
 
     def _fail(self, error: BftuiError) -> None:
@@ -253,6 +277,7 @@ class EngineThread:
             except BaseException:
                 model.close()
                 raise
+            self.partnering.renew()
         self.model = model
         if self.session is None and self.prompt is not None:
             self._plant()
@@ -302,6 +327,7 @@ class EngineThread:
         for asked in self._asked:
             asked.forget()
         self.experiments.attend(new)
+        self.partnering.attend(new)
         self.model, self.session, self.journal, self.prompt = model, new, journal, prompt
         self.left = 0
         self._unaligned = False
@@ -334,6 +360,7 @@ class EngineThread:
             self._drop_journal(journal)
             raise
         self.experiments.attend(self.session)
+        self.partnering.attend(self.session)
         self.journal = journal
         self.refused = None
 
@@ -383,6 +410,7 @@ class EngineThread:
         before = Snapshot.of(session) if told else None
         start = session.cursor
         session.do(command)
+        self.partnering.moved()
         if before is not None:
             self._say(f"{told}; {changed(session, before, Snapshot.of(session))}")
         if not isinstance(command, commands.Step):
@@ -400,6 +428,28 @@ class EngineThread:
         stopped = self.experiments.stop()
         if stopped is not None:
             self._say(f"stopped: {stopped}")
+
+    def _force_answer(self, root: int, index: int) -> None:
+        """Goes along the partner's answer to a prompt, up to one of its tokens, and forces that."""
+        if self.session is not None:
+            *before, last = self.partnering.along_answer(root, index)
+            for command in before:
+                self.session.do(command)
+            self._do(last)
+
+    def _force_partners(self, node: int) -> None:
+        """Goes to a node and forces the token that the partner would take there."""
+        session = self.session
+        if session is None or session.partner is None:
+            return
+        ids = session.partner.tokens_here(node)
+        if node != session.cursor:
+            session.do(commands.Goto(node))
+        self._do(commands.ForceIds(ids))
+
+    def _take_word(self, settings: NudgeSettings) -> None:
+        """Appends the partner's next word."""
+        self._do(self.partnering.next_word(settings))
 
     def _look_for_stale(self, session: Session) -> None:
         """Numbers of the visible path may be of another sampler now."""
@@ -462,6 +512,10 @@ class EngineThread:
         return self.model.render(prompt)
 
     # The queue -------------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Has the engine's thread look at what came for the partner; from any thread."""
+        self._jobs.put(self._accompany)
 
     def _put(self, job: Callable[[], None]) -> None:
         self._given += 1

@@ -7,32 +7,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bftui.session.lexicon import WORDS
 from bftui.session.prompt import Prompt
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
+    from bftui.session.prompt import Template
 
-WORDS = (
-    "Sure",
-    "Thank you",
-    "Of course",
-    "Here",
-    "Great question",
-    "I'm sorry",
-    "However",
-    "Hello",
-    "Let",
+QUESTIONS = (
+    "Name a fruit.",
+    "Name an animal.",
+    "Tell me a story.",
+    "What is your favourite colour?",
+    "How are you?",
 )
-"""The style palette under the keys 1 to 9."""
+"""What an empty start offers to ask: as it is where a template goes around it, else as a page to be gone on with."""
 
-EXAMPLES = (
-    "Q: Name a fruit.\nA:",
-    "Q: Name an animal.\nA:",
-    "Q: Tell me a story.\nA:",
-    "Q: What is your favourite colour?\nA:",
-    "Q: How are you?\nA:",
-)
-"""The prompts that an empty start offers."""
+
+@dataclass(frozen=True, slots=True)
+class PartnerSettings:
+    """A second model beside the session's.
+
+    Attributes:
+        model, backend, options: as those of `WorkbenchSettings`.
+        template: how its prompt is written.
+    """
+
+    model: str
+    backend: str = "auto"
+    template: Template = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class WorkbenchSettings:
         trace: where the trace is written on quit and on export; None asks on export.
         theme: a theme's name; None takes the first dark one.
         state_dir: says where journals go, when the first is written; None writes none.
-        words: the style palette, at most nine.
+        words: the style palette under the keys 1 to 9.
+        partner: the model that is opened beside the first one; None opens none.
         response: `auto` measures every forced text against controls where that is quick; `off` waits to be asked.
     """
 
@@ -63,4 +68,5 @@ class WorkbenchSettings:
     theme: str | None = None
     state_dir: Callable[[], Path] | None = None
     words: tuple[str, ...] = WORDS
+    partner: PartnerSettings | None = None
     response: Literal["auto", "off"] = "auto"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bftui.core.text import label, safe
 from bftui.ui.measured import Looked, Measured, Responded, Rolled
+from bftui.ui.paired import Paired
 from bftui.ui.strips import fit
 from bftui.ui.widgets.path import Path
 from bftui.ui.widgets.shown_rows import ShownRows
@@ -18,7 +19,10 @@ from bftui.ui.widgets.tree_rows import TreeRows
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.sampler import Sampler
+    from bftui.core.shift import PartnerView, Standing
     from bftui.core.tree import Tree
+    from bftui.session.partner import Partner
+    from bftui.session.prompt import Taken
     from bftui.session.session import Session
 
 _LABEL_CELLS = 60
@@ -41,6 +45,7 @@ class View:
         in_force: which one is in force.
         restated: grows whenever numbers were made anew under another sampler.
         measured: what experiments found.
+        paired: what is known of the partner.
     """
 
     def __init__(self, session: Session) -> None:
@@ -53,6 +58,10 @@ class View:
         self.sampler_number = self.in_force = -1
         self.restated = 0
         self.measured = Measured()
+        self.paired = Paired()
+        self._standings: dict[int, Standing | None] = {}
+        self._standing_at: Hashable = None
+        self._sure: dict[int, float] = {}
         self._marked: dict[str, int] = {}
         self.next: NextToken | None = None
         self._labels: dict[int, str] = {}
@@ -67,6 +76,11 @@ class View:
         return self.session.sampler
 
     @property
+    def model_name(self) -> str:
+        """What people call the model, safe to draw; of a practice model it says that it is one."""
+        return safe(self.session.model.name)
+
+    @property
     def root(self) -> int:
         return self.path.nodes[0]
 
@@ -76,9 +90,9 @@ class View:
         return len(self.tree.prompt_ids(self.root)) + len(self.path) - 1
 
     @property
-    def chat(self) -> bool:
-        """Whether the visible prompt is in the model's chat template."""
-        return self.session.rendered.template == "chat"
+    def template(self) -> Taken:
+        """What the visible prompt was put into."""
+        return self.session.rendered.template
 
     @property
     def state(self) -> Hashable:
@@ -137,6 +151,52 @@ class View:
             ):
                 before = each
         return here or before
+
+    # The partner -----------------------------------------------------------------------------------------------
+
+    @property
+    def partner(self) -> Partner | None:
+        """The second model, if there is one."""
+        return self.session.partner
+
+    def partnered(self, node: int) -> PartnerView | None:
+        """What the partner says of a node; None where nobody knows."""
+        partner = self.session.partner
+        return None if partner is None else partner.view(node)
+
+    def standings(self, token_ids: Sequence[int]) -> dict[int, Standing | None]:
+        """Candidates after the cursor in the partner's distribution; what it cannot say of is left out."""
+        partner = self.session.partner
+        if partner is None:
+            return {}
+        at = (self.cursor, self.paired.version)
+        if at != self._standing_at:
+            self._standing_at, self._standings = at, {}
+        asked = [token for token in token_ids if token not in self._standings]
+        found = partner.candidates(self.cursor, asked) if asked else []
+        if found is not None:
+            self._standings.update(zip(asked, found, strict=True))
+        return self._standings
+
+    def begins_nudge(self, node: int, alone: bool = False) -> bool:
+        """Whether the partner wrote a token, but not the one before it; `alone`: whatever is before it."""
+        if self.tree.source(node).word != "nudged":
+            return False
+        parent = self.tree.parent(node)
+        return alone or parent is None or self.tree.source(parent).word != "nudged"
+
+    def sure(self, node: int) -> float | None:
+        """P of the most probable token after a node, at temperature 1 and uncut; None after an end of text."""
+        known = self._sure.get(node)
+        if known is None:
+            from bftui.session.nudging import top_prob
+
+            known = top_prob(self.session, node)
+            if known is not None:
+                self._sure[node] = known
+        return known
+
+    # Text ------------------------------------------------------------------------------------------------------
 
     def text(self, token_ids: Sequence[int]) -> str:
         """Some tokens in visible form, safe to draw; their beginning where they are many."""

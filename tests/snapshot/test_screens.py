@@ -17,8 +17,9 @@ from textual.pilot import Pilot
 from bftui.session.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_thread import Word
-from bftui.ui.settings import WorkbenchSettings
+from bftui.ui.settings import PartnerSettings, WorkbenchSettings
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, rules, table
+from tests.ui.test_partner import BYTES, aligned
 
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or sys.platform != "linux",
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 WIDE, MIDDLE, NARROW = (120, 36), (100, 30), (80, 24)
-MEASURED = "measured"
-"""Stands among keys where all experiments are waited for."""
+MEASURED, PARTNERED = "measured", "partnered"
+"""Stand among keys where all experiments are waited for, and the partner."""
 SESSION = ["g", "space", "space", "left", "left", "left", "1", "g", "g", "g", "g"]
 
 Snap = Callable[..., bool]
@@ -62,7 +63,11 @@ def shown(
             await driver.until(lambda: app.bridge.word in (Word.READY, Word.FAILED))
             await driver.settled()
             for key in keys:
-                await (driver.measured() if key == MEASURED else driver.press(key))
+                if key == PARTNERED:
+                    await driver.until(lambda: app.bridge.paired.ready)
+                    await driver.partnered()
+                else:
+                    await (driver.measured() if key == MEASURED else driver.press(key))
             await app.workers.wait_for_complete()
             await driver.settled()
             text.append(driver.screen() + "\n")
@@ -212,3 +217,34 @@ def test_help(shown: Callable[..., None]) -> None:
 
 def test_no_model(shown: Callable[..., None]) -> None:
     shown(NARROW, [], model="table:no/such/table.json")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> dict[str, Any]:
+    """The settings of a base and a partner."""
+    answer = [" Sure", "!", " Great", " is", " a", " pear", "."]
+    return {
+        "model": table(tmp_path / "fruit.json", tokens=BYTES),
+        "partner": PartnerSettings(aligned(tmp_path / "helper.json", answer)),
+    }
+
+
+def test_partner(shown: Callable[..., None], pair: dict[str, Any]) -> None:
+    shown(WIDE, [PARTNERED, *SESSION, PARTNERED, "w", "w", "w"], **pair)
+
+
+def test_partner_narrow(shown: Callable[..., None], pair: dict[str, Any]) -> None:
+    shown(NARROW, [PARTNERED, *SESSION, PARTNERED], **pair)
+
+
+def test_shift(shown: Callable[..., None], pair: dict[str, Any]) -> None:
+    shown(WIDE, [PARTNERED, "s", PARTNERED, "n"], **pair)
+
+
+def test_shift_of_the_path(shown: Callable[..., None], pair: dict[str, Any]) -> None:
+    keys = [PARTNERED, *SESSION, PARTNERED, "s", PARTNERED, "s", PARTNERED]
+    shown(NARROW, keys, theme="mono", **pair)
+
+
+def test_nudge(shown: Callable[..., None], pair: dict[str, Any]) -> None:
+    shown(WIDE, [PARTNERED, "b", "space", PARTNERED], theme="light", **pair)

@@ -17,6 +17,7 @@ from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_thread import Word
+from bftui.ui.paired import Beside
 from bftui.ui.settings import WorkbenchSettings
 
 PROMPT = "Q: Name a fruit.\nA:"
@@ -137,6 +138,24 @@ class Driver:
     async def measured(self) -> None:
         """Waits until no experiment runs, and all of it is drawn."""
         await self.until(lambda: not (self.bridge.working or self.bridge.experiments.waiting), 60.0)
+        self.bench.frame()
+        await self.pilot.pause()
+
+    async def partnered(self, *, everything: bool = False) -> None:
+        """Waits until the partner is opened, or could not be, and has nothing to do; all of it is drawn.
+
+        `everything`: also what nobody waits for.
+        """
+        await self.until(
+            lambda: (
+                not (
+                    self.bridge.working
+                    or self.bridge.paired.state is Beside.LOADING
+                    or self.bridge.partnering.waiting(idle=everything)
+                )
+            ),
+            60.0,
+        )
         self.bench.frame()
         await self.pilot.pause()
 

@@ -33,6 +33,7 @@ class Standing:
         self.tree = Tree(model.info.n_vocab)
         self.sampler = Sampler()
         self.ended = False
+        self.partner = None
         self.rendered = model.render(Prompt("A:"))
         self.marks: dict[str, int] = {}
         self.folded = self.pruned = frozenset[int]()
@@ -45,6 +46,9 @@ class Standing:
         self._random = random.Random(1)
         while len(self.tree) < count:
             self.grow(self._random.random() < 0.03)
+
+    def stop(self, node: int) -> None:
+        """No stop string was reached."""
 
     def begins_force(self, node: int) -> bool:
         return self.tree.source(node) is Source.FORCED

@@ -207,7 +207,7 @@ async def test_an_empty_start_offers_prompts(fruit: str) -> None:
         assert "Q:·Name·a·fruit.⏎A:" in w.screen()
         assert w.bridge.session is None
         await w.press("down", "enter")
-        assert w.session.prompt.text == "Q: Name an animal.\nA:"
+        assert w.session.rendered.text == "Q: Name an animal.\nA:"
 
 
 async def test_typing_over_the_examples_writes_a_prompt(fruit: str) -> None:

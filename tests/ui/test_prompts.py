@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input, TextArea
 
+from bftui.practice.truth import PROBES
+from bftui.session import commands
 from bftui.session.prompt import Prompt
-from bftui.ui.screens.prompt import PromptScreen
+from bftui.ui.bridge import Bridge
+from bftui.ui.screens.prompt import PAGES, PromptScreen
 from bftui.ui.screens.turn import TurnScreen
+from bftui.ui.settings import QUESTIONS
 from tests.ui.driver import END, PROMPT, Driver, lines, table, workbench
 
 TEMPLATE = (
@@ -38,7 +43,7 @@ async def test_a_prompt_with_all_its_fields(fruit: str) -> None:
         w.app.screen.query_one("#prefill", Input).value = " Sure"
         await w.pilot.pause()
         await w.settled()
-        assert "takes raw: the model has no template" in w.screen()
+        assert "no template: takes raw" in w.screen()
         shown = w.screen()
         await w.press("ctrl+s")
         assert w.session.prompt == Prompt("Q: fruit\nA:", "Hello", "auto", " Sure")
@@ -118,7 +123,70 @@ async def test_before_the_model_is_open_the_editor_says_so(tmp_path: Path) -> No
     async with workbench(slow, prompt=None, ready=False) as w:
         await w.until(lambda: isinstance(w.app.screen, PromptScreen))
         await w.press_only("A")
-        assert "the tokens are shown when the model is open" in w.screen()
+        await w.until(lambda: "the tokens are shown when the model is open" in w.screen())
+
+
+async def test_what_is_typed_before_the_editor_stands_goes_into_it(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        w.bench.act("prompt")
+        # The editor is there, but nothing of it has the focus yet.
+        assert isinstance(w.app.screen, PromptScreen)
+        assert w.app.focused is None
+        await w.press_only("A")
+        await w.until(lambda: area(w, "text").text == f"{PROMPT}A")
+        await w.type(" fig")
+        assert area(w, "text").text == f"{PROMPT}A fig"
+
+
+async def test_examples_are_pages_for_a_model_without_turns(fruit: str) -> None:
+    async with workbench(fruit, prompt=None) as w:
+        await w.until(lambda: "Q:·Name·a·fruit.⏎A:" in w.screen())
+        await w.press("enter")
+        assert w.session.prompt == Prompt("Name a fruit.", template="page")
+        assert w.session.rendered.text == "Q: Name a fruit.\nA:"
+        assert "float32 page" in lines(w.bench.status)[0]
+
+
+async def test_examples_are_pages_in_a_raw_prompt_too(fruit: str) -> None:
+    async with workbench(fruit, prompt=None, frame=Prompt(template="raw")) as w:
+        await w.press("enter")
+        assert w.session.prompt == Prompt("Q: Name a fruit.\nA:", template="raw")
+
+
+async def test_examples_are_questions_where_a_template_goes_around_them(chatty: str) -> None:
+    async with workbench(chatty, prompt=None) as w:
+        await w.until(lambda: "Tell·me·a·story." in w.screen())
+        assert "Q:" not in w.screen()
+        await w.press("ctrl+t")
+        assert "▸raw" in w.screen()
+        assert "Q:·Tell·me·a·story.⏎A:" in w.screen()
+        await w.press("shift+tab", "left", "tab")
+        assert "▸auto" in w.screen()
+        await w.press("down", "down", "enter")
+        assert w.session.prompt == Prompt("Tell me a story.")
+        assert w.session.text(0) == ""
+        assert w.session.rendered.text == f"<|user|>Tell me a story.{END}<|assistant|>"
+
+
+async def test_an_example_that_is_chosen_early_waits_for_the_model(
+    chatty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Bridge.start
+    # Held back, however long the keys take.
+    monkeypatch.setattr(Bridge, "start", lambda _: None)
+    async with workbench(chatty, prompt=None, ready=False) as w:
+        await w.until(lambda: isinstance(w.app.screen, PromptScreen) and bool(w.app.focused))
+        await w.press_only("enter")
+        await w.until(lambda: "starts as soon as the model is open" in w.screen())
+        start(w.bridge)
+        await w.until(lambda: w.bridge.session is not None)
+        assert w.session.prompt.text == "Name a fruit."
+
+
+async def test_the_examples_are_the_first_probes_of_the_practice_models() -> None:
+    first = PROBES[: len(QUESTIONS)]
+    assert [probe.question for probe in first] == list(QUESTIONS)
+    assert [probe.page for probe in first] == list(PAGES)
 
 
 async def test_a_user_turn(chatty: str) -> None:
@@ -138,10 +206,48 @@ async def test_a_user_turn(chatty: str) -> None:
         assert path.startswith("path ")
 
 
+async def test_an_answer_ends_where_the_page_goes_on_and_a_turn_takes_it_up(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        w.bridge.set_prompt(Prompt("fruit", template="page"))
+        await w.settled()
+        w.bridge.send(commands.Force(" apple\nQ:"))
+        await w.settled()
+        assert w.session.ended
+        nodes = len(w.session.tree)
+        await w.press("space")
+        assert "the text ends here" in w.notice
+        assert len(w.session.tree) == nodes
+        # What may come after it can still be measured.
+        await w.press("a")
+        await w.measured()
+        assert w.bench.view is not None
+        assert w.bench.view.looked is not None
+        await w.press("I")
+        await w.type("a fig")
+        await w.press("ctrl+s")
+        assert b"".join(w.session.path_bytes()) == b"Q: fruit\nA: apple\nQ: a fig\nA:"
+        await w.press("space")
+        assert w.session.node.source == "sampled"
+
+
+async def test_playing_stops_where_the_page_goes_on(tmp_path: Path) -> None:
+    after = {"A:": "\n", "\n": "Q:", "Q:": "a"}
+    rules = {json.dumps([token]): {following: 1.0} for token, following in after.items()}
+    async with workbench(table(tmp_path / "page.json", rules=rules)) as w:
+        w.bridge.set_prompt(Prompt("fruit", template="page"))
+        await w.settled()
+        w.bridge.play(True)
+        await w.until(lambda: not w.bridge.playing)
+        await w.settled()
+        assert w.notice == "the text ends here"
+        assert w.tokens == ["\n", "Q:"]
+        assert w.session.text() == ""
+
+
 async def test_a_turn_without_a_template_is_refused_before_it_is_typed(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("I")
-        assert w.notice == "this prompt is raw, without turns: i asks again, with a chat template"
+        assert w.notice == "this prompt is raw, without turns: i asks again, with a template"
         assert w.app.screen is w.bench
 
 

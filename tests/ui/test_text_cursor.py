@@ -92,7 +92,14 @@ async def test_shadings_go_round_and_name_themselves(fruit: str) -> None:
         await w.press("g", "1", "space")
         pane = w.bench.text_pane
         styles = []
-        for legend in ("surprisal 0 to 8 nats", "greedy: slanted", "not shaded", "H 0 to 4 nats"):
+        legends = (
+            "surprisal 0 to 8 nats",
+            "greedy: slanted",
+            "γ 0.40",
+            "not shaded",
+            "H 0 to 4 nats",
+        )
+        for legend in legends:
             await w.press("w")
             assert legend in lines(pane)[0]
             first = len(w.session.tree.prompt_ids(0))
@@ -101,7 +108,8 @@ async def test_shadings_go_round_and_name_themselves(fruit: str) -> None:
         assert author[0].italic
         assert author[1].bold
         assert not author[2].italic
-        assert styles[2][0] == w.bench.palette.text
+        assert styles[2][0].underline
+        assert styles[3][0] == w.bench.palette.text
         assert pane.shading is Shading.ENTROPY
 
 
@@ -142,7 +150,7 @@ async def test_clicks_go_to_tokens(fruit: str) -> None:
 
 def layout(width: int, *tokens: str) -> TextLayout:
     made = TextLayout(width)
-    made.replace(0, [token.encode() for token in tokens], {1})
+    made.replace(0, [token.encode() for token in tokens], {1: "▲"})
     return made
 
 

@@ -21,9 +21,10 @@ from bftui.ui.actions import ACTIONS, BY_ID, Facts
 from bftui.ui.bridge import Bridge
 from bftui.ui.engine_thread import Word
 from bftui.ui.notice import Kind, Notice
+from bftui.ui.paired import Beside
 from bftui.ui.rollout_size import Size
 from bftui.ui.screens.follower import Follower
-from bftui.ui.settings import WorkbenchSettings
+from bftui.ui.settings import PartnerSettings, WorkbenchSettings
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
 from bftui.ui.widgets.candidates_pane import CandidatesPane
@@ -95,6 +96,8 @@ class Bench(Screen[None]):
         self.notice = NoticeBox(palette)
         self.panes: tuple[Pane, ...] = (self.tree_pane, self.candidates, self.text_pane, self.strip)
         self.rollout_size = Size()
+        self.words = settings.words
+        self.partner_settings = settings.partner or PartnerSettings("")
         self._busy_check: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -121,6 +124,7 @@ class Bench(Screen[None]):
             self.view = View(session) if session is not None else None
         if self.view is not None:
             self.view.measured = bridge.measured
+            self.view.paired = bridge.paired
             self.view.sync()
         for pane in self.panes:
             pane.show(self.view)
@@ -147,8 +151,10 @@ class Bench(Screen[None]):
     def tell(self, notice: Notice) -> None:
         """Shows a notice until the next key."""
         self.notice.tell(notice)
-        if isinstance(self.app.screen, Follower):
-            self.app.screen.tell(notice)
+        # At the end of the program there is no screen any more.
+        for screen in self.app.screen_stack[-1:]:
+            if isinstance(screen, Follower):
+                screen.tell(notice)
 
     def warn(self, text: str) -> None:
         """Says why something was not done."""
@@ -163,13 +169,16 @@ class Bench(Screen[None]):
             busy=bridge.word is Word.BUSY,
             session=view is not None,
             ended=view is not None and view.next is None and view.tree.eog(view.cursor),
+            stopped=view is not None and view.session.stop(view.cursor) is not None,
             at_prompt=view is not None and len(view.path) == 1,
             onward=view is not None and view.tree.last_visited(view.cursor) is not None,
             playing=bridge.playing,
-            chat=view is not None and view.chat,
+            turns=view is not None and view.template != "raw",
             marks=view is not None and bool(view.marks),
             looked=view is not None and view.looked is not None,
             measuring=bridge.experiments.waiting,
+            partner=bridge.paired.ready and view is not None and view.partner is not None,
+            pairing=bridge.paired.state is Beside.LOADING,
             pane=self.pane().NAME,
         )
 

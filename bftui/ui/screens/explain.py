@@ -21,10 +21,10 @@ class _ExplainPane(ReadingPane):
     NAME = "explained"
     LEAVE = "esc closes"
 
-    def __init__(self, palette: Palette, title: str, items: Sequence[Item]) -> None:
+    def __init__(self, palette: Palette, title: str, items: Sequence[Item], model: str) -> None:
         super().__init__(palette)
         self.HEADING = title
-        self._items = items
+        self._items, self._model = items, model
         self._lines: list[tuple[str, str, str]] = []
 
     def on_resize(self) -> None:
@@ -42,6 +42,9 @@ class _ExplainPane(ReadingPane):
                 self._lines += [
                     (kind, line, "") for line in textwrap.wrap(text, max(20, self.columns - 2))
                 ]
+
+    def heading(self) -> str:
+        return self._model
 
     def count(self) -> int:
         return len(self._lines)
@@ -70,5 +73,6 @@ class ExplainScreen(ReadingScreen):
         Binding("K", "leave", "Close", show=False),
     ]
 
-    def __init__(self, title: str, items: Sequence[Item], palette: Palette) -> None:
-        super().__init__(_ExplainPane(palette, title, items))
+    def __init__(self, title: str, items: Sequence[Item], palette: Palette, model: str) -> None:
+        """`model` is whose numbers these are, safe to draw."""
+        super().__init__(_ExplainPane(palette, title, items, model))

@@ -48,12 +48,20 @@ class Generating(Bench):
         )
 
     def do_word(self, key: str) -> None:
-        words = self.settings.words
+        words = self.words
         place = int(key) - 1
         if place >= len(words):
             self.warn(f"the palette has {len(words)} words")
             return
         self.bridge.force_word(words[place])
+        self.expect_work()
+
+    def force_words(self, text: str) -> None:
+        """Forces a text with the space before it that it needs, or says why not."""
+        if (reason := BY_ID["force"].reason(self.facts())) is not None:
+            self.warn(reason)
+            return
+        self.bridge.force_word(text)
         self.expect_work()
 
     def do_enter(self) -> None:

@@ -20,10 +20,13 @@ from bftui.ui.widgets.reading_pane import ReadingPane
 SIGNS = (
     ("▸ ▮", "where the session stands"),
     ("▲", "a token that was forced"),
+    ("◇", "words that the partner wrote"),
     ("•", "a candidate that was taken before"),
     ("■", "the text ends"),
     ("↑", "a bar of the curve past its scale"),
     ("┄", "curve: the branch that was left"),
+    ("──", "curve: the partner, where it differs"),
+    ("= ≈ ≠", "in the other model: its best token, among its best three, or not"),
     ("◀", "look-ahead: the candidate after which BF is smallest"),
     ("A B", "branches of the tree"),
     ("'a", "a mark"),

@@ -126,7 +126,10 @@ class Looking(Moving):
             self.set_class(pane is not None, "zoom")
 
     def do_shading(self) -> None:
-        shadings = list(Shading)
+        alone = self.view is None or self.view.partner is None
+        shadings = [each for each in Shading if each is not Shading.SHIFT or not alone]
+        if self.text_pane.shading not in shadings:
+            self.text_pane.shade_by(Shading.AUTHOR)
         shading = shadings[(shadings.index(self.text_pane.shading) + 1) % len(shadings)]
         self.text_pane.shade_by(shading)
         self.tell(Notice(f"shading: {shading.value}"))
@@ -138,7 +141,7 @@ class Looking(Moving):
         self.app.next_theme()
 
     def do_explain(self) -> None:
-        from bftui.ui import explain, explain_experiments
+        from bftui.ui import explain, explain_experiments, explain_pair
         from bftui.ui.screens.explain import ExplainScreen
 
         pane, view = self.pane(), self.view
@@ -149,11 +152,12 @@ class Looking(Moving):
             chosen = pane.candidate(pane.selected)
             items[1:1] = explain.candidate(view, chosen)
             if chosen is not None:
+                items[1:1] = explain_pair.standing(view, chosen.token_id)
                 items[1:1] = explain_experiments.ahead(view, chosen.token_id)
         elif isinstance(pane, TextPane) and (node := pane.target()) is not None:
             parent = view.tree.parent(node)
             before = None if parent is None else view.tree.next(parent)
-            items = explain.token(view.tree.node(node), before)
+            items = explain.token(view.tree.node(node), before) + explain_pair.token(view, node)
         elif isinstance(pane, TreePane) and (target := pane.target()) is not None:
             items = explain.branch(view, target)
         else:
@@ -161,10 +165,11 @@ class Looking(Moving):
             if view.rolled is not None:
                 items += explain_experiments.rollouts(view, view.rolled)
             items += explain_experiments.response(view, view.responded)
+            items += explain_pair.partner(view)
         title = f"what the numbers mean: {pane.HEADING or pane.NAME}"
-        self.app.push_screen(ExplainScreen(title, items, self.palette))
+        self.app.push_screen(ExplainScreen(title, items, self.palette, view.model_name))
 
     def do_help(self) -> None:
         from bftui.ui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.palette, self.settings.words))
+        self.app.push_screen(HelpScreen(self.palette, self.words))

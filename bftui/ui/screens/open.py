@@ -21,8 +21,14 @@ from bftui.ui.strips import LineBuilder, counted, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
 
-_PRACTICE = "the model inside bftui"
-_KINDS = {"gguf": "GGUF", "safetensors": "Hugging Face", "folder": "", "practice": _PRACTICE}
+_PRACTICE = "a practice model"
+_KINDS = {
+    "gguf": "GGUF",
+    "safetensors": "Hugging Face",
+    "folder": "",
+    "practice": _PRACTICE,
+    "none": "",
+}
 
 
 class _FoundPane(Pane):
@@ -63,7 +69,7 @@ class _FoundPane(Pane):
         return True
 
     def footing(self) -> str:
-        models = sum(entry.kind != "folder" for entry in self.found)
+        models = sum(entry.kind not in ("folder", "none") for entry in self.found)
         return counted(models, "model")
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
@@ -100,9 +106,15 @@ class OpenScreen(ModalScreen[str | None]):
         ),
     ]
 
-    def __init__(self, source: str, palette: Palette) -> None:
-        """`source` is the MODEL form of the model that is open: its folder is looked at first."""
+    def __init__(
+        self, source: str, palette: Palette, title: str = "open a model", *, none: str = ""
+    ) -> None:
+        """`source` is the MODEL form of the model that is open: its folder is looked at first.
+
+        With `none`, a line of that name stands first, which ends with an empty text.
+        """
         super().__init__()
+        self._title, self._none = title, none
         path = source.removeprefix("table:").rstrip("/")
         folder = os.path.dirname(path) if os.path.exists(path) else ""
         folder = folder or os.getcwd()
@@ -112,7 +124,7 @@ class OpenScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         box = Vertical()
-        box.border_title = "open a model"
+        box.border_title = self._title
         with box:
             field = LineField(self._start, select_on_focus=False, compact=True)
             field.cursor_blink = False
@@ -164,7 +176,8 @@ class OpenScreen(ModalScreen[str | None]):
             for name in practice.NAMES
             if not part or part.lower() in name
         ]
-        self._pane.list(shipped + found)
+        nothing = [Entry(self._none, "", "none", None)] if self._none and not part else []
+        self._pane.list(nothing + shipped + found)
         self._say()
 
     def _say(self, text: str = "") -> None:

@@ -17,19 +17,27 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
-from bftui.core.text import label
+from bftui.core.text import label, safe
 from bftui.session.prompt import Prompt, Template
+from bftui.session.templates import asking, written
 from bftui.ui.bridge import Bridge
 from bftui.ui.notice import Notice
 from bftui.ui.screens.fields import LineField, TextField
 from bftui.ui.screens.follower import Follower
-from bftui.ui.settings import EXAMPLES
+from bftui.ui.settings import QUESTIONS
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.notice_box import NoticeBox
 from bftui.ui.widgets.rendered_pane import RenderedPane
 
 TEMPLATES: tuple[Template, ...] = get_args(Template)
+
+PAGES = tuple(written(Prompt(question, template="page")) for question in QUESTIONS)
+"""The examples where no template goes around them."""
+
+
+def _option(example: str) -> Option:
+    return Option(Content(label(example.encode())))
 
 
 class TemplateChoice(Widget, can_focus=True):
@@ -108,6 +116,9 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-tall")]  # noqa: RUF012
 
+    AUTO_FOCUS = ""
+    """The first field would have the focus for a moment, and what is typed fast would go there."""
+
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "leave", "Leave", show=False),
         Binding("ctrl+s,ctrl+enter", "take", "Take", show=False, priority=True),
@@ -124,6 +135,9 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
         self._choice = TemplateChoice(palette, prompt.template)
         self._rendered = RenderedPane(palette)
         self._notice = NoticeBox(palette)
+        self._examples = PAGES
+        self._asked: int | None = None
+        """The example that was chosen before the model was open: only then its form is known."""
 
     def compose(self) -> ComposeResult:
         box = Vertical()
@@ -149,10 +163,7 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
                 yield Static(
                     " examples: enter starts with one, or type a prompt of your own", classes="note"
                 )
-                yield OptionList(
-                    *(Option(Content(label(example.encode()))) for example in EXAMPLES),
-                    markup=False,
-                )
+                yield OptionList(*map(_option, self._examples), markup=False)
             yield Static(" ^s start   tab next field   ^t template   esc leave", classes="note")
         yield self._notice
 
@@ -184,14 +195,43 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
         if not self._area("text").is_mounted:
             return
         model = self._bridge.model
+        if model is not None:
+            self.query_one(Vertical).border_title = Content(f"prompt · {safe(model.name)}")
         answer = self._bridge.rendered.ask(self.prompt) if model is not None else None
         self._rendered.tell(answer, model)
-        has = model is not None and bool(model.info.chat_template)
+        has = self._chat
         notes = {
-            "auto": "takes chat here" if has else "takes raw: the model has no template",
-            "chat": "" if has else "the model has no template: ^t takes another",
+            "auto": "takes chat here" if has else "no template: takes raw",
+            "chat": "" if has else "no template: ^t goes on",
+            "page": "questions on a page",
+            "urial": "three examples first",
         }
         self._choice.say(notes.get(self._choice.template, "") if model is not None else "")
+        bare = self._choice.template == "raw" or (self._choice.template == "auto" and not has)
+        self._offer(PAGES if bare else QUESTIONS)
+        if model is not None and self._asked is not None:
+            self._start(self._asked)
+
+    def _offer(self, examples: tuple[str, ...]) -> None:
+        """Lists the examples in the form that fits the model and the template."""
+        if examples == self._examples:
+            return
+        self._examples = examples
+        options = self.query_one(OptionList)
+        for place, example in enumerate(examples):
+            options.replace_option_prompt_at_index(place, _option(example).prompt)
+
+    def _start(self, place: int) -> None:
+        """Ends with an example."""
+        self._asked = None
+        asked = asking(replace(self.prompt, text=QUESTIONS[place]), self._chat)
+        self.dismiss(replace(asked, text=PAGES[place]) if asked.template == "raw" else asked)
+
+    @property
+    def _chat(self) -> bool:
+        """Whether the model is open and has a chat template."""
+        model = self._bridge.model
+        return model is not None and bool(model.info.chat_template)
 
     def tell(self, notice: Notice | None) -> None:
         """Shows a notice until something is typed: the editor covers the workbench's."""
@@ -209,14 +249,18 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
     @on(TemplateChoice.Changed)
     def _changed(self) -> None:
         self._notice.tell(None)
+        if self.prompt.text:
+            self._asked = None
         self._sort()
         self.news()
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed over the examples goes into the editor."""
-        if self.query_one(OptionList).has_focus and event.is_printable and event.character:
+        """What is typed over the examples goes into the editor, and so does what came before anything had the focus."""
+        area = self._area("text")
+        if self.focused not in (self.query_one(OptionList), area):
+            return
+        if event.is_printable and event.character:
             event.stop()
-            area = self._area("text")
             area.focus()
             area.insert(event.character)
 
@@ -228,7 +272,11 @@ class PromptScreen(ModalScreen[Prompt | None], Follower):
 
     @on(OptionList.OptionSelected)
     def _example(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(replace(self.prompt, text=EXAMPLES[event.option_index]))
+        if self._bridge.model is not None:
+            self._start(event.option_index)
+            return
+        self._asked = event.option_index
+        self.tell(Notice("it starts as soon as the model is open"))
 
     @on(Input.Submitted)
     def _submitted(self) -> None:

@@ -51,6 +51,9 @@ class ResponsePane(ReadingPane):
         self._found: Responded | None = None
         self._lines: list[Line] = []
 
+    def heading(self) -> str:
+        return self.now.model_name
+
     def show_response(self, found: Responded | None) -> None:
         """Brings it up to date."""
         if found is not self._found:

@@ -8,17 +8,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
-from textual.strip import Strip
-from textual.widget import Widget
 
 from bftui.session.commands import OpenRollout
 from bftui.ui.measured import Rolled
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.rollout_size import Size
 from bftui.ui.screens.follower import Follower
-from bftui.ui.strips import LineBuilder
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.continuations_pane import PATH, ContinuationsPane
+from bftui.ui.widgets.key_bar import KeyBar
 from bftui.ui.widgets.notice_box import NoticeBox
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.rollouts_pane import RolloutsPane
@@ -26,31 +24,6 @@ from bftui.ui.widgets.rollouts_pane import RolloutsPane
 if TYPE_CHECKING:
     from bftui.ui.bridge import Bridge
     from bftui.ui.view import View
-
-
-class _KeyBar(Widget):
-    """The last line: what the keys do here."""
-
-    DEFAULT_CSS = "_KeyBar { height: 1; background: $background; }"
-
-    def __init__(self, palette: Palette) -> None:
-        super().__init__()
-        self._palette = palette
-        self._pairs: tuple[tuple[str, str], ...] = ()
-
-    def show(self, keys: tuple[tuple[str, str], ...]) -> None:
-        """Shows keys with what they do."""
-        if keys != self._pairs:
-            self._pairs = keys
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        line = LineBuilder(self.size.width, self._palette.text).add(" ")
-        for keys, name in self._pairs:
-            if len(keys) + len(name) + 1 > line.room:
-                break
-            line.add(keys, self._palette.accent).add(f" {name}  ", self._palette.dim)
-        return line.strip()
 
 
 class RolloutsScreen(ModalScreen[OpenRollout | None], Follower):
@@ -94,7 +67,7 @@ class RolloutsScreen(ModalScreen[OpenRollout | None], Follower):
         self._place = view.cursor, view.in_force
         self._curve = RolloutsPane(palette, view)
         self._list = ContinuationsPane(palette, view)
-        self._key_bar = _KeyBar(palette)
+        self._key_bar = KeyBar(palette)
         self._notice = NoticeBox(palette)
 
     def compose(self) -> ComposeResult:
@@ -198,7 +171,8 @@ class RolloutsScreen(ModalScreen[OpenRollout | None], Follower):
         from bftui.ui.screens.explain import ExplainScreen
 
         items = rollouts(self._view, self._rolled)
-        self.app.push_screen(ExplainScreen("what the numbers mean: rollouts", items, self._palette))
+        title, name = "what the numbers mean: rollouts", self._view.model_name
+        self.app.push_screen(ExplainScreen(title, items, self._palette, name))
 
     def action_leave(self) -> None:
         """Goes back; what is being drawn goes on."""

@@ -1,4 +1,4 @@
-"""A user's turn: a text of any length, put into the model's chat template after what the model said."""
+"""A user's turn: a text of any length, put into the prompt's template after what the model said."""
 
 from __future__ import annotations
 

@@ -12,14 +12,14 @@ from bftui.core.text import label
 from bftui.session import commands
 from bftui.session.prompt import Prompt
 from bftui.ui.notice import Notice
-from bftui.ui.screens.measuring import Measuring
+from bftui.ui.screens.pairing import Pairing
 from bftui.ui.strips import counted, fit
 from bftui.ui.widgets.candidates_pane import CandidatesPane
 from bftui.ui.widgets.text_pane import TextPane
 from bftui.ui.widgets.tree_pane import TreePane
 
 
-class Workbench(Measuring):
+class Workbench(Pairing):
     """Prompts, models, files, and the end."""
 
     def do_prompt(self) -> None:
@@ -121,7 +121,7 @@ class Workbench(Measuring):
             self.notice.tell(None)
         elif self.end_search():
             return
-        elif self.bridge.cancel() or self.bridge.stop_experiments():
+        elif self.bridge.cancel() or self.bridge.stop_partner() or self.bridge.stop_experiments():
             self.frame()
         elif self.has_class("zoom"):
             self.zoom_to(None)

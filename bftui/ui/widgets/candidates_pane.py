@@ -2,7 +2,7 @@
 
 A search looks at all of it too. p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every
 node; rows below come from the model as pages, when they are looked at. Rows that look-ahead looked at show BF one step
-later; in an order by that they alone are shown.
+later; in an order by that they alone are shown. With a partner each row shows the token's rank in its distribution.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rich.style import Style
 
 from bftui.core.text import SPACE, safe
 from bftui.ui.asked import Asked, PageKey
+from bftui.ui.kinds import SIGNS, kind_style
 from bftui.ui.sampling import cut
 from bftui.ui.strips import LineBuilder, bar, counted, factor, fine, fit, probability
 from bftui.ui.themes import Palette
@@ -34,6 +35,11 @@ _AHEAD = 12
 """Cells of the column "BF after", where there is room for all columns."""
 _WIDE = 60
 """Cells of a line that has that room."""
+_PARTNER = 18
+"""Cells of the partner's column with rank, sign and word; without the word, and in a narrow line."""
+_RANKED, _SHORT = 8, 6
+_SUMS = 13
+"""Cells that name and bar keep beside Σp where there is a partner."""
 _AHEAD_BAR = 4
 _AHEAD_TOP = math.log(25)
 """ln BF at which the bar of "BF after" is full."""
@@ -85,8 +91,8 @@ class CandidatesPane(Pane):
 
     def state(self) -> Hashable:
         pages = len(self._pages), next(reversed(self._pages), None)
-        looked = self.view.measured.version if self.view else 0
-        return super().state(), self.wanted, pages, looked
+        known = (self.view.measured.version, self.view.paired.version) if self.view else None
+        return super().state(), self.wanted, pages, known
 
     def sync(self) -> None:
         view = self.now
@@ -100,6 +106,7 @@ class CandidatesPane(Pane):
             # Under another sampler nothing is known again.
             self.order = Order.RANK
         self._ordered = _ordered(view.looked, self.order) if view.looked else []
+        view.standings([each.token_id for each in self._stored])
         self.reveal()
 
     def next_order(self) -> None:
@@ -160,6 +167,8 @@ class CandidatesPane(Pane):
         place = row - page.start
         if place >= len(page.rows):
             return None
+        view = self.now
+        view.standings([each.token_id for each in page.rows])
         found = page.rows[place]
         return Candidate(found.token_id, found.rank, math.exp(found.logprob), None, found.kept)
 
@@ -211,12 +220,14 @@ class CandidatesPane(Pane):
         place = f"{chosen.rank if chosen else '…'} of {self.view.next.n_vocab:,}"
         at_one = " at T 1" if self.view.next.temperature != 1 else ""
         looked = self.view.looked
+        partner = ", partner" if self.view.partner is not None else ""
         if looked is None:
-            return f"p, Σp{at_one} · {place}"
+            return f"p, Σp{partner}{at_one} · {place}"
         if self.order is not Order.RANK:
             place = f"{len(looked.rows):,} looked at, {self.order.value}"
         summed = self.columns >= _WIDE and self.order is Order.RANK
         columns = "p, Σp, BF after" if summed else "p, BF after"
+        columns += partner
         forms = (f"{columns}{at_one} · {place}", f"{columns} · {place}", place)
         room = self.size.width - 6
         return next((form for form in forms if len(form) <= room), "")
@@ -251,10 +262,11 @@ class CandidatesPane(Pane):
         wide = line.width >= _WIDE
         # A narrow line has one place for the sum and for BF after; a wide one keeps its place free until it is known.
         ahead = view.looked is not None
-        flexible = line.width - 20 - (_AHEAD if wide else 0)
-        sums = flexible >= 16
+        beside = self._beside(line.width)
+        flexible = line.width - 20 - beside - (_AHEAD if wide else 0)
+        sums = flexible >= (_SUMS if beside else 16)
         flexible += 0 if sums else 6
-        name = max(8, min(28, flexible * 2 // 5))
+        name = max(8, min(28, flexible * (3 if beside else 2) // 5))
         room = max(1, flexible - name)
         line.add(f"{found.rank:>4}", palette.dim).add("▸" if selected else " ", palette.accent)
         line.add("•" if found.token_id in self._taken else " ", palette.forced)
@@ -268,9 +280,35 @@ class CandidatesPane(Pane):
         line.add(f" {probability(found.p):>5}", text)
         if sums and found.total is not None and (wide or not ahead):
             line.add(f" {probability(found.total):>5}", palette.dim)
+        end = line.width - beside
         if ahead and sums:
-            line.to(line.width - (_AHEAD if wide else 6))
+            line.to(end - (_AHEAD if wide else 6))
             self._after(found, line, wide=wide)
+        if beside:
+            line.to(end)
+            self._partnered(found, line)
+
+    def _beside(self, width: int) -> int:
+        """Cells of the partner's column."""
+        if self.now.partner is None:
+            return 0
+        if width < _WIDE:
+            return _SHORT
+        return _PARTNER if width >= _WIDE + _RANKED else _RANKED
+
+    def _partnered(self, found: Candidate, line: LineBuilder) -> None:
+        """The token's rank in the partner's distribution, with the class that it has there as far as there is room."""
+        standing = self.now.standings(()).get(found.token_id)
+        if standing is None:
+            return
+        kind, room = standing.kind, line.room
+        style = kind_style(self.palette, kind)
+        rank = f"#{standing.rank}" if standing.rank < 10_000 else f"#{standing.rank // 1000}k"
+        if room <= _SHORT:
+            line.add(f"{rank:>5}{SIGNS[kind]}", style)
+        else:
+            word = f" {kind}" if room >= _PARTNER else ""
+            line.add(f" {rank:>5} {SIGNS[kind]}{word}", style)
 
     def _after(self, found: Candidate, line: LineBuilder, *, wide: bool) -> None:
         """BF one step later, with a bar where there is room; ◀ marks the smallest."""

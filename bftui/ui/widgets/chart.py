@@ -1,4 +1,4 @@
-"""Curves over positions as braille: two by four dots a cell, a logarithmic axis with round ticks. Pure, no Textual.
+"""Curves over positions as braille: two by four dots a cell, an axis with round ticks. Pure, no Textual.
 
 Layers differ by pattern and not only by colour: a curve is solid, a band is every other dot, points stand alone, and
 a curve that is compared is dashed.
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from typing import Protocol
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _EMPTY = 0x2800
@@ -20,10 +21,59 @@ _LEAST = 1.5
 """The axis spans at least this factor."""
 _MARGIN = 1.05
 
+_TOPS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Where an even axis may end."""
+
 _ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
 Points = Sequence[tuple[float, float]]
 """(position, value) in the order of positions."""
+
+
+class Axis(Protocol):
+    """Where values and positions stand: positions from 0 to `last`."""
+
+    @property
+    def last(self) -> int: ...
+
+    def share(self, value: float) -> float:
+        """Where a value stands between the ends of the axis, in [0, 1]."""
+        ...
+
+    def ticks(self, rows: int) -> dict[int, str]:
+        """Round values by the row from above in which they stand."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Values from 0 to `high` on an even axis, positions from 0 to `last`.
+
+    Attributes:
+        past: whether values are larger than that, which stand at the end.
+    """
+
+    high: float
+    last: int
+    past: bool = False
+
+    def share(self, value: float) -> float:
+        """Where a value stands between the ends of the axis, in [0, 1]."""
+        return min(max(value, 0.0), self.high) / self.high
+
+    def ticks(self, rows: int) -> dict[int, str]:
+        """Both ends and the middle, by the row from above in which they stand."""
+        values = (0.0, self.high) if rows < 5 else (0.0, self.high / 2, self.high)
+        named = {value: f"{value:g}" for value in values}
+        named[self.high] += "+" if self.past else ""
+        return {rows - 1 - min(rows - 1, int(self.share(v) * rows)): named[v] for v in values}
+
+    @staticmethod
+    def around(values: Sequence[float], last: int) -> Linear:
+        """An axis for these values, ending at a round one, and at 8 where some are larger or infinite."""
+        most = max(values)
+        high = next((top for top in _TOPS if most <= top), _TOPS[-1])
+        return Linear(high, last, most > high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +134,7 @@ def _rounds(low: float, high: float) -> Iterator[float]:
 class Chart:
     """A grid of cells; each layer's dots are kept apart, so that a cell has the colour of its first layer."""
 
-    def __init__(self, columns: int, rows: int, scale: Scale) -> None:
+    def __init__(self, columns: int, rows: int, scale: Axis) -> None:
         self.columns, self.rows = max(1, columns), max(1, rows)
         self.scale = scale
         self._layers: dict[str, dict[tuple[int, int], int]] = {}

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from textual.strip import Strip
 from textual.widget import Widget
 
-from bftui.ui.actions import ACTIONS, Facts
+from bftui.ui.actions import ACTIONS, MEASURE, PAIR, WORK, Facts
 from bftui.ui.strips import LineBuilder
 from bftui.ui.themes import Palette
 
@@ -37,8 +37,9 @@ class KeyLine(Widget):
         palette = self.palette
         line = LineBuilder(self.size.width, palette.text).add(" ")
         items = []
-        for action in ACTIONS:
-            if action.short:
+        # What measures and what is of the program gives way first; what needs a partner is not offered without one.
+        for action in sorted(ACTIONS, key=lambda action: action.group in (MEASURE, WORK)):
+            if action.short and (self._facts.partner or action.group != PAIR):
                 name = self._enter if action.id == "enter" else action.name
                 name = "pause" if action.id == "play" and self._facts.playing else name
                 keys = _SHORT.get(action.id, action.shown())

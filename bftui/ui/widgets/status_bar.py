@@ -9,14 +9,17 @@ from textual.widget import Widget
 from bftui.core.text import safe
 from bftui.ui.bridge import Bridge
 from bftui.ui.engine_thread import RATES, Word
+from bftui.ui.paired import Beside
 from bftui.ui.sampling import sampling
 from bftui.ui.strips import LineBuilder, bar, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
 
 _GAUGE = 4
-_NAME = 8
+_NAME = 9
 """Cells that a model's name keeps; what is longer gives way to temperature and cut."""
+_NAMES = 27
+"""Cells that two models' names keep against the gauge."""
 _PROGRESS = 15
 """Cells kept free for what is being measured, where that costs no more than the runtime."""
 _STATE = 5
@@ -32,7 +35,7 @@ class StatusBar(Widget):
         super().__init__(id="status")
         self.palette = palette
         self._bridge = bridge
-        self._parts: tuple[str, ...] = ("",) * 5
+        self._parts: tuple[str, ...] = ("",) * 6
         self._beside: tuple[str, ...] = ()
         self._gauge = 0.0
         self._word = bridge.word
@@ -47,7 +50,7 @@ class StatusBar(Widget):
         # Read once: the engine's thread may change it before all is written, or drawn.
         word = self._bridge.word
         parts = (
-            self._model(),
+            *self._model(),
             self._runtime(view),
             sampling(view.sampler) if view else "",
             self._filling(view),
@@ -58,19 +61,28 @@ class StatusBar(Widget):
             self._parts, self._word, self._beside = parts, word, running
             self.refresh()
 
-    def _model(self) -> str:
-        bridge = self._bridge
+    def _model(self) -> tuple[str, str]:
+        """What runs, long and short; with the partner, or what is with it."""
+        bridge, paired = self._bridge, self._bridge.paired
         if bridge.word is Word.LOADING or bridge.model is None:
-            return safe(bridge.loading)
-        return safe(bridge.model.name)
+            return (safe(bridge.loading),) * 2
+        name, short = safe(bridge.model.name), safe(bridge.model.info.name)
+        if paired.state is Beside.NONE:
+            return name, name
+        partner = {Beside.LOADING: "…", Beside.FAILED: "partner failed"}.get(paired.state)
+        other, brief = safe(paired.name), safe(paired.short)
+        return f"{name} ⇄ {partner or other}", f"{short} ⇄ {partner or brief}"
 
     def _runtime(self, view: View | None) -> str:
         model = self._bridge.model
         if model is None or self._bridge.word is Word.LOADING:
             return ""
         info = model.info
-        chat = " chat" if view is not None and view.chat else ""
-        return safe(f"{info.backend} {info.device} {info.dtype}{chat}")
+        template = "" if view is None or view.template == "raw" else f" {view.template}"
+        paired = self._bridge.paired
+        if paired.ready and paired.by:
+            template += f" ⇄ {paired.template} by {paired.by}".replace("  ", " ")
+        return safe(f"{info.backend} {info.device} {info.dtype}{template}")
 
     def _filling(self, view: View | None) -> str:
         model = self._bridge.model
@@ -82,7 +94,12 @@ class StatusBar(Widget):
 
     def _measuring(self) -> tuple[str, ...]:
         """What is being measured beside everything else, the longest form first."""
-        running = [(each.name, f"{each.share:4.0%}") for each in self._bridge.measured.running]
+        bridge = self._bridge
+        opening = bridge.partnering.loading
+        jobs = (*bridge.paired.running, *bridge.measured.running)
+        running = [
+            (each.name, f"{each.share:4.0%}") for each in ((opening, *jobs) if opening else jobs)
+        ]
         if not running:
             return ()
         told = [f"{name}{share}" for name, share in running]
@@ -104,22 +121,24 @@ class StatusBar(Widget):
 
     def render_line(self, y: int) -> Strip:
         palette = self.palette
-        model, runtime, sampling, context, state = self._parts
+        model, short, runtime, sampling, context, state = self._parts
         line = LineBuilder(self.size.width, palette.text)
         line.add(" bftui ", palette.accent).add(" ")
         # Without temperature and cut a BF means nothing: runtime, gauge and the end of a long name go first.
         right = cell_len(state) + 1 + (cell_len(context) + 2 if context else 0)
         named = min(cell_len(model), _NAME)
+        names = named if short == model else min(cell_len(short), _NAMES)
         gap, sampled = 2, cell_len(sampling) + 3 if sampling else 0
-        gauge = bool(context) and named + sampled + gap + right + _GAUGE + 3 <= line.room
+        gauge = bool(context) and names + sampled + gap + right + _GAUGE + 3 <= line.room
         right += _GAUGE + 3 if gauge else 0
         room = line.room - right - gap
+        model = model if cell_len(model) <= room - sampled else short
         line.add(fit(model, min(max(0, room), max(named, room - sampled))), palette.title)
         room = line.room - right - gap
         if runtime and sampled + cell_len(runtime) + 3 + _PROGRESS <= room:
             line.add("   ").add(runtime, palette.dim)
-        if sampling and sampled <= room:
-            line.add("   ").add(sampling, palette.text)
+        if sampling and cell_len(sampling) + 2 <= room:
+            line.add(" " * min(3, room - cell_len(sampling))).add(sampling, palette.text)
         # It takes what is free, so that nothing moves when it comes and goes.
         room = line.room - right - 2
         measuring = next((form for form in self._beside if cell_len(form) <= room), "")

@@ -4,7 +4,8 @@ One column is one position: the distribution that its token was drawn from; the 
 its logarithm. A bar ends where its value lies between the ticks, which mark the middle of their lines, and with an
 arrow where it goes past them. `path` is exp of the mean H(P~) over the positions that have a token, those of a user's
 turn left out, `now` the open position, `rollouts` what continuations drawn from here have, with its interval. Behind
-the bars the branch that was left is a dotted line. The lower edge tells what the forced text did.
+the bars the branch that was left is a dotted line; a solid one is the partner, drawn where it differs. The lower edge
+tells what the partner says, and what the forced text did.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _FEW_ROWS = 3
 _EVERY = 10
 _PAST = "↑"
 """Ends a bar that is longer than the scale."""
-_LEFT = "┄"
-"""Draws the branch that was left."""
+_LEFT, _THEIRS = "┄", "─"
+"""Draw the branch that was left, and the partner."""
 
 
 class StripPane(Pane):
@@ -48,10 +49,12 @@ class StripPane(Pane):
         self._sums: list[tuple[float, int]] = []
         self._restated = -1
         self._left: list[int] = []
+        self._theirs: list[tuple[float, int]] = []
+        self._theirs_of: Hashable = None
 
     def forget(self) -> None:
         self._path, self._sums, self._restated = Path(), [], -1
-        self._left = []
+        self._left, self._theirs, self._theirs_of = [], [], None
 
     def toggle(self) -> None:
         """Entropy of P instead of BF, or back."""
@@ -59,7 +62,8 @@ class StripPane(Pane):
         self.redraw()
 
     def state(self) -> Hashable:
-        return super().state(), self.entropy, self.view.measured.version if self.view else 0
+        known = (self.view.measured.version, self.view.paired.version) if self.view else None
+        return super().state(), self.entropy, known
 
     def sync(self) -> None:
         view = self.now
@@ -79,18 +83,56 @@ class StripPane(Pane):
             if entropies is not None and not self._given(place):
                 total, count = total + entropies[1], count + 1
             self._sums.append((total, count))
+        self._sum_theirs(kept)
+
+    def _sum_theirs(self, kept: int) -> None:
+        """The same sums of the partner, as far along the path as it was read under the sampler in force."""
+        view = self.now
+        of = id(view.partner), view.in_force
+        if of != self._theirs_of:
+            self._theirs_of, kept = of, 0
+        del self._theirs[kept:]
+        for place in range(len(self._theirs), len(self._path)):
+            total, count = self._theirs[-1] if self._theirs else (0.0, 0)
+            if place and not self._given(place):
+                entropies = self._partners(place - 1)
+                if entropies is None:
+                    return
+                total, count = total + entropies[1], count + 1
+            self._theirs.append((total, count))
+
+    def _partners(self, place: int) -> tuple[float, float] | None:
+        """H(P) and H(P~) of the partner at a position; None where it has none, or of another sampler."""
+        view = self.now
+        found = view.partnered(self._path.nodes[place])
+        if found is None or found.next is None or found.sampler != view.in_force:
+            return None
+        return found.next.entropy, found.next.entropy_truncated
 
     def count(self) -> int:
         return self.rows if self.view else 0
 
     def footing(self) -> str:
         view = self.view
-        found = view.responded if view else None
-        if view is None or found is None:
+        if view is None:
             return ""
-        forms = told(view, found)
+        found, partner = view.responded, self._of_partner()
+        responses = told(view, found) if found is not None else ()
+        beside = [f"{partner} · {form}" for form in responses] if partner else []
+        forms = [*beside, *(responses or [partner])]
         room = self.size.width - 6
         return next((form for form in forms if cell_len(form) <= room), fit(forms[-1], room))
+
+    def _of_partner(self) -> str:
+        """What the partner has at the open position and along the path; "" without one."""
+        view = self.now
+        if view.partner is None:
+            return ""
+        here = self._partners(len(self._path) - 1)
+        now = factor(math.exp(here[1])) if here else "…"
+        total, count = self._theirs[-1] if self._theirs else (0.0, 0)
+        path = f" · path {factor(math.exp(total / count))}" if count else ""
+        return f"{_THEIRS * 2} partner now {now}{path}"
 
     def heading(self) -> str:
         if self.view is None or not self._path.nodes:
@@ -161,12 +203,23 @@ class StripPane(Pane):
                 style = palette.bar_past
             past = level == height - 1 and lines > height
             block = _PAST if past else _BLOCKS[max(0, min(eighths, 8))]
-            if block == " " and self._left_line(place, height) == level:
+            if self._their_line(place, height) == level and not 0 < eighths <= 8:
+                # Behind a bar it is drawn on the bar.
+                ground = Style(bgcolor=style.color) if block == "█" else Style()
+                block, style = _THEIRS, palette.good + ground
+            elif block == " " and self._left_line(place, height) == level:
                 block, style = _LEFT, palette.dim
             line.add(block, style)
         line.to(start + len(nodes) - first)
         for place in range(len(nodes), min(len(nodes) + line.room, len(self._left))):
             line.add(_LEFT if self._left_line(place, height) == level else " ", palette.dim)
+
+    def _their_line(self, place: int, height: int) -> int | None:
+        """The line in which the partner stands; None where nobody knows."""
+        if self.now.partner is None or (entropies := self._partners(place)) is None:
+            return None
+        value = entropies[0] if self.entropy else entropies[1]
+        return min(height - 1, int(self._lines(value, height)))
 
     def _left_line(self, place: int, height: int) -> int | None:
         """The line in which the top of the branch that was left stands; None where it has none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 from bisect import bisect_right
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
@@ -17,8 +17,8 @@ from rich.cells import cell_len
 
 from bftui.core.text import NEWLINE, SPACE, safe
 
-MARK = "▲"
-"""Stands before a token that was forced."""
+FORCED, NUDGED = "▲", "◇"
+"""Stand before what was forced, and before what the partner wrote."""
 
 _KEEP = 24
 """A word of more cells than this is broken rather than moved whole to the next line."""
@@ -55,7 +55,7 @@ class TextLayout:
     def __init__(self, width: int) -> None:
         self._width = max(1, width)
         self._data: list[bytes] = []
-        self._marked: list[bool] = []
+        self._marks: list[str] = []
         self._texts: list[str] = []
         self._pending: list[bytes] = []
         self.lines: list[Line] = [Line(0, 0)]
@@ -70,10 +70,13 @@ class TextLayout:
             self._width = max(1, width)
             self._wrap_from(0)
 
-    def replace(self, start: int, tokens: Iterable[bytes], marked: Container[int] = ()) -> None:
-        """Forgets the tokens from `start` on and goes on with these; the `marked` ones begin with a mark."""
+    def replace(
+        self, start: int, tokens: Iterable[bytes], marks: Mapping[int, str] | None = None
+    ) -> None:
+        """Forgets the tokens from `start` on and goes on with these; a mark stands before the ones that have one."""
         self._data[start:] = tokens
-        self._marked[start:] = [number in marked for number in range(start, len(self._data))]
+        found = marks or {}
+        self._marks[start:] = [found.get(number, "") for number in range(start, len(self._data))]
         # A character that was cut short before `start` may be completed, or not any more.
         first = max(0, min(start, len(self._texts)) - 1)
         while first and self._pending[first - 1]:
@@ -82,7 +85,7 @@ class TextLayout:
         decoder = _DECODER("replace")
         for number in range(first, len(self._data)):
             text = visible(decoder.decode(self._data[number]))
-            self._texts.append(MARK + text if self._marked[number] else text)
+            self._texts.append(self._marks[number] + text)
             self._pending.append(decoder.getstate()[0])
         if self._pending and self._pending[-1]:
             self._texts[-1] += visible(decoder.decode(b"", final=True))
@@ -119,8 +122,7 @@ class TextLayout:
         """The tokens of each place where the text contains this, whatever its case."""
         wanted = _lower(visible(query))
         texts = [
-            _lower(text[len(MARK) :] if marked else text)
-            for text, marked in zip(self._texts, self._marked, strict=True)
+            _lower(text[len(mark) :]) for text, mark in zip(self._texts, self._marks, strict=True)
         ]
         starts = list(accumulate(map(len, texts), initial=0))
         whole, found = "".join(texts), []

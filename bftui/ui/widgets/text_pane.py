@@ -1,6 +1,7 @@
 """The text: prompt and path, token by token, each shaded by what `w` chooses, with a cursor that looks at one token.
 
-The prompt is dimmed; forced tokens begin with ▲ and are bold; `▮` is where the session stands, `■` the end of text.
+The prompt is dimmed; forced tokens begin with ▲ and are bold, those of the partner begin with ◇; `▮` is where the
+session stands, `■` the end of text.
 """
 
 from __future__ import annotations
@@ -13,19 +14,24 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from bftui.core.text import safe
+from bftui.ui.kinds import SIGNS, shaded
 from bftui.ui.strips import LineBuilder, counted, fit, probability
 from bftui.ui.themes import RAMP_TOP, Palette
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.path import Path
-from bftui.ui.widgets.text_layout import TextLayout
+from bftui.ui.widgets.text_layout import FORCED, NUDGED, TextLayout
 
 _HERE, _END = "▮", "■"
+
+GAMMA = 0.4
+"""The threshold of nudging that the dry run begins with (arXiv 2410.09300)."""
 
 SURPRISAL_TOP = 8.0
 """Surprisal in nats, from which on the last step of the ramp is used."""
 
 _GREEDY = Style(italic=True)
 _HIT = Style(underline=True, bold=True)
+_UNDERLINED = Style(underline=True)
 
 
 class Shading(StrEnum):
@@ -34,6 +40,8 @@ class Shading(StrEnum):
     ENTROPY = "entropy"
     SURPRISAL = "surprisal"
     AUTHOR = "author"
+    SHIFT = "shift"
+    NUDGE = "nudge"
     NONE = "none"
 
 
@@ -47,8 +55,19 @@ _LEGENDS = {
         f"surprisal 0 to {SURPRISAL_TOP:g} nats",
     ),
     Shading.AUTHOR: (
-        "▲ forced · greedy: slanted · prompt: dim · sampled: plain",
-        "▲ forced · greedy: slanted",
+        "▲ forced · ◇ partner: underlined · greedy: slanted · prompt: dim · sampled: plain",
+        "▲ forced · ◇ partner: underlined · greedy: slanted",
+        "▲ forced · ◇ partner",
+    ),
+    Shading.SHIFT: (
+        "in the partner's ranking: underlined shifted · slanted marginal · plain unshifted",
+        "underlined: shifted · slanted: marginal",
+        "shift",
+    ),
+    Shading.NUDGE: (
+        "underlined: P of the best token below γ {gamma:.2f}, where the partner would write",
+        "underlined: best P < γ {gamma:.2f}",
+        "γ {gamma:.2f}",
     ),
     Shading.NONE: ("not shaded · ▲ forced", "not shaded"),
 }
@@ -63,6 +82,7 @@ class TextPane(Pane):
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette)
         self.shading = Shading.ENTROPY
+        self.gamma = GAMMA
         self.wanted = ""
         self._path = Path()
         self._prompt = 0
@@ -80,7 +100,8 @@ class TextPane(Pane):
         self.wanted, self._found, self._hits = "", [], set()
 
     def state(self) -> Hashable:
-        return super().state(), self.shading, self.wanted
+        partner = self.view.paired.version if self.view else 0
+        return super().state(), self.shading, self.gamma, self.wanted, partner
 
     def sync(self) -> None:
         view = self.now
@@ -103,8 +124,12 @@ class TextPane(Pane):
             data = [view.session.model.token_bytes(i) for i in prompt] + data
         start = self._prompt + kept - 1 if kept else 0
         first = self._prompt + max(1, kept) - 1
-        marked = {first + i for i, node in enumerate(fresh) if view.session.begins_force(node)}
-        self._layout.replace(start, data, marked)
+        marks = {
+            first + i: FORCED if forced else NUDGED
+            for i, node in enumerate(fresh)
+            if (forced := view.session.begins_force(node)) or view.begins_nudge(node)
+        }
+        self._layout.replace(start, data, marks)
         if self._away is not None and self._away >= start:
             # What the cursor stood on has gone: it follows the end again.
             self._away = None
@@ -220,7 +245,8 @@ class TextPane(Pane):
         if self.view is None:
             return ""
         tokens = counted(len(self._path) - 1, "token")
-        forms = [f"{tokens} · {legend}" for legend in _LEGENDS[self.shading]]
+        legends = [each.format(gamma=self.gamma) for each in _LEGENDS[self.shading]]
+        forms = [f"{tokens} · {legend}" for legend in legends]
         room = self.size.width - len(self.NAME) - 8
         return next((form for form in forms if cell_len(form) <= room), tokens)
 
@@ -248,13 +274,17 @@ class TextPane(Pane):
         p, surprisal = probability(math.exp(node.logprob)), f"{-node.logprob:.2f} nats"
         rank, entropy = f"rank {node.rank:,}", f"H before {before[0]:.2f}" if before else ""
         old = " · cut before" if view.stale(node.id) else ""
-        return [
+        found = view.partnered(node.id)
+        there = None if found is None or found.compared is None else found.compared.partner
+        partner = [] if there is None else [f" · partner #{there.rank} {SIGNS[there.kind]}"]
+        whole = [
             f"{name} · id {node.token_id} · {position} · p {p} · surprisal {surprisal} · {rank} · "
             f"{entropy} · {node.source}{old}",
             f"{name} · id {node.token_id} · {position} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
             f"{name} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
             f"{fit(name, 12)} · p {p} · {rank} · {node.source}",
         ]
+        return [form + more for form in whole for more in (*partner, "")]
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         view, palette = self.now, self.palette
@@ -292,4 +322,12 @@ class TextPane(Pane):
             style = palette.shade(-view.tree.logprob(node) / SURPRISAL_TOP)
         elif self.shading is Shading.AUTHOR and source == "greedy":
             style = palette.good + _GREEDY
+        elif self.shading is Shading.AUTHOR and source == "nudged":
+            style = palette.accent + _UNDERLINED
+        elif self.shading is Shading.SHIFT:
+            found = view.partnered(node)
+            compared = None if found is None else found.compared
+            style = palette.dim if compared is None else shaded(palette, compared.partner_kind)
+        elif self.shading is Shading.NUDGE and (view.sure(before) or 1.0) < self.gamma:
+            style = palette.forced + _UNDERLINED
         return style + Style(bold=True) if source == "forced" else style

@@ -1,7 +1,8 @@
 """The tree: every token ever generated, one row for a run without a fork.
 
-Signs: ○ a prompt, ▲ forced, ▸ the row where the session stands, ■ end of text, 'a a mark, ⋯ rows that are folded away;
-letters name branches, and the number is the BF after the row's last token, dimmed where it is of another sampler.
+Signs: ○ a prompt, ▲ forced, ◇ by the partner, ▸ the row where the session stands, ■ end of text, 'a a mark, ⋯ rows
+that are folded away; letters name branches, and the number is the BF after the row's last token, dimmed where it is of
+another sampler.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from bftui.core.text import SPACE, label, safe
 from bftui.ui.strips import LineBuilder, counted, factor, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.text_layout import FORCED, NUDGED
 from bftui.ui.widgets.tree_rows import letters
 
 _PROMPT_BYTES = 400
@@ -271,7 +273,9 @@ class TreePane(Pane):
         for place, node in enumerate(nodes):
             if body.at + self._cells(node) > limit:
                 return place
-            style = palette.forced if self._forced(node) else palette.text
+            style = palette.forced if self._by(node, "forced") else palette.text
+            if self._by(node, "nudged"):
+                style = palette.good + Style(underline=True)
             if node == view.cursor:
                 style += Style(underline=True, bold=True)
             body.add(self._text(node), style)
@@ -282,11 +286,12 @@ class TreePane(Pane):
         token = view.tree.token_id(node)
         text = "" if token is None else view.label(token)
         heads_row = view.rows.head(view.rows.run_of(node)) == node
-        begins = view.session.begins_force(node) or (heads_row and self._forced(node))
-        return f"▲{text}" if begins else text
+        if view.session.begins_force(node) or (heads_row and self._by(node, "forced")):
+            return f"{FORCED}{text}"
+        return f"{NUDGED}{text}" if view.begins_nudge(node, heads_row) else text
 
     def _cells(self, node: int) -> int:
         return cell_len(self._text(node))
 
-    def _forced(self, node: int) -> bool:
-        return self.now.tree.source(node).word == "forced"
+    def _by(self, node: int, source: str) -> bool:
+        return self.now.tree.source(node).word == source

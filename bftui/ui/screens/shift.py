@@ -1,0 +1,252 @@
+"""`s`: where alignment changed the text: the partner's answer as the base sees it, or the path as the partner does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.screen import ModalScreen
+
+from bftui.core.text import safe
+from bftui.ui.notice import Kind, Notice
+from bftui.ui.screens.follower import Follower
+from bftui.ui.themes import Palette
+from bftui.ui.widgets.key_bar import KeyBar
+from bftui.ui.widgets.notice_box import NoticeBox
+from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.shift_panes import MostShiftedPane, PositionsPane, Read, Row, ShiftPane
+
+if TYPE_CHECKING:
+    from bftui.ui.bridge import Bridge
+    from bftui.ui.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Where the partner's token is to be forced.
+
+    Attributes:
+        answered: along the partner's answer to a prompt, or after a node of the path.
+        node: the prompt, or that node.
+        index: which position of the answer.
+    """
+
+    answered: bool
+    node: int
+    index: int = 0
+
+
+class ShiftScreen(ModalScreen[Chosen | None], Follower):
+    """Ends with the place where the partner's token is to be forced, or None."""
+
+    DEFAULT_CSS = """
+    ShiftScreen { layers: base over; background: $background; }
+    ShiftScreen #shift { height: 2fr; max-height: 18; }
+    ShiftScreen Horizontal { height: 3fr; }
+    ShiftScreen #positions { width: 1fr; height: 100%; }
+    ShiftScreen #most { width: 30; height: 100%; }
+    ShiftScreen.-narrow #most { display: none; width: 1fr; }
+    ShiftScreen.-narrow.most #most { display: block; }
+    ShiftScreen.-narrow.most #positions { display: none; }
+    """
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape,q", "leave", "Back", show=False),
+        Binding("enter", "force", "Force", show=False),
+        Binding("s", "switch", "Other text", show=False),
+        Binding("H", "curve", "Curve", show=False),
+        Binding("n", "step(1)", "Next", show=False),
+        Binding("N", "step(-1)", "Previous", show=False),
+        Binding("r", "read", "Read", show=False),
+        Binding("K", "explain", "Explain", show=False),
+        Binding("tab,shift+tab", "other_list", "List", show=False, priority=True),
+        *(
+            Binding(keys, f"move({by})", "Move", show=False)
+            for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -10), ("pagedown,space", 10))
+        ),
+        Binding("home", "edge(0)", "First", show=False),
+        Binding("end,G", "edge(1)", "Last", show=False),
+    ]
+
+    def __init__(self, bridge: Bridge, view: View, palette: Palette) -> None:
+        super().__init__()
+        self._bridge, self._view, self._palette = bridge, view, palette
+        self._answer = True
+        self._curve = ShiftPane(palette, view)
+        self._list = PositionsPane(palette, view)
+        self._most = MostShiftedPane(palette, view)
+        self._keys = KeyBar(palette)
+        self._notice = NoticeBox(palette)
+        self._shown: object = None
+
+    def compose(self) -> ComposeResult:
+        yield self._curve
+        with Horizontal():
+            yield self._list
+            yield self._most
+        yield self._keys
+        yield self._notice
+
+    def on_mount(self) -> None:
+        self.set_focus(self._list)
+        if self._view.paired.shifted.get(self._view.root) is None:
+            self._bridge.shift()
+        self.news()
+
+    # What is shown ---------------------------------------------------------------------------------------------
+
+    def news(self) -> None:
+        """Shows what was read by now."""
+        view = self._view
+        if self._bridge.session is not view.session or view.partner is None:
+            self.dismiss(None)
+            return
+        state = (view.paired.version, view.cursor, self._answer)
+        if state == self._shown:
+            return
+        self._shown = state
+        read = self._of_answer() if self._answer else self._of_path()
+        partner, base = safe(view.paired.name), view.model_name
+        about = f"the answer of {partner}, read by {base}"
+        if not self._answer:
+            about = f"the path of {base}, read by {partner}"
+        self._curve.show_read(read, about)
+        self._list.show_rows(read.rows, read.reader)
+        self._most.show_rows(read.rows)
+        other = "the path" if self._answer else "the answer"
+        curve = "KL" if self._curve.by_p else "P"
+        running = self._answer and bool(view.paired.running)
+        self._keys.show(
+            (
+                ("n N", "shifted"),
+                ("enter", "partner's token"),
+                ("s", other),
+                *((("tab", "most"),) if self.has_class("-narrow") else ()),
+                ("H", curve),
+                ("esc", "back, it goes on" if running else "back"),
+                ("K", "explain"),
+            )
+        )
+
+    def _of_answer(self) -> Read:
+        view = self._view
+        found = view.paired.shifted.get(view.root)
+        if found is None:
+            return Read(
+                "partner",
+                (),
+                None,
+                view.paired.error or "the answer is about to be read …",
+                view.model_name,
+            )
+        rows = tuple(
+            Row(each.position, each.text, each.compared, "partner") for each in found.positions
+        )
+        doing = ""
+        if found.running:
+            doing = (
+                f"reading {found.share:4.0%}" if rows else f"the partner answers {found.share:4.0%}"
+            )
+        elif found.stopped:
+            doing = f"stopped at {found.share:.0%}: r reads it"
+        return Read("partner", rows, found.ended, doing, view.model_name)
+
+    def _of_path(self) -> Read:
+        view = self._view
+        assert view.partner is not None
+        rows, unread = [], 0
+        nodes = view.path.nodes
+        for place, node in enumerate(nodes[1:]):
+            found = view.partnered(node)
+            if found is None:
+                unread += not view.tree.of_prompt(node)
+            elif found.compared is not None and found.last:
+                first = max(0, place - found.tokens + 1)
+                text = b"".join(view.bytes(each) for each in nodes[first + 1 : place + 2])
+                rows.append(Row(first, text, found.compared, "base", nodes[first]))
+        doing = f"{unread:,} tokens are not read yet" if unread else ""
+        if view.paired.error:
+            doing = safe(view.paired.error)
+        elif len(nodes) == 1:
+            doing = "there is no token after the prompt yet: esc, then space samples one"
+        return Read("base", tuple(rows), None, doing, safe(view.paired.name))
+
+    def tell(self, notice: Notice | None) -> None:
+        self._notice.tell(notice)
+
+    # Keys ------------------------------------------------------------------------------------------------------
+
+    @on(Pane.Chosen)
+    def _chosen(self) -> None:
+        self.action_force()
+
+    def action_force(self) -> None:
+        """Goes to the selected place and forces what the partner takes there."""
+        chosen = self._list.chosen()
+        if chosen is None:
+            self.tell(Notice("nothing is read yet", Kind.WARNING))
+            return
+        index, row = chosen
+        if self._answer:
+            self.dismiss(Chosen(True, self._view.root, index))
+        elif row.kind == "unshifted":
+            self.tell(
+                Notice("the partner takes this very token here: n goes to the next shifted one")
+            )
+        else:
+            self.dismiss(Chosen(False, row.node))
+
+    def action_switch(self) -> None:
+        """Shows the other text."""
+        self._answer = not self._answer
+        self.tell(None)
+        self.news()
+
+    def action_curve(self) -> None:
+        """Draws P instead of KL, or back."""
+        self._curve.toggle()
+        self._shown = None
+        self.news()
+
+    def action_step(self, by: int) -> None:
+        """Goes to the next shifted position, or the one before."""
+        self.tell(None)
+        if not self._list.step_shifted(by):
+            where = "after" if by > 0 else "before"
+            self.tell(Notice(f"no shifted token {where} this"))
+
+    def action_read(self) -> None:
+        """Reads what was stopped, from its beginning."""
+        self._bridge.shift()
+
+    def action_other_list(self) -> None:
+        """Positions or the most shifted texts, where there is no room for both."""
+        self.toggle_class("most")
+
+    def action_move(self, by: int) -> None:
+        """Moves in the list."""
+        self._list.move(by)
+
+    def action_edge(self, end: int) -> None:
+        """Goes to the first or the last position."""
+        self._list.select(self._list.count() - 1 if end else 0)
+
+    def action_explain(self) -> None:
+        """What the numbers mean."""
+        from bftui.ui.explain_pair import shift
+        from bftui.ui.screens.explain import ExplainScreen
+
+        chosen = self._list.chosen()
+        items = shift(self._view, None if chosen is None else chosen[1])
+        title, name = "what the numbers mean: shift", self._view.model_name
+        self.app.push_screen(ExplainScreen(title, items, self._palette, name))
+
+    def action_leave(self) -> None:
+        """Goes back; what is being read goes on."""
+        self.dismiss(None)

@@ -1,0 +1,303 @@
+"""Where two models differ along a text: shares and a curve, the positions, and the tokens that shifted most often.
+
+The classes and curves are those of Lin et al. (ICLR 2024, arXiv 2312.01552). Whose text it is says the heading: an
+answer of the partner in the base's distributions, or the visible path in the partner's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual.strip import Strip
+
+from bftui.core.text import label
+from bftui.ui.kinds import SIGNS, kind_style
+from bftui.ui.strips import LineBuilder, counted, fit, probability
+from bftui.ui.themes import Palette
+from bftui.ui.view import View
+from bftui.ui.widgets.chart import Chart, Linear
+from bftui.ui.widgets.curve_pane import CurvePane, Part
+from bftui.ui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from bftui.core.shift import Author, Compared, Kind, Standing
+
+_ENDED = {
+    "eog": "the answer ends by itself",
+    "stop": "the answer ends at a stop string",
+    "length": "cut at its length",
+    "context": "cut where a context is full",
+    "given": "",
+}
+_ROLES: dict[Kind, str] = {"unshifted": "text", "marginal": "good", "shifted": "forced"}
+_BYTES = 120
+_TEXT = 40
+"""Cells of a token, so that its numbers stand near it."""
+_NUMBER = 8
+"""Cells of a divergence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One position: its place, its text, what it is in both models, and the node before it on the path, if any."""
+
+    place: int
+    text: bytes
+    compared: Compared
+    author: Author
+    node: int = -1
+
+    @property
+    def scored(self) -> Standing:
+        """It in the distribution of the model that did not write it."""
+        return self.compared.base if self.author == "partner" else self.compared.partner
+
+    @property
+    def kind(self) -> Kind:
+        """Its class there."""
+        return self.scored.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A text that both models read.
+
+    Attributes:
+        author: who wrote it.
+        rows: its positions.
+        ended: why it is not longer; None where nobody knows or cares.
+        doing: what is being done, or why there is not more; "".
+        reader: the name of the model that did not write it.
+    """
+
+    author: Author
+    rows: tuple[Row, ...]
+    ended: str | None
+    doing: str
+    reader: str
+
+
+class ShiftPane(CurvePane):
+    """Shares, and KL or P over the positions."""
+
+    NAME = "shift"
+    HEADING = "shift"
+
+    def __init__(self, palette: Palette, view: View) -> None:
+        super().__init__(palette)
+        self.view = view
+        self.can_focus = False
+        self.by_p = False
+        self._read: Read | None = None
+        self._about = ""
+
+    def show_read(self, read: Read, about: str) -> None:
+        """Brings it up to date; `about` says whose text it is."""
+        self._read, self._about = read, about
+        self.replot()
+
+    def toggle(self) -> None:
+        """P instead of KL, or back."""
+        self.by_p = not self.by_p
+        self.replot()
+
+    def heading(self) -> str:
+        return fit(self._about, max(0, self.size.width - 16))
+
+    def footing(self) -> str:
+        return self._read.doing if self._read else ""
+
+    def inks(self) -> Mapping[str, Style]:
+        palette = self.palette
+        return {"shifted": palette.forced, "curve": palette.accent}
+
+    def plot(self) -> tuple[list[list[Part]], Chart | None, list[Part]]:
+        read = self._read
+        if read is None or not read.rows:
+            return (
+                [[("dim", read.doing if read and read.doing else "nothing is read yet")]],
+                None,
+                [],
+            )
+        head = [self._shares(read)]
+        values = [
+            (float(row.place), value)
+            for row in read.rows
+            if (value := self._value(row)) is not None
+        ]
+        if not values:
+            head.append(
+                [("dim", "the two vocabularies differ: there are ranks and P, but no divergence")]
+            )
+            return head, None, []
+        last = max(1, read.rows[-1].place)
+        scale = Linear(1.0, last) if self.by_p else Linear.around([v for _, v in values], last)
+        chart = self.chart(scale, head)
+        chart.curve("curve", values)
+        shifted = {float(row.place) for row in read.rows if row.kind == "shifted"}
+        chart.points("shifted", [point for point in values if point[0] in shifted])
+        what = f"P in {read.reader}" if self.by_p else "KL(partner‖base), nats"
+        legend = [("accent", "━"), ("dim", f" {what}   "), ("forced", "⠒"), ("dim", " shifted")]
+        return head, chart, legend
+
+    def _value(self, row: Row) -> float | None:
+        return row.scored.prob if self.by_p else row.compared.kl_partner_base
+
+    def _shares(self, read: Read) -> list[Part]:
+        counts, total = Counter(row.kind for row in read.rows), len(read.rows)
+        parts: list[Part] = []
+        short = self.columns < 90
+        for kind, sign in SIGNS.items():
+            found = counts[kind]
+            share = f" {found / total:.1%}  " if short else f" · {found / total:.1%}   "
+            parts += [(_ROLES[kind], f"{sign} {kind} {found:,}"), ("dim", share)]
+        ended = _ENDED.get(read.ended or "", "")
+        room = self.columns - sum(cell_len(text) for _, text in parts)
+        told = f"of {counted(total, 'token')}" + (f" · {ended}" if ended else "")
+        parts.append(("dim", fit(told, room)))
+        return parts
+
+
+class PositionsPane(Pane):
+    """One position a line, under a line that names the columns."""
+
+    NAME = "positions"
+
+    def __init__(self, palette: Palette, view: View) -> None:
+        super().__init__(palette)
+        self.view = view
+        self._all: tuple[Row, ...] = ()
+        self._reader = ""
+
+    @property
+    def ready(self) -> bool:
+        return True
+
+    @property
+    def rows(self) -> int:
+        return max(1, self.size.height - 3)
+
+    def show_rows(self, rows: tuple[Row, ...], reader: str) -> None:
+        """Brings it up to date; the selection keeps its line."""
+        if rows != self._all or reader != self._reader:
+            self._all, self._reader = rows, reader
+            self.selected = min(self.selected, max(0, len(rows) - 1))
+            self.reveal()
+            self.refresh()
+
+    def chosen(self) -> tuple[int, Row] | None:
+        """The selected line."""
+        return (self.selected, self._all[self.selected]) if self._all else None
+
+    def step_shifted(self, by: int) -> bool:
+        """Selects the next shifted position, or with -1 the one before; False where there is none."""
+        places = [place for place, row in enumerate(self._all) if row.kind == "shifted"]
+        if by < 0:
+            found = next((place for place in reversed(places) if place < self.selected), None)
+        else:
+            found = next((place for place in places if place > self.selected), None)
+        if found is not None:
+            self.select(found)
+        return found is not None
+
+    def count(self) -> int:
+        return len(self._all)
+
+    def point(self, row: int, column: int) -> None:
+        if row > 0:
+            super().point(row - 1, column)
+
+    def heading(self) -> str:
+        return fit(f"rank and P in {self._reader}", max(0, self.size.width - 20))
+
+    def _line(self, y: int) -> Strip:
+        if y:
+            return super()._line(y - 1)
+        line = LineBuilder(self.columns, self.palette.text)
+        self._columns(
+            line, self.palette.dim, ("pos", "token", "rank", "class", "P", "KL p‖b", "KL b‖p", "JS")
+        )
+        return line.strip()
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        each, palette = self._all[row], self.palette
+        compared, scored = each.compared, each.scored
+        values = (
+            f"{each.place}",
+            label(each.text[:_BYTES]) if each.text else "(nothing)",
+            f"{scored.rank:,}",
+            f"{SIGNS[each.kind]} {each.kind}",
+            probability(scored.prob),
+            *(_nats(v) for v in (compared.kl_partner_base, compared.kl_base_partner, compared.js)),
+        )
+        self._columns(line, palette.text, values, kind_style(palette, each.kind))
+        if row != self.selected:
+            return None
+        return palette.cursor if self.has_focus else palette.cursor_idle
+
+    def _columns(
+        self, line: LineBuilder, style: Style, values: Sequence[str], kind: Style | None = None
+    ) -> None:
+        """A line in columns: divergences from right to left as far as there is room."""
+        place, text, rank, name, p, *nats = values
+        palette = self.palette
+        fixed = 5 + 7 + 13 + 7
+        shown = max(0, min(3, (line.width - fixed - 14) // _NUMBER))
+        room = min(_TEXT, line.width - fixed - shown * _NUMBER)
+        line.add(f"{place:>4} ", palette.dim)
+        start = line.at
+        line.add(fit(text, room - 1), style).to(start + room)
+        line.add(f"{rank:>6} ", kind or style).add(f" {name:<12}", kind or style)
+        line.add(f"{p:>6} ", style)
+        for value in nats[:shown]:
+            line.add(f"{value:>{_NUMBER}}", palette.dim)
+
+
+class MostShiftedPane(Pane):
+    """The texts that shifted, the most frequent first."""
+
+    NAME = "most"
+    HEADING = "most shifted"
+
+    def __init__(self, palette: Palette, view: View) -> None:
+        super().__init__(palette)
+        self.view = view
+        self._counts: list[tuple[str, int]] = []
+
+    @property
+    def ready(self) -> bool:
+        return True
+
+    def show_rows(self, rows: tuple[Row, ...]) -> None:
+        """Brings it up to date."""
+        found = Counter(label(row.text[:_BYTES]) for row in rows if row.kind == "shifted")
+        # A dictionary keeps the order of the text: of equally many the first one comes first.
+        counts = sorted(found.items(), key=lambda item: -item[1])
+        if counts != self._counts:
+            self._counts = counts
+            self.reveal()
+            self.refresh()
+
+    def count(self) -> int:
+        return max(1, len(self._counts))
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        if not self._counts:
+            line.add(fit("no token is shifted", line.room), self.palette.dim)
+            return None
+        text, count = self._counts[row]
+        line.add(f"{count:>3}× ", self.palette.dim).add(fit(text, line.room), self.palette.forced)
+        return self.palette.cursor if row == self.selected and self.has_focus else None
+
+
+def _nats(value: float | None) -> str:
+    """A divergence in at most seven cells."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if math.isfinite(value) else "∞"

@@ -1,0 +1,326 @@
+"""A second model beside the session: it reads along, shows where it differs, writes where the first is unsure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bftui.ui.paired import Beside
+from bftui.ui.screens.nudge import NudgeScreen
+from bftui.ui.screens.shift import ShiftScreen
+from bftui.ui.settings import PartnerSettings
+from bftui.ui.widgets.text_pane import Shading
+from tests.ui.driver import END, Driver, lines, table, workbench
+
+BYTES = [bytes([byte]) for byte in range(128, 256)]
+"""With these tokens a vocabulary writes any text, as it must to be compared with another."""
+
+ANSWER = [" Sure", "!", " Here", " is", " a", " pear", "."]
+
+
+def aligned(path: Path, answer: Sequence[str] = ANSWER, **fields: Any) -> str:
+    """A model that always answers the same."""
+    after = dict(zip(["A:", *answer], [*answer, END], strict=True))
+    rules = {json.dumps([before]): {word: 0.95} for before, word in after.items()}
+    return table(path, rules=rules, **{"name": "helper", "tokens": BYTES, **fields})
+
+
+@pytest.fixture
+def fruit(tmp_path: Path) -> str:
+    """The scripted base."""
+    return table(tmp_path / "fruit.json", tokens=BYTES)
+
+
+@pytest.fixture
+def helper(tmp_path: Path) -> str:
+    """The scripted partner."""
+    return aligned(tmp_path / "helper.json")
+
+
+@asynccontextmanager
+async def both(base: str, partner: str, **settings: Any) -> AsyncIterator[Driver]:
+    """A workbench with both, when the partner has read what there is."""
+    async with workbench(base, partner=PartnerSettings(partner), **settings) as w:
+        await w.until(lambda: w.bridge.paired.state is not Beside.NONE)
+        await w.partnered()
+        yield w
+
+
+def pid(w: Driver) -> int:
+    """The process of the partner."""
+    assert w.session.partner is not None
+    return int(w.session.partner.model.host.pid)  # type: ignore[attr-defined]
+
+
+# Beside the session ---------------------------------------------------------------------------------------------
+
+
+async def test_it_reads_along_and_every_pane_shows_it(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        assert "fruit ⇄ helper" in lines(w.bench.status)[0]
+        assert "tokens go to it as ids" in w.notice
+        rows = lines(w.bench.candidates)
+        assert "#1 = unshifted" in rows[2]
+        assert "#2 ≈ marginal" in rows[1]
+        assert "partner" in rows[-1]
+        assert "partner now" in lines(w.bench.strip)[-1]
+        await w.press("g", "g")
+        await w.partnered()
+        partner = w.session.partner
+        assert partner is not None
+        found = partner.view(w.session.cursor)
+        assert found is not None
+        assert found.compared is not None
+        (head,) = [w.session.trace().as_dict()["partner"]]
+        assert head["model"]["name"] == "helper"
+
+
+async def test_in_a_narrow_terminal_a_sign_stands_for_the_class(fruit: str, helper: str) -> None:
+    async with both(fruit, helper, size=(80, 24)) as w:
+        assert lines(w.bench.candidates)[2].rstrip("│ ").endswith("#1=")
+
+
+async def test_the_text_is_shaded_by_class_and_by_who_would_write(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        await w.press("g", "g", "w", "w", "w")
+        assert w.bench.text_pane.shading is Shading.SHIFT
+        assert "underlined shifted" in lines(w.bench.text_pane)[0]
+        await w.press("w")
+        assert w.bench.text_pane.shading is Shading.NUDGE
+        assert "γ 0.40" in lines(w.bench.text_pane)[0]
+
+
+async def test_without_a_partner_its_keys_say_why(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("s")
+        assert w.notice == "there is no partner yet: O opens a second model"
+        await w.press("w", "w", "w")
+        assert w.bench.text_pane.shading is Shading.NUDGE
+        assert "nudge" not in lines(w.bench.key_line)[0]
+
+
+async def test_it_is_opened_and_taken_away_by_key(fruit: str, helper: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("g", "O")
+        await w.pilot.press("ctrl+u")
+        await w.type(helper)
+        await w.press("enter")
+        await w.until(lambda: w.bridge.paired.ready)
+        await w.partnered()
+        assert "⇄ helper" in lines(w.bench.status)[0]
+        await w.press("O", "down", "enter")
+        await w.until(lambda: w.bridge.paired.state is Beside.NONE)
+        assert w.session.partner is None
+        await w.press("g")
+        assert len(w.tokens) == 2
+        assert "⇄" not in lines(w.bench.status)[0]
+
+
+async def test_one_that_cannot_be_opened_leaves_the_session_alone(fruit: str) -> None:
+    async with both(fruit, "no/such.gguf") as w:
+        assert w.bridge.paired.state is Beside.FAILED
+        assert "there is no model at no/such.gguf" in w.notice
+        assert "partner failed" in lines(w.bench.status)[0]
+        await w.press("g")
+        assert len(w.tokens) == 1
+
+
+async def test_one_that_dies_leaves_the_session_alone(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        os.kill(pid(w), signal.SIGKILL)
+        await w.press("g")
+        await w.until(lambda: w.bridge.paired.state is Beside.FAILED)
+        await w.until(lambda: "O opens it again" in w.notice)
+        assert w.session.partner is None
+        await w.press("g")
+        assert len(w.tokens) == 2
+
+
+async def test_it_is_opened_behind_the_screen_and_can_be_stopped(
+    fruit: str, tmp_path: Path
+) -> None:
+    slow = aligned(tmp_path / "slow.json", load_ms=60_000)
+    async with workbench(fruit, partner=PartnerSettings(slow)) as w:
+        await w.until(lambda: w.bridge.paired.state is Beside.LOADING)
+        await w.until(lambda: "partner" in lines(w.bench.status)[0])
+        await w.press("g", "s")
+        assert len(w.tokens) == 1
+        assert w.notice == "the partner is still loading"
+        await w.press("escape", "escape")
+        await w.until(lambda: w.bridge.paired.state is Beside.NONE, 60.0)
+        await w.until(lambda: "the partner is not opened" in w.notice)
+        await w.press("g")
+        assert len(w.tokens) == 2
+
+
+async def test_a_full_context_of_the_partner_is_said_and_goes_away(
+    fruit: str, tmp_path: Path
+) -> None:
+    small = aligned(tmp_path / "small.json", n_ctx=20)
+    async with both(fruit, small) as w:
+        for _ in range(12):
+            await w.press("g")
+        await w.partnered()
+        assert "context of 20 tokens is full" in w.bridge.paired.error
+        assert w.bridge.paired.ready
+        await w.press("home", *["left"] * 12)
+        await w.partnered()
+        assert w.bridge.paired.error == ""
+        assert "partner now" in lines(w.bench.strip)[-1]
+
+
+async def test_a_long_pass_of_the_partner_gives_way_to_keys(fruit: str, tmp_path: Path) -> None:
+    slow = aligned(tmp_path / "slow.json", prefill_ms=150)
+    async with workbench(fruit, partner=PartnerSettings(slow)) as w:
+        await w.until(lambda: w.session.partner is not None)
+        for count in range(1, 6):
+            await w.press("space")
+            assert len(w.tokens) == count
+        await w.partnered()
+        assert w.session.partner is not None
+        assert w.session.partner.view(w.session.cursor) is not None
+
+
+async def test_another_vocabulary_is_handed_text(fruit: str, tmp_path: Path) -> None:
+    other = aligned(tmp_path / "other.json", tokens=[*BYTES, " more", " tokens"])
+    async with both(fruit, other) as w:
+        assert "as text: the vocabularies differ" in w.notice
+        await w.press("g", "s")
+        await w.partnered()
+        assert "no divergence" in w.screen()
+
+
+async def test_another_session_gets_the_partner(fruit: str, helper: str, tmp_path: Path) -> None:
+    async with both(fruit, helper) as w:
+        w.bridge.open_other(table(tmp_path / "second.json", name="second", tokens=BYTES))
+        await w.until(lambda: w.session.model.name == "second")
+        await w.partnered()
+        assert w.session.partner is not None
+        assert "second ⇄ helper" in lines(w.bench.status)[0]
+
+
+# Shift ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_answer_is_read_and_its_shifted_tokens_are_found(
+    fruit: str, tmp_path: Path
+) -> None:
+    answer = [" Sure", "!", " Great", " is", " a", " pear", "."]
+    async with both(fruit, aligned(tmp_path / "great.json", answer)) as w:
+        await w.press("s")
+        await w.partnered()
+        assert isinstance(w.app.screen, ShiftScreen)
+        found = w.bridge.paired.shifted[0]
+        assert b"".join(each.text for each in found.positions) == "".join([*answer, END]).encode()
+        shifted = [each for each in found.positions if each.kind == "shifted"]
+        assert f"≠ shifted {len(shifted)}" in w.screen()
+        await w.press("n")
+        assert w.app.screen.query_one("#positions").selected == found.positions.index(shifted[0])  # type: ignore[attr-defined]
+        await w.press("H", "s")
+        assert "the path of fruit" in w.screen()
+        await w.press("escape")
+        (kept,) = w.session.trace().as_dict()["measurements"]
+        assert kept["kind"] == "shift"
+
+
+async def test_enter_forces_the_partners_token_after_the_common_text(
+    fruit: str, helper: str
+) -> None:
+    async with both(fruit, helper) as w:
+        await w.press("1")
+        node = w.session.cursor
+        await w.press("s")
+        await w.partnered()
+        await w.press("down", "down", "down", "enter")
+        await w.settled()
+        assert w.tokens == ANSWER[:4]
+        path = w.session.tree.path(w.session.cursor)
+        assert path[1] == node
+        assert {w.session.tree.source(each).word for each in path[1:]} == {"forced"}
+
+
+async def test_the_path_is_read_by_the_partner(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        await w.press("g", "g")
+        await w.partnered()
+        first = w.session.tree.path(w.session.cursor)[0]
+        await w.press("s", "s")
+        await w.partnered()
+        assert "rank and P in helper" in w.screen()
+        await w.press("home", "enter")
+        await w.settled()
+        assert w.tokens == [" Sure"]
+        assert w.session.tree.parent(w.session.cursor) == first
+
+
+# Nudging --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_word_at_a_time(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        await w.press("b")
+        await w.until(lambda: w.bridge.paired.draft is not None)
+        await w.settled()
+        assert "the partner: ◇·Sure!" in w.screen()
+        await w.press("enter")
+        await w.partnered()
+        assert w.tokens == [" Sure", "!"]
+        assert w.session.node.source == "nudged"
+        await w.press("u")
+        assert w.tokens == []
+        await w.press("escape")
+        assert w.app.screen is w.bench
+
+
+async def test_both_write_until_the_partner_ends_the_text(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        await w.press("b", "space")
+        await w.partnered()
+        found = w.bridge.paired.nudged
+        assert found is not None
+        assert found.stop == "partner"
+        assert f"◇ {found.share_nudged:.1%} by the partner" in w.screen()
+        assert f"BF {found.bf_nudged:.2f} nudged" in w.screen()
+        sources = {w.session.tree.source(n).word for n in w.session.tree.path(w.session.cursor)[1:]}
+        assert sources <= {"nudged", "greedy"}
+        assert "nudged" in sources
+        await w.press("escape")
+        assert "◇" in lines(w.bench.text_pane)[2]
+        assert "◇" in lines(w.bench.tree_pane)[2]
+
+
+async def test_gamma_is_a_slider_and_stays(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("g", "g", "b")
+        assert isinstance(w.app.screen, NudgeScreen)
+        assert "γ 0.40 · the partner would be asked at 1 of 2 tokens" in w.screen()
+        assert "dry run" in w.screen()
+        await w.press(*["minus"] * 4, "enter")
+        assert "γ 0.20 · the partner would be asked at 0 of 2 tokens" in w.screen()
+        assert "there is no partner" in w.screen()
+        await w.press("escape", "b")
+        assert "γ 0.20" in w.screen()
+
+
+# The style palette ----------------------------------------------------------------------------------------------
+
+
+async def test_its_beginnings_are_offered_as_style_words(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        await w.partnered(everything=True)
+        await w.until(lambda: bool(w.bridge.paired.words))
+        commands = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
+        commands["style words: the partner's"]()
+        assert w.bench.words == w.bridge.paired.words
+        await w.press("1")
+        assert "".join(w.tokens).strip() == w.bench.words[0].strip()
+        again = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
+        again["style words: your own"]()
+        assert w.bench.words == w.app.settings.words
