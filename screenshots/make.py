@@ -9,6 +9,7 @@ import asyncio
 import io
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -18,10 +19,11 @@ from bftui.practice import NAMES
 from bftui.session.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_thread import Word
-from bftui.ui.settings import WorkbenchSettings
+from bftui.ui.paired import Beside
+from bftui.ui.settings import PartnerSettings, WorkbenchSettings
 
 HERE = Path(__file__).resolve().parent
-KEYS = [
+TREE = (
     *["space"] * 10,  # a first branch
     *["left"] * 10,
     "1",  # forces "Sure"
@@ -29,26 +31,44 @@ KEYS = [
     *["left"] * 9,
     *["space"] * 7,  # a third branch, up to where the fruit is named
     "a",  # looks one step ahead
-]
+)
+NUDGED = ("b", "p")  # the partner writes where the base is unsure, to the end of its text
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: the keys that lead to it."""
+
+    keys: tuple[str, ...]
+    theme: str = "dark"
+    partner: str | None = None
+
+
 SHOTS = {
-    "workbench": ("dark", (120, 36)),
-    "workbench-light": ("light", (120, 36)),
+    "workbench": Shot(TREE),
+    "workbench-light": Shot(TREE, theme="light"),
+    "shift": Shot(("s",), partner="practice-aligned"),
+    "nudge": Shot(NUDGED, partner="practice-aligned"),
 }
+SIZE = (120, 36)
 
 
-async def shoot(name: str, theme: str, size: tuple[int, int]) -> None:
+async def shoot(name: str, shot: Shot) -> None:
     """Plays the keys and writes `screenshots/NAME.svg`."""
     settings = WorkbenchSettings(
         backend="reference",
-        prompt=Prompt("Q: Name a fruit.\nA:"),
+        prompt=Prompt("Name a fruit.", template="page"),
         sampler=Sampler(seed=9),
-        theme=theme,
+        theme=shot.theme,
+        partner=PartnerSettings(shot.partner, "reference") if shot.partner else None,
+        response="auto" if shot.partner is None else "off",
     )
     app = WorkbenchApp(settings)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await settled(app)
-        for key in KEYS:
+        for key in shot.keys:
             await pilot.press(key)
+            await pilot.pause()
             await settled(app)
         await pilot.pause(0.1)
         app.save_screenshot(f"{name}.svg", path=str(HERE))
@@ -56,12 +76,15 @@ async def shoot(name: str, theme: str, size: tuple[int, int]) -> None:
 
 
 async def settled(app: WorkbenchApp) -> None:
-    """Waits until the model rests."""
+    """Waits until the models rest."""
+    bridge = app.bridge
     while (
-        app.bridge.session is None
-        or app.bridge.working
-        or app.bridge.word is not Word.READY
-        or app.bridge.experiments.waiting
+        bridge.session is None
+        or bridge.working
+        or bridge.word is not Word.READY
+        or bridge.experiments.waiting
+        or bridge.paired.state is Beside.LOADING
+        or bridge.partnering.waiting(idle=True)
     ):
         await asyncio.sleep(0.01)
 
@@ -85,8 +108,8 @@ def curves() -> None:
 def main() -> None:
     curves()
     print(HERE / "curves.svg")
-    for name, (theme, size) in SHOTS.items():
-        asyncio.run(shoot(name, theme, size))
+    for name, shot in SHOTS.items():
+        asyncio.run(shoot(name, shot))
         print(HERE / f"{name}.svg")
 
 

@@ -10,7 +10,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.app import app
+
+_OF_TYPER = {"install_completion", "show_completion", "help"}
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -19,11 +28,10 @@ def parts() -> dict[str, str]:
     """Each generated part by its name."""
     return {
         "help": _console("bftui --help"),
-        "record-help": _console("bftui record --help"),
-        "lookahead-help": _console("bftui lookahead --help"),
-        "respond-help": _console("bftui respond --help"),
-        "measure-help": _console("bftui measure --help"),
+        "options": _options(),
+        "shared": _shared(),
         "keys": _keys(),
+        "pairs": _pairs(),
         "practice": _practice(),
     }
 
@@ -34,6 +42,67 @@ def _console(command: str) -> str:
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=env)
     lines = (line.rstrip() for line in done.stdout.strip().splitlines())
     return "```console\n$ " + command + "\n" + "\n".join(lines) + "\n```"
+
+
+def _options() -> str:
+    """What each command takes beside its shared options."""
+    shared = {parameter.name for parameter in _shared_parameters()}
+    lines = []
+    for name, command in _commands().items():
+        own = [each for each in command.params if each.name not in shared]
+        arguments = "".join(f" {each.human_readable_name}" for each in own if _is_argument(each))
+        options = [each for each in own if not _is_argument(each)]
+        lines.append(f"**`bftui {name}{arguments}`** {command.help.split(chr(10) * 2)[0]}")
+        lines += ["", *_table(options), ""] if options else [""]
+    return "\n".join(lines).strip()
+
+
+def _shared() -> str:
+    return "\n".join(_table(_shared_parameters()))
+
+
+def _table(options: Sequence[Any]) -> list[str]:
+    rows = (
+        f"| `{_usage(option)}` | {option.help.replace('|', chr(92) + '|')} |" for option in options
+    )
+    return ["| option | |", "|---|---|", *rows]
+
+
+def _usage(option: Any) -> str:
+    """The option with its default, where that says anything."""
+    default = option.default
+    shown = "" if option.is_flag or default in (None, "", "auto") or callable(default) else default
+    choices = getattr(option.type, "choices", None)
+    value = "\\|".join(choices) if choices else shown
+    return " ".join(filter(None, (", ".join(option.opts), str(value))))
+
+
+def _shared_parameters() -> list[Any]:
+    """The options of a session with a partner, and of a result, as Typer makes them."""
+
+    def command(
+        output: o.Output = None,
+        *,
+        session: o.SessionOptions,
+        partner: o.PartnerOptions,
+        as_json: o.Json = False,
+    ) -> None:
+        """Takes every shared option."""
+
+    app = typer.Typer()
+    app.command()(o.unfolded(command))
+    single = typer.main.get_command(app)
+    return [each for each in single.params if each.name not in _OF_TYPER]
+
+
+def _commands() -> dict[str, Any]:
+    group: Any = typer.main.get_command(app)
+    commands: dict[str, Any] = group.commands
+    return commands
+
+
+def _is_argument(parameter: Any) -> bool:
+    return bool(parameter.param_type_name == "argument")
 
 
 def _keys() -> str:
@@ -64,6 +133,46 @@ def _practice() -> str:
             f"| {found['bf_mean']:.2f} | {100 * found['parsed']:.0f} % |"
         )
     return "\n".join(rows)
+
+
+def _pairs() -> str:
+    """What the base and its partners say of the example questions."""
+    rows = [
+        "| partner | unshifted | shifted | of the first tokens | nudged | BF base | BF nudged | BF partner "
+        "| base / nudged |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    asked = ["--prompts", "examples/questions.jsonl", "--json"]
+    asked += ["--backend", "reference", "--partner-backend", "reference"]
+    for partner in ("practice-aligned", "practice-aligned-small"):
+        shift = _json("shift", "practice", partner, *asked)
+        summary = _json("nudge", "practice", "--with", partner, *asked)["summary"]
+        first = [each["class"] for each in shift["positions"] if each["position"] == 0]
+        found = [
+            f"`{partner}`",
+            *(_share(shift[kind], shift["intervals"][kind]) for kind in ("unshifted", "shifted")),
+            f"{first.count('shifted')} of {len(first)} shifted",
+            _share(summary["share_nudged"]["mean"], summary["share_nudged"]["ci"]),
+            *(_factor(summary[name], "bf") for name in ("bf_base", "bf_nudged", "bf_partner")),
+            _factor(summary["ratio"], "ratio"),
+        ]
+        rows.append(f"| {' | '.join(found)} |")
+    return "\n".join(rows)
+
+
+def _share(value: float, ci: Sequence[float]) -> str:
+    return f"{100 * value:.0f} % [{100 * ci[0]:.0f}, {100 * ci[1]:.0f}]"
+
+
+def _factor(found: dict[str, Any], name: str) -> str:
+    low, high = found["ci"]
+    return f"{found[name]:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _json(*arguments: str) -> Any:
+    command = [sys.executable, "-m", "bftui", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=README.parent)
+    return json.loads(done.stdout)
 
 
 def generated(text: str) -> str:

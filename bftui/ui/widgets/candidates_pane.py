@@ -302,7 +302,7 @@ class CandidatesPane(Pane):
         if standing is None:
             return
         kind, room = standing.kind, line.room
-        style = kind_style(self.palette, kind)
+        style = kind_style(self.palette, kind) if found.kept else self.palette.dim
         rank = f"#{standing.rank}" if standing.rank < 10_000 else f"#{standing.rank // 1000}k"
         if room <= _SHORT:
             line.add(f"{rank:>5}{SIGNS[kind]}", style)
