@@ -18,7 +18,7 @@ def report(found: dict[str, Any]) -> str:
     title = "BF over the first tokens of the answers, up to each position (cumulative)"
     parts.append(f"{title}\n{plot(lines, colour=coloured())}")
     notes = list(dict.fromkeys(note for each in models for note in each["notes"]))
-    parts.append("\n".join(map(paragraph, [_definition(settings), *notes])))
+    parts.append("\n".join(map(paragraph, [_definition(settings), _templates(models), *notes])))
     return "\n\n".join(parts)
 
 
@@ -109,6 +109,15 @@ def _spread_line(spread: dict[str, Any]) -> str:
     if spread["mean_difference"] is None:
         return found
     return f"{found}; two settings differ by {number(spread['mean_difference'])} on average"
+
+
+def _templates(models: list[dict[str, Any]]) -> str:
+    """What the prompts were put into: it moves BF as much as the model does."""
+    taken = {each["template"] for each in models}
+    of = "; ".join(f"{each['template']} for {safe(each['model'])}" for each in models)
+    bare = {"raw", "chat"} <= taken
+    hint = " A base that gets a bare question need not answer it: --template page asks it one."
+    return f"Templates: {of}.{hint if bare else ''}"
 
 
 def _definition(settings: dict[str, Any]) -> str:

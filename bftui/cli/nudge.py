@@ -51,7 +51,11 @@ def nudge(
         int, typer.Option(min=1, help="Tokens of BASE from which on no round begins.")
     ] = 256,
     draft: Annotated[
-        int, typer.Option(min=1, help="Tokens that a model is asked for at once.")
+        int,
+        typer.Option(
+            min=1,
+            help="Tokens that a model is asked for at once; an aligned model that ends within them writes all that is left.",
+        ),
     ] = 16,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of a text.")] = 150,
     plain: Annotated[

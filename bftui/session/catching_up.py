@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 from bftui.backends.base import F32
 from bftui.core.distribution import Distribution
 from bftui.core.errors import BftuiError, Cancelled, ContextFull, ModelError, UsageError
-from bftui.core.shift import Compared, PartnerView, compare, together
+from bftui.core.shift import Compared, PartnerView
 from bftui.session.alignment import Span, aligned, whole
 from bftui.session.job import Job
 from bftui.session.pair import Contexts
-from bftui.session.shift import standing
+from bftui.session.shift import compared_in
 
 if TYPE_CHECKING:
     from bftui.session.partner import Partner
@@ -228,9 +228,12 @@ class CatchUp(Job):
     ) -> Compared:
         base = [text.base_ids[i] for i in span.base]
         partner = [text.partner_ids[i] for i in span.partner]
-        if span.alike:
-            return self._asked(lambda: compare(ours[0], theirs[0], base[0], partner[0]))
-        return self._asked(lambda: together(standing(ours, base), standing(theirs, partner)))
+        pair = self._partner.pair
+        return self._asked(
+            lambda: compared_in(
+                pair.base, pair.partner, (ours, theirs), (base, partner), alike=span.alike
+            )
+        )
 
     def _put_span(
         self, text: _Text, span: Span, compared: Compared | None, after: F32 | None

@@ -104,6 +104,7 @@ class Drawn:
     Attributes:
         model: the MODEL form that was asked for.
         facts: `name`, `sha256` and more of the model.
+        template: what its prompts were put into: `raw`, `chat`, `page` or `urial`.
         ids: the prompts.
         plain: samples of each prompt; only the finished ones, which are the first.
         sweep: the same under other samplers.
@@ -118,6 +119,7 @@ class Drawn:
     model: str
     facts: Mapping[str, Any]
     ids: tuple[str, ...]
+    template: str = "raw"
     plain: list[Samples] = field(default_factory=list)
     sweep: dict[Sampler, list[Samples]] = field(default_factory=dict)
     inside: list[Samples] = field(default_factory=list)
@@ -167,6 +169,7 @@ class Measurement(Job):
         self._lines = tuple(prompts)
         self._asked = [framed(line, settings.frame) for line in prompts]
         self._prompts = [self._rendered(place, prompt) for place, prompt in enumerate(self._asked)]
+        self.drawn.template = self._prompts[0].template
         self._empty = [self._with_empty_block(place) for place in range(len(prompts))]
         self._identity = [info.sha256 or info.source, *(getattr(info, each) for each in _IDENTITY)]
         self._running: Rollouts | None = None

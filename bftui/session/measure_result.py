@@ -53,6 +53,7 @@ def model_fields(
         "curve": _curve(drawn.plain, settings),
         "windows": _windows(drawn.plain, compat=settings.compat),
         "facts": dict(drawn.facts),
+        "template": drawn.template,
         "notes": list(drawn.notes),
     }
     if settings.think:

@@ -14,6 +14,7 @@ from typing import Literal
 from bftui.core.errors import ModelError
 from bftui.session.model import Model
 from bftui.session.prompt import Prompt, Rendered, Taken, Template
+from bftui.session.templates import question_in
 
 HandOver = Literal["ids", "text"]
 
@@ -71,7 +72,7 @@ class Pair:
             taken: the way that the base's was taken.
             template: the partner's; `auto` is the chat template where the partner has one, unless the base has one too
                 and does without. Without it the partner's prompt is taken as the base's, or as a page of questions
-                where that is a chat.
+                where that is a chat. Of a raw prompt that is a page, a partner that chats is asked the question.
         """
         if template == "auto":
             declined = bool(self.base.info.chat_template) and taken != "chat"
@@ -79,6 +80,8 @@ class Pair:
                 template = "chat"
             else:
                 template = "page" if taken == "chat" else taken
+        if template == "chat" and taken == "raw":
+            asked = replace(asked, text=question_in(asked.text) or asked.text)
         return replace(asked, template=template)
 
     def to_partner(self, token_ids: Sequence[int], contexts: Contexts) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bftui.backends.base import F32
 from bftui.core.errors import ContextFull, UsageError
-from bftui.core.shift import Author, Compared, Standing, compare, standings, together
+from bftui.core.shift import Author, Compared, compare, standings, together
 from bftui.core.shift_summary import Position, Shares, shares
 from bftui.session.alignment import Span, aligned, whole
 from bftui.session.job import Job
@@ -56,18 +56,47 @@ def read_both(base: Side, partner: Side, spans: Sequence[Span]) -> Iterator[Comp
             [base.token_ids[i] for i in span.base],
             [partner.token_ids[i] for i in span.partner],
         )
-        if span.alike:
-            yield compare(rows[0][0], rows[1][0], ids[0][0], ids[1][0])
-        else:
-            yield together(standing(rows[0], ids[0]), standing(rows[1], ids[1]))
+        yield compared_in(base.model, partner.model, rows, ids, alike=span.alike)
     for side in (ours, theirs):
         # A pass that was read to its end need not be stopped.
         next(side, None)
 
 
-def standing(rows: Sequence[F32], token_ids: Sequence[int]) -> list[Standing]:
-    """Each token in the distribution that it is read from."""
-    return [standings(row, [i])[0] for row, i in zip(rows, token_ids, strict=True)]
+def compared_in(
+    base: Model,
+    partner: Model,
+    rows: Sequence[Sequence[F32]],
+    ids: Sequence[Sequence[int]],
+    *,
+    alike: bool,
+) -> Compared:
+    """One piece of a text in both models.
+
+    An end of generation is an end, whichever token says it: each model's is its own most probable one, and where these
+    are two different tokens, as with a base that ends pages and a partner that ends turns, no divergence is given.
+
+    Args:
+        rows: the logits that each token of the base, and of the partner, is read from.
+        ids: the piece as tokens of the base, and of the partner.
+        alike: whether both are the same single token.
+    """
+    if not alike:
+        ours, theirs = (
+            [standings(row, [i])[0] for row, i in zip(*side, strict=True)]
+            for side in zip(rows, ids, strict=True)
+        )
+        return together(ours, theirs)
+    models = (base, partner)
+    said = [side[0] for side in ids]
+    if any(i in model.info.eog_ids for i, model in zip(said, models, strict=True)):
+        said = [_ending(model, row[0], i) for model, row, i in zip(models, rows, said, strict=True)]
+    return compare(rows[0][0], rows[1][0], said[0], said[1])
+
+
+def _ending(model: Model, row: F32, token_id: int) -> int:
+    """The most probable end of generation, the smallest of equals; the token itself in a model that has none."""
+    ends = sorted(model.info.eog_ids)
+    return max(ends, key=lambda end: float(row[end])) if ends else token_id
 
 
 class Shift(Job):

@@ -11,6 +11,7 @@ where it reaches a stop string, though the model itself never says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 STOPS: Mapping[str, tuple[str, ...]] = {"page": ("\nQ:",), "urial": ("# Query", "```")}
 """The strings that end an answer, by template; a template that is not here has none."""
+
+_PAGE = re.compile(r"Q: ([^\n]+)\nA:")
 
 LONGEST_STOP = max(len(stop.encode()) for stops in STOPS.values() for stop in stops)
 """Bytes of the longest of them."""
@@ -92,15 +95,24 @@ def turn(template: str, text: str, answer: str) -> str:
     return whole[1:] if answer.endswith("\n") else whole
 
 
+def question_in(text: str) -> str | None:
+    """The question of a text that is a page already, `Q: …⏎A:`; None for any other text."""
+    found = _PAGE.fullmatch(text)
+    return found[1] if found else None
+
+
 def asking(prompt: Prompt, chat: bool) -> Prompt:
     """A question as a model is asked it: `auto` is `page` where the model has no chat template.
+
+    A text that is a page already is taken as it is.
 
     Args:
         prompt: the question; another template than `auto` stays.
         chat: whether the model has a chat template.
     """
     if prompt.template == "auto" and not chat:
-        return replace(prompt, template="page")
+        is_page = question_in(prompt.text) is not None
+        return replace(prompt, template="raw" if is_page else "page")
     return prompt
 
 

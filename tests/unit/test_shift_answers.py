@@ -71,6 +71,17 @@ def test_the_aligned_answer_is_looked_up_in_the_base(pair):
     assert (found.unshifted, found.marginal, found.shifted) == (0.5, 0.25, 0.25)
 
 
+def test_an_end_is_an_end_whichever_token_says_it(pair):
+    """The base ends with </s>, and puts the partner's <s> at the end of its ranking."""
+    both = {"eog": [0, 1]}
+    ends = {"rules": {**ALIGNED["rules"], " red": {"<s>": 0.9}}, **both}
+    last = read(pair(both, ends)).positions[-1]
+    assert (last.text, last.compared.base_rank, last.kind) == (b"<s>", 1, "unshifted")
+    assert last.compared.kl_partner_base is None
+    own = read(pair({**ends, "default": ALIGNED["default"]}, ends)).positions[-1]
+    assert (own.compared.base_rank, own.compared.kl_partner_base) == (1, 0.0)
+
+
 def test_the_bases_answer_is_looked_up_in_the_aligned_model(pair):
     job = read(pair(), author="base")
     assert [(each.text, each.compared.base_rank, each.kind) for each in job.positions] == [

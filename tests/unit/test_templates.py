@@ -120,6 +120,21 @@ def test_a_question_to_a_model_without_a_chat_template_is_a_page():
     assert templates.asking(raw, chat=False) == raw
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("Q: Who?\nA:", "Who?"),
+        ("Q: Who?\nA: ", None),
+        ("Q: Who?\nA: I.\nQ: What?\nA:", None),
+        ("Who?", None),
+    ],
+)
+def test_a_text_that_is_a_page_is_not_put_on_another(text: str, question: str | None) -> None:
+    assert templates.question_in(text) == question
+    taken = templates.asking(Prompt(text), chat=False)
+    assert taken == Prompt(text, template="page" if question is None else "raw")
+
+
 def test_the_constant_part_is_evaluated_once(practice):
     session = Session(practice, "Name a fruit.", template="urial")
     known = session.rendered.token_ids
