@@ -54,7 +54,8 @@ def nudge(
         int,
         typer.Option(
             min=1,
-            help="Tokens that a model is asked for at once; an aligned model that ends within them writes all that is left.",
+            help="Tokens that a model is asked for at once; an aligned model that ends within them writes "
+            "all that is left.",
         ),
     ] = 16,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of a text.")] = 150,
