@@ -6,9 +6,7 @@ tree, which only ever grows. Nothing here touches a widget, and nothing wakes up
 
 from __future__ import annotations
 
-import os
 import queue
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from bftui.session import commands
 from bftui.session.prompt import Prompt
-from bftui.ui.engine_thread import RATES, EngineThread, Opening, Word, nothing, short_name
+from bftui.ui.ending import kill
+from bftui.ui.engine_thread import EngineThread, Opening, Word, nothing, short_name
 from bftui.ui.measured import Ids, Measured
 from bftui.ui.notice import Notice
 from bftui.ui.paired import Paired
@@ -75,8 +74,8 @@ class Bridge(EngineThread):
         self._put(nothing)
 
     def set_rate(self, rate: int) -> None:
-        """Plays at another of the RATES."""
-        self.rate = max(0, min(rate, len(RATES) - 1))
+        """Plays at another of the `rates`."""
+        self.rate = max(0, min(rate, len(self.rates) - 1))
         self._put(nothing)
 
     def cancel(self) -> bool:
@@ -233,6 +232,9 @@ class Bridge(EngineThread):
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             self._kill()
+            self.partnering.kill()
+            # With nothing left to wait for it closes the journal.
+            self._thread.join(_JOIN_S)
 
     def _drain(self) -> None:
         """Forgets what waits, but for opening the model again: the screen says that it loads."""
@@ -250,9 +252,6 @@ class Bridge(EngineThread):
             asked.drop()
 
     def _kill(self) -> None:
-        """Ends model processes that do not answer."""
+        """Ends the session's model process, or the one that is coming: it does not answer."""
         for model in (self.model, self._coming):
-            pid = getattr(model.host, "pid", None) if model is not None else None
-            if pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            kill(model)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bftui.core.errors import BackendCrashed, BftuiError, UsageError
+from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
 from bftui.session import commands
 from bftui.ui.measured import Running
 from bftui.ui.notice import Notice
@@ -101,8 +101,11 @@ class PairWork:
     def along_answer(self, root: int, index: int) -> list[commands.Command]:
         """What leads to a position of the partner's answer and forces its token there; the last command forces it.
 
-        Nodes that hold the text before it are gone along, however they came to be. Raises UsageError, ModelError.
+        Nodes that hold the text before it are gone along, however they came to be; the rest of that text is added as
+        the partner's. Raises UsageError, ModelError.
         """
+        from bftui.core.nudging import Piece
+
         partner, session = self._asked(), self.session
         assert session is not None
         job, contexts = self._answers.get(root), partner.contexts(root)
@@ -119,7 +122,9 @@ class PairWork:
         if node != session.cursor:
             found.append(commands.Goto(node))
         if taken < common:
-            found.append(commands.ForceIds(before[taken:common]))
+            ids = before[taken:common]
+            text = b"".join(session.model.token_bytes(each) for each in ids)
+            found.append(commands.Nudge((Piece("partner", text, ids),)))
         return [*found, commands.ForceIds(upto[common:])]
 
     # Nudging ---------------------------------------------------------------------------------------------------
@@ -188,6 +193,9 @@ class PairWork:
         reason = ""
         try:
             self._words(settings)
+        except Cancelled:
+            self._drafting = settings
+            raise
         except BackendCrashed:
             raise
         except BftuiError as error:

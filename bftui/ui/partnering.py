@@ -6,12 +6,14 @@ Belongs to the engine's thread. Only `paired` is for others, who get a new froze
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
+from bftui.ui.ending import kill
 from bftui.ui.measured import Running
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.pair_work import PairWork
@@ -31,6 +33,9 @@ _JOIN_S = 0.5
 _LONG_S = 0.2
 """A pass of the partner that takes longer gives way to what a person asks for."""
 
+_SILENT_S = 10.0
+"""A partner that keeps a person waiting for longer without an answer is ended."""
+
 
 class Partnering(PairWork):
     """Opens, feeds and asks the partner."""
@@ -46,6 +51,7 @@ class Partnering(PairWork):
         # When the pass that goes on now began, and whether somebody waits for its end.
         self._since: float | None = None
         self._gives_way = False
+        self._watch: threading.Timer | None = None
         self._kinds: deque[Callable[[], Notice | None]] = deque((self._catch_up, self._read))
 
     def waiting(self, *, idle: bool) -> bool:
@@ -204,6 +210,7 @@ class Partnering(PairWork):
         """
         version = self.paired.version
         loading = self._loading
+        self._since, self._gives_way = time.monotonic(), False
         try:
             if loading is not None and loading.done:
                 notice: Notice | None = self._arrived(loading)
@@ -215,6 +222,9 @@ class Partnering(PairWork):
                 raise
             return True, self._crashed(error)
         except BftuiError as error:
+            if self._gives_way and isinstance(error, Cancelled):
+                self._begin_anew()
+                return False, None
             self._drop_work(catching=False)
             kind = Kind.INFO if isinstance(error, Cancelled) else Kind.WARNING
             told = error.line()
@@ -222,7 +232,15 @@ class Partnering(PairWork):
         except BaseException:
             self._drop_work()
             raise
+        finally:
+            self._since = None
         return self.paired.version != version, notice
+
+    def _begin_anew(self) -> None:
+        """What gave way begins again when nobody waits: prefixes for the palette, and what is read ahead."""
+        if self._harvest is not None and self._model is not None and self._wanted is not None:
+            self._harvest.close()
+            self._harvest = self._harvested(self._model, self._wanted)
 
     def _piece(self) -> Notice | None:
         if self._nudging is not None:
@@ -257,17 +275,12 @@ class Partnering(PairWork):
                 self._check(partner)
                 return None
             self._catching = partner.catch_up()
-        self._since, self._gives_way = time.monotonic(), False
         try:
             more = self._catching.advance()
         except Cancelled:
-            self._catching = None
-            if not self._gives_way:
-                raise
             # What was read stays; the rest is read after what a person asked for.
-            return None
-        finally:
-            self._since = None
+            self._catching = None
+            raise
         if more:
             if self._due():
                 self._publish()
@@ -303,11 +316,25 @@ class Partnering(PairWork):
             model.host.cancel()
 
     def give_way(self) -> None:
-        """Ends a long pass of the partner, as somebody waits for the session; from any thread."""
+        """Ends a long pass of the partner that nobody asked for, as somebody waits for the session; from any thread.
+
+        A partner that does not answer at all is ended too: the session must not hang on it.
+        """
         since, model = self._since, self._model
-        if since is not None and model is not None and time.monotonic() - since > _LONG_S:
+        if since is None or model is None:
+            return
+        if time.monotonic() - since > _LONG_S and not (self._nudging or self._shifting):
             self._gives_way = True
             model.host.cancel()
+        if self._watch is None or not self._watch.is_alive():
+            self._watch = threading.Timer(_SILENT_S, self._end_silent, (since, model))
+            self._watch.daemon = True
+            self._watch.start()
+
+    def _end_silent(self, since: float, model: Model) -> None:
+        """Ends a partner that is still at what it was asked when somebody began to wait."""
+        if self._since == since:
+            kill(model)
 
     def stop(self) -> Notice | None:
         """Ends what a person asked for; None where nothing was."""
@@ -335,6 +362,11 @@ class Partnering(PairWork):
         for job in jobs:
             if job is not None:
                 job.close()
+
+    def kill(self) -> None:
+        """Ends its process, which does not answer; from any thread."""
+        if self._model is not None:
+            kill(self._model)
 
     def close(self) -> None:
         """Ends the partner."""

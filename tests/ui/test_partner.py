@@ -16,6 +16,7 @@ from bftui.ui.paired import Beside
 from bftui.ui.screens.nudge import NudgeScreen
 from bftui.ui.screens.shift import ShiftScreen
 from bftui.ui.settings import PartnerSettings
+from bftui.ui.widgets.nudge_panes import SurePane
 from bftui.ui.widgets.text_pane import Shading
 from tests.ui.driver import END, Driver, lines, table, workbench
 
@@ -57,6 +58,15 @@ def pid(w: Driver) -> int:
     """The process of the partner."""
     assert w.session.partner is not None
     return int(w.session.partner.model.host.pid)  # type: ignore[attr-defined]
+
+
+def alive(process: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 # Beside the session ---------------------------------------------------------------------------------------------
@@ -188,6 +198,31 @@ async def test_a_long_pass_of_the_partner_gives_way_to_keys(fruit: str, tmp_path
         assert w.session.partner.view(w.session.cursor) is not None
 
 
+async def test_one_that_does_not_answer_is_ended_and_the_session_goes_on(
+    fruit: str, helper: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bftui.ui.partnering._SILENT_S", 0.2)
+    async with both(fruit, helper) as w:
+        os.kill(pid(w), signal.SIGSTOP)
+        await w.press_only("g")
+        await w.until(lambda: len(w.session.tree) == 2)
+        for nodes in (3, 4):
+            await w.press_only("g")
+            await w.until(lambda nodes=nodes: len(w.session.tree) == nodes)  # type: ignore[misc]
+        await w.until(lambda: w.bridge.paired.state is Beside.FAILED)
+        await w.until(lambda: "O opens it again" in w.notice)
+
+
+async def test_no_process_is_left_of_one_that_does_not_answer(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        left = pid(w)
+        os.kill(left, signal.SIGSTOP)
+        await w.press_only("g")
+        await w.until(lambda: len(w.session.tree) == 2)
+        w.bridge.close()
+        await w.until(lambda: not alive(left))
+
+
 async def test_another_vocabulary_is_handed_text(fruit: str, tmp_path: Path) -> None:
     other = aligned(tmp_path / "other.json", tokens=[*BYTES, " more", " tokens"])
     async with both(fruit, other) as w:
@@ -243,7 +278,11 @@ async def test_enter_forces_the_partners_token_after_the_common_text(
         assert w.tokens == ANSWER[:4]
         path = w.session.tree.path(w.session.cursor)
         assert path[1] == node
-        assert {w.session.tree.source(each).word for each in path[1:]} == {"forced"}
+        sources = [w.session.tree.source(each).word for each in path[1:]]
+        assert sources == ["forced", "forced", "nudged", "forced"]
+        assert w.notice == "“·is” forced after 3 tokens of the partner's answer"
+        await w.press("u")
+        assert w.tokens == ANSWER[:3]
 
 
 async def test_the_path_is_read_by_the_partner(fruit: str, helper: str) -> None:
@@ -288,12 +327,57 @@ async def test_both_write_until_the_partner_ends_the_text(fruit: str, helper: st
         assert found.stop == "partner"
         assert f"◇ {found.share_nudged:.1%} by the partner" in w.screen()
         assert f"BF {found.bf_nudged:.2f} nudged" in w.screen()
+        assert "last run, γ 0.40, from token 0: ◇" in w.screen()
+        assert f"wrote {found.tokens_nudged} of them" in w.screen()
         sources = {w.session.tree.source(n).word for n in w.session.tree.path(w.session.cursor)[1:]}
         assert sources <= {"nudged", "greedy"}
         assert "nudged" in sources
         await w.press("escape")
         assert "◇" in lines(w.bench.text_pane)[2]
         assert "◇" in lines(w.bench.tree_pane)[2]
+
+
+async def test_the_numbers_of_a_run_are_dim_once_text_or_gamma_are_others(
+    fruit: str, helper: str
+) -> None:
+    async with both(fruit, helper) as w:
+        await w.press("b", "space")
+        await w.partnered()
+
+        def dim() -> bool:
+            pane = w.app.screen.query_one("#sure", SurePane)
+            row = next(y for y, line in enumerate(lines(pane)) if "last run" in line)
+            share = next(each for each in pane.render_line(row) if "◇" in each.text)
+            return share.style == pane.palette.dim
+
+        assert not dim()
+        await w.press("minus")
+        assert dim()
+        await w.press("equals_sign")
+        assert not dim()
+        await w.press("left")
+        await w.settled()
+        assert dim()
+
+
+async def test_where_the_partner_ends_the_text_it_is_nobodys_turn(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        await w.press("b", "space")
+        await w.partnered()
+        await w.until(lambda: "the partner ends the text here" in w.screen())
+        assert "turn" not in w.screen()
+
+
+@pytest.mark.parametrize("key", ["s", "b"])
+async def test_q_quits_from_where_two_models_are_compared(
+    fruit: str, helper: str, key: str
+) -> None:
+    async with both(fruit, helper) as w:
+        await w.press(key)
+        await w.partnered()
+        await w.pilot.press("q")
+        assert w.app.return_code == 0
+        assert not w.app.is_running
 
 
 async def test_gamma_is_a_slider_and_stays(fruit: str) -> None:

@@ -9,15 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from bftui.core.text import safe
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
 from bftui.ui.screens.follower import Follower
 
 
-class LineScreen(ModalScreen[str | None], Follower):
+class LineScreen(Dialog[str | None], Follower):
     """Ends with the text, or with None where it was left."""
 
     DEFAULT_CSS = """

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 
 from bftui.session import commands
 from bftui.ui.notice import Kind, Notice
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.strips import LineBuilder
 from bftui.ui.themes import Palette
@@ -44,7 +44,7 @@ class _DraftLine(Widget):
         return line.strip()
 
 
-class NudgeScreen(ModalScreen[float], Follower):
+class NudgeScreen(Dialog[float], Follower):
     """Ends with the gamma that was chosen."""
 
     DEFAULT_CSS = """
@@ -54,7 +54,8 @@ class NudgeScreen(ModalScreen[float], Follower):
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape,q", "leave", "Back", show=False),
+        Binding("escape", "leave", "Back", show=False),
+        Binding("q", "app.quit", "Quit", show=False),
         Binding("enter", "word", "Word", show=False),
         Binding("p,space", "run", "Run", show=False),
         Binding("minus", "gamma(-1)", "Lower", show=False),
@@ -134,9 +135,9 @@ class NudgeScreen(ModalScreen[float], Follower):
                 ("- =", f"γ {self._gamma:.2f}"),
                 ("u", "undo"),
                 ("←", "back"),
-                ("w", "shading"),
                 ("esc", "stop" if self._writing else "leave"),
                 ("K", "explain"),
+                ("w", "shading"),
             )
         )
 

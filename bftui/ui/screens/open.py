@@ -9,19 +9,20 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from bftui import practice
 from bftui.core.text import safe
 from bftui.ui.nearby import Entry, completed, entries, size_text, weights
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
 from bftui.ui.strips import LineBuilder, counted, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
 
 _PRACTICE = "a practice model"
+_NO_PATHS = ("table:", "hf:", "http:", "https:")
 _KINDS = {
     "gguf": "GGUF",
     "safetensors": "Hugging Face",
@@ -82,7 +83,7 @@ class _FoundPane(Pane):
         return palette.cursor if row == self.selected else None
 
 
-class OpenScreen(ModalScreen[str | None]):
+class OpenScreen(Dialog[str | None]):
     """Ends with a MODEL form, or None."""
 
     DEFAULT_CSS = """
@@ -213,6 +214,8 @@ class OpenScreen(ModalScreen[str | None]):
         typed = self.typed.strip()
         if not typed:
             self._say("type a path, or choose below")
+        elif (meant := self._meant(typed)) is not None:
+            self.dismiss(meant)
         elif os.path.isdir(typed) and weights(typed) is None:
             if not typed.endswith("/"):
                 self._write(f"{typed}/")
@@ -220,6 +223,18 @@ class OpenScreen(ModalScreen[str | None]):
                 self._say("this folder is no model: choose below")
         else:
             self.dismiss(typed)
+
+    def _meant(self, typed: str) -> str | None:
+        """What is surely meant by a path that does not exist: a practice model, else the only line that is listed."""
+        if typed.startswith(_NO_PATHS) or os.path.exists(typed):
+            return None
+        name = os.path.basename(typed)
+        if name in practice.NAMES:
+            return name
+        if os.path.dirname(typed) not in self._seen:
+            return None
+        listed = self._pane.found
+        return listed[0].path if len(listed) == 1 and listed[0].kind != "folder" else None
 
     def action_leave(self) -> None:
         """Opens nothing."""

@@ -10,9 +10,9 @@ from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 
 from bftui.core.text import safe
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
@@ -57,7 +57,7 @@ class _PickPane(Pane):
         return palette.cursor if row == self.selected else None
 
 
-class PickScreen(ModalScreen[int | None]):
+class PickScreen(Dialog[int | None]):
     """Ends with the node that was picked, or None."""
 
     DEFAULT_CSS = """

@@ -11,7 +11,6 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static, TextArea
@@ -22,6 +21,7 @@ from bftui.session.prompt import Prompt, Template
 from bftui.session.templates import asking, written
 from bftui.ui.bridge import Bridge
 from bftui.ui.notice import Notice
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField, TextField
 from bftui.ui.screens.follower import Follower
 from bftui.ui.settings import QUESTIONS
@@ -85,7 +85,7 @@ class TemplateChoice(Widget, can_focus=True):
         return line.add(fit(self.here, line.room), palette.dim).strip()
 
 
-class PromptScreen(ModalScreen[Prompt | None], Follower):
+class PromptScreen(Dialog[Prompt | None], Follower):
     """Ends with the prompt, or with None where it was left."""
 
     DEFAULT_CSS = """

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.widgets.reading_pane import ReadingPane
 
 
-class ReadingScreen(ModalScreen[None]):
-    """One pane that scrolls with the arrows; esc, q and enter close it, and so does the key that opened it."""
+class ReadingScreen(Dialog[None]):
+    """One pane that scrolls with the arrows; esc and enter close it, and so does the key that opened it."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape,q,enter", "leave", "Close", show=False),
+        Binding("escape,enter", "leave", "Close", show=False),
+        Binding("q", "app.quit", "Quit", show=False),
         *(
             Binding(keys, f"scroll({by})", "Scroll", show=False)
             for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -10), ("pagedown,space", 10))

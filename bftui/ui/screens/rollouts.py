@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 
 from bftui.session.commands import OpenRollout
 from bftui.ui.measured import Rolled
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.rollout_size import Size
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.continuations_pane import PATH, ContinuationsPane
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bftui.ui.view import View
 
 
-class RolloutsScreen(ModalScreen[OpenRollout | None], Follower):
+class RolloutsScreen(Dialog[OpenRollout | None], Follower):
     """Ends with the command that opens a continuation as a branch, or None; the drawing goes on either way."""
 
     DEFAULT_CSS = """
@@ -36,7 +36,8 @@ class RolloutsScreen(ModalScreen[OpenRollout | None], Follower):
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape,q", "leave", "Back", show=False),
+        Binding("escape", "leave", "Back", show=False),
+        Binding("q", "app.quit", "Quit", show=False),
         Binding("enter", "open", "Open", show=False),
         Binding("r", "more", "More", show=False),
         Binding("S", "order", "Order", show=False),

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from bftui.core.errors import UsageError
@@ -20,6 +19,7 @@ from bftui.core.sampler import Sampler
 from bftui.core.text import safe
 from bftui.session.commands import SetSampler
 from bftui.ui.asked import Asked, PreviewKey
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
 from bftui.ui.screens.follower import Follower
 from bftui.ui.strips import factor
@@ -90,7 +90,7 @@ class SettingField(LineField):
         self.action_select_all()
 
 
-class SamplerScreen(ModalScreen[SetSampler | None], Follower):
+class SamplerScreen(Dialog[SetSampler | None], Follower):
     """Ends with the command that sets what was chosen, or None."""
 
     DEFAULT_CSS = """

@@ -9,10 +9,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
-from textual.screen import ModalScreen
 
 from bftui.core.text import safe
 from bftui.ui.notice import Kind, Notice
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.key_bar import KeyBar
@@ -33,14 +33,17 @@ class Chosen:
         answered: along the partner's answer to a prompt, or after a node of the path.
         node: the prompt, or that node.
         index: which position of the answer.
+        text, after: its bytes, and how many tokens of the partner stand before it in its answer.
     """
 
     answered: bool
     node: int
     index: int = 0
+    text: bytes = b""
+    after: int = 0
 
 
-class ShiftScreen(ModalScreen[Chosen | None], Follower):
+class ShiftScreen(Dialog[Chosen | None], Follower):
     """Ends with the place where the partner's token is to be forced, or None."""
 
     DEFAULT_CSS = """
@@ -57,7 +60,8 @@ class ShiftScreen(ModalScreen[Chosen | None], Follower):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape,q", "leave", "Back", show=False),
+        Binding("escape", "leave", "Back", show=False),
+        Binding("q", "app.quit", "Quit", show=False),
         Binding("enter", "force", "Force", show=False),
         Binding("s", "switch", "Other text", show=False),
         Binding("H", "curve", "Curve", show=False),
@@ -122,14 +126,15 @@ class ShiftScreen(ModalScreen[Chosen | None], Follower):
         other = "the path" if self._answer else "the answer"
         curve = "KL" if self._curve.by_p else "P"
         running = self._answer and bool(view.paired.running)
+        narrow = self.has_class("-narrow")
         self._keys.show(
             (
                 ("n N", "shifted"),
-                ("enter", "partner's token"),
+                ("enter", "force" if narrow else "force the partner's token"),
                 ("s", other),
-                *((("tab", "most"),) if self.has_class("-narrow") else ()),
+                *((("tab", "most"),) if narrow else ()),
                 ("H", curve),
-                ("esc", "back, it goes on" if running else "back"),
+                ("esc", "back, it goes on" if running and not narrow else "back"),
                 ("K", "explain"),
             )
         )
@@ -194,7 +199,7 @@ class ShiftScreen(ModalScreen[Chosen | None], Follower):
             return
         index, row = chosen
         if self._answer:
-            self.dismiss(Chosen(True, self._view.root, index))
+            self.dismiss(Chosen(True, self._view.root, index, row.text, row.place))
         elif row.kind == "unshifted":
             self.tell(
                 Notice("the partner takes this very token here: n goes to the next shifted one")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from bftui.ui.screens.dialog import Dialog
 
 WIDTH, HEIGHT = 60, 16
 
 
-class TooSmall(ModalScreen[None]):
+class TooSmall(Dialog[None]):
     """Leaves by itself when there is room again."""
 
     DEFAULT_CSS = """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import TextField
 
 
-class TurnScreen(ModalScreen[str | None]):
+class TurnScreen(Dialog[str | None]):
     """Ends with the text, or None."""
 
     DEFAULT_CSS = """
