@@ -210,7 +210,7 @@ async def test_one_that_does_not_answer_is_ended_and_the_session_goes_on(
             await w.press_only("g")
             await w.until(lambda nodes=nodes: len(w.session.tree) == nodes)  # type: ignore[misc]
         await w.until(lambda: w.bridge.paired.state is Beside.FAILED)
-        await w.until(lambda: "O opens it again" in w.notice)
+        await w.until(lambda: "partner failed" in lines(w.bench.status)[0])
 
 
 async def test_no_process_is_left_of_one_that_does_not_answer(fruit: str, helper: str) -> None:

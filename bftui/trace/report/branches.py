@@ -1,0 +1,178 @@
+"""The tree of a trace as rows: a run of tokens without a branch is one row. Nothing here is recursive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bftui.core.text import safe
+from bftui.trace.report.content import SOURCES, Content, factor
+
+ROWS = 200
+"""Rows that are drawn at most: of the path from its beginning, and in turn with them marked and large branches."""
+
+_TEXT = 110
+_LEVELS = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """A run of tokens.
+
+    Attributes:
+        nodes: the nodes of the run, in order.
+        level: how many branches lead to it, as far as they are drawn.
+        start: position of its first token; of a prompt 0.
+        text: how it begins, safe.
+        source: how its first token came.
+        bf: exp of the mean H(P~) over its tokens' positions; None for a prompt.
+        on_path: whether it begins on the visible path.
+        marks: names of places in it, safe.
+        ended: whether it ends a generation.
+        pruned: whether it is taken out of sight.
+        entropies: H(P~) of the distributions that its tokens come from, shape (tokens,).
+        weight: its place in the order in which rows are left out where there is no room; 0 is the last to go.
+    """
+
+    nodes: Sequence[int]
+    level: int
+    start: int
+    text: str
+    source: str
+    bf: float | None
+    on_path: bool
+    marks: tuple[str, ...]
+    ended: bool
+    pruned: bool
+    entropies: NDArray[np.float64]
+    weight: int
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it is a root: no token of it was chosen from a distribution."""
+        return not len(self.entropies)
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """The rows that are drawn, in the order of the tree; prompts are rows too.
+
+    `count` is of all branches, drawn or not; prompts are none.
+    """
+
+    rows: tuple[Row, ...]
+    count: int
+
+    @property
+    def left_out(self) -> int:
+        """Branches that are no rows."""
+        return self.count - sum(not row.is_prompt for row in self.rows)
+
+
+def branches(content: Content) -> Branches:
+    """The tree of the trace in rows."""
+    links = content.file.links
+    parents = np.frombuffer(links.parents, dtype=np.int32)
+    children = _Children(parents)
+    sizes = _sizes(links.parents)
+    runs = _runs(links.roots, children)
+    outline = content.file.outline
+    path = set(outline.path)
+    marked: dict[int, list[str]] = {}
+    for name, node in outline.marks.items():
+        marked.setdefault(node, []).append(safe(name))
+    marks = [[name for node in nodes for name in marked.get(node, ())] for _, nodes in runs]
+    others = sorted(
+        (place for place, (_, nodes) in enumerate(runs) if nodes[0] not in path),
+        key=lambda place: (not marks[place], -sizes[runs[place][1][0]]),
+    )
+    on_path = [place for place, (_, nodes) in enumerate(runs) if nodes[0] in path]
+    weights = {place: weight for weight, place in enumerate(_in_turn(on_path, others))}
+    depths = links.depths()
+    pruned = set(outline.pruned)
+    rows = []
+    for place in sorted(place for place, weight in weights.items() if weight < ROWS):
+        level, nodes = runs[place]
+        first = nodes[0]
+        root = parents[first] < 0
+        before = content.entropy_truncated[parents[list(nodes)]] if not root else np.empty(0)
+        known = before[np.isfinite(before)]
+        rows.append(
+            Row(
+                nodes=nodes,
+                level=min(level, _LEVELS),
+                start=max(0, depths[first] - 1),
+                text=_text(content, nodes),
+                source=SOURCES[content.sources[first]],
+                bf=factor(float(known.mean())) if len(known) else None,
+                on_path=first in path,
+                marks=tuple(marks[place]),
+                ended=nodes[-1] in content.ended,
+                pruned=first in pruned,
+                entropies=before,
+                weight=weights[place],
+            )
+        )
+    return Branches(tuple(rows), len(runs) - len(links.roots))
+
+
+def _in_turn(first: Sequence[int], second: Sequence[int]) -> Iterator[int]:
+    for pair in zip_longest(first, second):
+        yield from (each for each in pair if each is not None)
+
+
+class _Children:
+    """The children of each node, without a list for each."""
+
+    def __init__(self, parents: NDArray[np.int32]) -> None:
+        self._order = np.argsort(parents, kind="stable")
+        self._starts = np.searchsorted(parents[self._order], np.arange(len(parents) + 1))
+
+    def of(self, node: int) -> list[int]:
+        found: list[int] = self._order[self._starts[node] : self._starts[node + 1]].tolist()
+        return found
+
+
+def _sizes(parents: Sequence[int]) -> list[int]:
+    """How many nodes hang on each, itself included."""
+    sizes = [1] * len(parents)
+    for node in range(len(parents) - 1, -1, -1):
+        if parents[node] >= 0:
+            sizes[parents[node]] += sizes[node]
+    return sizes
+
+
+def _runs(roots: Sequence[int], children: _Children) -> list[tuple[int, list[int]]]:
+    """(level, nodes) of each run, parents before children; a prompt is a run of its own."""
+    runs: list[tuple[int, list[int]]] = []
+    waiting = [(0, root) for root in reversed(roots)]
+    is_root = set(roots)
+    while waiting:
+        level, node = waiting.pop()
+        nodes = [node]
+        after = children.of(node)
+        while len(after) == 1 and nodes[0] not in is_root:
+            nodes.append(after[0])
+            after = children.of(after[0])
+        runs.append((level, nodes))
+        waiting.extend((level + 1, child) for child in reversed(after))
+    return runs
+
+
+def _text(content: Content, nodes: Sequence[int]) -> str:
+    file = content.file
+    if file.links.parents[nodes[0]] < 0:
+        text = safe(file.prompts()[nodes[0]].text)
+        return text if len(text) <= _TEXT else f"{text[: _TEXT - 1]}…"
+    pieces: list[str] = []
+    length = 0
+    for node in nodes:
+        pieces.append(file.text(file.links.tokens[node]))
+        length += len(pieces[-1])
+        if length > _TEXT:
+            return "".join(pieces)[: _TEXT - 1] + "…"
+    return "".join(pieces)

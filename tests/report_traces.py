@@ -1,0 +1,99 @@
+"""Traces for the tests of the report: one with everything in it, and hostile ones."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from bftui.core.nudging import NudgeSettings
+from bftui.session import commands as c
+from bftui.session.model import open_model
+from bftui.session.prompt import Prompt
+from bftui.session.response import Setup
+from bftui.session.session import Session
+from tests.tables import table
+
+HOSTILE = (
+    "<script>document.title = 'taken'</script>",
+    "<img src=x onerror=\"document.title = 'taken'\">",
+    "</pre></style></script><h1>taken</h1>",
+    '" onmouseover="document.title = 1" x="',
+    "' style='position:fixed",
+    "{{ 7 * 7 }}{% raw %}",
+    "]]><!--",
+    "$\\frac{1}{0}$ $",
+    "_hidden",
+    "\x00\x1b[31m\u202e\u200b\ufffe",
+    "<svg onload=alert(1)>&lt;&#60;",
+    'id="x" url(#y) #1d5fb4 var(--bad)',
+    "漢字 🍐 é e\u0301",
+)
+
+
+def full_trace(folder: Path) -> Path:
+    """A session with branches, forced tokens, a partner, marks and a measurement of each kind."""
+    path = table(folder / "orchard.json")
+    other = table(folder / "other.json", name="other", default={" a": 0.6, " fruit": 0.3})
+    with open_model(path) as base, open_model(other) as partner:
+        session = Session(base, Prompt("Name a fruit:\nplease"), seed=5, ignore_eos=True)
+        reader = session.pair_with(partner)
+        for command in (
+            c.Step(), c.Force(" Sure Here"), c.Mark("m"), c.Step(), c.Step(), c.Back(4), c.Step(),
+            c.Greedy(), c.SetSampler(top_p=0.6, seed=9), c.Step(), c.Goto(3), c.Greedy(), c.Step(),
+        ):  # fmt: skip
+            session.do(command)
+        session.align()
+        experiments = session.experiments
+        for job in (
+            experiments.start_lookahead(5),
+            experiments.start_rollouts(8, 12),
+            experiments.start_response(" Sure", setup=Setup(8, 8, 8)),
+            experiments.start_resampling(4, node=0),
+        ):
+            job.finish()
+            experiments.keep(job)
+        nudging = experiments.start_nudging(NudgeSettings(max_tokens=10))
+        nudging.finish()
+        experiments.keep(nudging)
+        shift = reader.start_shift(12)
+        shift.finish()
+        reader.keep(shift)
+        reader.catch_up().finish()
+        session.trace().save(folder / "full.json")
+    return folder / "full.json"
+
+
+def hostile_trace(trace: Path, folder: Path) -> Path:
+    """The same trace with hostile text wherever a trace holds text."""
+    document = json.loads(trace.read_text())
+    for place, token in enumerate(document["tokens"].values()):
+        text = HOSTILE[place % len(HOSTILE)]
+        token |= {"text": text, "bytes": base64.b64encode(text.encode(errors="replace")).decode()}
+    document["prompt"] |= {"text": " ".join(HOSTILE), "system": HOSTILE[0], "rendered": HOSTILE[1]}
+    for model in (document["model"], document["partner"]["model"]):
+        for name in ("name", "backend", "library", "dtype", "device", "note", "sha256"):
+            model[name] = HOSTILE[len(name) % len(HOSTILE)] + HOSTILE[1]
+    document["created"] = HOSTILE[1]
+    document["marks"] = dict.fromkeys(HOSTILE, 2)
+    for action in document["actions"]:
+        action |= {"op": HOSTILE[0], "args": {HOSTILE[1]: HOSTILE[2]}}
+    for place, measurement in enumerate(document["measurements"]):
+        measurement["settings"] |= {HOSTILE[0]: HOSTILE[1]}
+        _spoil(measurement["result"])
+        if place == 0:
+            measurement["kind"] = HOSTILE[2]
+    path = folder / "hostile.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def _spoil(value: Any) -> None:
+    """Replaces the texts in a result."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, each in list(pairs):
+        if isinstance(each, (dict, list)):
+            _spoil(each)
+        elif isinstance(each, str) and name not in ("class", "author", "finish"):
+            value[name] = HOSTILE[len(each) % len(HOSTILE)]

@@ -1,0 +1,428 @@
+"""Reports of traces: what is in them, that nothing in a trace is markup, and that any size stays readable."""
+
+import json
+import math
+import re
+import sys
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import bftui
+from bftui import cli
+from bftui.core.distribution import Distribution
+from bftui.core.sampler import Sampler
+from bftui.core.tree import Source, Tree
+from bftui.session import commands as c
+from bftui.trace.document import Trace
+from bftui.trace.reading import TraceFile
+from bftui.trace.report import branches as b
+from bftui.trace.report import content, measured
+from bftui.trace.report.ink import DARK, LIGHT
+from tests.report_traces import HOSTILE, full_trace, hostile_trace
+from tests.tables import table
+from tests.unit.test_trace import BYTES, LOGITS, MODEL, PROMPT, SAMPLER, make_trace
+
+pytest.importorskip("matplotlib")
+
+from bftui.trace.report.drawing import Picture, inline, rendered
+from bftui.trace.report.page import page, report_of
+
+
+class Page(HTMLParser):
+    """What a page consists of."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.texts, self.attributes, self._in = [], [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, *each) for each in attrs]
+
+    def handle_data(self, data):
+        if self.tags[-1:] not in (["style"], ["script"]):
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("report")
+
+
+@pytest.fixture(scope="module")
+def trace(folder):
+    return full_trace(folder)
+
+
+@pytest.fixture(scope="module")
+def short(trace, folder):
+    """The same without most of its measurements: pictures take their time."""
+    fields = document(trace)
+    fields["measurements"] = fields["measurements"][:1]
+    path = folder / "short.json"
+    path.write_text(json.dumps(fields))
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(trace):
+    return report_of(TraceFile(trace))
+
+
+@pytest.fixture(scope="module")
+def html(report):
+    return page(report, "1.2.3")
+
+
+def document(trace):
+    return json.loads(trace.read_text())
+
+
+def changed(trace, tmp_path, change):
+    fields = document(trace)
+    change(fields)
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps(fields))
+    return report_of(TraceFile(path))
+
+
+def long_trace(tmp_path, nodes, *, fork=0):
+    """A path of many tokens, with a short branch after every `fork` of them."""
+    logits = np.array([0.0, 1.0, 2.0, 0.5, 0.2], np.float32)
+    distribution = Distribution(logits, Sampler())
+    scored, following = distribution.score(2), distribution.summary()
+    tree = Tree(len(logits))
+    tree.add_root([3], following, sampler=0, elapsed_ms=1.0)
+    last = 0
+    while len(tree) < nodes:
+        last = tree.add(last, scored, Source.SAMPLED, following, sampler=0, draw=len(tree))
+        if fork and last % fork == 1:
+            tree.add(last, scored, Source.FORCED, following, sampler=0)
+    head = {
+        "format": "bftui-trace", "version": 1, "bftui": "0", "created": "2026-01-31T12:00:00Z",
+        "model": MODEL, "prompt": PROMPT, "partner": None, "samplers": [SAMPLER],
+    }  # fmt: skip
+    tail = {
+        "path": tree.path(last), "marks": {}, "pruned": [], "actions": [], "measurements": [],
+        "prompts": [], "folded": [], "draws": nodes,
+    }  # fmt: skip
+    path = tmp_path / "long.json"
+    Trace(head, tail, tree, len(tree), lambda i: b" t" if i else b"\n").save(path)
+    return path
+
+
+# What stands in it -------------------------------------------------------------------------------------------------
+
+
+def test_the_page_tells_prompt_settings_models_and_definitions(html, trace):
+    fields, text = document(trace), Page(html).text
+    assert "Name a fruit:⏎ please" in text
+    for said in ("orchard", "other", "temperature 1", "top-p 0.6", "seed 9", "1.2.3", "full.json"):
+        assert said in text
+    assert fields["model"]["sha256"] in text
+    assert "arXiv 2506.17871" in text
+    assert "arXiv 2312.01552" in text
+
+
+def test_where_a_model_lay_is_not_told(html, folder):
+    assert str(folder) not in html
+
+
+def test_every_token_of_the_path_is_shaded_and_says_what_else_might_have_stood_there(report, trace):
+    nodes = {node["id"]: node for node in document(trace)["nodes"]}
+    path = document(trace)["path"]
+    assert [token.position for token in report.content.tokens] == list(range(len(path) - 1))
+    for token, node, parent in zip(report.content.tokens, path[1:], path, strict=False):
+        before = nodes[parent]["next"]
+        assert token.shade == min(7, int(before["entropy"] / 4 * 8))
+        assert token.source == nodes[node]["source"]
+        said = token.said.split("\n")
+        assert f"H {before['entropy']:.2f} nats, BF {before['bf']:.2f}" in token.said
+        rows = [line for line in said if re.match(r"[ ►]{1,2} ?\d", line)]
+        assert len(rows) == min(8, len(before["top"]["ids"]))
+        assert [line.split()[-2] for line in rows] == [
+            f"{math.exp(p):.4f}" for p in before["top"]["logprobs"][:8]
+        ]
+
+
+def test_bf_along_the_path_is_that_of_the_definition(report, trace):
+    nodes = {node["id"]: node for node in document(trace)["nodes"]}
+    path = document(trace)["path"]
+    mean = np.mean([nodes[node]["next"]["entropy_truncated"] for node in path[:-1]])
+    found = report.content.path
+    assert found.factor(found.entropy_truncated) == pytest.approx(math.exp(mean))
+
+
+def test_a_turn_of_the_user_does_not_count_along_the_path(trace, tmp_path):
+    def said(fields):
+        for node in fields["nodes"]:
+            if node["id"] == fields["path"][2]:
+                node["source"] = "prompt"
+
+    found = changed(trace, tmp_path, said).content.path
+    left = np.delete(found.entropy_truncated[:-1], 1)
+    assert found.factor(found.entropy_truncated) == pytest.approx(math.exp(left.mean()))
+
+
+def test_chosen_tokens_are_listed_with_bf_before_and_after(report):
+    path = report.content.path
+    places = sorted(path.places("forced") + path.places("nudged"))
+    assert [each.position for each in report.content.chosen] == places
+    assert path.places("forced")
+    for each in report.content.chosen:
+        before, after = np.exp(path.entropy_truncated[each.position : each.position + 2])
+        assert (each.bf_before, each.bf_after) == pytest.approx((before, after))
+
+
+def test_the_partner_is_read_at_the_same_places(report, trace):
+    nodes = {node["id"]: node for node in document(trace)["nodes"]}
+    for place, node in enumerate(document(trace)["path"]):
+        view = nodes[node]["partner"]
+        assert report.content.path.partner[place] == pytest.approx(
+            view["next"]["entropy_truncated"]
+        )
+        if place:
+            assert report.content.path.classes[place - 1] == view["class"]
+
+
+def test_the_tree_has_a_row_for_each_run_without_a_branch(report, trace):
+    fields = document(trace)
+    rows = report.branches.rows
+    nodes = sorted(node for row in rows for node in row.nodes)
+    assert nodes == list(range(len(fields["nodes"])))
+    children = [node["parent"] for node in fields["nodes"]]
+    for row in rows:
+        assert all(children.count(node) == 1 for node in row.nodes[:-1])
+        assert row.on_path == (row.nodes[0] in fields["path"])
+    marked = next(row for row in rows if row.marks)
+    assert fields["marks"]["m"] in marked.nodes
+    assert marked.marks == ("m",)
+    assert report.branches.count == len(rows) - 1
+
+
+def test_every_kind_of_measurement_has_numbers_a_picture_and_a_definition(report, html, trace):
+    kinds = {each["kind"] for each in document(trace)["measurements"]}
+    assert kinds == set(measured.KINDS)
+    assert len(report.measurements) == len(document(trace)["measurements"])
+    for section in report.measurements:
+        assert section.picture is not None
+        assert section.definition is not None
+        assert section.said in Page(html).text
+    response = next(each for each in document(trace)["measurements"] if each["kind"] == "response")
+    section = next(each for each in report.measurements if each.title.startswith("Response"))
+    assert response["result"]["verdict"] in section.said
+    assert f"{response['result']['forced']['bf']:.2f}" in section.table.rows[0]
+
+
+def test_a_measurement_of_another_kind_or_shape_is_told_as_it_is(trace, tmp_path):
+    def spoil(fields):
+        kinds = [{}, {"bf": "x"}, {"bf": 1e999 and 2.0, "samples": []}, {"forced": None}]
+        fields["measurements"] = [
+            {"kind": kind, "node": 0, "settings": {}, "result": result}
+            for kind in (*measured.KINDS, "other")
+            for result in kinds
+        ]
+
+    report = changed(trace, tmp_path, spoil)
+    assert len(report.measurements) == measured.MOST
+    assert report.measured_count == 28
+    assert all(section.picture is None and section.notes for section in report.measurements)
+    assert "28" in page(report, "1")
+    assert report.left_out() == ["4 measurements are not shown"]
+
+
+# Pictures ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_the_same_every_time_and_loads_nothing(report):
+    for picture in report.pictures():
+        drawn = inline(picture)
+        assert drawn == inline(picture)
+        assert not re.search(r'(href|src)="(?!#)', drawn)
+        root = ElementTree.fromstring(drawn)
+        assert root.get("aria-label") == picture.caption
+        ids = [each.get("id") for each in root.iter() if each.get("id")]
+        assert all(name.startswith(f"{picture.name}-") for name in ids)
+        for used in re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', drawn):
+            assert "".join(used) in ids
+
+
+def test_an_inline_picture_has_the_colours_of_the_page_only(report, html):
+    for picture in report.pictures():
+        colours = re.findall(r"(?:fill|stroke): ?(#\w+)", inline(picture))
+        assert not colours
+    used = set(re.findall(r"var\(--([\w-]+)\)", html))
+    assert used <= set(LIGHT.roles())
+    assert set(LIGHT.roles()) == set(DARK.roles())
+    assert len(set(LIGHT.roles().values())) == len(LIGHT.roles())
+
+
+@pytest.mark.parametrize("ink", [LIGHT, DARK])
+def test_a_picture_file_stands_alone(report, ink):
+    picture: Picture = report.path
+    drawn = rendered(picture, ink, "svg").decode()
+    assert "var(" not in drawn
+    assert ink.accent in drawn
+    assert "<text" not in drawn
+    assert rendered(picture, ink, "png").startswith(b"\x89PNG")
+
+
+# Hostile -----------------------------------------------------------------------------------------------------------
+
+
+def test_text_of_a_trace_is_never_markup(trace, tmp_path, html):
+    hostile = page(report_of(TraceFile(hostile_trace(trace, tmp_path))), "1")
+    found, plain = Page(hostile), Page(html)
+    assert found.tags.count("script") == 1
+    assert not {"img", "h1"} & set(found.tags[found.tags.index("main") :])
+    assert set(found.tags) <= set(plain.tags)
+    names = {(tag, name) for tag, name, _ in found.attributes}
+    assert names <= {(tag, name) for tag, name, _ in plain.attributes}
+    assert not any(name.startswith("on") for _, name in names)
+    assert HOSTILE[0] in found.text
+    assert "{{ 7 * 7 }}" in found.text
+    assert not set(hostile) & {"\x00", "\x1b", "\u202e", "\u200b"}
+
+
+def test_the_policy_of_the_page_allows_its_own_script_only(html):
+    policy = next(
+        value for tag, name, value in Page(html).attributes if name == "content" and "src" in value
+    )
+    assert policy.startswith("default-src 'none';")
+    assert re.search(r"script-src 'sha256-[\w+/]{43}='", policy)
+    assert "://" not in re.sub(r"http://www\.w3\.org/(2000/svg|1999/xlink)", "", html)
+
+
+# Size and edges ----------------------------------------------------------------------------------------------------
+
+
+def test_a_long_path_is_cut_and_says_so(tmp_path):
+    report = report_of(TraceFile(long_trace(tmp_path, 12_000)))
+    html = page(report, "1")
+    assert len(html) < 4e6
+    assert len(report.content.tokens) == content.FIRST_TOKENS + content.LAST_TOKENS
+    assert "7,999 tokens are not written out" in html
+    assert "7,999 tokens of the path are not written out" in report.left_out()
+    assert "each point of the line is the mean" in html
+
+
+def test_of_many_branches_those_of_the_path_and_marked_ones_stay(tmp_path):
+    report = report_of(TraceFile(long_trace(tmp_path, 3_000, fork=5)))
+    rows = report.branches.rows
+    assert len(rows) == b.ROWS
+    assert report.branches.count > 900
+    assert sum(row.on_path for row in rows) == b.ROWS // 2
+    assert [row.nodes[0] for row in rows] == sorted(row.nodes[0] for row in rows)
+    assert "branches are not shown" in " ".join(report.left_out())
+    page(report, "1")
+
+
+def test_a_session_without_a_token_has_a_report(trace, tmp_path):
+    def empty(fields):
+        fields["nodes"] = fields["nodes"][:1]
+        fields |= {"path": [0], "marks": {}, "actions": [], "measurements": [], "partner": None}
+        fields["nodes"][0]["partner"] = None
+
+    report = changed(trace, tmp_path, empty)
+    assert "Nothing was written after the prompt." in page(report, "1")
+    assert [picture.name for picture in report.pictures()] == ["path"]
+
+
+def test_the_prompt_is_the_one_of_the_visible_path(tmp_path):
+    with bftui.open_model(table(tmp_path / "t.json")) as model:
+        session = bftui.Session(model, "First", seed=5)
+        session.do(c.Step())
+        session.do(c.SetPrompt(c.Prompt("Second")))
+        session.do(c.Force(" Sure"))
+        session.trace().save(tmp_path / "two.json")
+    report = report_of(TraceFile(tmp_path / "two.json"))
+    html = page(report, "1")
+    assert "<pre>Second</pre>" in html
+    assert [row.text for row in report.branches.rows if row.is_prompt] == ["First", "Second"]
+    assert report.branches.count == 2
+    assert report.content.path.labels == ("·Sure",)
+
+
+@pytest.mark.parametrize("tokens", [BYTES, [bytes(range(256)), b"\xff", b"\xc3", b"", b'"\\']])
+def test_tokens_of_any_bytes_have_a_report(tokens, tmp_path):
+    make_trace(tokens, [0.0, 1.0, 1.0, 1.0, 0.5, 0.7, 1.0], LOGITS).save(tmp_path / "t.json")
+    report = report_of(TraceFile(tmp_path / "t.json"))
+    assert all(token.text for token in report.content.tokens)
+    ElementTree.fromstring(inline(report.path))
+    page(report, "1")
+
+
+def test_numbers_at_the_edge_of_what_a_trace_may_hold_are_drawn(trace, tmp_path):
+    def widen(fields):
+        for place, node in enumerate(fields["nodes"]):
+            if node["next"] is not None:
+                huge = 700.0 * (place % 2)
+                node["next"] |= {"entropy": 1e6 * (place % 2), "entropy_truncated": huge}
+            node["logprob"] = None
+
+    report = changed(trace, tmp_path, widen)
+    assert "<svg" in page(report, "1")
+
+
+# The command -------------------------------------------------------------------------------------------------------
+
+
+def ran(capsys, *arguments):
+    code = cli.run([*map(str, arguments)])
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return code, printed.out, printed.err
+
+
+def test_the_command_writes_the_page_and_its_pictures(short, tmp_path, capsys):
+    target, folder = tmp_path / "r.html", tmp_path / "new" / "pictures"
+    code, out, err = ran(capsys, "report", short, "-o", target, "--pictures", folder, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert target.read_text("utf-8").startswith("<!doctype html>")
+    assert told["bytes"] == target.stat().st_size
+    assert sorted(told["pictures"]) == sorted(str(path) for path in folder.iterdir())
+    names = {path.name for path in folder.iterdir()}
+    assert {"path.svg", "path.png", "tree.svg", "path-shift.png", "1-lookahead.svg"} <= names
+
+
+def test_a_theme_can_be_held(short, tmp_path, capsys):
+    target = tmp_path / "r.html"
+    assert ran(capsys, "report", short, "-o", target, "--dark")[0] == 0
+    assert '<html lang="en" data-theme="dark">' in target.read_text("utf-8")
+    code, _, err = ran(capsys, "report", short, "-o", target, "--dark", "--light")
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_what_cannot_be_done_is_one_line(short, tmp_path, capsys):
+    before = short.read_bytes()
+    for code, *arguments in (
+        (2, short, "-o", short),
+        (2, short),
+        (4, tmp_path / "none.json", "-o", tmp_path / "r.html"),
+        (1, short, "-o", tmp_path),
+        (1, short, "-o", tmp_path / "r.html", "--pictures", short),
+    ):
+        found, out, err = ran(capsys, "report", *arguments)
+        assert (found, out, err.count("\n")) == (code, "", 1), err
+    assert short.read_bytes() == before
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_without_the_plotting_library_the_line_says_how_to_get_it(
+    trace, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, err = ran(capsys, "report", trace, "-o", tmp_path / "r.html")
+    assert (code, err.count("\n")) == (3, 1)
+    assert "pip install 'bftui[report]'" in err
+    assert not (tmp_path / "r.html").exists()
