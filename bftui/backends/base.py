@@ -43,7 +43,7 @@ class OpenSpec:
         source: a path, name or address, without the scheme.
         backend: a name of the registry.
         n_ctx: logical limit of the context in tokens; 0 takes min(the model's own, 4096).
-        threads: compute threads; 0 takes the physical cores, or one for a small model.
+        threads: compute threads; 0 takes the physical cores, or fewer for a small model.
         gpu_layers: layers on the GPU; -1 all.
         fan_out: how many continuations may be open at once: two batches of rollouts, and a look-ahead.
     """

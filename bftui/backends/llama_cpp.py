@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ import numpy as np
 from bftui.backends.base import F32, OpenSpec, Progress
 from bftui.backends.llama_cpp_library import C, encode, forget_log, logged_reason
 from bftui.backends.llama_cpp_load import Loaded, load
+from bftui.backends.llama_cpp_threads import Threads
 from bftui.backends.local import CHUNK, LocalFan, PathBackend
+from bftui.backends.machine import is_small
 from bftui.core.errors import (
     Cancelled,
     CapabilityError,
@@ -78,6 +81,8 @@ class LlamaCppBackend(PathBackend):
         self._anchor = loaded.anchor
         self._anchor_tokens = len(encode(loaded.vocab, loaded.anchor)) if loaded.anchor else 0
         self._memory = C.llama_get_memory(loaded.context)
+        small = is_small(loaded.info.parameters) and not loaded.fixed_threads
+        self._threads = Threads(loaded.info.threads, self._use_threads) if small else None
         self._batch = _Batch(max(CHUNK, loaded.info.max_fan_out))
         self._row_type = ctypes.c_float * loaded.info.n_vocab
         self._free_sequences = list(range(loaded.info.max_fan_out, 0, -1))
@@ -209,8 +214,12 @@ class LlamaCppBackend(PathBackend):
         """Appends one token to each of these sequences; the logits after each, shape (len(token_ids), n_vocab)."""
         self._check_open()
         self._batch.rows(token_ids, positions, sequences)
-        self.decode()
+        with nullcontext() if self._threads is None else self._threads.batch(len(token_ids)):
+            self.decode()
         return self._rows(len(token_ids))
+
+    def _use_threads(self, count: int) -> None:
+        C.llama_set_n_threads(self._context, count, count)
 
     def _rows(self, count: int) -> F32:
         """A copy of the logits of a batch of which every token has some, shape (count, n_vocab)."""

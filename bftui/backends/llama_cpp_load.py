@@ -26,7 +26,7 @@ from bftui.backends.llama_cpp_library import (
 )
 from bftui.backends.llama_cpp_plan import Plan, plan_context
 from bftui.backends.local import CHUNK, share
-from bftui.backends.machine import best_threads, size
+from bftui.backends.machine import physical_cores, size
 from bftui.backends.vocabulary import Vocabulary, find_anchor, vocabulary_sha256
 from bftui.core.errors import Cancelled, CapabilityError, ModelLoadError, UnsupportedModel
 
@@ -36,7 +36,7 @@ _KINDS = ("architecture", "tokenizer", "pre-tokenizer")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model with a context, both owned by whoever holds this."""
+    """A model with a context, both owned by whoever holds this; `fixed_threads` where somebody asked for a number."""
 
     model: Any
     vocab: Any
@@ -44,6 +44,7 @@ class Loaded:
     info: ModelInfo
     vocabulary: Vocabulary
     anchor: str
+    fixed_threads: bool
 
 
 def load(spec: OpenSpec, progress: Progress) -> Loaded:
@@ -60,13 +61,14 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
         vocab = C.llama_model_get_vocab(model)
         _refuse_unsupported(path, model, vocab)
         plan = plan_context(spec, path, model, gpu)
-        threads = spec.threads or best_threads(C.llama_model_n_params(model))
+        threads = spec.threads or physical_cores()
         context = _new_context(path, model, plan, threads, gpu)
         vocabulary = _vocabulary(path, vocab)
         sha256 = gguf_file.file_sha256(path, share(progress, 0.5, 1))
         info = _info(spec, path, model, vocab, vocabulary, plan, threads, gpu, sha256)
         anchor = find_anchor(vocabulary.pieces, lambda text: encode(vocab, text))
-        return Loaded(model, vocab, context, info, vocabulary, anchor)
+        fixed = spec.threads > 0
+        return Loaded(model, vocab, context, info, vocabulary, anchor, fixed)
     except BaseException:
         if context is not None:
             C.llama_free(context)

@@ -10,10 +10,6 @@ import sys
 from pathlib import Path
 
 _SMALL = 20_000_000
-"""A step of a model with fewer parameters is so short that threads mostly wait for each other.
-
-With another program on the machine one of them is twice as fast as two (2.6 M parameters, 2 cores).
-"""
 
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
@@ -35,9 +31,9 @@ def physical_cores() -> int:
     return max(1, len(cores))
 
 
-def best_threads(parameters: int) -> int:
-    """Compute threads for a model of this size, where nobody asks for a number of them."""
-    return 1 if parameters < _SMALL else physical_cores()
+def is_small(parameters: int) -> bool:
+    """Whether a step of a model of this size is so short that threads mostly wait for each other."""
+    return parameters < _SMALL
 
 
 def available_memory() -> int | None:

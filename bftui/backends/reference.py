@@ -16,7 +16,7 @@ from bftui.backends import gguf_file
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress
 from bftui.backends.blas import blas_threads
 from bftui.backends.local import LocalFan, PathBackend, share
-from bftui.backends.machine import available_memory, best_threads, size
+from bftui.backends.machine import available_memory, is_small, physical_cores, size
 from bftui.backends.reference_file import HINT, GgufModel, Sizes
 from bftui.backends.reference_model import FanCache, Llama, PathCache
 from bftui.backends.reference_tokenizer import GgufTokenizer, read_tokenizer
@@ -157,7 +157,7 @@ def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
             dtype="float32",
             kv="f32",
             device="cpu",
-            threads=spec.threads or best_threads(file.parameters),
+            threads=spec.threads or (1 if is_small(file.parameters) else physical_cores()),
             sha256=sha256,
             tokenizer_sha256=vocabulary_sha256(tokenizer.vocabulary.pieces),
             max_fan_out=max(1, spec.fan_out),

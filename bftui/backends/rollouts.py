@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,8 @@ import numpy as np
 
 from bftui.backends.base import Backend, Distribution, Fan, Logits, check_prefix
 from bftui.backends.host import Drawn
-from bftui.core.distribution import distributions
+from bftui.core.distribution import Sampled
+from bftui.core.drawing import draw_rows
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import ContextFull, UsageError
 from bftui.core.sampler import Sampler
@@ -266,19 +267,13 @@ class _Batches:
             if fresh:
                 with self._fans.turn:
                     self._check()
-                    drawn = self._draw(fresh, [self._first_distribution()] * len(fresh))
+                    drawn = self._draw_first(fresh)
                 yield drawn
             for row in rows:
                 if not self._ended(row):
                     self._going[free.popleft()] = row
             if not self._ragged and self._waiting and _length(self._waiting[0]) != alike:
                 return
-
-    def _first_distribution(self) -> Distribution:
-        """The distribution after the prefix, evaluated once for all batches."""
-        if self._start is None:
-            self._start = self._first(self._shared)
-        return self._start
 
     def _ended(self, row: _Row) -> bool:
         if not row.drawn:
@@ -300,23 +295,34 @@ class _Batches:
         if not rows:
             return None
         self._steps += 1
-        return self._draw(rows, self._distributions(found))
+        return self._draw(rows, found)
 
-    def _distributions(self, logits: Sequence[Logits]) -> Iterable[Distribution]:
-        # One after the other, or few: a distribution is several times as large as its logits.
-        sampler = self._plan.sampler
+    def _draw(self, rows: list[_Row], logits: Sequence[Logits]) -> Drawn:
+        """One token more for each of these rows, from these logits."""
+        plan, us = self._plan, self._uniforms(rows)
         if isinstance(logits[0], np.ndarray):
-            return distributions(logits, sampler)
-        return (self._fans.backend.distribution(each, sampler) for each in logits)
+            return self._told(rows, draw_rows(logits, plan.sampler, us, plan.cap_k))
+        # One after the other: a distribution is several times as large as its logits.
+        distribution = self._fans.backend.distribution
+        pairs = zip(logits, us, strict=True)
+        found = [distribution(each, plan.sampler).sample(u, plan.cap_k) for each, u in pairs]
+        return self._told(rows, found)
 
-    def _draw(self, rows: list[_Row], distributions: Iterable[Distribution]) -> Drawn:
-        """One token more for each of these rows, from these distributions."""
-        plan = self._plan
-        found = []
-        for row, distribution in zip(rows, distributions, strict=True):
-            u = uniform(plan.sampler.seed, plan.purpose, row.drawn, row.number, row.key)
-            found.append(distribution.sample(u, plan.cap_k))
-            row.token_ids.append(found[-1].token_id)
+    def _draw_first(self, rows: list[_Row]) -> Drawn:
+        """The first token of these rows, from the distribution after the prefix."""
+        if self._start is None:
+            self._start = self._first(self._shared)
+        cap_k = self._plan.cap_k
+        return self._told(rows, [self._start.sample(u, cap_k) for u in self._uniforms(rows)])
+
+    def _uniforms(self, rows: list[_Row]) -> list[float]:
+        seed, purpose = self._plan.sampler.seed, self._plan.purpose
+        return [uniform(seed, purpose, row.drawn, row.number, row.key) for row in rows]
+
+    def _told(self, rows: list[_Row], found: list[Sampled]) -> Drawn:
+        """Gives each row its token."""
+        for row, each in zip(rows, found, strict=True):
+            row.token_ids.append(each.token_id)
         return Drawn(
             texts=tuple(row.text for row in rows),
             numbers=tuple(row.number for row in rows),

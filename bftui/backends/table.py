@@ -136,12 +136,13 @@ class TableBackend:
     def _encode(self, text: str) -> list[int]:
         """Longest match from the left; nothing where a byte has no token."""
         data, ids = text.encode(), list[int]()
-        while data:
-            for size in range(min(self._longest, len(data)), 0, -1):
-                token_id = self._plain.get(data[:size])
+        place = 0
+        while place < len(data):
+            for size in range(min(self._longest, len(data) - place), 0, -1):
+                token_id = self._plain.get(data[place : place + size])
                 if token_id is not None:
                     ids.append(token_id)
-                    data = data[size:]
+                    place += size
                     break
             else:
                 return []

@@ -10,7 +10,7 @@ factor of one step is exp(H(P~)) (Yang, Li and Holtzman, arXiv 2506.17871, eq. f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -34,9 +34,6 @@ _NEVER = -1e300
 
 _UNDERFLOW = -700.0
 """Above it exp is larger than 0."""
-
-_TOGETHER = 2**18
-"""Numbers of a batch that are worked on at once: rows of a small vocabulary share calls, large ones fit caches."""
 
 A = TypeVar("A", bound="NDArray[Any]")
 
@@ -139,27 +136,37 @@ class Distribution:
 
     def __init__(self, logits: F32, sampler: Sampler) -> None:
         """Takes logits of shape (n_vocab,); raises NonFiniteLogits for NaN, +inf or nothing but -inf."""
-        (weights,) = _weighed(logits[None], sampler)
-        self._take(weights, sampler, TOP)
-
-    def _take(self, weights: _Weights, sampler: Sampler, need: int) -> None:
-        """Sets everything; at least the `need` best ids are put in order."""
         self.sampler = sampler
-        self._x, self._e, self._z = weights.x, weights.e, weights.z
-        self._log_z, self._live = weights.log_z, weights.live
-        self.entropy, self.varentropy = weights.entropy, weights.varentropy
-        self._cut(max(min(need, self.n_vocab), 1))
+        x, lowest = below_peak(logits)
+        self._x = x
+        e = np.exp(x)
+        z = float(e.sum())
+        self._log_z = math.log(z)
+        weighted = e * x
+        mean = float(weighted.sum()) / z
+        self.entropy = max(0.0, self._log_z - mean)
+        # Not `dot`: the threads of a BLAS would fight with those of the model.
+        second = float(np.einsum("i,i->", weighted, x)) / z
+        self.varentropy = max(0.0, second - mean * mean)
+        self._e, self._z = e, z
+        if sampler.temperature != 1.0:
+            self._e = np.exp(x / sampler.temperature)
+            self._z = float(self._e.sum())
+        underflow = float(lowest) / sampler.temperature < _UNDERFLOW
+        self._live = int(np.count_nonzero(self._e)) if underflow else len(x)
+        self._cut()
 
     @property
     def n_vocab(self) -> int:
         return len(self._x)
 
-    def _cut(self, need: int) -> None:
+    def _cut(self) -> None:
         """Finds the kept set: a prefix of the order (logit descending, id ascending)."""
-        s, e, live = self.sampler, self._e, self._live
+        s, e, n, live = self.sampler, self._e, self.n_vocab, self._live
         limit = min(s.top_k, live) if s.top_k else live
         if s.min_p > 0:
             limit = min(limit, int(np.count_nonzero(e >= s.min_p)))
+        need = max(min(TOP, n), 1)
         if s.top_p < 1:
             order = self._leading(s.top_p, need)
             mass = np.cumsum(e[order] / self._z)
@@ -167,8 +174,7 @@ class Distribution:
         elif limit < live:
             order = self._best(max(need, limit))
         else:
-            # Few are summed in their order, whoever asks: one order of summation for one number.
-            order = self._best(need if live > TOP else TOP)
+            order = self._best(need)
         self._order = order
         self.kept = max(1, limit)
         if self.kept <= len(order):
@@ -223,8 +229,7 @@ class Distribution:
 
     def summary(self, top: int = TOP) -> NextToken:
         """The frozen record of this distribution, with its `top` best candidates."""
-        enough = len(self._order) >= min(top, self.n_vocab)
-        ids = self._order[:top] if enough else self._best(top)
+        ids = self._order[:top]
         ids = ids[self._x[ids] > _NEVER]
         logprobs = self._x[ids] - self._log_z
         return NextToken(
@@ -310,78 +315,24 @@ class Distribution:
         return np.asarray(self._x[np.asarray(ids, dtype=np.int64)] - self._log_z)
 
 
-def distributions(rows: Sequence[F32], sampler: Sampler) -> Iterator[Distribution]:
-    """`Distribution(row, sampler)` of each of these rows, with the same numbers, made for draws: a batch shares calls.
+def below_peak(logits: F32) -> tuple[F64, F64]:
+    """Logits of shape (…, n_vocab) less the maximum of their row, and the least of these in each row, -inf included.
 
-    Raises NonFiniteLogits as `Distribution` does, for the first rows that share calls with a bad one.
+    A logit of -inf becomes a finite number that gives the same. Raises NonFiniteLogits for a row with NaN or +inf, or
+    with nothing but -inf.
     """
-    if not len(rows):
-        return
-    size = max(1, _TOGETHER // len(rows[0]))
-    for start in range(0, len(rows), size):
-        for weights in _weighed(np.asarray(rows[start : start + size]), sampler):
-            found = Distribution.__new__(Distribution)
-            found._take(weights, sampler, 1)
-            yield found
-
-
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    """What the whole vocabulary says of one row.
-
-    Attributes:
-        x: logits less their maximum, shape (n_vocab,).
-        log_z: ln of the sum of exp(x).
-        entropy, varentropy: of P.
-        e, z: exp(x / temperature), shape (n_vocab,), and its sum.
-        live: how many of e are above 0.
-    """
-
-    x: F64
-    log_z: float
-    entropy: float
-    varentropy: float
-    e: F64
-    z: float
-    live: int
-
-
-def _weighed(logits: F32, sampler: Sampler) -> Iterator[_Weights]:
-    """Rows of shape (n, n_vocab), one after another."""
     # Extremes are taken in the type that the logits came in: half the memory, and the same values.
-    peaks, lowest = logits.max(axis=1), logits.min(axis=1)
+    peaks, lowest = logits.max(axis=-1, keepdims=True), logits.min(axis=-1)
     if not np.isfinite(peaks).all():
-        bad = peaks[~np.isfinite(peaks)][0]
         raise NonFiniteLogits(
             "the model gave logits that are no distribution",
-            f"their maximum is {float(bad)}",
+            f"their maximum is {float(peaks[~np.isfinite(peaks)][0])}",
             "the weights may be damaged or overflow in this dtype",
         )
-    x = np.subtract(logits, peaks[:, None], dtype=np.float64)
+    x = np.subtract(logits, peaks, dtype=np.float64)
     if np.isneginf(lowest).any():
         x[x == -math.inf] = _NEVER
-    e = np.exp(x)
-    weighted = e * x
-    z, means = e.sum(axis=1), weighted.sum(axis=1)
-    tempered, tempered_z = e, z
-    if sampler.temperature != 1.0:
-        tempered = np.exp(x / sampler.temperature)
-        tempered_z = tempered.sum(axis=1)
-    underflow = (lowest.astype(np.float64) - peaks) / sampler.temperature < _UNDERFLOW
-    for i in range(len(x)):
-        total = float(z[i])
-        log_z, mean = math.log(total), float(means[i]) / total
-        # Not `dot`: the threads of a BLAS would fight with those of the model.
-        second = float(np.einsum("i,i->", weighted[i], x[i])) / total
-        yield _Weights(
-            x=x[i],
-            log_z=log_z,
-            entropy=max(0.0, log_z - mean),
-            varentropy=max(0.0, second - mean * mean),
-            e=tempered[i],
-            z=float(tempered_z[i]),
-            live=int(np.count_nonzero(tempered[i])) if underflow[i] else x.shape[1],
-        )
+    return x, np.subtract(lowest, peaks[..., 0], dtype=np.float64)
 
 
 def frozen(array: A) -> A:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bftui.core.distribution import TOP, Distribution, distributions
+from bftui.core.distribution import TOP, Distribution
 from bftui.core.errors import InvalidToken, NonFiniteLogits, UsageError
 from bftui.core.sampler import Sampler
 
@@ -116,19 +116,6 @@ def test_a_sample_is_the_draw_with_its_numbers(logits, sampler, u, cap_k):
     assert sample.entropy_truncated == pytest.approx(entropy(capped), abs=1e-9)
     logprob = math.log(capped[ids.index(sample.token_id)])
     assert sample.logprob_truncated == pytest.approx(logprob, abs=1e-9)
-
-
-@settings(max_examples=100, deadline=None)
-@given(LOGITS, SAMPLERS, st.floats(0, 1, exclude_max=True), st.sampled_from([0, 2, 60]))
-def test_a_batch_gives_each_row_the_same_numbers(logits, sampler, u, cap_k):
-    rows = [logits, logits[::-1].copy(), np.roll(logits, 1)]
-    for row, found in zip(rows, distributions(rows, sampler), strict=True):
-        alone = Distribution(row, sampler)
-        assert found.sample(u, cap_k) == alone.sample(u, cap_k)
-        one, other = found.summary(), alone.summary()
-        assert (one.entropy, one.kept) == (other.entropy, other.kept)
-        assert one.top_ids.tolist() == other.top_ids.tolist()
-    assert list(distributions([], sampler)) == []
 
 
 @settings(max_examples=100, deadline=None)
