@@ -19,6 +19,8 @@ from bftui.cli import (
     measure,
     nudge,
     record,
+    replay,
+    report,
     respond,
     sessions,
     shift,
@@ -64,8 +66,10 @@ app.command("measure")(measure.measure)
 app.command("shift")(shift.shift)
 app.command("nudge")(nudge.nudge)
 app.command("lexicon")(lexicon.lexicon)
+app.command("replay")(replay.replay)
 app.command("check")(check.check)
 app.command("diff")(diff.diff)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("sessions")(sessions.sessions)
 app.command("info")(about.info)

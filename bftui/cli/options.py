@@ -24,17 +24,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MODEL_HELP = "practice, a path to a GGUF file or to a Hugging Face directory, or table:FILE.json."
 Model = Annotated[
     str,
     typer.Argument(
         metavar="[MODEL]",
-        help="practice, a path to a GGUF file or to a Hugging Face directory, or table:FILE.json.",
+        help=MODEL_HELP,
         show_default=True,
     ),
 ]
+ModelOrNone = Annotated[
+    str | None, typer.Argument(metavar="[MODEL]", help=f"{MODEL_HELP} [default: practice]")
+]
+"""None: the practice model, or that of a session that is resumed."""
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Write the result here, as JSON.")
 ]
+Theme = Annotated[str | None, typer.Option(help="dark, light, mono or ansi [default: dark].")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -190,12 +196,26 @@ class SessionOptions:
         return Start(prompt, sampler, self.opening)
 
 
+MOST_BYTES = 64 << 20
+"""Bytes of prompts that are read: they are held in memory as a whole."""
+
+
 def read_bytes(path: Path) -> bytes:
-    """An input file; - is standard input. Raises InputError."""
+    """A file of prompts; - is standard input, and a pipe will do. Raises InputError, also above `MOST_BYTES`."""
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        if str(path) == "-":
+            data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            if not (path.is_file() or path.is_fifo() or path.is_dir()) and path.exists():
+                raise InputError(f"cannot read {path}", "it is no regular file")
+            with path.open("rb") as file:
+                data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
+    if len(data) > MOST_BYTES:
+        reason = f"it has more than {MOST_BYTES >> 20} MiB"
+        raise InputError(f"cannot read {path}", reason, "split it into several files")
+    return data
 
 
 def unfolded(command: Callable[..., T]) -> Callable[..., T]:

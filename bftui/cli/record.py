@@ -14,6 +14,7 @@ import typer
 from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption
 from bftui.cli.opening import open_session
+from bftui.cli.resuming import ResumeFrom, reopened
 from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
 from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto, Greedy, Step
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @o.unfolded
 def record(
     *,
-    model: o.Model = "practice",
+    model: o.ModelOrNone = None,
     force: Annotated[
         str | None, typer.Option(help="Text to force before the first step, literally.")
     ] = None,
@@ -49,6 +50,7 @@ def record(
             help="Do the actions of a trace, with its prompt and sampler, before the steps.",
         ),
     ] = None,
+    resuming: ResumeFrom,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the trace here.")
     ] = None,
@@ -59,11 +61,18 @@ def record(
 
     Prints the text and its branching factor; with --json the trace.
     """
+    saved = resuming.saved(options.question, options.sampling)
+    if saved is not None and (like is not None or ignore_eos):
+        raise UsageError("--resume-from excludes --like and --ignore-eos")
     imitated = None if like is None else _imitated(like, options, force, actions)
     start = options.settled() if imitated is None else _start_like(imitated, options)
+    named = model or "practice"
+    if saved is not None:
+        named, opening = reopened(saved.opening, model, start.opening)
+        start = replace(start, opening=opening)
     planned = [] if actions is None else read_actions(actions)
     left = (64 if actions is None and like is None else 0) if steps is None else steps
-    with open_session(model, start, output=output, ignore_eos=ignore_eos) as opened:
+    with open_session(named, start, output=output, ignore_eos=ignore_eos, saved=saved) as opened:
         session, interruption = opened.session, opened.interruption
         stopped: BftuiError | None = None
         try:
@@ -79,7 +88,7 @@ def record(
                 _carry_out(session, command, count, interruption, f"{actions}: action {place}")
             for done in range(left):
                 interruption.check()
-                if session.ended and not ignore_eos:
+                if session.ended and not session.ignore_eos:
                     break
                 session.do(Greedy() if greedy else Step())
                 opened.show((done + 1) / left, f"step {done + 1} of {left}")

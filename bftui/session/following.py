@@ -27,6 +27,7 @@ class Follower:
         place: cursor, marks, folds, pruned branches and the sampler in force.
         history: what undo would bring back.
         samplers, prompts, turns, force_starts, draws, actions, measurements: as a session keeps them.
+        partner: the second model and its prompt, as in the head of a trace; None where there is none.
         created: when the session began, as in a trace.
     """
 
@@ -43,6 +44,7 @@ class Follower:
         self.draws = 0
         self.actions: list[dict[str, Any]] = []
         self.measurements: list[dict[str, Any]] = []
+        self.partner: dict[str, Any] | None = None
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -70,6 +72,8 @@ class Follower:
             self._measure(record.measurement, record.place)
         if record.draws is not None:
             self.draws = record.draws
+        if record.pair is not None:
+            self.partner = record.pair["partner"]
 
     def _plant(self, node: dict[str, Any]) -> None:
         number, parent = node["id"], node["parent"]

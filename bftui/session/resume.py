@@ -13,6 +13,7 @@ from bftui.core.errors import InputError, ModelError
 from bftui.session import events as e
 from bftui.session.following import Follower, follow
 from bftui.session.model import Model
+from bftui.session.prompt import Prompt, Template
 from bftui.session.saving import Log
 from bftui.session.session import Session
 from bftui.trace.journal import Journal, runs
@@ -59,6 +60,21 @@ class Saved:
     def opening(self) -> Opening:
         """How its model is opened."""
         return opening_of(self.model)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt of the visible path, as it was asked for."""
+        follower = self.follower
+        return follower.prompts[follower.tree.root(follower.place.cursor)][0]
+
+    @property
+    def partner(self) -> tuple[Opening, Template] | None:
+        """How the second model is opened, and what its prompt is put into; None where there was none."""
+        found = self.follower.partner
+        if found is None:
+            return None
+        template = found["prompt"]["template"]
+        return opening_of(found["model"]), template if template in get_args(Template) else "auto"
 
 
 def read_saved(path: str | os.PathLike[str]) -> Saved:

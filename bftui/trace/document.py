@@ -12,7 +12,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ class Trace:
         used = {
             i for root in self.tree.roots if root < self.count for i in self.tree.prompt_ids(root)
         }
+        used.update(_measured_ids(self.tail.get("measurements", ())))
         theirs = set[int]()
         views = {} if self.seen is None else self.seen.views
         for place, (text, ids) in enumerate(_nodes(self.tree, self.count, views)):
@@ -97,6 +98,18 @@ class Trace:
         """The document as plain data."""
         document: dict[str, Any] = json.loads("".join(self.chunks()))
         return document
+
+
+def _measured_ids(measurements: Iterable[Mapping[str, Any]]) -> Iterator[int]:
+    """The tokens of continuations and candidates that were measured: their texts are in no node."""
+    for found in measurements:
+        kind, result = found["kind"], found["result"]
+        if kind in ("rollouts", "resampling"):
+            for sample in result["samples"]:
+                yield from sample["token_ids"]
+            yield from found["settings"].get("original", ())
+        elif kind == "lookahead":
+            yield from (candidate["id"] for candidate in result["candidates"])
 
 
 def _token(data: bytes) -> dict[str, str]:

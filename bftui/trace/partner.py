@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bftui.core.shift import PartnerView
-from bftui.trace.nodes import next_fields
+from bftui.core.shift import Compared, PartnerView, Standing
+from bftui.core.tree import Tree
+from bftui.trace.nodes import next_fields, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,47 @@ def partner_fields(view: PartnerView) -> dict[str, Any]:
     if view.tokens > 1:
         fields["together"] = [view.place, view.tokens]
     return fields
+
+
+def view_of(
+    tree: Tree, node: int, fields: Mapping[str, Any], temperature: float, n_vocab: int
+) -> PartnerView:
+    """What a partner said of a node that is in the tree: `partner_fields`, read again.
+
+    Args:
+        fields: `partner` of the node.
+        temperature: of the sampler that the node's numbers are for.
+        n_vocab: the partner's.
+    """
+    place, tokens = fields.get("together") or (0, 1)
+    compared = None
+    if fields["rank"] is not None:
+        compared = Compared(
+            base=_in_base(tree, node, tokens if place == tokens - 1 else 1),
+            partner=Standing(fields["rank"], _logarithm(fields["logprob"])),
+            kl_partner_base=fields["kl_partner_base"],
+            kl_base_partner=fields["kl_base_partner"],
+            js=fields["js"],
+        )
+    following = next_token(fields["next"], temperature, n_vocab)
+    return PartnerView(compared, following, tree.sampler(node), place, tokens)
+
+
+def _in_base(tree: Tree, node: int, tokens: int) -> Standing:
+    """The token of a node in the base's distribution, or the last ones of its path together."""
+    rank, logprob = 0, 0.0
+    at: int | None = node
+    for _ in range(min(tokens, tree.depth(node))):
+        assert at is not None
+        found = tree.node(at)
+        rank, logprob = max(rank, found.rank or 0), logprob + tree.logprob(at)
+        at = found.parent
+    return Standing(rank, logprob)
+
+
+def _logarithm(value: float | None) -> float:
+    """Null stands for the logarithm of 0."""
+    return -math.inf if value is None else value
 
 
 def _rounded(value: float | None) -> float | None:

@@ -20,7 +20,7 @@ class PromptLine:
         id: its name in results, unlike all others of the file.
         prompt: the text.
         system: the system text, None where the line has none.
-        answer: an answer that is not to be written any more, None where the line has none.
+        answer: an answer that is not to be written any more, not empty; None where the line has none.
     """
 
     id: str
@@ -51,7 +51,7 @@ def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
         try:
             fields = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{where} is not JSON", str(error), _FORM) from error
+            raise InputError(f"{where} is not JSON", _why(error), _FORM) from error
         line = _line(fields, where)
         if line.id in found:
             first = found[line.id][0]
@@ -65,6 +65,15 @@ def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
 _FORM = 'write one {"id": "…", "prompt": "…"} a line'
 
 
+def _why(error: Exception) -> str:
+    """What keeps a line from being read; what Python says of its own limits helps nobody."""
+    if isinstance(error, json.JSONDecodeError):
+        return str(error)
+    return (
+        "it is nested too deeply" if isinstance(error, RecursionError) else "a number is too long"
+    )
+
+
 def _line(fields: Any, where: str) -> PromptLine:
     if not isinstance(fields, dict):
         raise InputError(f"{where} is no object", hint=_FORM)
@@ -75,6 +84,8 @@ def _line(fields: Any, where: str) -> PromptLine:
         value = fields.get(field)
         if not isinstance(value, str) and (field in ("id", "prompt") or value is not None):
             raise InputError(f'{where}: "{field}" is no text', hint=_FORM)
+        if field == "answer" and value == "":
+            raise InputError(f'{where}: "answer" is empty', hint="leave it out, or give a text")
         try:
             (value or "").encode()
         except UnicodeEncodeError as error:

@@ -31,6 +31,7 @@ class Record:
         measurement: with the fields of the trace; `place` says where it stands among them, None at the end.
         restated: numbers under another sampler, see `nodes.apply_restated`.
         settled: `cursor`, `marks`, `folded`, `pruned` as they are after it, whatever was done.
+        pair: `partner` as in the head of a trace, where a second model came or went.
     """
 
     number: int = 0
@@ -41,12 +42,13 @@ class Record:
     place: int | None = None
     restated: dict[str, Any] | None = None
     settled: dict[str, Any] | None = None
+    pair: dict[str, Any] | None = None
 
     def fields(self) -> dict[str, Any]:
         """As a line of a journal."""
         names = ("action", "draws", "measurement", "place", "restated", "settled")
         found = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return {**({"nodes": self.nodes} if self.nodes else {}), **found}
+        return {**({"nodes": self.nodes} if self.nodes else {}), **found, **(self.pair or {})}
 
 
 class JournalFile:
@@ -110,6 +112,10 @@ class JournalFile:
             if name in line and not isinstance(line[name], dict):
                 raise ValueError(f"{name} is no object")
             found[name] = line.get(name)
+        if "partner" in line:
+            if line["partner"] is not None:
+                self._checked("Partner", line["partner"], number)
+            found["pair"] = {"partner": line["partner"]}
         nodes = line.get("nodes", [])
         if not isinstance(nodes, list):
             raise ValueError("nodes is no list")
@@ -186,12 +192,17 @@ def trace_records(trace: TraceFile) -> Iterator[Record]:
         return {**node, "prompt": prompts[node["id"]].model_dump(mode="json", by_alias=True)}
 
     nodes = map(whole, trace.nodes())
-    yield Record(nodes=[next(nodes)])
+    partner = trace.outline.partner
+    pair = None if partner is None else partner.model_dump(mode="json", by_alias=True)
+    yield Record(nodes=[next(nodes)], pair={"partner": pair})
     made = 1
     for number, action in enumerate(trace.actions()):
         new = [next(nodes) for _ in range(made, action["node"] + 1)]
         made += len(new)
         yield Record(number, nodes=new, action=action)
+    # Nodes that no action of the trace made: measurements may be of them.
+    if rest := list(nodes):
+        yield Record(nodes=rest)
     for measurement in trace.measurements():
         yield Record(measurement=measurement)
     outline = trace.outline
@@ -201,7 +212,7 @@ def trace_records(trace: TraceFile) -> Iterator[Record]:
         "folded": outline.folded,
         "pruned": outline.pruned,
     }
-    yield Record(nodes=list(nodes), settled=settled, draws=outline.draws)
+    yield Record(settled=settled, draws=outline.draws)
 
 
 def begins_as_journal(path: Path) -> bool:

@@ -253,6 +253,8 @@ class Outline(Head):
         links.check_roots(later.node for later in self.prompts)
         links.check_samplers(len(self.samplers))
         prompts = [self.prompt, *(later.prompt for later in self.prompts)]
+        if not all(prompt.token_ids for prompt in prompts):
+            raise ValueError("prompt: it has no tokens")
         ids = {token_id for prompt in prompts for token_id in prompt.token_ids}
         links.check_ids(self.model.n_vocab, ids)
         for token_id in sorted(ids | links.used):

@@ -28,6 +28,8 @@ class Facts:
         measuring: an experiment runs.
         partner: there is a second model.
         pairing: it is being opened.
+        replay: a trace is shown in the place of a model.
+        recorded: of a replay, the actions whose results are known at this place.
         pane: the name of the pane that has the focus.
     """
 
@@ -46,6 +48,8 @@ class Facts:
     measuring: bool = False
     partner: bool = False
     pairing: bool = False
+    replay: bool = False
+    recorded: frozenset[str] = frozenset()
     pane: str = "candidates"
 
 
@@ -112,7 +116,12 @@ def _always(facts: Facts) -> str | None:
     return None
 
 
+_REPLAY = "this is a replay: there is no model to ask"
+
+
 def _model(facts: Facts) -> str | None:
+    if facts.replay:
+        return _REPLAY
     if facts.failed:
         return "there is no model: ctrl+r opens it again"
     return None
@@ -147,13 +156,26 @@ def _unless(base: Reason, hinders: Callable[[Facts], bool], sentence: str) -> Re
     return reason
 
 
+def _recorded(action: str, base: Reason) -> Reason:
+    """The reason of `base`; in a replay, whether the results of the action are known at this place."""
+
+    def reason(facts: Facts) -> str | None:
+        if not facts.replay:
+            return base(facts)
+        known = action in facts.recorded
+        return _session(facts) or (None if known else "nothing of that was recorded at this place")
+
+    return reason
+
+
+_asks = _unless(_running, lambda facts: facts.replay, _REPLAY)
 _step = _unless(
-    _running,
+    _asks,
     lambda facts: facts.ended or facts.stopped,
     "the text ends here: ← goes back, or force a token to go on",
 )
 _measure = _unless(
-    _running, lambda facts: facts.ended, "the text ends here, nothing comes after it: ← goes back"
+    _asks, lambda facts: facts.ended, "the text ends here, nothing comes after it: ← goes back"
 )
 _resample = _unless(
     _measure,
@@ -166,10 +188,12 @@ _order = _unless(
     "no candidate was looked at here yet: a looks at the best ones",
 )
 _turn = _unless(
-    _running,
+    _asks,
     lambda facts: not facts.turns,
     "this prompt is raw, without turns: i asks again, with a template",
 )
+_play: Reason = lambda facts: _session(facts) if facts.replay else _step(facts)  # noqa: E731
+_export = _unless(_session, lambda facts: facts.replay, "this is a replay: its trace is saved")
 _marks = _unless(
     _session, lambda facts: not facts.marks, "nothing is marked yet: m marks this place"
 )
@@ -210,16 +234,22 @@ def _search(facts: Facts) -> str | None:
 
 
 def _open(facts: Facts) -> str | None:
+    if facts.replay:
+        return _REPLAY
     return "a model is loading: esc stops that" if facts.loading else None
 
 
 def _reload(facts: Facts) -> str | None:
+    if facts.replay:
+        return _REPLAY
     if facts.loading:
         return "the model is still loading: esc stops that"
     return None if facts.failed or facts.busy or facts.measuring else "the model runs"
 
 
 def _pair(facts: Facts) -> str | None:
+    if facts.replay:
+        return _REPLAY
     return "a partner is loading: esc stops that" if facts.pairing else None
 
 
@@ -236,17 +266,17 @@ GENERATE, MOVE, MEASURE, PAIR, PANE, JUMP, LOOK, WORK = (
 
 # fmt: off
 ACTIONS: tuple[Action, ...] = (
-    Action("step", ("space",), "sample", "Sample one token.", GENERATE, _step, True),
+    Action("step", ("space",), "sample", "Sample one token.", GENERATE, _play, True),
     Action("greedy", ("g",), "greedy", "Take the most probable token.", GENERATE, _step),
-    Action("play", ("p",), "play", "Sample token after token, or pause.", GENERATE, _step, True),
+    Action("play", ("p",), "play", "Sample token after token, or pause.", GENERATE, _play, True),
     Action("slower", ("minus",), "slower", "Play fewer tokens a second.", GENERATE, _always),
     Action("faster", ("equals_sign",), "faster", "Play more tokens a second.", GENERATE, _always),
     Action("enter", ("enter",), "force", "Candidates: force the token. Tree and text: go there.",
            GENERATE, _session, True),
-    Action("force", ("f",), "text", "Force a text of your own, literally.", GENERATE, _running, True),
+    Action("force", ("f",), "text", "Force a text of your own, literally.", GENERATE, _asks, True),
     Action("word", tuple("123456789"), "style", "Force a word of the style palette.",
-           GENERATE, _running, True),
-    Action("sampler", ("t",), "sampler", "Temperature, top-k, top-p, min-p, seed.", GENERATE, _running),
+           GENERATE, _asks, True),
+    Action("sampler", ("t",), "sampler", "Temperature, top-k, top-p, min-p, seed.", GENERATE, _asks),
 
     Action("back", ("left", "h"), "back", "Go one token back; the branch stays.", MOVE, _back, True),
     Action("forward", ("right", "l"), "on", "Go on along the branch last visited.", MOVE, _forward),
@@ -259,19 +289,20 @@ ACTIONS: tuple[Action, ...] = (
            MOVE, _tree),
 
     Action("rollouts", ("r",), "rollouts", "Draw continuations from here: BF with its interval.",
-           MEASURE, _measure, True),
+           MEASURE, _recorded("rollouts", _measure), True),
     Action("resample", ("R",), "sample again", "Sample again from here, against the path that goes on.",
-           MEASURE, _resample),
+           MEASURE, _recorded("resample", _resample)),
     Action("look_ahead", ("a",), "look-ahead", "BF after each of the best candidates; again: of more.",
            MEASURE, _measure, True),
     Action("order", ("S",), "order", "Candidates: by rank, narrows most, opens most.", MEASURE, _order),
     Action("response", ("E",), "response", "What the forced text does to BF, against all kinds of controls.",
-           MEASURE, _running),
+           MEASURE, _recorded("response", _running)),
 
     Action("partner", ("O",), "partner", "Open a second model beside this one, or take it away.", PAIR, _pair),
     Action("shift", ("s",), "shift", "The partner's answer in this model's eyes, or the path in the partner's.",
            PAIR, _shift, True),
-    Action("nudge", ("b",), "nudge", "The partner writes where this model is unsure.", PAIR, _session, True),
+    Action("nudge", ("b",), "nudge", "The partner writes where this model is unsure.", PAIR,
+           _recorded("nudge", _session), True),
 
     Action("up", ("up", "k"), "up", "A line up.", PANE, _always),
     Action("down", ("down", "j"), "down", "A line down.", PANE, _always),
@@ -307,7 +338,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("prompt", ("i",), "prompt", "Write a prompt: a new root, the old tree stays.", WORK, _model, True),
     Action("turn", ("I",), "turn", "Add a user turn to a chat.", WORK, _turn),
     Action("open", ("o",), "open", "Open another model, with the same prompt.", WORK, _open),
-    Action("export", ("e",), "export", "Save the trace.", WORK, _session),
+    Action("export", ("e",), "export", "Save the trace.", WORK, _export),
     Action("copy", ("y",), "copy", "Copy the token, the branch or the text.", WORK, _session),
     Action("reload", ("ctrl+r",), "reopen model", "Open the model again; the session stays.", WORK, _reload),
     Action("help", ("question_mark",), "help", "All keys.", WORK, _always, True),

@@ -24,6 +24,7 @@ from bftui.core.text import label, safe
 from bftui.ui.actions import ACTIONS
 from bftui.ui.bridge import Bridge
 from bftui.ui.notice import Notice
+from bftui.ui.replaying import bridge_of
 from bftui.ui.screens.small import HEIGHT, WIDTH, TooSmall
 from bftui.ui.screens.workbench import Workbench
 from bftui.ui.settings import WorkbenchSettings
@@ -62,7 +63,7 @@ class WorkbenchApp(App[None]):
         self._theme_file = find(settings.theme)
         super().__init__()
         self.settings = settings
-        self.bridge = Bridge(settings, self._changed)
+        self.bridge = bridge_of(settings, self._changed)
         self.workbench = Workbench(settings, self.bridge, self._theme_file.palette())
         self._last_frame = 0.0
         self._frame_due = False

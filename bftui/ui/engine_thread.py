@@ -23,6 +23,7 @@ from bftui.session import commands
 from bftui.session.prompt import Prompt
 from bftui.ui.asked import Asked, PageKey, PreviewKey
 from bftui.ui.experimenting import Experimenting
+from bftui.ui.keeping import drop_journal, open_journal, recalled, take_up
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.partnering import Partnering
 from bftui.ui.sampling import Snapshot, changed
@@ -38,11 +39,14 @@ if TYPE_CHECKING:
     from bftui.session.events import Event
     from bftui.session.model import Model
     from bftui.session.prompt import Rendered
+    from bftui.session.resume import Saved
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
 
 RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 0.0)
 """Tokens a second that playing may be held to; 0 is as fast as the model goes."""
+RECORDED = -1.0
+"""The pace of what was recorded."""
 
 _ALIGNED = 64
 """Nodes whose numbers are made anew between two looks at what a person asks for."""
@@ -55,6 +59,7 @@ class Word(StrEnum):
 
     LOADING = "loading"
     READY = "ready"
+    REPLAY = "replay"
     BUSY = "busy"
     FAILED = "failed"
 
@@ -76,7 +81,8 @@ class EngineThread:
         session, model, journal: as soon as they are there; read-only for everybody else.
         word, share, doing: the state; how much is loaded and what is being done, while loading.
         source, loading: the MODEL form of what runs, and of what is being opened.
-        playing, rate: whether it steps by itself, and the place in RATES.
+        playing, rate: whether it steps by itself, and the place in `rates`.
+        played: of a replay, how many actions were done again and how many there are; None where a model runs.
         prompt, refused: the latest prompt that was asked for; the one that could not be taken.
         left: nodes of the visible path whose numbers wait to be made anew under the sampler in force.
         pages, splits, previews, rendered: what was asked of the model; None, an empty list or an error in words where
@@ -85,6 +91,9 @@ class EngineThread:
         experiments: what is measured beside all this; others read its `measured`.
         partnering: the second model, if there is one; others read its `paired`.
     """
+
+    rates: tuple[float, ...] = RATES
+    played: tuple[int, int] | None = None
 
     def __init__(self, settings: WorkbenchSettings, changed: Callable[[], None]) -> None:
         """`changed` is called from the engine's thread; it must return at once."""
@@ -279,10 +288,22 @@ class EngineThread:
                 raise
             self.partnering.renew()
         self.model = model
-        if self.session is None and self.prompt is not None:
+        if self.session is None and self._settings.resumed is not None:
+            self._take_up(model, self._settings.resumed)
+        elif self.session is None and self.prompt is not None:
             self._plant()
         self.word = Word.READY
         self._tell()
+
+    def _take_up(self, model: Model, saved: Saved) -> None:
+        """Goes on with a session that was kept."""
+        self.session, self.journal = take_up(
+            model, saved, self._settings.state_dir, self._event, self._say
+        )
+        self.experiments.attend(self.session)
+        self.experiments.recall(recalled(self.session, saved))
+        self.partnering.attend(self.session)
+        self._look_for_stale(self.session)
 
     def _reopen(self) -> None:
         old, self.model = self.model, None
@@ -306,12 +327,12 @@ class EngineThread:
             new = None
             if prompt is not None:
                 self.doing = "reading the prompt"
-                journal = self._open_journal()
+                journal = open_journal(self._settings.state_dir, self._say)
                 new = self._new_session(model, prompt, sampler, journal)
         except BaseException as error:
             if model is not None:
                 model.close()
-            self._drop_journal(journal)
+            drop_journal(journal)
             self.word = Word.FAILED if broken or self.model is None else Word.READY
             if not isinstance(error, BftuiError):
                 raise
@@ -351,13 +372,13 @@ class EngineThread:
             return
         self.word = Word.BUSY
         self._tell()
-        journal = self._open_journal()
+        journal = open_journal(self._settings.state_dir, self._say)
         try:
             self.session = self._new_session(
                 self.model, self.prompt, self._settings.sampler, journal
             )
         except BaseException:
-            self._drop_journal(journal)
+            drop_journal(journal)
             raise
         self.experiments.attend(self.session)
         self.partnering.attend(self.session)
@@ -371,25 +392,6 @@ class EngineThread:
 
         settings = asdict(sampler) if sampler else {}
         return Session(model, prompt, journal=journal, on_event=self._event, **settings)
-
-    def _drop_journal(self, journal: Journal | None) -> None:
-        """Removes the journal of a session that never began."""
-        if journal is not None:
-            journal.close()
-            journal.path.unlink(missing_ok=True)
-
-    def _open_journal(self) -> Journal | None:
-        from bftui.trace.journal import Journal
-
-        if self._settings.state_dir is None:
-            return None
-        try:
-            return Journal(self._settings.state_dir())
-        except OSError as error:
-            self._say(
-                f"no journal can be written: {error.strerror}; the session goes on", Kind.WARNING
-            )
-            return None
 
     def _event(self, event: Event) -> None:
         from bftui.session.events import JournalFailed

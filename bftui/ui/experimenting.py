@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bftui.session.response import Response
     from bftui.session.rollouts import Rollouts
     from bftui.session.session import Session
+    from bftui.ui.recalled import Recalled
+    from bftui.ui.summaries import Drawing
 
 AHEAD = 20
 """Candidates that one look-ahead looks at more."""
@@ -78,8 +80,8 @@ class _Series:
     place: Place
     horizon: int
     original: Ids | None
-    jobs: list[Rollouts] = field(default_factory=list)
-    running: list[Rollouts] = field(default_factory=list)
+    jobs: list[Drawing] = field(default_factory=list)
+    running: list[Drawing] = field(default_factory=list)
 
     def join(self, job: Rollouts) -> None:
         """Takes in one more; what was stopped before its end would count its beginnings twice as much."""
@@ -320,6 +322,12 @@ class Experimenting:
         for work in list(self._running):
             self._drop(work)
         return ", ".join(stopped) or None
+
+    def recall(self, found: Recalled) -> None:
+        """Publishes what the session measured in another run of the program; further rollouts are added to it."""
+        self.measured = replace(found.measured, version=self.measured.version + 1)
+        for place, rolls in found.rolls.items():
+            self._series[place] = _Series(place, rolls[-1].horizon, None, list(rolls))
 
     def renew(self) -> None:
         """Ends everything, as the model's process is another one; what was found stays."""

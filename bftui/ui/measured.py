@@ -122,10 +122,10 @@ class Rolled:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """The forced text against the controls of one kind; BF in its unit, `delta` in nats."""
+    """The forced text against the controls of one kind, as texts; BF in its unit, `delta` in nats."""
 
     kind: str
-    texts: tuple[Ids, ...]
+    texts: tuple[str, ...]
     bf: float | None
     ci: Interval | None
     delta: float | None

@@ -13,6 +13,8 @@ from bftui.session.prompt import Prompt
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
     from bftui.session.prompt import Template
+    from bftui.session.replay import Replay
+    from bftui.session.resume import Saved
 
 QUESTIONS = (
     "Name a fruit.",
@@ -56,6 +58,9 @@ class WorkbenchSettings:
         words: the style palette under the keys 1 to 9.
         partner: the model that is opened beside the first one; None opens none.
         response: `auto` measures every forced text against controls where that is quick; `off` waits to be asked.
+        resumed: the session that is taken up again, with its own prompt and samplers; None begins a new one.
+        replay: a trace that is shown in the place of a model; None opens the model.
+        pace: actions a second at which a replay plays; 0 is as fast as possible, below 0 as it was recorded.
     """
 
     model: str = "practice"
@@ -70,3 +75,6 @@ class WorkbenchSettings:
     words: tuple[str, ...] = WORDS
     partner: PartnerSettings | None = None
     response: Literal["auto", "off"] = "auto"
+    resumed: Saved | None = None
+    replay: Replay | None = None
+    pace: float = -1.0

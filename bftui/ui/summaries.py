@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from bftui.core.branching import Sample, curve, estimate, windows
+from bftui.core.sampler import Sampler
 from bftui.session.lookahead import Lookahead
 from bftui.session.response import Response
-from bftui.session.rollouts import Rollouts
+from bftui.session.rollouts import Start
 from bftui.ui.measured import (
     Against,
     Ahead,
@@ -42,8 +44,31 @@ def looked(job: Lookahead) -> Looked:
     return Looked(tuple(rows), {row.token_id: row.bf for row in rows}, narrowest)
 
 
+class Drawing(Protocol):
+    """What is read of `session.rollouts.Rollouts`; rollouts that another run of the program drew have it too."""
+
+    @property
+    def start(self) -> Start: ...
+    @property
+    def sampler(self) -> Sampler: ...
+    @property
+    def horizon(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def first(self) -> int: ...
+    @property
+    def samples(self) -> Sequence[Sample]: ...
+    @property
+    def share(self) -> float: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def original(self) -> Sample | None: ...
+
+
 def rolled(
-    jobs: Sequence[Rollouts], running: Sequence[Rollouts], sampler: int, version: int
+    jobs: Sequence[Drawing], running: Sequence[Drawing], sampler: int, version: int
 ) -> Rolled:
     """Rollouts of one place, sampler and horizon, pooled; some of them may still run."""
     last = jobs[-1]
@@ -71,7 +96,7 @@ def rolled(
     )
 
 
-def _continuations(jobs: Sequence[Rollouts], *, together: bool) -> tuple[Continuation, ...]:
+def _continuations(jobs: Sequence[Drawing], *, together: bool) -> tuple[Continuation, ...]:
     """The different texts with how many have them, or each rollout for itself, in the order of their numbers."""
     found: dict[object, Continuation] = {}
     for job in jobs:
@@ -122,18 +147,16 @@ def responded(job: Response, known: Responded) -> Responded:
     kinds: tuple[Against, ...] = known.kinds
     controls = known.controls
     if len(job.controls) != len(kinds) and compared is not None:
-        fields = job.result()["controls"]
-        texts = [tuple(each.token_ids for each in kind) for kind in job.controls.values()]
         kinds = tuple(
             Against(
                 kind=each["kind"],
-                texts=ids,
+                texts=tuple(each["texts"]),
                 bf=each["bf"],
                 ci=_interval(each["ci"]),
                 delta=each["delta"],
                 delta_ci=_interval(each["delta_ci"]),
             )
-            for each, ids in zip(fields, texts, strict=True)
+            for each in job.result()["controls"]
         )
     if planned and not controls:
         controls = tuple(curve([each.samples for each in planned], "entropy"))

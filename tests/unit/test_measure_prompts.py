@@ -33,6 +33,14 @@ def test_each_line_is_a_prompt():
         (b'{"id": "a", "prompt": ["a"]}', 'p: line 1: "prompt" is no text'),
         (b'{"id": "a", "prompt": "x", "system": 5}', 'p: line 1: "system" is no text'),
         (b'{"id": "a", "prompt": "x", "answer": []}', 'p: line 1: "answer" is no text'),
+        (
+            b'{"id": "a", "prompt": "x"}\n{"id": "b", "prompt": "x", "answer": ""}',
+            'p: line 2: "answer" is empty',
+        ),
+        (
+            b'{"id": "a", "prompt": "x", "more": ' + b"9" * 5000 + b"}",
+            "p: line 1 is not JSON: a number is too long; write one",
+        ),
         (b'{"id": "a", "prompt": "\\ud800"}', 'p: line 1: "prompt" is no Unicode'),
         (b'{"id": "a", "prompt": "\xff"}', "p: line 1 is not UTF-8"),
         (

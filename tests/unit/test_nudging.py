@@ -23,6 +23,7 @@ from bftui.core.nudging import (
 )
 from bftui.session.model import open_model
 from bftui.session.nudging import Nudging
+from bftui.session.nudging_result import summary
 from bftui.session.nudging_writers import Setting
 from bftui.session.pair import Pair
 from bftui.session.prompt import Prompt
@@ -273,6 +274,31 @@ def test_a_full_context_ends_the_text_with_what_fits(
     assert job.stop == "context"
     assert 5 <= job.tokens <= 7
     assert job.bf_nudged is not None
+
+
+@pytest.mark.parametrize("small", ["base", "partner"])
+def test_a_draft_is_no_longer_than_what_is_left_of_a_context(
+    tmp_path: Path, plain: bool, small: str
+) -> None:
+    """The words of a whole draft would not fit: those that do are written."""
+    rules = says("Q:", *WORDS)
+    changes = {f"{small}_changes": {"n_ctx": 8}}
+    with paired(tmp_path, {}, rules, **changes) as setting:  # type: ignore[arg-type]
+        job = run(setting, plain=plain, draft=16)
+        found = summary([job])
+    assert job.stop == "context"
+    assert 5 <= job.tokens <= 7
+    assert job.pieces[0].text.startswith(b" Sure here we")
+    assert found["bf_base"]["bf"] == job.bf_base
+
+
+def test_what_models_write_alone_counts_where_nothing_is_nudged(tmp_path: Path) -> None:
+    with paired(tmp_path, says("Q:", " one"), {'["Q:"]': {END: SURE}}) as setting:
+        job = run(setting)
+        found = summary([job])
+    assert (job.tokens, found["bf_nudged"], found["ratio"]) == (0, None, None)
+    assert found["bf_base"]["bf"] == job.bf_base
+    assert found["bf_partner"]["bf"] == job.bf_partner
 
 
 def test_the_base_stops_before_it_asks_itself_the_next_question(

@@ -22,6 +22,7 @@ from bftui.ui.bridge import Bridge
 from bftui.ui.engine_thread import Word
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.paired import Beside
+from bftui.ui.replaying import recorded
 from bftui.ui.rollout_size import Size
 from bftui.ui.screens.follower import Follower
 from bftui.ui.settings import PartnerSettings, WorkbenchSettings
@@ -137,8 +138,9 @@ class Bench(Screen[None]):
             self.tell(bridge.notices.get())
 
     def _show_keys(self) -> None:
-        pane = self.pane().NAME
-        self.key_line.show(self.facts(), _ENTER.get(pane, "–"))
+        facts = self.facts()
+        enter = _ENTER.get(facts.pane, "–")
+        self.key_line.show(facts, "go there" if facts.replay and enter == "force" else enter)
 
     def use(self, palette: Palette) -> None:
         """Draws with other colours from now on."""
@@ -179,6 +181,8 @@ class Bench(Screen[None]):
             measuring=bridge.experiments.waiting,
             partner=bridge.paired.ready and view is not None and view.partner is not None,
             pairing=bridge.paired.state is Beside.LOADING,
+            replay=bridge.played is not None,
+            recorded=recorded(view) if bridge.played is not None and view else frozenset(),
             pane=self.pane().NAME,
         )
 

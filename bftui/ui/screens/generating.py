@@ -7,8 +7,9 @@ from textual import on
 from bftui.core.text import label
 from bftui.session import commands
 from bftui.ui.actions import BY_ID
-from bftui.ui.engine_thread import RATES
+from bftui.ui.engine_thread import RECORDED
 from bftui.ui.notice import Notice
+from bftui.ui.replaying import LONGEST_S
 from bftui.ui.screens.bench import Bench
 from bftui.ui.strips import counted
 from bftui.ui.widgets.candidates_pane import CandidatesPane
@@ -38,14 +39,13 @@ class Generating(Bench):
 
     def _pace(self, by: int) -> None:
         self.bridge.set_rate(self.bridge.rate + by)
-        rate = RATES[self.bridge.rate]
-        self.tell(
-            Notice(
-                f"play: {counted(int(rate), 'token')} a second"
-                if rate
-                else "play: as fast as the model goes"
-            )
-        )
+        rate, replays = self.bridge.rates[self.bridge.rate], self.bridge.played is not None
+        told = "as fast as it goes" if replays else "as fast as the model goes"
+        if rate == RECORDED:
+            told = f"as it was recorded, pauses of at most {LONGEST_S:g} s"
+        elif rate:
+            told = f"{counted(int(rate), 'action' if replays else 'token')} a second"
+        self.tell(Notice(f"play: {told}"))
 
     def do_word(self, key: str) -> None:
         words = self.words
@@ -76,7 +76,9 @@ class Generating(Bench):
     def _force_chosen(self) -> None:
         token = self.candidates.chosen()
         facts = self.facts()
-        if (reason := BY_ID["force"].reason(facts)) is not None:
+        if facts.replay and self.view is not None and token in self.view.taken():
+            self.send(commands.Goto(self.view.taken()[token]))
+        elif (reason := BY_ID["force"].reason(facts)) is not None:
             self.warn(reason)
         elif token is not None:
             self.candidates.wanted = ""

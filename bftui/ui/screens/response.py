@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.binding import Binding
 
+from bftui.core.text import label
 from bftui.ui.measured import Against, Responded
 from bftui.ui.screens.follower import Follower
 from bftui.ui.screens.reading import ReadingScreen
@@ -33,6 +34,8 @@ KINDS = {
 
 _TEXTS = 24
 """Cells of one control's text."""
+_LONG = 240
+"""Characters of it that are looked at."""
 
 Line = tuple[str, str, str]
 """What it is, its text, and a value beside it."""
@@ -120,7 +123,8 @@ class ResponsePane(ReadingPane):
                 low, high = map(times, each.delta_ci)
                 value += f" [{low}, {high}]"
         texts = "  ".join(
-            "nothing" if not ids else fit(self.now.text(ids), _TEXTS) for ids in each.texts
+            "nothing" if not text else fit(label(text[:_LONG].encode()), _TEXTS)
+            for text in each.texts
         )
         lines: list[Line] = [("kind", f"{each.kind:<8} {count}", value)]
         lines += self._paragraph(KINDS.get(each.kind, ""), "dim")

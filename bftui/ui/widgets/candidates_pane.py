@@ -133,16 +133,19 @@ class CandidatesPane(Pane):
             return max(1, page.total) if page else 1
         if self.order is not Order.RANK:
             return max(1, len(self._ordered))
-        return view.next.n_vocab + (self._border() is not None)
+        return self._known() + (self._border() is not None)
+
+    def _known(self) -> int:
+        """How many candidates there are: the vocabulary, or the stored ones where nobody knows more."""
+        exact = self.now.session.model.info.exact
+        return self.now.next.n_vocab if exact and self.now.next else len(self._stored)
 
     def _border(self) -> int | None:
         """The row where the cut is drawn."""
         following = self.view.next if self.view else None
         if following is None or self.wanted or self.order is not Order.RANK:
             return None
-        if following.kept >= following.n_vocab:
-            return None
-        return following.kept
+        return following.kept if following.kept < self._known() else None
 
     def _key(self, page: int) -> PageKey:
         view = self.now
@@ -218,17 +221,23 @@ class CandidatesPane(Pane):
             return f"{found} with {fit(safe(self.wanted), 20)}"
         chosen = self.candidate(self.selected)
         place = f"{chosen.rank if chosen else '…'} of {self.view.next.n_vocab:,}"
+        if self._known() < self.view.next.n_vocab:
+            place += f", {self._known():,} stored"
         at_one = " at T 1" if self.view.next.temperature != 1 else ""
         looked = self.view.looked
-        partner = ", partner" if self.view.partner is not None else ""
-        if looked is None:
-            return f"p, Σp{partner}{at_one} · {place}"
-        if self.order is not Order.RANK:
+        partner = ", rank in partner" if self.view.partner is not None else ""
+        if looked is not None and self.order is not Order.RANK:
             place = f"{len(looked.rows):,} looked at, {self.order.value}"
         summed = self.columns >= _WIDE and self.order is Order.RANK
         columns = "p, Σp, BF after" if summed else "p, BF after"
-        columns += partner
-        forms = (f"{columns}{at_one} · {place}", f"{columns} · {place}", place)
+        if looked is None:
+            columns = "p, Σp"
+        forms = (
+            f"{columns}{partner}{at_one} · {place}",
+            f"{columns}{at_one} · {place}",
+            f"{columns} · {place}",
+            place,
+        )
         room = self.size.width - 6
         return next((form for form in forms if len(form) <= room), "")
 

@@ -42,6 +42,7 @@ class KeyLine(Widget):
             if action.short and (self._facts.partner or action.group != PAIR):
                 name = self._enter if action.id == "enter" else action.name
                 name = "pause" if action.id == "play" and self._facts.playing else name
+                name = "next" if action.id == "step" and self._facts.replay else name
                 keys = _SHORT.get(action.id, action.shown())
                 items.append((keys, name, action.reason(self._facts) is None))
         widths = [cell_len(keys) + cell_len(name) + 3 for keys, name, _ in items]

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from bftui.core.text import safe
 from bftui.ui.bridge import Bridge
-from bftui.ui.engine_thread import RATES, Word
+from bftui.ui.engine_thread import RECORDED, Word
 from bftui.ui.paired import Beside
 from bftui.ui.sampling import sampling
 from bftui.ui.strips import LineBuilder, bar, fit
@@ -108,13 +108,16 @@ class StatusBar(Widget):
     def _state(self, word: Word) -> str:
         bridge = self._bridge
         state = f"{word.value:>{_STATE}}"
+        if word is Word.REPLAY and bridge.played is not None:
+            done, count = bridge.played
+            state += f" {done:,}/{count:,}"
         if word is Word.LOADING and bridge.share is not None:
             state += f" {bridge.share:.0%}"
         if word is Word.BUSY and bridge.left:
             state += f" {bridge.left:,} left"
         if bridge.playing:
-            rate = RATES[bridge.rate]
-            state += f" ▶ {rate:g}/s" if rate else " ▶ max"
+            rate = bridge.rates[bridge.rate]
+            state += f" ▶ {rate:g}/s" if rate > 0 else " ▶ max" if rate != RECORDED else " ▶"
             speed = bridge.speed()
             state += f" {speed:.{0 if speed >= 10 else 1}f} tok/s" if speed else ""
         return state
@@ -152,6 +155,7 @@ class StatusBar(Widget):
         style = {
             Word.LOADING: palette.forced,
             Word.READY: palette.good,
+            Word.REPLAY: palette.accent,
             Word.BUSY: palette.accent,
             Word.FAILED: palette.bad,
         }[self._word]

@@ -1,0 +1,43 @@
+"""`bftui replay`: the workbench on a trace, without a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bftui.cli import options as o
+from bftui.cli.progress import reading
+from bftui.cli.workbench import check_terminal
+
+
+def replay(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="The trace.")],
+    speed: Annotated[
+        Literal["recorded", "1", "2", "5", "10", "20", "50", "max"],
+        typer.Option(
+            help="Actions a second when it plays, also - and = there; recorded keeps pauses up to 2 s."
+        ),
+    ] = "recorded",
+    theme: o.Theme = None,
+) -> int:
+    """Walk and play what a trace holds, in the workbench, without its model."""
+    from bftui.session.replay import Replay
+
+    with reading(trace):
+        found = Replay(trace)
+    check_terminal()
+    from bftui.ui.app import run as run_workbench
+    from bftui.ui.settings import WorkbenchSettings
+
+    pace = {"recorded": -1.0, "max": 0.0}.get(speed)
+    return run_workbench(
+        WorkbenchSettings(
+            model=str(trace),
+            prompt=found.session.prompt,
+            theme=theme,
+            replay=found,
+            pace=float(speed) if pace is None else pace,
+        )
+    )

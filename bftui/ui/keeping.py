@@ -1,0 +1,93 @@
+"""The journals of the workbench: a new one for a new session, the old one for a session that is taken up again.
+
+Belongs to the engine's thread. A journal that cannot be written is said, and the session goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bftui.ui.notice import Kind
+from bftui.ui.strips import counted
+
+if TYPE_CHECKING:
+    from bftui.session.events import Event
+    from bftui.session.model import Model
+    from bftui.session.resume import Saved
+    from bftui.session.session import Session
+    from bftui.trace.journal import Journal
+    from bftui.ui.recalled import Recalled
+
+Say = Callable[[str, Kind], None]
+"""Told what a person is to read."""
+
+
+def open_journal(state_dir: Callable[[], Path] | None, say: Say) -> Journal | None:
+    """A journal for a new session; journals that became too old or too many are removed. None where none is written."""
+    from bftui.trace.journal import Journal
+    from bftui.trace.journals import prune
+
+    if state_dir is None:
+        return None
+    try:
+        journal = Journal(state_dir())
+    except OSError as error:
+        _unwritten(error, say)
+        return None
+    if removed := prune(state_dir()).text:
+        say(removed, Kind.INFO)
+    return journal
+
+
+def drop_journal(journal: Journal | None) -> None:
+    """Removes the journal of a session that never began."""
+    if journal is not None:
+        journal.close()
+        journal.path.unlink(missing_ok=True)
+
+
+def take_up(
+    model: Model,
+    saved: Saved,
+    state_dir: Callable[[], Path] | None,
+    on_event: Callable[[Event], None],
+    say: Say,
+) -> tuple[Session, Journal | None]:
+    """A saved session on its model again, and the journal that goes on with it.
+
+    Raises ModelError for a model with another vocabulary, UsageError for a session that runs elsewhere.
+    """
+    from bftui.session.resume import check_vocabulary, continued, resume, same_model
+
+    # Before the journal is touched.
+    check_vocabulary(model, saved.model)
+    journal = None
+    if state_dir is not None:
+        try:
+            journal = continued(saved, state_dir())
+        except OSError as error:
+            _unwritten(error, say)
+    session = resume(model, saved, journal=journal, on_event=on_event)
+    told = f"resumed with {counted(len(session.tree), 'node')}"
+    if saved.cut:
+        told += "; the last record was cut and is left out"
+    if same_model(model, saved.model) is False:
+        say(f"{told}; the model's file is another one than the session was made with", Kind.WARNING)
+    else:
+        say(told, Kind.INFO)
+    return session, journal
+
+
+def recalled(session: Session, saved: Saved) -> Recalled:
+    """What a session that was taken up again had measured."""
+    from bftui.ui.recalled import recall
+
+    follower = saved.follower
+    token_bytes = session.model.token_bytes
+    return recall(follower.measurements, session.tree, follower.samplers, token_bytes)
+
+
+def _unwritten(error: OSError, say: Say) -> None:
+    say(f"no journal can be written: {error.strerror}; the session goes on", Kind.WARNING)

@@ -1,0 +1,238 @@
+"""A trace in the place of a model: it is drawn as the session was, walked, and played action by action."""
+
+import json
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from bftui.core.errors import InputError
+from bftui.session.replay import Replay
+from bftui.trace.journals import latest
+from bftui.ui.app import WorkbenchApp
+from bftui.ui.engine_thread import Word
+from bftui.ui.settings import PartnerSettings, WorkbenchSettings
+from tests.ui.driver import Driver, lines, table, workbench
+
+KEYS = ["a", "1", "space", "space", "left", "r", "escape", "g", "left", "left", "E", "escape", "m"]
+NO_MODEL = "this is a replay: there is no model to ask"
+
+
+@asynccontextmanager
+async def replayed(trace, *, size=(120, 36), pace=0.0):
+    """The workbench on a trace, as soon as all of it is there."""
+    replay = Replay(trace)
+    settings = WorkbenchSettings(str(trace), prompt=replay.session.prompt, replay=replay, pace=pace)
+    app = WorkbenchApp(settings)
+    try:
+        async with app.run_test(size=size) as pilot:
+            driver = Driver(app, pilot)
+            await driver.until(lambda: app.bridge.word is Word.REPLAY)
+            await driver.settled()
+            yield driver
+    finally:
+        app.bridge.close()
+
+
+def shown(driver):
+    """What the panes draw, but for the branch that the curve remembers as the one that was left last."""
+    return [[line.replace("┄", " ") for line in lines(pane)] for pane in driver.bench.panes]
+
+
+async def recorded(model, path, *keys, **settings):
+    """A trace of what these keys did, and what the workbench then showed."""
+    async with workbench(model, trace=path, **settings) as driver:
+        await driver.partnered(everything=True)
+        for key in keys:
+            await driver.press(key)
+            await driver.measured()
+            await driver.partnered(everything=True)
+        await driver.press("e")
+        return shown(driver), driver.bridge.measured, driver.bridge.paired
+
+
+@pytest.fixture
+async def trace(fruit, tmp_path):
+    path = tmp_path / "fruit-trace.json"
+    await recorded(fruit, path, *KEYS, "enter")
+    return path
+
+
+async def test_a_trace_is_drawn_as_the_session_was(fruit, tmp_path):
+    path = tmp_path / "trace.json"
+    before, measured, _ = await recorded(fruit, path, *KEYS, "enter")
+    async with replayed(path) as driver:
+        # Below the candidates it says that only some are stored.
+        assert [pane[:-1] for pane in shown(driver)] == [pane[:-1] for pane in before]
+        assert "50 stored" in lines(driver.bench.candidates)[-1]
+        found = driver.bridge.measured
+        assert found.looked == measured.looked
+        assert {end: each.verdict for end, each in found.responses.items()} == {
+            end: each.verdict for end, each in measured.responses.items()
+        }
+        assert {place: each.continuations for place, each in found.rolled.items()} == {
+            place: each.continuations for place, each in measured.rolled.items()
+        }
+        assert "replay 8/8" in driver.screen()
+
+
+async def test_playing_stands_where_each_action_stood(trace):
+    nodes = [action["node"] for action in json.loads(trace.read_text())["actions"]]
+    async with replayed(trace) as driver:
+        await driver.press("space")
+        assert driver.session.cursor == 0
+        assert len(driver.session.tree) == 1
+        stood = []
+        for done in range(1, len(nodes) + 1):
+            await driver.press("space")
+            stood.append(driver.session.cursor)
+            assert f"replay {done}/{len(nodes)}" in driver.screen()
+        assert stood == nodes
+        end = shown(driver)
+        await driver.press("p")
+        await driver.until(lambda: not driver.bridge.playing)
+        assert "the replay ends here" in driver.notice
+        await driver.press("escape")
+        assert shown(driver) == end
+
+
+async def test_play_can_be_paused_and_paced(trace):
+    async with replayed(trace, pace=-1.0) as driver:
+        await driver.press("minus")
+        assert "as it was recorded" in driver.notice
+        await driver.press("equals_sign")
+        assert driver.notice == "play: 1 action a second"
+        await driver.press_only("p")
+        await driver.until(lambda: driver.bridge.played[0] == 0)
+        assert "replay 0/8 ▶ 1/s" in driver.screen()
+        await driver.press_only("p")
+        assert not driver.bridge.playing
+        assert driver.bridge.played[0] < 8
+
+
+async def test_pauses_are_those_that_were_recorded(trace):
+    moments = [0.0, *(each["at_ms"] for each in json.loads(trace.read_text())["actions"])]
+    replay, pauses = Replay(trace), []
+    while not replay.at_end:
+        pauses.append(replay.pause_s)
+        replay.advance()
+    wanted = [(after - before) / 1e3 for before, after in pairwise(moments)]
+    assert pauses == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    "key", ["g", "f", "1", "t", "a", "o", "O", "i", "ctrl+r"], ids=lambda key: key
+)
+async def test_keys_that_need_a_model_say_so(trace, key):
+    async with replayed(trace) as driver:
+        nodes = len(driver.session.tree)
+        await driver.press(key)
+        assert driver.notice == NO_MODEL
+        assert len(driver.session.tree) == nodes
+        assert driver.app.screen is driver.bench
+
+
+@pytest.mark.parametrize("key", ["r", "R", "b"])
+async def test_what_was_not_measured_here_is_not_shown(trace, key):
+    async with replayed(trace) as driver:
+        await driver.press("home", "p")
+        await driver.until(lambda: not driver.bridge.playing)
+        await driver.press(key)
+        assert driver.notice in (
+            "nothing of that was recorded at this place",
+            "there is no partner yet: O opens a second model",
+        )
+
+
+async def test_a_candidate_that_was_taken_is_gone_to(trace):
+    async with replayed(trace) as driver:
+        await driver.press("space", "space", "left")
+        assert driver.session.cursor == 0
+        taken = driver.session.tree.token_id(1)
+        while driver.bench.candidates.chosen() != taken:
+            await driver.press("down")
+        await driver.press("enter")
+        assert driver.session.cursor == 1
+        await driver.press("left", "home", "enter")
+        assert driver.notice == NO_MODEL
+
+
+async def test_ones_own_marks_and_undo_are_no_part_of_what_was_recorded(trace):
+    async with replayed(trace) as driver:
+        await driver.press("space", "space", "space")
+        stood = driver.session.cursor
+        await driver.press("left", "u")
+        assert driver.session.cursor == stood
+        await driver.press("u")
+        assert "nothing" in driver.notice
+        await driver.press("left", "left", "space")
+        assert driver.session.cursor == 3
+
+
+async def test_search_finds_stored_candidates(trace):
+    async with replayed(trace) as driver:
+        await driver.press("slash")
+        await driver.type("fruit")
+        await driver.press("enter")
+        assert "with fruit" in lines(driver.bench.candidates)[-1]
+
+
+async def test_the_partner_and_what_it_said_is_there(fruit, tmp_path):
+    partner = table(tmp_path / "partner.json", name="partner", default={" fig": 0.6, ".": 0.3})
+    path = tmp_path / "pair.json"
+    before, _, paired = await recorded(
+        fruit,
+        path,
+        *("1", "space", "space", "s", "escape", "left"),
+        partner=PartnerSettings(partner),
+    )
+    async with replayed(path) as driver:
+        again = driver.bridge.paired
+        assert (again.name, again.by, again.template) == (paired.name, paired.by, paired.template)
+        (known,), (found,) = paired.shifted.values(), again.shifted.values()
+        assert [each.text for each in found.positions] == [each.text for each in known.positions]
+        assert [each.kind for each in found.positions] == [each.kind for each in known.positions]
+        tree, _, text, strip = shown(driver)
+        assert (tree[:-1], text, strip) == (before[0][:-1], before[2], before[3])
+        best = lines(driver.bench.candidates)[1]
+        assert best[-20:] == before[1][1][-20:]
+        await driver.press("s")
+        assert "the answer of" in driver.screen()
+        await driver.press("s")
+        assert "the path of" in driver.screen()
+        await driver.press("enter")
+        assert len(driver.session.tree) == 4
+
+
+async def test_measurements_that_cannot_be_read_are_left_out(trace):
+    document = json.loads(trace.read_text())
+    wrong = [
+        {"kind": kind, "node": 0, "settings": settings, "result": result}
+        for kind in ("rollouts", "lookahead", "response", "shift", "nudging", "[red]dance[/]")
+        for settings, result in (({}, {}), ({"steps": "x" * 9}, {"candidates": 7, "samples": [1]}))
+    ]
+    document["measurements"] += wrong
+    for each in document["measurements"][:1]:
+        each["result"]["bf"] = "[red]many[/]"
+    trace.write_text(json.dumps(document))
+    async with replayed(trace) as driver:
+        assert "replay 8/8" in driver.screen()
+        assert driver.bridge.measured.responses
+
+
+async def test_a_trace_without_actions_is_shown(trace):
+    document = json.loads(trace.read_text())
+    document["actions"] = []
+    trace.write_text(json.dumps(document))
+    async with replayed(trace) as driver:
+        assert len(driver.session.tree) == len(document["nodes"])
+        await driver.press("space")
+        assert len(driver.session.tree) == len(document["nodes"])
+        assert "the replay ends here" in driver.notice
+
+
+async def test_a_journal_is_no_trace(fruit, tmp_path):
+    async with workbench(fruit, state_dir=lambda: tmp_path / "kept") as driver:
+        await driver.press("space")
+    with pytest.raises(InputError, match="is a journal, not a trace"):
+        Replay(latest(tmp_path / "kept"))
