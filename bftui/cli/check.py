@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
 from bftui.cli.opening import Watched, check_output, deliver, finish, open_stoppable, stopped
 from bftui.cli.progress import bar
-from bftui.core.errors import DifferenceFound, UsageError
+from bftui.core.errors import DifferenceFound, InputError, UsageError
 
 if TYPE_CHECKING:
     from bftui.session.check import Checking
@@ -44,8 +45,9 @@ def check(
 
     The model is opened with the trace's context and types, where no option says otherwise.
     """
-    if tolerance is not None and not tolerance >= 0:
-        raise UsageError("--tolerance is not a number of nats")
+    if tolerance is not None and not 0 < tolerance < math.inf:
+        hint = "take a finite number above 0, such as 1e-3"
+        raise UsageError(f"--tolerance {tolerance:g} is no number of nats to differ by", hint=hint)
     from bftui.trace.document import refuse_inputs, refuse_model
     from bftui.trace.reading import TraceFile
 
@@ -83,13 +85,23 @@ def check(
 
 
 def _opening(file: TraceFile, model: str | None, opening: o.Opening) -> tuple[str, o.Opening]:
-    """The MODEL and the options to open it with; where an option was left out, the trace says it."""
+    """The MODEL and the options to open it with; where an option was left out, the trace says it.
+
+    Raises InputError for a trace of a backend that is not installed.
+    """
+    from bftui.backends.registry import names
     from bftui.session.resume import opening_of
 
     recorded = opening_of(file.outline.model.model_dump(mode="json"))
     backend = opening.backend
     if backend == "auto" and model is None:
         backend = recorded.backend
+        if backend not in names():
+            raise InputError(
+                f"{file.path} names a backend that is not here",
+                repr(backend),
+                f"choose one of {', '.join(names())} with --backend",
+            )
     keywords = dict(recorded.keywords)
     if backend != recorded.backend:
         # What one backend calls its types another may not have: only the context is the trace's for sure.

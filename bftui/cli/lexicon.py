@@ -10,7 +10,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
-from bftui.cli.opening import Watched, check_output, deliver, finish, open_stoppable, stopped
+from bftui.cli.opening import Watched, check_files, deliver, finish, open_stoppable, stopped
 from bftui.cli.progress import bar
 from bftui.core.errors import UsageError
 
@@ -44,26 +44,28 @@ def lexicon(
 ) -> int:
     """List the prefixes that a model's own answers have in common: words for the style palette."""
     from bftui.session.lexicon import Harvest
+    from bftui.session.nudging_runs import rendered_under
     from bftui.session.prompt import framed
-    from bftui.trace.document import refuse_model
     from bftui.trace.prompts import parse_prompts
 
     size = _samples(samples)
     sampler = sampling.sampler()
     lines = parse_prompts(o.read_bytes(prompts), str(prompts))
     asked = [framed(line, frame.around("")) for line in lines]
-    check_output(output)
+    check_files([(model, opening.backend)], [output], [prompts])
     with interruptible() as interruption, bar(interruption) as show:
         with open_stoppable(model, opening, interruption, show) as opened:
-            if output is not None:
-                refuse_model(output, opened.info.source)
+            for line, prompt in zip(lines, asked, strict=True):
+                rendered_under(line.id, prompt, opened)
             job = Harvest(opened, asked, samples=size, length=length, sampler=sampler)
             error = finish(job, Watched(interruption, show), lambda: job.doing)
             found, note = _document(job, opened.info.name, size, length, count), opened.info.note
         if job.answers:
             deliver(show, found, _report(found), as_json=as_json, output=output, note=note)
     if error is not None:
-        raise stopped(error, f"{len(job.answers)} answers are counted" if job.answers else "")
+        count_of = len(job.answers)
+        counted = "1 answer is counted" if count_of == 1 else f"{count_of} answers are counted"
+        raise stopped(error, counted if job.answers else "")
     return 0
 
 
@@ -106,7 +108,9 @@ def _report(found: dict[str, Any]) -> str:
     from bftui.core.text import label, safe
 
     how = "greedy" if found["samples"] == "greedy" else "sampled"
-    title = f"{found['answers']} {how} answers of {safe(found['model'])} begin with"
+    one = found["answers"] == 1
+    answers, begin = ("answer", "begins") if one else ("answers", "begin")
+    title = f"{found['answers']} {how} {answers} of {safe(found['model'])} {begin} with"
     if not found["prefixes"]:
         return f"{title}: no prefix {found['count']} times; --count 1 lists all"
     rows = [["", "tokens", "answers", "share", "published"]]

@@ -14,7 +14,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption, interruptible
-from bftui.cli.opening import check_output, deliver, open_stoppable, stopped
+from bftui.cli.opening import check_files, deliver, open_stoppable, stopped
 from bftui.cli.progress import Bar, bar, duration
 from bftui.core.errors import BftuiError, UsageError
 
@@ -97,7 +97,7 @@ def measure(
     )
     names = models or ["practice"]
     lines = parse_prompts(o.read_bytes(prompts), str(prompts))
-    _check(names, opening.backend, output, prompts)
+    check_files([(name, opening.backend) for name in names], [output], [prompts])
     store: Store = Store()
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
@@ -121,21 +121,6 @@ def measure(
     if error is not None:
         raise stopped(error, f"{run.kept} and shown" if run.finished else "")
     return 0
-
-
-def _check(names: Sequence[str], backend: str, output: Path | None, prompts: Path) -> None:
-    """Refuses what can be known to fail before anything is loaded. Raises ModelError, UsageError, NotSaved."""
-    from bftui.session.model import resolve
-    from bftui.trace.document import refuse_model
-
-    sources = [resolve(name, backend).source for name in names]
-    if output is None:
-        return
-    for source in sources:
-        refuse_model(output, source)
-    if output.exists() and prompts.exists() and output.samefile(prompts):
-        raise UsageError(f"{output} is the prompts file", hint="choose another file for the result")
-    check_output(output)
 
 
 class _Run:

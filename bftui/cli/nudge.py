@@ -13,10 +13,10 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
-from bftui.cli.opening import Watched, deliver, finish, open_stoppable, stopped
-from bftui.cli.pairing import asked_of_both, check_pair, prompt_lines
+from bftui.cli.opening import Watched, check_files, deliver, finish, open_stoppable, stopped
+from bftui.cli.pairing import asked_of_both, prompt_lines
 from bftui.cli.progress import bar
-from bftui.core.errors import UsageError
+from bftui.core.errors import BftuiError, UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
@@ -85,7 +85,8 @@ def nudge(
     sampler = sampling.sampler()
     lines = prompt_lines(question, prompts)
     second = partner.opening(opening)
-    check_pair((base, opening), (aligned, second), prompts, output, trace)
+    models = [(base, opening.backend), (aligned, second.backend)]
+    check_files(models, [output, trace], [prompts, question.prompt_file])
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
         show = stack.enter_context(bar(interruption))
@@ -100,21 +101,26 @@ def nudge(
         asked = [asked_of_both(line, frame, partner.partner_template, pair) for line in lines]
         job = NudgingRuns(pair, asked, settings, sampler, plain=plain)
         error = finish(job, Watched(interruption, show), lambda: job.doing)
+        kept = ""
         if job.found:
             from bftui.cli.nudge_report import report
             from bftui.session.nudging_result import document
 
-            if trace is not None:
-                show(None, "writing the trace")
-                kept = _Traced(pair, partner.partner_template, sampler)
-                kept.add(job.found, {each.id: each for each in asked})
-                kept.save(trace)
             found = document(pair, job.found)
             note = first_model.info.note or second_model.info.note
             told = report(found, job.found)
             deliver(show, found, told, as_json=as_json, output=output, note=note)
+            kept = f"{len(job.found)} of {job.units} texts are kept"
+            if trace is not None:
+                # Only now: it evaluates again, and a model that failed fails once more.
+                traced = _Traced(pair, partner.partner_template, sampler)
+                failed = traced.write(trace, job.found, {each.id: each for each in asked})
+                if failed is not None:
+                    has = f"the trace has {traced.count} of them"
+                    kept += f", {has}" if traced.count else ", no trace is written"
+                    error = error or failed
     if error is not None:
-        raise stopped(error, f"{len(job.found)} of {job.units} texts are kept" if job.found else "")
+        raise stopped(error, kept)
     return 0
 
 
@@ -130,26 +136,53 @@ def _gammas(text: str) -> list[float]:
 
 
 class _Traced:
-    """A session on the base that is told what was written, so that the trace has its tokens and numbers."""
+    """A session on the base that is told what was written, so that the trace has its tokens and numbers.
+
+    Attributes:
+        count: the texts that the written trace has, each whole and measured.
+    """
 
     def __init__(self, pair: Pair, template: Template, sampler: Sampler) -> None:
+        self.count = 0
         self._pair, self._template, self._sampler = pair, template, sampler
         self._session: Session | None = None
         self._roots: dict[str, int] = {}
 
-    def add(self, found: Sequence[Nudged], questions: dict[str, Question]) -> None:
-        """Adds texts, each below its prompt: a prompt is a root, another gamma another branch."""
+    def write(
+        self, path: Path, found: Sequence[Nudged], questions: dict[str, Question]
+    ) -> BftuiError | None:
+        """Writes the trace of some texts, each below its prompt: a prompt is a root, another gamma another branch.
+
+        Where a model fails, with the texts before that; the error, if there was one.
+        """
+        failed: BftuiError | None = None
+        added = 0
+        try:
+            for each in found:
+                self._add(each, questions[each.id])
+                added += 1
+        except BftuiError as error:
+            failed = error
+        if self._session is None or not added:
+            return failed
+        try:
+            self._session.trace().save(path)
+        except BftuiError as error:
+            return failed or error
+        self.count = added
+        return failed
+
+    def _add(self, found: Nudged, question: Question) -> None:
         from bftui.session import commands as c
 
-        for each in found:
-            session = self._at(questions[each.id])
-            root = session.cursor
-            for made in each.run.rounds:
-                if made.pieces:
-                    session.do(c.Nudge(made.pieces))
-            if session.partner is not None:
-                session.partner.catch_up().finish()
-            session.keep(each.run.measured(root))
+        session = self._at(question)
+        root = session.cursor
+        for made in found.run.rounds:
+            if made.pieces:
+                session.do(c.Nudge(made.pieces))
+        if session.partner is not None:
+            session.partner.catch_up().finish()
+        session.keep(found.run.measured(root))
 
     def _at(self, question: Question) -> Session:
         """The session, at the prompt."""
@@ -165,8 +198,3 @@ class _Traced:
             self._session.do(c.SetPrompt(question.base))
         self._roots.setdefault(question.id, self._session.cursor)
         return self._session
-
-    def save(self, path: Path) -> None:
-        """Writes the trace."""
-        assert self._session is not None
-        self._session.trace().save(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from bftui.cli.interrupt import Interruption, interruptible
 from bftui.cli.options import Opening, Start
 from bftui.cli.progress import Bar, bar
-from bftui.core.errors import BftuiError, Cancelled
+from bftui.core.errors import BftuiError, Cancelled, UsageError
 
 if TYPE_CHECKING:
     from bftui.session.job import Job
     from bftui.session.model import Model
+    from bftui.session.resume import Saved
     from bftui.session.session import Session
 
 
@@ -44,8 +45,11 @@ def open_session(
     *,
     output: Path | None,
     ignore_eos: bool = False,
+    saved: Saved | None = None,
 ) -> Iterator[Opened]:
     """A session on a model, closed with the block. An output that is the model, or cannot be written, is refused first.
+
+    `saved` is taken up again, in the place of a new session with the prompt and the sampler of `start`.
 
     Raises UsageError, ModelError, NotSaved, Cancelled.
     """
@@ -58,8 +62,13 @@ def open_session(
                 from bftui.trace.document import refuse_model
 
                 refuse_model(output, opened.info.source)
-            drawing = asdict(start.sampler)
-            session = Session(opened, start.prompt, ignore_eos=ignore_eos, **drawing)
+            if saved is not None:
+                from bftui.session.resume import resume
+
+                session = resume(opened, saved)
+            else:
+                drawing = asdict(start.sampler)
+                session = Session(opened, start.prompt, ignore_eos=ignore_eos, **drawing)
             yield Opened(interruption, show, session)
 
 
@@ -91,6 +100,43 @@ def check_output(output: Path | None) -> None:
             # Only trying tells: permissions say nothing of full or read-only disks.
             with tempfile.TemporaryFile(dir=output.resolve().parent) as probe:
                 probe.write(b"\n")
+
+
+def check_files(
+    models: Sequence[tuple[str, str]],
+    outputs: Sequence[Path | None],
+    inputs: Sequence[Path | None] = (),
+) -> None:
+    """Refuses what can be known to fail before anything is loaded.
+
+    Models that are not there; results that would replace a model, what is read or one another; places where nothing can
+    be written.
+
+    Args:
+        models: each MODEL with its backend.
+        outputs, inputs: files that are written, and read; None for an option that was left out.
+
+    Raises ModelError, UsageError, NotSaved.
+    """
+    from bftui.session.model import resolve
+    from bftui.trace.document import refuse_inputs, refuse_model
+
+    sources = [resolve(model, backend).source for model, backend in models]
+    read = [path for path in inputs if path is not None]
+    targets = [path for path in outputs if path is not None]
+    for place, target in enumerate(targets):
+        for source in sources:
+            refuse_model(target, source)
+        refuse_inputs(target, *read)
+        check_output(target)
+        if any(_same_file(target, other) for other in targets[:place]):
+            raise UsageError(f"{target} is named for two results", hint="choose another file")
+
+
+def _same_file(a: Path, b: Path) -> bool:
+    """Whether two results would be one file, which need not be there yet."""
+    there = a.is_file() and b.is_file()
+    return a.resolve() == b.resolve() if not there else a.samefile(b)
 
 
 def finish(job: Job, watched: Watched, doing: Callable[[], str]) -> BftuiError | None:

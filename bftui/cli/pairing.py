@@ -1,4 +1,4 @@
-"""What the commands on two models have in common: whose prompts, and what is refused before anything is loaded."""
+"""What the commands on two models have in common: the prompts, and how either model is asked them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bftui.cli import options as o
-from bftui.cli.opening import check_output
 from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,29 +43,3 @@ def asked_of_both(line: PromptLine, frame: Prompt, template: Template, pair: Pai
     base = asking(framed(line, frame), bool(pair.base.info.chat_template))
     taken = "chat" if base.template == "auto" else base.template
     return Question(line.id, base, pair.partner_prompt(base, taken, template))
-
-
-def check_pair(
-    base: tuple[str, o.Opening],
-    aligned: tuple[str, o.Opening],
-    prompts: Path | None,
-    *targets: Path | None,
-) -> None:
-    """Refuses what can be known to fail: models that are not there, results that would overwrite what is read.
-
-    Raises ModelError, UsageError, NotSaved.
-    """
-    from bftui.session.model import resolve
-    from bftui.trace.document import refuse_model
-
-    sources = [resolve(model, opening.backend).source for model, opening in (base, aligned)]
-    for target in targets:
-        if target is None:
-            continue
-        for source in sources:
-            refuse_model(target, source)
-        there = target.exists() and prompts is not None and prompts.exists()
-        if there and prompts is not None and target.samefile(prompts):
-            hint = "choose another file for the result"
-            raise UsageError(f"{target} is the prompts file", hint=hint)
-        check_output(target)

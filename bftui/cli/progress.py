@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bftui.cli.interrupt import Interruption
@@ -53,6 +54,16 @@ def bar(interruption: Interruption) -> Iterator[Bar]:
     )
     with progress:
         yield Bar(interruption, progress)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Says that a file is read: a long one takes a while. ctrl+c ends the program as it does outside of any work."""
+    from bftui.core.text import safe
+
+    with bar(Interruption()) as show:
+        show(None, f"reading {safe(path.name)}")
+        yield
 
 
 def duration(seconds: float) -> str:

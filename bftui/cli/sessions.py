@@ -10,11 +10,13 @@ from bftui.cli.about import Output, emit
 
 def sessions(as_json: o.Json = False, output: Output = None) -> None:
     """List the sessions that were kept, newest first: `bftui run --resume-from FILE` goes on with one."""
+    from bftui.trace.document import refuse_inputs
     from bftui.trace.journal import default_directory
     from bftui.trace.journals import Kept, listed
 
     directory = default_directory()
     found = listed(directory)
+    refuse_inputs(output, *(each.path for each in found))
     if as_json:
         document = {"sessions": [each.fields() for each in found]}
         emit(json.dumps(document, ensure_ascii=False), output)

@@ -10,8 +10,8 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
-from bftui.cli.opening import Watched, deliver, finish, open_stoppable, stopped
-from bftui.cli.pairing import asked_of_both, check_pair, prompt_lines
+from bftui.cli.opening import Watched, check_files, deliver, finish, open_stoppable, stopped
+from bftui.cli.pairing import asked_of_both, prompt_lines
 from bftui.cli.progress import bar
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def shift(
     """
     lines = prompt_lines(question, prompts)
     second = partner.opening(opening)
-    check_pair((base, opening), (aligned, second), prompts, output)
+    models = [(base, opening.backend), (aligned, second.backend)]
+    check_files(models, [output], [prompts, question.prompt_file])
     author: Author = "base" if text == "base" else "partner"
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())

@@ -54,7 +54,7 @@ def _shares(found: dict[str, Any]) -> str:
         ends = None if found["intervals"] is None else found["intervals"][kind]
         span = "–" if ends is None else f"[{_percent(ends[0])}, {_percent(ends[1])}]"
         rows.append([kind, _percent(found[kind]), span, ranks])
-    return f"{aligned(rows, '<>>>')}\n{found['n']} tokens"
+    return f"{aligned(rows, '<>>>')}\n{found['n']} token{'s' if found['n'] > 1 else ''}"
 
 
 def _positions(means: Sequence[dict[str, Any]]) -> str:

@@ -40,7 +40,7 @@ class NudgeSettings:
 
     Attributes:
         gamma: the base writes where its most probable token has at least this probability, at temperature 1 and uncut.
-        draft: tokens that a writer is asked for at once.
+        draft: tokens that a writer is asked for at once; fewer where no more fit the base's context.
         max_tokens: no round begins at this length, in tokens of the base; one that began may go past it.
         rounds: at most.
     """
@@ -160,8 +160,11 @@ def nudge(
     for _ in range(settings.rounds):
         if _length(written) >= settings.max_tokens:
             return "length"
+        left = base.room - _length(written)
+        if left < 1:
+            return "context"
         try:
-            draft, ended = look_ahead(partner, written, settings.draft)
+            draft, ended = look_ahead(partner, written, min(settings.draft, left))
         except ContextFull:
             return "context"
         yield None

@@ -222,7 +222,8 @@ class Nudging(Job):
             partner = PlainPartnerWriter(self.setting)
         steps = nudge(base, partner, self.settings)
         while self.stop is None:
-            self.doing = f"round {len(self.rounds) + 1}, {self.tokens} tokens"
+            tokens = "token" if self.tokens == 1 else "tokens"
+            self.doing = f"round {len(self.rounds) + 1}, {self.tokens} {tokens}"
             try:
                 made = next(steps)
             except StopIteration as end:

@@ -44,27 +44,30 @@ def document(pair: Pair, found: Sequence[Nudged]) -> dict[str, Any]:
 def summary(runs: Sequence[Nudging]) -> dict[str, Any]:
     """The runs of one gamma together: means over prompts, with 95 % intervals by bootstrap over them.
 
-    `ratio` is the base's BF alone over that along nudged texts, `ratio_aligned` over the aligned model's alone; both
-    are of the prompts whose nudged text holds a token.
+    What the models write alone counts for every prompt. `ratio` is the base's BF alone over that along nudged texts,
+    `ratio_aligned` over the aligned model's alone; both are of the prompts whose nudged text holds a token.
     """
     seed = runs[0].setting.sampler.seed
     written = [run for run in runs if run.nudged is not None]
     nudged = [(run.nudged,) for run in written if run.nudged is not None]
     own = [(run.base_written,) for run in written if run.base_written is not None]
-    base = [(run.alone.base,) for run in written if run.alone is not None]
-    partner = [(run.alone.partner,) for run in written if run.alone is not None]
+    alone = [run.alone for run in runs if run.alone is not None]
+    beside = [run.alone for run in written if run.alone is not None]
+    base = [(each.base,) for each in beside]
     same_tokens = runs[0].setting.pair.by == "ids"
     return {
         "gamma": runs[0].settings.gamma,
         "prompts": len(runs),
         "share_nudged": _share(written, seed),
-        "bf_base": _bf(base, seed),
+        "bf_base": _bf([(each.base,) for each in alone], seed),
         "bf_nudged": _bf(nudged, seed),
         "bf_base_written": _bf(own, seed),
-        "bf_partner": _bf(partner, seed),
+        "bf_partner": _bf([(each.partner,) for each in alone], seed),
         "ratio": _ratio(base, nudged, seed),
         # BF is over tokens: those of another vocabulary are not the same choices.
-        "ratio_aligned": _ratio(base, partner, seed) if same_tokens else None,
+        "ratio_aligned": _ratio(base, [(each.partner,) for each in beside], seed)
+        if same_tokens
+        else None,
         "stops": dict(Counter(str(run.stop) for run in runs)),
         "tokens": sum(run.tokens for run in runs),
     }

@@ -9,6 +9,7 @@ from bftui.core.errors import ContextFull, ModelError, UsageError
 from bftui.core.nudging import NudgeSettings
 from bftui.core.sampler import Sampler
 from bftui.session.job import Job
+from bftui.session.model import Model
 from bftui.session.nudging import Alone, Nudging
 from bftui.session.nudging_writers import Setting
 from bftui.session.pair import Pair
@@ -65,7 +66,7 @@ class NudgingRuns(Job):
         self._pair, self._settings, self._sampler, self._plain = pair, settings, sampler, plain
         self._finished = finished
         self._ids = [each.id for each in questions]
-        self._rendered = [(self._base(each), self._partner(each)) for each in questions]
+        self._rendered = [rendered_for(pair, each) for each in questions]
         self._running: Nudging | None = None
         super().__init__()
 
@@ -83,29 +84,6 @@ class NudgingRuns(Job):
         which = f"text {len(self.found) + 1} of {self.units}, " if self.units > 1 else ""
         return which + running.doing
 
-    def _base(self, question: Question) -> Rendered:
-        return self._given(question.id, question.base, base=True)
-
-    def _partner(self, question: Question) -> Rendered:
-        return self._given(question.id, question.partner, base=False)
-
-    def _given(self, name: str, prompt: Prompt, *, base: bool) -> Rendered:
-        """The prompt as a model sees it; raises ModelError where it cannot, or has no room for an answer."""
-        model = self._pair.base if base else self._pair.partner
-        try:
-            rendered = model.render(prompt)
-        except ModelError as error:
-            raise type(error)(
-                f"prompt {name!r} cannot be given to {model.name}", error.line()
-            ) from error
-        if len(rendered.token_ids) >= model.info.n_ctx:
-            raise ContextFull(
-                f"prompt {name!r} leaves no room in the context of {model.name}",
-                f"it has {len(rendered.token_ids)} tokens, the context {model.info.n_ctx}",
-                "open the model with a larger --ctx",
-            )
-        return rendered
-
     def _work(self) -> Iterator[None]:
         for name, (base, partner) in zip(self._ids, self._rendered, strict=True):
             setting = Setting(self._pair, self._pair.join(base, partner), sampler=self._sampler)
@@ -119,3 +97,29 @@ class NudgingRuns(Job):
                 found = Nudged(name, run)
                 self.found.append(found)
                 self._finished(found)
+
+
+def rendered_for(pair: Pair, question: Question) -> tuple[Rendered, Rendered]:
+    """A prompt as the base and as the partner see it; raises as `rendered_under`."""
+    base = rendered_under(question.id, question.base, pair.base)
+    return base, rendered_under(question.id, question.partner, pair.partner)
+
+
+def rendered_under(name: str, prompt: Prompt, model: Model) -> Rendered:
+    """A prompt as a model sees it.
+
+    Raises ModelError that names the prompt where the model cannot take it, or has no room for an answer.
+    """
+    try:
+        rendered = model.render(prompt)
+    except ModelError as error:
+        raise type(error)(
+            f"prompt {name!r} cannot be given to {model.name}", error.line()
+        ) from error
+    if len(rendered.token_ids) >= model.info.n_ctx:
+        raise ContextFull(
+            f"prompt {name!r} leaves no room in the context of {model.name}",
+            f"it has {len(rendered.token_ids)} tokens, the context {model.info.n_ctx}",
+            "give a shorter prompt, or open the model with a larger --ctx",
+        )
+    return rendered

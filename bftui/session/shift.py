@@ -144,7 +144,8 @@ class Shift(Job):
     def doing(self) -> str:
         """What it does now, for people."""
         if not self._spans:
-            return f"writing the answer, {len(self.answer)} tokens"
+            tokens = "token" if len(self.answer) == 1 else "tokens"
+            return f"writing the answer, {len(self.answer)} {tokens}"
         return f"reading the answer, {len(self.positions)} of {self._spans}"
 
     def shares(self) -> Shares | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from bftui.core.errors import BftuiError, Cancelled
 from bftui.core.shift import Author
 from bftui.session.job import Job
-from bftui.session.nudging_runs import Question
-from bftui.session.pair import Pair
+from bftui.session.nudging_runs import Question, rendered_for
+from bftui.session.pair import Contexts, Pair
 from bftui.session.shift import Shift
 from bftui.session.shift_result import Answered
 
@@ -30,11 +30,18 @@ class ShiftRuns(Job):
         max_tokens: int,
         answers: Mapping[str, str] | None = None,
     ) -> None:
-        """`answers`: texts by the names of their prompts, scored in place of a greedy answer."""
+        """Renders all prompts, so that one which has no room for an answer is found before the work.
+
+        Args:
+            answers: texts by the names of their prompts, scored in place of a greedy answer.
+
+        Raises ModelError that names the prompt.
+        """
         self.found: list[Answered] = []
         self.units = len(questions)
         self._pair, self._questions, self._answers = pair, questions, answers or {}
         self._author, self._max_tokens = author, max_tokens
+        self._rendered = [rendered_for(pair, each) for each in questions]
         self._now: Shift | None = None
         super().__init__()
 
@@ -50,9 +57,9 @@ class ShiftRuns(Job):
         return f"prompt {len(self.found) + 1} of {self.units}: {now}" if self.units > 1 else now
 
     def _work(self) -> Iterator[None]:
-        for question in self._questions:
+        for question, rendered in zip(self._questions, self._rendered, strict=True):
             try:
-                self._now = shift = self._begun(question)
+                self._now = shift = self._begun(question.id, self._pair.join(*rendered))
                 yield from self._pieces_of(shift)
             except BftuiError as error:
                 if isinstance(error, Cancelled) or self.units == 1:
@@ -62,10 +69,9 @@ class ShiftRuns(Job):
             self.found.append(Answered(question.id, shift))
             self._now = None
 
-    def _begun(self, question: Question) -> Shift:
-        contexts = self._pair.contexts(question.base, question.partner)
+    def _begun(self, name: str, contexts: Contexts) -> Shift:
         author = self._pair.base if self._author == "base" else self._pair.partner
-        given = self._answers.get(question.id)
+        given = self._answers.get(name)
         return Shift(
             self._pair,
             contexts,

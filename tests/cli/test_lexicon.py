@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import tomllib
 
 import pytest
@@ -103,6 +104,46 @@ def test_bad_files_are_refused(orchard, prompts, tmp_path):
     assert "cannot read" in fails(4, "lexicon", orchard, "--prompts", tmp_path / "none")
     arguments = ["lexicon", orchard, "--prompts", prompts, "-o", tmp_path / "none" / "o.json"]
     assert "cannot write" in fails(1, *arguments)
+    before = prompts.read_bytes()
+    assert "is read" in fails(2, "lexicon", orchard, "--prompts", prompts, "-o", prompts)
+    assert prompts.read_bytes() == before
+    model = tmp_path / "orchard.json"
+    assert "is the model" in fails(2, "lexicon", orchard, "--prompts", prompts, "-o", model)
+
+
+def test_prompts_without_end_are_refused(orchard, tmp_path):
+    assert "no regular file" in fails(4, "lexicon", orchard, "--prompts", "/dev/zero")
+    huge = tmp_path / "huge.jsonl"
+    with huge.open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    said = fails(4, "lexicon", orchard, "--prompts", huge)
+    assert "more than 64 MiB" in said
+    assert "split it" in said
+
+
+def test_a_prompt_that_is_too_long_is_named_before_the_work(tmp_path, prompts):
+    small = table(tmp_path / "t.json", n_ctx=4, faults=[{"at": 1, "kind": "hang"}])
+    prompts.write_text('{"id": "short", "prompt": "x"}\n{"id": "long", "prompt": "xxxxxx"}\n')
+    said = fails(3, "lexicon", small, "--prompts", prompts)
+    assert "prompt 'long' leaves no room in the context of orchard" in said
+    assert "go back" not in said
+
+
+def test_prompts_come_through_a_pipe(orchard, prompts, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(prompts.read_bytes()), daemon=True)
+    writer.start()
+    done = bftui_("lexicon", orchard, "--prompts", pipe, "--json")
+    writer.join(60)
+    assert json.loads(done.stdout)["answers"] == 3
+
+
+def test_one_answer_is_one_answer(orchard, tmp_path):
+    prompts = tmp_path / "one.jsonl"
+    prompts.write_text('{"id": "a", "prompt": " Sure"}')
+    done = bftui_("lexicon", orchard, "--prompts", prompts, "--count", 1)
+    assert done.stdout.startswith("1 greedy answer of orchard begins with")
 
 
 def test_an_interrupted_run_keeps_the_answers_that_it_has(tmp_path, prompts):

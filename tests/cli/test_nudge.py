@@ -5,6 +5,7 @@ import json
 import jsonschema
 import pytest
 
+from bftui import cli
 from bftui.trace.schema import json_schema
 from tests.cli.test_commands import bftui_, fails
 from tests.unit.test_nudging import END, UNSURE, model, says
@@ -93,6 +94,51 @@ def test_what_cannot_be_done_is_one_line(pair, tmp_path):
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"id": "a"}\n')
     assert "line 1" in fails(4, "nudge", *pair, "--prompts", broken)
+
+
+def test_a_result_replaces_nothing_that_is_read_and_no_other_result(pair, tmp_path):
+    prompts = tmp_path / "p.jsonl"
+    prompts.write_text('{"id": "a", "prompt": "Q:"}\n')
+    before = prompts.read_bytes()
+    for over in ("-o", "--trace"):
+        assert "is read" in fails(2, "nudge", *pair, "--prompts", prompts, over, prompts)
+        assert "is read" in fails(2, "nudge", *pair, "--prompt-file", prompts, over, prompts)
+    assert prompts.read_bytes() == before
+    one, link = tmp_path / "one.json", tmp_path / "link.json"
+    link.symlink_to(one)
+    for other in (one, link, tmp_path / ".." / tmp_path.name / "one.json"):
+        said = fails(2, "nudge", *pair, "--prompt", "Q:", "-o", one, "--trace", other)
+        assert "two results" in said
+    one.write_text("")
+    link.unlink()
+    link.hardlink_to(one)
+    said = fails(2, "nudge", *pair, "--prompt", "Q:", "-o", one, "--trace", link)
+    assert "two results" in said
+
+
+def test_a_base_that_dies_loses_no_text_and_the_trace_has_what_it_can(tmp_path, capsys):
+    """Wherever it dies: among the texts, or when the trace evaluates them again."""
+    partner = model(tmp_path / "partner.json", PARTNER)
+    prompts, trace, out = (tmp_path / name for name in ("p.jsonl", "t.json", "o.json"))
+    prompts.write_text("".join(json.dumps({"id": f"p{n}", "prompt": "Q:"}) + "\n" for n in "012"))
+    files = ["--prompts", prompts, "--trace", trace, "-o", out]
+    seen = set()
+    for at in range(40, 80, 2):
+        trace.unlink(missing_ok=True)
+        base = model(tmp_path / "base.json", BASE, faults=[{"at": at, "kind": "nan"}])
+        arguments = ["nudge", base, "--with", partner, *RAW, "--gammas", "0.4,0.2", *files]
+        arguments += ["--max-tokens", "8"]
+        code = cli.run([*map(str, arguments)])
+        said = capsys.readouterr().err
+        kept = len(json.loads(out.read_text())["results"])
+        traced = len(json.loads(trace.read_text())["measurements"]) if trace.exists() else 0
+        assert (code == 0) == (kept == traced == 6)
+        if code:
+            assert code == 3
+            assert f"{kept} of 6 texts are kept, " in said
+            assert (f"the trace has {traced} of them" if traced else "no trace is written") in said
+        seen.add((kept == 6, (traced > 0) + (traced == 6)))
+    assert seen >= {(False, 0), (True, 0), (True, 1), (True, 2)}
 
 
 def test_a_model_that_fails_in_the_middle_keeps_the_finished_texts(tmp_path):

@@ -105,11 +105,23 @@ def test_bad_usage_is_one_line(models, prompts, tmp_path):
     assert "has no chat template" in fails(3, "shift", base, aligned, *chat)
     assert "there is no model" in fails(3, "shift", base, tmp_path / "none", "--prompt", "x")
     over = ("--prompts", prompts, "-o", prompts)
-    assert "is the prompts file" in fails(2, "shift", base, aligned, *over)
+    assert "is read" in fails(2, "shift", base, aligned, *over)
     prompts.write_text('{"id": "a", "prompt": "x", "answer": 3}')
     assert '"answer" is no text' in fails(4, "shift", base, aligned, "--prompts", prompts)
-    prompts.write_text('{"id": "a", "prompt": "x", "answer": ""}')
-    assert "no answer to score" in fails(2, "shift", base, aligned, "--prompts", prompts)
+    prompts.write_text('{"id": "a", "prompt": "x"}\n{"id": "b", "prompt": "x", "answer": ""}')
+    said = fails(4, "shift", base, aligned, "--prompts", prompts)
+    assert 'line 2: "answer" is empty' in said
+
+
+def test_a_prompt_that_is_too_long_is_named_before_the_work(models, prompts, tmp_path):
+    hangs = table(tmp_path / "hangs.json", n_ctx=30, faults=[{"at": 1, "kind": "hang"}])
+    lines = [{"id": "short", "prompt": "x"}, {"id": "long", "prompt": "x" * 40}]
+    prompts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    raw = ("--template", "raw")
+    said = fails(3, "shift", hangs, models[1], "--prompts", prompts, *raw)
+    assert "prompt 'long' leaves no room in the context of orchard" in said
+    assert "give a shorter prompt" in said
+    assert "go back" not in said
 
 
 def test_what_is_finished_is_shown_when_a_model_fails(models, prompts, tmp_path):

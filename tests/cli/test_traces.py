@@ -87,6 +87,22 @@ def test_the_first_node_past_the_tolerance_is_named(trace, capsys):
     assert ran(capsys, "check", changed(trace, tamper), "--tolerance", "0.6")[0] == 0
 
 
+@pytest.mark.parametrize("tolerance", ["inf", "-inf", "nan", "0", "-1"])
+def test_a_tolerance_is_finite_and_above_zero(trace, tolerance, capsys):
+    code, out, err = ran(capsys, "check", trace, "--tolerance", tolerance)
+    assert (code, out) == (2, "")
+    assert "--tolerance" in err
+
+
+def test_a_trace_of_a_backend_that_is_not_here_is_exit_code_4(trace, orchard, capsys):
+    strange = changed(trace, lambda d: d["model"].update(backend="nope\x1b[31m"))
+    code, out, err = ran(capsys, "check", strange)
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert "names a backend that is not here" in err
+    assert "\x1b" not in err
+    assert ran(capsys, "check", strange, "--backend", "table", "--model", orchard)[0] == 0
+
+
 def test_a_probability_of_zero_is_no_small_drift(trace, capsys):
     other = changed(trace, lambda d: d["nodes"][1].update(logprob=None))
     code, out, _ = ran(capsys, "check", other, "--json")
@@ -274,6 +290,10 @@ def test_bad_files_are_exit_code_4_and_results_replace_no_input(trace, tmp_path,
         code, out, err = ran(capsys, *command)
         assert (code, out, err.count("\n")) == (4, "", 1)
         assert str(bad) in err
+    empty = changed(trace, lambda d: d["prompt"].update(token_ids=[]))
+    code, out, err = ran(capsys, "check", empty)
+    assert (code, out) == (4, "")
+    assert "prompt: it has no tokens" in err
     before = trace.read_bytes()
     for command in (["check", trace], ["diff", trace, trace], ["export", trace]):
         assert ran(capsys, *command, "-o", trace)[0] == 2
@@ -311,6 +331,11 @@ def test_sessions_are_listed_with_how_they_ended(orchard, tmp_path, monkeypatch,
         assert Path(found["path"]) == journal.path
         assert found["model"] == "orchard"
         journal.close()
+    before = journal.path.read_bytes()
+    for form in ([], ["--json"]):
+        code, _, err = ran(capsys, "sessions", *form, "-o", journal.path)
+        assert (code, "is read" in err) == (2, True)
+    assert journal.path.read_bytes() == before
     out = ran(capsys, "sessions")[1]
     assert "ended  2 nodes  orchard" in out
     assert "\x1b" not in out

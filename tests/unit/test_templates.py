@@ -301,7 +301,9 @@ def test_a_next_question_of_urial(orchard, written_already):
     assert not session.ended
     # A turn on a turn does not take the open fence for a closed one.
     session.add_turn("Well?")
-    assert written(session).endswith(f"{turn}\n```\n\n# Query:\n```\nWell?\n```\n\n# Answer:\n```\n")
+    assert written(session).endswith(
+        f"{turn}\n```\n\n# Query:\n```\nWell?\n```\n\n# Answer:\n```\n"
+    )
 
 
 @pytest.mark.parametrize(
