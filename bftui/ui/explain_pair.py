@@ -134,6 +134,10 @@ def nudging(view: View, found: Nudged | None, gamma: float) -> list[Item]:
         if found.bf_base is not None:
             bf += f" against {fine(found.bf_base)}"
     sure = view.sure(view.cursor)
+    nodes = view.path.nodes
+    known = [each for node in nodes[:-1] if (each := view.sure(node)) is not None]
+    asked = sum(each < gamma for each in known)
+    wrote = sum(view.tree.source(node).word == "nudged" for node in nodes)
     return [
         Item(
             "u",
@@ -150,6 +154,15 @@ def nudging(view: View, found: Nudged | None, gamma: float) -> list[Item]:
             "tokens that the partner wrote / all tokens written",
             "Counted in the base's tokens. Published runs have about 10 %; above 20 % pairs tend to fail.",
             f"{_NUDGE}; warning: BlendIn, arXiv 2606.11201",
+        ),
+        Item(
+            "asked, wrote",
+            f"{asked:,} and {wrote:,} of {len(nodes) - 1:,}",
+            "tokens of the visible path with u below γ, and tokens that the partner wrote",
+            "They differ, as published: the partner looks 16 tokens ahead and hands over whole words; further words "
+            "follow until the base's token begins the next one or its u is at least γ; and a partner whose end lies "
+            "within what it looks ahead writes all that is left. At most 256 tokens and 150 rounds are written.",
+            _NUDGE,
         ),
         Item(
             "BF nudged",

@@ -92,6 +92,28 @@ async def test_the_picker_shows_what_is_there(fruit: str, models: Path) -> None:
         assert w.session.prompt.text == PROMPT
 
 
+async def test_a_name_after_the_folder_is_a_practice_model_or_the_only_one_listed(
+    fruit: str, models: Path
+) -> None:
+    async with workbench(fruit) as w:
+        for typed, meant in (
+            ("practice-aligned", "practice-aligned"),
+            ("ONE", f"{models}/one.gguf"),
+            ("pla", f"{models}/pla"),
+            ("nothing", f"{models}/nothing"),
+        ):
+            chosen: list[str | None] = []
+            screen = OpenScreen(fruit, w.bench.palette)
+            w.app.push_screen(screen, chosen.append)
+            await w.pilot.pause()
+            screen.query_one(Input).value = f"{models}/{typed}"
+            await w.pilot.pause()
+            await w.app.workers.wait_for_complete()
+            await w.pilot.press("enter")
+            await w.pilot.pause()
+            assert chosen == [meant]
+
+
 async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path: Path) -> None:
     other = table(tmp_path / "other.json", name="other", chat_template="{{ 'Hello' }}")
     state = tmp_path / "state"

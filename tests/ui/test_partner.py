@@ -279,7 +279,7 @@ async def test_enter_forces_the_partners_token_after_the_common_text(
         path = w.session.tree.path(w.session.cursor)
         assert path[1] == node
         sources = [w.session.tree.source(each).word for each in path[1:]]
-        assert sources == ["forced", "forced", "nudged", "forced"]
+        assert sources == ["forced", "nudged", "nudged", "forced"]
         assert w.notice == "“·is” forced after 3 tokens of the partner's answer"
         await w.press("u")
         assert w.tokens == ANSWER[:3]

@@ -7,6 +7,10 @@ from dataclasses import replace
 from bftui.core.text import label, safe
 from bftui.ui.notice import Notice
 from bftui.ui.screens.measuring import Measuring
+from bftui.ui.strips import counted, fit
+
+_TEXT = 24
+"""Cells of a token in a notice."""
 
 
 class Pairing(Measuring):
@@ -44,6 +48,10 @@ class Pairing(Measuring):
                 return
             if chosen.answered:
                 self.bridge.force_answer(chosen.node, chosen.index)
+                text = f"“{fit(label(chosen.text), _TEXT)}” forced"
+                if chosen.after:
+                    text += f" after {counted(chosen.after, 'token')} of the partner's answer"
+                self.tell(Notice(text))
             else:
                 self.bridge.force_partners(chosen.node)
             self.expect_work()

@@ -143,13 +143,10 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         view = self._view
         found = view.paired.shifted.get(view.root)
         if found is None:
-            return Read(
-                "partner",
-                (),
-                None,
-                view.paired.error or "the answer is about to be read …",
-                view.model_name,
-            )
+            doing = view.paired.error or "the answer is about to be read …"
+            if self._bridge.played is not None:
+                doing = "no answer was recorded: s shows the path"
+            return Read("partner", (), None, doing, view.model_name)
         rows = tuple(
             Row(each.position, each.text, each.compared, "partner") for each in found.positions
         )

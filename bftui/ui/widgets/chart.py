@@ -152,6 +152,11 @@ class Chart:
             return 0
         return min(self._across - 1, int(position / self.scale.last * (self._across - 1) + 0.5))
 
+    def column(self, position: int) -> int:
+        """The cell over which a position stands at the axis."""
+        last = self.scale.last
+        return round(position / last * (self.columns - 1)) if last else 0
+
     def _y(self, value: float) -> int:
         """Counted from below."""
         return min(self._up - 1, int(self.scale.share(value) * (self._up - 1) + 0.5))

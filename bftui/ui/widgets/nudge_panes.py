@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rich.cells import cell_len
-from rich.style import Style
 
 from bftui.core.text import label, safe
 from bftui.ui.paired import Nudged
 from bftui.ui.strips import counted, fine, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
-from bftui.ui.widgets.chart import Chart, Linear
+from bftui.ui.widgets.bars import Bars
+from bftui.ui.widgets.chart import Linear
 from bftui.ui.widgets.curve_pane import CurvePane, Part
 from bftui.ui.widgets.text_layout import NUDGED
 
@@ -28,8 +26,14 @@ _STOPS = {
 
 _PARADOX = "above 20 % by the partner: such pairs tend to fail (arXiv 2606.11201)"
 
-_MOST = 400
-"""Positions that are drawn: the end of a longer path."""
+_MOST, _PART = 400, 100
+"""Positions that are drawn: the end of a longer path, from a multiple of so many on, so that bars keep their place."""
+_ROOMY = 100
+"""Cells from which on the numbers of a run are spelt out."""
+_BELOW = "▼"
+"""Stands under a token that the partner would be asked for."""
+_ASKED = {"nudged", "greedy"}
+"""What tokens of a nudged text came from."""
 
 
 class SurePane(CurvePane):
@@ -52,76 +56,109 @@ class SurePane(CurvePane):
         return fit(name, max(0, self.size.width - 16))
 
     def footing(self) -> str:
-        return fit(
-            "16 tokens ahead · at most 256 tokens, 150 rounds · published γ 0.3 to 0.4",
-            self.size.width - 6,
+        forms = (
+            "a partner that is asked writes whole words until the base agrees or is sure; near its end, "
+            "all that is left · K",
+            "once asked it writes whole words, until the base agrees or is sure · K",
         )
+        room = self.size.width - 6
+        return next((form for form in forms if cell_len(form) <= room), forms[-1])
 
-    def inks(self) -> Mapping[str, Style]:
-        palette = self.palette
-        return {"below": palette.forced, "gamma": palette.good, "sure": palette.accent}
-
-    def plot(self) -> tuple[list[list[Part]], Chart | None, list[Part]]:
+    def plot(self) -> tuple[list[list[Part]], Bars | None, list[Part]]:
         view = self.now
-        nodes = view.path.nodes[-_MOST:]
-        first = len(view.path) - len(nodes)
-        points = [
-            (float(first + i), sure)
-            for i, node in enumerate(nodes)
-            if (sure := view.sure(node)) is not None
-        ]
-        head = [self._state(points), *self._numbers()]
-        if not points:
+        nodes = view.path.nodes
+        first = max(0, -(-(len(nodes) - _MOST) // _PART) * _PART)
+        values = {
+            place: sure
+            for place in range(first, len(nodes))
+            if (sure := view.sure(nodes[place])) is not None
+        }
+        head = [self._state(values), *self._numbers()]
+        if not values:
             return head, None, []
-        chart = self.chart(Linear(1.0, max(1, first + len(nodes) - 1)), head)
-        chart.curve(
-            "gamma", [(0.0, self.gamma), (float(chart.scale.last), self.gamma)], dashed=True
-        )
-        chart.curve("sure", points)
-        chart.points("below", [point for point in points if point[1] < self.gamma])
+        below = {place: _BELOW for place, sure in values.items() if sure < self.gamma}
+        scale = Linear(1.0, max(1, len(nodes) - 1))
+        bars = self.bars(scale, head, values, below, level=self.gamma, choose=min)
+        many = f", least of {bars.together} tokens" if bars.together > 1 else ""
         legend = [
-            *(("accent", "━"), ("dim", " P of the base's best token   ")),
-            *(("forced", "⠒"), ("dim", " below γ   ")),
+            *(("accent", "█"), ("dim", f" P of the base's best token{many}   ")),
+            *(("forced", f"█ {_BELOW}"), ("dim", " below γ   ")),
             *(("good", "╌"), ("dim", f" γ {self.gamma:.2f}")),
         ]
-        return head, chart, legend
+        return head, bars, legend
 
-    def _state(self, points: list[tuple[float, float]]) -> list[Part]:
+    def _state(self, values: dict[int, float]) -> list[Part]:
+        """Where the partner would be asked along the path, and what it wrote of it."""
         view = self.now
-        drawn = points[:-1] if view.next is not None else points
-        below = sum(sure < self.gamma for _, sure in drawn)
+        nodes = view.path.nodes
+        drawn = [sure for place, sure in values.items() if place < len(nodes) - 1 or not view.next]
+        below = sum(sure < self.gamma for sure in drawn)
+        wrote = sum(
+            view.tree.source(node).word == "nudged" for node in nodes[1 + min(values, default=0) :]
+        )
         told = f"γ {self.gamma:.2f}"
-        dry = f" · the partner would be asked at {below:,} of {counted(len(drawn), 'token')} of the path"
+        rest = f" · the partner would be asked at {below:,} of {counted(len(drawn), 'token')}"
+        if wrote:
+            rest = f" · the partner would be asked at {below:,} of {len(drawn):,} tokens, wrote {wrote:,} of them"
+        parts: list[Part] = [("title", told), ("text", rest)]
         sure = view.sure(view.cursor)
-        parts: list[Part] = [("title", told), ("text", dry)]
         if sure is not None:
             asked = sure < self.gamma
-            now = f" · now {sure:.2f}, the {'partner' if asked else 'base'}'s turn"
-            if cell_len(told + dry + now) <= self.columns:
-                parts.append(("forced" if asked else "dim", now))
+            whose = "" if ended(view) else f", the {'partner' if asked else 'base'}'s turn"
+            now = f" · now {sure:.2f}{whose}"
+            if cell_len(told + rest + now) <= self.columns:
+                parts.append(("forced" if asked and whose else "dim", now))
         return parts
 
+    def _holds(self, found: Nudged) -> bool:
+        """Whether the numbers of a run are those of the visible text and of gamma as it is."""
+        tree, nodes = self.now.tree, self.now.path.nodes
+        start = len(nodes) - 1 - found.tokens
+        if found.running:
+            return True
+        return (
+            start >= 0
+            and nodes[start] == found.start
+            and all(tree.source(node).word in _ASKED for node in nodes[start + 1 :])
+            and abs(found.gamma - self.gamma) < 0.005
+        )
+
     def _numbers(self) -> list[list[Part]]:
-        """What came of the text that was nudged last."""
+        """What came of the text that was nudged last: dim as soon as the text is another, or gamma."""
         found = self.now.paired.nudged
         if found is None:
             return []
-        line: list[Part] = []
-        share = found.share_nudged
-        if share is not None:
-            tokens, rounds = counted(found.tokens, "token"), counted(found.rounds, "round")
-            line.append(("accent", f"{NUDGED} {share:.1%} by the partner"))
-            line.append(("dim", f" ({found.tokens_nudged:,} of {tokens}, {rounds})"))
-        said = found.doing if found.running else _STOPS.get(found.stop or "", found.stop or "")
+        which = "this run" if found.running else "last run"
+        depth = self.now.tree.depth(found.start)
+        wide = self.columns >= _ROOMY
+        line: list[Part] = [("dim", f"{which}, γ {found.gamma:.2f}, from token {depth:,}: ")]
+        if found.share_nudged is not None:
+            of, rounds = (
+                f"{found.tokens_nudged:,} of {found.tokens:,}",
+                counted(found.rounds, "round"),
+            )
+            line.append(("accent", f"{NUDGED} {found.share_nudged:.1%}"))
+            line.append(
+                (
+                    "dim",
+                    f" by the partner ({of} tokens, {rounds})" if wide else f" ({of}), {rounds}",
+                )
+            )
+        stop = found.stop or ""
+        said = _STOPS.get(stop, stop) if wide else f"stop: {stop}"
+        said = safe(found.doing if found.running else said)
         used = sum(cell_len(text) for _, text in line)
-        line.append(("text", fit(f"{' · ' if line else ''}{safe(said)}", self.columns - used)))
+        joint = " · " if found.share_nudged is not None else ""
+        line.append(("text", fit(f"{joint}{said}", max(0, self.columns - used))))
         lines = [line]
         if found.bf_nudged is not None:
             lines.append(self._factors(found, found.bf_nudged))
         if found.warning:
             long, short = f"! {safe(found.warning)}", f"! {_PARADOX}"
             lines.append([("bad", long if cell_len(long) <= self.columns else short)])
-        return lines
+        if self._holds(found):
+            return lines
+        return [[("dim", text) for _, text in each] for each in lines]
 
     def _factors(self, found: Nudged, bf: float) -> list[Part]:
         """BF of the base along the text, and what it is held against."""
@@ -133,6 +170,14 @@ class SurePane(CurvePane):
         first = f"BF {fine(bf)} nudged"
         rest = "".join(f" · {fine(each)} {name}" for each, name in others if each is not None)
         return [("title", first), ("dim", fit(rest, self.columns - cell_len(first)))]
+
+
+def ended(view: View) -> bool:
+    """Whether the partner was asked at the cursor and ends the text there."""
+    draft = view.paired.draft
+    if view.partner is None or draft is None or draft.node != view.cursor:
+        return False
+    return not draft.words and not draft.reason
 
 
 def drafted(view: View, room: int) -> list[Part]:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
 from bftui.core.text import label
 from bftui.ui.kinds import SIGNS, kind_style
-from bftui.ui.strips import LineBuilder, counted, fit, probability
+from bftui.ui.strips import LineBuilder, fit, probability
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
-from bftui.ui.widgets.chart import Chart, Linear
+from bftui.ui.widgets.bars import Bars
+from bftui.ui.widgets.chart import Linear
 from bftui.ui.widgets.curve_pane import CurvePane, Part
 from bftui.ui.widgets.pane import Pane
 
@@ -39,8 +39,12 @@ _ROLES: dict[Kind, str] = {"unshifted": "text", "marginal": "good", "shifted": "
 _BYTES = 120
 _TEXT = 40
 """Cells of a token, so that its numbers stand near it."""
+_ROOMY = 90
+"""Cells from which on shares stand further apart."""
 _NUMBER = 8
 """Cells of a divergence."""
+_NOTHING = ("0.000", "–")
+"""Divergences that are drawn dim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +115,10 @@ class ShiftPane(CurvePane):
         return fit(self._about, max(0, self.size.width - 16))
 
     def footing(self) -> str:
-        return self._read.doing if self._read else ""
+        read = self._read
+        return "" if read is None else read.doing or _ENDED.get(read.ended or "", "")
 
-    def inks(self) -> Mapping[str, Style]:
-        palette = self.palette
-        return {"shifted": palette.forced, "curve": palette.accent}
-
-    def plot(self) -> tuple[list[list[Part]], Chart | None, list[Part]]:
+    def plot(self) -> tuple[list[list[Part]], Bars | None, list[Part]]:
         read = self._read
         if read is None or not read.rows:
             return (
@@ -126,25 +127,24 @@ class ShiftPane(CurvePane):
                 [],
             )
         head = [self._shares(read)]
-        values = [
-            (float(row.place), value)
-            for row in read.rows
-            if (value := self._value(row)) is not None
-        ]
+        values = {row.place: value for row in read.rows if (value := self._value(row)) is not None}
         if not values:
             head.append(
                 [("dim", "the two vocabularies differ: there are ranks and P, but no divergence")]
             )
             return head, None, []
         last = max(1, read.rows[-1].place)
-        scale = Linear(1.0, last) if self.by_p else Linear.around([v for _, v in values], last)
-        chart = self.chart(scale, head)
-        chart.curve("curve", values)
-        shifted = {float(row.place) for row in read.rows if row.kind == "shifted"}
-        chart.points("shifted", [point for point in values if point[0] in shifted])
+        scale = Linear(1.0, last) if self.by_p else Linear.around([*values.values()], last)
+        shifted = {row.place: SIGNS["shifted"] for row in read.rows if row.kind == "shifted"}
+        bars = self.bars(scale, head, values, shifted, choose=min if self.by_p else max)
         what = f"P in {read.reader}" if self.by_p else "KL(partner‖base), nats"
-        legend = [("accent", "━"), ("dim", f" {what}   "), ("forced", "⠒"), ("dim", " shifted")]
-        return head, chart, legend
+        if bars.together > 1:
+            what += f", {'least' if self.by_p else 'most'} of {bars.together} tokens"
+        legend = [
+            *(("accent", "█"), ("dim", f" {what}   ")),
+            *(("forced", f"█ {SIGNS['shifted']}"), ("dim", " shifted")),
+        ]
+        return head, bars, legend
 
     def _value(self, row: Row) -> float | None:
         return row.scored.prob if self.by_p else row.compared.kl_partner_base
@@ -152,15 +152,11 @@ class ShiftPane(CurvePane):
     def _shares(self, read: Read) -> list[Part]:
         counts, total = Counter(row.kind for row in read.rows), len(read.rows)
         parts: list[Part] = []
-        short = self.columns < 90
+        gap = "   " if self.columns >= _ROOMY else "  "
         for kind, sign in SIGNS.items():
             found = counts[kind]
-            share = f" {found / total:.1%}  " if short else f" · {found / total:.1%}   "
-            parts += [(_ROLES[kind], f"{sign} {kind} {found:,}"), ("dim", share)]
-        ended = _ENDED.get(read.ended or "", "")
-        room = self.columns - sum(cell_len(text) for _, text in parts)
-        told = f"of {counted(total, 'token')}" + (f" · {ended}" if ended else "")
-        parts.append(("dim", fit(told, room)))
+            parts += [(_ROLES[kind], f"{sign} {kind} {found:,}")]
+            parts += [("dim", f" · {100 * found / total:.0f} %{gap}")]
         return parts
 
 
@@ -256,7 +252,8 @@ class PositionsPane(Pane):
         line.add(f"{rank:>6} ", kind or style).add(f" {name:<12}", kind or style)
         line.add(f"{p:>6} ", style)
         for value in nats[:shown]:
-            line.add(f"{value:>{_NUMBER}}", palette.dim)
+            nothing = kind is None or value in _NOTHING
+            line.add(f"{value:>{_NUMBER}}", palette.dim if nothing else style)
 
 
 class MostShiftedPane(Pane):

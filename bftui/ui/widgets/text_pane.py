@@ -60,9 +60,9 @@ _LEGENDS = {
         "▲ forced · ◇ partner",
     ),
     Shading.SHIFT: (
-        "in the partner's ranking: underlined shifted · slanted marginal · plain unshifted",
-        "underlined: shifted · slanted: marginal",
-        "shift",
+        "by rank in the partner: underlined shifted · slanted marginal · plain unshifted",
+        "rank in partner: underlined shifted · slanted marginal",
+        "rank in partner",
     ),
     Shading.NUDGE: (
         "underlined: P of the best token below γ {gamma:.2f}, where the partner would write",
