@@ -56,12 +56,8 @@ def open_session(
     from bftui.session.session import Session
 
     with interruptible() as interruption, bar(interruption) as show:
-        check_output(output)
+        check_files([(model, start.opening.backend)], [output], [start.read])
         with open_stoppable(model, start.opening, interruption, show) as opened:
-            if output is not None:
-                from bftui.trace.document import refuse_model
-
-                refuse_model(output, opened.info.source)
             if saved is not None:
                 from bftui.session.resume import resume
 

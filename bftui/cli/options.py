@@ -174,11 +174,12 @@ class PartnerOptions:
 
 @dataclass(frozen=True)
 class Start:
-    """What a session on a model starts from, beside the model."""
+    """What a session on a model starts from, beside the model; `read` is the file that the prompt came from."""
 
     prompt: Prompt
     sampler: Sampler
     opening: Opening
+    read: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +194,7 @@ class SessionOptions:
         """What the options stand for; reads the prompt's file. Raises UsageError, InputError."""
         sampler = self.sampling.sampler()
         prompt = self.question.frame.around(self.question.text() or "")
-        return Start(prompt, sampler, self.opening)
+        return Start(prompt, sampler, self.opening, self.question.prompt_file)
 
 
 MOST_BYTES = 64 << 20

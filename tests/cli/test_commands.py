@@ -243,6 +243,16 @@ def interrupted(arguments, when):
     return output.decode(), shown.decode()
 
 
+@pytest.mark.parametrize("command", [("record",), ("lookahead",), ("respond", "--force", " a")])
+def test_a_result_does_not_replace_the_prompt_that_it_is_of(orchard, tmp_path, command):
+    asked = tmp_path / "question.txt"
+    asked.write_text("x")
+    name, *rest = command
+    said = fails(2, name, orchard, *rest, "--prompt-file", asked, "-o", asked)
+    assert "choose another file" in said
+    assert asked.read_text() == "x"
+
+
 def test_an_interrupted_record_keeps_what_is_finished(tmp_path):
     slow = table(tmp_path / "t.json", step_ms=30, eog=[])
     out = tmp_path / "out.json"
