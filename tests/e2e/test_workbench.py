@@ -121,7 +121,9 @@ def test_an_empty_start_offers_prompts_and_an_edited_one_is_used(start, tmp_path
     terminal.press("q")
     assert terminal.leave() == 0
     document = json.loads(trace.read_text())
-    assert document["prompt"]["text"] == PROMPT
+    prompt = document["prompt"]
+    assert (prompt["text"], prompt["template"]) == ("Name a fruit.", "page")
+    assert prompt["rendered"].endswith(PROMPT)
     assert "Once upon" in document["prompts"][0]["prompt"]["text"]
 
 

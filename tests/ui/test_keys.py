@@ -305,7 +305,7 @@ async def test_help_lists_every_action(fruit: str) -> None:
         text = w.screen()
         for key in ("space", "1-9", "← h", "^r", "ctrl"):
             assert key in text or key == "ctrl"
-        await w.press("q")
+        await w.press("escape")
         assert w.app.screen is w.bench
         assert w.app.is_running
 
