@@ -14,6 +14,8 @@ SPACE, NEWLINE, TAB, RETURN = "·", "⏎", "⇥", "␍"
 _NAMED = {"\n": NEWLINE, "\t": TAB, "\r": RETURN}
 # Cf holds bidi controls and zero-width characters, Zl and Zp break lines, Co and Cn have no agreed glyph or width.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters and symbols by category that are drawn as nothing: fillers of Hangul, the empty braille pattern.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def safe(text: str) -> str:
@@ -32,7 +34,7 @@ def _visible(character: str) -> str:
     if code == 0x7F:
         return "␡"
     category = unicodedata.category(character)
-    if category in _UNSAFE:
+    if category in _UNSAFE or character in _BLANK:
         return f"‹{code:04X}›"
     if category.startswith("M"):
         # A lone combining mark would join whatever the pane drew before it.

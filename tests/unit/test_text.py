@@ -50,6 +50,7 @@ def test_what_people_see():
     assert label(b"a" + "é".encode()[1:]) == "a‹A9›"
     assert label("\u202e".encode()) == "‹202E›"
     assert label("\u200b".encode()) == "‹200B›"
+    assert label("\u3164".encode()) == "‹3164›"  # a letter by its category, drawn as nothing
     assert label("\u0301".encode()) == "◌\u0301"
     assert label(b"") == "∅"
     assert label("猫".encode()) == "猫"
