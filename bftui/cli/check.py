@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @o.unfolded
 def check(
     *,
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace file.")],
+    trace: Annotated[
+        Path, typer.Argument(metavar="TRACE", help="A trace, or the journal of a session.")
+    ],
     model: Annotated[
         str | None,
         typer.Option(help="Another model, any MODEL form [default: the one that the trace names]."),
@@ -48,14 +50,14 @@ def check(
     if tolerance is not None and not 0 < tolerance < math.inf:
         hint = "take a finite number above 0, such as 1e-3"
         raise UsageError(f"--tolerance {tolerance:g} is no number of nats to differ by", hint=hint)
+    from bftui.session.recovered import trace_file
     from bftui.trace.document import refuse_inputs, refuse_model
-    from bftui.trace.reading import TraceFile
 
     with interruptible() as interruption, bar(interruption) as show:
         check_output(output)
         refuse_inputs(output, trace)
         show(None, "reading the trace")
-        file = TraceFile(trace)
+        file = trace_file(trace)
         named, settled = _opening(file, model, opening)
         with open_stoppable(named, settled, interruption, show) as opened:
             if model is None:

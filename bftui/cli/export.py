@@ -14,7 +14,9 @@ Form = Literal["csv", "jsonl", "json"]
 
 
 def export(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace file.")],
+    trace: Annotated[
+        Path, typer.Argument(metavar="TRACE", help="A trace, or the journal of a session.")
+    ],
     to: Annotated[
         Form,
         typer.Option(
@@ -28,13 +30,13 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --to json.")] = False,
 ) -> None:
     """Write a trace as a table for data frames and spreadsheets."""
+    from bftui.session.recovered import trace_file
     from bftui.trace.document import refuse_inputs, replacing, saving
     from bftui.trace.export import exported
-    from bftui.trace.reading import TraceFile
 
     check_output(output)
     refuse_inputs(output, trace)
-    pieces = exported(TraceFile(trace), "json" if as_json else to)
+    pieces = exported(trace_file(trace), "json" if as_json else to)
     if output is None:
         for piece in pieces:
             sys.stdout.write(piece)

@@ -1,17 +1,19 @@
-"""Two traces side by side: where they part, what differs in their settings, and what in their numbers."""
+"""Two traces side by side: where they part, what was done otherwise, and what differs in settings and numbers."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from typing import Any
 
+from bftui.trace.diff_actions import ActionPair, aligned
+from bftui.trace.diff_trees import Parting, PromptPair, overlay
 from bftui.trace.reading import TraceFile
 
-MOST_ACTIONS, MOST_SETTINGS = 1000, 100
-"""Most differences that are listed; all of them are counted."""
+MOST_SETTINGS = 100
+"""Most settings that are listed."""
 
 _MISSING = object()
 _SHORT = 8
@@ -61,7 +63,11 @@ class Compared:
         nodes: how many nodes each has.
         largest: the largest difference of H(P) over common nodes, in nats, and the node of the first trace.
         settings: settings that differ.
-        actions: (place, action of A, action of B) where they differ; `differing` counts all of them.
+        actions: what was done in one of the two only, or otherwise; `differing` counts all of it.
+        prompts: the prompts of both.
+        partings: nodes of both after which other tokens follow, over all branches; `parted` counts all of them.
+        texts: the tokens of nodes that the partings name, safe to show; of A and of B.
+        bf: exp(H(P~)) after those nodes and the ones that they follow; of A and of B.
         path: the visible paths side by side.
     """
 
@@ -71,8 +77,13 @@ class Compared:
     nodes: tuple[int, int]
     largest: tuple[float, int] | None
     settings: list[Setting]
-    actions: list[tuple[int, dict[str, Any] | None, dict[str, Any] | None]]
+    actions: list[ActionPair]
     differing: int
+    prompts: list[PromptPair]
+    partings: list[Parting]
+    parted: int
+    texts: tuple[dict[int, str], dict[int, str]]
+    bf: tuple[dict[int, float | None], dict[int, float | None]]
     path: list[Place]
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,7 +98,41 @@ class Compared:
             else {"nats": self.largest[0], "node": self.largest[1]},
             "settings": [{"name": each.name, "a": each.a, "b": each.b} for each in self.settings],
             "actions_differing": self.differing,
-            "actions": [{"place": place, "a": a, "b": b} for place, a, b in self.actions],
+            "actions": [
+                {
+                    "place": next(place for place in each.places if place is not None),
+                    "places": list(each.places),
+                    "a": each.actions[0],
+                    "b": each.actions[1],
+                }
+                for each in self.actions
+            ],
+            "prompts": [
+                {
+                    "nodes": list(each.roots),
+                    "text": each.text,
+                    "below": list(each.nodes),
+                    "common": each.common,
+                }
+                for each in self.prompts
+            ],
+            "partings_found": self.parted,
+            "partings": [
+                {
+                    "nodes": list(each.nodes),
+                    "prompt": each.prompt,
+                    "position": each.position,
+                    "bf": [self.bf[side][each.nodes[side]] for side in (0, 1)],
+                    **{
+                        name: {
+                            "tokens": [self._token(side, node) for node in each.only[side]],
+                            "count": each.counts[side],
+                        }
+                        for side, name in enumerate("ab")
+                    },
+                }
+                for each in self.partings
+            ],
             "bf": [
                 {
                     "position": each.position,
@@ -99,6 +144,10 @@ class Compared:
                 for each in self.path
             ],
         }
+
+    def _token(self, side: int, node: int) -> dict[str, Any]:
+        """A node that only one trace has, with its token and the BF after it."""
+        return {"node": node, "text": self.texts[side][node], "bf_after": self.bf[side][node]}
 
 
 @dataclass(slots=True)
@@ -114,6 +163,15 @@ class _Tree:
         self.entropy.append(-1.0 if after is None else after["entropy"])
         self.bf.append(-1.0 if after is None else after["bf"])
 
+    def choices(self, nodes: Iterable[int]) -> dict[int, float | None]:
+        """BF after nodes; None where nothing comes after."""
+        return {node: self.bf[node] if self.bf[node] >= 0 else None for node in nodes}
+
+    def texts(self, nodes: Iterable[int]) -> dict[int, str]:
+        """Tokens of nodes, safe to show; prompts have none."""
+        tokens = self.trace.links.tokens
+        return {node: self.trace.text(tokens[node]) for node in nodes if tokens[node] >= 0}
+
 
 def compare(a: TraceFile, b: TraceFile) -> Compared:
     """Compares two traces; reads each once more. Raises InputError where a file changed."""
@@ -122,34 +180,44 @@ def compare(a: TraceFile, b: TraceFile) -> Compared:
         _differences("", *({k: v for k, v in o.items() if k not in _END} for o in outlines))
     )
     trees = _Tree(a), _Tree(b)
-    actions, differing = _actions(a, b)
+    laid = overlay(a, b)
+    actions, differing = aligned(a, b, laid.matched)
     ends = _differences("", *({name: o[name] for name in _END} for o in outlines))
     # In the order of causes: what it was done with, what was done, what came of it.
     firsts = [
         next(map(_said, settings), None),
-        f"actions.{actions[0][0]}" if actions else None,
+        _first_action(actions),
         _first_in_list("nodes", a.nodes(), b.nodes(), trees),
         _first_in_list("measurements", a.measurements(), b.measurements(), None),
+        _first_in_list("actions", a.actions(), b.actions(), None),
         next(map(_said, ends), None),
     ]
     first = next(filter(None, firsts), None)
-    matched = _matched(a, b)
     drift: tuple[float, int] | None = None
-    for node, other in enumerate(matched):
+    for node, other in enumerate(laid.matched):
         if other >= 0 and trees[0].entropy[node] >= 0 and trees[1].entropy[other] >= 0:
             off = abs(trees[0].entropy[node] - trees[1].entropy[other])
             if drift is None or off > drift[0]:
                 drift = off, node
+    named = [
+        {node for each in laid.partings for node in (each.nodes[side], *each.only[side])}
+        for side in (0, 1)
+    ]
     return Compared(
         same=first is None,
         first=first,
-        common=sum(other >= 0 for other in matched),
+        common=sum(other >= 0 for other in laid.matched),
         nodes=(a.count, b.count),
         largest=drift,
         settings=settings[:MOST_SETTINGS],
         actions=actions,
         differing=differing,
-        path=list(_paths(trees, matched)),
+        prompts=laid.prompts,
+        partings=laid.partings,
+        parted=laid.parted,
+        texts=(trees[0].texts(named[0]), trees[1].texts(named[1])),
+        bf=(trees[0].choices(named[0]), trees[1].choices(named[1])),
+        path=list(_paths(trees, laid.matched)),
     )
 
 
@@ -162,14 +230,15 @@ def _outline(trace: TraceFile) -> dict[str, Any]:
 
 
 def _differences(name: str, a: Any, b: Any) -> Iterator[Setting]:
-    """Where two values differ, as deep as objects and short lists go; of a long list the first place."""
+    """Where two values differ, as deep as objects and short lists of such go; of any other list the first place."""
     if isinstance(a, list) and isinstance(b, list):
         found = (
             each
             for place, (left, right) in enumerate(zip_longest(a, b, fillvalue=_MISSING))
             for each in _differences(f"{name}.{place}", left, right)
         )
-        yield from islice(found, None if max(len(a), len(b)) <= _SHORT else 1)
+        whole = max(len(a), len(b)) <= _SHORT and all(isinstance(each, dict) for each in (*a, *b))
+        yield from islice(found, None if whole else 1)
     elif isinstance(a, dict) and isinstance(b, dict):
         for key in {**a, **b}:
             below = f"{name}.{key}" if name else key
@@ -213,48 +282,19 @@ def _item_difference(
     return next(map(_said, _differences(f"{name}.{place}", a, b)), None)
 
 
-def _actions(
-    a: TraceFile, b: TraceFile
-) -> tuple[list[tuple[int, dict[str, Any] | None, dict[str, Any] | None]], int]:
-    """The actions that differ, in order and by place, and how many there are."""
-    listed: list[tuple[int, dict[str, Any] | None, dict[str, Any] | None]] = []
-    count = 0
-    for place, (left, right) in enumerate(zip_longest(a.actions(), b.actions())):
-        if _item_difference("actions", place, left, right) is not None:
-            count += 1
-            if len(listed) < MOST_ACTIONS:
-                listed.append((place, left, right))
-    return listed, count
-
-
-def _matched(a: TraceFile, b: TraceFile) -> array[int]:
-    """The node of B that each node of A is, -1 where it is none.
-
-    Roots are matched in their order where the same was asked; other nodes where their parents are matched and their
-    tokens have the same bytes, those of the same text in their order.
-    """
-    waiting: dict[tuple[int, bytes], list[int]] = {}
-    bytes_of = [{i: trace.token_bytes(i) for i in trace.links.used} for trace in (a, b)]
-    for node in range(b.count - 1, -1, -1):
-        if b.links.parents[node] >= 0:
-            key = b.links.parents[node], bytes_of[1][b.links.tokens[node]]
-            waiting.setdefault(key, []).append(node)
-    asked = [
-        [(node, (p.text, p.system, p.prefill)) for node, p in sorted(trace.prompts().items())]
-        for trace in (a, b)
-    ]
-    roots = {
-        node: other for (node, ours), (other, theirs) in zip(*asked, strict=False) if ours == theirs
-    }
-    matched = array("i")
-    for node in range(a.count):
-        parent = a.links.parents[node]
-        if parent < 0:
-            matched.append(roots.get(node, -1))
-            continue
-        there = waiting.get((matched[parent], bytes_of[0][a.links.tokens[node]]))
-        matched.append(there.pop() if there else -1)
-    return matched
+def _first_action(actions: list[ActionPair]) -> str | None:
+    """The first thing that was done otherwise, in words."""
+    if not actions:
+        return None
+    places, (left, right) = actions[0].places, actions[0].actions
+    place = next(each for each in places if each is not None)
+    if left is None or right is None:
+        return f"actions.{place}: only the {'second' if left is None else 'first'} has it"
+    differing = _differences(
+        f"actions.{place}",
+        *({name: each[name] for name in ("op", "args")} for each in (left, right)),
+    )
+    return next(map(_said, differing), f"actions.{place}")
 
 
 def _paths(trees: tuple[_Tree, _Tree], matched: array[int]) -> Iterator[Place]:

@@ -6,16 +6,20 @@ import base64
 import csv
 import io
 import json
+from array import array
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from bftui.core.text import safe
+from bftui.trace.naming import branches, letters
 from bftui.trace.reading import TraceFile
 
 Form = Literal["csv", "jsonl", "json"]
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
-_OWN = ("id", "parent", "depth", "on_path", "token_id", "text", "bytes", "source", "sampler")
+_PLACE = ("id", "parent", "prompt", "branch", "depth", "position", "on_path")
+_OWN = ("token_id", "text", "bytes", "source", "sampler")
 _MORE = ("draw", "logprob", "logprob_truncated", "rank", "eog", "elapsed_ms")
 _NEXT = (
     "entropy",
@@ -31,9 +35,16 @@ _NEXT = (
 )
 _PARTNER = ("rank", "logprob", "class", "kl_partner_base", "kl_base_partner", "js")
 
-COLUMNS = (*_OWN, *_MORE, *_NEXT, *(f"partner_{name}" for name in _PARTNER))
-"""The columns of the table. `text` is a display form, `bytes` the token's bytes in base64; of the numbers those from
-`entropy` to `entropy_hi` are of the distribution after the node."""
+COLUMNS = (*_PLACE, *_OWN, *_MORE, *_NEXT, *(f"partner_{name}" for name in _PARTNER))
+"""The columns of the table.
+
+`prompt` counts the prompts from 0, `branch` is the letter that the workbench gives to the last branch on the way to the
+node, `depth` counts its tokens after the prompt, `position` is the place of its own token among them, from 0. `text` is
+a display form, `bytes` the token's bytes in base64; of the numbers those from `entropy` to `entropy_hi` are of the
+distribution after the node. In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+"""
+
+_FORMULA = tuple("=+-@＝＋－＠")
 
 
 def exported(trace: TraceFile, form: Form) -> Iterator[str]:
@@ -41,11 +52,15 @@ def exported(trace: TraceFile, form: Form) -> Iterator[str]:
     if form == "csv":
         return _csv(trace)
     if form == "jsonl":
-        return (
-            _dumps({**row, "top": None if node["next"] is None else node["next"]["top"]}) + "\n"
-            for node, row in _rows(trace)
-        )
+        return (_dumps({**_rest(node), **row}) + "\n" for node, row in _rows(trace))
     return document(trace)
+
+
+def _rest(node: dict[str, Any]) -> dict[str, Any]:
+    """What a node holds beside its columns: candidates, and what newer versions may add."""
+    after, partner = node["next"] or {"top": None}, node.get("partner") or {}
+    rest = {name: value for name, value in node.items() if name not in ("next", "partner")}
+    return {**rest, **after, **{f"partner_{name}": value for name, value in partner.items()}}
 
 
 def _csv(trace: TraceFile) -> Iterator[str]:
@@ -62,23 +77,34 @@ def _csv(trace: TraceFile) -> Iterator[str]:
 
 
 def _cell(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return value
+    text = safe(value)
+    return f"'{text}" if len(text) > 1 and text.startswith(_FORMULA) else text
 
 
 def _rows(trace: TraceFile) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each node with its row."""
-    depths, path = trace.links.depths(), set(trace.outline.path)
+    links = trace.links
+    depths, named, path = links.depths(), branches(links.parents), set(trace.outline.path)
     prompts = trace.prompts()
+    counted = {root: place for place, root in enumerate(links.roots)}
+    asked = array("i")
     for node in trace.nodes():
-        number, token_id = node["id"], node["token_id"]
+        number, token_id, parent = node["id"], node["token_id"], node["parent"]
         text, data = None, None
         if token_id is not None:
             text, data = trace.text(token_id), trace.token_bytes(token_id)
         elif number in prompts:
             text = prompts[number].text
+        asked.append(counted[number] if parent is None else asked[parent])
         after, partner = node["next"] or {}, node.get("partner") or {}
-        row: dict[str, Any] = {name: node.get(name) for name in (*_OWN, *_MORE)}
-        row["depth"], row["on_path"] = depths[number], number in path
+        row: dict[str, Any] = {name: node.get(name) for name in (*_PLACE, *_OWN, *_MORE)}
+        row["prompt"], row["depth"], row["on_path"] = asked[number], depths[number], number in path
+        row["branch"] = letters(named[number]) if named[number] >= 0 else None
+        row["position"] = None if parent is None else depths[number] - 1
         row["text"] = text
         row["bytes"] = None if data is None else base64.b64encode(data).decode()
         row.update({name: after.get(name) for name in _NEXT})

@@ -23,14 +23,22 @@ VERSION = 1
 
 
 class Journal:
-    """One session's journal; made in `directory`, with a name that sorts by time."""
+    """One session's journal; made in `directory`, with a name that sorts by time.
+
+    Records that cannot be written wait, and are written before the next one as soon as that can be.
+
+    Attributes:
+        path: the file.
+        failure: why records wait, in the system's words; None where none does.
+    """
 
     def __init__(self, directory: Path) -> None:
-        """Creates the file; raises OSError where it cannot."""
+        """Creates the file; raises OSError where it cannot. Where it cannot be written, `write` says so."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         self._begin(directory / f"{stamp}-{secrets.token_hex(3)}.jsonl", os.O_CREAT | os.O_EXCL)
-        self.write({"format": FORMAT, "version": VERSION})
+        with suppress(OSError):
+            self.write({"format": FORMAT, "version": VERSION})
 
     @classmethod
     def reopen(cls, path: Path, size: int) -> Journal:
@@ -41,10 +49,13 @@ class Journal:
         journal = cls.__new__(cls)
         journal._begin(path, 0)
         os.ftruncate(journal._file, size)
+        journal._size = size
         return journal
 
     def _begin(self, path: Path, flags: int) -> None:
         self.path = path
+        self.failure: str | None = None
+        self._waiting, self._size = b"", 0
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o600)
         if not _lock(self._file):
             os.close(self._file)
@@ -52,20 +63,46 @@ class Journal:
                 f"the session of {path} still runs", hint="end it there, or resume another one"
             )
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is in its file, and nobody removed that."""
+        return self.failure is None and self.path.exists()
+
     def write(self, record: dict[str, Any]) -> None:
-        """Appends one record; raises OSError, with nothing lost of what was written before."""
-        data = memoryview((_dumps(record) + "\n").encode())
-        while data:
-            data = data[os.write(self._file, data) :]
+        """Appends one record; raises OSError where it has to wait, with nothing lost."""
+        self._waiting += (_dumps(record) + "\n").encode()
+        written = 0
+        try:
+            while written < len(self._waiting):
+                written += os.write(self._file, memoryview(self._waiting)[written:])
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+            self._keep(self._waiting.rfind(b"\n", 0, written) + 1)
+            # Half a record in the middle would spoil what comes after it.
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            raise
+        self.failure = None
+        self._keep(written)
+
+    def _keep(self, written: int) -> None:
+        """Counts bytes that are in the file."""
+        self._size += written
+        self._waiting = self._waiting[written:]
 
     def close(self) -> None:
-        """Writes down that the session ended, and closes the file; may be called twice."""
+        """Writes down that the session ended, and closes the file; may be called twice.
+
+        A file that nothing could be written to is removed.
+        """
         if self._file < 0:
             return
         with suppress(OSError):
             self.write({"end": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
         os.close(self._file)
         self._file = -1
+        if not self._size:
+            self.path.unlink(missing_ok=True)
 
 
 def default_directory() -> Path:

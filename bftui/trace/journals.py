@@ -78,12 +78,17 @@ def listed(directory: Path) -> list[Kept]:
 
 def latest(directory: Path) -> Path:
     """The newest journal that can be resumed. Raises InputError where there is none."""
+    states = []
     for path in _paths(directory):
-        if _kept(path).state in ("ended", "killed"):
+        states.append(_kept(path).state)
+        if states[-1] in ("ended", "killed"):
             return path
-    raise InputError(
-        "there is no session to resume", f"{directory} holds none", "start one with `bftui run`"
-    )
+    why, hint = f"{directory} holds none", "start one with `bftui run`"
+    if "running" in states:
+        why, hint = f"all in {directory} still run", "end one there first"
+    elif states:
+        why = f"the files in {directory} are damaged"
+    raise InputError("there is no session to resume", why, hint)
 
 
 def prune(directory: Path, *, most_bytes: int = MOST_BYTES, most_days: float = MOST_DAYS) -> Pruned:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,38 @@ SOURCES = {source.word: source for source in Source}
 _PLACE = ("id", "parent", "token_id", "source", "sampler", "draw", "eog", "elapsed_ms")
 _OWN = ("logprob", "logprob_truncated", "rank", "next", "partner")
 _FIELDS = frozenset((*_PLACE, *_OWN, "drawn_under"))
-_NATS = ("entropy", "entropy_truncated", "varentropy", "entropy_lo", "entropy_hi")
-_NEXT = frozenset((*_NATS, "bf", "bf_full", "kept", "top", "tail_mass", "hill2", "log_kept"))
+_NEXT_FLOATS = (
+    "entropy",
+    "entropy_truncated",
+    "entropy_lo",
+    "entropy_hi",
+    "varentropy",
+    "tail_mass",
+    "bf",
+    "bf_full",
+)
+_NEXT = frozenset((*_NEXT_FLOATS, "kept", "top", "hill2", "log_kept"))
 _PARTNER = frozenset(
     ("rank", "logprob", "class", "kl_partner_base", "kl_base_partner", "js", "next")
 )
+_floats = itemgetter(*_NEXT_FLOATS)
+_ACTION = frozenset(("at_ms", "op", "args", "node"))
 _TOP = frozenset(("ids", "logprobs"))
 _INT, _NUMBERS = frozenset((int,)), frozenset((int, float))
-_HUGE = 1e300
+
+MOST_NATS, MOST_CHOICES, MOST_MS, HUGE = 22.0, 3e9, 1e15, 1e45
+"""Most of nats, of choices, of milliseconds, of any other size.
+
+Above the entropy and the number of 2**31 tokens, longer than anybody waits, and above what float32 holds: no arithmetic
+on what was read overflows.
+"""
+
+CANDIDATES, PLACES = 4, 6
+"""Decimals of a candidate's log-probability, and of every other number of a node that is in nats or made of such.
+
+Logits of float32 between 8 and 16 lie 1e-6 apart: a sixth place more would be noise. The candidates, five numbers of
+six in a file, are for looking at and are summed up in exact numbers beside them; a probability is right to 0.005 %.
+"""
 
 
 def checked(fields: Any) -> dict[str, Any]:
@@ -47,6 +72,19 @@ def checked(fields: Any) -> dict[str, Any]:
     return dumped
 
 
+def usual_action(action: Any) -> bool:
+    """Whether this is, beyond any doubt, what `schema.Action` takes: something done with no arguments."""
+    return (
+        type(action) is dict
+        and action.keys() == _ACTION
+        and action["args"] == {}
+        and type(action["op"]) is str
+        and action["op"].isascii()
+        and _whole(action["node"])
+        and _within(action["at_ms"], 0, MOST_MS)
+    )
+
+
 def _usual(node: Any) -> bool:
     """Whether this is a node beyond any doubt; exact types, known fields, numbers well inside their bounds."""
     if type(node) is not dict or not node.keys() <= _FIELDS:
@@ -60,16 +98,17 @@ def _usual(node: Any) -> bool:
             and node["source"] in SOURCES
             and _whole(node["sampler"])
             and (node["draw"] is None or _whole(node["draw"]))
-            and (node["logprob"] is None or _within(node["logprob"], -_HUGE, 0))
-            and (node["logprob_truncated"] is None or _within(node["logprob_truncated"], -_HUGE, 0))
+            and (node["logprob"] is None or _within(node["logprob"], -HUGE, 0))
+            and (node["logprob_truncated"] is None or _within(node["logprob_truncated"], -HUGE, 0))
             and (node["rank"] is None or _whole(node["rank"], 1))
             and type(node["eog"]) is bool
             and (node["next"] is None or _usual_next(node["next"]))
-            and _within(node["elapsed_ms"], 0, _HUGE)
+            and _within(node["elapsed_ms"], 0, MOST_MS)
             and (node.get("partner") is None or _usual_partner(node["partner"]))
             and ("drawn_under" not in node or _whole(node["drawn_under"]))
         )
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, OverflowError):
+        # Integers beyond all floats overflow.
         return False
 
 
@@ -81,33 +120,35 @@ def _usual_next(after: Any) -> bool:
         return False
     ids, logprobs = top["ids"], top["logprobs"]
     # In one sweep instead of one by one: this is done for every node of every trace.
-    low = [
-        after["entropy"],
-        after["entropy_truncated"],
-        after["varentropy"],
-        after["entropy_lo"],
-        after["entropy_hi"],
-        after["tail_mass"],
-        after["bf"],
-        after["bf_full"],
-    ]
+    floats = _floats(after)
+    full, cut, low, high, varentropy, tail_mass, bf, bf_full = floats
     return (
-        set(map(type, low)) <= _NUMBERS
-        and math.isfinite(sum(low))
-        and min(low) >= 0
-        and after["tail_mass"] <= 1
-        and after["bf"] >= 1
-        and after["bf_full"] >= 1
-        and ("hill2" not in after or _within(after["hill2"], 1, _HUGE))
-        and ("log_kept" not in after or _within(after["log_kept"], -_HUGE, _HUGE))
+        set(map(type, floats)) <= _NUMBERS
+        and math.isfinite(sum(floats))
+        and min(floats) >= 0
+        and max(full, cut, low, high) <= MOST_NATS
+        and varentropy <= HUGE
+        and tail_mass <= 1
+        and 1 <= bf <= MOST_CHOICES
+        and 1 <= bf_full <= MOST_CHOICES
+        and ("hill2" not in after or _within(after["hill2"], 1, MOST_CHOICES))
+        and ("log_kept" not in after or _within(after["log_kept"], -HUGE, MOST_NATS))
         and _whole(after["kept"], 1)
         and type(ids) is list
         and type(logprobs) is list
         and len(ids) == len(logprobs)
-        and set(map(type, ids)) <= _INT
-        and (not ids or (min(ids) >= 0 and max(ids) <= LARGEST))
-        and set(map(type, logprobs)) <= _NUMBERS
-        and math.isfinite(sum(logprobs))
+        and (
+            not ids
+            or (
+                set(map(type, ids)) == _INT
+                and min(ids) >= 0
+                and max(ids) <= LARGEST
+                and set(map(type, logprobs)) <= _NUMBERS
+                and math.isfinite(sum(logprobs))
+                and min(logprobs) >= -HUGE
+                and max(logprobs) <= 0
+            )
+        )
     )
 
 
@@ -118,7 +159,7 @@ def _usual_partner(partner: Any) -> bool:
         (partner["rank"] is None or _whole(partner["rank"], 1))
         and partner["class"] in (None, "unshifted", "marginal", "shifted")
         and all(
-            partner[name] is None or _within(partner[name], -_HUGE, _HUGE)
+            partner[name] is None or _within(partner[name], -HUGE, HUGE)
             for name in ("logprob", "kl_partner_base", "kl_base_partner", "js")
         )
         and (partner["next"] is None or _usual_next(partner["next"]))
@@ -142,7 +183,7 @@ def node_fields(tree: Tree, number: int) -> dict[str, Any]:
     node = tree.node(number)
     drawn = tree.drawn_under(number)
     own = [math.nan if value is None else value for value in (node.logprob, node.logprob_truncated)]
-    logprob, truncated = np.minimum(np.round(np.array(own), 10), 0.0).tolist()
+    logprob, truncated = np.minimum(np.round(np.array(own), PLACES), 0.0).tolist()
     fields: dict[str, Any] = {
         "id": number,
         "parent": node.parent,
@@ -174,23 +215,26 @@ def next_fields(after: NextToken) -> dict[str, Any]:
                 after.tail_mass,
                 after.entropy_lo,
                 after.entropy_hi,
-                np.exp(np.round(after.entropy_truncated, 10)),
-                np.exp(np.round(after.entropy, 10)),
+                np.exp(np.round(after.entropy_truncated, PLACES)),
+                np.exp(np.round(after.entropy, PLACES)),
                 1 / after.collision,
                 after.log_kept,
             ]
         ),
-        10,
+        PLACES,
     ).tolist()
     names = ("entropy", "entropy_truncated", "varentropy", "tail_mass", "entropy_lo", "entropy_hi")
     fields = dict(zip(names, numbers, strict=False))
-    fields["bf"], fields["bf_full"], fields["hill2"], log_kept = numbers[6:]
+    fields["bf"], fields["bf_full"], hill2, log_kept = numbers[6:]
     fields["kept"] = after.kept
-    if needs_log_kept(after.kept, len(after.top_ids)):
+    # Both are unknown of older traces that were read.
+    if not math.isnan(hill2):
+        fields["hill2"] = hill2
+    if needs_log_kept(after.kept, len(after.top_ids)) and not math.isnan(log_kept):
         fields["log_kept"] = log_kept
     fields["top"] = {
         "ids": after.top_ids.tolist(),
-        "logprobs": np.round(after.top_logprobs, 5).tolist(),
+        "logprobs": np.round(after.top_logprobs, CANDIDATES).tolist(),
     }
     return fields
 
@@ -212,7 +256,7 @@ def restated_fields(tree: Tree, nodes: Sequence[int]) -> dict[str, Any]:
         "nodes": list(nodes),
         "sampler": found[0].sampler,
         "logprob_truncated": [
-            None if node.logprob_truncated is None else round(node.logprob_truncated, 10)
+            None if node.logprob_truncated is None else round(node.logprob_truncated, PLACES)
             for node in found
         ],
         **{name: column(name) for name in ("kept", "entropy_truncated", "hill2", "log_kept")},
@@ -276,7 +320,11 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
             scored = Scored(at.token_id, tree.logprob(node), truncated, at.rank or 0)
         following = at.next
         if following is not None:
-            if not (_whole(kept, 1) and _within(entropy, 0, _HUGE) and _within(hill2, 1, _HUGE)):
+            if not (
+                _whole(kept, 1)
+                and _within(entropy, 0, MOST_NATS)
+                and _within(hill2, 1, MOST_CHOICES)
+            ):
                 raise ValueError(f"the numbers of node {node} are none")
             changed = replace(
                 following,

@@ -9,7 +9,7 @@ from typing import Any
 
 from bftui.core.shift import Compared, PartnerView, Standing
 from bftui.core.tree import Tree
-from bftui.trace.nodes import next_fields, next_token
+from bftui.trace.nodes import PLACES, next_fields, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,4 @@ def _logarithm(value: float | None) -> float:
 
 def _rounded(value: float | None) -> float | None:
     """JSON has no infinities."""
-    return round(value, 10) if value is not None and math.isfinite(value) else None
+    return round(value, PLACES) if value is not None and math.isfinite(value) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from bftui.core.sampler import Sampler
 from bftui.core.text import label
 from bftui.core.tree import Tree
 from bftui.trace.links import Links
-from bftui.trace.nodes import checked, plant
+from bftui.trace.nodes import checked, plant, usual_action
 from bftui.trace.stream import BEGIN, ObjectReader, check_plain
 
 if TYPE_CHECKING:
@@ -154,9 +154,12 @@ class TraceFile:
             )
             self._most_draws = max(self._most_draws, (node["draw"] or -1) + 1)
             return node
-        check_plain(value)
-        model: type[BaseModel] = schema.Action if field == "actions" else schema.Measurement
-        item: dict[str, Any] = model.model_validate(value).model_dump(mode="json", by_alias=True)
+        if field == "actions" and usual_action(value):
+            item: dict[str, Any] = value
+        else:
+            check_plain(value)
+            model: type[BaseModel] = schema.Action if field == "actions" else schema.Measurement
+            item = model.model_validate(value).model_dump(mode="json", by_alias=True)
         self._last[field] = max(self._last.get(field, 0), item["node"])
         return item
 
@@ -164,7 +167,7 @@ class TraceFile:
         from bftui.trace import schema
 
         if whole.get("format") != schema.FORMAT:
-            raise not_a_trace(self.path)
+            raise not_a_trace(self.path, whole)
         for field in _LISTS:
             if field not in self._begins:
                 raise ValueError(
@@ -215,8 +218,31 @@ def damaged(path: Path, where: str, error: Any) -> InputError:
     return InputError(f"{path} is a damaged trace", f"{place}: {first['msg']}")
 
 
-def not_a_trace(path: Path) -> InputError:
-    """The error for a file that is something else."""
+_RESULTS = {
+    "measure": ("models", "ratios"),
+    "shift": ("unshifted", "positions"),
+    "nudge": ("results",),
+    "lookahead": ("candidates", "evaluated"),
+    "respond": ("forced", "controls"),
+    "lexicon": ("prefixes", "words"),
+    "check": ("nodes", "max_entropy_drift"),
+    "diff": ("common", "first_difference"),
+}
+"""Fields by which the results of commands are known."""
+
+
+def not_a_trace(path: Path, whole: Mapping[str, Any]) -> InputError:
+    """The error for a file that is something else, by its fields."""
+    for command, fields in _RESULTS.items():
+        if "format" not in whole and all(field in whole for field in fields):
+            hint = (
+                "`bftui nudge --trace FILE` writes one"
+                if command == "nudge"
+                else "`bftui record -o FILE` writes one, and so does the workbench"
+            )
+            return InputError(
+                f"{path} is not a trace", f"it is a result of `bftui {command}`", hint
+            )
     return InputError(f"{path} is not a trace", 'it has no "format": "bftui-trace"')
 
 
@@ -225,11 +251,12 @@ def _check_version(path: Path, whole: dict[str, Any]) -> None:
     from bftui.trace import schema
 
     if "format" in whole and whole["format"] != schema.FORMAT:
-        raise not_a_trace(path)
+        raise not_a_trace(path, whole)
     version = whole.get("version")
     if type(version) is int and version > schema.VERSION and "format" in whole:
+        shown = str(version) if version < 1000 else "beyond 1000"
         raise InputError(
-            f"{path} has trace version {version}",
+            f"{path} has trace version {shown}",
             f"this bftui reads version {schema.VERSION}",
             "update bftui",
         )

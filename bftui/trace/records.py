@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import InputError
 from bftui.trace.journal import FORMAT, VERSION
+from bftui.trace.links import LARGEST
 from bftui.trace.nodes import checked
 from bftui.trace.reading import TraceFile, damaged
 from bftui.trace.stream import VALUE, check_plain, parse
@@ -32,6 +34,9 @@ class Record:
         restated: numbers under another sampler, see `nodes.apply_restated`.
         settled: `cursor`, `marks`, `folded`, `pruned` as they are after it, whatever was done.
         pair: `partner` as in the head of a trace, where a second model came or went.
+        seen: what the second model said of nodes: `partner` of each as in the trace, with `node` and `sampler`.
+        partner_prompt: the second model's prompt at a root, as `partner`, with the root as `node`.
+        tokens, partner_tokens: the bytes of tokens that occur for the first time.
     """
 
     number: int = 0
@@ -43,12 +48,25 @@ class Record:
     restated: dict[str, Any] | None = None
     settled: dict[str, Any] | None = None
     pair: dict[str, Any] | None = None
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    partner_prompt: dict[str, Any] | None = None
+    tokens: Mapping[int, bytes] = field(default_factory=dict)
+    partner_tokens: Mapping[int, bytes] = field(default_factory=dict)
 
     def fields(self) -> dict[str, Any]:
         """As a line of a journal."""
-        names = ("action", "draws", "measurement", "place", "restated", "settled")
+        names = (
+            *("action", "draws", "measurement", "place"),
+            *("restated", "settled", "partner_prompt"),
+        )
         found = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return {**({"nodes": self.nodes} if self.nodes else {}), **found, **(self.pair or {})}
+        for name in ("tokens", "partner_tokens"):
+            if spelled := getattr(self, name):
+                found[name] = {
+                    str(i): base64.b64encode(data).decode() for i, data in spelled.items()
+                }
+        lists = {name: value for name in ("nodes", "seen") if (value := getattr(self, name))}
+        return {**lists, **found, **(self.pair or {})}
 
 
 class JournalFile:
@@ -116,6 +134,19 @@ class JournalFile:
             if line["partner"] is not None:
                 self._checked("Partner", line["partner"], number)
             found["pair"] = {"partner": line["partner"]}
+        if "partner_prompt" in line:
+            later = found["partner_prompt"] = line["partner_prompt"]
+            _check_numbers(later, "node")
+            if later.get("partner") is not None:
+                self._checked("Prompt", later["partner"], number)
+        found["seen"] = seen = line.get("seen", [])
+        if not isinstance(seen, list):
+            raise ValueError("seen is no list")
+        for each in seen:
+            _check_numbers(each, "node", "sampler")
+            self._checked("PartnerNode", each, number)
+        for name in ("tokens", "partner_tokens"):
+            found[name] = _bytes_of(line.get(name, {}))
         nodes = line.get("nodes", [])
         if not isinstance(nodes, list):
             raise ValueError("nodes is no list")
@@ -182,6 +213,24 @@ class JournalFile:
         return InputError(f"{self.path} is a damaged journal", f"line {number}: {why}")
 
 
+def _check_numbers(found: Any, *names: str) -> None:
+    """Raises ValueError unless this is an object whose fields of these names are whole numbers from 0 on."""
+    if not isinstance(found, dict):
+        raise ValueError("it is no object")
+    check_plain(found)
+    for name in names:
+        if type(found.get(name)) is not int or not 0 <= found[name] <= LARGEST:
+            raise ValueError(f"{name} is no number")
+
+
+def _bytes_of(spelled: Any) -> dict[int, bytes]:
+    """The bytes of tokens, by id; raises ValueError for what is no such table."""
+    try:
+        return {int(i): base64.b64decode(data, validate=True) for i, data in spelled.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError("its tokens are no table of bytes") from None
+
+
 def trace_records(trace: TraceFile) -> Iterator[Record]:
     """A trace as the records that its journal held: each action with the nodes that it made."""
     prompts = trace.prompts()
@@ -194,7 +243,13 @@ def trace_records(trace: TraceFile) -> Iterator[Record]:
     nodes = map(whole, trace.nodes())
     partner = trace.outline.partner
     pair = None if partner is None else partner.model_dump(mode="json", by_alias=True)
-    yield Record(nodes=[next(nodes)], pair={"partner": pair})
+    outline = trace.outline
+    spelled = (
+        {int(i): base64.b64decode(each.bytes) for i, each in table.items()}
+        for table in (outline.tokens, outline.partner_tokens)
+    )
+    tokens, theirs = spelled
+    yield Record(nodes=[next(nodes)], pair={"partner": pair}, tokens=tokens, partner_tokens=theirs)
     made = 1
     for number, action in enumerate(trace.actions()):
         new = [next(nodes) for _ in range(made, action["node"] + 1)]
@@ -205,7 +260,10 @@ def trace_records(trace: TraceFile) -> Iterator[Record]:
         yield Record(nodes=rest)
     for measurement in trace.measurements():
         yield Record(measurement=measurement)
-    outline = trace.outline
+    for later in outline.prompts:
+        if later.partner is not None:
+            asked = later.partner.model_dump(mode="json", by_alias=True)
+            yield Record(partner_prompt={"node": later.node, "partner": asked})
     settled = {
         "cursor": outline.path[-1] if outline.path else 0,
         "marks": outline.marks,

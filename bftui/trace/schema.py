@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bftui.trace.links import LARGEST, Links
+from bftui.trace.nodes import HUGE, MOST_CHOICES, MOST_MS, MOST_NATS
 
 FORMAT = "bftui-trace"
 VERSION = 1
@@ -18,9 +19,11 @@ VERSION = 1
 Id = Annotated[int, Field(ge=0, le=LARGEST)]
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
 Draw = Annotated[int, Field(ge=0, lt=2**63)]
-Nats = Annotated[float, Field(ge=0)]
-LogProb = Annotated[float, Field(le=1e-6)]
+Nats = Annotated[float, Field(ge=0, le=MOST_NATS)]
+Choices = Annotated[float, Field(ge=1, le=MOST_CHOICES)]
+LogProb = Annotated[float, Field(ge=-HUGE, le=1e-6)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Milliseconds = Annotated[float, Field(ge=0, le=MOST_MS)]
 
 
 class Part(BaseModel):
@@ -107,7 +110,7 @@ class Top(Part):
     """The most probable candidates, by logit descending, then id ascending."""
 
     ids: list[Id]
-    logprobs: list[float]
+    logprobs: list[LogProb]
 
     @model_validator(mode="after")
     def _columns_agree(self) -> Top:
@@ -121,20 +124,20 @@ class Next(Part):
 
     entropy: Nats
     entropy_truncated: Nats
-    bf: Annotated[float, Field(ge=1)]
-    bf_full: Annotated[float, Field(ge=1)]
+    bf: Choices
+    bf_full: Choices
     kept: Count
-    varentropy: Nats
+    varentropy: Annotated[float, Field(ge=0, le=HUGE)]
     top: Top
     tail_mass: Probability
     entropy_lo: Nats
     entropy_hi: Nats
-    hill2: Annotated[float, Field(ge=1)] | None = Field(
+    hill2: Choices | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
         description="Hill number of order 2 of P~: 1 / the sum of P~ squared; absent from older traces",
     )
-    log_kept: float | None = Field(
+    log_kept: Annotated[float, Field(ge=-HUGE, le=MOST_NATS)] | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
         description="ln of the sum of P**(1/temperature) over P~'s support; only where `top` does not hold all of that",
@@ -177,7 +180,7 @@ class Node(Part):
     eog: bool
     next: Next | None
     partner: PartnerNode | None = None
-    elapsed_ms: Annotated[float, Field(ge=0)]
+    elapsed_ms: Milliseconds
     drawn_under: Id | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
@@ -188,7 +191,7 @@ class Node(Part):
 class Action(Part):
     """One thing that was done, and the node where it ended."""
 
-    at_ms: Annotated[float, Field(ge=0)]
+    at_ms: Milliseconds
     op: str
     args: dict[str, Any]
     node: Id

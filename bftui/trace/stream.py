@@ -131,7 +131,9 @@ class ObjectReader:
             except RecursionError:
                 raise self._wrong("it is nested too deeply") from None
             except ValueError as error:
-                raise self._wrong(str(error).partition(";")[0]) from None
+                # Python's own limit of digits, or what `_no_number` says.
+                long = "digits" in str(error)
+                raise self._wrong("a number has too many digits" if long else str(error)) from None
             else:
                 # A number at the very end may go on.
                 if end < len(self._text) or self._end:

@@ -8,9 +8,7 @@ import tomllib
 import pytest
 
 import bftui
-from bftui.cli.config import Config, read_config
-from bftui.core.errors import InputError
-from bftui.session.lexicon import WORDS, Harvest
+from bftui.session.lexicon import Harvest
 from bftui.session.prompt import Prompt
 from tests.cli.test_commands import bftui_, fails, interrupted
 from tests.tables import table
@@ -161,37 +159,6 @@ def config(tmp_path, text):
     path = tmp_path / "config.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
-
-
-def test_the_config_file_holds_the_palette(tmp_path):
-    assert read_config(tmp_path / "none.toml") == Config() == Config(WORDS)
-    assert read_config(config(tmp_path, "")) == Config()
-    text = 'words = ["Sure", " I\'m sorry, but ", "é"]'
-    assert read_config(config(tmp_path, text)).words == ("Sure", "I'm sorry, but", "é")
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("word = []", "there is no key 'word'; did you mean words?"),
-        ("colour = 1", "there is no key 'colour'; known are words"),
-        ("words = 3", "words is no list"),
-        ("words = 'Sure'", "words is no list"),
-        ("words = []", "0 entries"),
-        ("words = ['a','b','c','d','e','f','g','h','i','j']", "10 entries"),
-        ("words = ['a', '  ']", "is no word"),
-        ("words = ['a', 1]", "1 is no word"),
-        ("words = [", "is not TOML"),
-        ("words = " + "[" * 100_000, "is not TOML"),
-        ("words = " + "1" * 10_000, "is not TOML"),
-        (b"\xff", "is not UTF-8"),
-    ],
-)
-def test_a_wrong_config_file_is_refused_with_what_to_do(tmp_path, text, says):
-    with pytest.raises(InputError) as error:
-        read_config(config(tmp_path, text))
-    assert says in error.value.line()
-    assert "config.toml" in error.value.line()
 
 
 def test_the_workbench_reads_them_before_anything_else(tmp_path):

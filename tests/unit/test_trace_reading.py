@@ -1,9 +1,12 @@
 """Traces read piece by piece: the same strictness as the schema, whatever the file holds."""
 
+import base64
 import copy
+import csv
 import json
 import math
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,10 +15,13 @@ from pydantic import ValidationError
 
 from bftui.core.errors import InputError
 from bftui.trace import schema
+from bftui.trace.diff import compare
 from bftui.trace.document import Trace, read
 from bftui.trace.export import COLUMNS, document, exported
+from bftui.trace.naming import branches, letters
 from bftui.trace.nodes import checked, node_fields
 from bftui.trace.reading import TraceFile
+from tests.report_traces import full_trace
 from tests.unit.test_trace import BYTES, LOGITS, make_trace
 
 
@@ -155,6 +161,68 @@ def test_candidates_beyond_the_tree_s_own_number_are_cut_there_only(trace, tmp_p
     assert len(file.tree().next(0).top_ids) == 50
 
 
+def places(value, at=()):
+    """Where something stands in a document; of lists the first items."""
+    if at:
+        yield at
+    items = value.items() if isinstance(value, dict) else enumerate(value[:3])
+    for key, inner in items:
+        if isinstance(inner, dict | list):
+            yield from places(inner, (*at, key))
+        else:
+            yield (*at, key)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    return json.loads(full_trace(tmp_path_factory.mktemp("full")).read_text("utf-8"))
+
+
+ODD = st.sampled_from([
+    None, True, 0, 1, -1, 7, 2**31, 2**63, 10**400, 0.5, -0.0, -1e-7, 1e30, -1e308, 1e308, "", "x",
+    "0", "\x1b[31m\n", "=1", "AA==", "sampled", [], {}, [-1], [None], [10**400], {"a": 1},
+])  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.lists(ODD | JSON, min_size=1, max_size=2), st.booleans())
+def test_a_changed_trace_is_read_as_it_stands_or_refused_in_one_line(
+    full, tmp_path_factory, data, values, gone
+):
+    damaged = copy.deepcopy(full)
+    for value in values:
+        place = data.draw(st.sampled_from(list(places(damaged))))
+        at = damaged
+        for key in place[:-1]:
+            at = at[key]
+        if gone:
+            del at[place[-1]]
+        else:
+            at[place[-1]] = value
+    path = tmp_path_factory.mktemp("d") / "d.json"
+    path.write_text(json.dumps(damaged), encoding="utf-8", errors="surrogatepass")
+    try:
+        file = TraceFile(path)
+        tree = file.tree()
+        rows = "".join(exported(file, "csv"))
+        found = compare(file, file)
+    except InputError as error:
+        line = error.line()
+        assert "\n" not in line
+        assert len(line) < 400
+        assert str(path) in line
+        return
+    assert found.same
+    assert rows.count("\n") == file.count + 1
+    assert all(json.dumps(node_fields(tree, n), allow_nan=False) for n in range(len(tree)))
+    written = json.loads("".join(document(file)))
+    for field in ("prompts", "folded", "draws"):
+        damaged.setdefault(field, written[field])
+    for node in damaged["nodes"]:
+        node.setdefault("partner", None)
+    assert written == damaged
+
+
 def text_of(change):
     """The text of a document with a change in it."""
 
@@ -240,8 +308,6 @@ def test_no_file_and_no_regular_file_are_named(tmp_path):
 
 
 def test_exports_hold_every_node(trace):
-    import csv
-
     file = TraceFile(trace)
     rows = list(csv.DictReader("".join(exported(file, "csv")).splitlines(keepends=True)))
     lines = [json.loads(line) for line in "".join(exported(file, "jsonl")).splitlines()]
@@ -258,6 +324,46 @@ def test_exports_hold_every_node(trace):
             assert line["top"] == node["next"]["top"]
         assert row["on_path"] == str(line["on_path"]).lower()
     assert rows[0]["text"] == file.outline.prompt.text
+
+
+FORMULAS = [b"=1+1", b"+cmd|x", b"-2+3", b"@SUM(A1)", "＝1".encode()]
+
+
+@pytest.mark.parametrize("spelled", [FORMULAS, [b"a,b", b'"', b"\n", b"\r\n\x00", b"\xff\xe2"]])
+def test_no_cell_of_a_csv_is_a_formula_and_no_byte_is_lost(spelled, tmp_path):
+    made = make_trace(spelled, [1.0] * 5, LOGITS)
+    hostile = {**made.head["prompt"], "text": "=HYPERLINK(1)\nnext\x00"}
+    replace(made, head={**made.head, "prompt": hostile}).save(tmp_path / "f.json")
+    file = TraceFile(tmp_path / "f.json")
+    text = "".join(exported(file, "csv"))
+    assert text.replace("\n", "").isprintable()
+    rows = list(csv.DictReader(text.splitlines(keepends=True)))
+    assert [base64.b64decode(row["bytes"]) for row in rows[1:]] == spelled
+    assert rows[0]["text"] == "'=HYPERLINK(1)⏎next␀"
+    assert not any(row["text"].startswith(tuple("=+@＝")) for row in rows)
+    lines = [json.loads(line) for line in "".join(exported(file, "jsonl")).split("\n")[:-1]]
+    assert lines[0]["text"] == "=HYPERLINK(1)\nnext\x00"
+    for line, node in zip(lines, file.nodes(), strict=True):
+        after = node["next"] or {}
+        own = {k: v for k, v in node.items() if k not in ("next", "partner")}
+        assert {name: line[name] for name in (*after, *own)} == {**after, **own}
+
+
+def test_exports_say_which_prompt_and_which_branch(tmp_path):
+    file = TraceFile(full_trace(tmp_path))
+    lines = [json.loads(line) for line in "".join(exported(file, "jsonl")).splitlines()]
+    named = branches(file.links.parents)
+    for line in lines:
+        root = line["id"]
+        while file.links.parents[root] >= 0:
+            root = file.links.parents[root]
+        assert file.links.roots[line["prompt"]] == root
+        assert line["position"] == (line["depth"] - 1 if line["depth"] else None)
+        number = named[line["id"]]
+        assert line["branch"] == (letters(number) if number >= 0 else None)
+    assert {line["prompt"] for line in lines} == set(range(len(file.links.roots)))
+    seen = [line for line in lines if line["partner_rank"] is not None]
+    assert any(line["partner_next"] for line in seen), "what the partner said is there as well"
 
 
 def test_a_trace_written_again_is_the_same_to_the_byte(tmp_path, trace):
