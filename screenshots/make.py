@@ -21,6 +21,7 @@ from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_thread import Word
 from bftui.ui.paired import Beside
 from bftui.ui.settings import PartnerSettings, WorkbenchSettings
+from screenshots import report
 
 HERE = Path(__file__).resolve().parent
 TREE = (
@@ -111,6 +112,7 @@ def main() -> None:
     for name, shot in SHOTS.items():
         asyncio.run(shoot(name, shot))
         print(HERE / f"{name}.svg")
+    print(report.make())
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def report(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace file.")],
+    trace: Annotated[
+        Path, typer.Argument(metavar="TRACE", help="A trace, or the journal of a session.")
+    ],
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="Write the page here, as HTML.", show_default=False),
@@ -49,7 +51,7 @@ def report(
     with interruptible() as interruption, bar(interruption) as show:
         check_output(output)
         refuse_inputs(output, trace)
-        from bftui.trace.reading import TraceFile
+        from bftui.session.recovered import trace_file
         from bftui.trace.report.files import make_folder, save_page, save_pictures
         from bftui.trace.report.ink import DARK, LIGHT
         from bftui.trace.report.page import page, report_of
@@ -57,7 +59,7 @@ def report(
         if pictures is not None:
             make_folder(pictures)
         show(None, "reading the trace")
-        file = TraceFile(trace)
+        file = trace_file(trace)
         interruption.check()
         show(None, "gathering")
         found = report_of(file)

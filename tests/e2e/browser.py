@@ -120,9 +120,24 @@ class Browser:
             code = {"Tab": 9, "ArrowRight": 39, "ArrowLeft": 37, "Escape": 27}[key]
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
 
-    def screenshot(self) -> bytes:
-        """The whole page as a PNG."""
-        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=True)
+    def downloaded(self, folder, expression: str):
+        """The path of the file that the page saves into a folder when it runs a JavaScript expression."""
+        before = set(folder.iterdir())
+        self.ask("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self.run(expression)
+        while not any(each["state"] == "completed" for each in self.said("Page.downloadProgress")):
+            self._next()
+        self.events.clear()
+        (path,) = set(folder.iterdir()) - before
+        return path
+
+    def screenshot(self, *, height: int | None = None, scale: float = 1.0) -> bytes:
+        """The whole page as a PNG, or its upper part of this height."""
+        more = {}
+        if height is not None:
+            width = self.run("document.documentElement.clientWidth")
+            more["clip"] = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
+        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=True, **more)
         return base64.b64decode(shot["data"])
 
     def pdf(self) -> bytes:

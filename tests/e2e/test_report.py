@@ -2,14 +2,17 @@
 
 import io
 import json
+from xml.etree import ElementTree
 
 import pytest
 
 from bftui import cli
+from bftui.trace.report.ink import DARK
 from tests.e2e import browser as b
 from tests.report_traces import full_trace, hostile_trace
 
 pytest.importorskip("matplotlib")
+Image = pytest.importorskip("PIL.Image")
 if b.found() is None:
     pytest.skip(f"no browser is found: none of {', '.join(b.NAMES)}", allow_module_level=True)
 
@@ -60,6 +63,43 @@ def test_even_markup_that_got_through_could_not_run(browser, pages, tmp_path):
     page.write_text(pages["full"].read_text("utf-8").replace("</main>", f"{bad}</main>"), "utf-8")
     browser.open(page)
     assert browser.run("document.title") != "taken"
+
+
+@pytest.mark.parametrize("name", ["full", "hostile"])
+def test_a_picture_is_saved_from_the_page_without_a_network(browser, pages, name, tmp_path):
+    browser.open(pages[name], scheme="dark")
+    saved = {
+        form: browser.downloaded(
+            tmp_path, f"document.querySelector('[aria-label$={form}]').click()"
+        )
+        for form in ("svg", "png")
+    }
+    assert [path.name for path in saved.values()] == ["path.svg", "path.png"]
+    drawn = saved["svg"].read_text("utf-8")
+    root = ElementTree.fromstring(drawn)
+    styles = [each.get(at, "") for each in root.iter() for at in ("style", "fill", "stroke")]
+    assert not any("var(" in style for style in styles)
+    assert not {each.tag.rpartition("}")[2] for each in root.iter()} & {"script", "image", "a"}
+    assert DARK.background in drawn
+    picture = Image.open(saved["png"])
+    assert picture.width == 1800
+    assert len(picture.convert("RGB").getcolors(1 << 24)) > 20
+    asked = [each["request"]["url"] for each in browser.said("Network.requestWillBeSent")]
+    assert not any(url.startswith("http") for url in asked)
+
+
+def test_text_of_a_trace_stays_text_in_attributes_and_pictures(browser, pages):
+    browser.open(pages["hostile"])
+    handlers = "[...document.querySelectorAll('*')].flatMap(e => [...e.attributes])"
+    assert not browser.run(f"{handlers}.some(a => a.name.startsWith('on'))")
+    assert (
+        browser.run(
+            "document.querySelectorAll('svg script, svg image, svg a, a[href*=\":\"]').length"
+        )
+        == 0
+    )
+    said = browser.run("[...document.querySelectorAll('svg text')].map(e => e.textContent).join()")
+    assert "<svg" in said or "<img" in said or "</" in said
 
 
 def test_pointing_at_a_token_shows_its_numbers_and_the_candidates(browser, pages):
@@ -118,8 +158,6 @@ def test_nothing_is_wider_than_the_window(browser, pages, name, width):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_is_drawn(browser, pages, scheme, tmp_path):
-    from PIL import Image
-
     browser.open(pages["full"], scheme=scheme)
     shot = Image.open(io.BytesIO(browser.screenshot()))
     shot.save(tmp_path / f"{scheme}.png")

@@ -1,5 +1,6 @@
 """Reports of traces: what is in them, that nothing in a trace is markup, and that any size stays readable."""
 
+import hashlib
 import json
 import math
 import re
@@ -19,7 +20,7 @@ from bftui.session import commands as c
 from bftui.trace.document import Trace
 from bftui.trace.reading import TraceFile
 from bftui.trace.report import branches as b
-from bftui.trace.report import content, measured
+from bftui.trace.report import content, measured, measured_pair
 from bftui.trace.report.ink import DARK, LIGHT
 from tests.report_traces import HOSTILE, full_trace, hostile_trace
 from tests.tables import table
@@ -240,6 +241,91 @@ def test_a_measurement_of_another_kind_or_shape_is_told_as_it_is(trace, tmp_path
     assert report.left_out() == ["4 measurements are not shown"]
 
 
+def test_a_fork_leaves_the_line_where_the_path_goes_on(trace, tmp_path):
+    report = report_of(TraceFile(long_trace(tmp_path, 60, fork=5)))
+    rows = [row for row in report.branches.rows if not row.is_prompt]
+    on_path = [row for row in rows if row.on_path]
+    assert {row.level for row in on_path} == {1}
+    assert [row.goes_on for row in on_path] == [False, *[True] * (len(on_path) - 1)]
+    for row in rows:
+        if not row.on_path:
+            assert (row.level, row.goes_on) == (2, False)
+    html = page(report, "1")
+    assert html.count('<i class="dim">… </i>') == len(on_path) - 1
+
+
+def test_how_it_was_made_can_be_done_again(html, trace):
+    text = Page(html).text
+    assert hashlib.sha256(trace.read_bytes()).hexdigest() in text
+    assert "bftui check full.json" in text
+    assert "bftui record MODEL --like full.json -o again.json" in text
+
+
+def test_the_nudged_text_says_how_sure_the_base_was_and_who_wrote(trace, report):
+    fields = document(trace)
+    nodes = {node["id"]: node for node in fields["nodes"]}
+    found = next(each for each in fields["measurements"] if each["kind"] == "nudging")
+    ids = [token for piece in found["result"]["pieces"] for token in piece["token_ids"]]
+    sure = measured_pair.best_along(report.content, found["node"], ids)
+    at = found["node"]
+    for token, value in zip(ids, sure, strict=True):
+        assert value == pytest.approx(math.exp(nodes[at]["next"]["top"]["logprobs"][0]))
+        at = next(
+            node["id"]
+            for node in fields["nodes"]
+            if node["parent"] == at and node["token_id"] == token and node["source"] != "sampled"
+        )
+    section = next(each for each in report.measurements if each.title == "Nudging")
+    nudged = found["result"]["tokens_nudged"]
+    assert f"the {nudged} that the partner wrote" in section.picture.caption
+    assert "gamma, 0.4" in section.picture.caption
+
+
+def test_a_nudged_text_that_is_not_in_the_tree_has_no_picture(trace, tmp_path):
+    def elsewhere(fields):
+        for each in fields["measurements"]:
+            if each["kind"] == "nudging":
+                for piece in each["result"]["pieces"]:
+                    piece["token_ids"] = []
+
+    report = changed(trace, tmp_path, elsewhere)
+    section = next(each for each in report.measurements if each.title == "Nudging")
+    assert section.picture is None
+    assert section.table is not None
+
+
+def test_who_wrote_what_is_drawn_without_a_measurement_too(trace, tmp_path):
+    def written(fields):
+        fields["measurements"] = []
+        for node in fields["nodes"]:
+            if node["id"] in fields["path"][2:4]:
+                node["source"] = "nudged"
+
+    report = changed(trace, tmp_path, written)
+    assert report.nudge is not None
+    assert "gamma" not in report.nudge.caption
+    assert "Who wrote what" in page(report, "1")
+
+
+@pytest.mark.parametrize("ink", [LIGHT, DARK])
+def test_text_can_be_read_on_every_shade(ink):
+    def light(colour):
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear)) + 0.05
+
+    def contrast(one, other):
+        low, high = sorted((light(one), light(other)))
+        return high / low
+
+    for shade in ink.ramp[:4]:
+        assert contrast(ink.text, shade) >= 4.5
+    for shade in ink.ramp[4:]:
+        assert contrast(ink.ramp_text, shade) >= 4.5
+    for colour in (ink.text, ink.dim, ink.accent, ink.forced, ink.good, ink.bad):
+        assert contrast(colour, ink.background) >= 4.5
+
+
 # Pictures ----------------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +360,20 @@ def test_a_picture_file_stands_alone(report, ink):
     assert ink.accent in drawn
     assert "<text" not in drawn
     assert rendered(picture, ink, "png").startswith(b"\x89PNG")
+    assert rendered(picture, ink, "svg").decode() == drawn
+    ElementTree.fromstring(drawn)
+
+
+def test_a_page_is_the_same_for_the_same_trace(short):
+    first, second = (page(report_of(TraceFile(short)), "1") for _ in range(2))
+    assert first == second
+
+
+def test_every_figure_has_a_number_and_its_name(report, html):
+    count = len(list(report.pictures()))
+    found = re.findall(r"<b>Figure (\d+)\.</b>", html)
+    assert [int(each) for each in found] == list(range(1, count + 1))
+    assert re.findall(r'data-name="([^"]*)"', html) == [each.name for each in report.pictures()]
 
 
 # Hostile -----------------------------------------------------------------------------------------------------------
@@ -365,8 +465,8 @@ def test_numbers_at_the_edge_of_what_a_trace_may_hold_are_drawn(trace, tmp_path)
     def widen(fields):
         for place, node in enumerate(fields["nodes"]):
             if node["next"] is not None:
-                huge = 700.0 * (place % 2)
-                node["next"] |= {"entropy": 1e6 * (place % 2), "entropy_truncated": huge}
+                huge = 22.0 * (place % 2)
+                node["next"] |= {"entropy": huge, "entropy_truncated": huge}
             node["logprob"] = None
 
     report = changed(trace, tmp_path, widen)

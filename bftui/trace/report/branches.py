@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,9 @@ class Row:
 
     Attributes:
         nodes: the nodes of the run, in order.
-        level: how many branches lead to it, as far as they are drawn.
+        parent: the node before them; -1 of a prompt.
+        level: how many times one turns off to get to it, as far as that is drawn.
+        goes_on: whether it goes on where its parent ends, at the same level, after what turns off there.
         start: position of its first token; of a prompt 0.
         text: how it begins, safe.
         source: how its first token came.
@@ -39,7 +42,9 @@ class Row:
     """
 
     nodes: Sequence[int]
+    parent: int
     level: int
+    goes_on: bool
     start: int
     text: str
     source: str
@@ -77,26 +82,26 @@ def branches(content: Content) -> Branches:
     """The tree of the trace in rows."""
     links = content.file.links
     parents = np.frombuffer(links.parents, dtype=np.int32)
-    children = _Children(parents)
+    children = Children(parents)
     sizes = _sizes(links.parents)
-    runs = _runs(links.roots, children)
     outline = content.file.outline
     path = set(outline.path)
+    runs = _runs(links.roots, children, sizes, path)
     marked: dict[int, list[str]] = {}
     for name, node in outline.marks.items():
         marked.setdefault(node, []).append(safe(name))
-    marks = [[name for node in nodes for name in marked.get(node, ())] for _, nodes in runs]
+    marks = [[name for node in nodes for name in marked.get(node, ())] for *_, nodes in runs]
     others = sorted(
-        (place for place, (_, nodes) in enumerate(runs) if nodes[0] not in path),
-        key=lambda place: (not marks[place], -sizes[runs[place][1][0]]),
+        (place for place, (*_, nodes) in enumerate(runs) if nodes[0] not in path),
+        key=lambda place: (not marks[place], -sizes[runs[place].nodes[0]]),
     )
-    on_path = [place for place, (_, nodes) in enumerate(runs) if nodes[0] in path]
+    on_path = [place for place, (*_, nodes) in enumerate(runs) if nodes[0] in path]
     weights = {place: weight for weight, place in enumerate(_in_turn(on_path, others))}
     depths = links.depths()
     pruned = set(outline.pruned)
     rows = []
     for place in sorted(place for place, weight in weights.items() if weight < ROWS):
-        level, nodes = runs[place]
+        level, goes_on, nodes = runs[place]
         first = nodes[0]
         root = parents[first] < 0
         before = content.entropy_truncated[parents[list(nodes)]] if not root else np.empty(0)
@@ -104,7 +109,9 @@ def branches(content: Content) -> Branches:
         rows.append(
             Row(
                 nodes=nodes,
+                parent=int(parents[first]),
                 level=min(level, _LEVELS),
+                goes_on=goes_on,
                 start=max(0, depths[first] - 1),
                 text=_text(content, nodes),
                 source=SOURCES[content.sources[first]],
@@ -125,7 +132,7 @@ def _in_turn(first: Sequence[int], second: Sequence[int]) -> Iterator[int]:
         yield from (each for each in pair if each is not None)
 
 
-class _Children:
+class Children:
     """The children of each node, without a list for each."""
 
     def __init__(self, parents: NDArray[np.int32]) -> None:
@@ -146,20 +153,36 @@ def _sizes(parents: Sequence[int]) -> list[int]:
     return sizes
 
 
-def _runs(roots: Sequence[int], children: _Children) -> list[tuple[int, list[int]]]:
-    """(level, nodes) of each run, parents before children; a prompt is a run of its own."""
-    runs: list[tuple[int, list[int]]] = []
-    waiting = [(0, root) for root in reversed(roots)]
+class _Run(NamedTuple):
+    level: int
+    goes_on: bool
+    nodes: list[int]
+
+
+def _runs(
+    roots: Sequence[int], children: Children, sizes: Sequence[int], path: Container[int]
+) -> list[_Run]:
+    """The runs, parents before children; a prompt is a run of its own.
+
+    Where a run ends in a fork, one child goes on at its level, after the others: that on the visible path, or else the
+    largest. After a prompt all are alike.
+    """
+    runs: list[_Run] = []
+    waiting = [(0, False, root) for root in reversed(roots)]
     is_root = set(roots)
     while waiting:
-        level, node = waiting.pop()
+        level, goes_on, node = waiting.pop()
         nodes = [node]
         after = children.of(node)
         while len(after) == 1 and nodes[0] not in is_root:
             nodes.append(after[0])
             after = children.of(after[0])
-        runs.append((level, nodes))
-        waiting.extend((level + 1, child) for child in reversed(after))
+        runs.append(_Run(level, goes_on, nodes))
+        if after and nodes[0] not in is_root:
+            main = max(after, key=lambda child: (child in path, sizes[child]))
+            after.remove(main)
+            waiting.append((level, True, main))
+        waiting.extend((level + 1, False, child) for child in reversed(after))
     return runs
 
 

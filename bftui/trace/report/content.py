@@ -113,6 +113,7 @@ class Content:
         tokens: those of the path that are written out.
         chosen: forced and nudged tokens of the path, the first of them; `chosen_count` counts all.
         entropy_truncated: H(P~) after each node of the tree, NaN where nothing comes after it.
+        best: P of the most probable token after each node, likewise.
         sources: how each node came, as places in `SOURCES`.
         ended: nodes that end a generation.
     """
@@ -123,6 +124,7 @@ class Content:
     chosen: tuple[Chosen, ...]
     chosen_count: int
     entropy_truncated: F64
+    best: F64
     sources: NDArray[np.int8]
     ended: frozenset[int]
 
@@ -143,7 +145,7 @@ def gather(file: TraceFile) -> Content:
     place = {node: t for t, node in enumerate(nodes)}
     length = len(nodes) - 1
     shown = _shown(length)
-    entropy, truncated = array("d"), array("d")
+    entropy, truncated, best = array("d"), array("d"), array("d")
     sources = array("b")
     ended: set[int] = set()
     partner, kl = np.full(length + 1, math.nan), np.full(length + 1, math.nan)
@@ -153,6 +155,7 @@ def gather(file: TraceFile) -> Content:
         after = node["next"]
         entropy.append(math.nan if after is None else after["entropy"])
         truncated.append(math.nan if after is None else after["entropy_truncated"])
+        best.append(_best(after))
         sources.append(_PLACES[node["source"]])
         if node["eog"]:
             ended.add(node["id"])
@@ -189,9 +192,16 @@ def gather(file: TraceFile) -> Content:
         chosen=tuple(_chosen(columns, kept[t + 1], t) for t in chosen[:_CHOSEN_LISTED]),
         chosen_count=len(chosen),
         entropy_truncated=all_truncated,
+        best=np.frombuffer(best, dtype=np.float64),
         sources=np.frombuffer(sources, dtype=np.int8),
         ended=frozenset(ended),
     )
+
+
+def _best(after: Mapping[str, Any] | None) -> float:
+    if after is None or not after["top"]["logprobs"]:
+        return math.nan
+    return math.exp(min(after["top"]["logprobs"][0], 0.0))
 
 
 def lines(text: str) -> str:

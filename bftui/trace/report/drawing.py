@@ -162,11 +162,10 @@ def _adopted(data: bytes, picture: Picture) -> str:
 
 def factor_axis(axes: Axes, low: float, high: float, *, axis: Literal["x", "y"] = "y") -> None:
     """A logarithmic axis of branching factors from near `low` to near `high`."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
     low, high = max(low, 1e-6), max(high, low * 1.5, 1.5)
     margin = (high / low) ** 0.06
-    wide = high / low > 200
     if axis == "y":
         axes.set_yscale("log")
         axes.set_ylim(low / margin, high * margin)
@@ -174,12 +173,12 @@ def factor_axis(axes: Axes, low: float, high: float, *, axis: Literal["x", "y"] 
         axes.set_xscale("log")
         axes.set_xlim(low / margin, high * margin)
     which = axes.yaxis if axis == "y" else axes.xaxis
-    subs: tuple[float, ...] = (1.0,) if wide else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-    if not wide and high / low < 2:
-        subs = tuple(1 + step / 10 for step in range(90))
-        which.set_major_locator(LogLocator(subs=subs, numticks=9))
-    else:
-        which.set_major_locator(LogLocator(subs=subs, numticks=30 if not wide else 10))
+    ends = (low / margin, high * margin)
+    # No branching factor is below 1, so that no line is drawn there; a trace may say what it wants.
+    floor = ends[0] if low < 1 else 1.0
+    which.set_major_locator(
+        FixedLocator([tick for tick in _ticks(*ends) if floor <= tick <= ends[1]])
+    )
     which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     which.set_minor_locator(NullLocator())
     which.set_minor_formatter(NullFormatter())
@@ -187,11 +186,40 @@ def factor_axis(axes: Axes, low: float, high: float, *, axis: Literal["x", "y"] 
     axes.set_axisbelow(True)
 
 
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers over the decades of a logarithmic axis, fewer the longer it is."""
+    ratio = high / low
+    in_decade: tuple[float, ...] = (1.0,)
+    if ratio < 2.2:
+        in_decade = tuple(1 + step / 10 for step in range(90))
+    elif ratio < 6:
+        in_decade = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+    elif ratio < 200:
+        in_decade = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    first, last = (math.floor(math.log10(end)) for end in (low, high))
+    apart = max(1, (last - first) // 10)
+    return [
+        float(f"{each:g}e{decade}")
+        for decade in range(first, last + 1)
+        if decade % apart == 0
+        for each in in_decade
+    ]
+
+
 def nats_beside(axes: Axes) -> None:
     """The logarithm of the factor axis on the right, in nats."""
     twin = axes.twinx()
     twin.set_ylim(*(math.log(end) for end in axes.get_ylim()))
     twin.set_ylabel("H(P~), nats")
+
+
+def token_axis(axes: Axes, labels: Sequence[str], bold: Sequence[int] = ()) -> None:
+    """Tokens below the axis, at positions from 0; some of them bold."""
+    names = [label if len(label) <= 14 else f"{label[:13]}…" for label in labels]
+    axes.set_xlim(-0.6, max(len(labels), 2) - 0.4)
+    axes.set_xticks(range(len(labels)), names, rotation=60, ha="right", rotation_mode="anchor")
+    for t in bold:
+        axes.get_xticklabels()[t].set_fontweight("bold")
 
 
 def legend_above(axes: Axes, handles: Sequence[Any], names: Sequence[str]) -> None:

@@ -6,11 +6,12 @@
   const card = document.createElement("pre");
   card.id = "card";
   card.hidden = true;
-  card.setAttribute("role", "status");
+  card.setAttribute("role", "tooltip");
   document.body.append(card);
   let at = null;
   const show = (token) => {
     if (token === at) return;
+    if (at) at.removeAttribute("aria-describedby");
     at = token;
     card.hidden = token === null;
     if (token === null) return;
@@ -19,9 +20,11 @@
       token.removeAttribute("title");
     }
     card.textContent = token.dataset.said;
-    const box = token.getBoundingClientRect();
+    token.setAttribute("aria-describedby", "card");
+    // At the line where the token begins, not in the middle of a token that is broken over lines.
+    const box = token.getClientRects()[0] || token.getBoundingClientRect();
     const left = Math.min(box.left, document.documentElement.clientWidth - card.offsetWidth - 8);
-    const below = box.bottom + card.offsetHeight + 8 < window.innerHeight;
+    const below = box.bottom + card.offsetHeight + 8 < window.innerHeight || box.top < card.offsetHeight + 8;
     card.style.left = `${Math.max(4, left) + window.scrollX}px`;
     card.style.top = `${(below ? box.bottom + 6 : box.top - card.offsetHeight - 6) + window.scrollY}px`;
   };
@@ -45,4 +48,59 @@
     next.tabIndex = 0;
     next.focus();
   });
+})();
+// Every picture can be saved as it is seen, without a network.
+(() => {
+  const alone = (svg) => {
+    const copy = svg.cloneNode(true);
+    const colours = getComputedStyle(document.documentElement);
+    const plain = (value) => value.replace(/var\((--[\w-]+)\)/g, (_, name) => colours.getPropertyValue(name).trim());
+    for (const element of [copy, ...copy.querySelectorAll("*")])
+      for (const name of ["style", "fill", "stroke"])
+        if (element.hasAttribute(name)) element.setAttribute(name, plain(element.getAttribute(name)));
+    const [, , width, height] = copy.getAttribute("viewBox").split(/\s+/).map(Number);
+    copy.setAttribute("width", width);
+    copy.setAttribute("height", height);
+    const paper = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    for (const [name, value] of [["width", width], ["height", height], ["fill", plain("var(--background)")]])
+      paper.setAttribute(name, value);
+    copy.prepend(paper);
+    return [new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }), width, height];
+  };
+  const save = (blob, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  };
+  const drawn = ([blob, width, height], name) => {
+    const image = new Image();
+    image.onload = () => {
+      const canvas = document.createElement("canvas");
+      const scale = 1800 / width;
+      canvas.width = 1800;
+      canvas.height = Math.round(height * scale);
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      URL.revokeObjectURL(image.src);
+      canvas.toBlob((png) => save(png, name), "image/png");
+    };
+    image.src = URL.createObjectURL(blob);
+  };
+  for (const figure of document.querySelectorAll("figure[data-name]")) {
+    const svg = figure.querySelector("svg");
+    const buttons = document.createElement("span");
+    buttons.className = "save";
+    for (const form of ["SVG", "PNG"]) {
+      const button = document.createElement("button");
+      const name = `${figure.dataset.name}.${form.toLowerCase()}`;
+      button.type = "button";
+      button.textContent = form;
+      button.title = `Save the picture as ${form}, in the colours that you see.`;
+      button.setAttribute("aria-label", `Save ${name}`);
+      button.addEventListener("click", () => (form === "SVG" ? save(alone(svg)[0], name) : drawn(alone(svg), name)));
+      buttons.append(button);
+    }
+    figure.querySelector("figcaption").append(buttons);
+  }
 })();

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -20,23 +18,31 @@ from markupsafe import Markup
 
 from bftui.core.text import label, safe
 from bftui.trace.reading import TraceFile
-from bftui.trace.report import drawing, measured, pictures, words
+from bftui.trace.report import drawing, made, measured, pictures, pictures_pair, words
 from bftui.trace.report.branches import ROWS, Branches, branches
-from bftui.trace.report.content import RAMP_TOP, STEPS, Content, gather, lines, number, probability
+from bftui.trace.report.content import (
+    RAMP_TOP,
+    STEPS,
+    Content,
+    PathColumns,
+    gather,
+    lines,
+    number,
+    probability,
+)
 from bftui.trace.report.drawing import Picture
 from bftui.trace.report.ink import DARK, LIGHT, Ink
-from bftui.trace.report.measured import Section, Table, clipped
+from bftui.trace.report.telling import Section, Table, clipped, counted
 
 Theme = Literal["light", "dark"]
 
-_ACTIONS, _SAMPLERS = 200, 20
 _PROMPT = 20_000
 
-_MODEL = (
-    *("name", "backend", "library", "architecture", "n_vocab", "n_ctx", "dtype", "kv", "device"),
-    *("threads", "sha256", "tokenizer_sha256"),
-)
-"""What is told of a model. Where its file lay is nobody else's business; the checksum tells which it was."""
+_OPEN_ROWS = 40
+"""Rows of the tree that need no click."""
+
+_LONG = 400
+"""Tokens from which on a page has contents."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +52,8 @@ class Report:
     Attributes:
         content, branches: the path and the tree.
         measurements: the first of them; `measured_count` counts all.
-        shift: the shares over the path, where a partner read along.
+        shift: the classes of the path's tokens, where a partner read along.
+        nudge: who wrote what of the path, where a partner wrote and no measurement tells.
     """
 
     content: Content
@@ -56,11 +63,17 @@ class Report:
     path: Picture
     tree: Picture | None
     shift: Picture | None
+    nudge: Picture | None
 
     def pictures(self) -> Iterator[Picture]:
         """Every picture, in the order of the page."""
         yield self.path
-        for picture in (self.shift, self.tree, *(each.picture for each in self.measurements)):
+        for picture in (
+            self.nudge,
+            self.shift,
+            self.tree,
+            *(each.picture for each in self.measurements),
+        ):
             if picture is not None:
                 yield picture
 
@@ -83,7 +96,6 @@ def report_of(file: TraceFile) -> Report:
     found, count = measured.sections(content)
     tree = branches(content)
     path = content.path
-    compared = any(each is not None for each in path.classes)
     return Report(
         content,
         tree,
@@ -91,7 +103,32 @@ def report_of(file: TraceFile) -> Report:
         count,
         pictures.path_curve(path),
         pictures.tree(tree) if tree.count > 1 else None,
-        pictures.shares("path-shift", path.classes) if compared else None,
+        _path_shift(path),
+        None if any(each.title == "Nudging" for each in found) else _path_nudge(content),
+    )
+
+
+def _path_shift(path: PathColumns) -> Picture | None:
+    if not any(each is not None for each in path.classes):
+        return None
+    compared = pictures_pair.Compared(
+        kinds=path.classes,
+        kl=path.kl[:-1],
+        labels=path.labels,
+        whose="the rank of the path's tokens in the partner",
+        direction="partner ‖ base",
+    )
+    return pictures_pair.shift("path-shift", compared)
+
+
+def _path_nudge(content: Content) -> Picture | None:
+    path = content.path
+    if not path.places("nudged"):
+        return None
+    nodes = content.file.outline.path[:-1]
+    authors = ["partner" if each == "nudged" else "base" for each in path.sources]
+    return pictures_pair.sure(
+        "path-nudge", content.best[nodes].tolist(), authors, path.labels, gamma=None
     )
 
 
@@ -148,15 +185,14 @@ def _told(report: Report) -> dict[str, Any]:
     name = clipped(safe(outline.model.name), 60)
     partner = outline.partner
     models = [outline.model, *([] if partner is None else [partner.model])]
-    title = f"{name}: {clipped(label(prompt.text.encode()), 60)}"
-    actions = [_action(each) for each in islice(file.actions(), _ACTIONS)]
-    shown = f", of which {ROWS} rows are shown" if tree.left_out else ""
+    done, done_more = made.actions(file)
     return {
-        "title": title,
+        "title": f"{name}: {clipped(label(prompt.text.encode()), 60)}",
         "heading": name,
         "subtitle": _subtitle(report),
         "model_notes": sorted({safe(model.note) for model in models if model.note}),
         "key_figures": _key_figures(report),
+        "contents": path.length > _LONG or len(report.measurements) > 1,
         "prompt": _prompt(prompt),
         "template": safe(prompt.template),
         "rendered": clipped(lines(prompt.rendered), _PROMPT)
@@ -167,27 +203,38 @@ def _told(report: Report) -> dict[str, Any]:
         "ramp_top": f"{RAMP_TOP:g}",
         "ways": sorted(set(path.sources) - {"sampled"}),
         "path_picture": report.path,
+        "nudge_picture": report.nudge,
         "chosen": _chosen(content),
         "chosen_more": max(0, content.chosen_count - len(content.chosen)),
         "shift_picture": report.shift,
         "shift_said": _shift_said(content),
-        "tree_said": f"{file.count:,} nodes in {tree.count:,} branches{shown}. A row is a run of tokens without a "
-        "branch, with the BF along it; ▲ begins with a forced token, ◆ with a nudged one, ■ ends the text. The visible "
-        "path has a line beside it.",
-        "rows": tree.rows,
+        "tree_said": _tree_said(report),
+        "open_rows": tree.rows[:_OPEN_ROWS],
+        "folded_rows": tree.rows[_OPEN_ROWS:],
         "tree_picture": report.tree,
         "measurements": report.measurements,
         "measurements_more": report.measured_count - len(report.measurements),
-        "model_facts": _facts(outline.model),
-        "partner_facts": None if partner is None else _facts(partner.model),
-        "samplers": _samplers(file),
-        "actions": Table(("at", "action", "", "node"), tuple(actions)) if actions else None,
-        "actions_more": max(0, file.counts["actions"] - len(actions)),
+        "trace_facts": made.trace_facts(file),
+        "commands": made.commands(file),
+        "model_facts": made.model_facts(outline.model),
+        "partner_facts": None if partner is None else made.model_facts(partner.model),
+        "samplers": made.samplers(file),
+        "actions": done,
+        "actions_more": done_more,
         "definitions": _definitions(report),
-        "source": safe(file.path.name),
-        "counts": f"{file.count:,} nodes, {file.counts['actions']:,} actions, "
-        f"{file.counts['measurements']:,} measurements",
     }
+
+
+def _tree_said(report: Report) -> str:
+    tree = report.branches
+    shown = f", of which {ROWS} rows are shown" if tree.left_out else ""
+    return (
+        f"{counted(report.content.file.count, 'node')} in {tree.count:,} "
+        f"{'branch' if tree.count == 1 else 'branches'}{shown}. A row is a run of tokens without a fork: from which "
+        "position on, how many tokens, and the BF along it, exp of their mean H(P~). At a fork the rows that turn off "
+        "are indented, and below them, after an ellipsis, the line goes on. ▲ begins with a forced token, ◆ with a "
+        "nudged one, ■ ends the text, ⚑ is a mark; the visible path has a bar beside it."
+    )
 
 
 def _subtitle(report: Report) -> str:
@@ -203,25 +250,29 @@ def _subtitle(report: Report) -> str:
         *([f"top-k {sampler.top_k}"] if sampler.top_k else []),
         *([f"min-p {sampler.min_p:g}"] if sampler.min_p else []),
         f"seed {sampler.seed}",
-        clipped(safe(outline.created), 40),
     ]
     return " · ".join(filter(None, parts))
 
 
-def _key_figures(report: Report) -> list[tuple[str, str]]:
+def _key_figures(report: Report) -> list[tuple[str, str, str]]:
+    """(value, name, what it is)."""
     path = report.content.path
     found = [
-        (number(path.factor(path.entropy_truncated)), "BF along the path"),
-        (number(path.factor(path.entropy)), "without the cut"),
+        (number(path.factor(path.entropy_truncated)), "BF along the path", "exp of mean H(P~)"),
+        (number(path.factor(path.entropy)), "full BF along it", "exp of mean H(P), no cut"),
     ]
     if (partner := path.factor(path.partner)) is not None:
-        found.append((number(partner), "BF of the partner along it"))
-    counts = [(f"{path.length:,}", "tokens")]
-    for source in ("forced", "nudged"):
-        if count := len(path.places(source)):
-            counts.append((f"{count:,}", f"of them {source}"))
-    counts.append((f"{report.branches.count:,}", "branches"))
-    return [*found, *counts]
+        found.append((number(partner), "partner's BF along it", "exp of mean H(P~)"))
+    ways = [
+        f"{count:,} {source}"
+        for source in ("forced", "nudged")
+        if (count := len(path.places(source)))
+    ]
+    tokens = "token" if path.length == 1 else "tokens"
+    found.append((f"{path.length:,}", f"{tokens} of the path", ", ".join(ways) or "none forced"))
+    count = report.branches.count
+    nodes = counted(report.content.file.count, "node")
+    return [*found, (f"{count:,}", "branch" if count == 1 else "branches", nodes)]
 
 
 def _prompt(prompt: Any) -> str:
@@ -235,7 +286,7 @@ def _prompt(prompt: Any) -> str:
 def _chosen(content: Content) -> Table:
     rows = [
         (
-            each.text,
+            clipped(each.text, 40),
             each.source,
             str(each.position),
             probability(None) if each.prob is None else f"{each.prob:.4g}",
@@ -246,53 +297,25 @@ def _chosen(content: Content) -> Table:
         for each in content.chosen
     ]
     head = ("token", "", "position", "p", "rank", "BF before", "BF after")
-    return Table(head, tuple(rows))
+    return Table(
+        head,
+        tuple(rows),
+        "p and rank are the token's in P. BF before is of the distribution that it comes from, BF after of the one "
+        "that follows: one step, and no word about what comes later.",
+        tokens=True,
+    )
 
 
 def _shift_said(content: Content) -> str:
     known = [each for each in content.path.classes if each is not None]
     if not known:
         return ""
-    shares = (f"{each} {100 * known.count(each) / len(known):.1f} %" for each in pictures.CLASSES)
+    shares = (
+        f"{each} {100 * known.count(each) / len(known):.1f} %" for each in pictures_pair.CLASSES
+    )
     apart = content.path.kl[np.isfinite(content.path.kl)]
     kl = f"; KL(partner ‖ base) {float(apart.mean()):.3f} nats in the mean" if len(apart) else ""
     return f"{len(known):,} tokens were compared: {', '.join(shares)}{kl}."
-
-
-def _facts(model: Any) -> list[tuple[str, str]]:
-    values = [(name, getattr(model, name)) for name in _MODEL]
-    return [
-        (_FACTS.get(name, name), f"{value:,}" if isinstance(value, int) else safe(str(value)))
-        for name, value in values
-        if value not in (None, "")
-    ]
-
-
-_FACTS = {"n_vocab": "vocabulary", "n_ctx": "context", "tokenizer_sha256": "tokenizer"}
-
-
-def _samplers(file: TraceFile) -> Table:
-    used = sorted(set(file.links.samplers))
-    rows = [
-        (
-            str(place),
-            *(f"{value:g}" for value in (each.temperature, each.top_k, each.top_p, each.min_p)),
-            str(each.seed),
-        )
-        for place in used[:_SAMPLERS]
-        for each in (file.outline.samplers[place],)
-    ]
-    return Table(("", "temperature", "top-k", "top-p", "min-p", "seed"), tuple(rows))
-
-
-def _action(fields: dict[str, Any]) -> tuple[str, ...]:
-    args = json.dumps(fields["args"], ensure_ascii=False) if fields["args"] else ""
-    return (
-        f"{fields['at_ms'] / 1e3:.1f} s",
-        clipped(safe(fields["op"]), 40),
-        clipped(safe(args), 100),
-        f"{fields['node']:,}",
-    )
 
 
 def _definitions(report: Report) -> Sequence[words.Definition]:

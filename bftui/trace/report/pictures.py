@@ -13,16 +13,14 @@ import numpy as np
 from bftui.core.branching import CurvePoint, Window
 from bftui.trace.report.branches import Branches, Row
 from bftui.trace.report.content import F64, RAMP_TOP, STEPS, PathColumns
-from bftui.trace.report.drawing import Picture, factor_axis, legend_above, nats_beside
+from bftui.trace.report.drawing import Picture, factor_axis, legend_above, nats_beside, token_axis
 from bftui.trace.report.ink import Ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CLASSES = ("unshifted", "marginal", "shifted")
-
-COLUMNS = 1200
+COLUMNS = 240
 """Most points of a line; of more each is the mean of some positions, with the span of these behind it."""
 
 _MOST_NATS = 23.0
@@ -32,9 +30,8 @@ _NAMED = 44
 """Most positions whose tokens stand under the axis."""
 
 _MARKED = 400
-_TREE_ROWS = 60
+_TREE_ROWS = 40
 _CELLS = 300
-_BINS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +56,11 @@ def path_curve(path: PathColumns) -> Picture:
     if chosen > 2 * _MARKED:
         notes.append("Of the marks only the first ones are drawn.")
     partner = bool(np.isfinite(path.partner).any())
-    caption = "BF of the distribution that each token of the path comes from"
-    caption += "; the last point is of what comes next" if _open(path) else ""
-    caption += ", and the partner's at the same places" if partner else ""
-    return Picture("path", f"{caption}.", 3.6, lambda f, ink: _path_curve(f, ink, path), (*notes,))
+    caption = "BF, exp H(P~), of the distribution that each token of the path comes from; full BF is exp H(P)."
+    caption += " The partner's BF is at the same places." if partner else ""
+    caption += " The last point is of what would come next." if _open(path) else ""
+    caption += " Exact along this one path: nothing is sampled, so there is no interval."
+    return Picture("path", caption, 3.6, lambda f, ink: _path_curve(f, ink, path), (*notes,))
 
 
 def _open(path: PathColumns) -> bool:
@@ -99,8 +97,10 @@ def _path_curve(figure: Figure, ink: Ink, path: PathColumns) -> None:
     for source, marker, colour in (("forced", "^", ink.forced), ("nudged", "D", ink.bad)):
         at = path.places(source)[:_MARKED]
         if at:
-            for t in at[:40]:
-                axes.axvline(t, color=colour, linewidth=0.8, alpha=0.5, zorder=1)
+            for first, last in _runs(at)[:40]:
+                axes.axvspan(
+                    first - 0.3, last + 0.3, color=colour, alpha=0.1, linewidth=0, zorder=0
+                )
             mark = axes.plot(at, [0.03] * len(at), marker, color=colour, transform=low, zorder=5)
             handles.append(mark[0])
             names.append(f"{source} token")
@@ -109,6 +109,17 @@ def _path_curve(figure: Figure, ink: Ink, path: PathColumns) -> None:
     nats_beside(axes)
     if handles:
         legend_above(axes, handles, names)
+
+
+def _runs(at: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending positions as (first, last) of each run without a gap."""
+    found: list[tuple[int, int]] = []
+    for t in at:
+        if found and found[-1][1] == t - 1:
+            found[-1] = (found[-1][0], t)
+        else:
+            found.append((t, t))
+    return found
 
 
 def _line(axes: Axes, column: F64, *, spanned: bool, marker: str = "", **look: Any) -> Any:
@@ -144,72 +155,96 @@ def _positions(axes: Axes, path: PathColumns) -> None:
     """The positions, with the tokens where there is room."""
     from matplotlib.ticker import MaxNLocator
 
-    last = path.length if _open(path) else path.length - 1
-    axes.set_xlim(-0.6, max(last, 1) + 0.6)
     if path.length <= _NAMED:
-        names = [label if len(label) <= 14 else f"{label[:13]}…" for label in path.labels]
-        axes.set_xticks(range(path.length), names, rotation=60, ha="right", rotation_mode="anchor")
-        for t in path.places("forced"):
-            axes.get_xticklabels()[t].set_fontweight("bold")
+        token_axis(axes, path.labels, path.places("forced"))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("position after the prompt")
+    last = path.length if _open(path) else path.length - 1
+    axes.set_xlim(-0.6, max(last, 1) + 0.6)
 
 
 def tree(found: Branches) -> Picture:
-    """The branches over positions, shaded by entropy."""
-    rows = [row for row in found.rows if not row.is_prompt and row.weight < _TREE_ROWS]
+    """The branches over positions, shaded by entropy; what goes on after a fork stays on its line."""
+    drawn = _lines(found.rows)
     notes = []
-    if len(rows) < found.count:
-        notes.append(f"{len(rows)} of {found.count:,} branches are drawn.")
+    if (count := sum(map(len, drawn))) < found.count:
+        notes.append(f"{count:,} of {found.count:,} branches are drawn.")
     return Picture(
         "tree",
-        "The branches of the tree over positions, each token shaded by H(P~) of the distribution that it comes from; "
-        "the visible path has a line around it.",
-        1.0 + 0.24 * max(2, len(rows)),
-        lambda figure, ink: _tree(figure, ink, rows),
+        f"The {found.count:,} branches of the tree over positions; at a fork (│) the line goes on and what turns off "
+        "has one of its own. Each token is shaded by H(P~) of the distribution that it comes from, from 0 to "
+        f"{RAMP_TOP:g} nats and more, in the shades of the text; the visible path has a frame.",
+        1.0 + 0.24 * max(2, len(drawn)),
+        lambda figure, ink: _tree(figure, ink, drawn),
         tuple(notes),
     )
 
 
-def _tree(figure: Figure, ink: Ink, rows: Sequence[Row]) -> None:
-    from matplotlib.patches import Rectangle
+def _lines(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that go on from each other, in the order of the tree; of many lines those that weigh most."""
+    ends: dict[int, list[Row]] = {}
+    found: list[list[Row]] = []
+    for row in rows:
+        if row.is_prompt:
+            continue
+        line = ends.get(row.parent) if row.goes_on else None
+        if line is None:
+            line = []
+            found.append(line)
+        line.append(row)
+        ends[row.nodes[-1]] = line
+    most = sorted(min(row.weight for row in line) for line in found)[:_TREE_ROWS]
+    return [line for line in found if min(row.weight for row in line) <= most[-1]]
+
+
+def _tree(figure: Figure, ink: Ink, drawn: Sequence[Sequence[Row]]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes = figure.add_subplot()
-    furthest = 1.0
-    for place, row in enumerate(rows):
-        length = len(row.entropies)
-        edges = np.linspace(0, length, min(length, _CELLS) + 1).astype(int).tolist()
-        steps = [_step(row.entropies[left:right]) for left, right in pairwise(edges)]
-        axes.broken_barh(
-            [(row.start + left, right - left) for left, right in pairwise(edges)],
-            (place - 0.36, 0.72),
-            facecolors=[ink.ramp[step] for step in steps],
-            linewidth=0,
-        )
-        axes.add_patch(
-            Rectangle(
-                (row.start, place - 0.36),
-                length,
-                0.72,
-                fill=False,
-                edgecolor=ink.accent if row.on_path else ink.line,
-                linewidth=1.3 if row.on_path else 0.6,
-            )
-        )
-        if row.source in ("forced", "nudged"):
-            colour = ink.forced if row.source == "forced" else ink.bad
-            axes.plot([row.start], [place], "^", color=colour, markersize=5, zorder=4)
-        furthest = max(furthest, row.start + length)
-    names = [f"{row.text[:22]}…" if len(row.text) > 23 else row.text for row in rows]
-    axes.set_yticks(range(len(rows)), names)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    furthest = max([1, *(row.start + len(row.entropies) for line in drawn for row in line)])
+    for place, line in enumerate(drawn):
+        for row in line:
+            _bar(axes, ink, row, place)
+            if row.goes_on:
+                axes.plot(
+                    [row.start] * 2, [place - 0.36, place + 0.36], color=ink.dim, linewidth=0.8
+                )
+    names = [f"{line[0].text[:22]}…" if len(line[0].text) > 23 else line[0].text for line in drawn]
+    axes.set_yticks(range(len(drawn)), names)
+    axes.set_ylim(len(drawn) - 0.4, -0.6)
     axes.set_xlim(-0.02 * furthest, furthest * 1.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("position after the prompt")
     axes.spines["right"].set_visible(False)
     axes.tick_params(axis="y", length=0)
+
+
+def _bar(axes: Axes, ink: Ink, row: Row, place: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    length = len(row.entropies)
+    edges = np.linspace(0, length, min(length, _CELLS) + 1).astype(int).tolist()
+    steps = [_step(row.entropies[left:right]) for left, right in pairwise(edges)]
+    axes.broken_barh(
+        [(row.start + left, right - left) for left, right in pairwise(edges)],
+        (place - 0.36, 0.72),
+        facecolors=[ink.ramp[step] for step in steps],
+        linewidth=0,
+    )
+    axes.add_patch(
+        Rectangle(
+            (row.start, place - 0.36),
+            length,
+            0.72,
+            fill=False,
+            edgecolor=ink.accent if row.on_path else ink.line,
+            linewidth=1.3 if row.on_path else 0.6,
+        )
+    )
+    if row.source in ("forced", "nudged"):
+        colour, mark = (ink.forced, "^") if row.source == "forced" else (ink.bad, "D")
+        axes.plot([row.start], [place], mark, color=colour, markersize=5, zorder=4)
 
 
 def _step(entropies: F64) -> int:
@@ -218,13 +253,21 @@ def _step(entropies: F64) -> int:
     return int(min(STEPS - 1, known.mean() / RAMP_TOP * STEPS)) if len(known) else 0
 
 
-def rollouts(name: str, points: Sequence[CurvePoint], wins: Sequence[Window]) -> Picture:
-    """The cumulative curve of continuations with its band, and windows."""
+def rollouts(
+    name: str, points: Sequence[CurvePoint], wins: Sequence[Window], count: int
+) -> Picture:
+    """The cumulative curve of some continuations with its band, and windows."""
     caption = (
-        "BF over the first t + 1 tokens of the continuations, with the 95 % interval at each position; the points are "
-        "windows of 5 tokens."
+        f"BF over the first t + 1 tokens of {count:,} continuations, entropy estimator: exp of the mean over them of "
+        "each one's mean H(P~). A continuation that ended stays with its mean, so the last point is the BF of all. "
     )
-    return Picture(name, caption, 3.2, lambda figure, ink: _rollouts(figure, ink, points, wins))
+    if any(point.low is not None for point in points):
+        caption += "The band is the 95 % bootstrap interval over the continuations, at each position alone. "
+    if wins:
+        caption += "The points are windows of 5 tokens: the mean over those that still run."
+    return Picture(
+        name, caption.strip(), 3.2, lambda figure, ink: _rollouts(figure, ink, points, wins)
+    )
 
 
 def _rollouts(
@@ -269,12 +312,9 @@ def _rollouts(
 
 
 def spreads(
-    name: str, axis: str, drawn: Sequence[Spread], *, before: float | None = None
+    name: str, axis: str, drawn: Sequence[Spread], caption: str, *, before: float | None = None
 ) -> Picture:
-    """Branching factors under each other, with their intervals where they have some."""
-    caption = f"{axis}, with 95 % intervals." if any(each.ci for each in drawn) else f"{axis}."
-    if before is not None:
-        caption += " The line is the BF before."
+    """Branching factors under each other, with their intervals where they have some, and the one before as a line."""
     height = 0.9 + 0.26 * len(drawn)
     return Picture(
         name, caption, height, lambda figure, ink: _spreads(figure, ink, axis, drawn, before)
@@ -301,55 +341,3 @@ def _spreads(
     axes.set_xlabel(axis)
     axes.spines["right"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-
-
-def shares(name: str, kinds: Sequence[str | None]) -> Picture:
-    """The shares of the three classes over positions, in bins; positions that were not compared are left out."""
-    return Picture(
-        name,
-        "Shares of unshifted, marginal and shifted tokens over positions; the width of a bar is the positions that it "
-        "stands for.",
-        2.4,
-        lambda figure, ink: _shares(figure, ink, kinds),
-    )
-
-
-def _shares(figure: Figure, ink: Ink, kinds: Sequence[str | None]) -> None:
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-    axes = figure.add_subplot()
-    width = -(-len(kinds) // _BINS)
-    # Two of the three are told apart without colours.
-    looks = zip(CLASSES, (ink.ramp[3], ink.forced, ink.bad), ("", "////", "xxxx"), strict=True)
-    starts = range(0, len(kinds), width)
-    bins = [kinds[start : start + width] for start in starts]
-    bottom = np.zeros(len(bins))
-    handles: list[Any] = []
-    for kind, colour, hatch in looks:
-        values = np.array(
-            [
-                sum(each == kind for each in found) / max(1, sum(each in CLASSES for each in found))
-                for found in bins
-            ]
-        )
-        handles.append(
-            axes.bar(
-                list(starts),
-                values,
-                [len(found) for found in bins],
-                bottom,
-                align="edge",
-                color=colour,
-                edgecolor=ink.background,
-                linewidth=0.6,
-                hatch=hatch,
-            )
-        )
-        bottom = bottom + values
-    axes.set_xlim(0, max(1, len(kinds)))
-    axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("position")
-    axes.spines["right"].set_visible(False)
-    legend_above(axes, handles, list(CLASSES))

@@ -110,6 +110,7 @@ class Shift(_Shape):
 class Piece(_Shape):
     author: Literal["base", "partner"]
     text: str
+    token_ids: list[Place] = Field(default_factory=list)
 
 
 class Nudging(_Shape):

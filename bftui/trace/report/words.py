@@ -54,10 +54,18 @@ ALWAYS = (
 )
 
 PARTNER = Definition(
-    "shift",
-    "by the partner's rank of the token: unshifted 1, marginal 2 or 3, shifted from 4 on",
+    "the path by the partner",
+    "rank of the token in the partner: 1 unshifted, 2 or 3 marginal, from 4 on shifted",
     "Each token is looked up in the partner's distribution at the same place. KL(partner ‖ base) is over the whole "
     "vocabulary, in nats.",
+    "Lin et al., arXiv 2312.01552",
+)
+
+SHIFT = Definition(
+    "shift",
+    "rank of the token in the model that reads: 1 unshifted, 2 or 3 marginal, from 4 on shifted",
+    "One model's greedy answer is read by the other in one pass. A token within 0.001 of the best logit counts as "
+    "unshifted. KL is over the whole vocabulary, in nats; its direction stands with it.",
     "Lin et al., arXiv 2312.01552",
 )
 
@@ -89,7 +97,7 @@ LOOKAHEAD = Definition(
 
 NUDGING = Definition(
     "nudging",
-    "the partner writes where the base's best token has less probability than gamma",
+    "the partner writes where max P(v) < gamma, P that of the base",
     "Both models write by their most probable tokens. BF is the exp of the mean H(P~) of the base's positions along "
     "the text, of the partner's along its own text alone.",
     "Fei et al., arXiv 2410.09300",
