@@ -120,9 +120,9 @@ def _imitated(
         raise UsageError("--like excludes --prompt, --prompt-file, --force and --actions")
     if options.sampling != o.Sampling():
         raise UsageError("--like brings the sampler of the trace along")
-    from bftui.trace.reading import TraceFile
+    from bftui.session.recovered import trace_file
 
-    return TraceFile(like)
+    return trace_file(like)
 
 
 def _start_like(trace: TraceFile, options: o.SessionOptions) -> o.Start:

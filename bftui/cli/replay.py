@@ -9,11 +9,13 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.progress import reading
-from bftui.cli.workbench import check_terminal
+from bftui.cli.workbench import chosen_theme, draw_seldom
 
 
 def replay(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="The trace.")],
+    trace: Annotated[
+        Path, typer.Argument(metavar="TRACE", help="A trace, or the journal of a session.")
+    ],
     speed: Annotated[
         Literal["recorded", "1", "2", "5", "10", "20", "50", "max"],
         typer.Option(
@@ -22,12 +24,18 @@ def replay(
     ] = "recorded",
     theme: o.Theme = None,
 ) -> int:
-    """Walk and play what a trace holds, in the workbench, without its model."""
+    """Walk and play what a trace or a journal holds, in the workbench, without its model."""
     from bftui.session.replay import Replay
 
     with reading(trace):
         found = Replay(trace)
-    check_terminal()
+    from bftui.ui.config import config_path, read_config
+    from bftui.ui.terminal import check_terminal
+
+    config = read_config()
+    check_terminal("`bftui report` writes a trace as a page")
+    if config.low_bandwidth:
+        draw_seldom()
     from bftui.ui.app import run as run_workbench
     from bftui.ui.settings import WorkbenchSettings
 
@@ -36,7 +44,11 @@ def replay(
         WorkbenchSettings(
             model=str(trace),
             prompt=found.session.prompt,
-            theme=theme,
+            theme=chosen_theme(theme, config),
+            shading=config.shading,
+            keymap=config.keymap,
+            low_bandwidth=config.low_bandwidth,
+            config=config_path,
             replay=found,
             pace=float(speed) if pace is None else pace,
         )

@@ -104,6 +104,11 @@ class Sample:
         return -float(self.logprob_truncated.sum()) / self.length
 
     @property
+    def surprisal(self) -> float:
+        """Mean -ln P of its tokens, nats."""
+        return -float(self.logprob.sum()) / self.length
+
+    @property
     def nats_per_byte(self) -> float | None:
         """-ln P~ of the sample over the bytes of its text; None without bytes, or where P~ of it is 0."""
         total = -float(self.logprob_truncated.sum())

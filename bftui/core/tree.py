@@ -363,6 +363,16 @@ class Tree:
             nodes = range(start, min(count, start + _BLOCK))
             yield nodes, self._blocks[start >> _BLOCK_BITS]
 
+    def used_ids(self) -> set[int]:
+        """Every token id that occurs: of prompts, nodes and candidates."""
+        found = {i for ids in self._prompts.values() for i in ids}
+        found.update(i for i in self._token if i >= 0)
+        for nodes, block in self.blocks(len(self)):
+            rows = block.top_ids[: len(nodes)]
+            stored = np.arange(rows.shape[1]) < block.numbers["n_top"][: len(nodes), None]
+            found.update(np.unique(rows[stored]).tolist())
+        return found
+
     def draw(self, node: int) -> int | None:
         """How many tokens had been sampled before this one; None where it was not sampled."""
         draw = self._draw[node]

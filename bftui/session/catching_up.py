@@ -58,12 +58,13 @@ class CatchUp(Job):
         self._partner = partner
         self._session = partner.session
         self._sampler, self._number = partner.session.sampler, partner.session.sampler_number
-        self._wanted, self._found = max(1, partner.waiting()), 0
+        self._wanted = max(1, partner.waiting())
+        self._found: list[int] = []
         super().__init__()
 
     @property
     def share(self) -> float:
-        return min(1.0, self._found / self._wanted)
+        return min(1.0, len(self._found) / self._wanted)
 
     def _work(self) -> Iterator[None]:
         session = self._session
@@ -76,6 +77,8 @@ class CatchUp(Job):
             error = text.error
         except _Stopped as stopped:
             error = stopped.error
+        finally:
+            session.keep_seen(self._found)
         if where == (session.cursor, session.sampler_number):
             self._partner.settled(error)
 
@@ -258,7 +261,7 @@ class CatchUp(Job):
             following = self._asked(lambda: Distribution(row, self._sampler).summary())
             self._partner.keep_row(node, row)
         self._partner.views[node] = PartnerView(compared, following, self._number, place, tokens)
-        self._found += 1
+        self._found.append(node)
 
 
 def _split(text: _Text, span: Span) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ class PartnerChanged:
 
 @dataclass(frozen=True, slots=True)
 class JournalFailed:
-    """The journal cannot be written any more; the session goes on without it."""
+    """The journal cannot be written for now; the session goes on."""
 
     reason: str
 

@@ -9,11 +9,13 @@ from typing import Any, get_args
 
 from bftui.core.errors import InputError, UsageError
 from bftui.core.sampler import Sampler
+from bftui.core.shift import PartnerView
 from bftui.core.tree import Tree
 from bftui.session import place as p
 from bftui.session.prompt import Prompt, Rendered, Taken
 from bftui.session.turns import Turn
 from bftui.trace.nodes import apply_restated, plant
+from bftui.trace.partner import view_of
 from bftui.trace.records import Record
 
 _SETTINGS = tuple(each.name for each in fields(Sampler))
@@ -28,6 +30,9 @@ class Follower:
         history: what undo would bring back.
         samplers, prompts, turns, force_starts, draws, actions, measurements: as a session keeps them.
         partner: the second model and its prompt, as in the head of a trace; None where there is none.
+        views: what it said of nodes.
+        partner_prompts: its prompts at later roots, as in a trace.
+        tokens, partner_tokens: the bytes of tokens, by id; a journal of an older bftui has none.
         created: when the session began, as in a trace.
     """
 
@@ -45,6 +50,10 @@ class Follower:
         self.actions: list[dict[str, Any]] = []
         self.measurements: list[dict[str, Any]] = []
         self.partner: dict[str, Any] | None = None
+        self.views: dict[int, PartnerView] = {}
+        self.partner_prompts: dict[int, dict[str, Any]] = {}
+        self.tokens: dict[int, bytes] = {}
+        self.partner_tokens: dict[int, bytes] = {}
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -55,9 +64,17 @@ class Follower:
     def apply(self, record: Record) -> None:
         """Goes one record further. Raises ValueError for a record that cannot follow."""
         before = self.place
+        self.tokens.update(record.tokens)
         try:
+            if record.pair is not None:
+                self._pair(record.pair["partner"])
+            self.partner_tokens.update(record.partner_tokens)
             for node in record.nodes:
                 self._plant(node)
+                if node.get("partner") is not None:
+                    self._see(node["id"], node["sampler"], node["partner"])
+            for seen in record.seen:
+                self._see(seen["node"], seen["sampler"], seen)
             if record.restated is not None:
                 self._restate(record.restated)
             if record.action is not None:
@@ -72,8 +89,29 @@ class Follower:
             self._measure(record.measurement, record.place)
         if record.draws is not None:
             self.draws = record.draws
-        if record.pair is not None:
-            self.partner = record.pair["partner"]
+        if (later := record.partner_prompt) is not None and later.get("partner") is not None:
+            self.partner_prompts[later["node"]] = later["partner"]
+
+    def _pair(self, partner: dict[str, Any] | None) -> None:
+        if not same_partner(self.partner, partner):
+            self.views, self.partner_prompts, self.partner_tokens = {}, {}, {}
+        self.partner = partner
+
+    def _see(self, node: int, sampler: int, fields: Mapping[str, Any]) -> None:
+        """Takes in what the second model said of a node."""
+        if self.partner is None:
+            return
+        n_vocab = self.partner["model"]["n_vocab"]
+        if node >= len(self.tree) or sampler >= len(self.samplers):
+            raise ValueError(f"there is no node {node} with numbers of sampler {sampler}")
+        following = fields["next"]
+        if following is not None and max(following["top"]["ids"], default=0) >= n_vocab:
+            raise ValueError(
+                f"the partner's candidates after node {node} are not in its vocabulary"
+            )
+        temperature = self.samplers[sampler].temperature
+        view = view_of(self.tree, node, fields, temperature, n_vocab)
+        self.views[node] = replace(view, sampler=sampler)
 
     def _plant(self, node: dict[str, Any]) -> None:
         number, parent = node["id"], node["parent"]
@@ -210,3 +248,11 @@ def _prompt(found: Mapping[str, Any]) -> tuple[Prompt, Rendered]:
     )
     asked = Prompt(found["text"], found["system"], template, found.get("prefill", ""))
     return asked, rendered
+
+
+def same_partner(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool:
+    """Whether two heads name the same second model with the same prompt, so that it says the same."""
+    if a is None or b is None:
+        return a is b
+    same = (a["model"][name] == b["model"][name] for name in ("name", "sha256", "tokenizer_sha256"))
+    return all(same) and bool(a["prompt"]["token_ids"] == b["prompt"]["token_ids"])

@@ -146,12 +146,7 @@ class Nudging(Job):
     @property
     def warning(self) -> str:
         """What people should know of the share of nudged tokens; "" where there is nothing."""
-        if (self.share_nudged or 0.0) <= MANY:
-            return ""
-        return (
-            f"the partner wrote {100 * (self.share_nudged or 0.0):.0f} % of the tokens: above {100 * MANY:.0f} % pairs "
-            "tend to fail (arXiv 2606.11201)"
-        )
+        return warning_of(self.share_nudged)
 
     @property
     def base_written(self) -> Sample | None:
@@ -280,6 +275,16 @@ class Nudging(Job):
             if len(ids) % self.settings.draft == 0:
                 yield
         return (yield from read(model, prefix, ids, self.setting.sampler, finish=finish))
+
+
+def warning_of(share_nudged: float | None) -> str:
+    """What people should know of so many nudged tokens; "" where there is nothing."""
+    if (share_nudged or 0.0) <= MANY:
+        return ""
+    return (
+        f"the partner wrote {100 * (share_nudged or 0.0):.0f} % of the tokens: above {100 * MANY:.0f} % pairs "
+        "tend to fail (arXiv 2606.11201)"
+    )
 
 
 def bf_of(sample: Sample | None) -> float | None:

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from bftui.core.errors import InputError
-from bftui.core.shift import PartnerView
-from bftui.session.following import Follower, follow
+from bftui.session.following import Follower, follow, same_partner
 from bftui.session.pair import Contexts
 from bftui.session.prompt import Rendered, Taken
 from bftui.session.recorded import RecordedHost, RecordedModel, RecordedPartner, Watched, info_of
+from bftui.session.recovered import JournalTrace, trace_file
 from bftui.session.session import Session
-from bftui.trace.partner import view_of
-from bftui.trace.reading import TraceFile
-from bftui.trace.records import Record, begins_as_journal, trace_records
+from bftui.trace.records import JournalFile, Record, trace_records
 
 
 class Replay:
@@ -31,14 +29,8 @@ class Replay:
     """
 
     def __init__(self, path: Path) -> None:
-        """Reads and checks the trace, and stands at its beginning. Raises InputError."""
-        if begins_as_journal(path):
-            raise InputError(
-                f"{path} is a journal, not a trace",
-                "the texts of its tokens are the model's",
-                "`bftui run --resume-from FILE` goes on with it, and saves its trace",
-            )
-        self.file = TraceFile(path)
+        """Reads and checks a trace or a journal, and stands at its beginning. Raises InputError."""
+        self.file = trace_file(path)
         outline = self.file.outline.model_dump(mode="json", by_alias=True, exclude={"path"})
         tokens, partners = outline["tokens"], outline.get("partner_tokens") or {}
         self._host, self.model = self._recorded(outline["model"], tokens)
@@ -61,38 +53,35 @@ class Replay:
         """Stands at the beginning: the first prompt, and nothing after it."""
         file = self.file
         self.done, self._at_ms = 0, 0.0
-        self._records: Iterator[Record] = trace_records(file)
+        self._records: Iterator[Record] = (
+            JournalFile(file.path).records()
+            if isinstance(file, JournalTrace)
+            else trace_records(file)
+        )
         self._follower = Follower(file.samplers, file.outline.model.n_vocab, file.outline.created)
         self._host.tree = self._follower.tree
-        views: dict[int, PartnerView] = {}
-        self._views = views
-        self._apply(next(self._records))
         self._waiting = next(self._records, None)
+        self._until_action()
         self.session = self._watched = Watched(self.model, self._follower)
         if self._beside is not None:
             self.partner = self.session.partner = RecordedPartner(
                 self.session, self._beside, self._contexts(), self._by_ids
             )
-            self.partner.views = views
-        if not self.count:
-            self.finish()
+        self._look_on()
 
     def advance(self) -> bool:
         """Does the next action; False where there was none."""
         if self.done >= self.count:
             return False
         self._act()
-        if self.done == self.count:
-            self._settle()
-        self._watched.follow(self._follower)
+        self._look_on()
         return True
 
     def finish(self) -> None:
         """Does everything that is left: the session as it was when the trace was saved."""
         while self.done < self.count:
             self._act()
-        self._settle()
-        self._watched.follow(self._follower)
+        self._look_on()
 
     @property
     def at_end(self) -> bool:
@@ -112,26 +101,25 @@ class Replay:
         self._apply(record)
         self.done, self._at_ms = self.done + 1, record.action["at_ms"]
         self._waiting = next(self._records, None)
+        self._until_action()
 
-    def _settle(self) -> None:
-        """What stands in a trace behind the actions."""
-        while self._waiting is not None:
+    def _until_action(self) -> None:
+        """What was found before the next action was done; of a trace also what stands behind the last one."""
+        while self._waiting is not None and self._waiting.action is None:
             self._apply(self._waiting)
             self._waiting = next(self._records, None)
 
     def _apply(self, record: Record) -> None:
+        follow(self._follower, (record,), str(self.file.path))
+
+    def _look_on(self) -> None:
+        """Stands where the recorded session stands."""
         follower = self._follower
-        follow(follower, (record,), str(self.file.path))
-        for node in record.nodes:
-            if self._beside is not None and node.get("partner") is not None:
-                temperature = follower.samplers[node["sampler"]].temperature
-                self._views[node["id"]] = view_of(
-                    follower.tree,
-                    node["id"],
-                    node["partner"],
-                    temperature,
-                    self._beside.info.n_vocab,
-                )
+        self._watched.follow(follower)
+        if self.partner is not None:
+            # In a journal another one may have come before it.
+            same = same_partner(follower.partner, self._paired)
+            self.partner.views = follower.views if same else {}
 
     def _recorded(
         self, model: Mapping[str, Any], tokens: Mapping[str, Mapping[str, str]]

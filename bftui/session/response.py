@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from bftui.core.branching_contrast import (
     contrast_samples,
     mean_interval,
 )
+from bftui.core.branching_curves import CurvePoint, curve
 from bftui.core.branching_samples import Sample
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.sampler import Sampler
@@ -95,6 +96,7 @@ class Response(Job):
         self._neutral = [ids for ids in neutral if ids != self.token_ids]
         self._running: Together | None = None
         self._finished = 0
+        self._curve: list[CurvePoint] = []
         self._planned = 1 + setup.controls
         if setup.others:
             self._planned += 2 + len(self._neutral) + RANDOM
@@ -202,7 +204,15 @@ class Response(Job):
             "reason": self.reason,
             "horizon": self.setup.horizon,
             "samples": self.setup.samples,
+            "controls_curve": [asdict(point) for point in self.controls_curve()],
         }
+
+    def controls_curve(self) -> list[CurvePoint]:
+        """Cumulative BF over positions after the matched controls; empty before they are measured."""
+        matched = self.controls.get("matched")
+        if matched and not self._curve:
+            self._curve = curve([each.samples for each in matched], "entropy")
+        return self._curve
 
     def against(self, kind: Kind) -> Contrast | None:
         """The forced text against the controls of one kind; None while they are not measured."""

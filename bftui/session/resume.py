@@ -135,9 +135,14 @@ def continued(saved: Saved, directory: Path) -> Journal:
     head = saved.head.model_dump(mode="json", by_alias=True, include=_HEAD)
     journal = Journal(directory)
     first = next(records)
-    journal.write({"open": head, "ignore_eos": saved.ignore_eos, **first.fields()})
-    for record in records:
-        journal.write(record.fields())
+    try:
+        journal.write({"open": head, "ignore_eos": saved.ignore_eos, **first.fields()})
+        for record in records:
+            journal.write(record.fields())
+    except BaseException:
+        journal.close()
+        journal.path.unlink(missing_ok=True)
+        raise
     return journal
 
 

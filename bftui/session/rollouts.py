@@ -165,6 +165,13 @@ class Rollouts(Job):
         """What was found, as the trace keeps it."""
         found = estimate_fields(self.branching_factor())
         found["samples"] = [sample_fields(sample, tokens=True) for sample in self.samples]
+        if self.original is not None:
+            # They are compared by ln P, which nothing else of a sample's fields says.
+            found["original"] = sample_fields(self.original, tokens=True)
+            compared = zip(found["samples"], self.samples, strict=True)
+            for fields, sample in ((found["original"], self.original), *compared):
+                value = sample.surprisal
+                fields["surprisal"] = value if np.isfinite(value) else None
         return found
 
     def _sample(self, row: _Row) -> Sample:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,25 +12,32 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bftui import __version__
 from bftui.backends.base import ModelInfo
 from bftui.core.sampler import Sampler
+from bftui.core.shift import PartnerView
 from bftui.core.tree import Tree
 from bftui.session import events as e
 from bftui.session.prompt import Prompt, Rendered
-from bftui.trace.document import Trace
+from bftui.trace.document import Trace, measured_ids
 from bftui.trace.header import model_fields, prompt_fields, sampler_fields
 from bftui.trace.nodes import node_fields, restated_fields
+from bftui.trace.partner import partner_fields
 
 if TYPE_CHECKING:
     from bftui.session.following import Follower
+    from bftui.session.partner import Partner
     from bftui.session.session import Session
 
 Prompts = Mapping[int, tuple[Prompt, Rendered]]
 """What was asked for at each root, and what the model saw."""
 
+TokenBytes = Callable[[int], bytes]
+"""The exact bytes of a token."""
+
 
 class Log(Protocol):
     """Where a session writes what it does, as it does it; see `trace.journal`."""
 
-    def write(self, record: dict[str, Any]) -> None: ...
+    def write(self, record: dict[str, Any]) -> None:
+        """Raises OSError for a record that cannot be written now; the next ones are given all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +57,25 @@ class Record:
         actions, measurements: as the trace holds them.
     """
 
-    def __init__(self, journal: Log | None, on_event: Callable[[e.Event], None]) -> None:
+    def __init__(
+        self, journal: Log | None, on_event: Callable[[e.Event], None], token_bytes: TokenBytes
+    ) -> None:
         self.actions: list[dict[str, Any]] = []
         self.measurements: list[dict[str, Any]] = []
         self._began = time.monotonic()
         self._created = _now()
-        self._journal = journal
+        self._journal, self._failing = journal, False
         self._emit = on_event
+        self._token_bytes = token_bytes
+        # The tokens whose bytes the journal has: with them it can be read without the model.
+        self._spelled, self._spelled_partner = set[int](), set[int]()
+        self._partner_roots = set[int]()
 
     def begin(self, head: dict[str, Any], tree: Tree, prompts: Prompts, ignore_eos: bool) -> None:
         """Writes down the start: a tree of one prompt."""
         nodes = [journal_node(tree, 0, prompts)]
-        self._note({"open": head, "ignore_eos": ignore_eos, "nodes": nodes, "draws": 0})
+        start = {"open": head, "ignore_eos": ignore_eos, "nodes": nodes, "draws": 0}
+        self._note(start, _ids_of(nodes))
 
     def take_up(self, found: Follower) -> None:
         """Goes on with what was written down before; the time goes on where it stopped."""
@@ -68,7 +83,10 @@ class Record:
         self._created = found.created
         if self.actions:
             self._began -= self.actions[-1]["at_ms"] / 1e3
-        self._note({"resumed": _now()})
+        if self._journal is not None:
+            self._spelled = set(found.tokens)
+            used = found.tree.used_ids() | set(measured_ids(self.measurements))
+            self._note({"resumed": _now()}, used)
 
     def restate(self, tree: Tree, nodes: Sequence[int]) -> None:
         """Writes down numbers that were made anew."""
@@ -91,7 +109,7 @@ class Record:
         self.actions.append(action)
         if self._journal is not None:
             new = [journal_node(tree, n, prompts) for n in range(first_new, len(tree))]
-            self._note({"action": action, "nodes": new, "draws": draws})
+            self._note({"action": action, "nodes": new, "draws": draws}, _ids_of(new))
 
     def measure(self, measured: Measured, place: int | None = None) -> int:
         """Writes down what was measured, at the end or in the place of what was known before; returns its place."""
@@ -101,12 +119,31 @@ class Record:
             self.measurements.append(fields)
         else:
             self.measurements[place] = fields
-        self._note({"measurement": fields, "place": place})
+        self._note({"measurement": fields, "place": place}, measured_ids([fields]))
         return place
 
     def pair(self, partner: dict[str, Any] | None) -> None:
         """Writes down which second model reads along from now on, as in the head of a trace; None for none."""
+        self._spelled_partner, self._partner_roots = set(), set()
         self._note({"partner": partner})
+
+    def seen(self, partner: Partner, nodes: Sequence[int]) -> None:
+        """Writes down what the second model said of some nodes of one branch."""
+        if self._journal is None or not nodes:
+            return
+        views = {node: view for node in nodes if (view := partner.view(node)) is not None}
+        record: dict[str, Any] = {"seen": [_seen_fields(*each) for each in views.items()]}
+        root = partner.session.tree.root(nodes[0])
+        if root not in self._partner_roots:
+            self._partner_roots.add(root)
+            record["partner_prompt"] = {"node": root, **partner.later(root)}
+        ids = {i for view in views.values() if view.next for i in view.next.top_ids.tolist()}
+        if partner.pair.by == "ids":
+            self._note(record, ids)
+            return
+        new = ids - self._spelled_partner
+        self._spelled_partner |= new
+        self._note({**record, "partner_tokens": _spelled(new, partner.model.token_bytes)})
 
     def head(
         self,
@@ -127,15 +164,21 @@ class Record:
             "samplers": [sampler_fields(sampler) for sampler in samplers],
         }
 
-    def _note(self, record: dict[str, Any]) -> None:
-        """Writes the journal; a disk that fails ends the journal, never the session."""
+    def _note(self, record: dict[str, Any], ids: Iterable[int] = ()) -> None:
+        """Writes the journal, with the bytes of these tokens; a disk that fails is said, and ends nothing."""
         if self._journal is None:
             return
+        new = set(ids) - self._spelled
+        if new:
+            self._spelled |= new
+            record["tokens"] = _spelled(new, self._token_bytes)
         try:
             self._journal.write(record)
+            self._failing = False
         except OSError as error:
-            self._journal = None
-            self._emit(e.JournalFailed(error.strerror or str(error)))
+            if not self._failing:
+                self._emit(e.JournalFailed(error.strerror or str(error)))
+            self._failing = True
 
 
 def trace_of(session: Session, head: dict[str, Any], record: Record) -> Trace:
@@ -166,6 +209,24 @@ def trace_of(session: Session, head: dict[str, Any], record: Record) -> Trace:
         token_bytes=session.model.token_bytes,
         seen=None if partner is None else partner.seen(),
     )
+
+
+def _ids_of(nodes: Sequence[Mapping[str, Any]]) -> set[int]:
+    """The tokens that occur in the journal's fields of some nodes."""
+    found = set[int]()
+    for node in nodes:
+        own = node["prompt"]["token_ids"] if node["parent"] is None else (node["token_id"],)
+        found.update(own, () if node["next"] is None else node["next"]["top"]["ids"])
+    return found
+
+
+def _seen_fields(node: int, view: PartnerView) -> dict[str, Any]:
+    return {"node": node, "sampler": view.sampler, **partner_fields(view)}
+
+
+def _spelled(ids: Iterable[int], token_bytes: TokenBytes) -> dict[str, str]:
+    """Tokens as the journal has them: their bytes in base64."""
+    return {str(i): base64.b64encode(token_bytes(i)).decode() for i in sorted(ids)}
 
 
 def _now() -> str:

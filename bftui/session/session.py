@@ -18,11 +18,13 @@ from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UsageError
 from bftui.core.nudging import Piece
 from bftui.core.sampler import Sampler
+from bftui.core.shift import PartnerView
 from bftui.core.tree import Source, Tree
 from bftui.session import commands as c
 from bftui.session import events as e
 from bftui.session import place as p
 from bftui.session.experiments import Experiments
+from bftui.session.following import same_partner
 from bftui.session.methods import SessionMethods
 from bftui.session.model import Model
 from bftui.session.partner import Partner
@@ -82,9 +84,10 @@ class Session(SessionState, SessionMethods):
         self._force_starts: set[int] = set()
         self._counted = (-1, -1, -1, 0)
         self._emit = on_event
-        self._record = Record(journal, on_event)
+        self._record = Record(journal, on_event, lambda i: self.model.token_bytes(i))
         self.experiments = Experiments(self, self._number)
         self.partner: Partner | None = None
+        self._seen: tuple[dict[str, Any] | None, dict[int, PartnerView]] = None, {}
         if resumed is not None:
             self._take_up(resumed)
             return
@@ -98,6 +101,7 @@ class Session(SessionState, SessionMethods):
         self._turns, self._force_starts = found.turns, found.force_starts
         self._record.take_up(found)
         self.experiments.take_up(found.measurements)
+        self._seen = found.partner, found.views
         self.reload(self.model)
 
     # Doing -----------------------------------------------------------------------------------------------------
@@ -411,9 +415,23 @@ class Session(SessionState, SessionMethods):
         Whoever opened a model closes it.
         """
         self.partner = Partner(self, self._number, model, template)
-        self._record.pair(self.partner.head())
+        head = self.partner.head()
+        if same_partner(self._seen[0], head):
+            # What it said before the session was taken up again.
+            self.partner.views.update(self._seen[1])
+        self._record.pair(head)
         self._emit(e.PartnerChanged())
         return self.partner
+
+    @property
+    def partner_head(self) -> dict[str, Any] | None:
+        """The partner and its prompt, as in the head of a trace; None where there is none."""
+        return None if self.partner is None else self.partner.head()
+
+    def keep_seen(self, nodes: Sequence[int]) -> None:
+        """Writes what the partner said of some nodes of one branch into the journal."""
+        if self.partner is not None:
+            self._record.seen(self.partner, nodes)
 
     def part(self) -> Model | None:
         """Goes on without the partner; its model, for whoever closes it."""
@@ -436,5 +454,5 @@ class Session(SessionState, SessionMethods):
         return trace_of(self, self._head(), self._record)
 
     def _head(self) -> dict[str, Any]:
-        partner = None if self.partner is None else self.partner.head()
-        return self._record.head(self.model.info, self._prompts[0], self._samplers, partner)
+        asked = self._prompts[0]
+        return self._record.head(self.model.info, asked, self._samplers, self.partner_head)

@@ -88,6 +88,10 @@ class SessionState:
         """Which sampler is in force, as nodes and the trace count them."""
         return self._place.sampler
 
+    def sampler_at(self, number: int) -> Sampler:
+        """A sampler by its number."""
+        return self._samplers[number]
+
     @property
     def prompt(self) -> Prompt:
         """The prompt of the visible path, as it was asked for."""

@@ -5,10 +5,12 @@ Belongs to the engine's thread. A journal that cannot be written is said, and th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bftui.core.errors import BftuiError
 from bftui.ui.notice import Kind
 from bftui.ui.strips import counted
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from bftui.session.resume import Saved
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
+    from bftui.ui.paired import Paired
     from bftui.ui.recalled import Recalled
 
 Say = Callable[[str, Kind], None]
@@ -80,6 +83,14 @@ def take_up(
     return session, journal
 
 
+def without_model(saved: Saved, error: BftuiError) -> str:
+    """What can be done with a saved session whose model cannot be opened."""
+    return (
+        f"{error.line()}; the session is as it was: `bftui replay {saved.path}` shows it without a model, "
+        f"`bftui run MODEL --resume-from {saved.path}` goes on with another"
+    )
+
+
 def recalled(session: Session, saved: Saved) -> Recalled:
     """What a session that was taken up again had measured."""
     from bftui.ui.recalled import recall
@@ -87,6 +98,32 @@ def recalled(session: Session, saved: Saved) -> Recalled:
     follower = saved.follower
     token_bytes = session.model.token_bytes
     return recall(follower.measurements, session.tree, follower.samplers, token_bytes)
+
+
+def recalled_pair(saved: Saved) -> tuple[Paired, Mapping[str, Any] | None]:
+    """What a session that was taken up again had done with its partner, and the head of that partner."""
+    from bftui.ui.recalled_pair import recall_pair
+
+    return recall_pair(saved.follower.measurements), saved.follower.partner
+
+
+def farewell(session: Session, journal: Journal | None) -> str:
+    """Where a session that is left is kept. What is in no journal is saved as a trace first, where that can be."""
+    nodes = counted(len(session.tree), "node")
+    if journal is not None and journal.whole:
+        return f"{nodes} kept in {journal.path}"
+    why = (
+        "there is no journal"
+        if journal is None
+        else f"{journal.path}: {journal.failure or 'it was removed'}"
+    )
+    try:
+        path = Path(tempfile.mkdtemp(prefix="bftui-")) / "session.json"
+        session.trace().save(path)
+    except (OSError, BftuiError) as error:
+        told = error.line() if isinstance(error, BftuiError) else str(error)
+        return f"bftui: {nodes} could not be kept: {why}; {told}"
+    return f"{nodes} saved in {path} ({why}); `bftui run --resume-from` goes on with it"
 
 
 def _unwritten(error: OSError, say: Say) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from bftui.core.branching import Sample
+from bftui.core.branching import CurvePoint, Sample
 from bftui.core.branching_samples import Finish
 from bftui.core.errors import UsageError
 from bftui.core.sampler import Sampler
@@ -31,7 +31,12 @@ _NEAR = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """Rollouts that were drawn before, as `summaries.rolled` reads them. Of each token H(P~) and ln P~ are known."""
+    """Rollouts that were drawn before, as `summaries.rolled` reads them. Of each token H(P~) and ln P~ are known.
+
+    Attributes:
+        resampled: whether they were drawn to be compared with a path.
+        original: that path, where the record has its numbers.
+    """
 
     start: Start
     sampler: Sampler
@@ -43,6 +48,16 @@ class Roll:
     share: float = 1.0
     done: bool = True
     original: Sample | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether further ones can be added."""
+        return self.original is not None or not self.resampled
+
+    @property
+    def compared_with(self) -> tuple[int, Ids | None]:
+        """What rollouts must have in common to be shown as one."""
+        return self.horizon, None if self.original is None else self.original.token_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +96,14 @@ def recall(
     marked = {
         place: replace(each, resampled=rolls[place][-1].resampled) for place, each in shown.items()
     }
-    goes_on = {place: jobs for place, jobs in rolls.items() if not jobs[-1].resampled}
+    goes_on = {place: jobs for place, jobs in rolls.items() if jobs[-1].goes_on}
     return Recalled(Measured(looked=looked, rolled=marked, responses=responses), goes_on)
 
 
 def _put(rolls: dict[Place, list[Roll]], place: Place, roll: Roll) -> None:
     """Adds rollouts to those that they go on from, or lets them take their place."""
     known = rolls.get(place)
-    same = known is not None and (known[-1].horizon, known[-1].resampled) == (
-        roll.horizon,
-        roll.resampled,
-    )
-    if known is not None and same and not roll.resampled:
+    if known is not None and roll.goes_on and known[-1].compared_with == roll.compared_with:
         known.append(roll)
     else:
         rolls[place] = [roll]
@@ -140,6 +151,7 @@ def _roll(
     samples = tuple(_sample(each, full, token_bytes) for each in result["samples"])
     if not samples:
         raise ValueError("there are none")
+    original = result.get("original") if resampled else None
     return Roll(
         start=Start(0, node),
         sampler=_sampler(settings),
@@ -148,6 +160,7 @@ def _roll(
         first=whole(settings["first"]),
         samples=samples,
         resampled=resampled,
+        original=None if original is None else _sample(original, full, token_bytes),
     )
 
 
@@ -157,6 +170,8 @@ def _sample(each: Mapping[str, Any], full: float, token_bytes: Callable[[int], b
     if finish not in get_args(Finish):
         raise ValueError(f"{finish} is no end")
     text = ids[:-1] if finish == "eog" else ids
+    # Infinite where a token of the path has P 0.
+    surprisal = maybe_number(each["surprisal"]) if "surprisal" in each else math.nan
     return Sample(
         token_ids=ids,
         entropy=np.full(len(ids), full),
@@ -164,7 +179,8 @@ def _sample(each: Mapping[str, Any], full: float, token_bytes: Callable[[int], b
         logprob_truncated=np.array(
             [math.nan if value is None else number(value) for value in each["logprob"]]
         ),
-        logprob=np.full(len(ids), math.nan),
+        # As of H(P): the mean alone is known.
+        logprob=np.full(len(ids), -math.inf if surprisal is None else -surprisal),
         n_bytes=sum(len(token_bytes(i)) for i in text),
         finish=finish,
     )
@@ -199,6 +215,18 @@ def _responded(
         verdict=None if verdict is None else safe(str(verdict)),
         reason=None if reason is None else safe(str(reason)),
         kinds=kinds,
+        controls=tuple(map(_point, result.get("controls_curve", ()))),
+    )
+
+
+def _point(each: Mapping[str, Any]) -> CurvePoint:
+    return CurvePoint(
+        position=whole(each["position"]),
+        bf=number(each["bf"]),
+        std=number(each["std"]),
+        n=whole(each["n"]),
+        low=maybe_number(each["low"]),
+        high=maybe_number(each["high"]),
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import UsageError
 from bftui.core.shift import Author, Compared, Standing
 from bftui.core.shift_summary import Position
 from bftui.core.text import safe
+from bftui.session.nudging import warning_of
 from bftui.session.shift_result import WHOSE
 from bftui.ui.paired import Beside, Nudged, Paired, Shifted
 from bftui.ui.recalled import ids_of, maybe_number, number, whole
@@ -22,12 +24,8 @@ if TYPE_CHECKING:
 _AUTHORS: dict[str, Author] = {"base": "base", WHOSE["partner"]: "partner"}
 
 
-def pair_of(
-    measurements: Iterable[Mapping[str, Any]], session: Session, partner: RecordedPartner | None
-) -> Paired:
-    """The partner of a recorded session, and what was done with it; who it is, is said safely where it is drawn."""
-    if partner is None:
-        return Paired()
+def recall_pair(measurements: Iterable[Mapping[str, Any]]) -> Paired:
+    """What was done with a partner that is not there yet."""
     shifted: dict[int, Shifted] = {}
     nudged: Nudged | None = None
     for found in measurements:
@@ -38,16 +36,24 @@ def pair_of(
                 shifted[found["node"]] = _shifted(found)
             elif found["kind"] == "nudging":
                 nudged = _nudged(found)
+    return Paired(shifted=shifted, nudged=nudged)
+
+
+def pair_of(
+    measurements: Iterable[Mapping[str, Any]], session: Session, partner: RecordedPartner | None
+) -> Paired:
+    """The partner of a recorded session, and what was done with it; who it is, is said safely where it is drawn."""
+    if partner is None:
+        return Paired()
     contexts = partner.contexts(session.tree.roots[0])
-    return Paired(
+    return replace(
+        recall_pair(measurements),
         state=Beside.READY,
         name=partner.model.name,
         short=partner.model.info.name,
         practice=partner.model.is_practice,
         by=partner.by,
         template="" if contexts is None else contexts.partner.template,
-        shifted=shifted,
-        nudged=nudged,
     )
 
 
@@ -73,6 +79,7 @@ def _shifted(found: Mapping[str, Any]) -> Shifted:
     return Shifted(
         author=author,
         root=found["node"],
+        answer=ids_of(result["token_ids"]),
         positions=positions,
         running=False,
         stopped=False,
@@ -97,6 +104,7 @@ def _nudged(found: Mapping[str, Any]) -> Nudged:
         share_nudged=maybe_number(result["share_nudged"]),
         running=False,
         stop=safe(str(result["stop"] or "stopped")),
+        warning=warning_of(maybe_number(result["share_nudged"])),
         bf_base=maybe_number(result["bf_base"]),
         bf_nudged=maybe_number(result["bf_nudged"]),
         bf_base_written=maybe_number(result["bf_base_written"]),

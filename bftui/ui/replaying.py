@@ -15,9 +15,11 @@ from bftui.ui.bridge import Bridge
 from bftui.ui.engine_thread import RATES, RECORDED, Word
 from bftui.ui.measured import Measured
 from bftui.ui.notice import Kind
+from bftui.ui.sampling import sampling
 from bftui.ui.settings import WorkbenchSettings
 
 if TYPE_CHECKING:
+    from bftui.core.sampler import Sampler
     from bftui.session.replay import Replay
     from bftui.session.session import Session
     from bftui.ui.recalled import Recalled
@@ -43,6 +45,7 @@ class ReplayBridge(Bridge):
         self._recalled: Recalled | None = None
         self.rate = self.rates.index(settings.pace) if settings.pace in self.rates else 0
         self.played = (0, replay.count)
+        self._told_sampler: Sampler | None = None
 
     # The engine's thread ---------------------------------------------------------------------------------------
 
@@ -104,9 +107,28 @@ class ReplayBridge(Bridge):
         else:
             replay.advance()
             self._show()
+        self._tell_of_sampler(replay.session)
         if replay.at_end:
             self.playing = False
             self._say("the replay ends here: p plays it again")
+
+    def _tell_of_sampler(self, session: Session) -> None:
+        """Says, once while it plays, that what is shown was not seen so: a trace keeps the numbers of one sampler."""
+        later = self._later_sampler(session)
+        if later is not None and later != self._told_sampler:
+            self._say(
+                f"some numbers here are those of {sampling(later)}, which was set later: "
+                "a trace keeps the last ones"
+            )
+        self._told_sampler = later
+
+    def _later_sampler(self, session: Session) -> Sampler | None:
+        """The sampler of the first numbers of the visible path that are not of the one in force."""
+        if not session.stale():
+            return None
+        tree = session.tree
+        numbers = map(tree.sampler, tree.path(session.cursor))
+        return session.sampler_at(next(n for n in numbers if n != session.sampler_number))
 
     def _play_step(self) -> None:
         self._next_action()
@@ -116,6 +138,8 @@ class ReplayBridge(Bridge):
 
     def _do(self, command: commands.Command) -> None:
         if isinstance(command, commands.Step):
+            # A key takes the notice away: by hand it is said again.
+            self._told_sampler = None
             self._next_action()
         else:
             super()._do(command)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -9,6 +10,11 @@ import pytest
 from tests.e2e.terminal import Terminal
 
 PROMPT = "Q: Name a fruit.\nA:"
+
+
+def without_sum(line):
+    """A row without Σp: a trace rounds each candidate, and their sum may differ in the last place that is shown."""
+    return re.sub(r" +1?\.\d+ *│$", "", line)
 
 
 def body(terminal):
@@ -99,7 +105,11 @@ def test_replay_without_any_model_library(start, replay, tmp_path):
     again = replay(trace, "--speed", "max")
     again.wait("replay 4/4", "a replay: p plays it")
     # The candidates below the screen are not stored, and the footing says so.
-    other = [now for now, then in zip(body(again), before, strict=True) if now != then]
+    other = [
+        now
+        for now, then in zip(body(again), before, strict=True)
+        if without_sum(now) != without_sum(then)
+    ]
     assert len(other) == 1, other
     assert "50 stored" in other[0]
     again.press("space")

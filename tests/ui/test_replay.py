@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from bftui.core.errors import InputError
+from bftui.session.commands import SetSampler
+from bftui.session.model import open_model
 from bftui.session.replay import Replay
+from bftui.session.session import Session
 from bftui.trace.journals import latest
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_thread import Word
@@ -231,8 +233,28 @@ async def test_a_trace_without_actions_is_shown(trace):
         assert "the replay ends here" in driver.notice
 
 
-async def test_a_journal_is_no_trace(fruit, tmp_path):
-    async with workbench(fruit, state_dir=lambda: tmp_path / "kept") as driver:
+async def test_a_journal_is_replayed_as_its_trace_is(fruit, tmp_path):
+    trace = tmp_path / "trace.json"
+    await recorded(fruit, trace, *KEYS, "enter", state_dir=lambda: tmp_path / "kept")
+    drawn = []
+    for path in (trace, latest(tmp_path / "kept")):
+        async with replayed(path) as driver:
+            end = shown(driver)
+            assert "replay 8/8" in driver.screen()
+            await driver.press("space", "space", "space")
+            drawn.append((end, shown(driver), driver.bridge.measured.looked))
+    assert drawn[0] == drawn[1]
+
+
+async def test_numbers_of_a_later_sampler_are_said_to_be_so(fruit, tmp_path):
+    with open_model(fruit) as model:
+        session = Session(model, "Name a fruit:", seed=1)
+        session.step()
+        session.do(SetSampler(temperature=0.7))
+        session.align()
+        session.trace().save(tmp_path / "t.json")
+    async with replayed(tmp_path / "t.json") as driver:
+        await driver.press("space", "space")
+        assert "some numbers here are those of T 0.7" in driver.notice
         await driver.press("space")
-    with pytest.raises(InputError, match="is a journal, not a trace"):
-        Replay(latest(tmp_path / "kept"))
+        assert "the replay ends here" in driver.notice

@@ -1,11 +1,15 @@
 """A session in the workbench that is taken up again: what was on the screen is there, and it goes on."""
 
 import os
+import tempfile
 import time
+
+import pytest
 
 from bftui.session.resume import read_saved
 from bftui.trace.journal import Journal
 from bftui.trace.journals import latest, listed
+from bftui.ui.keeping import farewell
 from bftui.ui.settings import PartnerSettings
 from tests.ui.driver import lines, table, workbench
 
@@ -77,9 +81,28 @@ async def test_what_was_measured_is_known_again(fruit, tmp_path):
             assert each.continuations == before.rolled[place].continuations
             assert each.curve == before.rolled[place].curve
         drawn = next(iter(again.rolled.values())).drawn
+        assert found.controls == known.controls
+        assert found.controls
         await driver.press("r", "r")
         await driver.measured()
         assert next(iter(driver.bridge.measured.rolled.values())).drawn == 2 * drawn
+
+
+async def test_sampling_again_is_known_again_and_goes_on(fruit, tmp_path):
+    keys = ["space", "space", "space", "left", "left", "R", "escape"]
+    _, _, before = await recorded(fruit, tmp_path / "kept", *keys)
+    async with taken_up(fruit, tmp_path / "kept") as driver:
+        (known,), (found,) = before.rolled.values(), driver.bridge.measured.rolled.values()
+        assert found.resampled
+        assert found.compared.shared == known.compared.shared
+        assert found.compared.token_ids == known.compared.token_ids
+        for name in ("bf", "surprisal", "sampled", "low", "high"):
+            wanted = getattr(known.compared, name)
+            assert getattr(found.compared, name) == pytest.approx(wanted, abs=1e-9)
+        await driver.press("R", "r")
+        await driver.measured()
+        (more,) = driver.bridge.measured.rolled.values()
+        assert more.drawn == 2 * known.drawn
 
 
 async def test_a_killed_session_says_what_was_left_out(fruit, tmp_path):
@@ -144,3 +167,68 @@ async def test_the_partner_of_a_session_is_known(fruit, tmp_path):
         driver.bridge.part()
         await driver.settled()
     assert read_saved(latest(folder)).partner is None
+
+
+async def paired(fruit, tmp_path, *keys):
+    """A workbench with a partner that was used with these keys; the partner, and what was known of it."""
+    partner = table(tmp_path / "partner.json", name="partner", default={" fig": 0.6, ".": 0.3})
+    wanted = PartnerSettings(partner)
+    async with workbench(fruit, partner=wanted, state_dir=lambda: tmp_path / "kept") as driver:
+        await driver.partnered()
+        for key in keys:
+            await driver.press(key)
+            await driver.partnered()
+        return wanted, driver.bridge.paired, dict(driver.session.partner.views)
+
+
+async def test_what_was_done_with_the_partner_is_there_again(fruit, tmp_path):
+    keys = ["1", "space", "left", "s", "escape", "left", "space", "b", "space"]
+    wanted, before, views = await paired(fruit, tmp_path, *keys)
+    async with taken_up(fruit, tmp_path / "kept", partner=wanted) as driver:
+        await driver.partnered()
+        again = driver.bridge.paired
+        (known,), (found,) = before.shifted.values(), again.shifted.values()
+        assert found.answer == known.answer
+        assert [each.kind for each in found.positions] == [each.kind for each in known.positions]
+        assert before.nudged is not None
+        assert again.nudged == before.nudged
+        assert driver.session.partner.views.keys() == views.keys()
+        # Asked again it is shown, and its tokens can be forced.
+        await driver.press("s", "enter")
+        assert driver.app.screen is driver.bench
+        assert driver.tokens[-1].encode() == known.positions[0].text
+
+
+async def test_what_another_partner_did_is_not_shown(fruit, tmp_path):
+    await paired(fruit, tmp_path, "1", "s", "escape")
+    other = PartnerSettings(table(tmp_path / "other.json", name="other"))
+    async with taken_up(fruit, tmp_path / "kept", partner=other) as driver:
+        await driver.partnered()
+        assert driver.bridge.paired.name == "other"
+        assert driver.bridge.paired.shifted == {}
+
+
+@pytest.mark.parametrize("removed", [False, True])
+async def test_what_no_journal_holds_is_saved_when_it_is_left(
+    fruit, tmp_path, monkeypatch, removed
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "rescued"))
+    (tmp_path / "rescued").mkdir()
+    folder = tmp_path / "kept"
+    if not removed:
+        folder.write_text("")
+    async with workbench(fruit, state_dir=lambda: folder) as driver:
+        await driver.press("space", "space")
+        if removed:
+            latest_running(folder).unlink()
+        told = farewell(driver.session, driver.bridge.journal)
+    (trace,) = (tmp_path / "rescued").rglob("session.json")
+    assert str(trace) in told
+    assert "removed" in told if removed else "no journal" in told
+    assert len(read_saved(trace).follower.tree) == 3
+
+
+def latest_running(folder):
+    """The journal that is written."""
+    (path,) = folder.iterdir()
+    return path

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import random
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -379,3 +379,55 @@ def test_the_journal_holds_a_node_as_the_trace_does(model, tmp_path):
     journal.close()
     written = session.trace().as_dict()["nodes"]
     assert [node_fields(session.tree, n) for n in range(len(session.tree))] == written
+
+
+@contextmanager
+def files_of_at_most(size):
+    """No file of this process can be longer, as on a disk that is full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_a_full_disk_refused_is_written_when_there_is_room(model, tmp_path):
+    session, journal = recorded(model, tmp_path, EVERYTHING[:2])
+    size = journal.path.stat().st_size
+    for room in (0, 1, 100, 5_000):
+        with files_of_at_most(size + room):
+            session.step()
+            session.step()
+        assert journal.failure is not None
+        # Whole records only, whatever was in the way.
+        assert not read_saved_copy(journal.path, tmp_path / "copy.jsonl").cut
+        size = journal.path.stat().st_size
+    session.step()
+    assert journal.failure is None
+    found = read_saved_copy(journal.path, tmp_path / "copy.jsonl")
+    assert len(found.follower.tree) == len(session.tree)
+
+
+def read_saved_copy(path, copy):
+    """What is saved in a journal that is still written."""
+    shutil.copy(path, copy)
+    return read_saved(copy)
+
+
+def test_a_journal_that_never_could_be_written_leaves_nothing(model, tmp_path):
+    with files_of_at_most(0):
+        session, journal = recorded(model, tmp_path, EVERYTHING[:2])
+        journal.close()
+    assert journal.failure is not None
+    assert len(session.tree) > 1
+    assert list(tmp_path.glob("*.jsonl")) == []
+
+
+def test_only_running_sessions_are_not_called_none(model, tmp_path):
+    _, journal = recorded(model, tmp_path, EVERYTHING[:2])
+    with pytest.raises(InputError, match="still run"):
+        latest(tmp_path)
+    journal.close()
+    assert latest(tmp_path) == journal.path

@@ -312,7 +312,7 @@ def test_the_journal_holds_every_node_as_soon_as_it_exists(model, tmp_path):
     assert journal.path.stat().st_mode & 0o077 == 0
 
 
-def test_a_full_disk_ends_the_journal_and_not_the_session(model):
+def test_a_full_disk_is_said_once_and_ends_nothing(model):
     class Full:
         def write(self, record):
             if "action" in record:
