@@ -1,27 +1,19 @@
-"""Themes: one TOML file each, read into Textual's theme and into the styles that the panes draw with.
+"""Themes as they are drawn: the styles of the panes and Textual's own theme, made from a theme's file.
 
-A theme gives colours by role, never by widget. What a colour says is said by a sign, a letter or weight as well.
+What a colour says is said by a sign, a letter or weight as well.
 """
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import Path
-from typing import Any
 
 from rich.style import Style
 from textual.theme import Theme
 
-from bftui.core.errors import InputError, UsageError
-
-ROLES = (
-    *("background", "text", "dim", "line", "accent", "forced", "good", "bad"),
-    *("cursor", "cursor_idle", "bar", "bar_past"),
-)
+from bftui.ui.terminal_colors import TerminalColors
+from bftui.ui.theme_colors import within_256
+from bftui.ui.theme_files import AUTO, ThemeFile, found, shipped
 
 RAMP_TOP = 4.0
 """Entropy in nats, from which on the last step of the ramp is used."""
@@ -50,142 +42,118 @@ class Palette:
         return self.ramp[int(max(0.0, min(share, 1.0)) * (len(self.ramp) - 1e-9))]
 
 
-@dataclass(frozen=True)
-class ThemeFile:
-    """A theme as its file has it; colours are `#rrggbb` or `ansi_NAME`."""
+def themes() -> Mapping[str, ThemeFile]:
+    """Every theme by name, the default one first."""
+    return found().themes
 
-    name: str
-    dark: bool
-    colors: dict[str, str]
-    ramp_text: tuple[str, ...]
-    ramp_steps: tuple[str, ...]
-    file: str
 
-    @property
-    def ansi(self) -> bool:
-        """Whether it uses the terminal's own colours."""
-        return self.colors["background"].startswith("ansi_")
+def find(name: str | None, colors: TerminalColors | None = None) -> ThemeFile:
+    """A theme by name in colours that the terminal has (default: all); for None or `auto` the one that suits it.
 
-    def palette(self) -> Palette:
-        """The styles of the panes."""
-        c = {role: _rich(color) for role, color in self.colors.items()}
-        ground = c["background"]
+    Raises UsageError where there is none of that name, InputError where its file is damaged.
+    """
+    colors = colors or TerminalColors()
+    if name is None or name == AUTO:
+        # Whoever asked for no theme is shown one, whatever lies in a file of theirs.
+        theme = found().themes.get(colors.suited, shipped()[colors.suited])
+    else:
+        theme = found().named(name)
+    return within_256(theme) if colors.depth == "256" else theme
 
-        def on_ground(role: str, bold: bool | None = None) -> Style:
-            return Style(color=c[role], bgcolor=ground, bold=bold)
 
-        return Palette(
-            text=on_ground("text"),
-            dim=on_ground("dim"),
-            line=on_ground("line"),
-            title=on_ground("text", bold=True),
-            accent=on_ground("accent", bold=True),
-            forced=on_ground("forced", bold=True),
-            good=on_ground("good"),
-            bad=on_ground("bad", bold=True),
-            # Sixteen colours leave none to put under all the others: the row takes two for all that is in it.
-            cursor=Style(color="black", bgcolor="white", bold=False)
-            if self.ansi
-            else Style(bgcolor=c["cursor"], bold=True),
-            cursor_idle=Style(bold=True) if self.ansi else Style(bgcolor=c["cursor_idle"]),
-            bar=on_ground("bar"),
-            bar_past=on_ground("bar_past"),
-            ramp=tuple(
-                Style(color=_rich(text), bgcolor=_rich(step))
-                for text, step in zip(self.ramp_text, self.ramp_steps, strict=True)
-            ),
-        )
+def palette(theme: ThemeFile) -> Palette:
+    """The styles of the panes."""
+    c = {role: _rich(color) for role, color in theme.colors.items()}
+    ground = c["background"]
 
-    def theme(self) -> Theme:
-        """What Textual's own widgets and the style sheets use."""
-        c = self.colors
-        return Theme(
-            name=self.name,
-            primary=c["accent"],
-            secondary=c["accent"],
-            accent=c["accent"],
-            warning=c["forced"],
-            error=c["bad"],
-            success=c["good"],
-            foreground=c["text"],
-            background=c["background"],
-            surface=c["background"],
-            panel=c["background"],
-            boost=c["background"],
-            dark=self.dark,
-            ansi=self.ansi,
-            variables=self.variables(),
-        )
+    def on_ground(role: str, bold: bool | None = None) -> Style:
+        return Style(color=c[role], bgcolor=ground, bold=bold)
 
-    def variables(self) -> dict[str, str]:
-        """Variables of the style sheets beside Textual's own."""
-        c = self.colors
-        return {
-            "ansi-background": "ansi_black",
-            "ansi-foreground": "ansi_white",
-            "line": c["line"],
-            "dim": c["dim"],
-            "cursor": c["cursor"],
-            "cursor-idle": c["cursor_idle"],
-            "border": c["accent"],
-            "border-blurred": c["line"],
-            "block-cursor-background": c["cursor"],
-            "block-cursor-foreground": c["text"],
-            "input-cursor-background": c["text"],
-            "input-cursor-foreground": "ansi_black" if self.ansi else c["background"],
-            "input-selection-background": c["accent"],
-            "input-selection-foreground": "ansi_black" if self.ansi else c["background"],
-        }
+    return Palette(
+        text=on_ground("text"),
+        dim=on_ground("dim"),
+        line=on_ground("line"),
+        title=on_ground("text", bold=True),
+        accent=on_ground("accent", bold=True),
+        forced=on_ground("forced", bold=True),
+        good=on_ground("good"),
+        bad=on_ground("bad", bold=True),
+        # Sixteen colours leave none to put under all the others, and the ground may be dark or light: the row is turned
+        # round as a whole, which shows without any colour as well.
+        cursor=Style(color="default", bgcolor="default", reverse=True, bold=False)
+        if theme.ansi
+        else Style(bgcolor=c["cursor"], bold=True),
+        cursor_idle=Style(bold=True) if theme.ansi else Style(bgcolor=c["cursor_idle"]),
+        bar=on_ground("bar"),
+        bar_past=on_ground("bar_past"),
+        ramp=tuple(
+            Style(color=_rich(text), bgcolor=_rich(step))
+            for text, step in zip(theme.ramp_text, theme.ramp_steps, strict=True)
+        ),
+    )
+
+
+def textual_theme(theme: ThemeFile) -> Theme:
+    """What Textual's own widgets and the style sheets use."""
+    c = theme.colors
+    return Theme(
+        # Textual makes a class of it, which takes no blanks and no other letters.
+        name=f"bftui-{theme.name.encode().hex()}",
+        primary=c["accent"],
+        secondary=c["accent"],
+        accent=c["accent"],
+        warning=c["forced"],
+        error=c["bad"],
+        success=c["good"],
+        foreground=c["text"],
+        background=c["background"],
+        surface=c["background"],
+        panel=c["background"],
+        boost=c["background"],
+        dark=theme.dark,
+        ansi=theme.ansi,
+        variables=variables(theme),
+    )
+
+
+def variables(theme: ThemeFile) -> dict[str, str]:
+    """Variables of the style sheets beside Textual's own."""
+    c = theme.colors
+    # Of sixteen colours these two stand out from each other, and from a ground that may be dark or light.
+    standing = ("ansi_bright_white", "ansi_magenta")
+    row = standing if theme.ansi else (c["text"], c["cursor"])
+    chosen = standing if theme.ansi else (c["background"], c["accent"])
+    caret = ("ansi_default",) * 2 if theme.ansi else (c["background"], c["text"])
+    return {
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_white",
+        "line": c["line"],
+        "dim": c["dim"],
+        "cursor": c["cursor"],
+        "cursor-text": "ansi_bright_white" if theme.ansi else c["text"],
+        "cursor-idle": c["cursor_idle"],
+        "border": c["accent"],
+        "border-blurred": c["line"],
+        **{
+            f"block-cursor{blurred}-{part}": value
+            for blurred in ("", "-blurred")
+            for part, value in zip(
+                ("foreground", "background", "text-style"), (*row, "bold"), strict=True
+            )
+        },
+        "input-cursor-foreground": caret[0],
+        "input-cursor-background": caret[1],
+        "input-selection-foreground": chosen[0],
+        "input-selection-background": chosen[1],
+        "scrollbar": c["line"],
+        "scrollbar-hover": c["dim"],
+        "scrollbar-active": c["accent"],
+        "scrollbar-background": c["background"],
+        "scrollbar-background-hover": c["background"],
+        "scrollbar-background-active": c["background"],
+        "scrollbar-corner-color": c["background"],
+    }
 
 
 def _rich(color: str) -> str:
     return color.removeprefix("ansi_")
-
-
-def _folder() -> Traversable:
-    """Inside the package in an installed wheel, beside it in a checkout."""
-    packaged = files("bftui") / "themes"
-    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "themes"
-
-
-@cache
-def themes() -> dict[str, ThemeFile]:
-    """Every theme by name, the default one first."""
-    found = [
-        read(file.read_text(encoding="utf-8"), file.name)
-        for file in _folder().iterdir()
-        if file.name.endswith(".toml")
-    ]
-    return {t.name: t for t in sorted(found, key=lambda t: (t.name != "dark", t.name))}
-
-
-def read(text: str, file: str) -> ThemeFile:
-    """A theme from TOML; raises InputError where it is not one."""
-    try:
-        data: dict[str, Any] = tomllib.loads(text)
-        colors = {role: str(data["colors"][role]) for role in ROLES}
-        ramp = data["ramp"]
-        theme = ThemeFile(
-            name=str(data["name"]),
-            dark=bool(data["dark"]),
-            colors=colors,
-            ramp_text=tuple(ramp["text"]),
-            ramp_steps=tuple(ramp["steps"]),
-            file=file,
-        )
-        theme.palette()
-    except KeyError as error:
-        raise InputError(f"the theme {file} is damaged", f"it has no {error.args[0]!r}") from error
-    except Exception as error:
-        raise InputError(f"the theme {file} is damaged", str(error)) from error
-    return theme
-
-
-def find(name: str | None) -> ThemeFile:
-    """A theme by name, the default one for None; raises UsageError where there is none of that name."""
-    known = themes()
-    if name is None:
-        return next(iter(known.values()))
-    if name not in known:
-        raise UsageError(f"there is no theme {name!r}", hint=f"choose one of {', '.join(known)}")
-    return known[name]
