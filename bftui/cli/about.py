@@ -96,15 +96,26 @@ def schema(
 
 
 def keys(as_json: o.Json = False, output: Output = None) -> None:
-    """Print the workbench's keys."""
-    from bftui.ui.actions import key_table
+    """Print the workbench's keys, with those of config.toml, and the names that it knows actions by."""
+    from bftui.ui.actions import ACTIONS
+    from bftui.ui.config import read_config
+    from bftui.ui.keys import use
 
+    use(read_config().keymap)
     rows = [
-        {"keys": keys, "name": name, "description": description}
-        for keys, name, description in key_table()
+        {
+            "id": action.id,
+            "keys": action.shown(),
+            "name": action.name,
+            "description": action.told(),
+        }
+        for action in ACTIONS
     ]
     if as_json:
         emit(json.dumps(rows, ensure_ascii=False), output)
         return
-    width = max(len(row["keys"]) for row in rows)
-    emit("\n".join(f"{row['keys']:<{width}}  {row['description']}" for row in rows), output)
+    width, ids = (max(len(row[column]) for row in rows) for column in ("keys", "id"))
+    lines = (
+        f"{row['keys'] or '–':<{width}}  {row['id']:<{ids}}  {row['description']}" for row in rows
+    )
+    emit("\n".join(lines), output)

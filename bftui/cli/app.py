@@ -11,6 +11,7 @@ from bftui import __version__
 from bftui.cli import (
     about,
     check,
+    config,
     diff,
     doctor,
     export,
@@ -24,6 +25,7 @@ from bftui.cli import (
     respond,
     sessions,
     shift,
+    themes,
     workbench,
 )
 
@@ -76,6 +78,8 @@ app.command("info")(about.info)
 app.command("doctor")(doctor.doctor)
 app.command("schema")(about.schema)
 app.command("keys")(about.keys)
+app.command("themes")(themes.themes)
+app.command("config")(config.config)
 
 
 def command() -> Any:

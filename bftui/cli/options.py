@@ -40,7 +40,13 @@ ModelOrNone = Annotated[
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Write the result here, as JSON.")
 ]
-Theme = Annotated[str | None, typer.Option(help="dark, light, mono or ansi [default: dark].")]
+Theme = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="One of `bftui themes`; auto takes what suits the terminal [default: auto].",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from bftui.cli import options as o
 from bftui.cli.resuming import Resume, reopened
-from bftui.core.errors import UsageError
+from bftui.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from bftui.session.resume import Saved
+    from bftui.ui.config import Config
     from bftui.ui.settings import PartnerSettings
 
 
 @o.unfolded
 def run(
     *,
+    context: typer.Context,
     model: o.ModelOrNone = None,
     resuming: Resume,
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace here on quit and on `e`.")
     ] = None,
     theme: o.Theme = None,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            help="Work on lines of text, without a screen: for screen readers, simple terminals and pipes.",
+        ),
+    ] = False,
+    low_bandwidth: Annotated[
+        bool | None,
+        typer.Option(
+            "--low-bandwidth/--no-low-bandwidth",
+            help="Spare a slow line: at most 4 pictures a second while it plays, 256 colours, no animations.",
+            show_default=False,
+        ),
+    ] = None,
     words: Annotated[
         str | None,
         typer.Option(
@@ -49,39 +68,97 @@ def run(
     second: o.PartnerOptions,
 ) -> int:
     """Open the workbench: step, force and branch, and see the branching factor respond."""
-    from bftui.cli.config import checked_words, read_config
+    from bftui.ui.config import checked_words, config_path, read_config
 
     text = question.text()
     saved = resuming.saved(question, sampling)
     config = read_config()
+    untyped = partial(_untyped, context)
+    sampler = replace(sampling, **untyped(config.sampler)).sampler()
+    usual = replace(opening, **untyped(config.model))
     palette = config.words if words is None else checked_words(words.split(","), "--words")
-    check_terminal()
+    automatic = untyped({"response": config.response}).get("response", response)
     from bftui.trace.journal import default_directory
-    from bftui.ui.app import run as run_workbench
     from bftui.ui.settings import WorkbenchSettings
+    from bftui.ui.terminal import check_terminal
 
-    opened, first = model or "practice", opening
+    opened, first = model or "practice", usual
     prompt = None if text is None else question.frame.around(text)
     if saved is not None:
         opened, first = reopened(saved.opening, model, opening)
         prompt = saved.prompt
-    return run_workbench(
-        WorkbenchSettings(
-            model=opened,
-            backend=first.backend,
-            options=first.keywords(),
-            prompt=prompt,
-            frame=question.frame.around(""),
-            sampler=sampling.sampler(),
-            trace=trace,
-            theme=theme,
-            state_dir=default_directory,
-            words=palette,
-            partner=_beside(partner, second, opening, saved),
-            response=response,
-            resumed=saved,
-        )
+    seldom = config.low_bandwidth if low_bandwidth is None else low_bandwidth
+    if not plain:
+        check_terminal("`bftui run --plain` works on lines of text")
+        if seldom:
+            draw_seldom()
+    settings = WorkbenchSettings(
+        model=opened,
+        backend=first.backend,
+        options=first.keywords(),
+        prompt=prompt,
+        frame=question.frame.around(""),
+        sampler=sampler,
+        trace=trace,
+        theme=None if plain else chosen_theme(theme, config),
+        state_dir=default_directory,
+        config=config_path,
+        words=palette,
+        partner=_beside(partner, second, usual, saved),
+        response=automatic,
+        shading=config.shading,
+        low_bandwidth=seldom,
+        keymap=config.keymap,
+        resumed=saved,
     )
+    if plain:
+        from bftui.cli.plain import run_plain
+
+        return run_plain(settings)
+    from bftui.ui.app import run as run_workbench
+
+    return run_workbench(settings)
+
+
+def _untyped(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those values of the config file whose options were left out."""
+    found = {}
+    for name, value in values.items():
+        source = context.get_parameter_source(name)
+        if source is None or source.name == "DEFAULT":
+            found[name] = value
+    return found
+
+
+def chosen_theme(typed: str | None, config: Config) -> str | None:
+    """The theme to begin with: what was typed, else that of the config file; None takes what suits the terminal.
+
+    Raises InputError for a theme of the config file that does not exist.
+    """
+    if typed is not None or config.theme is None:
+        return typed
+    from bftui.ui.config import config_path
+    from bftui.ui.themes import find
+
+    try:
+        find(config.theme)
+    except UsageError as error:
+        raise InputError(f"{config_path()}: {error.message}", error.reason, error.hint) from error
+    return config.theme
+
+
+def draw_seldom() -> None:
+    """Has Textual draw for a slow line; must come before it is imported."""
+    spared = {
+        "TEXTUAL_FPS": "15",
+        "TEXTUAL_ANIMATIONS": "none",
+        "TEXTUAL_SMOOTH_SCROLL": "0",
+    }
+    if os.environ.get("COLORTERM") in ("truecolor", "24bit"):
+        # Two thirds of what is sent says which colour comes next.
+        spared["TEXTUAL_COLOR_SYSTEM"] = "256"
+    for name, value in spared.items():
+        os.environ.setdefault(name, value)
 
 
 def _beside(
@@ -99,13 +176,3 @@ def _beside(
     found, template = was
     named, beside = reopened(found, None, beside)
     return PartnerSettings(named, beside.backend, template, beside.keywords())
-
-
-def check_terminal() -> None:
-    """Raises UsageError where there is no terminal to draw on."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
-        raise UsageError(
-            "the workbench needs a terminal",
-            "input or output is not one",
-            "use `bftui record` in scripts",
-        )

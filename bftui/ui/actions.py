@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from bftui.ui.keys import Keymap, hint, in_force, shown, use
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,9 @@ class Action:
 
     Attributes:
         id: its name for the configuration.
-        keys: in Textual's spelling, the one that is shown first.
+        keys: the usual ones in Textual's spelling, the one that is shown first; `keys.in_force` has the person's.
         name: one or two words for the key line and the palette.
-        description: one sentence.
+        description: one sentence; `{id}` in it stands for the person's key of another action, as in reasons.
         group: its heading in the help.
         reason: why it cannot be done now, or None where it can.
         short: whether the key line shows it.
@@ -78,52 +81,38 @@ class Action:
     reason: Reason
     short: bool = False
 
+    def why_not(self, facts: Facts) -> str | None:
+        """Why it cannot be done now, with the person's keys in it; None where it can."""
+        found = self.reason(facts)
+        return None if found is None else hint(found)
+
+    def told(self) -> str:
+        """The description with the person's keys in it."""
+        return hint(self.description)
+
     def shown(self) -> str:
-        """Its keys as a person reads them."""
-        if len(self.keys) > 2 and all(key.isdigit() for key in self.keys):
-            return f"{self.keys[0]}-{self.keys[-1]}"
-        return " ".join(_SHOWN.get(key, key) for key in self.keys)
+        """The person's keys for it."""
+        return in_force().shown(self.id)
 
-
-_SHOWN = {
-    "left": "←",
-    "right": "→",
-    "up": "↑",
-    "down": "↓",
-    "minus": "-",
-    "equals_sign": "=",
-    "question_mark": "?",
-    "slash": "/",
-    "comma": ",",
-    "full_stop": ".",
-    "shift+left": "shift+←",
-    "shift+right": "shift+→",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-    "exclamation_mark": "!",
-    "apostrophe": "'",
-    "escape": "esc",
-    "ctrl+p": "^p",
-    "ctrl+c": "^c",
-    "ctrl+z": "^z",
-    "ctrl+r": "^r",
-}
+    def first(self) -> str:
+        """The first of them, as short as can be; "" where it has none."""
+        keys = in_force().keys[self.id]
+        return self.shown() if len(keys) > 2 else shown(keys[0], short=True) if keys else ""
 
 
 def _always(facts: Facts) -> str | None:
     return None
 
 
-_REPLAY = "this is a replay: there is no model to ask"
+REPLAY = "this is a replay: there is no model to ask"
+"""The reason of what a replay can never do."""
 
 
 def _model(facts: Facts) -> str | None:
     if facts.replay:
-        return _REPLAY
+        return REPLAY
     if facts.failed:
-        return "there is no model: ctrl+r opens it again"
+        return "there is no model: {reload} opens it again"
     return None
 
 
@@ -131,19 +120,19 @@ def _session(facts: Facts) -> str | None:
     if facts.session:
         return None
     if facts.failed:
-        return "there is no model: ctrl+r opens it again"
+        return "there is no model: {reload} opens it again"
     if facts.loading:
-        return "the model is still loading"
+        return "the trace is still being read" if facts.replay else "the model is still loading"
     if facts.busy:
         return "the model is still reading the prompt"
-    return "there is no prompt yet: i opens the editor"
+    return "there is no prompt yet: {prompt} opens the editor"
 
 
 def _running(facts: Facts) -> str | None:
     if (reason := _session(facts)) is not None:
         return reason
     if facts.failed:
-        return "the model stopped: ctrl+r opens it again"
+        return "the model stopped: {reload} opens it again"
     return "the model is still loading" if facts.loading else None
 
 
@@ -168,42 +157,47 @@ def _recorded(action: str, base: Reason) -> Reason:
     return reason
 
 
-_asks = _unless(_running, lambda facts: facts.replay, _REPLAY)
+_asks = _unless(_running, lambda facts: facts.replay, REPLAY)
 _step = _unless(
     _asks,
     lambda facts: facts.ended or facts.stopped,
-    "the text ends here: ← goes back, or force a token to go on",
+    "the text ends here: {back} goes back, or force a token to go on",
 )
 _measure = _unless(
-    _asks, lambda facts: facts.ended, "the text ends here, nothing comes after it: ← goes back"
+    _asks, lambda facts: facts.ended, "the text ends here, nothing comes after it: {back} goes back"
 )
 _resample = _unless(
     _measure,
     lambda facts: not facts.onward,
-    "no text goes on from here to compare with: ← goes back to a place on a path",
+    "no text goes on from here to compare with: {back} goes back to a place on a path",
 )
 _order = _unless(
     _session,
     lambda facts: not facts.looked,
-    "no candidate was looked at here yet: a looks at the best ones",
+    "no candidate was looked at here yet: {look_ahead} looks at the best ones",
 )
 _turn = _unless(
     _asks,
     lambda facts: not facts.turns,
-    "this prompt is raw, without turns: i asks again, with a template",
+    "this prompt is raw, without turns: {prompt} asks again, with a template",
 )
 _play: Reason = lambda facts: _session(facts) if facts.replay else _step(facts)  # noqa: E731
 _export = _unless(_session, lambda facts: facts.replay, "this is a replay: its trace is saved")
 _marks = _unless(
-    _session, lambda facts: not facts.marks, "nothing is marked yet: m marks this place"
+    _session, lambda facts: not facts.marks, "nothing is marked yet: {mark} marks this place"
 )
 _tree = _unless(
     _session,
     lambda facts: facts.pane != "tree",
-    "this is done to a row of the tree: tab goes there",
+    "this is done to a row of the tree: {next_pane} goes there",
 )
 _text = _unless(
-    _session, lambda facts: facts.pane != "text", "this moves in the text: tab goes there"
+    _session, lambda facts: facts.pane != "text", "this moves in the text: {next_pane} goes there"
+)
+_along = _unless(
+    _session,
+    lambda facts: facts.pane not in ("text", "strip"),
+    "this moves in the text and along the curve: {next_pane} goes there",
 )
 _back = _unless(
     _session, lambda facts: facts.at_prompt, "this is the prompt: there is nothing before it"
@@ -211,7 +205,7 @@ _back = _unless(
 _forward = _unless(
     _session,
     lambda facts: not facts.onward,
-    "nothing comes after this token yet: space samples one",
+    "nothing comes after this token yet: {step} samples one",
 )
 _candidates = _unless(
     _running, lambda facts: facts.ended, "the text ends here: there are no candidates"
@@ -219,7 +213,9 @@ _candidates = _unless(
 
 
 _partner = _unless(
-    _session, lambda facts: not facts.partner, "there is no partner yet: O opens a second model"
+    _session,
+    lambda facts: not facts.partner,
+    "there is no partner yet: {partner} opens a second model",
 )
 
 
@@ -229,28 +225,28 @@ def _shift(facts: Facts) -> str | None:
 
 def _search(facts: Facts) -> str | None:
     if facts.pane == "strip":
-        return "there is nothing to search in this pane: tab goes to the next"
+        return "there is nothing to search in this pane: {next_pane} goes to the next"
     return _candidates(facts) if facts.pane == "candidates" else _session(facts)
 
 
 def _open(facts: Facts) -> str | None:
     if facts.replay:
-        return _REPLAY
-    return "a model is loading: esc stops that" if facts.loading else None
+        return REPLAY
+    return "a model is loading: {escape} stops that" if facts.loading else None
 
 
 def _reload(facts: Facts) -> str | None:
     if facts.replay:
-        return _REPLAY
+        return REPLAY
     if facts.loading:
-        return "the model is still loading: esc stops that"
+        return "the model is still loading: {escape} stops that"
     return None if facts.failed or facts.busy or facts.measuring else "the model runs"
 
 
 def _pair(facts: Facts) -> str | None:
     if facts.replay:
-        return _REPLAY
-    return "a partner is loading: esc stops that" if facts.pairing else None
+        return REPLAY
+    return "a partner is loading: {escape} stops that" if facts.pairing else None
 
 
 GENERATE, MOVE, MEASURE, PAIR, PANE, JUMP, LOOK, WORK = (
@@ -271,7 +267,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("play", ("p",), "play", "Sample token after token, or pause.", GENERATE, _play, True),
     Action("slower", ("minus",), "slower", "Play fewer tokens a second.", GENERATE, _always),
     Action("faster", ("equals_sign",), "faster", "Play more tokens a second.", GENERATE, _always),
-    Action("enter", ("enter",), "force", "Candidates: force the token. Tree and text: go there.",
+    Action("enter", ("enter",), "force", "Candidates: force the token. Tree, text, curve: go there.",
            GENERATE, _session, True),
     Action("force", ("f",), "text", "Force a text of your own, literally.", GENERATE, _asks, True),
     Action("word", tuple("123456789"), "style", "Force a word of the style palette.",
@@ -285,7 +281,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("mark", ("m",), "mark", "Name this place; the same name here takes it away.", MOVE, _session),
     Action("marks", ("apostrophe",), "marks", "Go to a mark.", MOVE, _marks),
     Action("fold", ("x",), "fold", "Tree: hide what comes after the row, or show it.", MOVE, _tree),
-    Action("prune", ("X",), "prune", "Tree: hide the row and all after it; u brings it back.",
+    Action("prune", ("X",), "prune", "Tree: hide the row and all after it; {undo} brings it back.",
            MOVE, _tree),
 
     Action("rollouts", ("r",), "rollouts", "Draw continuations from here: BF with its interval.",
@@ -310,9 +306,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("page_down", ("pagedown",), "page down", "A page down.", PANE, _always),
     Action("first", ("home",), "first", "To the beginning.", PANE, _always),
     Action("last", ("G", "end"), "last", "To the end; the text follows the session again.", PANE, _always),
-    Action("token_left", ("comma", "shift+left"), "token left", "Text: one token to the left.", PANE, _text),
-    Action("token_right", ("full_stop", "shift+right"), "token right", "Text: one token to the right.",
+    Action("token_left", ("comma",), "token left", "Text and curve: one token to the left.", PANE, _along),
+    Action("token_right", ("full_stop",), "token right", "Text and curve: one token to the right.", PANE,
+           _along),
+    Action("select_left", ("shift+left",), "select left", "Text: select to the left; {copy} copies.",
            PANE, _text),
+    Action("select_right", ("shift+right",), "select right", "Text: select to the right.", PANE, _text),
+    Action("select_up", ("shift+up",), "select up", "Text: select a line up.", PANE, _text),
+    Action("select_down", ("shift+down",), "select down", "Text: select a line down.", PANE, _text),
     Action("search", ("slash",), "search", "Search: the whole vocabulary, the tree, or the text.",
            PANE, _search),
     Action("next_match", ("n",), "next match", "To the next match.", PANE, _search),
@@ -332,8 +333,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom", ("z",), "zoom", "Give the pane the whole screen, or back.", LOOK, _always),
     Action("shading", ("w",), "shading", "Text: entropy, surprisal, author, shift, nudge, none.", LOOK, _always),
     Action("curve", ("H",), "entropy/BF", "Curve: entropy or branching factor.", LOOK, _always),
+    Action("compare", ("c",), "compare", "Two branches side by side: the path, and the mark or one to choose.",
+           LOOK, _session),
     Action("explain", ("K",), "explain", "What the numbers of this pane mean.", LOOK, _session),
-    Action("theme", ("T",), "theme", "Take the next theme.", LOOK, _always),
+    Action("theme", ("T",), "theme", "Choose a theme: each is shown as it is reached.", LOOK, _always),
 
     Action("prompt", ("i",), "prompt", "Write a prompt: a new root, the old tree stays.", WORK, _model, True),
     Action("turn", ("I",), "turn", "Add a user turn to a chat.", WORK, _turn),
@@ -341,6 +344,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("export", ("e",), "export", "Save the trace.", WORK, _export),
     Action("copy", ("y",), "copy", "Copy the token, the branch or the text.", WORK, _session),
     Action("reload", ("ctrl+r",), "reopen model", "Open the model again; the session stays.", WORK, _reload),
+    Action("settings", ("f2",), "settings", "Theme, words, sampler to begin with: kept in config.toml.", WORK,
+           _always),
     Action("help", ("question_mark",), "help", "All keys.", WORK, _always, True),
     Action("palette", ("ctrl+p",), "all", "Find an action by name.", WORK, _always, True),
     Action("escape", ("escape",), "stop", "Close what is open, stop work, stop measuring, un-zoom.", WORK, _always),
@@ -352,10 +357,18 @@ ACTIONS: tuple[Action, ...] = (
 
 BY_ID = {action.id: action for action in ACTIONS}
 
+USUAL = Keymap(
+    MappingProxyType({action.id: action.keys for action in ACTIONS}),
+    MappingProxyType({action.id: action.name for action in ACTIONS}),
+)
+"""The keys of whoever did not choose others."""
+
+use(USUAL)
+
 
 def key_table() -> list[tuple[str, str, str]]:
-    """Every key as (keys, name, description), in the order of the help."""
-    return [(action.shown(), action.name, action.description) for action in ACTIONS]
+    """Every key in force as (keys, name, description), in the order of the help."""
+    return [(action.shown(), action.name, action.told()) for action in ACTIONS]
 
 
 def groups() -> dict[str, list[Action]]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bftui.session.lexicon import WORDS
 from bftui.session.prompt import Prompt
+from bftui.ui.actions import USUAL
+from bftui.ui.keys import Keymap
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
@@ -53,11 +55,15 @@ class WorkbenchSettings:
         frame: the system text, template and beginning of the answer of prompts that are typed.
         sampler: the first sampler; None takes the session's defaults.
         trace: where the trace is written on quit and on export; None asks on export.
-        theme: a theme's name; None takes the first dark one.
+        theme: a theme's name; None or `auto` takes what suits the terminal.
         state_dir: says where journals go, when the first is written; None writes none.
         words: the style palette under the keys 1 to 9.
         partner: the model that is opened beside the first one; None opens none.
         response: `auto` measures every forced text against controls where that is quick; `off` waits to be asked.
+        shading: what the text is shaded by at first.
+        low_bandwidth: draws more seldom.
+        keymap: which keys do what.
+        config: says where the config file is, to which the settings screen writes; None writes none.
         resumed: the session that is taken up again, with its own prompt and samplers; None begins a new one.
         replay: a trace that is shown in the place of a model; None opens the model.
         pace: actions a second at which a replay plays; 0 is as fast as possible, below 0 as it was recorded.
@@ -75,6 +81,10 @@ class WorkbenchSettings:
     words: tuple[str, ...] = WORDS
     partner: PartnerSettings | None = None
     response: Literal["auto", "off"] = "auto"
+    shading: str = "entropy"
+    low_bandwidth: bool = False
+    keymap: Keymap = USUAL
+    config: Callable[[], Path] | None = None
     resumed: Saved | None = None
     replay: Replay | None = None
     pace: float = -1.0

@@ -35,7 +35,7 @@ KEYS = {
 class Terminal:
     """`bftui` with these arguments, in a terminal of this size."""
 
-    def __init__(self, *arguments, size=(120, 36), cwd=None, **environment):
+    def __init__(self, *arguments, size=(120, 36), cwd=None, stderr=None, **environment):
         columns, rows = size
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
@@ -56,7 +56,7 @@ class Terminal:
             [sys.executable, "-m", "bftui", *map(str, arguments)],
             stdin=self._terminal,
             stdout=self._terminal,
-            stderr=self._terminal,
+            stderr=self._terminal if stderr is None else stderr.open("wb"),
             start_new_session=True,
             env=env,
             cwd=cwd,
@@ -78,9 +78,13 @@ class Terminal:
 
     def resize(self, columns, rows):
         """Another size, as a person drags the window."""
+        self.signal_size(columns, rows)
+        self.screen.resize(rows, columns)
+
+    def signal_size(self, columns, rows):
+        """The same, but for what the emulator shows."""
         size = struct.pack("HHHH", rows, columns, 0, 0)
         fcntl.ioctl(self._controller, termios.TIOCSWINSZ, size)
-        self.screen.resize(rows, columns)
 
     @property
     def text(self):
@@ -116,13 +120,17 @@ class Terminal:
         time.sleep(0.1)
         return status
 
+    @property
+    def restored_screen(self):
+        """Whether the main screen is shown."""
+        return self.output.rfind(b"\x1b[?1049l") > self.output.rfind(b"\x1b[?1049h")
+
     def restored(self):
         """Whether the terminal is as it was: its modes, the main screen, a visible cursor, no mouse reports."""
         modes = termios.tcgetattr(self._terminal) == self.before
-        main = self.output.rfind(b"\x1b[?1049l") > self.output.rfind(b"\x1b[?1049h")
         cursor = self.output.rfind(b"\x1b[?25h") > self.output.rfind(b"\x1b[?25l")
         mouse = self.output.rfind(b"\x1b[?1000l") >= self.output.rfind(b"\x1b[?1000h")
-        return modes and main and cursor and mouse
+        return modes and self.restored_screen and cursor and mouse
 
     def close(self):
         """Ends whatever still runs."""

@@ -1,0 +1,210 @@
+"""The session of the plain workbench: one session and its second model, and what is said when it moves."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from bftui.cli import plain_telling as tell
+from bftui.cli.opening import Watched, finish
+from bftui.cli.plain_telling import say
+from bftui.core.errors import BftuiError, UsageError
+from bftui.core.text import safe
+from bftui.session import commands as c
+
+if TYPE_CHECKING:
+    from bftui.cli.interrupt import Interruption
+    from bftui.cli.progress import Bar
+    from bftui.session.job import Job
+    from bftui.session.model import Model
+    from bftui.session.partner import Partner
+    from bftui.session.prompt import Prompt
+    from bftui.session.session import Session
+    from bftui.trace.journal import Journal
+    from bftui.ui.settings import PartnerSettings, WorkbenchSettings
+
+
+class Plain:
+    """One session and what its commands need.
+
+    Attributes:
+        session, journal: as soon as there is a prompt.
+    """
+
+    def __init__(
+        self, settings: WorkbenchSettings, model: Model, interruption: Interruption, show: Bar
+    ) -> None:
+        self.settings, self.model = settings, model
+        self.session: Session | None = None
+        self.journal: Journal | None = None
+        self._watched = Watched(interruption, show)
+        self._partner = ExitStack()
+
+    # The session -----------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Takes up the session that is resumed, or begins one where a prompt is given, and says where it stands."""
+        settings, info = self.settings, self.model.info
+        say(
+            f"{safe(info.name)}, {info.backend} {info.device} {info.dtype}. help lists the commands."
+        )
+        if info.note:
+            say(safe(info.note))
+        if settings.resumed is not None:
+            from bftui.ui.keeping import take_up
+
+            self.session, self.journal = take_up(
+                self.model,
+                settings.resumed,
+                settings.state_dir,
+                lambda event: None,
+                lambda text, kind: say(safe(text)),
+            )
+        elif settings.prompt is not None:
+            self.plant(settings.prompt)
+        if self.session is None:
+            say("There is no prompt yet: prompt TEXT gives one.")
+            return
+        if settings.partner is not None:
+            self.pair(settings.partner)
+        say(tell.sampler(self.session.sampler))
+        say(tell.place(self.session))
+
+    def plant(self, prompt: Prompt) -> None:
+        """Begins the session, or gives it another prompt."""
+        if self.session is not None:
+            self.session.set_prompt(prompt)
+            return
+        from bftui.session.session import Session
+        from bftui.ui.keeping import drop_journal, open_journal
+
+        drawn = asdict(self.settings.sampler) if self.settings.sampler else {}
+        journal = open_journal(self.settings.state_dir, lambda text, kind: say(safe(text)))
+        try:
+            self.session = Session(self.model, prompt, journal=journal, **drawn)
+        except BaseException:
+            drop_journal(journal)
+            raise
+        self.journal = journal
+
+    def pair(self, wanted: PartnerSettings) -> None:
+        """Opens a second model beside the first, in place of the one that was there."""
+        from bftui.session.model import open_model
+
+        session = self.live
+        self.part()
+        model = self._partner.enter_context(
+            open_model(
+                wanted.model, backend=wanted.backend, progress=self._watched.show, **wanted.options
+            )
+        )
+        self._watched.interruption.stop.append(model.host.cancel)
+        try:
+            partner = session.pair_with(model, wanted.template)
+        except BaseException:
+            self.part()
+            raise
+        by = "its ids" if partner.pair.by == "ids" else "its text"
+        say(f"{safe(model.info.name)} reads along, by {by}.")
+
+    def part(self) -> None:
+        """Closes the second model, if there is one."""
+        if self.session is not None and self.session.partner is not None:
+            self._watched.interruption.stop.remove(self.session.partner.model.host.cancel)
+            self.session.part()
+        self._partner.close()
+
+    def close(self) -> None:
+        """Closes journal and partner."""
+        self._partner.close()
+        if self.journal is not None:
+            self.journal.close()
+
+    def save_on_quit(self) -> int:
+        """Writes the trace that was asked for; the exit code."""
+        if self.settings.trace is None or self.session is None:
+            return 0
+        try:
+            self.session.trace().save(self.settings.trace)
+        except BftuiError as error:
+            tell.say_aside(error.line())
+            return error.exit_code
+        return 0
+
+    def check(self) -> None:
+        """Raises UsageError where there is no session yet."""
+        _ = self.live
+
+    @property
+    def live(self) -> Session:
+        """The session. Raises UsageError where there is none."""
+        if self.session is None:
+            raise UsageError("there is no prompt yet", hint="prompt TEXT gives one")
+        return self.session
+
+    @property
+    def partner(self) -> Partner:
+        """The partner. Raises UsageError where there is none."""
+        if self.live.partner is None:
+            raise UsageError("there is no partner yet", hint="partner MODEL opens one")
+        return self.live.partner
+
+    # Doing -----------------------------------------------------------------------------------------------------
+
+    def step(self, count: int, *, greedy: bool) -> None:
+        """Samples tokens, or takes the best ones, up to the end of the text."""
+        session = self.live
+        start = session.cursor
+        try:
+            for done in range(count):
+                self._watched.interruption.check()
+                if done and session.ended:
+                    break
+                session.do(c.Greedy() if greedy else c.Step())
+        finally:
+            session.align()
+            self.moved(start)
+
+    def moved(self, start: int) -> None:
+        """Says which tokens were passed on the way down from a node, and where the session stands."""
+        session = self.live
+        if session.cursor != start:
+            path = session.tree.path(session.cursor)
+            if start in path:
+                say(tell.added(session, path[path.index(start) + 1 :]))
+        say(tell.place(session))
+        if session.partner is not None:
+            self._ask_partner(session.partner)
+
+    def _ask_partner(self, partner: Partner) -> None:
+        """What the partner says of the token at the cursor."""
+        session = self.live
+        error = self.advance(partner.catch_up(), "the partner reads") or partner.error
+        if error is not None:
+            raise error
+        found = partner.view(session.cursor)
+        if found is not None and found.compared is not None:
+            kind = found.compared.partner
+            say(f"The partner gives this token rank {kind.rank}, P {kind.prob:.4g}: {kind.kind}.")
+        if found is not None and found.next is not None:
+            say(f"The partner's BF here is {found.next.bf:.2f}.")
+
+    def command(self, command: c.Command) -> None:
+        """Does a command of the session and says where it led."""
+        session = self.live
+        start = session.cursor
+        session.do(command)
+        session.align()
+        self.moved(start)
+
+    def measure(self, job: Job, doing: str) -> None:
+        """Does an experiment and keeps what there is of it; says what stopped it, if anything did."""
+        error = self.advance(job, doing)
+        self.live.experiments.keep(job)
+        if error is not None:
+            say(f"{safe(error.line())}; what was found by then follows, if there is any")
+
+    def advance(self, job: Job, doing: str) -> BftuiError | None:
+        """Does a job; the error that stopped it, if one did."""
+        return finish(job, self._watched, lambda: doing)

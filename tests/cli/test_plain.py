@@ -1,0 +1,173 @@
+"""`bftui run --plain`: lines in, sentences out, the same session as everywhere else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bftui
+from bftui.cli.plain_commands import NAMES, WORDS
+from bftui.session.session import Session
+from tests.tables import table
+from tests.unit.test_session import same
+
+PROMPT = "Q: Name a fruit.\nA:"
+
+
+@pytest.fixture
+def orchard(tmp_path):
+    return table(tmp_path / "orchard.json")
+
+
+@pytest.fixture
+def say(tmp_path):
+    """Runs lines through the plain workbench."""
+    names = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+    environment = {**os.environ, **dict.fromkeys(names, str(tmp_path))}
+
+    def say(model, *lines, arguments=("--prompt", PROMPT), code=0):
+        command = [sys.executable, "-m", "bftui", "run", "--plain", model, *map(str, arguments)]
+        text = "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")
+        done = subprocess.run(
+            command, input=text, capture_output=True, env=environment, timeout=120
+        )
+        assert done.returncode == code, done.stderr
+        assert b"\x1b" not in done.stdout + done.stderr
+        return done.stdout.decode(), done.stderr.decode()
+
+    return say
+
+
+def test_the_same_words_do_the_same_as_keys_and_methods(say, orchard, tmp_path):
+    trace = tmp_path / "trace.json"
+    said, _ = say(
+        orchard,
+        *(
+            "sample 3",
+            "step",
+            'force " Sure"',
+            "greedy",
+            "back 2",
+            "mark here",
+            "sampler top-p 0.7",
+        ),
+        *("sample", "go here", "undo", "redo", "go 0", "style 1", "on", "prune 1", "rollouts 4 3"),
+        arguments=("--prompt", PROMPT, "--seed", 11, "--trace", trace),
+        code=2,
+    )
+    with bftui.open_model(orchard) as model:
+        session = Session(model, PROMPT, seed=11)
+        for _ in range(4):
+            session.step()
+        session.force(" Sure")
+        session.greedy()
+        session.back(2)
+        session.mark("here")
+        session.set_sampler(top_p=0.7)
+        session.step()
+        session.goto(session.marks["here"])
+        session.undo()
+        session.redo()
+        session.goto(0)
+        session.force(session.spaced("Sure"))
+        session.prune(1)
+        session.rollouts(4, 3)
+        assert same(json.loads(trace.read_text())) == same(session.trace().as_dict())
+        assert f"BF {session.node.next.bf:.2f}" in said.splitlines()[-6] + said
+
+
+def test_what_is_said_has_numbers_and_is_safe(say, orchard):
+    said, errors = say(
+        orchard,
+        "force \x1b[31m[red]\u202e",
+        "candidates 3",
+        "candidates 2 the",
+        "tree",
+        "text",
+        "explain",
+        "look-ahead 2",
+        "where",
+    )
+    assert "forced" in said
+    assert "␛[31m[red]" in said
+    assert "\u202e" not in said
+    assert "3 of 272 tokens." in said
+    assert "you are here" in said
+    assert "exp of the mean H(P~)" in said
+    assert "BF: " in said
+    assert "exp H(P~)" in said
+    assert errors == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("sampel", 2, "there is no command 'sampel'; did you mean sample?"),
+        ("\x1b]52;c;x\x07", 2, "there is no command '␛]52;c;x␇'"),
+        ("sample x", 2, "'x' is no whole number from 1 to 100000"),
+        ("sample " + "9" * 9999, 2, "is no whole number"),
+        ("sample ١", 2, "is no whole number"),
+        ("back", 2, "this is the prompt"),
+        ("go nowhere", 2, "is neither a node nor a mark"),
+        ("go 99", 2, "there is no node 99"),
+        ('force "x', 2, "this is no JSON text"),
+        ("force", 2, "there is no text"),
+        ("sampler top-q 1", 2, "there is no setting 'top-q'; did you mean top-p?"),
+        ("sampler top-p", 2, "sampler takes names with values"),
+        ("sampler top-p 7", 2, "top-p 7 is not in (0, 1]"),
+        ("shift", 2, "there is no partner yet; partner MODEL opens one"),
+        ("partner /none.gguf", 3, "/none.gguf"),
+        ("save", 2, "there is no file to write; save FILE"),
+        ("save /none/none.json", 1, "cannot write /none/none.json"),
+        ("response", 2, "no text was forced on this path"),
+    ],
+)
+def test_a_line_that_fails_says_why_and_the_next_one_is_read(say, orchard, line, code, says):
+    said, errors = say(orchard, line, "# a comment", "", "sample", code=code)
+    assert says in errors
+    assert errors.count("\n") == 1
+    assert "Node 1, 1 after the prompt" in said
+
+
+def test_a_prompt_may_come_later(say, orchard):
+    said, errors = say(orchard, "sample", 'prompt "a\\nb"', "text", arguments=(), code=2)
+    assert "there is no prompt yet; prompt TEXT gives one" in errors
+    assert "a\nb\n" in said
+
+
+def test_a_session_is_kept_and_taken_up_again(say, orchard):
+    said, _ = say(orchard, "sample 2", "quit", "sample 50")
+    count, _, kept = said.splitlines()[-1].partition(" nodes kept in ")
+    assert Path(kept).exists()
+    said, _ = say(orchard, 'force " Sure"', arguments=("--resume",))
+    assert f"resumed with {count} nodes" in said
+    assert f"{int(count) + 1} nodes kept in {kept}" in said
+
+
+def test_two_models_are_told_apart(say, orchard, tmp_path):
+    partner = table(tmp_path / "partner.json", name="partner", default={" apple": 0.9})
+    said, _ = say(
+        orchard, f"partner {partner}", 'force " Sure"', "shift 4", "nudge 4", "partner none"
+    )
+    assert "partner reads along, by its ids." in said
+    assert "The partner gives this token rank" in said
+    assert "shifted." in said
+    assert "of them by the partner" in said
+    assert "There is no partner." in said
+
+
+def test_bytes_that_are_no_text_end_nothing(say, orchard):
+    said, _ = say(orchard, "force \udcff\udcfe", "where")
+    assert "Node" in said
+
+
+def test_help_tells_all_of_it(say, orchard):
+    said, _ = say(orchard, "help", "help sample")
+    for word in WORDS:
+        assert f"\n{word.name}" in said
+    assert len(NAMES) == sum(1 + len(word.also) for word in WORDS)
