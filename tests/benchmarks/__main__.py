@@ -15,6 +15,8 @@ NAMES = (
     "shift",
     "nudging",
     "traces",
+    "kills",
+    "workbench",
 )
 
 
