@@ -6,35 +6,42 @@ Importing this imports no model library, and the model's process starts only aft
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.filter import LineFilter, Monochrome, NoColor
+from textual.markup import escape
 from textual.message import Message
 from textual.screen import Screen
 
-from bftui.core.errors import BftuiError, UsageError
+from bftui.core.errors import BftuiError
 from bftui.core.text import label, safe
 from bftui.ui.actions import ACTIONS
 from bftui.ui.bridge import Bridge
+from bftui.ui.driver import INTERRUPTED, quiet_driver
+from bftui.ui.keeping import farewell
+from bftui.ui.keys import hint, key, shown, use
 from bftui.ui.notice import Notice
 from bftui.ui.replaying import bridge_of
 from bftui.ui.screens.small import HEIGHT, WIDTH, TooSmall
 from bftui.ui.screens.workbench import Workbench
 from bftui.ui.settings import WorkbenchSettings
 from bftui.ui.strips import counted
-from bftui.ui.terminal import OwnTerminal
-from bftui.ui.themes import find, themes
+from bftui.ui.terminal import OwnTerminal, check_terminal
+from bftui.ui.terminal_colors import TerminalColors, terminal_colors
+from bftui.ui.theme_files import ThemeFile, found
+from bftui.ui.themes import find, palette, textual_theme, variables
 
 FRAME_S = 1 / 30
+SELDOM_S = 1 / 4
+"""Between two frames on a slow line."""
 _TWICE_S = 1.0
-INTERRUPTED = 130
 
 
 class Changed(Message):
@@ -55,25 +62,49 @@ class WorkbenchApp(App[None]):
     CommandPalette SearchIcon { display: none; }
     CommandPalette CommandInput { background: $background; padding: 0; margin: 0; }
     CommandPalette CommandList { border: round $line; background: $background; }
+    CommandPalette > .command-palette--help-text { color: $dim; text-style: not dim not bold; }
+    CommandPalette:ansi > .command-palette--help-text { color: transparent; text-style: dim not bold; }
+    /* Textual turns its own caret round twice here, and the line of a list not at all. */
+    Input:ansi > .input--cursor { color: ansi_default; background: ansi_default; text-style: reverse; }
+    OptionList:nocolor > .option-list--option-highlighted { text-style: bold underline; }
     """
-    BINDINGS = [Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True)]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True),
+        Binding(
+            "ctrl+p", "command_palette", "Palette", show=False, priority=True, id="app.palette"
+        ),
+    ]
 
-    def __init__(self, settings: WorkbenchSettings) -> None:
-        """Raises UsageError for a theme that does not exist."""
-        self._theme_file = find(settings.theme)
-        super().__init__()
+    def __init__(self, settings: WorkbenchSettings, colors: TerminalColors | None = None) -> None:
+        """`colors` are those of the terminal, by default all.
+
+        Raises UsageError for a theme that does not exist, InputError for one whose file is damaged.
+        """
+        self.terminal_colors = colors or TerminalColors()
+        self.theme_file = find(settings.theme, self.terminal_colors)
+        self._greys, self._no_colors = Monochrome(), NoColor()
+        use(settings.keymap)
+        super().__init__(driver_class=quiet_driver())
         self.settings = settings
         self.bridge = bridge_of(settings, self._changed)
-        self.workbench = Workbench(settings, self.bridge, self._theme_file.palette())
+        self.workbench = Workbench(settings, self.bridge, palette(self.theme_file))
+        self.frame_s = SELDOM_S if settings.low_bandwidth else FRAME_S
         self._last_frame = 0.0
         self._frame_due = False
         self._interrupted = -_TWICE_S
-        for theme in themes().values():
-            self.register_theme(theme.theme())
-        self.theme = self._theme_file.name
+        self._put_on_textual()
+        self.set_keymap(settings.keymap.bindings())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return self._theme_file.variables()
+        return variables(self.theme_file)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        if not self.no_color:
+            return filters
+        # Textual chooses when it starts, and by a theme of its own. Its greys draw all colours of the terminal black.
+        wanted = self._no_colors if self.theme_file.ansi else self._greys
+        return [wanted if isinstance(each, Monochrome | NoColor) else each for each in filters]
 
     def get_default_screen(self) -> Screen[None]:
         return self.workbench
@@ -89,6 +120,8 @@ class WorkbenchApp(App[None]):
 
     def _start(self) -> None:
         self.bridge.start()
+        for error in found().damaged.values():
+            self.workbench.warn(error.line())
         if self.settings.prompt is None and not isinstance(self.screen, TooSmall):
             self.workbench.act("prompt")
 
@@ -100,7 +133,7 @@ class WorkbenchApp(App[None]):
     def on_changed(self) -> None:
         if self._frame_due:
             return
-        wait = self._last_frame + FRAME_S - time.monotonic()
+        wait = self._last_frame + self.frame_s - time.monotonic()
         if wait <= 0:
             self._frame()
         else:
@@ -138,36 +171,35 @@ class WorkbenchApp(App[None]):
         for action in ACTIONS:
             if action.id in ("word", "palette", "escape", "interrupt"):
                 continue
-            reason = action.reason(facts)
-            note = f"{action.description} ({action.shown()})" + (
-                f" Not now: {reason}." if reason else ""
-            )
+            reason, keys = action.why_not(facts), action.shown()
+            note = action.told() + (f" ({keys})" if keys else "")
+            note += f" Not now: {reason}." if reason else ""
 
             def act(name: str = action.id) -> None:
                 self.workbench.act(name)
 
-            yield SystemCommand(action.name, note, act)
+            yield _command(action.name, note, act)
         on = not self.bridge.experiments.automatic
 
         def respond() -> None:
             self.workbench.set_response(on)
 
-        yield SystemCommand(
+        yield _command(
             f"response {'auto' if on else 'off'}",
             "Measure every forced text against controls."
             if on
-            else "Measure a forced text only when E asks for it.",
+            else hint("Measure a forced text only when {response} asks for it."),
             respond,
         )
         yield from self._beginnings()
         for place, word in enumerate(self.workbench.words):
 
-            def force(key: str = str(place + 1)) -> None:
-                self.workbench.act("word", key)
+            def force(place: str = str(place + 1)) -> None:
+                self.workbench.act("word", place)
 
-            yield SystemCommand(
-                f"force {label(word.encode())}", f"Force this word. ({place + 1})", force
-            )
+            its = self.settings.keymap.keys["word"]
+            note = f" ({shown(its[place])})" if place < len(its) else ""
+            yield _command(f"force {label(word.encode())}", f"Force this word.{note}", force)
 
     def _beginnings(self) -> Iterable[SystemCommand]:
         """How the partner's answers begin, as words to force and as the palette of the keys."""
@@ -177,27 +209,39 @@ class WorkbenchApp(App[None]):
         partner, whose = safe(self.bridge.paired.name), "the partner's"
         if self.workbench.words is not self.settings.words:
             whose = "your own"
-        yield SystemCommand(
-            f"style words: {whose}", f"1-9 force {whose} words.", self.workbench.swap_words
+        yield _command(
+            f"style words: {whose}",
+            f"{key('word')} force {whose} words.",
+            self.workbench.swap_words,
         )
         for word in offered:
 
             def force(word: str = word) -> None:
                 self.workbench.force_words(word)
 
-            yield SystemCommand(
+            yield _command(
                 f"partner's {label(word.encode())}", f"Force how {partner} begins answers.", force
             )
 
+    def change(self, settings: WorkbenchSettings) -> None:
+        """Has other settings hold from now on, where they are not only for the start."""
+        if self.workbench.words is self.settings.words:
+            self.workbench.words = settings.words
+        self.settings = self.workbench.settings = settings
+        self.frame_s = SELDOM_S if settings.low_bandwidth else FRAME_S
+
     # Themes and sizes ------------------------------------------------------------------------------------------
 
-    def next_theme(self) -> None:
-        """Takes the next theme."""
-        names = list(themes())
-        self._theme_file = find(names[(names.index(self._theme_file.name) + 1) % len(names)])
-        self.theme = self._theme_file.name
-        self.workbench.use(self._theme_file.palette())
-        self.workbench.tell(Notice(f"theme: {self._theme_file.name}"))
+    def put_on(self, theme: ThemeFile) -> None:
+        """Draws everything in a theme's colours from now on; `find` has it in those of `terminal_colors`."""
+        self.theme_file = theme
+        self._put_on_textual()
+        self.workbench.use(palette(theme))
+
+    def _put_on_textual(self) -> None:
+        theme = textual_theme(self.theme_file)
+        self.register_theme(theme)
+        self.theme = theme.name
 
     def on_resize(self, event: events.Resize) -> None:
         small = event.size.width < WIDTH or event.size.height < HEIGHT
@@ -210,40 +254,45 @@ class WorkbenchApp(App[None]):
                 self.workbench.act("prompt")
 
 
+def _command(name: str, note: str, act: Callable[[], object]) -> SystemCommand:
+    """A line of the command palette, which takes what it says of an action for markup."""
+    return SystemCommand(name, escape(note), act)
+
+
 def run(settings: WorkbenchSettings) -> int:
     """Shows the workbench until it is left; the exit code of the command line.
 
     Raises UsageError where there is no terminal to draw on.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
-        raise UsageError(
-            "the workbench needs a terminal",
-            hint="`bftui record` runs the same session without one",
-        )
-    app = WorkbenchApp(settings)
+    check_terminal("`bftui record` runs the same session without one")
+    app = WorkbenchApp(settings, terminal_colors())
     with OwnTerminal() as terminal:
         try:
             app.run()
         finally:
             app.bridge.close()
     code = app.return_code or 0
-    with suppress(OSError):  # the terminal may be gone
-        _say_goodbye(app.bridge)
-    session = app.bridge.session
+    session, saved = app.bridge.session, False
     if settings.trace is not None and session is not None:
         try:
             session.trace().save(settings.trace)
+            saved = True
         except BftuiError as error:
             print(f"bftui: {error.line()}", file=sys.stderr)
-            return error.exit_code
+            code = error.exit_code
+    with suppress(OSError):  # the terminal may be gone
+        _say_goodbye(app.bridge, saved=saved or settings.state_dir is None)
+    if code != (app.return_code or 0):
+        return code
     if code == 1:
         print(f"bftui: the workbench failed; the log is {terminal.keep_log()}", file=sys.stderr)
     return code
 
 
-def _say_goodbye(bridge: Bridge) -> None:
-    """Says where each session is kept."""
+def _say_goodbye(bridge: Bridge, *, saved: bool) -> None:
+    """Says where each session is kept; `saved`: the last one is in a trace, or is not to be kept."""
     for count, path in bridge.kept:
         print(f"{counted(count, 'node')} kept in {path}")
-    if bridge.session is not None and bridge.journal is not None:
-        print(f"{counted(len(bridge.session.tree), 'node')} kept in {bridge.journal.path}")
+    journal = bridge.journal
+    if bridge.session is not None and not (saved and (journal is None or not journal.whole)):
+        print(farewell(bridge.session, journal))

@@ -23,7 +23,15 @@ from bftui.session import commands
 from bftui.session.prompt import Prompt
 from bftui.ui.asked import Asked, PageKey, PreviewKey
 from bftui.ui.experimenting import Experimenting
-from bftui.ui.keeping import drop_journal, open_journal, recalled, take_up
+from bftui.ui.keeping import (
+    drop_journal,
+    open_journal,
+    recalled,
+    recalled_pair,
+    take_up,
+    without_model,
+)
+from bftui.ui.keys import key
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.partnering import Partnering
 from bftui.ui.sampling import Snapshot, changed
@@ -245,7 +253,7 @@ class EngineThread:
     def _fail(self, error: BftuiError) -> None:
         self.playing = False
         self.word = Word.FAILED
-        self._say(f"{error.line()} (ctrl+r opens it again)", Kind.ERROR)
+        self._say(f"{error.line()} ({key('reload')} opens it again)", Kind.ERROR)
 
     def _say(self, text: str, kind: Kind = Kind.INFO) -> None:
         self.notices.put(Notice(text, kind))
@@ -279,6 +287,8 @@ class EngineThread:
             model = self._load(self.source, self._backend)
         except BftuiError as error:
             self._fail(error)
+            if self.session is None and self._settings.resumed is not None:
+                self._say(without_model(self._settings.resumed, error), Kind.ERROR)
             return
         if self.session is not None:
             try:
@@ -303,6 +313,7 @@ class EngineThread:
         self.experiments.attend(self.session)
         self.experiments.recall(recalled(self.session, saved))
         self.partnering.attend(self.session)
+        self.partnering.recall(*recalled_pair(saved))
         self._look_for_stale(self.session)
 
     def _reopen(self) -> None:
@@ -398,7 +409,9 @@ class EngineThread:
 
         if isinstance(event, JournalFailed):
             self._say(
-                f"the journal cannot be written: {event.reason}; the session goes on", Kind.WARNING
+                f"the journal cannot be written: {event.reason}; the session goes on, what is missing "
+                "is written as soon as that can be",
+                Kind.WARNING,
             )
 
     def _do(self, command: commands.Command) -> None:

@@ -327,7 +327,8 @@ class Experimenting:
         """Publishes what the session measured in another run of the program; further rollouts are added to it."""
         self.measured = replace(found.measured, version=self.measured.version + 1)
         for place, rolls in found.rolls.items():
-            self._series[place] = _Series(place, rolls[-1].horizon, None, list(rolls))
+            horizon, original = rolls[-1].compared_with
+            self._series[place] = _Series(place, horizon, original, list(rolls))
 
     def renew(self) -> None:
         """Ends everything, as the model's process is another one; what was found stays."""

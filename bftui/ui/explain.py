@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from bftui.ui.comparing import pair
+from bftui.ui.keys import hint
 from bftui.ui.sampling import cut
-from bftui.ui.strips import counted, factor
+from bftui.ui.strips import counted, factor, fine
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.tree import Node
+    from bftui.ui.branches import Apart
     from bftui.ui.view import View
     from bftui.ui.widgets.candidates_pane import Candidate
 
-_BF = "Yang, Li and Holtzman, arXiv 2506.17871"
+BF_SOURCE = "Yang, Li and Holtzman, arXiv 2506.17871"
+"""Where the branching factor is from."""
 _SHANNON = "Shannon, A Mathematical Theory of Communication, 1948"
 _EXACT = "Exact: over the whole vocabulary, in float64, nothing sampled."
 
@@ -60,7 +64,7 @@ def _bf(view: View, following: NextToken) -> Item:
         "How many equally likely next tokens would be as uncertain as those that the cut leaves. P~ is P at "
         f"temperature {sampler.temperature:g}, cut by {cut(sampler)}, scaled to sum to 1 again, once. Here "
         f"H(P~) is {following.entropy_truncated:.3f} nats. {_EXACT} Between 1 and the number of tokens kept.",
-        f"{_BF}, the branching factor of one step",
+        f"{BF_SOURCE}, the branching factor of one step",
     )
 
 
@@ -226,7 +230,7 @@ def branch(view: View, target: int) -> list[Item]:
                 "exp H(P~) after the row's last token",
                 f"One step's branching factor, at the end of the branch and not along it.{stale} Two branches are two "
                 "samples: that one ends narrower says little about what narrowed it.",
-                f"{_BF}, the branching factor of one step",
+                f"{BF_SOURCE}, the branching factor of one step",
             )
         )
     depth = view.tree.depth(target)
@@ -265,7 +269,7 @@ def curve(view: View) -> list[Item]:
                 factor(view.next.bf),
                 "exp H(P~) at the open position",
                 f"The last bar. At temperature {view.sampler.temperature:g}, {cut(view.sampler)}. {_EXACT}",
-                f"{_BF}, the branching factor of one step",
+                f"{BF_SOURCE}, the branching factor of one step",
             )
         )
     if logs:
@@ -278,16 +282,57 @@ def curve(view: View) -> list[Item]:
                 f"The branching factor along this one path of {counted(len(logs), 'token')}, forced ones included, "
                 "those of a user's turn left out: the entropy estimator with one sample. One path is one draw of many: "
                 "comparing two of them says little.",
-                f"{_BF}, the Monte Carlo estimator for short outputs, with M = 1",
+                f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
             )
         )
     items.append(
         Item(
             "the bars",
             "one a position",
-            "BF on a logarithmic scale, or H(P) in nats: H takes the other",
+            hint("BF on a logarithmic scale, or H(P) in nats: {curve} takes the other"),
             "A bar stands for the distribution that its token was taken from: what a forced token ▲ does shows in the "
             "bar after it. The scale is fixed, so that two curves can be compared.",
         )
     )
     return items
+
+
+def position(view: View, place: int) -> list[Item]:
+    """The numbers of the position under the curve's cursor."""
+    node = view.path.nodes[place]
+    entropies = view.tree.entropies(node)
+    if entropies is None:
+        return [Item(f"position {place:,}", "the text ends here", "", "Nothing comes after it.")]
+    stale = (
+        " Made under a sampler of before: going there makes it anew." if view.stale(node) else ""
+    )
+    return [
+        Item(
+            f"BF at position {place:,}",
+            f"{factor(math.exp(entropies[1]))}, H {entropies[0]:.3f} nats",
+            "exp H(P~), and H(P), of the distribution at this position",
+            f"What the token after it was taken from, with {counted(place, 'token')} between it and the prompt. "
+            f"{_EXACT}{stale}",
+            f"{BF_SOURCE}, the branching factor of one step",
+        )
+    ]
+
+
+def beside(view: View, branch: Apart | None) -> list[Item]:
+    """The branch that is drawn over the bars; nothing without one."""
+    if branch is None:
+        return []
+    side = pair(view, branch).sides[1]
+    bf = "–" if side.since is None else f"BF {fine(side.since.bf)} since"
+    positions = counted(0 if side.since is None else side.since.count, "position")
+    return [
+        Item(
+            f"dotted: {branch.name}",
+            bf,
+            "exp of the mean of H(P~) over its positions after the token in which it leaves the path",
+            f"It leaves the path after position {branch.first - 1:,} and has {positions} after that. The branch that "
+            "was compared last is drawn, else that of the latest mark, else what comes after the cursor or the newest "
+            + hint("branch at the last fork; {compare} sets both side by side."),
+            f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
+        )
+    ]

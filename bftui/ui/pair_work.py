@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
 from bftui.session import commands
+from bftui.ui.keys import hint
 from bftui.ui.measured import Running
 from bftui.ui.notice import Notice
 from bftui.ui.paired import Draft, Nudged, Paired, Shifted
@@ -42,7 +43,6 @@ class PairWork:
         self._behind = False
         self._shifting: tuple[int, Shift] | None = None
         self._nudging: tuple[int, Nudging] | None = None
-        self._answers: dict[int, Shift] = {}
         self._drafting: NudgeSettings | None = None
         self._drafted: tuple[int, tuple[Piece, ...]] = -1, ()
         self._harvest: Harvest | None = None
@@ -67,8 +67,7 @@ class PairWork:
         if self._shifting is not None and self._shifting[0] == root:
             return
         if known is None or known.stopped:
-            self._answers[root] = job = partner.start_shift()
-            self._shifting = root, job
+            self._shifting = root, partner.start_shift()
             self._show(running=True)
 
     def _read(self) -> Notice | None:
@@ -90,6 +89,7 @@ class PairWork:
         found = Shifted(
             author=job.author,
             root=root,
+            answer=tuple(job.answer),
             positions=tuple(job.positions),
             running=running,
             stopped=not running and not job.done,
@@ -108,24 +108,26 @@ class PairWork:
 
         partner, session = self._asked(), self.session
         assert session is not None
-        job, contexts = self._answers.get(root), partner.contexts(root)
-        if job is None or contexts is None or index >= len(job.positions):
-            raise UsageError("there is no answer of the partner to this prompt", hint="s asks it")
-        at = job.positions[index]
+        found, contexts = self.paired.shifted.get(root), partner.contexts(root)
+        if found is None or contexts is None or index >= len(found.positions):
+            raise UsageError(
+                "there is no answer of the partner to this prompt", hint=hint("{shift} asks it")
+            )
+        at = found.positions[index]
         before, upto = (
-            tuple(partner.pair.to_base(job.answer[:end], contexts))
+            tuple(partner.pair.to_base(found.answer[:end], contexts))
             for end in (at.position, at.position + len(at.token_ids))
         )
         common = _common(before, upto)
         node, taken = _along(session, root, before[:common])
-        found: list[commands.Command] = []
+        led: list[commands.Command] = []
         if node != session.cursor:
-            found.append(commands.Goto(node))
+            led.append(commands.Goto(node))
         if taken < common:
             ids = before[taken:common]
             text = b"".join(session.model.token_bytes(each) for each in ids)
-            found.append(commands.Nudge((Piece("partner", text, ids),)))
-        return [*found, commands.ForceIds(upto[common:])]
+            led.append(commands.Nudge((Piece("partner", text, ids),)))
+        return [*led, commands.ForceIds(upto[common:])]
 
     # Nudging ---------------------------------------------------------------------------------------------------
 
@@ -257,7 +259,7 @@ class PairWork:
     def _asked(self) -> Partner:
         partner = self._partner
         if partner is None:
-            raise UsageError("there is no partner", hint="O opens one")
+            raise UsageError("there is no partner", hint=hint("{partner} opens one"))
         return partner
 
     def _due(self) -> bool:

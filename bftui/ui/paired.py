@@ -33,6 +33,7 @@ class Shifted:
     Attributes:
         author: who wrote it.
         root: the prompt of the session that it answers.
+        answer: the whole text, as the author's tokens.
         positions: its tokens, as far as they are read.
         running, stopped: whether more comes, or would have.
         share: how much is done.
@@ -41,6 +42,7 @@ class Shifted:
 
     author: Author
     root: int
+    answer: tuple[int, ...]
     positions: tuple[Position, ...]
     running: bool
     stopped: bool

@@ -9,15 +9,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.ui.ending import kill
+from bftui.ui.keys import hint, key
 from bftui.ui.measured import Running
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.pair_work import PairWork
-from bftui.ui.paired import Beside
+from bftui.ui.paired import Beside, Paired
 from bftui.ui.partner_loading import Loading
 from bftui.ui.settings import QUESTIONS, PartnerSettings
 
@@ -47,6 +48,8 @@ class Partnering(PairWork):
         self._loading: Loading | None = None
         self._model: Model | None = None
         self._wanted: PartnerSettings | None = None
+        # The head of the partner that shifts and nudged texts are of.
+        self._whose: Mapping[str, Any] | None = None
         self._catching: CatchUp | None = None
         # When the pass that goes on now began, and whether somebody waits for its end.
         self._since: float | None = None
@@ -100,7 +103,7 @@ class Partnering(PairWork):
     def _leave(self) -> None:
         """Ends all work with the partner, and the partner."""
         self._drop_work()
-        self._answers, self._drafted = {}, (-1, ())
+        self._drafted = -1, ()
         if self._loading is not None:
             self._loading.abandon(0.0)
             self._loading = None
@@ -117,10 +120,14 @@ class Partnering(PairWork):
             stays = self._model is not None
             self._named()
             if isinstance(error, Cancelled):
-                return Notice("the partner is not opened; O opens one")
+                return Notice(hint("the partner is not opened; {partner} opens one"))
             if not stays:
                 self._publish(state=Beside.FAILED, error=error.line(), name=loading.wanted.model)
-            more = "the one before stays" if stays else "the session goes on alone, O opens another"
+            more = (
+                "the one before stays"
+                if stays
+                else hint("the session goes on alone, {partner} opens another")
+            )
             return Notice(f"partner: {error.line()} ({more})", Kind.ERROR)
         self._leave()
         self._model, self._wanted = loading.model, loading.wanted
@@ -128,6 +135,8 @@ class Partnering(PairWork):
 
     def _join(self) -> Notice:
         """Puts the open model beside the session, as soon as there is one."""
+        from bftui.session.following import same_partner
+
         model, wanted = self._model, self._wanted
         assert model is not None
         assert wanted is not None
@@ -142,6 +151,10 @@ class Partnering(PairWork):
             self._publish(**_NOBODY | {"state": Beside.FAILED, "error": error.line()})
             return Notice(f"partner: {error.line()} (the session goes on alone)", Kind.ERROR)
         self._behind = True
+        # What another partner did is none of this one's.
+        whose, self._whose = self._whose, self.session.partner_head
+        if not same_partner(whose, self._whose):
+            self._publish(**_NOTHING)
         self._named()
         self._harvest = self._harvested(model, wanted)
         paired = self.paired
@@ -182,15 +195,21 @@ class Partnering(PairWork):
     def attend(self, session: Session | None) -> None:
         """It is the partner of another session from now on."""
         self._drop_work()
-        self._answers, self._drafted = {}, (-1, ())
+        self._drafted = -1, ()
         if self.session is not None and self.session.partner is not None:
             self.session.part()
         self.session = session
-        self._publish(shifted={}, draft=None, nudged=None)
+        self._publish(**_NOTHING)
+        self._whose = None
         if self._model is not None and session is not None:
             notice = self._join()
             if notice.kind is Kind.ERROR:
                 self._publish(error=notice.text)
+
+    def recall(self, found: Paired, whose: Mapping[str, Any] | None) -> None:
+        """Publishes what was done in another run of the program with a partner, as soon as that one is open."""
+        self._whose = whose
+        self._publish(shifted=found.shifted, nudged=found.nudged)
 
     def renew(self) -> None:
         """The session goes on with another process of its model."""
@@ -264,7 +283,7 @@ class Partnering(PairWork):
         """The partner is gone: said once, and the session goes on."""
         self._leave()
         self._publish(state=Beside.FAILED, error=error.line(), by="", template="")
-        return Notice(f"partner: {error.line()} (O opens it again)", Kind.ERROR)
+        return Notice(f"partner: {error.line()} ({key('partner')} opens it again)", Kind.ERROR)
 
     def _catch_up(self) -> Notice | None:
         partner = self._partner
@@ -376,6 +395,9 @@ class Partnering(PairWork):
             self._model.close()
 
 
+_NOTHING: dict[str, object] = {"shifted": {}, "draft": None, "nudged": None}
+"""What was done with a partner, where nothing was."""
+
 _NOBODY: dict[str, object] = {
     "state": Beside.NONE,
     "name": "",
@@ -386,8 +408,6 @@ _NOBODY: dict[str, object] = {
     "template": "",
     "seam": False,
     "error": "",
-    "shifted": {},
-    "draft": None,
-    "nudged": None,
+    **_NOTHING,
     "words": (),
 }

@@ -116,14 +116,14 @@ def _continuations(jobs: Sequence[Drawing], *, together: bool) -> tuple[Continua
 def _compared(original: Sample, samples: Sequence[Sample]) -> Compared | None:
     if not samples:
         return None
-    means = [_surprisal(sample) for sample in samples]
+    means = [sample.surprisal for sample in samples]
     ids = original.token_ids
     shared = [*(tokens for tokens in _SHARED if tokens < len(ids)), len(ids)]
     return Compared(
         token_ids=ids,
         finish=original.finish,
         bf=math.exp(original.mean_entropy),
-        surprisal=_surprisal(original),
+        surprisal=original.surprisal,
         sampled=math.fsum(means) / len(means),
         low=min(means),
         high=max(means),
@@ -132,11 +132,6 @@ def _compared(original: Sample, samples: Sequence[Sample]) -> Compared | None:
             for tokens in shared
         ),
     )
-
-
-def _surprisal(sample: Sample) -> float:
-    """Mean -ln P of its tokens, nats."""
-    return -float(sample.logprob.sum()) / sample.length
 
 
 def responded(job: Response, known: Responded) -> Responded:
@@ -159,7 +154,7 @@ def responded(job: Response, known: Responded) -> Responded:
             for each in job.result()["controls"]
         )
     if planned and not controls:
-        controls = tuple(curve([each.samples for each in planned], "entropy"))
+        controls = tuple(job.controls_curve())
     return replace(
         known,
         share=job.share,

@@ -35,6 +35,7 @@ class View:
 
     Attributes:
         session: what is shown.
+        count: nodes that were there at the last `sync`: the engine's thread may have added more by now.
         path: the nodes from the prompt to the cursor.
         rows: the tree's rows, folded and pruned ones included.
         shown: those that are on the screen.
@@ -46,10 +47,12 @@ class View:
         restated: grows whenever numbers were made anew under another sampler.
         measured: what experiments found.
         paired: what is known of the partner.
+        against: the end of the branch that the path was compared with last, if any.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.count = len(session.tree)
         self.path = Path()
         self.rows = TreeRows(session.tree)
         self.shown = ShownRows(self.rows)
@@ -59,6 +62,7 @@ class View:
         self.restated = 0
         self.measured = Measured()
         self.paired = Paired()
+        self.against: int | None = None
         self._standings: dict[int, Standing | None] = {}
         self._standing_at: Hashable = None
         self._sure: dict[int, float] = {}
@@ -109,6 +113,7 @@ class View:
     def sync(self) -> None:
         """Takes in what the session did since the last time."""
         session = self.session
+        self.count = len(session.tree)
         self.rows.sync()
         self.shown.sync(session.folded, session.pruned)
         if session.marks != self._marked:

@@ -11,7 +11,7 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 from tests.ui.driver import table
 
-_DROPPED = ("NO_COLOR", "COLORTERM", "FORCE_COLOR", "CLICOLOR_FORCE")
+_DROPPED = ("NO_COLOR", "COLORTERM", "FORCE_COLOR", "CLICOLOR_FORCE", "XDG_CONFIG_HOME", "TMUX")
 
 
 @pytest.fixture(autouse=True)

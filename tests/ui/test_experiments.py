@@ -12,6 +12,7 @@ import bftui
 from bftui.session.rollouts import Rollouts
 from bftui.session.session import Session
 from bftui.ui.engine_thread import Word
+from bftui.ui.glyphs import glyphs
 from bftui.ui.screens.rollouts import RolloutsScreen
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench
 
@@ -343,9 +344,11 @@ async def test_the_screens_fit(fruit: str, size: tuple[int, int]) -> None:
 async def test_the_branch_that_was_left_is_drawn_behind(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("g", "g", "g", "left", "left", "left")
-        assert any("┄" in line for line in lines(w.bench.strip))
+        dotted = glyphs().legend_dotted
+        assert f"{dotted} what comes after" in lines(w.bench.strip)[-1]
+        assert any("⠂" in line for line in lines(w.bench.strip)[1:-1])
         await w.press("right", "right", "right")
-        assert not any("┄" in line for line in lines(w.bench.strip))
+        assert not any("⠂" in line for line in lines(w.bench.strip))
 
 
 # The practice model ---------------------------------------------------------------------------------------------

@@ -12,15 +12,15 @@ from tests.ui.driver import lines, table, workbench
 
 SIZES = [(60, 16), (80, 24), (100, 30), (120, 36), (200, 60)]
 OPENED = {
-    "t": "enter apply   esc leave",
+    "t": "enter apply  esc leave",
     "i": "esc leave",
-    "o": "enter open   esc leave",
-    "f": "enter take it   esc leave",
-    "m": "enter take it   esc leave",
+    "o": "enter open  esc leave",
+    "f": "enter take it  esc leave",
+    "m": "enter take it  esc leave",
     "apostrophe": "esc leaves",
     "K": "esc closes",
     "question_mark": "esc closes",
-    "slash": "enter take it   esc leave",
+    "slash": "enter take it  esc leave",
 }
 
 

@@ -408,3 +408,12 @@ async def test_its_beginnings_are_offered_as_style_words(fruit: str, helper: str
         again = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
         again["style words: your own"]()
         assert w.bench.words == w.app.settings.words
+
+
+async def test_a_partners_name_is_text_in_the_command_palette(fruit: str, tmp_path: Path) -> None:
+    async with both(fruit, aligned(tmp_path / "helper.json", name="[/b]")) as w:
+        await w.partnered(everything=True)
+        await w.until(lambda: bool(w.bridge.paired.words))
+        await w.press_only("ctrl+p")
+        await w.type("partner's")
+        await w.until(lambda: "Force how [/b] begins answers." in w.screen())

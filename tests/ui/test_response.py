@@ -14,7 +14,7 @@ from bftui.session.session import Session
 from bftui.ui import experimenting
 from bftui.ui.measured import Measured, Responded
 from bftui.ui.screens.response import ResponseScreen
-from bftui.ui.widgets.strip_pane import branch_left, told
+from bftui.ui.widgets.strip_pane import told
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, lines, rules, table, workbench
 
 
@@ -27,7 +27,9 @@ def fruit(tmp_path: Path) -> str:
 
 def line(w: Driver) -> str:
     """The line that tells the response."""
-    return lines(w.bench.strip)[-1]
+    edge = lines(w.bench.strip)[-1].strip("╰─╯ ")
+    # The branch that is drawn over the bars is named before it.
+    return edge[max(0, edge.find("“")) :]
 
 
 async def test_a_forced_text_is_measured_with_the_numbers_of_the_api(fruit: str) -> None:
@@ -219,14 +221,6 @@ async def test_it_is_explained(fruit: str) -> None:
 
 
 # Pure -----------------------------------------------------------------------------------------------------------
-
-
-def test_the_branch_that_was_left() -> None:
-    assert branch_left([], [0, 1, 2], 1) == [0, 1, 2]
-    assert branch_left([0, 1, 2], [0, 1], 1) == [0, 1, 2]
-    assert branch_left([0, 1, 2], [0, 3], 1) == [0, 3]
-    assert branch_left([0, 1, 2], [0, 1], 0) == []
-    assert branch_left([0, 1, 2], [0], 1) == [0, 1, 2]
 
 
 async def test_the_line_has_forms_for_every_width(fruit: str) -> None:

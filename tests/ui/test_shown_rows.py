@@ -9,6 +9,7 @@ import pytest
 
 from bftui.ui.widgets.shown_rows import ShownRows
 from bftui.ui.widgets.tree_rows import TreeRows
+from bftui.ui.widgets.tree_texts import TreeTexts
 
 
 class Links:
@@ -60,6 +61,7 @@ def test_hidden_rows_are_those_below(seed: int) -> None:
         runs = [rows.run_at(row) for row in range(len(rows))]
         visible = [run for run in runs if not hidden(tree, rows.head(run), folded, pruned)]
         assert [shown.run_at(row) for row in range(len(shown))] == visible
+        assert list(shown.runs()) == visible
         for row, run in enumerate(visible):
             assert shown.row_of(run) == row
         for run in set(runs) - set(visible):
@@ -70,6 +72,24 @@ def hidden(tree: Links, head: int, folded: set[int], pruned: set[int]) -> bool:
     return any(tree.within(head, top) for top in pruned) or any(
         top != head and tree.within(head, top) for top in folded
     )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_texts_that_were_kept_up_are_those_of_the_rows(seed: int) -> None:
+    chance = random.Random(seed)
+    tree = Links()
+    rows = TreeRows(tree)
+    texts = TreeTexts(tree, rows, lambda node: f"<N{node}>")
+    for _ in range(40):
+        for _ in range(chance.randrange(1, 4)):
+            tree.parents.append(chance.choice([len(tree) - 1, chance.randrange(len(tree))]))
+        rows.sync()
+        texts.sync()
+        node = chance.randrange(len(tree))
+        assert texts.containing(f"<n{node}>") == {rows.run_of(node)}
+        run = rows.run_of(node)
+        whole = "".join(f"<N{n}>" for n in rows.leading(run, len(tree)))
+        assert run in texts.containing(whole)
 
 
 def test_guides_lead_past_what_is_pruned() -> None:

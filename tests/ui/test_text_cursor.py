@@ -84,7 +84,7 @@ async def test_the_pane_follows_the_end_unless_the_cursor_is_away(fruit: str) ->
 async def test_keys_of_the_text_say_so_elsewhere(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("comma")
-        assert w.notice == "this moves in the text: tab goes there"
+        assert w.notice == "this moves in the text and along the curve: tab goes there"
 
 
 async def test_shadings_go_round_and_name_themselves(fruit: str) -> None:

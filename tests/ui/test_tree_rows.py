@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.ui.widgets.tree_rows import Order, TreeRows, letters
+from bftui.trace.naming import letters
+from bftui.ui.widgets.tree_rows import Order, TreeRows
 
 
 class Links:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Horizontal
+from textual.containers import Container
 from textual.screen import Screen
 from textual.timer import Timer
 
 from bftui.core.text import safe
 from bftui.session import commands
-from bftui.ui.actions import ACTIONS, BY_ID, Facts
+from bftui.ui.actions import BY_ID, Facts
+from bftui.ui.bindings import all_bound
 from bftui.ui.bridge import Bridge
 from bftui.ui.engine_thread import Word
+from bftui.ui.keys import key
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.paired import Beside
 from bftui.ui.replaying import recorded
@@ -34,7 +35,7 @@ from bftui.ui.widgets.notice_box import NoticeBox
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.status_bar import StatusBar
 from bftui.ui.widgets.strip_pane import StripPane
-from bftui.ui.widgets.text_pane import TextPane
+from bftui.ui.widgets.text_pane import Shading, TextPane
 from bftui.ui.widgets.tree_pane import TreePane
 
 if TYPE_CHECKING:
@@ -43,42 +44,40 @@ if TYPE_CHECKING:
 _BUSY_AFTER_S = 0.1
 """Work that takes less is not called busy on the screen: the word would only flicker."""
 
-_ENTER = {"tree": "go there", "text": "go there", "candidates": "force"}
+_ENTER = {"tree": "go there", "text": "go there", "strip": "go there", "candidates": "force"}
 
 
 class Bench(Screen[None]):
-    """Tree, candidates, text, strip; a status line above and a key line below."""
+    """Tree, candidates, text, strip; a status line above and a key line below.
+
+    Where there is room for two columns of text, the text stands below the tree and the candidates have the height of
+    both; else it goes from edge to edge.
+    """
 
     DEFAULT_CSS = """
     Bench { layers: base over; background: $background; }
-    #upper { height: 1fr; }
-    Bench.-narrow #candidates { width: 11fr; }
-    Bench.-narrow #tree { width: 9fr; }
-    #tree { width: 2fr; height: 100%; }
-    #candidates { width: 3fr; height: 100%; }
-    #text { height: 8; }
-    #strip { height: 6; }
-    Bench.-low #text { height: 5; }
-    Bench.-low #strip { height: 5; }
-    Bench.-short #text { height: 4; }
+    #upper { height: 1fr; layout: grid; grid-size: 2 2; grid-columns: 2fr 3fr; grid-rows: 1fr 7; }
+    #text { column-span: 2; }
+    #strip { height: 7; }
+    Bench.-high #strip { height: 10; }
+    Bench.-low #upper { grid-rows: 1fr 5; }
+    Bench.-low #strip { height: 6; }
+    Bench.-short #upper { grid-rows: 1fr 4; }
     Bench.-short #strip { display: none; }
+    Bench.-narrow #upper { grid-columns: 9fr 11fr; }
+    Bench.-broad #upper { grid-columns: 1fr 1fr; grid-rows: 3fr 2fr; }
+    Bench.-broad #candidates { row-span: 2; }
+    Bench.-broad #text { column-span: 1; }
     Bench.zoom Pane { display: none; }
     Bench.zoom #upper { display: none; }
     Bench.zoom Pane.zoomed { display: block; width: 1fr !important; height: 1fr !important; }
-    Bench.zoom #upper.zoomed { display: block; }
+    Bench.zoom #upper.zoomed { display: block; layout: vertical; }
     """
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (30, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (30, "-tall"), (50, "-high")]  # noqa: RUF012
 
-    BINDINGS = [  # noqa: RUF012
-        Binding(
-            key, f"act('{action.id}', '{key}')", action.name, show=False, id=f"{action.id}.{key}"
-        )
-        for action in ACTIONS
-        if action.id != "interrupt"
-        for key in action.keys
-    ]
+    BINDINGS = all_bound()  # type: ignore[assignment]
 
     app: WorkbenchApp
 
@@ -92,6 +91,7 @@ class Bench(Screen[None]):
         self.tree_pane = TreePane(palette)
         self.candidates = CandidatesPane(palette, bridge.pages)
         self.text_pane = TextPane(palette)
+        self.text_pane.shading = Shading(settings.shading)
         self.strip = StripPane(palette)
         self.key_line = KeyLine(palette)
         self.notice = NoticeBox(palette)
@@ -103,10 +103,10 @@ class Bench(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield self.status
-        with Horizontal(id="upper"):
+        with Container(id="upper"):
             yield self.tree_pane
             yield self.candidates
-        yield self.text_pane
+            yield self.text_pane
         yield self.strip
         yield self.key_line
         yield self.notice
@@ -195,31 +195,31 @@ class Bench(Screen[None]):
 
     # Doing -----------------------------------------------------------------------------------------------------
 
-    def action_act(self, name: str, key: str = "") -> None:
+    def action_act(self, name: str, place: str = "") -> None:
         """Does an action, or says why it cannot be done now."""
-        self.act(name, key)
+        self.act(name, place)
 
-    def act(self, name: str, key: str = "") -> None:
-        """The same, for the palette and the mouse."""
+    def act(self, name: str, place: str = "") -> None:
+        """The same, for the palette and the mouse; `place` is that of a word in the style palette, from 1."""
         self.bridge.heard()
         self.frame()
         if name != "escape":
             self.notice.tell(None)
-        reason = BY_ID[name].reason(self.facts())
+        reason = BY_ID[name].why_not(self.facts())
         if reason is not None:
             self.warn(reason)
         else:
-            getattr(self, f"do_{name}")(*([key] if name == "word" else []))
+            getattr(self, f"do_{name}")(*([place] if name == "word" else []))
 
     def on_key(self, event: events.Key) -> None:
         """Keys without an action come here."""
         if event.is_printable and event.character:
-            self.warn(f"{safe(event.character)} does nothing here; ? shows the keys")
+            self.warn(f"{safe(event.character)} does nothing here; {key('help')} shows the keys")
 
     def send(self, command: commands.Command) -> None:
         """Queues a command for the session."""
         if not self.bridge.send(command):
-            self.warn("the model is busy: esc stops it")
+            self.warn(f"the model is busy: {key('escape')} stops it")
         self.expect_work()
 
     def expect_work(self) -> None:
@@ -237,4 +237,4 @@ class Bench(Screen[None]):
         """Asks for a line of text; `done` gets it, or None."""
         from bftui.ui.screens.line import LineScreen
 
-        self.app.push_screen(LineScreen(title, value, hint), done)
+        self.app.push_screen(LineScreen(title, value, hint, self.palette), done)

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Sequence
 
 from rich.style import Style
-from textual.binding import Binding
 
+from bftui.ui.bindings import bound
 from bftui.ui.explain import Item
 from bftui.ui.screens.reading import ReadingScreen
 from bftui.ui.strips import LineBuilder, fit
@@ -69,9 +69,7 @@ class ExplainScreen(ReadingScreen):
     ExplainScreen Pane { width: 92; max-width: 100%; height: 100%; max-height: 34; }
     """
 
-    BINDINGS = [  # noqa: RUF012
-        Binding("K", "leave", "Close", show=False),
-    ]
+    BINDINGS = [bound("explain", "leave")]  # noqa: RUF012
 
     def __init__(self, title: str, items: Sequence[Item], palette: Palette, model: str) -> None:
         """`model` is whose numbers these are, safe to draw."""

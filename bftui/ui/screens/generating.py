@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from textual import on
 
-from bftui.core.text import label
+from bftui.core.text import label, safe
 from bftui.session import commands
 from bftui.ui.actions import BY_ID
 from bftui.ui.engine_thread import RECORDED
+from bftui.ui.keys import hint
 from bftui.ui.notice import Notice
 from bftui.ui.replaying import LONGEST_S
 from bftui.ui.screens.bench import Bench
 from bftui.ui.strips import counted
 from bftui.ui.widgets.candidates_pane import CandidatesPane
+from bftui.ui.widgets.clickable import ClickableLine
 from bftui.ui.widgets.pane import Pane
+from bftui.ui.widgets.strip_pane import StripPane
 from bftui.ui.widgets.text_pane import TextPane
 from bftui.ui.widgets.tree_pane import TreePane
 
@@ -47,18 +50,17 @@ class Generating(Bench):
             told = f"{counted(int(rate), 'action' if replays else 'token')} a second"
         self.tell(Notice(f"play: {told}"))
 
-    def do_word(self, key: str) -> None:
+    def do_word(self, place: str) -> None:
         words = self.words
-        place = int(key) - 1
-        if place >= len(words):
+        if int(place) > len(words):
             self.warn(f"the palette has {len(words)} words")
             return
-        self.bridge.force_word(words[place])
+        self.bridge.force_word(words[int(place) - 1])
         self.expect_work()
 
     def force_words(self, text: str) -> None:
         """Forces a text with the space before it that it needs, or says why not."""
-        if (reason := BY_ID["force"].reason(self.facts())) is not None:
+        if (reason := BY_ID["force"].why_not(self.facts())) is not None:
             self.warn(reason)
             return
         self.bridge.force_word(text)
@@ -68,28 +70,46 @@ class Generating(Bench):
         pane = self.pane()
         if isinstance(pane, CandidatesPane):
             self._force_chosen()
-        elif isinstance(pane, TreePane | TextPane) and (target := pane.target()) is not None:
+        elif (
+            isinstance(pane, TreePane | TextPane | StripPane)
+            and (target := pane.target()) is not None
+        ):
             self.send(commands.Goto(target))
-        else:
-            self.warn("there is nothing to choose in this pane: tab goes to the next")
 
     def _force_chosen(self) -> None:
         token = self.candidates.chosen()
         facts = self.facts()
         if facts.replay and self.view is not None and token in self.view.taken():
             self.send(commands.Goto(self.view.taken()[token]))
-        elif (reason := BY_ID["force"].reason(facts)) is not None:
+        elif (reason := BY_ID["force"].why_not(facts)) is not None:
             self.warn(reason)
         elif token is not None:
             self.candidates.wanted = ""
             self.send(commands.ForceIds((token,)))
         elif facts.ended:
-            self.warn("the text ends here: ← goes back, f forces a text")
+            self.warn(hint("the text ends here: {back} goes back, {force} forces a text"))
+
+    @on(Pane.Pointed)
+    def _pointed(self, event: Pane.Pointed) -> None:
+        if event.pane is self.strip and self.view is not None:
+            # The token that was drawn at the position; the open one has none yet.
+            self.text_pane.go_to_place(self.strip.place + 1)
+
+    @on(TreePane.Unfolded)
+    def _unfolded(self) -> None:
+        self.act("fold")
 
     @on(Pane.Chosen)
-    def _chosen(self, event: Pane.Chosen) -> None:
-        event.pane.focus()
+    def _chosen(self) -> None:
         self.act("enter")
+
+    @on(ClickableLine.Pressed)
+    def _pressed(self, event: ClickableLine.Pressed) -> None:
+        if event.action != "word":
+            self.act(event.action)
+            return
+        words = " · ".join(f"{place + 1} {safe(word)}" for place, word in enumerate(self.words))
+        self.tell(Notice(f"forces a word: {words}"))
 
     def do_force(self) -> None:
         def hint(text: str) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from rich.style import Style
-from textual.binding import Binding
 
 from bftui.core.text import label
 from bftui.ui.actions import groups
+from bftui.ui.bindings import bound
 from bftui.ui.jumps import PERCENTILE
+from bftui.ui.keys import hint, in_force, shown
 from bftui.ui.screens.reading import ReadingScreen
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
@@ -30,10 +31,13 @@ SIGNS = (
     ("◀", "look-ahead: the candidate after which BF is smallest"),
     ("A B", "branches of the tree"),
     ("'a", "a mark"),
-    ("⋯ 3 rows", "rows that are folded away: x shows them"),
+    ("⋯ 3 rows", "rows that are folded away: {fold} shows them"),
     ("dimmed", "made under another sampler; the visible path is made anew"),
     ("uncertain", f"H(P) at a local maximum, among the highest {100 - PERCENTILE} % of the path"),
-    ("[ ] { } !", "move in the text or the tree where one has the focus, else the session"),
+    (
+        "{previous_fork} {next_fork} {previous_peak} {next_peak} {next_forced}",
+        "move in the text or the tree where one has the focus, else the session",
+    ),
     ("BF", "exp H(P~): at the session's temperature and cut"),
     ("full", "exp H(P): over the whole vocabulary, temperature 1"),
     ("path", "exp of the mean H(P~) over the path's tokens"),
@@ -91,7 +95,7 @@ class _HelpPane(ReadingPane):
             line.to(place * width)
             room = width - (place < len(columns) - 1)
             if keys:
-                line.add(f"{'' if keys == _ON else keys:>11}  ", self.palette.accent)
+                line.add(f"{'' if keys == _ON else fit(keys, 11):>11}  ", self.palette.accent)
                 line.add(fit(text, room - _KEYS), self.palette.text)
             else:
                 line.add(fit(text, room), self.palette.title)
@@ -115,16 +119,19 @@ class HelpScreen(ReadingScreen):
     HelpScreen Pane { width: 132; max-width: 100%; height: 100%; max-height: 84; }
     """
 
-    BINDINGS = [  # noqa: RUF012
-        Binding("question_mark", "leave", "Close", show=False),
-    ]
+    BINDINGS = [bound("help", "leave")]  # noqa: RUF012
 
     def __init__(self, palette: Palette, words: tuple[str, ...]) -> None:
         blocks: list[list[Line]] = []
         for group, actions in groups().items():
-            keys = [(action.shown(), action.description) for action in actions]
+            keys = [(action.shown() or "–", action.told()) for action in actions]
             blocks.append([("", group), *keys, ("", "")])
-        blocks.append([("", "signs"), *SIGNS, ("", "")])
-        style = [(str(i + 1), label(word.encode())) for i, word in enumerate(words)]
+        signs = [(hint(sign), hint(meaning)) for sign, meaning in SIGNS]
+        blocks.append([("", "signs"), *signs, ("", "")])
+        style_keys = [shown(key) for key in in_force().keys["word"]]
+        style = [
+            (key, label(word.encode()))
+            for key, word in zip_longest(style_keys, words, fillvalue="–")
+        ][: len(words)]
         blocks.append([("", "style palette"), *style])
         super().__init__(_HelpPane(palette, blocks))

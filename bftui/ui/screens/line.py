@@ -15,6 +15,8 @@ from bftui.core.text import safe
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
 from bftui.ui.screens.follower import Follower
+from bftui.ui.themes import Palette
+from bftui.ui.widgets.key_bar import KeyBar
 
 
 class LineScreen(Dialog[str | None], Follower):
@@ -29,17 +31,19 @@ class LineScreen(Dialog[str | None], Follower):
     LineScreen Input { height: 1; border: none; padding: 0; background: $background; }
     LineScreen Input:focus { border: none; background-tint: $background; }
     LineScreen #hint { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
-    LineScreen #keys { height: 1; color: $dim; }
     """
 
     BINDINGS = [Binding("escape", "leave", "Leave", show=False)]  # noqa: RUF012
 
-    def __init__(self, title: str, value: str, hint: Callable[[str], str]) -> None:
+    def __init__(
+        self, title: str, value: str, hint: Callable[[str], str], palette: Palette
+    ) -> None:
         """`hint` is asked with what is typed, at each change and whenever something new is known."""
         super().__init__()
         self._title = title
         self._value = value
         self._hint = hint
+        self._palette = palette
 
     def compose(self) -> ComposeResult:
         box = Vertical()
@@ -50,7 +54,7 @@ class LineScreen(Dialog[str | None], Follower):
             field.cursor_blink = False
             yield field
             yield Static(id="hint", markup=False)
-            yield Static("enter take it   esc leave", id="keys", markup=False)
+            yield KeyBar(self._palette, ("enter", "take it"), ("esc", "leave"), indent=0)
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Input))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bftui.ui.keys import hint
 from bftui.ui.notice import Notice
 from bftui.ui.screens.moving import Moving
 from bftui.ui.widgets.candidates_pane import CandidatesPane
@@ -47,10 +48,28 @@ class Looking(Moving):
         self.pane().to_last()
 
     def do_token_left(self) -> None:
-        self.text_pane.go_to(self.text_pane.token - 1)
+        self._along(-1)
 
     def do_token_right(self) -> None:
-        self.text_pane.go_to(self.text_pane.token + 1)
+        self._along(1)
+
+    def _along(self, by: int) -> None:
+        if self.pane() is self.strip:
+            self.strip.move(by)
+        else:
+            self.text_pane.go_to(self.text_pane.token + by)
+
+    def do_select_left(self) -> None:
+        self.text_pane.extend(self.text_pane.token - 1)
+
+    def do_select_right(self) -> None:
+        self.text_pane.extend(self.text_pane.token + 1)
+
+    def do_select_up(self) -> None:
+        self.text_pane.extend_lines(-1)
+
+    def do_select_down(self) -> None:
+        self.text_pane.extend_lines(1)
 
     # Searching -------------------------------------------------------------------------------------------------
 
@@ -86,12 +105,14 @@ class Looking(Moving):
         if not isinstance(pane, CandidatesPane | TreePane | TextPane):
             return
         if not pane.wanted:
-            self.warn("nothing is searched for in this pane: / searches")
+            self.warn(hint("nothing is searched for in this pane: {search} searches"))
         elif not pane.step_match(by):
             self.warn("nothing matches")
 
     def end_search(self) -> bool:
-        """Ends the search of the pane in focus, else of any; False where there is none."""
+        """Ends a selection, else the search of the pane in focus, else of any; False where there is none."""
+        if self.text_pane.unselect():
+            return True
         for pane in (self.pane(), *self.panes):
             if isinstance(pane, CandidatesPane | TreePane | TextPane) and pane.wanted:
                 pane.search("")
@@ -122,7 +143,7 @@ class Looking(Moving):
             for other in self.panes:
                 other.set_class(other is pane, "zoomed")
             upper = self.query_one("#upper")
-            upper.set_class(pane in (self.tree_pane, self.candidates), "zoomed")
+            upper.set_class(pane in (self.tree_pane, self.candidates, self.text_pane), "zoomed")
             self.set_class(pane is not None, "zoom")
 
     def do_shading(self) -> None:
@@ -138,7 +159,9 @@ class Looking(Moving):
         self.strip.toggle()
 
     def do_theme(self) -> None:
-        self.app.next_theme()
+        from bftui.ui.screens.theme import ThemeScreen
+
+        self.app.push_screen(ThemeScreen(self.palette))
 
     def do_explain(self) -> None:
         from bftui.ui import explain, explain_experiments, explain_pair
@@ -162,6 +185,9 @@ class Looking(Moving):
             items = explain.branch(view, target)
         else:
             items = explain.curve(view)
+            items += explain.beside(view, self.strip.beside)
+            if self.strip.away:
+                items[:0] = explain.position(view, self.strip.place)
             if view.rolled is not None:
                 items += explain_experiments.rollouts(view, view.rolled)
             items += explain_experiments.response(view, view.responded)

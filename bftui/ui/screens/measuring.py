@@ -1,10 +1,11 @@
-"""Keys that measure: what they start goes on beside everything else, and moves nothing."""
+"""Keys that measure and compare: what they start goes on beside everything else, and moves nothing."""
 
 from __future__ import annotations
 
-from bftui.session.commands import OpenRollout
+from bftui.session.commands import Goto, OpenRollout
 from bftui.ui import jumps
 from bftui.ui.engine_thread import ids_between
+from bftui.ui.keys import hint
 from bftui.ui.measured import Rolled
 from bftui.ui.notice import Notice
 from bftui.ui.screens.looking import Looking
@@ -13,7 +14,7 @@ from bftui.ui.widgets.candidates_pane import Order
 
 
 class Measuring(Looking):
-    """Rollouts, sampling again, look-ahead, response."""
+    """Rollouts, sampling again, look-ahead, response; branches side by side."""
 
     def do_look_ahead(self) -> None:
         self.bridge.look_ahead()
@@ -79,7 +80,11 @@ class Measuring(Looking):
             return
         forced = jumps.forced(view.tree, view.path.nodes)
         if not forced:
-            self.warn("no text was forced on this path: 1-9 and f force one, and enter a candidate")
+            self.warn(
+                hint(
+                    "no text was forced on this path: {word} and {force} force one, and {enter} a candidate"
+                )
+            )
             return
         last = first = forced[-1]
         while first - 1 in forced and not view.session.begins_force(view.path.nodes[first]):
@@ -99,5 +104,37 @@ class Measuring(Looking):
     def set_response(self, on: bool) -> None:
         """Whether a forced text is measured without being asked for."""
         self.bridge.respond_by_itself(on)
-        told = "every forced text is measured" if on else "E measures a forced text"
+        told = "every forced text is measured" if on else hint("{response} measures a forced text")
         self.tell(Notice(f"response {'auto' if on else 'off'}: {told}"))
+
+    # Branches --------------------------------------------------------------------------------------------------
+
+    def do_compare(self) -> None:
+        from bftui.ui.branches import Apart, others
+        from bftui.ui.screens.compare import CompareScreen, picks
+        from bftui.ui.screens.pick import PickScreen
+
+        view = self.view
+        if view is None:
+            return
+        known = others(view)
+
+        def left(node: int | None) -> None:
+            if node is not None:
+                self.send(Goto(node))
+            self.strip.redraw()
+
+        def compare(other: Apart | None) -> None:
+            self.app.push_screen(CompareScreen(self.bridge, view, self.palette, other), left)
+
+        def chosen(node: int | None) -> None:
+            found = next((each for each in known if each.end == node), None)
+            if found is not None:
+                compare(found)
+
+        if not known or known[0].marked or len(known) == 1:
+            compare(known[0] if known else None)
+        else:
+            self.app.push_screen(
+                PickScreen("compare with", picks(view, known), self.palette), chosen
+            )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from bftui.core.text import safe
 from bftui.session import commands
 from bftui.ui import jumps
+from bftui.ui.keys import hint, key
 from bftui.ui.notice import Notice
 from bftui.ui.screens.generating import Generating
 from bftui.ui.strips import factor
@@ -46,7 +47,7 @@ class Moving(Generating):
             if not name:
                 return "a name for the place where the session stands"
             if name not in taken:
-                return f"' goes to {safe(name)} from anywhere"
+                return f"{key('marks')} goes to {safe(name)} from anywhere"
             return "takes this mark away" if taken[name] == here else "moves this mark here"
 
         def marked(name: str | None) -> None:
@@ -100,7 +101,7 @@ class Moving(Generating):
             self.send(commands.Fold(target))
 
     def do_prune(self) -> None:
-        self.tell(Notice("hidden: u brings it back"))
+        self.tell(Notice(hint("hidden: {undo} brings it back")))
         self.send(commands.Prune(self.tree_pane.head()))
 
     # Jumps: where the text or the tree has the focus its cursor moves, else the session -------------------------

@@ -10,6 +10,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from bftui.session import commands
+from bftui.ui.bindings import bound
+from bftui.ui.keys import hint, key
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
@@ -49,26 +51,28 @@ class NudgeScreen(Dialog[float], Follower):
 
     DEFAULT_CSS = """
     NudgeScreen { layers: base over; background: $background; }
-    NudgeScreen #sure { height: 3fr; max-height: 20; }
+    NudgeScreen #sure { height: 3fr; max-height: 32; }
     NudgeScreen #text { height: 2fr; }
     """
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "leave", "Back", show=False),
-        Binding("q", "app.quit", "Quit", show=False),
-        Binding("enter", "word", "Word", show=False),
-        Binding("p,space", "run", "Run", show=False),
-        Binding("minus", "gamma(-1)", "Lower", show=False),
-        Binding("equals_sign,plus", "gamma(1)", "Higher", show=False),
-        Binding("u", "undo", "Undo", show=False),
-        Binding("U", "redo", "Redo", show=False),
-        Binding("left,h", "back", "Back", show=False),
-        Binding("w", "shading", "Shading", show=False),
-        Binding("K", "explain", "Explain", show=False),
-        *(
-            Binding(keys, f"move({by})", "Move", show=False)
-            for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -5), ("pagedown", 5))
-        ),
+        bound("quit", "app.quit"),
+        bound(key("enter"), "word"),
+        bound("play", "run"),
+        bound("step", "run"),
+        bound("slower", "gamma(-1)"),
+        bound("faster", "gamma(1)"),
+        Binding("plus", "gamma(1)", "Higher", show=False),
+        bound("undo", "undo"),
+        bound("redo", "redo"),
+        bound("back", "back"),
+        bound("shading", "shading"),
+        bound("explain", "explain"),
+        bound("up", "move(-1)"),
+        bound("down", "move(1)"),
+        bound("page_up", "move(-5)"),
+        bound("page_down", "move(5)"),
     ]
 
     def __init__(self, bridge: Bridge, view: View, palette: Palette, gamma: float) -> None:
@@ -128,16 +132,16 @@ class NudgeScreen(Dialog[float], Follower):
                     ()
                     if alone
                     else (
-                        ("enter", "word"),
-                        ("space", "stop" if self._writing else "run"),
+                        (key("enter"), "word"),
+                        (key("step"), "stop" if self._writing else "run"),
                     )
                 ),
-                ("- =", f"γ {self._gamma:.2f}"),
-                ("u", "undo"),
-                ("←", "back"),
+                (hint("{slower} {faster}"), f"γ {self._gamma:.2f}"),
+                (key("undo"), "undo"),
+                (key("back"), "back"),
                 ("esc", "stop" if self._writing else "leave"),
-                ("K", "explain"),
-                ("w", "shading"),
+                (key("explain"), "explain"),
+                (key("shading"), "shading"),
             )
         )
 
@@ -166,9 +170,11 @@ class NudgeScreen(Dialog[float], Follower):
         view = self._view
         why = ""
         if view.partner is None:
-            why = "there is no partner: esc, then O opens one; γ shows where it would write"
+            why = hint(
+                "there is no partner: esc, then {partner} opens one; γ shows where it would write"
+            )
         elif view.session.ended:
-            why = "the text ends here: ← goes back"
+            why = hint("the text ends here: {back} goes back")
         if why:
             self.tell(Notice(why, Kind.WARNING))
         return not why

@@ -19,6 +19,7 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
 from bftui.ui.strips import LineBuilder, counted, fit
 from bftui.ui.themes import Palette
+from bftui.ui.widgets.key_bar import KeyBar
 from bftui.ui.widgets.pane import Pane
 
 _PRACTICE = "a practice model"
@@ -34,6 +35,9 @@ _KINDS = {
 
 class _FoundPane(Pane):
     """The models and folders; -1 selects none of them, and what is typed counts."""
+
+    FOCUS_ON_CLICK = False
+    """What is typed, and enter, stay with the field."""
 
     NAME = "found"
     HEADING = "models and folders"
@@ -121,6 +125,7 @@ class OpenScreen(Dialog[str | None]):
         folder = folder or os.getcwd()
         self._start = folder if folder.endswith("/") else f"{folder}/"
         self._pane = _FoundPane(palette)
+        self._palette = palette
         self._seen: dict[str, list[Entry]] = {}
 
     def compose(self) -> ComposeResult:
@@ -132,8 +137,13 @@ class OpenScreen(Dialog[str | None]):
             yield field
             yield Static(id="said", classes="note", markup=False)
             yield self._pane
-            yield Static(
-                "↑ ↓ choose   tab complete   enter open   esc leave", classes="note", markup=False
+            yield KeyBar(
+                self._palette,
+                ("↑ ↓", "choose"),
+                ("tab", "complete"),
+                ("enter", "open"),
+                ("esc", "leave"),
+                indent=0,
             )
 
     def on_mount(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bftui.core.text import label, safe
+from bftui.ui.keys import key
 from bftui.ui.notice import Notice
 from bftui.ui.screens.measuring import Measuring
 from bftui.ui.strips import counted, fit
@@ -80,4 +81,4 @@ class Pairing(Measuring):
         self.words = self.bridge.paired.words if own else self.settings.words
         whose = "the partner's beginnings" if own else "your words"
         listed = " · ".join(label(word.encode()) for word in self.words)
-        self.tell(Notice(f"1-9 force {whose}: {listed}"))
+        self.tell(Notice(f"{key('word')} force {whose}: {listed}"))

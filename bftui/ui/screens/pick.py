@@ -20,12 +20,16 @@ from bftui.ui.widgets.pane import Pane
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One line: a name, what it leads to, its text (of which the end counts) and a note; all safe to draw."""
+    """One line: a name, what it leads to, its text (of which the end counts) and a note; all safe to draw.
+
+    `sign` stands before the name: that of a mark.
+    """
 
     name: str
     node: int
     text: str
     note: str
+    sign: str = "'"
 
 
 class _PickPane(Pane):
@@ -51,7 +55,7 @@ class _PickPane(Pane):
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         pick = self._picks[row]
         palette = self.palette
-        line.add(fit(f"'{safe(pick.name)}", 14), palette.forced).add("  ")
+        line.add(fit(f"{pick.sign}{safe(pick.name)}", 14), palette.forced).add("  ")
         room = line.room - cell_len(pick.note) - 2
         line.add(_end(pick.text, room)).right(pick.note, palette.dim)
         return palette.cursor if row == self.selected else None

@@ -12,7 +12,6 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
@@ -27,6 +26,8 @@ from bftui.ui.screens.follower import Follower
 from bftui.ui.settings import QUESTIONS
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
+from bftui.ui.widgets.clickable import ClickableLine
+from bftui.ui.widgets.key_bar import KeyBar
 from bftui.ui.widgets.notice_box import NoticeBox
 from bftui.ui.widgets.rendered_pane import RenderedPane
 
@@ -40,8 +41,8 @@ def _option(example: str) -> Option:
     return Option(Content(label(example.encode())))
 
 
-class TemplateChoice(Widget, can_focus=True):
-    """One of the templates; left, right and space take another."""
+class TemplateChoice(ClickableLine, can_focus=True):
+    """One of the templates; left, right and space take another, and so does a click on its name."""
 
     DEFAULT_CSS = "TemplateChoice { height: 1; background: $background; }"
 
@@ -71,11 +72,16 @@ class TemplateChoice(Widget, can_focus=True):
         self.refresh()
         self.post_message(self.Changed())
 
+    def clicked(self, what: str) -> None:
+        self.action_turn(TEMPLATES.index(what) - TEMPLATES.index(self.template))
+
     def render_line(self, y: int) -> Strip:
         palette = self._palette
+        self.forget_places()
         line = LineBuilder(self.size.width, palette.text)
         line.add(" template ", palette.accent if self.has_focus else palette.dim)
         for name in TEMPLATES:
+            self.place(line.at, line.at + len(name) + 3, name)
             if name == self.template:
                 over = palette.cursor if self.has_focus else palette.cursor_idle
                 line.add(f" ▸{name} ", palette.title + over)
@@ -132,6 +138,7 @@ class PromptScreen(Dialog[Prompt | None], Follower):
         super().__init__()
         self._prompt = prompt
         self._bridge = bridge
+        self._palette = palette
         self._choice = TemplateChoice(palette, prompt.template)
         self._rendered = RenderedPane(palette)
         self._notice = NoticeBox(palette)
@@ -164,7 +171,13 @@ class PromptScreen(Dialog[Prompt | None], Follower):
                     " examples: enter starts with one, or type a prompt of your own", classes="note"
                 )
                 yield OptionList(*map(_option, self._examples), markup=False)
-            yield Static(" ^s start   tab next field   ^t template   esc leave", classes="note")
+            yield KeyBar(
+                self._palette,
+                ("^s", "start"),
+                ("tab", "next field"),
+                ("^t", "template"),
+                ("esc", "leave"),
+            )
         yield self._notice
 
     def on_mount(self) -> None:
@@ -192,7 +205,7 @@ class PromptScreen(Dialog[Prompt | None], Follower):
 
     def news(self) -> None:
         """Shows the tokens of what is written, as soon as they are known."""
-        if not self._area("text").is_mounted:
+        if not any(area.is_mounted for area in self.query("#text")):
             return
         model = self._bridge.model
         if model is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.binding import Binding
 
+from bftui.ui.bindings import bound
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.widgets.reading_pane import ReadingPane
 
@@ -14,11 +15,12 @@ class ReadingScreen(Dialog[None]):
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape,enter", "leave", "Close", show=False),
-        Binding("q", "app.quit", "Quit", show=False),
-        *(
-            Binding(keys, f"scroll({by})", "Scroll", show=False)
-            for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -10), ("pagedown,space", 10))
-        ),
+        bound("quit", "app.quit"),
+        bound("up", "scroll(-1)"),
+        bound("down", "scroll(1)"),
+        bound("page_up", "scroll(-10)"),
+        bound("page_down", "scroll(10)"),
+        bound("step", "scroll(10)"),
     ]
 
     def __init__(self, pane: ReadingPane) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.style import Style
-from textual.binding import Binding
 
 from bftui.core.text import label
+from bftui.ui.bindings import bound
+from bftui.ui.keys import key
 from bftui.ui.measured import Against, Responded
 from bftui.ui.screens.follower import Follower
 from bftui.ui.screens.reading import ReadingScreen
 from bftui.ui.strips import LineBuilder, counted, fine, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
+from bftui.ui.widgets.curve_pane import wrapped
 from bftui.ui.widgets.reading_pane import ReadingPane
 from bftui.ui.widgets.strip_pane import interval, times
 
@@ -71,7 +72,14 @@ class ResponsePane(ReadingPane):
     def _wrap(self) -> None:
         found = self._found
         if found is None:
-            self._lines = [("dim", "it is about to be measured …", "")]
+            self._lines = [
+                ("dim", "it is about to be measured …", ""),
+                *self._paragraph(
+                    "Then: BF after the forced text against texts that the model might have written in its place, as a "
+                    "factor with its interval: narrows, widens, no effect or undecided.",
+                    "dim",
+                ),
+            ]
             return
         self._lines = [*self._verdict(found), ("", "", "")]
         for each in found.kinds:
@@ -107,7 +115,9 @@ class ResponsePane(ReadingPane):
         if found.running:
             lines.append(("running", f"measuring {found.share:4.0%}: {found.doing}", ""))
         elif found.paused is not None:
-            lines.append(("running", f"about {found.paused:.0f} s are left: E goes on", ""))
+            lines.append(
+                ("running", f"about {found.paused:.0f} s are left: {key('response')} goes on", "")
+            )
         elif found.share < 1:
             lines.append(("running", f"stopped at {found.share:.0%}: E begins anew", ""))
         return lines
@@ -133,7 +143,7 @@ class ResponsePane(ReadingPane):
         return [*lines, ("", "", "")]
 
     def _paragraph(self, text: str, role: str) -> list[Line]:
-        return [(role, f"  {line}", "") for line in textwrap.wrap(text, max(20, self.columns - 2))]
+        return [(role, f"  {line}", "") for line in wrapped(text, max(20, self.columns - 2))]
 
     def count(self) -> int:
         return len(self._lines)
@@ -165,7 +175,7 @@ class ResponseScreen(ReadingScreen, Follower):
     ResponseScreen Pane { width: 108; max-width: 100%; height: 100%; max-height: 40; }
     """
 
-    BINDINGS = [Binding("E", "leave", "Close", show=False)]  # noqa: RUF012
+    BINDINGS = [bound("response", "leave")]  # noqa: RUF012
 
     def __init__(self, bridge: Bridge, view: View, end: int, palette: Palette) -> None:
         """`end` is the node of the forced text's last token."""

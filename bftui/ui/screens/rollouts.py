@@ -9,6 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 
 from bftui.session.commands import OpenRollout
+from bftui.ui.bindings import bound
+from bftui.ui.keys import hint, key
 from bftui.ui.measured import Rolled
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.rollout_size import Size
@@ -31,31 +33,29 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
 
     DEFAULT_CSS = """
     RolloutsScreen { layers: base over; background: $background; }
-    RolloutsScreen #rolled { height: 1fr; max-height: 22; }
+    RolloutsScreen #rolled { height: 1fr; max-height: 32; }
     RolloutsScreen #continuations { height: 1fr; }
     """
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "leave", "Back", show=False),
-        Binding("q", "app.quit", "Quit", show=False),
-        Binding("enter", "open", "Open", show=False),
-        Binding("r", "more", "More", show=False),
-        Binding("S", "order", "Order", show=False),
-        Binding("K", "explain", "Explain", show=False),
-        *(
-            Binding(key, f"samples({by})", "Samples", show=False)
-            for key, by in (("minus", -1), ("equals_sign", 1), ("plus", 1))
-        ),
-        *(
-            Binding(key, f"horizon({by})", "Tokens", show=False)
-            for key, by in (("left_square_bracket", -1), ("right_square_bracket", 1))
-        ),
-        *(
-            Binding(keys, f"move({by})", "Move", show=False)
-            for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -10), ("pagedown,space", 10))
-        ),
-        Binding("home", "edge(0)", "First", show=False),
-        Binding("end,G", "edge(1)", "Last", show=False),
+        bound("quit", "app.quit"),
+        bound("enter", "open"),
+        bound("rollouts", "more"),
+        bound("order", "order"),
+        bound("explain", "explain"),
+        bound("slower", "samples(-1)"),
+        bound("faster", "samples(1)"),
+        Binding("plus", "samples(1)", "Samples", show=False),
+        bound("previous_fork", "horizon(-1)"),
+        bound("next_fork", "horizon(1)"),
+        bound("up", "move(-1)"),
+        bound("down", "move(1)"),
+        bound("page_up", "move(-10)"),
+        bound("page_down", "move(10)"),
+        bound("step", "move(10)"),
+        bound("first", "edge(0)"),
+        bound("last", "edge(1)"),
     ]
 
     def __init__(
@@ -100,16 +100,16 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
     def _show_keys(self, rolled: Rolled | None) -> None:
         size = self._wanted
         number = f"{size.samples}" if self._resample else f"{size.samples}×{size.horizon}"
-        horizon = () if self._resample else (("[ ]", "tokens"),)
+        horizon = () if self._resample else ((hint("{previous_fork} {next_fork}"), "tokens"),)
         self._key_bar.show(
             (
-                ("r", f"{number} more" if self._goes_on(rolled) else f"draw {number}"),
-                ("- =", "samples"),
+                (key("rollouts"), f"{number} more" if self._goes_on(rolled) else f"draw {number}"),
+                (hint("{slower} {faster}"), "samples"),
                 *horizon,
-                ("enter", "branch"),
-                ("S", "order"),
+                (key("enter"), "branch"),
+                (key("order"), "order"),
                 ("esc", "back, it goes on" if rolled and rolled.running else "back"),
-                ("K", "explain"),
+                (key("explain"), "explain"),
             )
         )
 
@@ -129,7 +129,9 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
         if chosen is None:
             self.tell(Notice("nothing is drawn yet", Kind.WARNING))
         elif chosen.number == PATH:
-            self.tell(Notice("this is the path itself, no sample: → goes on along it"))
+            self.tell(
+                Notice(hint("this is the path itself, no sample: {forward} goes on along it"))
+            )
         else:
             self.dismiss(OpenRollout(self._place[0], chosen.token_ids))
 

@@ -25,6 +25,7 @@ from bftui.ui.screens.follower import Follower
 from bftui.ui.strips import factor
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
+from bftui.ui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
@@ -96,7 +97,7 @@ class SamplerScreen(Dialog[SetSampler | None], Follower):
     DEFAULT_CSS = """
     SamplerScreen { align: center middle; background: $background 60%; }
     SamplerScreen > Vertical {
-        width: 78; max-width: 100%; height: 13; padding: 0 1;
+        width: 78; max-width: 100%; height: 12; padding: 0 1;
         border: round $accent; border-title-style: bold; background: $background;
     }
     SamplerScreen Horizontal { height: 1; }
@@ -104,9 +105,10 @@ class SamplerScreen(Dialog[SetSampler | None], Follower):
     SamplerScreen .note { width: 1fr; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
     SamplerScreen .bad { color: $text-error; text-style: bold; }
     SamplerScreen SettingField { width: 16; height: 1; border: none; padding: 0 1; background: $cursor-idle; }
-    SamplerScreen SettingField:focus { border: none; background: $cursor; background-tint: $cursor; }
+    SamplerScreen SettingField:focus {
+        border: none; color: $cursor-text; background: $cursor; background-tint: $cursor;
+    }
     SamplerScreen .line { height: 1; text-overflow: ellipsis; text-wrap: nowrap; }
-    SamplerScreen #keys { color: $dim; }
     """
 
     BINDINGS = [  # noqa: RUF012
@@ -141,8 +143,13 @@ class SamplerScreen(Dialog[SetSampler | None], Follower):
             yield Static(id="now", classes="line", markup=False)
             yield Static(id="then", classes="line", markup=False)
             yield Static(classes="line")
-            yield Static(
-                "← → step, or type   ↑ ↓ field   enter apply   esc leave", id="keys", classes="line"
+            yield KeyBar(
+                self._palette,
+                ("← →", "step, or type"),
+                ("↑ ↓", "field"),
+                ("enter", "apply"),
+                ("esc", "leave"),
+                indent=0,
             )
 
     def on_mount(self) -> None:

@@ -11,6 +11,8 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 
 from bftui.core.text import safe
+from bftui.ui.bindings import bound
+from bftui.ui.keys import hint, key
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
@@ -48,7 +50,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
 
     DEFAULT_CSS = """
     ShiftScreen { layers: base over; background: $background; }
-    ShiftScreen #shift { height: 2fr; max-height: 18; }
+    ShiftScreen #shift { height: 2fr; max-height: 24; }
     ShiftScreen Horizontal { height: 3fr; }
     ShiftScreen #positions { width: 1fr; height: 100%; }
     ShiftScreen #most { width: 30; height: 100%; }
@@ -61,21 +63,23 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "leave", "Back", show=False),
-        Binding("q", "app.quit", "Quit", show=False),
-        Binding("enter", "force", "Force", show=False),
-        Binding("s", "switch", "Other text", show=False),
-        Binding("H", "curve", "Curve", show=False),
-        Binding("n", "step(1)", "Next", show=False),
-        Binding("N", "step(-1)", "Previous", show=False),
-        Binding("r", "read", "Read", show=False),
-        Binding("K", "explain", "Explain", show=False),
-        Binding("tab,shift+tab", "other_list", "List", show=False, priority=True),
-        *(
-            Binding(keys, f"move({by})", "Move", show=False)
-            for keys, by in (("up,k", -1), ("down,j", 1), ("pageup", -10), ("pagedown,space", 10))
-        ),
-        Binding("home", "edge(0)", "First", show=False),
-        Binding("end,G", "edge(1)", "Last", show=False),
+        bound("quit", "app.quit"),
+        bound("enter", "force"),
+        bound("shift", "switch"),
+        bound("curve", "curve"),
+        bound("next_match", "step(1)"),
+        bound("previous_match", "step(-1)"),
+        bound("rollouts", "read"),
+        bound("explain", "explain"),
+        bound("next_pane", "other_list", priority=True),
+        bound("previous_pane", "other_list", priority=True),
+        bound("up", "move(-1)"),
+        bound("down", "move(1)"),
+        bound("page_up", "move(-10)"),
+        bound("page_down", "move(10)"),
+        bound("step", "move(10)"),
+        bound("first", "edge(0)"),
+        bound("last", "edge(1)"),
     ]
 
     def __init__(self, bridge: Bridge, view: View, palette: Palette) -> None:
@@ -103,6 +107,10 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             self._bridge.shift()
         self.news()
 
+    def on_resize(self) -> None:
+        # How broad the screen is called is known only after this.
+        self.call_after_refresh(self.news)
+
     # What is shown ---------------------------------------------------------------------------------------------
 
     def news(self) -> None:
@@ -111,7 +119,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         if self._bridge.session is not view.session or view.partner is None:
             self.dismiss(None)
             return
-        state = (view.paired.version, view.cursor, self._answer)
+        state = (view.paired.version, view.cursor, self._answer, self.has_class("-narrow"))
         if state == self._shown:
             return
         self._shown = state
@@ -129,13 +137,13 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         narrow = self.has_class("-narrow")
         self._keys.show(
             (
-                ("n N", "shifted"),
-                ("enter", "force" if narrow else "force the partner's token"),
-                ("s", other),
-                *((("tab", "most"),) if narrow else ()),
-                ("H", curve),
+                (hint("{next_match} {previous_match}"), "shifted"),
+                (key("enter"), "force" if narrow else "force the partner's token"),
+                (key("shift"), other),
+                *(((key("next_pane"), "most"),) if narrow else ()),
+                (key("curve"), curve),
                 ("esc", "back, it goes on" if running and not narrow else "back"),
-                ("K", "explain"),
+                (key("explain"), "explain"),
             )
         )
 
@@ -145,7 +153,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         if found is None:
             doing = view.paired.error or "the answer is about to be read …"
             if self._bridge.played is not None:
-                doing = "no answer was recorded: s shows the path"
+                doing = hint("no answer was recorded: {shift} shows the path")
             return Read("partner", (), None, doing, view.model_name)
         rows = tuple(
             Row(each.position, each.text, each.compared, "partner") for each in found.positions
@@ -156,7 +164,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
                 f"reading {found.share:4.0%}" if rows else f"the partner answers {found.share:4.0%}"
             )
         elif found.stopped:
-            doing = f"stopped at {found.share:.0%}: r reads it"
+            doing = f"stopped at {found.share:.0%}: {key('rollouts')} reads it"
         return Read("partner", rows, found.ended, doing, view.model_name)
 
     def _of_path(self) -> Read:
@@ -176,7 +184,9 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         if view.paired.error:
             doing = safe(view.paired.error)
         elif len(nodes) == 1:
-            doing = "there is no token after the prompt yet: esc, then space samples one"
+            doing = hint(
+                "there is no token after the prompt yet: {escape}, then {step} samples one"
+            )
         return Read("base", tuple(rows), None, doing, safe(view.paired.name))
 
     def tell(self, notice: Notice | None) -> None:
@@ -199,7 +209,11 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             self.dismiss(Chosen(True, self._view.root, index, row.text, row.place))
         elif row.kind == "unshifted":
             self.tell(
-                Notice("the partner takes this very token here: n goes to the next shifted one")
+                Notice(
+                    hint(
+                        "the partner takes this very token here: {next_match} goes to the next shifted one"
+                    )
+                )
             )
         else:
             self.dismiss(Chosen(False, row.node))

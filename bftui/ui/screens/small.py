@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.widgets import Static
 
+from bftui.ui.bindings import bound
+from bftui.ui.keys import key
 from bftui.ui.screens.dialog import Dialog
 
 WIDTH, HEIGHT = 60, 16
@@ -19,7 +20,7 @@ class TooSmall(Dialog[None]):
     TooSmall Static { width: auto; height: auto; text-align: center; color: $foreground; }
     """
 
-    BINDINGS = [Binding("q", "app.quit", "Quit", show=False)]  # noqa: RUF012
+    BINDINGS = [bound("quit", "app.quit")]  # noqa: RUF012
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
@@ -30,5 +31,5 @@ class TooSmall(Dialog[None]):
     def on_resize(self) -> None:
         size = self.app.size
         self.query_one(Static).update(
-            f"{size.width}×{size.height} is too small\nbftui needs {WIDTH}×{HEIGHT}\nq quits"
+            f"{size.width}×{size.height} is too small\nbftui needs {WIDTH}×{HEIGHT}\n{key('quit')} quits"
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import TextField
+from bftui.ui.themes import Palette
+from bftui.ui.widgets.key_bar import KeyBar
 
 
 class TurnScreen(Dialog[str | None]):
@@ -22,13 +23,16 @@ class TurnScreen(Dialog[str | None]):
     }
     TurnScreen TextField { height: 1fr; border: none; padding: 0; background: $background; }
     TurnScreen TextField:focus { border: none; }
-    TurnScreen Static { height: 1; color: $dim; }
     """
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "leave", "Leave", show=False),
         Binding("ctrl+s,ctrl+enter", "take", "Take", show=False, priority=True),
     ]
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
+        self._palette = palette
 
     def compose(self) -> ComposeResult:
         box = Vertical()
@@ -37,7 +41,12 @@ class TurnScreen(Dialog[str | None]):
             area = TextField(soft_wrap=True, show_line_numbers=False)
             area.cursor_blink = False
             yield area
-            yield Static("^s end the model's turn and add this one   esc leave", markup=False)
+            yield KeyBar(
+                self._palette,
+                ("^s", "end the model's turn and add this one"),
+                ("esc", "leave"),
+                indent=0,
+            )
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(TextField))

@@ -11,6 +11,7 @@ from pathlib import Path
 from bftui.core.text import label
 from bftui.session import commands
 from bftui.session.prompt import Prompt
+from bftui.ui.copying import copied
 from bftui.ui.notice import Notice
 from bftui.ui.screens.pairing import Pairing
 from bftui.ui.strips import counted, fit
@@ -44,7 +45,7 @@ class Workbench(Pairing):
             if text:
                 self.send(commands.AddTurn(text))
 
-        self.app.push_screen(TurnScreen(), added)
+        self.app.push_screen(TurnScreen(self.palette), added)
 
     def do_open(self) -> None:
         from bftui.ui.screens.open import OpenScreen
@@ -88,8 +89,9 @@ class Workbench(Pairing):
             self.warn("there is nothing to copy here")
             return
         text, what = found
-        self.app.copy_to_clipboard(text)
-        self.tell(Notice(f"copied {what}, {counted(len(text), 'character')}"))
+        kept, told = copied(text, what, os.environ)
+        self.app.copy_to_clipboard(kept)
+        self.tell(Notice(told))
 
     def _to_copy(self) -> tuple[str, str] | None:
         """The text that `y` copies in the focused pane, and what it is."""
@@ -99,6 +101,9 @@ class Workbench(Pairing):
         if isinstance(pane, CandidatesPane):
             token = pane.chosen()
             return None if token is None else self._token_to_copy(token)
+        if isinstance(pane, TextPane) and (chosen := pane.selection) is not None:
+            text = pane.selected_bytes().decode(errors="replace")
+            return text, f"the {counted(len(chosen), 'token')} selected"
         if isinstance(pane, TextPane) and pane.away and (node := pane.target()) is not None:
             token = session.tree.token_id(node)
             if token is not None:
@@ -112,6 +117,11 @@ class Workbench(Pairing):
         assert self.bridge.session is not None
         data = self.bridge.session.model.token_bytes(token)
         return data.decode(errors="replace"), f"the token {fit(label(data[:80]), 20)}"
+
+    def do_settings(self) -> None:
+        from bftui.ui.screens.settings import SettingsScreen
+
+        self.app.push_screen(SettingsScreen(self.palette))
 
     def do_palette(self) -> None:
         self.app.action_command_palette()

@@ -3,6 +3,7 @@
 A search looks at all of it too. p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every
 node; rows below come from the model as pages, when they are looked at. Rows that look-ahead looked at show BF one step
 later; in an order by that they alone are shown. With a partner each row shows the token's rank in its distribution.
+Control tokens have a colour of their own, and ■ stands after what ends the text.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rich.style import Style
 
 from bftui.core.text import SPACE, safe
 from bftui.ui.asked import Asked, PageKey
+from bftui.ui.keys import hint
 from bftui.ui.kinds import SIGNS, kind_style
 from bftui.ui.sampling import cut
 from bftui.ui.strips import LineBuilder, bar, counted, factor, fine, fit, probability
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _BOLD = Style(bold=True)
 _PAGE = 100
+_END = "■"
 
 _AHEAD = 12
 """Cells of the column "BF after", where there is room for all columns."""
@@ -68,7 +71,10 @@ class CandidatesPane(Pane):
     """Draws the distribution after the cursor, or those of its tokens that a search keeps."""
 
     NAME = "candidates"
-    EMPTY = "the distribution of the next token"
+    EMPTY = (
+        "every token that could come next, the most probable first: {enter} forces one, "
+        "{search} searches them all, {look_ahead} looks ahead. {prompt} writes the prompt to begin with"
+    )
 
     def __init__(self, palette: Palette, pages: Asked[PageKey, Page]) -> None:
         """`pages` are the rows below the stored ones, fetched when they are looked at."""
@@ -245,7 +251,8 @@ class CandidatesPane(Pane):
         view, palette = self.now, self.palette
         if view.next is None:
             line.add("■ the text ends here", palette.accent)
-            line.add(fit(": ← goes back, f forces a text", line.room), palette.dim)
+            ways = hint(": {back} goes back, {force} forces a text")
+            line.add(fit(ways, line.room), palette.dim)
             return None
         if row == self._border():
             line.add(
@@ -280,7 +287,8 @@ class CandidatesPane(Pane):
         line.add(f"{found.rank:>4}", palette.dim).add("▸" if selected else " ", palette.accent)
         line.add("•" if found.token_id in self._taken else " ", palette.forced)
         start = line.at
-        line.add(fit(view.label(found.token_id), name), text).to(start + name + 1)
+        self._token(found, line, name, text)
+        line.to(start + name + 1)
         start = line.at
         # Beside the best one: how flat the distribution is shows at any scale, the numbers say the rest.
         share = found.p / self._stored[0].p if self._stored else 0.0
@@ -296,6 +304,15 @@ class CandidatesPane(Pane):
         if beside:
             line.to(end)
             self._partnered(found, line)
+
+    def _token(self, found: Candidate, line: LineBuilder, cells: int, style: Style) -> None:
+        """The token; a control token in a colour of its own, and ■ after one that ends the text."""
+        view, info = self.now, self.now.session.model.info
+        end = f" {_END}" if found.token_id in info.eog_ids else ""
+        if found.token_id in info.special_ids and found.kept:
+            style = self.palette.accent
+        line.add(fit(view.label(found.token_id), cells - len(end)), style)
+        line.add(end, self.palette.accent if found.kept else self.palette.dim)
 
     def _beside(self, width: int) -> int:
         """Cells of the partner's column."""

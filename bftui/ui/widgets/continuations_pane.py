@@ -32,6 +32,10 @@ class ContinuationsPane(Pane):
     """A list over `Rolled.continuations`; while more comes every rollout keeps its line."""
 
     NAME = "continuations"
+    EMPTY = (
+        "the different texts that are drawn and how many drew each: {enter} makes one a branch of the tree, {order} "
+        "orders them by length or by how often they came"
+    )
 
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette)
@@ -43,7 +47,7 @@ class ContinuationsPane(Pane):
 
     @property
     def ready(self) -> bool:
-        return True
+        return bool(self._rows)
 
     def show_rolled(self, rolled: Rolled | None) -> None:
         """Brings it up to date; a text that was selected stays selected, the first line stays the first."""

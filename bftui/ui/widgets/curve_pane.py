@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
+from rich.cells import cell_len
 from rich.style import Style
 
-from bftui.ui.strips import LineBuilder
-from bftui.ui.widgets.bars import BAR, LEVEL, MARKED, OVER_BAR, OVER_MARKED, Bars
-from bftui.ui.widgets.chart import Axis, Chart, Linear
+from bftui.ui.strips import LineBuilder, fit
+from bftui.ui.themes import Palette
+from bftui.ui.widgets.bars import BAND, BAR, LEVEL, MARKED, WEAK, Bars, Cell
+from bftui.ui.widgets.chart import Axis
 from bftui.ui.widgets.reading_pane import ReadingPane
 
 LABEL = 6
@@ -23,24 +26,17 @@ class CurvePane(ReadingPane):
     """Draws what `plot` makes; nothing in it is selected or scrolled."""
 
     _head: Sequence[Sequence[Part]] = ()
-    _chart: Chart | Bars | None = None
+    _chart: Bars | None = None
     _legend: Sequence[Part] = ()
     _ticks: Mapping[int, str] = MappingProxyType({})
 
-    def plot(self) -> tuple[list[list[Part]], Chart | Bars | None, list[Part]]:
+    def plot(self) -> tuple[list[list[Part]], Bars | None, list[Part]]:
         """The lines of the head, the chart where there is anything to draw, and the legend."""
         return [], None, []
 
     def inks(self) -> Mapping[str, Style]:
-        """The layers of a chart, the first in front, and how each is drawn; those of bars by default."""
-        palette = self.palette
-        return {
-            BAR: palette.accent,
-            MARKED: palette.forced,
-            LEVEL: palette.good,
-            OVER_BAR: palette.good + Style(bgcolor=palette.accent.color),
-            OVER_MARKED: palette.good + Style(bgcolor=palette.forced.color),
-        }
+        """How each layer of the chart is drawn."""
+        return inks(self.palette)
 
     def replot(self) -> None:
         """Makes all of it anew."""
@@ -53,23 +49,21 @@ class CurvePane(ReadingPane):
         # `Pane.on_resize` is called after this.
         self.replot()
 
-    def chart(self, scale: Axis, head: Sequence[object]) -> Chart:
-        """An empty chart for what the head, the axis and the legend leave."""
-        return Chart(self.columns - LABEL, max(2, self.rows - len(head) - 2), scale)
-
     def bars(
         self,
-        scale: Linear,
+        scale: Axis,
         head: Sequence[object],
         values: Mapping[int, float],
-        signs: Mapping[int, str],
-        *,
-        level: float | None = None,
-        choose: Callable[[Sequence[float]], float] = max,
+        signs: Mapping[int, str] | None,
+        **how: Any,
     ) -> Bars:
-        """One bar a token, for what the head, the signs, the axis and the legend leave."""
-        rows = max(2, self.rows - len(head) - 3)
-        return Bars(self.columns - LABEL, rows, scale, values, signs, level=level, choose=choose)
+        """A chart for what the head, the axis, the legend, and the row of signs, if any, leave."""
+        rows = self.chart_rows(head, signs=signs is not None)
+        return Bars(self.columns - LABEL, rows, scale, values, signs, **how)
+
+    def chart_rows(self, head: Sequence[object], *, signs: bool = True) -> int:
+        """The rows of such a chart."""
+        return max(2, self.rows - len(head) - (3 if signs else 2))
 
     def count(self) -> int:
         return self.rows
@@ -92,7 +86,7 @@ class CurvePane(ReadingPane):
             self._chart_row(chart, row, line)
             return None
         row -= chart.rows
-        if isinstance(chart, Bars):
+        if chart.signed:
             if row == 0:
                 line.add(" " * (LABEL - 1)).add("│", self.palette.line)
                 line.add(chart.signs(), self.palette.forced)
@@ -108,22 +102,17 @@ class CurvePane(ReadingPane):
         for role, text in parts:
             line.add(text, getattr(self.palette, role))
 
-    def _chart_row(self, chart: Chart | Bars, row: int, line: LineBuilder) -> None:
-        tick, layers = self._ticks.get(row, ""), self.inks()
+    def _chart_row(self, chart: Bars, row: int, line: LineBuilder) -> None:
+        tick = self._ticks.get(row, "")
         line.add(f"{tick:>{LABEL - 2}} ", self.palette.dim).add(
             "┤" if tick else "│", self.palette.line
         )
-        drawn = chart.row(row) if isinstance(chart, Bars) else chart.row(row, list(layers))
-        for signs, layer in drawn:
-            line.add(signs, layers.get(layer, self.palette.text))
+        draw_cells(line, chart.row(row), self.inks(), self.palette.text)
 
-    def _axis(self, chart: Chart | Bars, line: LineBuilder) -> None:
-        first, last = (
-            (chart.first, chart.last) if isinstance(chart, Bars) else (0, chart.scale.last)
-        )
+    def _axis(self, chart: Bars, line: LineBuilder) -> None:
         line.add(" " * (LABEL - 1)).add("└", self.palette.line)
-        start, every = line.at, _step(last - first, chart.columns)
-        for position in range(-(-first // every) * every, last + 1, every):
+        start, every = line.at, axis_step(chart.last - chart.first, chart.columns)
+        for position in range(-(-chart.first // every) * every, chart.last + 1, every):
             at = start + chart.column(position)
             if at >= line.at and at + len(str(position)) <= line.width:
                 line.add("─" * (at - line.at), self.palette.line)
@@ -131,9 +120,50 @@ class CurvePane(ReadingPane):
         line.add("─" * line.room, self.palette.line)
 
 
-def _step(span: int, columns: int) -> int:
+_FILLS = (BAR, MARKED, WEAK, BAND)
+"""What fills a part of its cell; all else is a sign that may stand on it."""
+
+_TURNED = Style(reverse=True)
+
+
+def inks(palette: Palette) -> dict[str, Style]:
+    """How the layers of every chart are drawn; the names are those of `bars.py`, and roles of the palette."""
+    return {
+        BAR: palette.accent,
+        MARKED: palette.forced,
+        WEAK: palette.bar,
+        BAND: palette.bar_past,
+        LEVEL: palette.good,
+    }
+
+
+def draw_cells(
+    line: LineBuilder, cells: Iterable[Cell], layers: Mapping[str, Style], blank: Style
+) -> None:
+    """Draws a row of a chart."""
+    for signs, what, ground in cells:
+        style = layers.get(what, blank)
+        if ground and what in _FILLS:
+            style += Style(bgcolor=layers[ground].color)
+        elif ground:
+            # No two colours that are readable on the background are sure to be so on each other.
+            style = layers[ground] + _TURNED
+        line.add(signs, style)
+
+
+def axis_step(span: int, columns: int) -> int:
     """Positions between two labels of an axis over so many."""
     return next(
         (step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if span / step * 6 <= columns),
         max(1, span),
     )
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Words in lines of at most so many cells."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and cell_len(lines[-1]) + 1 + cell_len(word) > width:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return [fit(line, width) for line in lines]

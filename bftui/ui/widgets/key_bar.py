@@ -1,23 +1,30 @@
-"""The last line of a screen: what the keys do there."""
+"""The last line of a screen: what the keys do there. A click on a key presses it."""
 
 from __future__ import annotations
 
-from textual.strip import Strip
-from textual.widget import Widget
+from contextlib import suppress
 
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from bftui.core.errors import UsageError
+from bftui.ui.keys import parsed
 from bftui.ui.strips import LineBuilder
 from bftui.ui.themes import Palette
+from bftui.ui.widgets.clickable import ClickableLine
 
 
-class KeyBar(Widget):
+class KeyBar(ClickableLine):
     """Keys with what they do, as many as there is room for."""
 
     DEFAULT_CSS = "KeyBar { height: 1; background: $background; }"
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self, palette: Palette, *keys: tuple[str, str], indent: int = 1) -> None:
+        """`keys` are (keys as a person reads them, with spaces between; what they do)."""
         super().__init__()
+        self._indent = indent
         self._palette = palette
-        self._pairs: tuple[tuple[str, str], ...] = ()
+        self._pairs = keys
 
     def show(self, keys: tuple[tuple[str, str], ...]) -> None:
         """Shows keys with what they do."""
@@ -25,10 +32,30 @@ class KeyBar(Widget):
             self._pairs = keys
             self.refresh()
 
+    def use(self, palette: Palette) -> None:
+        """Draws with other colours from now on."""
+        self._palette = palette
+        self.refresh()
+
+    def clicked(self, what: str) -> None:
+        with suppress(UsageError):
+            self.app.simulate_key("escape" if what == "esc" else parsed(what))
+
     def render_line(self, y: int) -> Strip:
-        line = LineBuilder(self.size.width, self._palette.text).add(" ")
+        line = LineBuilder(self.size.width, self._palette.text).to(self._indent)
+        self.forget_places()
         for keys, name in self._pairs:
-            if len(keys) + len(name) + 1 > line.room:
+            if cell_len(keys) + cell_len(name) + 1 > line.room:
                 break
-            line.add(keys, self._palette.accent).add(f" {name}  ", self._palette.dim)
+            names = keys.split(" ")
+            for place, key in enumerate(names):
+                start = line.at
+                line.add(key, self._palette.accent)
+                if place + 1 < len(names):
+                    self.place(start, line.at, key)
+                    line.add(" ", self._palette.accent)
+            # What the keys do belongs to the last of them: `↑ ↓ choose` goes on.
+            line.add(f" {name}", self._palette.dim)
+            self.place(start, line.at, names[-1])
+            line.add("  ")
         return line.strip()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from textual.strip import Strip
-from textual.widget import Widget
 
-from bftui.ui.actions import ACTIONS, MEASURE, PAIR, WORK, Facts
+from bftui.ui.actions import ACTIONS, MEASURE, PAIR, REPLAY, WORK, Facts
+from bftui.ui.keys import key
 from bftui.ui.strips import LineBuilder
 from bftui.ui.themes import Palette
+from bftui.ui.widgets.clickable import ClickableLine
 
 
-class KeyLine(Widget):
-    """As many of the short-listed actions as fit; help and quit always do."""
+class KeyLine(ClickableLine):
+    """As many of the short-listed actions as fit; a click on one does it."""
 
     DEFAULT_CSS = "KeyLine { height: 1; background: $background; }"
 
@@ -37,22 +38,32 @@ class KeyLine(Widget):
         palette = self.palette
         line = LineBuilder(self.size.width, palette.text).add(" ")
         items = []
-        # What measures and what is of the program gives way first; what needs a partner is not offered without one.
+        self.forget_places()
+        # What is of the program comes last; what needs a partner is not offered without one.
         for action in sorted(ACTIONS, key=lambda action: action.group in (MEASURE, WORK)):
-            if action.short and (self._facts.partner or action.group != PAIR):
+            keys = action.first()
+            if self._facts.replay and action.reason(self._facts) == REPLAY:
+                continue
+            if action.short and keys and (self._facts.partner or action.group != PAIR):
                 name = self._enter if action.id == "enter" else action.name
                 name = "pause" if action.id == "play" and self._facts.playing else name
                 name = "next" if action.id == "step" and self._facts.replay else name
-                keys = _SHORT.get(action.id, action.shown())
-                items.append((keys, name, action.reason(self._facts) is None))
-        widths = [cell_len(keys) + cell_len(name) + 3 for keys, name, _ in items]
-        # What does not fit is left out before the last three, which lead to everything else.
-        while sum(widths) > line.room and len(items) > 3:
-            del items[-4], widths[-4]
-        for keys, name, possible in items:
+                items.append((action.id, keys, name, action.reason(self._facts) is None))
+            if action.id == "play" and self._facts.replay:
+                items.append(("faster", " ".join(map(key, ("slower", "faster"))), "speed", True))
+        # Before there is a prompt, the key that writes one matters most.
+        for gone in _GIVE_WAY if self._facts.session else _GIVE_WAY[1:]:
+            if sum(cell_len(keys + name) + 3 for _, keys, name, _ in items) - 2 <= line.room:
+                break
+            items = [item for item in items if item[0] != gone]
+        for action_id, keys, name, possible in items:
+            start = line.at
             line.add(keys, palette.accent if possible else palette.line)
-            line.add(f" {name}  ", palette.dim if possible else palette.line)
+            line.add(f" {name}", palette.dim if possible else palette.line)
+            self.place(start, line.at, action_id)
+            line.add("  ")
         return line.strip()
 
 
-_SHORT = {"back": "←"}
+_GIVE_WAY = ("prompt", "look_ahead", "rollouts", "back", "play", "quit", "word", "nudge", "shift")
+"""What is left out first where there is no room for all of it."""

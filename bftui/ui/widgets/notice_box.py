@@ -42,6 +42,9 @@ class NoticeBox(Widget):
         self._fit()
         self.refresh()
 
+    def on_click(self) -> None:
+        self.tell(None)
+
     def on_resize(self) -> None:
         self._fit()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from bftui.core.text import label, safe
+from bftui.ui.keys import hint
 from bftui.ui.paired import Nudged
 from bftui.ui.strips import counted, fine, fit
 from bftui.ui.themes import Palette
@@ -77,7 +78,7 @@ class SurePane(CurvePane):
         if not values:
             return head, None, []
         below = {place: _BELOW for place, sure in values.items() if sure < self.gamma}
-        scale = Linear(1.0, max(1, len(nodes) - 1))
+        scale = Linear(1.0)
         bars = self.bars(scale, head, values, below, level=self.gamma, choose=min)
         many = f", least of {bars.together} tokens" if bars.together > 1 else ""
         legend = [
@@ -185,7 +186,15 @@ def drafted(view: View, room: int) -> list[Part]:
     paired = view.paired
     if view.partner is None:
         return [
-            ("dim", fit("no partner: this is a dry run, O (after esc) opens a second model", room))
+            (
+                "dim",
+                fit(
+                    hint(
+                        "no partner: this is a dry run, {partner} (after esc) opens a second model"
+                    ),
+                    room,
+                ),
+            )
         ]
     if paired.error:
         return [("bad", fit(safe(paired.error), room))]

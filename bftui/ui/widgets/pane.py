@@ -5,6 +5,7 @@ Keys are the workbench's (`actions.py`); a pane is told to move. Lines are made 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable
 
 from rich.cells import cell_len
@@ -16,6 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from bftui.ui.keys import hint
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
@@ -28,15 +30,26 @@ _STRIPS = 256
 class Pane(Widget, can_focus=True, inherit_bindings=False):
     """A framed list of lines over a `View`; subclasses say how many there are and draw one."""
 
+    ALLOW_SELECT = False
+    """Textual's own selection would mark frames, and marks that stand for other characters."""
+
     DEFAULT_CSS = "Pane { background: $background; color: $foreground; }"
 
     NAME = ""
     HEADING: str | None = None
     """What stands in the frame, where it is not the name."""
     EMPTY = ""
+    """What it will show, and the keys that matter then; `{action}` stands for the person's key."""
 
     class Chosen(Message):
         """A line was double-clicked."""
+
+        def __init__(self, pane: Pane) -> None:
+            super().__init__()
+            self.pane = pane
+
+    class Pointed(Message):
+        """A line was clicked, and is selected."""
 
         def __init__(self, pane: Pane) -> None:
             super().__init__()
@@ -177,9 +190,8 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
         line = LineBuilder(self.columns, self.palette.text)
         row = self.top + y
         if not self.ready:
-            return line.add(
-                fit(self.EMPTY, self.columns) if y == 0 else "", self.palette.dim
-            ).strip()
+            told = textwrap.wrap(hint(self.EMPTY), self.columns)
+            return line.add(told[y] if y < len(told) else "", self.palette.dim).strip()
         if row >= self.count():
             return line.strip()
         same = self.same(row)
@@ -216,16 +228,25 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
         self.reveal()
         self.redraw()
 
+    def roll(self, by: int) -> None:
+        """Scrolls by lines; the selection comes along where it would leave the view."""
+        self.top = max(0, min(self.top + by, self.count() - self.rows))
+        inside = max(self.top, min(self.selected, self.top + self.rows - 1))
+        if inside != self.selected >= 0:
+            self.select(inside)
+        self.refresh()
+
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self.move(-_WHEEL)
+        self.roll(-_WHEEL)
         event.stop()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self.move(_WHEEL)
+        self.roll(_WHEEL)
         event.stop()
 
     def on_click(self, event: events.Click) -> None:
         if self.ready and 0 < event.y <= self.rows:
             self.point(self.top + event.y - 1, event.x - 2)
+            self.post_message(self.Pointed(self))
             if event.chain == 2:
                 self.post_message(self.Chosen(self))

@@ -21,6 +21,9 @@ class ReadingPane(Pane):
         self.refresh()
         return True
 
+    def roll(self, by: int) -> None:
+        self.move(by)
+
     def reveal(self) -> None:
         self.move(0)
 

@@ -1,6 +1,7 @@
 """Rollouts in numbers and as a curve: BF with its interval, lengths, and how BF goes over the positions.
 
-The curve is cumulative: BF over all tokens up to a position, with its 95 % band; the points are windows of five tokens.
+The bars are cumulative: BF over all tokens up to a position, with the 95 % interval; the line in pieces is windows of
+five tokens.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
+from bftui.ui.glyphs import glyphs
+from bftui.ui.keys import hint
 from bftui.ui.measured import Compared, Responded, Rolled
 from bftui.ui.sampling import sampling
 from bftui.ui.strips import counted, fine, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
-from bftui.ui.widgets.chart import Chart, Scale
-from bftui.ui.widgets.curve_pane import CurvePane, Part
+from bftui.ui.widgets.bars import Bars, Line
+from bftui.ui.widgets.chart import Scale
+from bftui.ui.widgets.curve_pane import CurvePane, Part, wrapped
 from bftui.ui.widgets.strip_pane import interval
 
 if TYPE_CHECKING:
@@ -28,6 +32,11 @@ _FRAMED = 12
 _NAME = 9
 """Cells that the model's name keeps."""
 _AFTER, _AFTER_CELLS = 12, 24
+_WINDOW = 5
+"""Tokens of a window."""
+
+WINDOWS, CONTROLS = "windows", "controls"
+"""The lines over the bars."""
 
 _ESTIMATORS = {"entropy": "entropy estimator", "nll": "likelihood estimator"}
 
@@ -65,35 +74,40 @@ class RolloutsPane(CurvePane):
 
     # The chart -------------------------------------------------------------------------------------------------
 
-    def plot(self) -> tuple[list[list[Part]], Chart | None, list[Part]]:
+    def plot(self) -> tuple[list[list[Part]], Bars | None, list[Part]]:
         rolled, head = self._rolled, self._top()
         if rolled is None or not rolled.curve:
             return head, None, []
-        curve = [(point.position, point.bf) for point in rolled.curve]
-        low = [(p.position, p.bf if p.low is None else p.low) for p in rolled.curve]
-        high = [(p.position, p.bf if p.high is None else p.high) for p in rolled.curve]
-        windows = [(window.position + 2.0, window.bf) for window in rolled.windows]
-        controls = [(p.position, p.bf) for p in self._controls()[: rolled.horizon]]
-        values = [value for _, value in (*curve, *low, *high, *windows, *controls)]
+        curve = {point.position: point.bf for point in rolled.curve}
+        band = {
+            p.position: (p.low, p.high)
+            for p in rolled.curve
+            if p.low is not None and p.high is not None
+        }
+        windows = {
+            position: window.bf
+            for window in rolled.windows
+            for position in range(window.position, window.position + _WINDOW)
+            if position in curve
+        }
+        controls = {p.position: p.bf for p in self._controls()[: rolled.horizon]}
+        highs = [high for _, high in band.values()]
+        values = [*curve.values(), *highs, *windows.values(), *controls.values()]
         if self._scale is None:
-            self._scale = Scale.around(values, rolled.horizon - 1)
+            self._scale = Scale.around(values)
         # It only ever grows while more comes, so that nothing jumps.
         self._scale = self._scale.including(values)
-        chart = self.chart(self._scale, head)
-        chart.band("band", low, high)
-        chart.curve("controls", controls, dashed=True)
-        chart.points("windows", windows)
-        chart.curve("curve", curve)
+        lines = (
+            Line(WINDOWS, windows, joined=False),
+            Line(CONTROLS, controls, dotted=True),
+        )
+        chart = self.bars(
+            self._scale, head, curve, None, lines=lines, band=band, first=0, span=rolled.horizon
+        )
         return head, chart, self._signs()
 
     def inks(self) -> Mapping[str, Style]:
-        palette = self.palette
-        return {
-            "curve": palette.accent,
-            "windows": palette.forced,
-            "controls": palette.good,
-            "band": palette.bar_past,
-        }
+        return {**super().inks(), WINDOWS: self.palette.forced, CONTROLS: self.palette.good}
 
     def _controls(self) -> Sequence[CurvePoint]:
         return self._response.controls if self._response is not None else ()
@@ -117,11 +131,20 @@ class RolloutsPane(CurvePane):
             return f"drawing {rolled.share:4.0%}"
         return f"stopped at {rolled.share:.0%}" if rolled.stopped else ""
 
+    def _awaited(self, rolled: Rolled | None) -> str:
+        """What there will be to see, and why there is nothing yet."""
+        if rolled is not None and rolled.stopped:
+            return "stopped before the first token: {rollouts} draws again"
+        return (
+            "drawing the first tokens … then: BF of what follows from here with its 95 % interval, and how it goes "
+            "over the positions"
+        )
+
     def _top(self) -> list[list[Part]]:
         """The lines above the chart, each as (role, text)."""
         rolled = self._rolled
         if rolled is None or rolled.estimate is None:
-            return [[("dim", "drawing the first tokens …")]]
+            return [[("dim", line)] for line in wrapped(hint(self._awaited(rolled)), self.columns)]
         found = rolled.estimate
         room = self.columns
         main = [("title", f"BF {fine(found.bf)}")]
@@ -149,17 +172,20 @@ class RolloutsPane(CurvePane):
 
     def _signs(self) -> list[Part]:
         """What each layer is."""
+        drawn = glyphs()
         signs = [
-            ("accent", "━"),
+            ("accent", "█"),
             ("dim", " BF so far   "),
-            ("bar_past", "⢕⢕"),
+            ("bar", "█"),
+            ("bar_past", "█"),
             ("dim", " 95 %   "),
-            ("forced", "⠒"),
-            ("dim", " five tokens   "),
+            ("forced", drawn.legend_solid),
+            ("dim", " windows of five tokens   "),
         ]
         if self._controls() and self._response is not None:
             text = self.now.text(self._response.token_ids)
-            signs += [("good", "╌"), ("dim", f" after the controls of “{fit(text, 20)}”")]
+            after = f" after the controls of “{fit(text, 20)}”"
+            signs += [("good", drawn.legend_dotted), ("dim", after)]
         return signs
 
 

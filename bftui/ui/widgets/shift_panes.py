@@ -121,11 +121,9 @@ class ShiftPane(CurvePane):
     def plot(self) -> tuple[list[list[Part]], Bars | None, list[Part]]:
         read = self._read
         if read is None or not read.rows:
-            return (
-                [[("dim", read.doing if read and read.doing else "nothing is read yet")]],
-                None,
-                [],
-            )
+            doing = read.doing if read and read.doing else "nothing is read yet"
+            then = "then: how many tokens shifted, and how far both models are apart at each"
+            return [[("dim", fit(text, self.columns))] for text in (doing, then)], None, []
         head = [self._shares(read)]
         values = {row.place: value for row in read.rows if (value := self._value(row)) is not None}
         if not values:
@@ -133,8 +131,7 @@ class ShiftPane(CurvePane):
                 [("dim", "the two vocabularies differ: there are ranks and P, but no divergence")]
             )
             return head, None, []
-        last = max(1, read.rows[-1].place)
-        scale = Linear(1.0, last) if self.by_p else Linear.around([*values.values()], last)
+        scale = Linear(1.0) if self.by_p else Linear.around([*values.values()])
         shifted = {row.place: SIGNS["shifted"] for row in read.rows if row.kind == "shifted"}
         bars = self.bars(scale, head, values, shifted, choose=min if self.by_p else max)
         what = f"P in {read.reader}" if self.by_p else "KL(partner‖base), nats"
@@ -164,6 +161,10 @@ class PositionsPane(Pane):
     """One position a line, under a line that names the columns."""
 
     NAME = "positions"
+    EMPTY = (
+        "each token of the text: its rank and P in the model that did not write it, its class by that rank, and how "
+        "far the two distributions before it are apart"
+    )
 
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette)
@@ -173,7 +174,7 @@ class PositionsPane(Pane):
 
     @property
     def ready(self) -> bool:
-        return True
+        return bool(self._all)
 
     @property
     def rows(self) -> int:

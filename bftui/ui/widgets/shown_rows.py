@@ -6,7 +6,8 @@ Pure: numbers of rows in, numbers of rows out; as cheap as there are few folds.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from itertools import islice
 
 from bftui.ui.widgets.tree_rows import TreeRows
 
@@ -42,6 +43,16 @@ class ShownRows:
     def run_at(self, row: int) -> int:
         """The run that a row shows."""
         return self._rows.run_at(row + self._skipped[bisect_right(self._at, row)])
+
+    def runs(self) -> Iterator[int]:
+        """The runs of all rows, in order."""
+        order, start = iter(self._rows.order), 0
+        for first, stop in self._hidden:
+            yield from islice(order, first - start)
+            for _ in islice(order, stop - first):
+                pass
+            start = stop
+        yield from order
 
     def row_of(self, run: int) -> int:
         """The row that shows a run; for one that is hidden, the row that hides it."""

@@ -1,10 +1,12 @@
-"""The first line: what runs, how it samples, how full the context is, and the state in a word."""
+"""The first line: what runs, how it samples, how full the context is, and the state in a word.
+
+A click on a part changes it: the model, the partner, temperature and cut.
+"""
 
 from __future__ import annotations
 
 from rich.cells import cell_len
 from textual.strip import Strip
-from textual.widget import Widget
 
 from bftui.core.text import safe
 from bftui.ui.bridge import Bridge
@@ -14,7 +16,10 @@ from bftui.ui.sampling import sampling
 from bftui.ui.strips import LineBuilder, bar, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
+from bftui.ui.widgets.clickable import ClickableLine
 
+_BESIDE = "⇄"
+"""Stands between the model and its partner."""
 _GAUGE = 4
 _NAME = 9
 """Cells that a model's name keeps; what is longer gives way to temperature and cut."""
@@ -26,7 +31,7 @@ _STATE = 5
 """Cells of `ready`: what stands before the state does not move while the model works."""
 
 
-class StatusBar(Widget):
+class StatusBar(ClickableLine):
     """One line, drawn again when what it says changes."""
 
     DEFAULT_CSS = "StatusBar { height: 1; background: $background; }"
@@ -71,7 +76,7 @@ class StatusBar(Widget):
             return name, name
         partner = {Beside.LOADING: "…", Beside.FAILED: "partner failed"}.get(paired.state)
         other, brief = safe(paired.name), safe(paired.short)
-        return f"{name} ⇄ {partner or other}", f"{short} ⇄ {partner or brief}"
+        return f"{name} {_BESIDE} {partner or other}", f"{short} {_BESIDE} {partner or brief}"
 
     def _runtime(self, view: View | None) -> str:
         model = self._bridge.model
@@ -81,7 +86,7 @@ class StatusBar(Widget):
         template = "" if view is None or view.template == "raw" else f" {view.template}"
         paired = self._bridge.paired
         if paired.ready and paired.by:
-            template += f" ⇄ {paired.template} by {paired.by}".replace("  ", " ")
+            template += f" {_BESIDE} {paired.template} by {paired.by}".replace("  ", " ")
         return safe(f"{info.backend} {info.device} {info.dtype}{template}")
 
     def _filling(self, view: View | None) -> str:
@@ -126,7 +131,9 @@ class StatusBar(Widget):
         palette = self.palette
         model, short, runtime, sampling, context, state = self._parts
         line = LineBuilder(self.size.width, palette.text)
+        self.forget_places()
         line.add(" bftui ", palette.accent).add(" ")
+        self.place(0, 6, "help")
         # Without temperature and cut a BF means nothing: runtime, gauge and the end of a long name go first.
         right = cell_len(state) + 1 + (cell_len(context) + 2 if context else 0)
         named = min(cell_len(model), _NAME)
@@ -136,12 +143,20 @@ class StatusBar(Widget):
         right += _GAUGE + 3 if gauge else 0
         room = line.room - right - gap
         model = model if cell_len(model) <= room - sampled else short
-        line.add(fit(model, min(max(0, room), max(named, room - sampled))), palette.title)
+        start = line.at
+        shown = fit(model, min(max(0, room), max(named, room - sampled)))
+        line.add(shown, palette.title)
+        alone, both, _ = shown.partition(f" {_BESIDE} ")
+        if alone:
+            self.place(start, start + cell_len(alone + both), "open")
+            self.place(start + cell_len(alone + both), line.at, "partner")
         room = line.room - right - gap
         if runtime and sampled + cell_len(runtime) + 3 + _PROGRESS <= room:
             line.add("   ").add(runtime, palette.dim)
         if sampling and cell_len(sampling) + 2 <= room:
-            line.add(" " * min(3, room - cell_len(sampling))).add(sampling, palette.text)
+            line.add(" " * min(3, room - cell_len(sampling)))
+            self.place(line.at, line.at + cell_len(sampling), "sampler")
+            line.add(sampling, palette.text)
         # It takes what is free, so that nothing moves when it comes and goes.
         room = line.room - right - 2
         measuring = next((form for form in self._beside if cell_len(form) <= room), "")

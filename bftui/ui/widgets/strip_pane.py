@@ -1,46 +1,54 @@
 """Entropy or branching factor over the positions of the path, on a fixed scale, so that curves can be compared.
 
-One column is one position: the distribution that its token was drawn from; the last is the open one. BF is drawn over
-its logarithm. A bar ends where its value lies between the ticks, which mark the middle of their lines, and with an
-arrow where it goes past them. `path` is exp of the mean H(P~) over the positions that have a token, those of a user's
-turn left out, `now` the open position, `rollouts` what continuations drawn from here have, with its interval. Behind
-the bars the branch that was left is a dotted line; a solid one is the partner, drawn where it differs. The lower edge
-tells what the partner says, and what the forced text did.
+A bar is one position: the distribution that its token was drawn from; the last is the open one. BF is drawn over its
+logarithm. A bar ends where its value lies between the ticks, which mark the middle of their lines, and with an arrow
+where it goes past them. `path` is exp of the mean H(P~) over the positions that have a token, those of a user's turn
+left out, `now` the open position, `rollouts` what continuations drawn from here have, with its interval. Over the bars
+a dotted line is another branch: the one that was compared, a marked one, or the one that was left; a solid one is the
+partner. The lower edge names them, tells what stands under the cursor, and what the forced text did.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.style import Style
 
+from bftui.ui import branches
+from bftui.ui.branches import Apart
+from bftui.ui.glyphs import glyphs
+from bftui.ui.keys import hint
 from bftui.ui.measured import Responded
 from bftui.ui.strips import LineBuilder, factor, fine, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
+from bftui.ui.widgets.bars import BAR, MARKED, Bars, Line
+from bftui.ui.widgets.chart import Fixed
+from bftui.ui.widgets.curve_pane import axis_step, draw_cells
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.path import Path
 
-_BLOCKS = " ▁▂▃▄▅▆▇█"
-_BF_TICKS = tuple((math.log(t), str(t)) for t in (1, 5, 25, 125))
-_H_TICKS = tuple((t, f"{t:g}") for t in (0.0, 1.6, 3.2, 4.8))
-_FEW_ROWS = 3
-"""Up to so many lines the scale ends a tick earlier."""
-_EVERY = 10
-_PAST = "↑"
-"""Ends a bar that is longer than the scale."""
-_LEFT, _THEIRS = "┄", "─"
-"""Draw the branch that was left, and the partner."""
+_AXIS = 5
+"""Cells of the axis."""
+_TOKEN = 16
+"""Cells of a token that is named."""
+_REVERSE = Style(reverse=True)
+
+OPEN, OLD, BRANCH, PARTNER = "open", "old", "branch", "partner"
+"""The open position and the one under the cursor; numbers of another sampler, and of a user's turn; the two lines."""
 
 
 class StripPane(Pane):
-    """Draws the end of the path that fits; nothing in it is selected."""
+    """Draws the part of the path around its cursor, which follows the end until it is moved away."""
 
     NAME = "strip"
     HEADING = "entropy · BF"
-    EMPTY = "how the distribution narrows and widens as the text goes on"
+    EMPTY = (
+        "how the distribution narrows and widens as the text goes on: a bar for each token, BF or entropy with "
+        "{curve}; a dotted line is another branch, a solid one the partner"
+    )
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette)
@@ -48,13 +56,18 @@ class StripPane(Pane):
         self._path = Path()
         self._sums: list[tuple[float, int]] = []
         self._restated = -1
-        self._left: list[int] = []
+        self._forks: list[int] = []
+        self._beside: Apart | None = None
         self._theirs: list[tuple[float, int]] = []
         self._theirs_of: Hashable = None
+        self._away: int | None = None
+        self._first = 0
+        self._chart: Bars | None = None
 
     def forget(self) -> None:
         self._path, self._sums, self._restated = Path(), [], -1
-        self._left, self._theirs, self._theirs_of = [], [], None
+        self._forks, self._beside, self._theirs, self._theirs_of = [], None, [], None
+        self._away, self._first, self._chart = None, 0, None
 
     def toggle(self) -> None:
         """Entropy of P instead of BF, or back."""
@@ -62,17 +75,24 @@ class StripPane(Pane):
         self.redraw()
 
     def state(self) -> Hashable:
-        known = (self.view.measured.version, self.view.paired.version) if self.view else None
-        return super().state(), self.entropy, known
+        view = self.view
+        if view is None:
+            return None
+        known = view.measured.version, view.paired.version, view.shown.pruned
+        return super().state(), self.entropy, known, tuple(view.marks.items()), view.against
 
     def sync(self) -> None:
         view = self.now
-        last = self._path.nodes[-1] if self._path.nodes else None
-        left = last not in (None, view.cursor, view.tree.parent(view.cursor))
-        before = list(self._path.nodes) if left else []
+        before = self._path.version
         kept = self._path.follow(view.tree, view.cursor)
-        if left:
-            self._left = branch_left(self._left, before, kept)
+        branches.forks(view.tree, self._path.nodes, kept, self._forks)
+        self._beside = branches.beside(view, self._forks)
+        if self._away is not None and (
+            self._away >= min(kept, len(self._path) - 1)
+            or (before != self._path.version and kept < len(self._path) - 1)
+        ):
+            # What the cursor stood on has gone, or the session went elsewhere: it follows the end again.
+            self._away = None
         if view.restated != self._restated:
             self._restated, kept = view.restated, 0
         # The sum and the number of the positions whose tokens are at places 1 to i.
@@ -84,6 +104,7 @@ class StripPane(Pane):
                 total, count = total + entropies[1], count + 1
             self._sums.append((total, count))
         self._sum_theirs(kept)
+        self._plot()
 
     def _sum_theirs(self, kept: int) -> None:
         """The same sums of the partner, as far along the path as it was read under the sampler in force."""
@@ -109,19 +130,176 @@ class StripPane(Pane):
             return None
         return found.next.entropy, found.next.entropy_truncated
 
+    # The chart -------------------------------------------------------------------------------------------------
+
+    def _plot(self) -> None:
+        """Makes the bars and lines of the positions that are in view."""
+        room, height = self.columns - _AXIS, self.rows - 1
+        if self.view is None or room < 1 or height < 1:
+            self._chart = None
+            return
+        total = len(self._path)
+        if self._beside is not None:
+            total = max(total, self._beside.first + len(self._beside.nodes))
+        first, last = self._window(total, room)
+        chosen = int(not self.entropy)
+        nodes = self._path.nodes
+        tree = self.view.tree
+
+        def values(of: Mapping[int, int]) -> dict[int, float]:
+            found = ((place, tree.entropies(node)) for place, node in of.items())
+            return {place: each[chosen] for place, each in found if each is not None}
+
+        mine = {place: nodes[place] for place in range(first, min(last, len(nodes)))}
+        lines: list[Line] = []
+        if self.view.partner is not None:
+            theirs = ((place, self._partners(place)) for place in mine)
+            known = {place: each[chosen] for place, each in theirs if each is not None}
+            lines.append(Line(PARTNER, known))
+        if self._beside is not None:
+            there = ((place, self._beside.at(place)) for place in range(first, last))
+            lines.append(
+                Line(
+                    BRANCH, values({p: node for p, node in there if node is not None}), dotted=True
+                )
+            )
+        self._chart = Bars(
+            room,
+            height,
+            Fixed(height, self.entropy),
+            values(mine),
+            None,
+            kinds={place: self._kind(place) for place in mine},
+            lines=lines,
+            first=first,
+            count=last - first,
+        )
+
+    def _window(self, total: int, room: int) -> tuple[int, int]:
+        """The positions that are in view: all of them, or as many as fit around the cursor."""
+        if total <= room:
+            self._first = 0
+            return 0, total
+        at = self.place
+        if self._away is None:
+            self._first = len(self._path) - room
+        self._first = max(min(self._first, at), at - room + 1)
+        self._first = max(0, min(self._first, total - room))
+        return self._first, self._first + room
+
+    def _kind(self, place: int) -> str:
+        nodes = self._path.nodes
+        if self._forced(place + 1):
+            return MARKED
+        if place == self.place and (self._away is not None or place == len(nodes) - 1):
+            return OPEN
+        if self.now.stale(nodes[place]) or self._given(place + 1):
+            return OLD
+        return OPEN if place == len(nodes) - 1 else BAR
+
+    def _layers(self) -> dict[str, Style]:
+        palette = self.palette
+        return {
+            BAR: palette.bar,
+            MARKED: palette.forced,
+            OPEN: palette.accent,
+            OLD: palette.bar_past,
+            BRANCH: palette.text,
+            PARTNER: palette.good,
+        }
+
+    # The cursor ------------------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> int:
+        """The position under the cursor."""
+        last = max(0, len(self._path) - 1)
+        return last if self._away is None else min(self._away, last)
+
+    @property
+    def away(self) -> bool:
+        """Whether the cursor was moved away from the end."""
+        return self._away is not None
+
+    @property
+    def beside(self) -> Apart | None:
+        """The branch that is drawn over the bars."""
+        return self._beside
+
+    def target(self) -> int | None:
+        """The node after whose token the position under the cursor stands."""
+        return self._path.nodes[self.place] if self.view and self._path.nodes else None
+
     def count(self) -> int:
         return self.rows if self.view else 0
+
+    def reveal(self) -> None:
+        self.top = 0
+
+    def select(self, row: int) -> bool:
+        """Puts the cursor on a position: positions are what is selected here."""
+        before, last = self.place, len(self._path) - 1
+        place = max(0, min(row, last))
+        self._away = place if place < last else None
+        self._plot()
+        self.refresh()
+        return place != before
+
+    def move(self, by: int) -> bool:
+        return self.select(self.place + by)
+
+    def roll(self, by: int) -> None:
+        self.move(by)
+
+    def to_last(self) -> None:
+        self.select(len(self._path) - 1)
+
+    def point(self, row: int, column: int) -> None:
+        if self._chart is not None and column >= _AXIS:
+            self.select(self._chart.place(column - _AXIS))
+
+    # Edges -----------------------------------------------------------------------------------------------------
 
     def footing(self) -> str:
         view = self.view
         if view is None:
             return ""
-        found, partner = view.responded, self._of_partner()
-        responses = told(view, found) if found is not None else ()
-        beside = [f"{partner} · {form}" for form in responses] if partner else []
-        forms = [*beside, *(responses or [partner])]
         room = self.size.width - 6
-        return next((form for form in forms if cell_len(form) <= room), fit(forms[-1], room))
+        if self._away is not None:
+            return next((form for form in self._said() if cell_len(form) <= room), "")
+        found = view.responded
+        partner = self._of_partner()
+        responses = told(view, found) if found is not None else ()
+        wide = [f"{partner} · {form}" for form in responses] if partner else []
+        forms = [*wide, *(responses or ([partner] if partner else []))]
+        if self._beside is not None:
+            legend = f"{glyphs().legend_dotted} {fit(self._beside.name, _TOKEN)}"
+            forms = [*(f"{legend} · {form}" for form in forms), *forms] or [legend]
+        return next(
+            (form for form in forms if cell_len(form) <= room), fit((forms or [""])[-1], room)
+        )
+
+    def _said(self) -> list[str]:
+        """What stands under the cursor, the longest form first."""
+        view, place = self.now, self.place
+        nodes = self._path.nodes
+        values = self._values_at(view.tree.entropies(nodes[place]))
+        token = fit(view.label(view.tree.token_id(nodes[place + 1]) or 0), _TOKEN)
+        source = view.tree.source(nodes[place + 1]).word
+        long = f"pos {place:,}: {values} · {token} {source}"
+        more = ""
+        there = None if self._beside is None else self._beside.at(place)
+        if there is not None:
+            of = self._values_at(view.tree.entropies(there))
+            more += f" · {glyphs().legend_dotted} {of}"
+        if view.partner is not None and (theirs := self._partners(place)) is not None:
+            more += f" · {glyphs().legend_solid} {self._values_at(theirs)}"
+        return [long + more, long, f"{place:,}: {values}"]
+
+    def _values_at(self, entropies: tuple[float, float] | None) -> str:
+        if entropies is None:
+            return "–"
+        return f"H {entropies[0]:.2f}" if self.entropy else f"BF {factor(math.exp(entropies[1]))}"
 
     def _of_partner(self) -> str:
         """What the partner has at the open position and along the path; "" without one."""
@@ -132,7 +310,7 @@ class StripPane(Pane):
         now = factor(math.exp(here[1])) if here else "…"
         total, count = self._theirs[-1] if self._theirs else (0.0, 0)
         path = f" · path {factor(math.exp(total / count))}" if count else ""
-        return f"{_THEIRS * 2} partner now {now}{path}"
+        return f"{glyphs().legend_solid} partner now {now}{path}"
 
     def heading(self) -> str:
         if self.view is None or not self._path.nodes:
@@ -154,99 +332,49 @@ class StripPane(Pane):
         room = self.size.width - len(self.HEADING or "") - 8
         return whole if cell_len(whole) <= room else f"{now} · {path}"
 
+    # Lines -----------------------------------------------------------------------------------------------------
+
     def draw(self, row: int, line: LineBuilder) -> Style | None:
-        height = self.rows - 1
-        line.add(self._tick(height - 1 - row, height), self.palette.dim)
-        width = line.room
-        first = max(0, len(self._path) - width)
-        if row < height:
-            line.add("┤", self.palette.line)
-            self._curve(line, height - 1 - row, height, first)
+        chart, palette = self._chart, self.palette
+        if chart is None:
+            return None
+        tick = chart.scale.ticks(chart.rows).get(row, "")
+        line.add(f"{tick:>{_AXIS - 2}} ", palette.dim)
+        if row < chart.rows:
+            line.add("┤", palette.line)
+            draw_cells(line, chart.row(row), self._layers(), palette.text)
         else:
-            line.add("└", self.palette.line)
-            self._axis(line, first)
+            line.add("└", palette.line)
+            self._axis(chart, line)
         return None
 
-    @property
-    def _ticks(self) -> tuple[tuple[float, str], ...]:
-        return _H_TICKS if self.entropy else _BF_TICKS
-
-    def _lines(self, value: float, height: int) -> float:
-        """How many lines a bar of this many nats takes; the outer ticks are the middles of the outer ones."""
-        top = self._ticks[2 if height <= _FEW_ROWS else 3][0]
-        return 0.5 + value / top * (height - 1)
-
-    def _tick(self, level: int, height: int) -> str:
-        """The label of the axis for a line, counted from below."""
-        names = [
-            name
-            for value, name in self._ticks
-            if level >= 0 and round(self._lines(value, height) - 0.5, 6) == level
-        ]
-        return f"{names[0] if names else '':>3} "
-
-    def _curve(self, line: LineBuilder, level: int, height: int, first: int) -> None:
-        view, palette = self.now, self.palette
-        nodes = self._path.nodes
-        start = line.at
-        for place in range(first, len(nodes)):
-            entropies = view.tree.entropies(nodes[place])
-            if entropies is None:
-                continue
-            value = entropies[0] if self.entropy else entropies[1]
-            lines = self._lines(value, height)
-            eighths = round(lines * 8) - level * 8
-            style = palette.accent if place == len(nodes) - 1 else palette.bar
+    def _axis(self, chart: Bars, line: LineBuilder) -> None:
+        """Positions, ▲ where a token was forced, and the cursor."""
+        palette, start = self.palette, line.at
+        every = max(10, axis_step(chart.last - chart.first, line.room))
+        signs: dict[int, tuple[str, Style]] = {}
+        for place in range(chart.first, min(chart.last + 1, len(self._path.nodes))):
             if self._forced(place + 1):
-                style = palette.forced
-            if view.stale(nodes[place]) or self._given(place + 1):
-                style = palette.bar_past
-            past = level == height - 1 and lines > height
-            block = _PAST if past else _BLOCKS[max(0, min(eighths, 8))]
-            if self._their_line(place, height) == level and not 0 < eighths <= 8:
-                # Behind a bar it is drawn on the bar.
-                ground = Style(bgcolor=style.color) if block == "█" else Style()
-                block, style = _THEIRS, palette.good + ground
-            elif block == " " and self._left_line(place, height) == level:
-                block, style = _LEFT, palette.dim
-            line.add(block, style)
-        line.to(start + len(nodes) - first)
-        for place in range(len(nodes), min(len(nodes) + line.room, len(self._left))):
-            line.add(_LEFT if self._left_line(place, height) == level else " ", palette.dim)
-
-    def _their_line(self, place: int, height: int) -> int | None:
-        """The line in which the partner stands; None where nobody knows."""
-        if self.now.partner is None or (entropies := self._partners(place)) is None:
-            return None
-        value = entropies[0] if self.entropy else entropies[1]
-        return min(height - 1, int(self._lines(value, height)))
-
-    def _left_line(self, place: int, height: int) -> int | None:
-        """The line in which the top of the branch that was left stands; None where it has none."""
-        if place >= len(self._left) or self._left[place] == self._path.at(place):
-            return None
-        entropies = self.now.tree.entropies(self._left[place])
-        if entropies is None:
-            return None
-        value = entropies[0] if self.entropy else entropies[1]
-        return min(height - 1, int(self._lines(value, height)))
-
-    def _axis(self, line: LineBuilder, first: int) -> None:
-        palette = self.palette
-        start = line.at
-        for place in range(first, first + line.room):
-            if line.at > start + place - first:
+                signs[place] = ("▲", palette.forced)
+        if self._away is not None:
+            sign, style = signs.get(self.place, ("◆", palette.accent))
+            signs[self.place] = sign, style + _REVERSE
+        columns = {chart.column(place) for place in signs}
+        for place in range(chart.first, chart.last + 1):
+            at = start + chart.column(place)
+            if at < line.at:
                 continue
-            if self._forced(place + 1):
-                line.add("▲", palette.forced)
+            line.add("─" * (at - line.at), palette.line)
+            name = f"{place}"
+            if place in signs:
+                line.add(*signs[place])
             elif (
-                place % _EVERY == 0
-                and line.room > 3
-                and not any(self._forced(p + 1) for p in range(place, place + 4))
+                place % every == 0
+                and line.room > len(name)
+                and not columns & set(range(at - start, at - start + len(name)))
             ):
-                line.add(f"{place}", palette.dim)
-            else:
-                line.add("─", palette.line)
+                line.add(name, palette.dim)
+        line.add("─" * line.room, palette.line)
 
     def _given(self, place: int) -> bool:
         """Whether the token at this place of the path is of a user's turn."""
@@ -257,22 +385,6 @@ class StripPane(Pane):
         """Whether the token at this place of the path was forced."""
         nodes = self._path.nodes
         return place < len(nodes) and self.now.tree.source(nodes[place]).word == "forced"
-
-
-def branch_left(known: list[int], before: list[int], kept: int) -> list[int]:
-    """The branch that was left: the path before, unless that only went along the one that was left earlier.
-
-    Args:
-        known: the one that was left earlier.
-        before: the path as it was, its first `kept` nodes being those of the path now.
-    """
-    if not kept:
-        # Another prompt: its positions are others.
-        return []
-    if kept == len(before):
-        return known
-    along = len(known) >= len(before) and known[len(before) - 1] == before[-1]
-    return known if along else before
 
 
 def interval(ci: tuple[float, float]) -> str:
@@ -303,7 +415,8 @@ def told(view: View, found: Responded) -> Sequence[str]:
     planned = f"{name} against {found.planned} matched"
     if found.paused is not None:
         seconds = f"takes {found.paused:.0f} s more"
-        return (f"{planned}: {seconds}, E goes on", f"{name}: {seconds}, E goes on")
+        goes_on = hint("{response} goes on")
+        return (f"{planned}: {seconds}, {goes_on}", f"{name}: {seconds}, {goes_on}")
     if found.running:
         return (f"{planned}: measuring {found.share:4.0%}", f"{name}: measuring {found.share:4.0%}")
     return (f"{planned}: stopped at {found.share:.0%}, E begins anew", f"{name}: stopped")

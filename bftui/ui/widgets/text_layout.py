@@ -64,6 +64,10 @@ class TextLayout:
         """How many tokens there are."""
         return len(self._data)
 
+    def data(self, tokens: range) -> list[bytes]:
+        """The bytes of some tokens."""
+        return self._data[tokens.start : tokens.stop]
+
     def resize(self, width: int) -> None:
         """Wraps at another width."""
         if max(1, width) != self._width:

@@ -1,5 +1,7 @@
 """The text: prompt and path, token by token, each shaded by what `w` chooses, with a cursor that looks at one token.
 
+A selection goes from where it began to the cursor, in whole tokens; any other move ends it.
+
 The prompt is dimmed; forced tokens begin with ▲ and are bold, those of the partner begin with ◇; `▮` is where the
 session stands, `■` the end of text.
 """
@@ -12,8 +14,10 @@ from enum import StrEnum
 
 from rich.cells import cell_len
 from rich.style import Style
+from textual import events
 
 from bftui.core.text import safe
+from bftui.ui.keys import hint
 from bftui.ui.kinds import SIGNS, shaded
 from bftui.ui.strips import LineBuilder, counted, fit, probability
 from bftui.ui.themes import RAMP_TOP, Palette
@@ -77,7 +81,10 @@ class TextPane(Pane):
     """Draws the visible path as wrapped text; its cursor follows the end until it is moved away."""
 
     NAME = "text"
-    EMPTY = "the text, shaded by entropy"
+    EMPTY = (
+        "the text, token by token, shaded by entropy: {shading} shades by something else, "
+        "{select_right} selects, {copy} copies"
+    )
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette)
@@ -88,6 +95,10 @@ class TextPane(Pane):
         self._prompt = 0
         self._layout = TextLayout(1)
         self._away: int | None = None
+        self._anchor: int | None = None
+        self._pressed: int | None = None
+        self._dragged = False
+        self._rolled = False
         self._column = 0
         self._found: list[range] = []
         self._hits: set[int] = set()
@@ -96,7 +107,7 @@ class TextPane(Pane):
 
     def forget(self) -> None:
         self._path, self._layout = Path(), TextLayout(1)
-        self._prompt, self._away = 0, None
+        self._prompt, self._away, self._anchor, self._rolled = 0, None, None, False
         self.wanted, self._found, self._hits = "", [], set()
 
     def state(self) -> Hashable:
@@ -133,6 +144,8 @@ class TextPane(Pane):
         if self._away is not None and self._away >= start:
             # What the cursor stood on has gone: it follows the end again.
             self._away = None
+        if self._anchor is not None and (self._away is None or self._anchor >= start):
+            self._anchor = None
 
     def on_resize(self) -> None:
         # `Pane.on_resize` is called after this.
@@ -169,9 +182,10 @@ class TextPane(Pane):
         """The node of the token under the cursor; the prompt's for a token of it."""
         return self._path.nodes[self.place] if self.view and self._path.nodes else None
 
-    def go_to(self, token: int, *, column: bool = True) -> bool:
-        """Puts the cursor on a token; False where it stands there already."""
+    def go_to(self, token: int, *, column: bool = True, anchor: int | None = None) -> bool:
+        """Puts the cursor on a token; False where it stands there already. What is selected goes on from `anchor`."""
         before, last = self.token, len(self._layout) - 1
+        self._anchor, self._rolled = anchor, False
         token = max(0, min(token, last))
         self._away = token if token < last else None
         if column:
@@ -193,8 +207,82 @@ class TextPane(Pane):
         return self.go_to(self._layout.token_at(line, self._column), column=False)
 
     def point(self, row: int, column: int) -> None:
-        if 0 <= row < self.count():
+        if 0 <= row < self.count() and not self._dragged:
             self.go_to(self._layout.token_at(row, column))
+
+    def roll(self, by: int) -> None:
+        """Scrolls; who followed the end follows it again as soon as it is back in view."""
+        followed, before = self._rolled or not self.away, self.top
+        self.top = max(0, min(self.top + by, self.count() - self.rows))
+        self.refresh()
+        if self.top == before or self._anchor is not None:
+            # What is selected stays so out of view.
+            return
+        line, column = self._layout.first_cell(self.token)
+        inside = max(self.top, min(line, self.top + self.rows - 1))
+        if followed and self.top == self.count() - self.rows:
+            self.go_to(len(self._layout))
+        elif inside != line:
+            top = self.top
+            self.go_to(self._layout.token_at(inside, column), column=False)
+            # The token may begin a line earlier.
+            self.top, self._rolled = top, followed
+
+    # Selecting -------------------------------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> range | None:
+        """The tokens that are selected; None where none are."""
+        if self._anchor is None:
+            return None
+        first, last = sorted((self._anchor, self.token))
+        return range(first, last + 1)
+
+    def selected_bytes(self) -> bytes:
+        """What the selected tokens stand for."""
+        found = self.selection
+        return b"" if found is None else b"".join(self._layout.data(found))
+
+    def extend(self, token: int) -> None:
+        """Moves the cursor, and selects what lies between it and where it stood when that began."""
+        if len(self._layout):
+            self.go_to(token, anchor=self.token if self._anchor is None else self._anchor)
+
+    def extend_lines(self, by: int) -> None:
+        """The same, by lines."""
+        anchor = self.token if self._anchor is None else self._anchor
+        self.move(by)
+        self._anchor = anchor
+        self.refresh()
+
+    def unselect(self) -> bool:
+        """Ends the selection; False where there is none."""
+        if self._anchor is None:
+            return False
+        self._anchor = None
+        self.refresh()
+        return True
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._dragged = False
+        row = self.top + event.y - 1
+        if self.ready and event.button == 1 and 0 < event.y <= self.rows and row < self.count():
+            self._pressed = self._layout.token_at(row, event.x - 2)
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._pressed is None:
+            return
+        # Past an edge the text scrolls on, line by line.
+        row = max(0, min(self.top + event.y - 1, self.count() - 1))
+        token = self._layout.token_at(row, max(0, event.x - 2))
+        if self._dragged or token != self._pressed:
+            self._dragged = True
+            self.go_to(token, anchor=self._pressed)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        self._pressed = None
+        self.release_mouse()
 
     def to_first(self) -> None:
         self.go_to(0)
@@ -253,6 +341,8 @@ class TextPane(Pane):
     def footing(self) -> str:
         if self.view is None or not len(self._layout):
             return ""
+        if (chosen := self.selection) is not None:
+            return hint(f"{counted(len(chosen), 'token')} selected · {{copy}} copies")
         search = f"{fit(safe(self.wanted), 16)}: {self.matches()} · " if self.wanted else ""
         forms = [search + form for form in self._said()]
         room = self.size.width - 6
@@ -290,10 +380,13 @@ class TextPane(Pane):
         view, palette = self.now, self.palette
         at = self.token
         looked = self.has_focus or self.away
+        chosen = self.selection or range(0)
         for piece in self._layout.lines[row].pieces:
             style = self._style(piece.token)
             if piece.token in self._hits:
                 style += _HIT
+            if piece.token in chosen:
+                style = palette.text + palette.cursor + _UNDERLINED
             if looked and piece.token == at:
                 style += Style(reverse=True) if self.has_focus else Style(underline=True, bold=True)
             line.add(piece.text, style)

@@ -8,17 +8,20 @@ another sampler.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Hashable
 
 from rich.cells import cell_len
 from rich.style import Style
+from textual.message import Message
 
 from bftui.core.text import SPACE, label, safe
+from bftui.trace.naming import letters
 from bftui.ui.strips import LineBuilder, counted, factor, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.text_layout import FORCED, NUDGED
-from bftui.ui.widgets.tree_rows import letters
+from bftui.ui.widgets.tree_texts import TreeTexts
 
 _PROMPT_BYTES = 400
 _END = "■"
@@ -27,8 +30,14 @@ _END = "■"
 class TreePane(Pane):
     """Draws `View.rows`; the selection follows the session until it is moved."""
 
+    class Unfolded(Message):
+        """The sign of folded rows was clicked, in the row that is selected now."""
+
     NAME = "tree"
-    EMPTY = "every branch that is taken stays here"
+    EMPTY = (
+        "every branch that is taken stays here, with its BF: "
+        "{enter} goes to one, {fold} folds it, {prune} hides it"
+    )
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette)
@@ -38,10 +47,12 @@ class TreePane(Pane):
         self._found: list[int] = []
         self._hits: frozenset[int] = frozenset()
         self._searched: Hashable = None
+        self._texts: TreeTexts | None = None
 
     def forget(self) -> None:
         self._cursor, self._run, self.selected, self.top = -1, 0, 0, 0
         self.wanted, self._found, self._hits, self._searched = "", [], frozenset(), None
+        self._texts = None
 
     def count(self) -> int:
         return len(self.view.shown) if self.view else 0
@@ -69,6 +80,13 @@ class TreePane(Pane):
         if self.view:
             self._run = self.view.shown.run_at(self.selected)
         return moved
+
+    def point(self, row: int, column: int) -> None:
+        super().point(row, column)
+        if self.view is not None and self.selected == row:
+            start, away, _, _ = self._parts(self._run, self.columns)
+            if start <= column < start + cell_len(away):
+                self.post_message(self.Unfolded())
 
     def select_node(self, node: int) -> bool:
         """Selects the row that shows a node; False where it was selected already."""
@@ -100,24 +118,25 @@ class TreePane(Pane):
         if state == self._searched:
             return
         self._searched, self._found, self._hits = state, [], frozenset()
-        wanted = safe(self.wanted).replace(" ", SPACE).lower()
+        wanted = safe(self.wanted).replace(" ", SPACE)
         if not wanted:
             return
-        texts: dict[int, list[str]] = {}
-        for node in range(len(view.tree)):
-            token = view.tree.token_id(node)
-            text = self._prompt(node) if token is None else view.label(token)
-            texts.setdefault(view.rows.run_of(node), []).append(text)
-        hits = {run for run, parts in texts.items() if wanted in "".join(parts).lower()}
-        rows = {run: view.shown.row_of(run) for run in hits}
-        self._found = sorted(row for run, row in rows.items() if view.shown.run_at(row) == run)
-        self._hits = frozenset(hits)
+        if self._texts is None:
+            self._texts = TreeTexts(view.tree, view.rows, self._plain)
+        self._texts.sync()
+        self._hits = frozenset(self._texts.containing(wanted))
+        self._found = [row for row, run in enumerate(view.shown.runs()) if run in self._hits]
+
+    def _plain(self, node: int) -> str:
+        """The text of a node without signs."""
+        token = self.now.tree.token_id(node)
+        return self._prompt(node) if token is None else self.now.label(token)
 
     def matches(self) -> str:
         """How many rows match, in words."""
         found = counted(len(self._found), "row")
         if self.selected in self._found:
-            return f"{self._found.index(self.selected) + 1} of {found}"
+            return f"{bisect_left(self._found, self.selected) + 1:,} of {found}"
         return found
 
     def step_match(self, by: int, *, stay: bool = False) -> bool:
@@ -164,12 +183,8 @@ class TreePane(Pane):
         here = view.shown.row_of(view.rows.run_of(view.cursor)) == row
         standing = view.rows.run_of(view.cursor) == run
         tail = view.rows.tail(run)
-        note, note_style = self._note(run, tail)
-        marks, folded = fit(self._marks(run), line.width // 4), view.shown.folded_rows(run)
-        marks = f" {marks}" if marks else ""
-        away = f" ⋯ {counted(folded, 'row')}" if folded else ""
-        width = line.width - cell_len(note) - cell_len(marks) - cell_len(away) - 1
-        body = LineBuilder(max(4, width), palette.text)
+        width, away, marks, (note, note_style) = self._parts(run, line.width)
+        body = LineBuilder(width, palette.text)
         # A column of its own, so that nothing moves when the session comes or goes.
         body.add("▸" if here else " ", palette.accent)
         self._guides(body, run)
@@ -186,6 +201,15 @@ class TreePane(Pane):
         if row != self.selected:
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
+
+    def _parts(self, run: int, width: int) -> tuple[int, str, str, tuple[str, Style]]:
+        """Of a row of so many cells: those of its tokens, how many rows are folded away, marks, and the note."""
+        note = self._note(run, self.now.rows.tail(run))
+        marks, folded = fit(self._marks(run), width // 4), self.now.shown.folded_rows(run)
+        marks = f" {marks}" if marks else ""
+        away = f" ⋯ {counted(folded, 'row')}" if folded else ""
+        room = width - cell_len(note[0]) - cell_len(marks) - cell_len(away) - 1
+        return max(4, room), away, marks, note
 
     def _note(self, run: int, tail: int) -> tuple[str, Style]:
         """What stands at the right: the branch's letter, and its BF or that the text ends."""
@@ -214,12 +238,11 @@ class TreePane(Pane):
 
     def _guides(self, body: LineBuilder, run: int) -> None:
         last, more = self._levels(run)
-        if more:
-            body.add("‹ ", self.palette.line)
-        for ends in last[:-1]:
-            body.add("   " if ends else "│  ", self.palette.line)
+        parts = ["‹ "] if more else []
+        parts += ["   " if ends else "│  " for ends in last[:-1]]
         if last:
-            body.add("└─ " if last[-1] else "├─ ", self.palette.line)
+            parts.append("└─ " if last[-1] else "├─ ")
+        body.add("".join(parts), self.palette.line)
 
     def _prompt(self, root: int) -> str:
         view = self.now

@@ -58,6 +58,10 @@ class Order:
                 high = middle
         return self._blocks[low].items[index - starts[low]]
 
+    def __iter__(self) -> Iterator[int]:
+        for block in self._blocks:
+            yield from block.items
+
     def index(self, item: int) -> int:
         """Where an item stands."""
         block = self._holder(item)
@@ -149,6 +153,11 @@ class TreeRows:
     def row_of(self, node: int) -> int:
         """The row that holds a node."""
         return self.order.index(self._run_of[node])
+
+    @property
+    def known(self) -> int:
+        """How many nodes of the tree are in its rows: those of the last `sync`."""
+        return len(self._run_of)
 
     def run_of(self, node: int) -> int:
         """The run that holds a node."""
@@ -284,13 +293,3 @@ class TreeRows:
         self._tail.append(tail)
         self._letter.append(letter)
         return len(self._head) - 1
-
-
-def letters(number: int) -> str:
-    """A branch's name: A to Z, then AA, AB and so on."""
-    name = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        name = chr(ord("A") + rest) + name
-    return name

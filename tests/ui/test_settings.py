@@ -1,0 +1,159 @@
+"""The person's keys on every screen, and the settings screen with the config file that it writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bftui.ui import keys
+from bftui.ui.actions import USUAL
+from bftui.ui.app import SELDOM_S
+from bftui.ui.config import default_text, read_config
+from bftui.ui.screens.explain import ExplainScreen
+from bftui.ui.screens.help import HelpScreen
+from bftui.ui.screens.prompt import PromptScreen
+from bftui.ui.screens.rollouts import RolloutsScreen
+from bftui.ui.screens.settings import SettingsScreen
+from bftui.ui.widgets.text_pane import Shading
+from tests.ui.driver import lines, workbench
+
+MINE = USUAL.with_keys(
+    {
+        "step": ["v", "space"],
+        "undo": "ctrl+u",
+        "help": [],
+        "prompt": "P",
+        "explain": "i",
+        "palette": "B",
+        "quit": "Z",
+        "word": ["f3", "f4"],
+    }
+)
+
+
+async def test_the_persons_keys_act_and_the_usual_ones_do_not(fruit: str) -> None:
+    async with workbench(fruit, keymap=MINE) as w:
+        await w.press("v")
+        assert len(w.tokens) == 1
+        await w.press("ctrl+u")
+        assert w.tokens == []
+        await w.press("u")
+        assert "u does nothing here; B “help” shows the keys" in w.notice
+        await w.press("q", "K", "1")
+        assert w.app.screen is w.bench
+        assert w.tokens == []
+        await w.press("f4")
+        assert w.tokens == [" Thank", " you"]
+        line = lines(w.bench.key_line)[0]
+        assert "v sample" in line
+        assert "Z quit" in line
+        assert "help" not in line
+        await w.press("P")
+        assert isinstance(w.app.screen, PromptScreen)
+    assert keys.in_force() == MINE
+
+
+async def test_other_screens_follow_the_same_keys(fruit: str) -> None:
+    async with workbench(fruit, keymap=MINE) as w:
+        await w.press("i")
+        assert isinstance(w.app.screen, ExplainScreen)
+        await w.press("i")
+        await w.press("r")
+        assert isinstance(w.app.screen, RolloutsScreen)
+        await w.measured()
+        assert "i explain" in w.screen()
+        await w.press("i")
+        assert isinstance(w.app.screen, ExplainScreen)
+        await w.press("escape", "escape")
+        w.bench.do_help()
+        await w.pilot.pause()
+        assert isinstance(w.app.screen, HelpScreen)
+        assert "^u  Take back the last change" in w.screen()
+
+
+async def test_a_letter_for_the_palette_is_text_in_a_field(fruit: str) -> None:
+    async with workbench(fruit, keymap=MINE) as w:
+        await w.press("f")
+        await w.type(" B")
+        assert w.app.screen.query_one("Input").value == " B"  # type: ignore[attr-defined]
+        await w.press("escape")
+        await w.press_only("ctrl+p")
+        assert w.app.screen is w.bench
+        await w.press_only("B")
+        assert type(w.app.screen).__name__ == "CommandPalette"
+
+
+async def test_without_a_keymap_the_usual_keys_are_in_force(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        assert keys.in_force() == USUAL
+        await w.press("left")
+        assert w.notice == "this is the prompt: there is nothing before it"
+
+
+# The settings screen ----------------------------------------------------------------------------------------------
+
+
+async def test_what_is_changed_holds_at_once_and_is_kept(fruit: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    async with workbench(fruit, config=lambda: path) as w:
+        theme = w.app.theme_file.name
+        await w.press("f2")
+        assert isinstance(w.app.screen, SettingsScreen)
+        assert f"kept in {path}" in w.screen()
+        await w.press("left")
+        assert w.app.theme_file.name != theme
+        await w.press("down", "right")
+        assert w.bridge.experiments.automatic
+        await w.press("down", "right")
+        assert w.bench.text_pane.shading is Shading.SURPRISAL
+        await w.press("down", "right")
+        assert w.app.frame_s == SELDOM_S
+        await w.press("down", "enter")
+        await w.type("Well, Indeed")
+        await w.press("enter", "escape")
+        await w.press("2")
+        assert "".join(w.tokens) == " Indeed"
+        found = read_config(path)
+        assert found.theme == w.app.theme_file.name
+        assert (found.response, found.shading, found.words) == (
+            "auto",
+            "surprisal",
+            ("Well", "Indeed"),
+        )
+        assert found.low_bandwidth
+        assert len(path.read_text().splitlines()) == len(default_text().splitlines())
+
+
+async def test_the_sampler_of_now_becomes_the_one_to_begin_with(fruit: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    async with workbench(fruit, config=lambda: path) as w:
+        w.session.set_sampler(top_p=0.5, seed=4)
+        await w.press("f2", "down", "down", "down", "down", "down", "enter")
+        assert dict(read_config(path).sampler) == {
+            "temperature": 1.0,
+            "top_k": 0,
+            "top_p": 0.5,
+            "min_p": 0.0,
+            "seed": 4,
+        }
+
+
+@pytest.mark.parametrize("text", ["theme = ", "'theme' = 'dark'"])
+async def test_a_file_that_defies_it_is_left_alone(fruit: str, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    async with workbench(fruit, config=lambda: path) as w:
+        await w.press("f2", "right")
+        assert "config.toml" in w.notice
+        await w.press("escape", "space")
+        assert len(w.tokens) == 1
+    assert path.read_text() == text
+
+
+async def test_without_a_file_it_holds_until_the_end(fruit: str) -> None:
+    async with workbench(fruit, size=(80, 24)) as w:
+        await w.press("f2")
+        assert "these hold until it ends" in w.screen()
+        await w.press("down", "down", "right")
+        assert w.bench.text_pane.shading is Shading.SURPRISAL
