@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: run test check unit format docs bench clean
+.PHONY: run test check unit format docs tour bench clean
 
 run: $(VENV)/.run
 	@$(BIN)/bftui run $(ARGS)
@@ -29,6 +29,10 @@ format: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/python -m tests.docs.readme
 	$(BIN)/python -m screenshots.make
+
+# A person at a keyboard: over a minute long, and other at every recording.
+tour: $(VENV)/.test
+	$(BIN)/python -m screenshots.tour
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks

@@ -15,6 +15,19 @@ def bound(action: str, does: str, *, priority: bool = False) -> Binding:
     )
 
 
+def moving() -> list[Binding]:
+    """The keys that move in a list, for a screen with `action_move`, by lines, and `action_edge`, 0 the first."""
+    return [
+        bound("up", "move(-1)"),
+        bound("down", "move(1)"),
+        bound("page_up", "move(-10)"),
+        bound("page_down", "move(10)"),
+        bound("step", "move(10)"),
+        bound("first", "edge(0)"),
+        bound("last", "edge(1)"),
+    ]
+
+
 def all_bound() -> list[Binding]:
     """Every action, for a screen whose `action_act` takes an id, and of the style palette's keys the place."""
     found = []

@@ -4,7 +4,7 @@ import pytest
 
 SCREENS = (
     # keys that open it, what must be on it, keys that leave it
-    (("?",), ("keys", "Sample one token"), ("esc",)),
+    (("?",), ("Sample one token",), ("esc",)),
     (("t",), ("temperature", "top-p", "min-p"), ("esc",)),
     (("K",), ("nats", "exp"), ("esc",)),
     (("i",), ("prompt", "template"), ("esc",)),
@@ -32,7 +32,7 @@ def test_every_screen_opens_and_is_left(start, size):
         *("--prompt", "Name a fruit.", "--seed", 9),
         size=size,
     )
-    terminal.wait("⇄", "= unshifted", "ready", seconds=120)
+    terminal.wait("⇄", "is the partner", "ready", seconds=120)
     terminal.press("space", "space", "left", "left", "1")
     terminal.wait("▲·Sure▮", "4 nodes", "ready")
     home = terminal.screen.display[-1]

@@ -7,7 +7,6 @@ import pytest
 
 from bftui.core.errors import InputError, UsageError
 from bftui.session import commands as c
-from bftui.session.model import open_model
 from bftui.session.prompt import Prompt
 from bftui.session.recovered import trace_file
 from bftui.session.replay import Replay
@@ -16,24 +15,9 @@ from bftui.trace.diff import compare
 from bftui.trace.export import exported
 from bftui.trace.journal import Journal
 from bftui.trace.partner import partner_fields
-from tests.tables import table
 from tests.unit.test_replay import COMMANDS, LETTERS
 
 DONE = [*COMMANDS, c.SetSampler(temperature=0.7, top_p=0.5), c.Step(), c.Step()]
-
-
-@pytest.fixture
-def opened(tmp_path):
-    """Opens tables with changes, and closes them."""
-    models = []
-
-    def one(**changes):
-        models.append(open_model(table(tmp_path / f"t{len(models)}.json", **changes)))
-        return models[-1]
-
-    yield one
-    for model in models:
-        model.close()
 
 
 def recorded(model, folder, commands=DONE):

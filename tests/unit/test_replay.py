@@ -4,13 +4,12 @@ import pytest
 
 from bftui.core.errors import UsageError
 from bftui.session import commands as c
-from bftui.session.model import open_model
 from bftui.session.prompt import Prompt
 from bftui.session.replay import Replay
 from bftui.session.session import Session
 from bftui.trace.nodes import node_fields
 from bftui.trace.partner import partner_fields
-from tests.tables import BYTES, table
+from tests.tables import BYTES
 
 LETTERS = ["<s>", "</s>", *({"bytes": byte} for byte in BYTES), " th", "e ", " fru", "it"]
 
@@ -31,20 +30,6 @@ COMMANDS = [
     c.Goto(3),
     c.Forward(),
 ]
-
-
-@pytest.fixture
-def opened(tmp_path):
-    """Opens tables with changes, and closes them."""
-    models = []
-
-    def one(**changes):
-        models.append(open_model(table(tmp_path / f"t{len(models)}.json", **changes)))
-        return models[-1]
-
-    yield one
-    for model in models:
-        model.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 
-from bftui.ui.bindings import bound
+from bftui.ui.bindings import bound, moving
 from bftui.ui.branches import Apart, others
 from bftui.ui.comparing import Pair, pair
 from bftui.ui.keys import hint, key
@@ -60,13 +60,7 @@ class CompareScreen(Dialog[int | None], Follower):
         bound("explain", "explain"),
         bound("back", "move(-1)"),
         bound("forward", "move(1)"),
-        bound("up", "move(-1)"),
-        bound("down", "move(1)"),
-        bound("page_up", "move(-10)"),
-        bound("page_down", "move(10)"),
-        bound("step", "move(10)"),
-        bound("first", "edge(0)"),
-        bound("last", "edge(1)"),
+        *moving(),
     ]
 
     def __init__(self, bridge: Bridge, view: View, palette: Palette, other: Apart | None) -> None:

@@ -64,10 +64,7 @@ class _ExplainPane(ReadingPane):
 class ExplainScreen(ReadingScreen):
     """What the numbers mean."""
 
-    DEFAULT_CSS = """
-    ExplainScreen { align: center middle; background: $background 60%; }
-    ExplainScreen Pane { width: 92; max-width: 100%; height: 100%; max-height: 34; }
-    """
+    WIDTH, HEIGHT = 92, 34
 
     BINDINGS = [bound("explain", "leave")]  # noqa: RUF012
 

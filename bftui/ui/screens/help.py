@@ -114,10 +114,7 @@ def _wrapped(line: Line, room: int) -> list[Line]:
 class HelpScreen(ReadingScreen):
     """All keys and signs."""
 
-    DEFAULT_CSS = """
-    HelpScreen { align: center middle; background: $background 60%; }
-    HelpScreen Pane { width: 132; max-width: 100%; height: 100%; max-height: 84; }
-    """
+    WIDTH, HEIGHT = 132, 84
 
     BINDINGS = [bound("help", "leave")]  # noqa: RUF012
 

@@ -98,7 +98,7 @@ class ResponsePane(ReadingPane):
             ci = f" {interval(found.ci)}" if found.ci else ""
             more = []
             if found.logprob is not None:
-                more.append(f"ln P {found.logprob:.2f}")
+                more.append(f"ln P {found.logprob:z.2f}")
             if found.ended is not None:
                 more.append(f"{found.ended:.0%} ended")
             lines.append(("head", f"{name}  BF {fine(found.bf)}{ci}", " · ".join(more)))
@@ -170,10 +170,7 @@ class ResponsePane(ReadingPane):
 class ResponseScreen(ReadingScreen, Follower):
     """Follows one response."""
 
-    DEFAULT_CSS = """
-    ResponseScreen { align: center middle; background: $background 60%; }
-    ResponseScreen Pane { width: 108; max-width: 100%; height: 100%; max-height: 40; }
-    """
+    WIDTH, HEIGHT = 108, 40
 
     BINDINGS = [bound("response", "leave")]  # noqa: RUF012
 

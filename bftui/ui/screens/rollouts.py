@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 
 from bftui.session.commands import OpenRollout
-from bftui.ui.bindings import bound
+from bftui.ui.bindings import bound, moving
 from bftui.ui.keys import hint, key
 from bftui.ui.measured import Rolled
 from bftui.ui.notice import Kind, Notice
@@ -49,13 +49,7 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
         Binding("plus", "samples(1)", "Samples", show=False),
         bound("previous_fork", "horizon(-1)"),
         bound("next_fork", "horizon(1)"),
-        bound("up", "move(-1)"),
-        bound("down", "move(1)"),
-        bound("page_up", "move(-10)"),
-        bound("page_down", "move(10)"),
-        bound("step", "move(10)"),
-        bound("first", "edge(0)"),
-        bound("last", "edge(1)"),
+        *moving(),
     ]
 
     def __init__(

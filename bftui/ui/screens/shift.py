@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 
 from bftui.core.text import safe
-from bftui.ui.bindings import bound
+from bftui.ui.bindings import bound, moving
 from bftui.ui.keys import hint, key
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.screens.dialog import Dialog
@@ -73,13 +73,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         bound("explain", "explain"),
         bound("next_pane", "other_list", priority=True),
         bound("previous_pane", "other_list", priority=True),
-        bound("up", "move(-1)"),
-        bound("down", "move(1)"),
-        bound("page_up", "move(-10)"),
-        bound("page_down", "move(10)"),
-        bound("step", "move(10)"),
-        bound("first", "edge(0)"),
-        bound("last", "edge(1)"),
+        *moving(),
     ]
 
     def __init__(self, bridge: Bridge, view: View, palette: Palette) -> None:
