@@ -141,9 +141,22 @@ async def test_what_was_not_measured_here_is_not_shown(trace, key):
         await driver.until(lambda: not driver.bridge.playing)
         await driver.press(key)
         assert driver.notice in (
-            "nothing of that was recorded at this place",
-            "there is no partner yet: O opens a second model",
+            "no rollouts were recorded at this place",
+            "no rollouts of another text from here were recorded at this place",
+            "no nudging was recorded at this place",
         )
+
+
+async def test_what_a_replay_cannot_ask_for_is_not_offered(trace):
+    async with replayed(trace) as driver:
+        await driver.press("home", "p")
+        await driver.until(lambda: not driver.bridge.playing)
+        while not driver.session.ended and driver.bench.facts().onward:
+            await driver.press("right")
+        await driver.press("right", "s")
+        assert driver.notice == "no partner was recorded at this place"
+        await driver.press("right")
+        assert driver.notice.endswith("space does the next recorded action")
 
 
 async def test_a_candidate_that_was_taken_is_gone_to(trace):

@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +44,16 @@ async def test_what_was_on_the_screen_is_there_again(fruit, tmp_path):
         assert shown(driver) == before
         assert driver.tokens == tokens
         assert "resumed with" in driver.notice
+
+
+async def test_that_a_newer_session_still_runs_is_said(fruit, tmp_path):
+    await recorded(fruit, tmp_path / "kept", "space")
+    saved = replace(read_saved(latest(tmp_path / "kept")), overtaken=True)
+    prompt = saved.prompt.text
+    async with workbench(
+        fruit, prompt=prompt, resumed=saved, state_dir=lambda: tmp_path / "kept"
+    ) as driver:
+        assert "a newer session still runs elsewhere" in driver.notice
 
 
 async def test_the_session_goes_on_in_the_same_journal(fruit, tmp_path):

@@ -20,7 +20,7 @@ from bftui.session.prompt import Prompt
 from bftui.session.resume import continued, read_saved, resume, same_model
 from bftui.session.session import Session
 from bftui.trace.journal import Journal, runs
-from bftui.trace.journals import latest, listed, prune
+from bftui.trace.journals import latest, listed, newer_runs, prune
 from bftui.trace.nodes import node_fields
 from tests.tables import table
 from tests.unit.test_session import same
@@ -232,10 +232,14 @@ def test_a_session_that_runs_is_not_resumed(model, tmp_path):
         read_saved(journal.path)
     with pytest.raises(InputError, match="no session to resume"):
         latest(tmp_path)
+    (tmp_path / "0.jsonl").touch()
+    assert newer_runs(tmp_path / "0.jsonl")
+    assert not newer_runs(journal.path)
     with pytest.raises(UsageError, match="still runs"):
         Journal.reopen(journal.path, 10)
     journal.close()
     assert not runs(journal.path)
+    assert not newer_runs(tmp_path / "0.jsonl")
 
 
 def test_sessions_are_listed_newest_first_with_how_they_ended(model, tmp_path):

@@ -198,7 +198,8 @@ def test_a_changed_trace_is_read_as_it_stands_or_refused_in_one_line(
         if gone:
             del at[place[-1]]
         else:
-            at[place[-1]] = value
+            # A copy: the next change may be within it.
+            at[place[-1]] = copy.deepcopy(value)
     path = tmp_path_factory.mktemp("d") / "d.json"
     path.write_text(json.dumps(damaged), encoding="utf-8", errors="surrogatepass")
     try:
