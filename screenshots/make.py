@@ -25,14 +25,17 @@ from screenshots import report
 
 HERE = Path(__file__).resolve().parent
 TREE = (
-    *["space"] * 10,  # a first branch
-    *["left"] * 10,
-    "1",  # forces "Sure"
-    *["g"] * 8,  # to the end of the text
+    *["space"] * 9,  # a first branch
     *["left"] * 9,
-    *["space"] * 7,  # a third branch, up to where the fruit is named
+    *["space"] * 6,  # a second one
+    *["left"] * 6,
+    "1",  # forces "Sure"
+    "E",  # measured to its end, however slow the machine
+    "escape",
+    *["g"] * 14,  # up to where there is a choice again
     "a",  # looks one step ahead
 )
+STORY = "Tell me a story."
 NUDGED = ("b", "p")  # the partner writes where the base is unsure, to the end of its text
 
 
@@ -43,11 +46,12 @@ class Shot:
     keys: tuple[str, ...]
     theme: str = "dark"
     partner: str | None = None
+    question: str = "Name a fruit."
 
 
 SHOTS = {
-    "workbench": Shot(TREE),
-    "workbench-light": Shot(TREE, theme="light"),
+    "workbench": Shot(TREE, question=STORY),
+    "workbench-light": Shot(TREE, theme="light", question=STORY),
     "shift": Shot(("s",), partner="practice-aligned"),
     "nudge": Shot(NUDGED, partner="practice-aligned"),
 }
@@ -58,11 +62,11 @@ async def shoot(name: str, shot: Shot) -> None:
     """Plays the keys and writes `screenshots/NAME.svg`."""
     settings = WorkbenchSettings(
         backend="reference",
-        prompt=Prompt("Name a fruit.", template="page"),
+        prompt=Prompt(shot.question, template="page"),
         sampler=Sampler(seed=9),
         theme=shot.theme,
         partner=PartnerSettings(shot.partner, "reference") if shot.partner else None,
-        response="auto" if shot.partner is None else "off",
+        response="off",
     )
     app = WorkbenchApp(settings)
     async with app.run_test(size=SIZE) as pilot:
