@@ -13,7 +13,7 @@ from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
 from bftui.cli.opening import Watched, check_output, deliver, finish, open_stoppable, stopped
 from bftui.cli.progress import bar
-from bftui.core.errors import DifferenceFound, InputError, UsageError
+from bftui.core.errors import DifferenceFound, InputError, ModelLoadError, UsageError
 
 if TYPE_CHECKING:
     from bftui.session.check import Checking
@@ -59,6 +59,8 @@ def check(
         show(None, "reading the trace")
         file = trace_file(trace)
         named, settled = _opening(file, model, opening)
+        if model is None:
+            _refuse_absent(file, named)
         with open_stoppable(named, settled, interruption, show) as opened:
             if model is None:
                 _refuse_another(opened, file, named)
@@ -114,6 +116,27 @@ def _opening(file: TraceFile, model: str | None, opening: o.Opening) -> tuple[st
         if value != getattr(o.Opening(), name)
     }
     return model or recorded.model, replace(opening, backend=backend, **{**keywords, **given})
+
+
+_LONGEST = 400
+"""Characters of a path that a trace names, at most: it may be anything."""
+
+
+def _refuse_absent(file: TraceFile, named: str) -> None:
+    """Raises ModelLoadError where the file that the trace names is not on this machine."""
+    import os
+
+    from bftui.practice import NAMES
+
+    path = named.removeprefix("table:")
+    if named in NAMES or os.path.exists(path):
+        return
+    shown = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}…"
+    raise ModelLoadError(
+        f"the model of {file.path} is not here",
+        f"there is nothing at {shown}",
+        "say with --model where it is, or which other one to check against",
+    )
 
 
 def _refuse_another(model: Model, file: TraceFile, named: str) -> None:

@@ -85,6 +85,7 @@ def _told(found: Report, output: Path, size: int, saved: list[Path], *, as_json:
 
     from bftui.cli.tables import paragraph
     from bftui.core.text import safe
+    from bftui.trace.report.telling import counted
 
     content = found.content
     if as_json:
@@ -98,9 +99,9 @@ def _told(found: Report, output: Path, size: int, saved: list[Path], *, as_json:
             "left_out": found.left_out(),
         }
         return json.dumps(document) + "\n"
-    written = f"{output}: {size / 1e6:.1f} MB, {content.path.length:,} tokens of the path"
-    lines = [f"{written}, {found.measured_count:,} measurements."]
+    written = f"{output}: {size / 1e6:.1f} MB, {counted(content.path.length, 'token')} of the path"
+    lines = [f"{written}, {counted(found.measured_count, 'measurement')}."]
     lines += [f"{each[0].upper()}{each[1:]}." for each in found.left_out()]
     if saved:
-        lines.append(f"{len(saved)} pictures in {saved[0].parent}.")
+        lines.append(f"{counted(len(saved), 'picture')} in {saved[0].parent}.")
     return "\n".join(paragraph(safe(line)) for line in lines) + "\n"

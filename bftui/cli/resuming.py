@@ -52,9 +52,11 @@ class Resume:
         if self.kept.resume_from is not None:
             raise UsageError("--resume and --resume-from exclude each other")
         from bftui.trace.journal import default_directory
-        from bftui.trace.journals import latest
+        from bftui.trace.journals import latest, newer_runs
 
-        return _read(latest(default_directory()), question, sampling)
+        path = latest(default_directory())
+        saved = _read(path, question, sampling)
+        return replace(saved, overtaken=newer_runs(path))
 
 
 def _read(path: Path, question: o.Question, sampling: o.Sampling) -> Saved:

@@ -41,6 +41,7 @@ class Saved:
         ignore_eos: whether its steps go on after an end of generation.
         size: bytes of whole records of a journal; None for a trace.
         cut: whether a last record was cut, and is left out.
+        overtaken: whether it was asked for as the latest one, and a newer one still runs.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Saved:
     ignore_eos: bool
     size: int | None
     cut: bool
+    overtaken: bool = False
 
     @property
     def model(self) -> dict[str, Any]:

@@ -91,6 +91,11 @@ def latest(directory: Path) -> Path:
     raise InputError("there is no session to resume", why, hint)
 
 
+def newer_runs(path: Path) -> bool:
+    """Whether a session beside this one began later and still runs."""
+    return any(each.name > path.name and runs(each) for each in _paths(path.parent))
+
+
 def prune(directory: Path, *, most_bytes: int = MOST_BYTES, most_days: float = MOST_DAYS) -> Pruned:
     """Removes the oldest journals while all together take more than `most_bytes`, and those that are too old.
 

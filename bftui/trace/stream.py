@@ -166,16 +166,19 @@ class ObjectReader:
         self._bytes += len(self._text[: self._at].encode())
         data = self._file.read(size)
         self._end = not data
+        begun, _ = self._utf8.getstate()
         try:
             text = self._utf8.decode(data, final=self._end)
         except UnicodeDecodeError as error:
-            raise self._wrong(f"it is not UTF-8: {error.reason}") from None
+            at = self._file.tell() - len(data) - len(begun) + error.start
+            raise self._wrong(f"it is not UTF-8: {error.reason}", at) from None
         self._text = self._text[self._at :] + text
         self._at = 0
 
     def _offset(self) -> int:
         return self._bytes + len(self._text[: self._at].encode())
 
-    def _wrong(self, why: str) -> InputError:
+    def _wrong(self, why: str, at: int | None = None) -> InputError:
         where = f"{self._where}: " if self._where else ""
-        return InputError(f"{self._name} is not JSON", f"{where}{why}, at byte {self._offset()}")
+        place = self._offset() if at is None else at
+        return InputError(f"{self._name} is not JSON", f"{where}{why}, at byte {place}")

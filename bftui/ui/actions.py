@@ -145,6 +145,15 @@ def _unless(base: Reason, hinders: Callable[[Facts], bool], sentence: str) -> Re
     return reason
 
 
+_RECORDED = {
+    "rollouts": "no rollouts were",
+    "resample": "no rollouts of another text from here were",
+    "response": "no response to a forced text was",
+    "nudge": "no nudging was",
+}
+"""What a replay says of an action whose result it does not have here."""
+
+
 def _recorded(action: str, base: Reason) -> Reason:
     """The reason of `base`; in a replay, whether the results of the action are known at this place."""
 
@@ -152,7 +161,7 @@ def _recorded(action: str, base: Reason) -> Reason:
         if not facts.replay:
             return base(facts)
         known = action in facts.recorded
-        return _session(facts) or (None if known else "nothing of that was recorded at this place")
+        return _session(facts) or (None if known else f"{_RECORDED[action]} recorded at this place")
 
     return reason
 
@@ -202,21 +211,28 @@ _along = _unless(
 _back = _unless(
     _session, lambda facts: facts.at_prompt, "this is the prompt: there is nothing before it"
 )
-_forward = _unless(
-    _session,
-    lambda facts: not facts.onward,
-    "nothing comes after this token yet: {step} samples one",
-)
+
+
+def _forward(facts: Facts) -> str | None:
+    reason = _session(facts)
+    if reason is not None or facts.onward:
+        return reason
+    then = "does the next recorded action" if facts.replay else "samples one"
+    return f"nothing comes after this token yet: {{step}} {then}"
+
+
 _candidates = _unless(
     _running, lambda facts: facts.ended, "the text ends here: there are no candidates"
 )
 
 
-_partner = _unless(
-    _session,
-    lambda facts: not facts.partner,
-    "there is no partner yet: {partner} opens a second model",
-)
+def _partner(facts: Facts) -> str | None:
+    reason = _session(facts)
+    if reason is not None or facts.partner:
+        return reason
+    if facts.replay:
+        return "no partner was recorded at this place"
+    return "there is no partner yet: {partner} opens a second model"
 
 
 def _shift(facts: Facts) -> str | None:

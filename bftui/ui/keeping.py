@@ -76,6 +76,8 @@ def take_up(
     told = f"resumed with {counted(len(session.tree), 'node')}"
     if saved.cut:
         told += "; the last record was cut and is left out"
+    if saved.overtaken:
+        told += "; a newer session still runs elsewhere, `bftui sessions` lists it"
     if same_model(model, saved.model) is False:
         say(f"{told}; the model's file is another one than the session was made with", Kind.WARNING)
     else:
@@ -87,7 +89,7 @@ def without_model(saved: Saved, error: BftuiError) -> str:
     """What can be done with a saved session whose model cannot be opened."""
     return (
         f"{error.line()}; the session is as it was: `bftui replay {saved.path}` shows it without a model, "
-        f"`bftui run MODEL --resume-from {saved.path}` goes on with another"
+        "`bftui run MODEL --resume-from` that file goes on with another"
     )
 
 

@@ -125,6 +125,8 @@ def test_another_model_is_checked_on_purpose_only(trace, tmp_path, capsys):
     (tmp_path / "orchard.json").unlink()
     code, out, err = ran(capsys, "check", trace)
     assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "is not here" in err
+    assert "--model" in err
 
 
 def test_another_vocabulary_cannot_check(trace, tmp_path, capsys):

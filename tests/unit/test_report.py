@@ -28,7 +28,9 @@ from tests.unit.test_trace import BYTES, LOGITS, MODEL, PROMPT, SAMPLER, make_tr
 
 pytest.importorskip("matplotlib")
 
-from bftui.trace.report.drawing import Picture, inline, rendered
+from matplotlib.figure import Figure
+
+from bftui.trace.report.drawing import Picture, factor_axis, inline, rendered
 from bftui.trace.report.page import page, report_of
 
 
@@ -526,3 +528,15 @@ def test_without_the_plotting_library_the_line_says_how_to_get_it(
     assert (code, err.count("\n")) == (3, 1)
     assert "pip install 'bftui[report]'" in err
     assert not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(38, 64), (1, 1.5), (0.94, 2.0), (95, 205), (9, 12), (1, 60), (1, 1e9)]
+)
+def test_an_axis_has_a_few_ticks_wherever_it_lies(low, high):
+    figure = Figure()
+    axes = figure.add_subplot()
+    factor_axis(axes, low, high)
+    bottom, top = axes.get_ylim()
+    ticks = [tick for tick in axes.get_yticks() if bottom <= tick <= top]
+    assert 3 <= len(ticks) <= 13

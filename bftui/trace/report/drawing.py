@@ -186,12 +186,19 @@ def factor_axis(axes: Axes, low: float, high: float, *, axis: Literal["x", "y"] 
     axes.set_axisbelow(True)
 
 
+_TICKS = 12
+"""Most of them on an axis of less than a decade."""
+
+
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers over the decades of a logarithmic axis, fewer the longer it is."""
     ratio = high / low
     in_decade: tuple[float, ...] = (1.0,)
     if ratio < 2.2:
-        in_decade = tuple(1 + step / 10 for step in range(90))
+        ten = 10.0 ** math.floor(math.log10(high))
+        steps = (ten / 10, ten / 5, ten / 2, ten)
+        step = next(each for each in steps if (high - low) / each <= _TICKS)
+        return [step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
     elif ratio < 6:
         in_decade = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
     elif ratio < 200:

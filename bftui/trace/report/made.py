@@ -12,7 +12,7 @@ from bftui.core.errors import InputError
 from bftui.core.text import safe
 from bftui.practice import NAMES
 from bftui.trace.reading import TraceFile
-from bftui.trace.report.telling import Table, clipped
+from bftui.trace.report.telling import Table, clipped, counted
 
 _ACTIONS, _SAMPLERS = 200, 20
 
@@ -55,7 +55,14 @@ def trace_facts(file: TraceFile) -> list[tuple[str, str]]:
         ),
         (
             "holds",
-            f"{file.count:,} nodes, {counts['actions']:,} actions, {counts['measurements']:,} measurements",
+            ", ".join(
+                counted(count, name)
+                for count, name in (
+                    (file.count, "node"),
+                    (counts["actions"], "action"),
+                    (counts["measurements"], "measurement"),
+                )
+            ),
         ),
     ]
 

@@ -83,7 +83,8 @@ RESPONSE = Definition(
     "ln BF(forced) − mean ln BF(matched controls)",
     "BF over the tokens after the forced text, against texts of the same length that the model itself might have "
     "written there. The interval of the difference is that of one text against texts like it, t(.975, K−1)·s·√(1+1/K) "
-    "to either side: narrows below 0, widens above it, no effect within ±ln 1.10, else undecided.",
+    "to either side: narrows below 0, widens above it, no effect within ±ln 1.10, else undecided. p is that of the "
+    "difference in this t, two-sided, before Holm's correction for several texts of one run.",
     "prediction interval of one more observation; BF as in arXiv 2506.17871",
 )
 

@@ -35,13 +35,13 @@ class _DraftLine(Widget):
 
     DEFAULT_CSS = "_DraftLine { height: 1; background: $background; }"
 
-    def __init__(self, palette: Palette, view: View) -> None:
+    def __init__(self, palette: Palette, view: View, *, replay: bool) -> None:
         super().__init__()
-        self._palette, self._view = palette, view
+        self._palette, self._view, self._replay = palette, view, replay
 
     def render_line(self, y: int) -> Strip:
         line = LineBuilder(self.size.width, self._palette.text).add("  ")
-        for role, text in drafted(self._view, line.room):
+        for role, text in drafted(self._view, line.room, replay=self._replay):
             line.add(text, getattr(self._palette, role))
         return line.strip()
 
@@ -82,7 +82,7 @@ class NudgeScreen(Dialog[float], Follower):
         self._text = TextPane(palette)
         self._text.shading = Shading.AUTHOR if view.partner is not None else Shading.NUDGE
         self._text.gamma = gamma
-        self._draft = _DraftLine(palette, view)
+        self._draft = _DraftLine(palette, view, replay=bridge.played is not None)
         self._keys = KeyBar(palette)
         self._notice = NoticeBox(palette)
         self._shown: object = None
@@ -125,7 +125,7 @@ class NudgeScreen(Dialog[float], Follower):
         self._shown = state
         self._curve.replot()
         self._draft.refresh()
-        alone = view.partner is None
+        alone = view.partner is None or self._bridge.played is not None
         self._keys.show(
             (
                 *(

@@ -52,7 +52,10 @@ class KeyLine(ClickableLine):
             if action.id == "play" and self._facts.replay:
                 items.append(("faster", " ".join(map(key, ("slower", "faster"))), "speed", True))
         # Before there is a prompt, the key that writes one matters most.
-        for gone in _GIVE_WAY if self._facts.session else _GIVE_WAY[1:]:
+        giving: tuple[str, ...] = _GIVE_WAY if self._facts.session else _GIVE_WAY[1:]
+        if self._facts.replay:
+            giving = ("faster", *(each for each in giving if each != "play"))
+        for gone in giving:
             if sum(cell_len(keys + name) + 3 for _, keys, name, _ in items) - 2 <= line.room:
                 break
             items = [item for item in items if item[0] != gone]

@@ -181,7 +181,7 @@ def ended(view: View) -> bool:
     return not draft.words and not draft.reason
 
 
-def drafted(view: View, room: int) -> list[Part]:
+def drafted(view: View, room: int, *, replay: bool = False) -> list[Part]:
     """What the partner would write next, its first word apart."""
     paired = view.paired
     if view.partner is None:
@@ -198,6 +198,8 @@ def drafted(view: View, room: int) -> list[Part]:
         ]
     if paired.error:
         return [("bad", fit(safe(paired.error), room))]
+    if replay:
+        return [("dim", fit("a replay: what the partner would write here was not recorded", room))]
     draft = paired.draft
     if paired.nudged is not None and paired.nudged.running:
         return [("dim", "both write …")]
