@@ -162,6 +162,13 @@ class WorkbenchApp(App[None]):
         self.workbench.frame()
         self.workbench.tell(Notice("stopped; ctrl+c again quits"))
 
+    def action_command_palette(self) -> None:
+        from bftui.ui.screens.palette import ActionPalette
+
+        # Under a terminal that became too small there may be one already.
+        if not any(isinstance(each, TooSmall | ActionPalette) for each in self.screen_stack):
+            self.push_screen(ActionPalette(id="--command-palette"))
+
     async def action_quit(self) -> None:
         self.exit(return_code=0)
 
@@ -277,6 +284,8 @@ def run(settings: WorkbenchSettings) -> int:
         try:
             session.trace().save(settings.trace)
             saved = True
+            with suppress(OSError):
+                print(f"{counted(len(session.tree), 'node')} saved in {settings.trace}")
         except BftuiError as error:
             print(f"bftui: {error.line()}", file=sys.stderr)
             code = error.exit_code

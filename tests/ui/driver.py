@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from textual import events
+from textual.keys import key_to_character
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -168,6 +170,12 @@ class Driver:
     async def press_only(self, *keys: str) -> None:
         """Presses keys without waiting for the model."""
         await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def together(self, *keys: str) -> None:
+        """Presses keys all at once: those after the first are on their way before it is answered."""
+        for key in keys:
+            self.app.post_message(events.Key(key, key_to_character(key)))
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import OptionList
 
 from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.palette import ActionPalette
+from bftui.ui.screens.small import TooSmall
 from tests.ui.driver import table, workbench
 
 
@@ -21,3 +24,46 @@ async def test_a_dialog_that_is_gone_cannot_end_again(tmp_path: Path, key: str) 
         await w.until(lambda: w.app.screen is w.bench)
         await w.press("space")
         assert len(w.session.tree) == 2
+
+
+@pytest.mark.parametrize("keys", [("enter", "enter"), ("enter", "escape"), ("escape", "enter")])
+async def test_the_palette_ends_once(tmp_path: Path, keys: tuple[str, str]) -> None:
+    async with workbench(table(tmp_path / "fruit.json")) as w:
+        await w.press_only("ctrl+p", *"greedy", "down")
+        await w.until(lambda: w.app.screen.query_one(OptionList).highlighted is not None)
+        await w.together(*keys)
+        await w.until(lambda: w.app.screen is w.bench)
+        await w.press("space")
+
+
+async def test_there_is_one_palette_and_none_while_the_terminal_is_too_small(
+    tmp_path: Path,
+) -> None:
+    async with workbench(table(tmp_path / "fruit.json")) as w:
+        await w.press_only("ctrl+p")
+        await w.pilot.resize_terminal(40, 10)
+        await w.until(lambda: isinstance(w.app.screen, TooSmall))
+        await w.press_only("ctrl+p", "ctrl+p")
+        await w.pilot.resize_terminal(120, 36)
+        await w.until(lambda: isinstance(w.app.screen, ActionPalette))
+        await w.press_only("escape")
+        await w.until(lambda: w.app.screen is w.bench)
+
+
+async def test_the_palette_can_be_paged_before_it_is_drawn(tmp_path: Path) -> None:
+    async with workbench(table(tmp_path / "fruit.json")) as w:
+        await w.press_only("ctrl+p")
+        commands = w.app.screen.query_one(OptionList)
+        await w.until(lambda: commands.option_count > 20)
+        await w.together("pagedown", "pagedown", "pageup", "pageup", "pagedown")
+        await w.until(lambda: bool(commands.highlighted))
+        await w.press_only("end", "pagedown")
+
+
+@pytest.mark.parametrize("key", ["m", "i", "f", "O", "t", "question_mark", "space"])
+async def test_what_is_typed_after_quit_does_nothing(tmp_path: Path, key: str) -> None:
+    async with workbench(table(tmp_path / "fruit.json")) as w:
+        await w.together("q", key)
+        await w.until(lambda: w.app.return_code == 0)
+        assert w.app.screen is w.bench
+        assert len(w.session.tree) == 1

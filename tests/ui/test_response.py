@@ -150,6 +150,8 @@ async def test_the_details_hold_every_kind_of_controls(fruit: str) -> None:
         assert found.delta is not None
         assert f"×{math.exp(found.delta):.2f}" in screen
         assert "by the entropy estimator" in screen
+        assert "esc closes" in screen
+        assert "measuring goes on" not in screen
         with bftui.open_model(fruit) as model:
             expected = Session(model, PROMPT).respond(" Sure")
         # The first part of it is in the trace since before: it is one measurement.
@@ -185,6 +187,7 @@ async def test_a_stopped_one_begins_anew(tmp_path: Path) -> None:
         assert "E begins anew" in line(w)
         await w.press_only("escape", "E")
         await w.until(lambda: w.bridge.experiments.waiting)
+        assert "esc closes, measuring goes on" in w.screen()
         await w.press_only("escape")
         assert w.app.screen is w.bench
 

@@ -201,6 +201,8 @@ class Bench(Screen[None]):
 
     def act(self, name: str, place: str = "") -> None:
         """The same, for the palette and the mouse; `place` is that of a word in the style palette, from 1."""
+        if self.app.return_code is not None:
+            return  # the program is ending: what was typed after that has nothing to open any more
         self.bridge.heard()
         self.frame()
         if name != "escape":

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import suppress
 
 from rich.style import Style
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Input, Static
-from textual.worker import get_current_worker
 
 from bftui import practice
 from bftui.core.text import safe
@@ -163,16 +164,20 @@ class OpenScreen(Dialog[str | None]):
         else:
             self._scan(folder)
 
-    @work(thread=True, exclusive=True)
     def _scan(self, folder: str) -> None:
-        """Looks into a folder, which may be on a slow disk."""
-        found = entries(folder)
-        if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._scanned, folder, found)
+        """Looks into a folder, which may be on a disk that does not answer: nobody waits for this thread to end."""
+        app = self.app
+
+        def look() -> None:
+            found = entries(folder)
+            with suppress(RuntimeError):  # the program may have ended
+                app.call_later(self._scanned, folder, found)
+
+        threading.Thread(target=look, name="bftui-folder", daemon=True).start()
 
     def _scanned(self, folder: str, found: list[Entry]) -> None:
         self._seen[folder] = found
-        if self.is_mounted:
+        if self.is_mounted and self in self.app.screen_stack:
             self._show()
 
     def _show(self) -> None:

@@ -47,7 +47,7 @@ class ResponsePane(ReadingPane):
 
     NAME = "response"
     HEADING = "response to a forced text"
-    LEAVE = "esc closes, measuring goes on"
+    LEAVE = "esc closes"
 
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette)
@@ -57,6 +57,10 @@ class ResponsePane(ReadingPane):
 
     def heading(self) -> str:
         return self.now.model_name
+
+    def footing(self) -> str:
+        goes_on = self._found is None or self._found.running
+        return super().footing() + (", measuring goes on" if goes_on else "")
 
     def show_response(self, found: Responded | None) -> None:
         """Brings it up to date."""
@@ -119,7 +123,9 @@ class ResponsePane(ReadingPane):
                 ("running", f"about {found.paused:.0f} s are left: {key('response')} goes on", "")
             )
         elif found.share < 1:
-            lines.append(("running", f"stopped at {found.share:.0%}: E begins anew", ""))
+            lines.append(
+                ("running", f"stopped at {found.share:.0%}: {key('response')} begins anew", "")
+            )
         return lines
 
     def _kind(self, each: Against) -> list[Line]:

@@ -411,7 +411,8 @@ def told(view: View, found: Responded) -> Sequence[str]:
         low, high = map(times, found.delta_ci)
         whole = f"{times(found.delta)} [{low}, {high}] {found.verdict}"
         line = f"{name} against {found.matched} matched: {whole}"
-        return (f"{line}{more} · E details", f"{line}{more}", line, f"{name} {whole}", whole)
+        details = hint("{response} details")
+        return (f"{line}{more} · {details}", f"{line}{more}", line, f"{name} {whole}", whole)
     planned = f"{name} against {found.planned} matched"
     if found.paused is not None:
         seconds = f"takes {found.paused:.0f} s more"
@@ -419,4 +420,5 @@ def told(view: View, found: Responded) -> Sequence[str]:
         return (f"{planned}: {seconds}, {goes_on}", f"{name}: {seconds}, {goes_on}")
     if found.running:
         return (f"{planned}: measuring {found.share:4.0%}", f"{name}: measuring {found.share:4.0%}")
-    return (f"{planned}: stopped at {found.share:.0%}, E begins anew", f"{name}: stopped")
+    anew = hint("{response} begins anew")
+    return (f"{planned}: stopped at {found.share:.0%}, {anew}", f"{name}: stopped")
