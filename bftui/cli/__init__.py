@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
         from bftui.cli.app import command
 
         # In this mode the value is the callback's return, or the code of an Exit (as after --help).
-        result = command().main(args=arguments, prog_name="bftui", standalone_mode=False)
+        result = command(arguments).main(args=arguments, prog_name="bftui", standalone_mode=False)
         sys.stdout.flush()
         if result == 130:
             # ctrl+c outside of any work: the parser makes it a code and says nothing.

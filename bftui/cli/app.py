@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
 from bftui import __version__
-from bftui.cli import (
-    about,
-    check,
-    config,
-    diff,
-    doctor,
-    export,
-    lexicon,
-    lookahead,
-    measure,
-    nudge,
-    record,
-    replay,
-    report,
-    respond,
-    sessions,
-    shift,
-    themes,
-    workbench,
-)
+
+COMMANDS = {
+    "run": "workbench",
+    "record": "record",
+    "lookahead": "lookahead",
+    "respond": "respond",
+    "measure": "measure",
+    "shift": "shift",
+    "nudge": "nudge",
+    "lexicon": "lexicon",
+    "replay": "replay",
+    "check": "check",
+    "diff": "diff",
+    "report": "report",
+    "export": "export",
+    "sessions": "sessions",
+    "info": "about",
+    "doctor": "doctor",
+    "schema": "about",
+    "keys": "about",
+    "themes": "themes",
+    "config": "config",
+}
+"""Every command, in the order of the help, and the module of `bftui.cli` in which a function has its name."""
 
 app = typer.Typer(
     name="bftui",
@@ -60,28 +66,10 @@ def _bftui(
     """
 
 
-app.command("run")(workbench.run)
-app.command("record")(record.record)
-app.command("lookahead")(lookahead.lookahead)
-app.command("respond")(respond.respond)
-app.command("measure")(measure.measure)
-app.command("shift")(shift.shift)
-app.command("nudge")(nudge.nudge)
-app.command("lexicon")(lexicon.lexicon)
-app.command("replay")(replay.replay)
-app.command("check")(check.check)
-app.command("diff")(diff.diff)
-app.command("report")(report.report)
-app.command("export")(export.export)
-app.command("sessions")(sessions.sessions)
-app.command("info")(about.info)
-app.command("doctor")(doctor.doctor)
-app.command("schema")(about.schema)
-app.command("keys")(about.keys)
-app.command("themes")(themes.themes)
-app.command("config")(config.config)
-
-
-def command() -> Any:
-    """The parser behind the program."""
+def command(arguments: Sequence[str] = ()) -> Any:
+    """The parser behind the program: of all commands, or of the one that the arguments begin with, for speed."""
+    named = [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS
+    for name in named:
+        module = import_module(f"bftui.cli.{COMMANDS[name]}")
+        app.command(name)(getattr(module, name))
     return get_command(app)

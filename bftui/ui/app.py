@@ -41,6 +41,10 @@ from bftui.ui.themes import find, palette, textual_theme, variables
 FRAME_S = 1 / 30
 SELDOM_S = 1 / 4
 """Between two frames on a slow line."""
+SHARE = 0.1
+"""Of a core that drawing may take while the model works: on a machine of few cores the model pays for every frame."""
+LONGEST_S = 0.5
+"""Between two frames, however slow drawing is."""
 _TWICE_S = 1.0
 
 
@@ -90,6 +94,8 @@ class WorkbenchApp(App[None]):
         self.workbench = Workbench(settings, self.bridge, palette(self.theme_file))
         self.frame_s = SELDOM_S if settings.low_bandwidth else FRAME_S
         self._last_frame = 0.0
+        self._cpu_at_frame = 0.0
+        self._cpu_of_frame = 0.0
         self._frame_due = False
         self._interrupted = -_TWICE_S
         self._put_on_textual()
@@ -133,16 +139,25 @@ class WorkbenchApp(App[None]):
     def on_changed(self) -> None:
         if self._frame_due:
             return
-        wait = self._last_frame + self.frame_s - time.monotonic()
+        wait = self._last_frame + self._between_frames() - time.monotonic()
         if wait <= 0:
             self._frame()
         else:
             self._frame_due = True
             self.set_timer(wait, self._frame)
 
+    def _between_frames(self) -> float:
+        """Seconds from a frame to the next."""
+        if not self.bridge.working:
+            return self.frame_s
+        return max(self.frame_s, min(self._cpu_of_frame / SHARE, LONGEST_S))
+
     def _frame(self) -> None:
         self._frame_due = False
         self._last_frame = time.monotonic()
+        # Drawing is done some time after a frame was asked for: from frame to frame all of it is in.
+        now = time.thread_time()
+        self._cpu_at_frame, self._cpu_of_frame = now, now - self._cpu_at_frame
         self.bridge.heard()
         with self.batch_update():
             self.workbench.frame()

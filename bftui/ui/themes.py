@@ -12,7 +12,6 @@ from rich.style import Style
 from textual.theme import Theme
 
 from bftui.ui.terminal_colors import TerminalColors
-from bftui.ui.theme_colors import within_256
 from bftui.ui.theme_files import AUTO, ThemeFile, found, shipped
 
 RAMP_TOP = 4.0
@@ -58,7 +57,11 @@ def find(name: str | None, colors: TerminalColors | None = None) -> ThemeFile:
         theme = found().themes.get(colors.suited, shipped()[colors.suited])
     else:
         theme = found().named(name)
-    return within_256(theme) if colors.depth == "256" else theme
+    if colors.depth != "256":
+        return theme
+    from bftui.ui.theme_colors import within_256
+
+    return within_256(theme)
 
 
 def palette(theme: ThemeFile) -> Palette:

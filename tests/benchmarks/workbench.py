@@ -27,7 +27,6 @@ from bftui.core.sampler import Sampler
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.journal import Journal
-from bftui.trace.journals import latest
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_thread import Word
 from bftui.ui.settings import WorkbenchSettings
@@ -148,7 +147,7 @@ def _played(model: str, folder: str) -> float:
 
 def _lines(sessions: Path) -> int:
     """Records of the journal that is being written: one a token."""
-    return latest(sessions).read_bytes().count(b"\n")
+    return max(path.read_bytes().count(b"\n") for path in sessions.glob("*.jsonl"))
 
 
 def _stepped(model: str, folder: str) -> float:

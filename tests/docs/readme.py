@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from bftui.cli import options as o
-from bftui.cli.app import app
+from bftui.cli.app import command as parser
 
 _OF_TYPER = {"install_completion", "show_completion", "help"}
 
@@ -96,7 +96,7 @@ def _shared_parameters() -> list[Any]:
 
 
 def _commands() -> dict[str, Any]:
-    group: Any = typer.main.get_command(app)
+    group: Any = parser()
     commands: dict[str, Any] = group.commands
     return commands
 
