@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
     reason="the pictures are made with Python 3.11 on Linux",
 )
 
-WIDE, MIDDLE, NARROW = (120, 36), (100, 30), (80, 24)
+LARGE, WIDE, MIDDLE, NARROW = (200, 60), (120, 36), (100, 30), (80, 24)
 MEASURED, PARTNERED = "measured", "partnered"
 """Stand among keys where all experiments are waited for, and the partner."""
 SESSION = ["g", "space", "space", "left", "left", "left", "1", "g", "g", "g", "g"]
@@ -92,6 +92,35 @@ def test_wide(shown: Callable[..., None]) -> None:
 
 def test_narrow(shown: Callable[..., None]) -> None:
     shown(NARROW, SESSION)
+
+
+def test_large(shown: Callable[..., None]) -> None:
+    shown(LARGE, SESSION)
+
+
+def test_middle(shown: Callable[..., None]) -> None:
+    shown(MIDDLE, SESSION)
+
+
+@pytest.mark.parametrize(
+    "theme", ["ansi", "colour-blind", "fathom", "foolscap", "high-contrast", "mono"]
+)
+def test_themes(shown: Callable[..., None], theme: str) -> None:
+    shown(NARROW, SESSION, theme=theme)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_compare(shown: Callable[..., None], size: tuple[int, int]) -> None:
+    shown(size, [*SESSION, "c"])
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_settings(shown: Callable[..., None], size: tuple[int, int]) -> None:
+    shown(size, [*SESSION, "f2"])
+
+
+def test_theme_list(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*SESSION, "T"])
 
 
 def test_light(shown: Callable[..., None]) -> None:

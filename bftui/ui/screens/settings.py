@@ -135,7 +135,7 @@ class SettingsScreen(Dialog[None]):
                 "low bandwidth",
                 ("off", "on"),
                 lambda: "on" if self.app.settings.low_bandwidth else "off",
-                "fewer pictures; colours at the next start",
+                "fewer frames; 256 colours at the next start",
                 self._low_bandwidth,
             ),
             Row("words", (), lambda: ", ".join(self.app.settings.words), "", self._words),
