@@ -188,6 +188,9 @@ def read_config(path: Path | None = None) -> Config:
 def read_text(path: Path) -> str | None:
     """The file as it is; None where there is none. Raises InputError."""
     try:
+        if path.exists() and not path.is_file():
+            # A pipe would be waited for.
+            raise InputError(f"cannot read {path}", "it is no regular file")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:

@@ -181,6 +181,13 @@ def test_the_first_change_begins_the_file_with_all_that_it_may_say(tmp_path: Pat
     assert read_config(path) == Config(theme="light", sampler={"top_p": 0.5})
 
 
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="no regular file"):
+        read_config(path)
+
+
 def test_a_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises((NotSaved, InputError)) as error:
