@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Hashable
+from typing import Self
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.cache import LRUCache
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -63,6 +65,8 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
         self.selected = 0
         self._drawn: Hashable = None
         self._strips: LRUCache[Hashable, Strip] = LRUCache(_STRIPS)
+        self._made: dict[int, Strip] = {}
+        self._made_of: Hashable = None
 
     # For subclasses --------------------------------------------------------------------------------------------
 
@@ -121,7 +125,7 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
         if view is not None and (state := self.state()) != self._drawn:
             self._drawn = state
             self.sync()
-            self.refresh()
+            self._refresh_what_changed()
 
     def use(self, palette: Palette) -> None:
         """Draws with other colours from now on."""
@@ -176,7 +180,44 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
         """Cells that a line has."""
         return max(1, self.size.width - 4)
 
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Draws all of it again, or these regions."""
+        if not regions:
+            self._made = {}
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _refresh_what_changed(self) -> None:
+        """Draws again the lines that are not as they were: a token more changes few, and each costs its bytes."""
+        before = self._made
+        if not before or not self.is_attached or self.screen is not self.app.screen:
+            self.refresh()
+            return
+        self._made = {}
+        changed = [
+            Region(0, y, self.size.width, 1)
+            for y in range(self.size.height)
+            if self.render_line(y) != before.get(y)
+        ]
+        if changed:
+            self.refresh(*changed)
+
     def render_line(self, y: int) -> Strip:
+        looks = self.size, self.has_focus
+        if looks != self._made_of:
+            self._made, self._made_of = {}, looks
+        strip = self._made.get(y)
+        if strip is None:
+            strip = self._made[y] = self._framed(y)
+        return strip
+
+    def _framed(self, y: int) -> Strip:
+        """A line with its piece of the frame."""
         edge = self.palette.accent if self.has_focus else self.palette.line
         if y == 0:
             return self._edge(edge, "╭", "╮", self.HEADING or self.NAME, self.heading())
