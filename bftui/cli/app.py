@@ -35,15 +35,6 @@ COMMANDS = {
 }
 """Every command, in the order of the help, and the module of `bftui.cli` in which a function has its name."""
 
-app = typer.Typer(
-    name="bftui",
-    no_args_is_help=True,
-    add_completion=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -51,7 +42,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _bftui(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -68,6 +58,15 @@ def _bftui(
 
 def command(arguments: Sequence[str] = ()) -> Any:
     """The parser behind the program: of all commands, or of the one that the arguments begin with, for speed."""
+    app = typer.Typer(
+        name="bftui",
+        no_args_is_help=True,
+        add_completion=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(_bftui)
     named = [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS
     for name in named:
         module = import_module(f"bftui.cli.{COMMANDS[name]}")

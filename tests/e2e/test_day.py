@@ -25,7 +25,10 @@ def test_a_day_with_keys_only(start, tmp_path):
 
     terminal.press("o")
     terminal.wait("open a model")
-    terminal.press("ctrl+u", str(second))
+    terminal.wait(f"{tmp_path.name}/")
+    terminal.press("ctrl+u")
+    terminal.wait_for(lambda: f"{tmp_path.name}/" not in terminal.text)
+    terminal.press(str(second))
     terminal.wait(str(second))
     terminal.press("enter")
     terminal.wait("ready", "1 node ", "<|user|>assistant", seconds=90)
