@@ -9,7 +9,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.progress import reading
-from bftui.cli.workbench import chosen_theme, draw_seldom
+from bftui.cli.workbench import chosen_theme, pace_drawing
 
 
 def replay(
@@ -34,8 +34,7 @@ def replay(
 
     config = read_config()
     check_terminal("`bftui report` writes a trace as a page")
-    if config.low_bandwidth:
-        draw_seldom()
+    pace_drawing(config.low_bandwidth)
     from bftui.ui.app import run as run_workbench
     from bftui.ui.settings import WorkbenchSettings
 
