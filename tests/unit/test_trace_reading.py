@@ -173,6 +173,13 @@ def places(value, at=()):
             yield (*at, key)
 
 
+def without_nulls(value):
+    """A document without fields that are null: those may as well be left out."""
+    if isinstance(value, dict):
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
     return json.loads(full_trace(tmp_path_factory.mktemp("full")).read_text("utf-8"))
@@ -185,13 +192,16 @@ ODD = st.sampled_from([
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.data(), st.lists(ODD | JSON, min_size=1, max_size=2), st.booleans())
+@given(
+    st.lists(st.tuples(st.integers(0, 10_000), ODD | JSON), min_size=1, max_size=2), st.booleans()
+)
 def test_a_changed_trace_is_read_as_it_stands_or_refused_in_one_line(
-    full, tmp_path_factory, data, values, gone
+    full, tmp_path_factory, changes, gone
 ):
     damaged = copy.deepcopy(full)
-    for value in values:
-        place = data.draw(st.sampled_from(list(places(damaged))))
+    for number, value in changes:
+        known = list(places(damaged))
+        place = known[number % len(known)]
         at = damaged
         for key in place[:-1]:
             at = at[key]
@@ -219,9 +229,7 @@ def test_a_changed_trace_is_read_as_it_stands_or_refused_in_one_line(
     written = json.loads("".join(document(file)))
     for field in ("prompts", "folded", "draws"):
         damaged.setdefault(field, written[field])
-    for node in damaged["nodes"]:
-        node.setdefault("partner", None)
-    assert written == damaged
+    assert without_nulls(written) == without_nulls(damaged)
 
 
 def text_of(change):
