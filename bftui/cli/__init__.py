@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
     """Runs one command line; returns its exit code."""
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    from bftui.core.errors import BftuiError
+    from bftui.core.errors import BftuiError, Cancelled
 
     try:
         from bftui.cli.app import command
@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> int:
         # In this mode the value is the callback's return, or the code of an Exit (as after --help).
         result = command(arguments).main(args=arguments, prog_name="bftui", standalone_mode=False)
         sys.stdout.flush()
-        if result == 130:
+        if result == Cancelled.exit_code:
             # ctrl+c outside of any work: the parser makes it a code and says nothing.
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
     except BftuiError as error:
         return _fail(error.line(), error.exit_code, debug)
     except KeyboardInterrupt:
-        return _fail("interrupted", 130, debug)
+        return _fail("interrupted", Cancelled.exit_code, debug)
     except OSError as error:
         # Files that are named in arguments have errors of their own; what is left is the standard output.
         with contextlib.suppress(OSError):
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
         if hasattr(error, "format_message"):
             return _fail(f"{error.format_message()} See `bftui --help`.", 2, debug)
         if type(error).__name__ == "Abort":
-            return _fail("interrupted", 130, debug)
+            return _fail("interrupted", Cancelled.exit_code, debug)
         what = f"this is a fault of bftui: {type(error).__name__}: {error}"
         return _fail(f"{what}; please report it with the output of --debug", 1, debug)
 

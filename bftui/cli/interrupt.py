@@ -37,7 +37,7 @@ def interruptible() -> Iterator[Interruption]:
         if interruption.requested:
             # Whatever does not stop when asked is left where it is.
             os.write(2, b"bftui: interrupted\n")
-            os._exit(130)
+            os._exit(Cancelled.exit_code)
         interruption.requested = True
         for stop in interruption.stop:
             stop()

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _TWICE_S = 1.0
 _EVERY_S = 5.0
-INTERRUPTED = 130
 
 
 class _Quit(Exception):
@@ -49,7 +48,7 @@ class _Keyboard(Interruption):
         twice = now - self._pressed < _TWICE_S
         self._pressed = now
         if self.quitting:
-            os._exit(INTERRUPTED)
+            os._exit(Cancelled.exit_code)
         self.quitting = twice
         if self.working:
             # An exception raised here could be lost in native code that calls back into Python.
@@ -125,18 +124,17 @@ def _run(settings: WorkbenchSettings, keyboard: _Keyboard) -> int:
             code = _begin(plain, settings, keyboard) or _loop(plain, keyboard, interactive)
         finally:
             plain.close()
-        _say_goodbye(plain)
-        saved = plain.save_on_quit()
-    return code or saved
+        unsaved = plain.leave()
+    return code or unsaved
 
 
 def _begin(plain: Plain, settings: WorkbenchSettings, keyboard: _Keyboard) -> int:
-    """The session that is asked for, if there is one; 130 where it was interrupted."""
+    """The session that is asked for, if there is one; the exit code of an interruption, or 0."""
     try:
         with keyboard.work():
             plain.begin()
     except _Quit:
-        return INTERRUPTED
+        return Cancelled.exit_code
     return 0
 
 
@@ -157,7 +155,7 @@ def _loop(plain: Plain, keyboard: _Keyboard, interactive: bool) -> int:
         except Left:
             return first_failure
         except _Quit:
-            return INTERRUPTED
+            return Cancelled.exit_code
         sys.stdout.flush()
 
 
@@ -176,10 +174,3 @@ def _line(keyboard: _Keyboard, interactive: bool) -> str | None:
         if not line and interactive:
             sys.stdout.write("\n")
         return line or None
-
-
-def _say_goodbye(plain: Plain) -> None:
-    if plain.session is not None and plain.journal is not None:
-        from bftui.ui.strips import counted
-
-        print(f"{counted(len(plain.session.tree), 'node')} kept in {plain.journal.path}")

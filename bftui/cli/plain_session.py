@@ -121,16 +121,13 @@ class Plain:
         if self.journal is not None:
             self.journal.close()
 
-    def save_on_quit(self) -> int:
-        """Writes the trace that was asked for; the exit code."""
-        if self.settings.trace is None or self.session is None:
+    def leave(self) -> int:
+        """Saves what is to be saved and says where the session is kept; the exit code."""
+        if self.session is None:
             return 0
-        try:
-            self.session.trace().save(self.settings.trace)
-        except BftuiError as error:
-            tell.say_aside(error.line())
-            return error.exit_code
-        return 0
+        from bftui.ui.keeping import leave
+
+        return leave(self.session, self.journal, self.settings)
 
     def check(self) -> None:
         """Raises UsageError where there is no session yet."""

@@ -20,12 +20,11 @@ from textual.markup import escape
 from textual.message import Message
 from textual.screen import Screen
 
-from bftui.core.errors import BftuiError
+from bftui.core.errors import Cancelled
 from bftui.core.text import label, safe
 from bftui.ui.actions import ACTIONS
-from bftui.ui.bridge import Bridge
-from bftui.ui.driver import INTERRUPTED, quiet_driver
-from bftui.ui.keeping import farewell
+from bftui.ui.driver import quiet_driver
+from bftui.ui.keeping import leave
 from bftui.ui.keys import hint, key, shown, use
 from bftui.ui.notice import Notice
 from bftui.ui.replaying import bridge_of
@@ -42,7 +41,7 @@ FRAME_S = 1 / 30
 SELDOM_S = 1 / 4
 """Between two frames on a slow line."""
 SHARE = 0.1
-"""Of a core that drawing may take while the model works: on a machine of few cores the model pays for every frame."""
+"""Of a core that drawing may take while it plays: on a machine of few cores the model pays for every frame."""
 LONGEST_S = 0.5
 """Between two frames, however slow drawing is."""
 _TWICE_S = 1.0
@@ -120,7 +119,7 @@ class WorkbenchApp(App[None]):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 with suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.add_signal_handler(number, self.exit, None, INTERRUPTED)
+                    loop.add_signal_handler(number, self.exit, None, Cancelled.exit_code)
         # The first frame comes before anything of a model is imported or started.
         self.workbench.call_after_refresh(self._start)
 
@@ -147,8 +146,8 @@ class WorkbenchApp(App[None]):
             self.set_timer(wait, self._frame)
 
     def _between_frames(self) -> float:
-        """Seconds from a frame to the next."""
-        if not self.bridge.working:
+        """Seconds from a frame to the next; playing has them wait where drawing takes long."""
+        if not self.bridge.playing:
             return self.frame_s
         return max(self.frame_s, min(self._cpu_of_frame / SHARE, LONGEST_S))
 
@@ -168,7 +167,7 @@ class WorkbenchApp(App[None]):
         """Stops work; the second within a second quits."""
         now = time.monotonic()
         if now - self._interrupted < _TWICE_S:
-            self.exit(return_code=INTERRUPTED)
+            self.exit(return_code=Cancelled.exit_code)
             return
         self._interrupted = now
         self.bridge.cancel()
@@ -293,30 +292,14 @@ def run(settings: WorkbenchSettings) -> int:
             app.run()
         finally:
             app.bridge.close()
-    code = app.return_code or 0
-    session, saved = app.bridge.session, False
-    if settings.trace is not None and session is not None:
-        try:
-            session.trace().save(settings.trace)
-            saved = True
-            with suppress(OSError):
-                print(f"{counted(len(session.tree), 'node')} saved in {settings.trace}")
-        except BftuiError as error:
-            print(f"bftui: {error.line()}", file=sys.stderr)
-            code = error.exit_code
+    bridge, code = app.bridge, app.return_code or 0
     with suppress(OSError):  # the terminal may be gone
-        _say_goodbye(app.bridge, saved=saved or settings.state_dir is None)
-    if code != (app.return_code or 0):
-        return code
+        for count, path in bridge.kept:
+            print(f"{counted(count, 'node')} kept in {path}")
+    if bridge.session is not None:
+        unsaved = leave(bridge.session, bridge.journal, settings)
+        if unsaved:
+            return unsaved
     if code == 1:
         print(f"bftui: the workbench failed; the log is {terminal.keep_log()}", file=sys.stderr)
     return code
-
-
-def _say_goodbye(bridge: Bridge, *, saved: bool) -> None:
-    """Says where each session is kept; `saved`: the last one is in a trace, or is not to be kept."""
-    for count, path in bridge.kept:
-        print(f"{counted(count, 'node')} kept in {path}")
-    journal = bridge.journal
-    if bridge.session is not None and not (saved and (journal is None or not journal.whole)):
-        print(farewell(bridge.session, journal))

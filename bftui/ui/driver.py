@@ -13,6 +13,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from bftui.core.errors import Cancelled
+
 if TYPE_CHECKING:
     from textual.app import App
     from textual.driver import Driver
@@ -21,8 +23,6 @@ _TICK_S = 0.05
 _TICKING_S = 0.5
 """How long after input time matters: an escape that nothing follows is the key, and no longer a beginning."""
 _CHUNK = 4096
-INTERRUPTED = 130
-"""The exit status of a program that was stopped from outside."""
 
 
 class _Waking(threading.Event):
@@ -77,7 +77,7 @@ def quiet_driver() -> type[Driver] | None:
                     except OSError:
                         data = b""
                     if not data:
-                        self._app.call_later(self._app.exit, None, INTERRUPTED)
+                        self._app.call_later(self._app.exit, None, Cancelled.exit_code)
                         return
                     if text := decode(data):
                         for message in parser.feed(text):

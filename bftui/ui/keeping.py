@@ -5,12 +5,15 @@ Belongs to the engine's thread. A journal that cannot be written is said, and th
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bftui.core.errors import BftuiError
+from bftui.core.text import safe
 from bftui.ui.notice import Kind
 from bftui.ui.strips import counted
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from bftui.trace.journal import Journal
     from bftui.ui.paired import Paired
     from bftui.ui.recalled import Recalled
+    from bftui.ui.settings import WorkbenchSettings
 
 Say = Callable[[str, Kind], None]
 """Told what a person is to read."""
@@ -109,6 +113,22 @@ def recalled_pair(saved: Saved) -> tuple[Paired, Mapping[str, Any] | None]:
     return recall_pair(saved.follower.measurements), saved.follower.partner
 
 
+def leave(session: Session, journal: Journal | None, settings: WorkbenchSettings) -> int:
+    """Saves the trace that was asked for and says where the session is kept; the exit code."""
+    code, saved = 0, settings.state_dir is None
+    if settings.trace is not None:
+        try:
+            session.trace().save(settings.trace)
+            saved = True
+            _print(f"{counted(len(session.tree), 'node')} saved in {settings.trace}")
+        except BftuiError as error:
+            _print(f"bftui: {safe(error.line())}", file=sys.stderr)
+            code = error.exit_code
+    if not saved or (journal is not None and journal.whole):
+        _print(farewell(session, journal))
+    return code
+
+
 def farewell(session: Session, journal: Journal | None) -> str:
     """Where a session that is left is kept. What is in no journal is saved as a trace first, where that can be."""
     nodes = counted(len(session.tree), "node")
@@ -126,6 +146,12 @@ def farewell(session: Session, journal: Journal | None) -> str:
         told = error.line() if isinstance(error, BftuiError) else str(error)
         return f"bftui: {nodes} could not be kept: {why}; {told}"
     return f"{nodes} saved in {path} ({why}); `bftui run --resume-from` goes on with it"
+
+
+def _print(line: str, file: TextIO | None = None) -> None:
+    """Prints a line where somebody may still read it: the terminal may be gone."""
+    with suppress(OSError):
+        print(line, file=file)
 
 
 def _unwritten(error: OSError, say: Say) -> None:

@@ -129,19 +129,17 @@ class Driver:
             await asyncio.sleep(0.005)
         else:
             raise AssertionError(f"never came; on the screen:\n{self.screen()}")
+        # The next frame of its own may be some time off.
+        self.bench.frame()
         await self.pilot.pause()
 
     async def settled(self) -> None:
         """Waits until nothing is being done and all of it is drawn."""
         await self.until(lambda: not self.bridge.working)
-        self.bench.frame()
-        await self.pilot.pause()
 
     async def measured(self) -> None:
         """Waits until no experiment runs, and all of it is drawn."""
         await self.until(lambda: not (self.bridge.working or self.bridge.experiments.waiting), 60.0)
-        self.bench.frame()
-        await self.pilot.pause()
 
     async def partnered(self, *, everything: bool = False) -> None:
         """Waits until the partner is opened, or could not be, and has nothing to do; all of it is drawn.
@@ -158,8 +156,6 @@ class Driver:
             ),
             60.0,
         )
-        self.bench.frame()
-        await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
         """Presses keys, each after what the one before did."""

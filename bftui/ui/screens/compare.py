@@ -70,6 +70,7 @@ class CompareScreen(Dialog[int | None], Follower):
         self._other = other
         self._end = None if other is None else other.end
         self._swapped = False
+        self._paired: tuple[tuple[object, Apart], Pair] | None = None
         self._place = self._parting()
         self._curve = ComparedPane(palette, view)
         self._texts = (BranchPane(palette, view, "first"), BranchPane(palette, view, "second"))
@@ -113,7 +114,11 @@ class CompareScreen(Dialog[int | None], Follower):
     def _pair(self) -> Pair | None:
         if self._other is None:
             return None
-        found = pair(self._view, self._other)
+        # A long path is walked once for all keys that only move along it.
+        now = (self._view.state, self._other)
+        if self._paired is None or self._paired[0] != now:
+            self._paired = (now, pair(self._view, self._other))
+        found = self._paired[1]
         return found.swapped() if self._swapped else found
 
     def _parting(self) -> int:
