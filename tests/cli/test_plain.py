@@ -27,7 +27,7 @@ def orchard(tmp_path):
 @pytest.fixture
 def say(tmp_path):
     """Runs lines through the plain workbench."""
-    names = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+    names = ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
     environment = {**os.environ, **dict.fromkeys(names, str(tmp_path))}
 
     def say(model, *lines, arguments=("--prompt", PROMPT), code=0):
@@ -147,6 +147,17 @@ def test_a_session_is_kept_and_taken_up_again(say, orchard):
     said, _ = say(orchard, 'force " Sure"', arguments=("--resume",))
     assert f"resumed with {count} nodes" in said
     assert f"{int(count) + 1} nodes kept in {kept}" in said
+
+
+def test_a_session_without_a_journal_is_saved_as_a_trace(say, orchard, tmp_path):
+    (tmp_path / "bftui").mkdir()
+    (tmp_path / "bftui" / "sessions").write_text("in the way of the journals")
+    said, _ = say(orchard, "sample 2")
+    told = said.splitlines()[-1]
+    assert "there is no journal" in told
+    path = Path(told.partition(" nodes saved in ")[2].partition(" (")[0])
+    assert path.is_relative_to(tmp_path)
+    assert len(json.loads(path.read_text())["nodes"]) == int(told.split()[0])
 
 
 def test_two_models_are_told_apart(say, orchard, tmp_path):
