@@ -1,6 +1,6 @@
 """Facts about a GGUF file that need no model: is it one at all, its parts, its hash, what its numbers are called.
 
-Not for: metadata and tensors, which `llama.cpp` and `gguf.GGUFReader` read.
+Not for: metadata and tensors, which `gguf_header.py`, `llama.cpp` and `gguf.GGUFReader` read.
 """
 
 from __future__ import annotations
@@ -57,6 +57,12 @@ def parts(path: Path) -> list[Path]:
         for part in range(1, int(split["count"]) + 1)
     ]
     return [part for part in (path.with_name(name) for name in names) if part.is_file()]
+
+
+def part_count(path: Path) -> int:
+    """How many files this model has, by the name of this one."""
+    split = _SPLIT.fullmatch(path.name)
+    return 1 if split is None else int(split["count"])
 
 
 def file_sha256(path: Path, progress: Progress) -> str:

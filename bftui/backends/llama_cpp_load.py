@@ -14,6 +14,7 @@ from typing import Any
 
 from bftui.backends import gguf_file
 from bftui.backends.base import ModelInfo, OpenSpec, Progress
+from bftui.backends.context_plan import Plan
 from bftui.backends.llama_cpp_library import (
     LIBRARY,
     C,
@@ -24,7 +25,7 @@ from bftui.backends.llama_cpp_library import (
     metadata_int,
     piece,
 )
-from bftui.backends.llama_cpp_plan import Plan, plan_context
+from bftui.backends.llama_cpp_plan import plan_context
 from bftui.backends.local import CHUNK, share
 from bftui.backends.machine import physical_cores, size
 from bftui.backends.vocabulary import Vocabulary, find_anchor, vocabulary_sha256

@@ -1,15 +1,22 @@
-"""What this machine offers a local backend: compute threads and free memory.
+"""What this machine offers a local backend: compute threads, free memory, and whether there is a GPU at all.
 
-Not for: GPUs, which the libraries ask themselves.
+Not for: what a GPU can do, and its memory, which the libraries ask themselves.
 """
 
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 import sys
 from pathlib import Path
 
 _SMALL = 20_000_000
+
+_WEIGHTS_SHARE = 0.7
+"""Of the free memory that weights may take; the rest is for the cache and for what is being computed."""
+
+_ABSURD = 1 << 60
 
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
@@ -52,6 +59,19 @@ def available_memory() -> int | None:
         return None
 
 
+def fits_as_float32(stored: int, width: float) -> bool:
+    """Whether weights of `stored` bytes, `width` for each number, are held as float32 where nobody says how."""
+    free = available_memory()
+    return free is None or stored * 4 / width < _WEIGHTS_SHARE * free
+
+
+def gpu() -> str | None:
+    """The kind of GPU here, `cuda` or `mps`, as far as can be told without any library; None where none is found."""
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return "mps"
+    return "cuda" if shutil.which("nvidia-smi") or os.path.exists("/dev/nvidia0") else None
+
+
 def _windows_memory() -> int | None:
     import ctypes
 
@@ -74,7 +94,13 @@ def _windows_memory() -> int | None:
 def size(count: float) -> str:
     """Bytes for people: "512 MiB"."""
     for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.3g} {unit}"
+        if count < 1023.5:
+            return f"{count:.0f} {unit}" if count >= 99.95 else f"{count:.3g} {unit}"
         count /= 1024
     return f"{count:,.1f} GiB"
+
+
+def cut_short(there: int, claimed: int) -> str:
+    """The reason against a file of `there` bytes whose header claims more."""
+    whole = size(claimed) if claimed < _ABSURD else "more than any disk holds"
+    return f"it is cut short: {size(there)} of {whole} are here"

@@ -15,6 +15,7 @@ import numpy as np
 from bftui.backends import gguf_file
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress
 from bftui.backends.blas import blas_threads
+from bftui.backends.context_plan import default_context
 from bftui.backends.local import LocalFan, PathBackend, share
 from bftui.backends.machine import available_memory, is_small, physical_cores, size
 from bftui.backends.reference_file import HINT, GgufModel, Sizes
@@ -22,8 +23,6 @@ from bftui.backends.reference_model import FanCache, Llama, PathCache
 from bftui.backends.reference_tokenizer import GgufTokenizer, read_tokenizer
 from bftui.backends.vocabulary import vocabulary_sha256
 from bftui.core.errors import CapabilityError, ModelLoadError
-
-_DEFAULT_CTX = 4096
 
 _ROWS = 40
 """Rows of one step of rollouts: each call costs the same for many, and two experiments go beside each other."""
@@ -126,7 +125,7 @@ def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
     try:
         sizes = file.sizes()
         tokenizer = read_tokenizer(file)
-        n_ctx = spec.n_ctx or min(sizes.n_ctx, _DEFAULT_CTX)
+        n_ctx = spec.n_ctx or default_context(sizes.n_ctx)
         _check_memory(n_ctx, sizes, file.parameters)
         sha256 = gguf_file.file_sha256(path, share(progress, 0, 0.5))
         n_vocab = len(tokenizer.vocabulary.pieces)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bftui.backends.base import ModelInfo, OpenSpec
+from bftui.backends.context_plan import default_context
 from bftui.backends.safetensors_file import AGAIN
 from bftui.backends.transformers_cache import attention_layers, can_cut
 from bftui.backends.transformers_library import LIBRARY, torch
@@ -12,8 +13,6 @@ from bftui.backends.transformers_source import Source
 from bftui.backends.transformers_tokenizer import HfTokenizer
 from bftui.backends.vocabulary import vocabulary_sha256
 from bftui.core.errors import ModelLoadError
-
-_DEFAULT_CTX = 4096
 
 
 def kv_name(dtype: Any) -> str:
@@ -34,7 +33,7 @@ def describe(
 ) -> ModelInfo:
     """Everything that is known of a loaded model; raises ModelLoadError for ids of an end that are no ids."""
     trained = _trained(model.config)
-    n_ctx = spec.n_ctx or min(trained or _DEFAULT_CTX, _DEFAULT_CTX)
+    n_ctx = spec.n_ctx or default_context(trained or 0)
     ends = set(tokenizer.eog_ids)
     for holder in (getattr(model, "generation_config", None), model.config, config):
         named = getattr(holder, "eos_token_id", None)

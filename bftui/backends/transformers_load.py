@@ -18,7 +18,7 @@ from typing import Any
 from bftui.backends import gguf_file
 from bftui.backends.base import ModelInfo, OpenSpec, Progress
 from bftui.backends.local import share
-from bftui.backends.machine import available_memory, physical_cores, size
+from bftui.backends.machine import available_memory, fits_as_float32, physical_cores, size
 from bftui.backends.reference_tokenizer import read_tokenizer as read_gguf_tokenizer
 from bftui.backends.safetensors_file import AGAIN, directory_files
 from bftui.backends.transformers_cache import path_cache
@@ -39,9 +39,6 @@ from bftui.core.errors import (
     MissingDependency,
     ModelLoadError,
 )
-
-_SHARE = 0.7
-"""Of the free memory that weights may take; the rest is for the cache and for what is being computed."""
 
 _LAYER = re.compile(r"\b(?:layers|h|blocks)\.\d+\.")
 """In the names of the tensors of a layer."""
@@ -126,8 +123,7 @@ def _dtype(spec: OpenSpec, device: str, source: Source) -> Any:
     """
     if spec.dtype == "auto":
         own = _TYPES.get(source.stored, torch.float32)
-        room = _SHARE * (available_memory() or 2**63)
-        wide = device == "cpu" and source.bytes * 4 / own.itemsize < room
+        wide = device == "cpu" and fits_as_float32(source.bytes, own.itemsize)
         return torch.float32 if wide else own
     dtype = getattr(torch, spec.dtype)
     try:

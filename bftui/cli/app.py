@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "report",
     "export": "export",
     "sessions": "sessions",
+    "models": "models",
     "info": "about",
     "doctor": "doctor",
     "schema": "about",

@@ -28,6 +28,7 @@ _GPU_BUILD = {
 
 def doctor(as_json: o.Json = False, output: Output = None) -> None:
     """Say what is installed, what will run which model, and how to get what is missing."""
+    from bftui.backends.machine import gpu
     from bftui.backends.probe import probe
     from bftui.backends.registry import BUILTIN
 
@@ -37,7 +38,7 @@ def doctor(as_json: o.Json = False, output: Output = None) -> None:
             interruption.check()
             progress(done / len(BUILTIN), f"asking {name}")
             reports[name] = probe(name)
-    found = findings(reports, _gpu())
+    found = findings(reports, gpu())
     emit(json.dumps(found, ensure_ascii=False) if as_json else _page(found), output)
 
 
@@ -79,13 +80,6 @@ def findings(reports: dict[str, Report], gpu: str | None) -> dict[str, Any]:
         "terminal": _terminal(),
         "sessions": _sessions(),
     }
-
-
-def _gpu() -> str | None:
-    """The kind of graphics processor that this machine has, as far as can be told without any library."""
-    if sys.platform == "darwin" and platform.machine() == "arm64":
-        return "mps"
-    return "cuda" if shutil.which("nvidia-smi") or os.path.exists("/dev/nvidia0") else None
 
 
 def _command(name: str, report: Report, gpu: str | None) -> str | None:

@@ -170,7 +170,7 @@ def resolve(model: str = PRACTICE, backend: str = "auto") -> OpenSpec:
     a model, MissingDependency for a backend that is not installed.
     """
     source, kind = _source(model)
-    name = _backend_for(kind, model) if backend == "auto" else backend
+    name = backend_for(kind, model) if backend == "auto" else backend
     require(name)
     return OpenSpec(source=source, backend=name)
 
@@ -210,7 +210,8 @@ def _source(model: str) -> tuple[str, str]:
     return model, "gguf"
 
 
-def _backend_for(kind: str, model: str) -> str:
+def backend_for(kind: str, model: str) -> str:
+    """The backend that `auto` takes for a `gguf` file, a `table` or a `directory`; raises ModelLoadError for others."""
     if kind == "gguf":
         return "llama-cpp" if installed("llama-cpp") else "reference"
     if kind in ("table", "directory"):

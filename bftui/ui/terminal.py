@@ -44,6 +44,8 @@ _STAND_INS = str.maketrans(
         **dict.fromkeys("…⋯", "~"),
         **dict.fromkeys("≈⇄", "~"),
         "⏎": "$",
+        "⚠": "!",
+        "✗": "x",
         "×": "x",
         "≠": "!",
         "γ": "g",

@@ -16,9 +16,12 @@ from textual.pilot import Pilot
 
 from bftui.session.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_thread import Word
+from bftui.ui.engine_state import Word
+from bftui.ui.screens.open import OpenScreen
 from bftui.ui.settings import PartnerSettings, WorkbenchSettings
+from tests.models import tiny_model
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, rules, table
+from tests.ui.test_open import known_machine, weights
 from tests.ui.test_partner import BYTES, aligned
 
 pytestmark = pytest.mark.skipif(
@@ -69,6 +72,8 @@ def shown(
                 else:
                     await (driver.measured() if key == MEASURED else driver.press(key))
             await app.workers.wait_for_complete()
+            if isinstance(app.screen, OpenScreen):
+                await driver.until(lambda: not app.screen.reading)
             await driver.settled()
             text.append(driver.screen() + "\n")
 
@@ -190,15 +195,22 @@ def test_candidates_searched(shown: Callable[..., None]) -> None:
     shown(NARROW, [*SESSION, "slash", "f", "enter", "n"])
 
 
-def test_open(shown: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_open(
+    shown: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    known_machine(monkeypatch)
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "models"
-    for name in ("plain", "hf-model"):
-        (folder / name).mkdir(parents=True)
-    (folder / "hf-model" / "config.json").write_text("{}")
-    (folder / "hf-model" / "model.safetensors").write_bytes(b"x" * 5_000_000)
-    (folder / "one.gguf").write_bytes(b"x" * 2_000)
-    shown(NARROW, ["o", "ctrl+u", *"models", "slash", "down", "down"])
+    (folder / "plain").mkdir(parents=True)
+    tiny_model(folder / "one.gguf", "bpe", chat_template="{{ messages[0].content }}")
+    (folder / "cut.gguf").write_bytes(b"GGUF" + b"x" * 1_996)
+    weights(folder / "hf-model", 2_500_000)
+    weights(folder / "hf-large", 9_000_000_000)
+    shown(size, ["o", "ctrl+u", *"models", "slash", "down", "down"])
 
 
 @pytest.fixture

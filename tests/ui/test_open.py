@@ -2,45 +2,148 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import struct
+import threading
 from pathlib import Path
+from typing import Any
 
+import gguf
 import pytest
 from textual.widgets import Input
 
+from bftui.backends import facts
+from bftui.backends.machine import size as size_text
 from bftui.core.sampler import Sampler
-from bftui.ui.engine_thread import Word
-from bftui.ui.nearby import completed, entries, size_text
+from bftui.ui.describing import amount
+from bftui.ui.engine_state import Word
+from bftui.ui.nearby import completed, listing, places
 from bftui.ui.screens.open import OpenScreen
+from tests.models import rewritten, tiny_model
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench
+
+GIB = 1 << 30
+
+
+@pytest.fixture(autouse=True)
+def memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    known_machine(monkeypatch)
+
+
+def known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of which it is known how much memory is free, without a GPU and models of other programs."""
+    for name in ("HF_HOME", "HF_HUB_CACHE", "LLAMA_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("bftui.ui.describing.available_memory", lambda: 8 * GIB)
+    monkeypatch.setattr("bftui.backends.facts.gpu", lambda: None)
+    monkeypatch.setattr("bftui.backends.machine.available_memory", lambda: 8 * GIB)
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """A folder with models of every kind."""
+    """A folder with models of every kind, sound and damaged."""
     folder = tmp_path / "models"
     folder.mkdir()
-    (folder / "one.gguf").write_bytes(b"x" * 2_000)
+    tiny_model(folder / "one.gguf", "bpe", chat_template="{{ messages[0].content }}")
     for part in (1, 2):
-        (folder / f"big-0000{part}-of-00002.gguf").write_bytes(b"x" * 1_500)
+        (folder / f"big-0000{part}-of-00002.gguf").write_bytes(b"GGUF" + b"x" * 1_496)
     (folder / "notes.txt").write_text("x")
+    (folder / "notes.json").write_text('{"tokens": 3}')
     (folder / "plain").mkdir()
-    directory = folder / "hf"
-    directory.mkdir()
-    (directory / "config.json").write_text("{}")
-    (directory / "model.safetensors").write_bytes(b"x" * 5_000_000)
+    table(folder / "scripted.json", name="scripted")
+    weights(folder / "hf", 2_500_000)
     return folder
 
 
+def weights(path: Path, numbers: int, **config: Any) -> Path:
+    """A Hugging Face directory without any data: its file is as long as its header says."""
+    path.mkdir()
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64}
+    document = {"model_type": "llama", "max_position_embeddings": 2048, **sizes, **config}
+    (path / "config.json").write_text(json.dumps(document))
+    tensor = {"dtype": "BF16", "shape": [numbers], "data_offsets": [0, 2 * numbers]}
+    header = json.dumps({"w": tensor}).encode()
+    with (path / "model.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(8 + len(header) + 2 * numbers)
+    return path
+
+
 def test_what_lies_in_a_folder(models: Path) -> None:
-    found = [(entry.name, entry.kind, entry.size) for entry in entries(str(models))]
+    found = [(entry.name, entry.kind) for entry in listing(str(models)).entries]
     assert found == [
-        ("big-00001-of-00002.gguf", "gguf", 3_000),
-        ("hf/", "safetensors", 5_000_000),
-        ("one.gguf", "gguf", 2_000),
-        ("plain/", "folder", None),
+        ("big-00001-of-00002.gguf", "gguf"),
+        ("hf/", "directory"),
+        ("one.gguf", "gguf"),
+        ("scripted.json", "table"),
+        ("plain/", "folder"),
     ]
-    assert entries(str(models / "nowhere")) == []
-    assert entries("\x00") == []
+    sizes = {entry.name: entry.size for entry in listing(str(models)).entries}
+    assert sizes["big-00001-of-00002.gguf"] == 3_000
+    assert sizes["plain/"] is None
+    for unreadable in (str(models / "nowhere"), "\x00", str(models / "notes.txt")):
+        seen = listing(unreadable)
+        assert seen.entries == ()
+        assert seen.problem
+
+
+def test_what_leads_nowhere_is_left_out(models: Path) -> None:
+    for name in ("loop", "loop.gguf", "loop.json"):
+        (models / name).symlink_to(models / name)
+    (models / "round").symlink_to(models)
+    os.mkfifo(models / "pipe.gguf")
+    os.mkfifo(models / "pipe.json")
+    os.mkfifo(models / "plain" / "config.json")
+    names = [entry.name for entry in listing(str(models)).entries]
+    assert [name for name in names if name.startswith(("loop", "pipe"))] == []
+    assert "round/" in names
+    assert "plain/" in names
+
+
+def test_a_folder_of_a_great_many_says_that_it_was_not_all_looked_at(tmp_path: Path) -> None:
+    for number in range(2_001):
+        (tmp_path / f"{number}.gguf").touch()
+    seen = listing(str(tmp_path))
+    assert (len(seen.entries), seen.whole) == (2_000, False)
+
+
+def test_models_in_the_cache_of_the_hub_have_their_names(tmp_path: Path) -> None:
+    one = tmp_path / "models--org--chat--v2" / "snapshots"
+    two = tmp_path / "models--org--files" / "snapshots"
+    for folder in (one, two / "abcdef0123", two / "1234567890"):
+        folder.mkdir(parents=True)
+    weights(one / "abcdef0123", 10)
+    (two / "abcdef0123" / "a.gguf").write_bytes(b"GGUF")
+    (two / "1234567890" / "notes.txt").touch()
+    (tmp_path / "models--half").mkdir()
+    found = [(entry.name, entry.kind, entry.path) for entry in listing(str(tmp_path)).entries]
+    assert found == [
+        ("org/chat--v2/", "directory", f"{one}/abcdef0123/"),
+        ("org/files@abcdef0/a.gguf", "gguf", f"{two}/abcdef0123/a.gguf"),
+        ("models--half/", "folder", f"{tmp_path}/models--half/"),
+    ]
+
+
+async def test_where_other_programs_keep_models_is_a_line(
+    fruit: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = tmp_path / ".cache" / "huggingface" / "hub"
+    (hub / "models--org--chat" / "snapshots").mkdir(parents=True)
+    weights(hub / "models--org--chat" / "snapshots" / "main", 10)
+    monkeypatch.setenv("LLAMA_CACHE", str(models))
+    assert [(entry.name, entry.path) for entry in places()] == [
+        ("~/.cache/huggingface/hub/", f"{hub}/"),
+        ("~/models/", f"{models}/"),
+    ]
+    async with workbench(fruit) as w:
+        await opened(w, f"{tmp_path}/")
+        await w.press("up", *["down"] * 30, "up", "enter")
+        await read(w)
+        assert w.app.screen.query_one(Input).value == f"{hub}/"
+        assert "BF16" in row(w, "org/chat/")
+        assert "~/.cache/huggingface/hub/" not in w.screen().split("models and folders")[1]
 
 
 def test_completing_a_path() -> None:
@@ -51,31 +154,55 @@ def test_completing_a_path() -> None:
     assert completed("/x/z", names) == "/x/z"
 
 
-def test_sizes() -> None:
-    assert [size_text(n) for n in (0, 999, 1_500, 4_300_000, 7.1e9, 2e12)] == [  # type: ignore[arg-type]
-        *("0 B", "999 B", "2 kB", "4.3 MB", "7.1 GB", "2.0 TB")
+def test_numbers_of_parameters() -> None:
+    assert [amount(n) for n in (None, 0, 999, 627_360, 8_030_261_248, 2 * 10**12)] == [
+        *("", "", "999", "627 K", "8.03 B", "2 T")
     ]
 
 
 async def opened(w: Driver, path: str) -> None:
-    """Opens the picker on a path and waits for what lies there."""
+    """Opens the picker on a path and waits for what lies there, and for what is known of it."""
     await w.press("o")
     assert isinstance(w.app.screen, OpenScreen)
+    await typed(w, path)
+
+
+async def typed(w: Driver, path: str) -> None:
+    await typed_only(w, path)
+    await read(w)
+
+
+async def typed_only(w: Driver, path: str) -> None:
     field = w.app.screen.query_one(Input)
     field.value = path
     field.cursor_position = len(path)
     await w.pilot.pause()
-    await w.app.workers.wait_for_complete()
+
+
+async def read(w: Driver) -> None:
+    """Waits until all that is drawn is known."""
+    screen = w.app.screen
+    assert isinstance(screen, OpenScreen)
     await w.pilot.pause()
+    await w.until(lambda: not screen.reading)
+    await w.pilot.pause()
+    await w.until(lambda: not screen.reading)
+    await w.pilot.pause()
+
+
+def row(w: Driver, name: str) -> str:
+    """The line of a model in the table."""
+    (found,) = [line for line in w.screen().splitlines() if line.startswith(f"│ │ {name}")]
+    return found
 
 
 async def test_the_picker_shows_what_is_there(fruit: str, models: Path) -> None:
     async with workbench(fruit) as w:
         await opened(w, f"{models}/")
         screen = w.screen()
-        for shown in ("practice", "one.gguf", "2 kB", "hf/", "5.0 MB", "Hugging Face", "plain/"):
+        for shown in ("practice", "plain/"):
             assert shown in screen, shown
-        assert "notes.txt" not in screen
+        assert "notes" not in screen
         field = w.app.screen.query_one(Input)
         await w.type("on")
         assert "hf/" not in w.screen()
@@ -84,7 +211,7 @@ async def test_the_picker_shows_what_is_there(fruit: str, models: Path) -> None:
         field.value = f"{models}/pl"
         await w.press("down", "enter")
         assert field.value == f"{models}/plain/"
-        await w.app.workers.wait_for_complete()
+        await read(w)
         await w.press("enter")
         assert "this folder is no model" in w.screen()
         await w.press("escape")
@@ -92,11 +219,192 @@ async def test_the_picker_shows_what_is_there(fruit: str, models: Path) -> None:
         assert w.session.prompt.text == PROMPT
 
 
+@pytest.mark.parametrize(
+    ("size", "headings"),
+    [
+        ((60, 16), ["size", "needs"]),
+        ((80, 24), ["stored", "size", "needs", "chat"]),
+        ((120, 36), ["kind", "stored", "params", "size", "needs", "context", "chat"]),
+    ],
+)
+async def test_columns_by_what_there_is_room_for(
+    fruit: str, models: Path, size: tuple[int, int], headings: list[str]
+) -> None:
+    async with workbench(fruit, size=size) as w:
+        await opened(w, f"{models}/one")
+        header = next(line for line in w.screen().splitlines() if "models and folders" in line)
+        assert re.findall("[a-z]+", header.split("folders")[1]) == headings
+        line = row(w, "one.gguf")
+        on_disk = size_text((models / "one.gguf").stat().st_size)
+        # What has words begins where its heading begins, numbers end where theirs end.
+        begin = {"kind": "GGUF", "stored": "F32", "chat": "yes"}
+        end = {"params": "176 K", "size": on_disk, "context": "1,024"}
+        for heading, cell in (begin | end).items():
+            assert (cell in line) == (heading in headings)
+        for heading, cell in begin.items():
+            if heading in headings:
+                assert line.index(cell) == header.index(heading)
+        for heading, cell in end.items():
+            if heading in headings:
+                assert line.index(cell) + len(cell) == header.index(heading) + len(heading)
+
+
+async def test_every_kind_has_its_line(fruit: str, models: Path) -> None:
+    async with workbench(fruit, options={"device": "cpu"}) as w:
+        await opened(w, f"{models}/")
+        hf = row(w, "hf/")
+        for cell in ("HF", "BF16", "2.5 M", "4.77 MiB", "2,048", "no"):
+            assert cell in hf, cell
+        scripted = row(w, "scripted.json")
+        for cell in ("table", "512", "no"):
+            assert cell in scripted, cell
+        assert "practice  F16" in row(w, "practice-aligned ")
+        assert "✗" in row(w, "big-00001-of-00002.gguf")
+
+
+async def test_the_selected_model_is_told_about_below(fruit: str, models: Path) -> None:
+    async with workbench(fruit, size=(80, 24), options={"ctx": 300, "device": "cpu"}) as w:
+        await opened(w, f"{models}/one")
+        assert "needs: memory for the weights and a context" in w.screen()
+        await w.press("down")
+        screen = w.screen()
+        assert "176 K parameters · trained with 1,024 tokens · F32 · chat template" in screen
+        assert "context of 300 tokens" in screen
+        assert "8.0 GiB of memory are free" in screen
+        await typed(w, f"{models}/big")
+        await w.press("down")
+        assert "✗" in w.screen()
+        assert "download it again" in w.screen()
+
+
+async def test_what_needs_more_than_is_free_says_so(
+    fruit: str, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights(models / "huge", 6 * GIB)
+    async with workbench(fruit, options={"device": "cpu"}) as w:
+        await opened(w, f"{models}/")
+        assert "⚠ too big 12.0 GiB" in row(w, "huge/")
+        assert "⚠" not in row(w, "one.gguf")
+        await typed(w, f"{models}/huge")
+        await w.press("down")
+        assert "⚠ does not fit: 8.0 GiB of memory are free; take a smaller" in w.screen()
+    monkeypatch.setattr("bftui.backends.facts.gpu", lambda: "cuda")
+    async with workbench(fruit, size=(80, 24)) as w:
+        await opened(w, f"{models}/huge")
+        assert "⚠ 12.0 GiB" in row(w, "huge/")
+        await w.press("down")
+        assert "but a GPU may hold it" in w.screen()
+
+
+async def test_a_backend_that_is_not_installed_is_named(
+    fruit: str, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bftui.ui.describing.missing", lambda name: [name])
+    async with workbench(fruit) as w:
+        await opened(w, f"{models}/hf")
+        await w.press("down")
+        assert "transformers is not installed: pip install 'bftui[transformers]'" in w.screen()
+
+
+async def test_names_come_before_headers_are_read(
+    fruit: str, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def slow(kind: Any, path: str) -> Any:
+        gate.wait(30)
+        return facts.read(kind, path)
+
+    monkeypatch.setattr("bftui.ui.describing.read", slow)
+    async with workbench(fruit) as w:
+        await w.press("o")
+        screen = w.app.screen
+        assert isinstance(screen, OpenScreen)
+        screen.query_one(Input).value = f"{models}/"
+        await w.until(lambda: "one.gguf" in w.screen())
+        assert "F32" not in row(w, "one.gguf")
+        await typed_only(w, f"{models}/one")
+        await w.press_only("down")
+        assert "reading its header" in w.screen()
+        gate.set()
+        await read(w)
+        assert "F32" in row(w, "one.gguf")
+        await w.press("escape")
+
+
+async def test_only_what_is_drawn_is_read(
+    fruit: str, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(200):
+        (models / f"many-{number:03}.gguf").symlink_to(models / "one.gguf")
+    asked: list[str] = []
+
+    def counted(kind: Any, path: str) -> Any:
+        asked.append(path)
+        return facts.read(kind, path)
+
+    monkeypatch.setattr("bftui.ui.describing.read", counted)
+    async with workbench(fruit, size=(80, 24)) as w:
+        await opened(w, f"{models}/many")
+        assert 5 < len(asked) < 25
+        await w.press(*["pagedown"] * 30)
+        await read(w)
+        assert f"{models}/many-199.gguf" in asked
+        assert "F32" in row(w, "many-199.gguf")
+        before = len(asked)
+        await w.press("escape")
+        await opened(w, f"{models}/many")
+        assert len(asked) == before
+
+
+async def test_hostile_names_and_headers_are_only_text(fruit: str, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    evil = "\x1b]0;x\x07[red]\u202e.gguf"
+    tiny_model(folder / "own.gguf", "bpe")
+    rewritten(
+        folder / "own.gguf",
+        folder / evil,
+        architecture="llama",
+        changes={"general.name": ("[/b]\x1b[2J\u202e\nx", gguf.GGUFValueType.STRING)},
+    )
+    weights(folder / "[@click=app.quit]x", 10, model_type="\x1b[31m[/")
+    (folder / os.fsdecode(b"\xff.gguf")).write_bytes(b"GGUF")
+    async with workbench(fruit) as w:
+        await opened(w, f"{folder}/")
+        screen = w.screen()
+        assert "[@click=app.quit]x/" in screen
+        assert "[red]‹202E›.gguf" in screen
+        assert "‹DCFF›.gguf" in screen
+        for _ in range(9):
+            await w.press("down")
+            await read(w)
+            assert not {"\x1b", "\u202e", "\x07"} & set(w.screen())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_what_may_not_be_read_says_so(fruit: str, models: Path) -> None:
+    (models / "one.gguf").chmod(0)
+    (models / "plain").chmod(0)
+    async with workbench(fruit) as w:
+        await opened(w, f"{models}/")
+        assert "Permission denied" in row(w, "one.gguf")
+        await typed(w, f"{models}/plain/")
+        assert "this folder cannot be read: Permission denied" in w.screen()
+    (models / "plain").chmod(0o700)
+
+
+async def test_a_folder_that_is_not_there_says_so(fruit: str, models: Path) -> None:
+    async with workbench(fruit) as w:
+        await opened(w, f"{models}/nowhere/")
+        assert "this folder cannot be read: No such file or directory" in w.screen()
+
+
 async def test_a_name_after_the_folder_is_a_practice_model_or_the_only_one_listed(
     fruit: str, models: Path
 ) -> None:
     async with workbench(fruit) as w:
-        for typed, meant in (
+        for name, meant in (
             ("practice-aligned", "practice-aligned"),
             ("ONE", f"{models}/one.gguf"),
             ("pla", f"{models}/pla"),
@@ -106,9 +414,8 @@ async def test_a_name_after_the_folder_is_a_practice_model_or_the_only_one_liste
             screen = OpenScreen(fruit, w.bench.palette)
             w.app.push_screen(screen, chosen.append)
             await w.pilot.pause()
-            screen.query_one(Input).value = f"{models}/{typed}"
-            await w.pilot.pause()
-            await w.app.workers.wait_for_complete()
+            screen.query_one(Input).value = f"{models}/{name}"
+            await read(w)
             await w.pilot.press("enter")
             await w.pilot.pause()
             assert chosen == [meant]

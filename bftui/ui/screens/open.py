@@ -6,7 +6,6 @@ import os
 import threading
 from contextlib import suppress
 
-from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -15,77 +14,16 @@ from textual.widgets import Input, Static
 
 from bftui import practice
 from bftui.core.text import safe
-from bftui.ui.nearby import Entry, completed, entries, size_text, weights
+from bftui.ui.describing import Describer, Opening
+from bftui.ui.nearby import Entry, Listing, completed, is_model, listing, places, shipped
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
-from bftui.ui.strips import LineBuilder, counted, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.key_bar import KeyBar
+from bftui.ui.widgets.models_pane import ModelLines, ModelsPane
 from bftui.ui.widgets.pane import Pane
 
-_PRACTICE = "a practice model"
 _NO_PATHS = ("table:", "hf:", "http:", "https:")
-_KINDS = {
-    "gguf": "GGUF",
-    "safetensors": "Hugging Face",
-    "folder": "",
-    "practice": _PRACTICE,
-    "none": "",
-}
-
-
-class _FoundPane(Pane):
-    """The models and folders; -1 selects none of them, and what is typed counts."""
-
-    FOCUS_ON_CLICK = False
-    """What is typed, and enter, stay with the field."""
-
-    NAME = "found"
-    HEADING = "models and folders"
-
-    def __init__(self, palette: Palette) -> None:
-        super().__init__(palette)
-        self.found: list[Entry] = []
-        self.selected = -1
-
-    @property
-    def ready(self) -> bool:
-        return True
-
-    def list(self, found: list[Entry]) -> None:
-        """Shows other entries."""
-        if found != self.found:
-            self.found = found
-            self.selected, self.top = -1, 0
-            self.refresh()
-
-    def count(self) -> int:
-        return len(self.found)
-
-    def select(self, row: int) -> bool:
-        self.selected = max(-1, min(row, self.count() - 1))
-        self.top = max(
-            0,
-            min(
-                max(min(self.top, self.selected), self.selected - self.rows + 1),
-                self.count() - self.rows,
-            ),
-        )
-        self.refresh()
-        return True
-
-    def footing(self) -> str:
-        models = sum(entry.kind not in ("folder", "none") for entry in self.found)
-        return counted(models, "model")
-
-    def draw(self, row: int, line: LineBuilder) -> Style | None:
-        entry, palette = self.found[row], self.palette
-        size = size_text(entry.size) if entry.size is not None else ""
-        plain = palette.dim if entry.kind == "folder" else palette.text
-        line.add(fit(safe(entry.name), max(8, line.width - 32)), plain)
-        line.to(line.width - 31).add(f" {_KINDS[entry.kind]}", palette.dim)
-        line.right(size, palette.dim)
-        return palette.cursor if row == self.selected else None
 
 
 class OpenScreen(Dialog[str | None]):
@@ -94,12 +32,12 @@ class OpenScreen(Dialog[str | None]):
     DEFAULT_CSS = """
     OpenScreen { align: center middle; background: $background 60%; }
     OpenScreen > Vertical {
-        width: 88; max-width: 100%; height: 90%; max-height: 26; padding: 0 1;
+        width: 100%; max-width: 128; height: 100%; max-height: 40; padding: 0 1;
         border: round $accent; border-title-style: bold; background: $background;
     }
     OpenScreen LineField { height: 1; border: none; padding: 0; background: $background; }
     OpenScreen LineField:focus { border: none; background-tint: $background; }
-    OpenScreen _FoundPane { height: 1fr; }
+    OpenScreen ModelsPane { height: 1fr; }
     OpenScreen .note { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
     """
 
@@ -113,11 +51,18 @@ class OpenScreen(Dialog[str | None]):
     ]
 
     def __init__(
-        self, source: str, palette: Palette, title: str = "open a model", *, none: str = ""
+        self,
+        source: str,
+        palette: Palette,
+        title: str = "open a model",
+        *,
+        opening: Opening | None = None,
+        none: str = "",
     ) -> None:
         """`source` is the MODEL form of the model that is open: its folder is looked at first.
 
-        With `none`, a line of that name stands first, which ends with an empty text.
+        `opening` says how what is chosen will be opened. With `none`, a line of that name stands first, which ends
+        with an empty text.
         """
         super().__init__()
         self._title, self._none = title, none
@@ -125,9 +70,12 @@ class OpenScreen(Dialog[str | None]):
         folder = os.path.dirname(path) if os.path.exists(path) else ""
         folder = folder or os.getcwd()
         self._start = folder if folder.endswith("/") else f"{folder}/"
-        self._pane = _FoundPane(palette)
+        self._describer = Describer(opening or Opening(), self._more_is_known)
+        self._pane = ModelsPane(palette, self._describer)
+        self._lines = ModelLines(palette, self._describer)
         self._palette = palette
-        self._seen: dict[str, list[Entry]] = {}
+        self._shipped, self._places = shipped(), places()
+        self._seen: dict[str, Listing] = {}
 
     def compose(self) -> ComposeResult:
         box = Vertical()
@@ -138,6 +86,7 @@ class OpenScreen(Dialog[str | None]):
             yield field
             yield Static(id="said", classes="note", markup=False)
             yield self._pane
+            yield self._lines
             yield KeyBar(
                 self._palette,
                 ("↑ ↓", "choose"),
@@ -150,6 +99,22 @@ class OpenScreen(Dialog[str | None]):
     def on_mount(self) -> None:
         self.set_focus(self.query_one(LineField))
         self._look()
+
+    def on_unmount(self) -> None:
+        self._describer.end()
+
+    def _more_is_known(self) -> None:
+        """Called from the thread that reads headers."""
+        self.app.call_later(self._draw_again)
+
+    def _draw_again(self) -> None:
+        self._pane.refresh()
+        self._lines.show(self._pane.entry)
+
+    @property
+    def reading(self) -> bool:
+        """Whether more will be known of what is listed, or of what lies in the folder."""
+        return os.path.dirname(self.typed) not in self._seen or self._describer.busy
 
     @property
     def typed(self) -> str:
@@ -169,42 +134,42 @@ class OpenScreen(Dialog[str | None]):
         app = self.app
 
         def look() -> None:
-            found = entries(folder)
+            found = listing(folder)
             with suppress(RuntimeError):  # the program may have ended
                 app.call_later(self._scanned, folder, found)
 
         threading.Thread(target=look, name="bftui-folder", daemon=True).start()
 
-    def _scanned(self, folder: str, found: list[Entry]) -> None:
+    def _scanned(self, folder: str, found: Listing) -> None:
         self._seen[folder] = found
         if self.is_mounted and self in self.app.screen_stack:
             self._show()
 
     def _show(self) -> None:
         folder, part = os.path.split(self.typed)
+        seen = self._seen.get(folder, Listing())
         found = [
             entry
-            for entry in self._seen.get(folder, [])
+            for entry in seen.entries
             if part.lower() in entry.name.lower() and (part or not entry.name.startswith("."))
         ]
-        shipped = [
-            Entry(name, name, "practice", os.path.getsize(practice.path(name)))
-            for name in practice.NAMES
-            if not part or part.lower() in name
-        ]
-        nothing = [Entry(self._none, "", "none", None)] if self._none and not part else []
-        self._pane.list(nothing + shipped + found)
-        self._say()
+        own = [entry for entry in self._shipped if not part or part.lower() in entry.name]
+        nothing = [Entry(self._none, "", "none")] if self._none and not part else []
+        here = f"{folder.rstrip('/')}/"
+        others = [entry for entry in self._places if entry.path != here and not part]
+        self._pane.list(nothing + own + found + others, whole=seen.whole)
+        self._lines.show(self._pane.entry)
+        self._say(f"this folder cannot be read: {safe(seen.problem)}" if seen.problem else "")
 
     def _say(self, text: str = "") -> None:
         self.query_one("#said", Static).update(
-            text or "a .gguf file, a Hugging Face directory, or practice"
+            text or "a .gguf file, a Hugging Face directory, table:FILE.json, or practice"
         )
 
     def action_complete(self) -> None:
         """Adds to the path what all that fits has in common."""
         folder = os.path.dirname(self.typed)
-        names = [entry.name for entry in self._seen.get(folder, [])]
+        names = [entry.name for entry in self._seen.get(folder, Listing()).entries]
         self._write(completed(self.typed, names))
 
     def _write(self, path: str) -> None:
@@ -215,12 +180,17 @@ class OpenScreen(Dialog[str | None]):
     def action_move(self, by: int) -> None:
         """Moves in the list."""
         self._pane.select(self._pane.selected + by)
+        self._lines.show(self._pane.entry)
+
+    @on(Pane.Pointed)
+    def _pointed(self) -> None:
+        self._lines.show(self._pane.entry)
 
     @on(Pane.Chosen)
     @on(Input.Submitted)
     def _take(self) -> None:
-        if self._pane.selected >= 0:
-            entry = self._pane.found[self._pane.selected]
+        entry = self._pane.entry
+        if entry is not None:
             if entry.kind == "folder":
                 self._write(entry.path)
                 return
@@ -231,7 +201,7 @@ class OpenScreen(Dialog[str | None]):
             self._say("type a path, or choose below")
         elif (meant := self._meant(typed)) is not None:
             self.dismiss(meant)
-        elif os.path.isdir(typed) and weights(typed) is None:
+        elif os.path.isdir(typed) and not is_model(typed):
             if not typed.endswith("/"):
                 self._write(f"{typed}/")
             else:

@@ -18,6 +18,7 @@ class Pairing(Measuring):
     """Partner, shift, nudge."""
 
     def do_partner(self) -> None:
+        from bftui.ui.describing import Opening
         from bftui.ui.screens.open import OpenScreen
 
         wanted = self.partner_settings
@@ -34,9 +35,10 @@ class Pairing(Measuring):
 
         none = f"no partner: close {safe(paired.name)}" if paired.ready else ""
         source = wanted.model or self.bridge.source
-        self.app.push_screen(
-            OpenScreen(source, self.palette, "open a partner beside this model", none=none), opened
-        )
+        title = "open a partner beside this model"
+        opening = Opening.of(wanted.options, wanted.backend, source)
+        screen = OpenScreen(source, self.palette, title, opening=opening, none=none)
+        self.app.push_screen(screen, opened)
 
     def do_shift(self) -> None:
         from bftui.ui.screens.shift import Chosen, ShiftScreen

@@ -1,0 +1,189 @@
+"""What a directory of safetensors says of itself: its config, and the headers of its files. No library is imported.
+
+Not for: tokenizers and weights, which `transformers` reads.
+Source: the safetensors format (a length of 8 bytes, as much JSON, then the numbers).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bftui.backends.machine import cut_short
+from bftui.backends.safetensors_file import (
+    AGAIN,
+    Stored,
+    check_config,
+    check_directory,
+    weight_files,
+)
+from bftui.core.errors import ModelLoadError
+
+_MOST_HEADER = 64 << 20
+_MOST_JSON = 32 << 20
+_WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2}
+"""Bytes of one number; everything else takes 1."""
+
+_MOST_PER_BYTE = 8
+"""Numbers of a tensor, in whichever type."""
+
+_ATTENTION = ("attention", "full_attention", "sliding_attention", "chunked_attention")
+"""Kinds of layers that keep keys and values."""
+
+_NAMES = {
+    "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
+    "heads": ("num_attention_heads", "n_head", "n_heads"),
+    "kv_heads": ("num_key_value_heads",),
+    "width": ("hidden_size", "n_embd", "d_model"),
+    "head_width": ("head_dim",),
+    "trained": ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx"),
+}
+"""What models call the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryHeader:
+    """What a directory says of its model.
+
+    Attributes:
+        quantization: the method where the weights are quantised ("gptq 4"), else their type ("BF16").
+        parameters: numbers in all tensors; None where they are quantised, and several share one.
+        width: bytes of one number as most are stored.
+        trained: tokens of context that it was trained with; None where the config does not say.
+        kv_numbers: numbers that the cache holds for each token, over all layers.
+    """
+
+    architecture: str
+    quantization: str
+    parameters: int | None
+    width: int
+    bytes: int
+    trained: int | None
+    kv_numbers: int
+    chat_template: bool
+
+
+def read_directory(path: Path) -> DirectoryHeader:
+    """Reads config and headers; raises ModelLoadError and UnsupportedModel for what is no whole model."""
+    check_directory(path)
+    files = weight_files(path)
+    counts: dict[str, int] = {}
+    tensors = total = 0
+    for file in files:
+        total += file.stat().st_size
+        for kind, numbers in _tensors(file):
+            counts[kind] = counts.get(kind, 0) + numbers
+            tensors += 1
+    stored = Stored(tensors, max(counts, key=counts.__getitem__, default="F32"))
+    check_config(path, stored)
+    config = _json(path / "config.json")
+    text = next(
+        (config[key] for key in ("text_config", "llm_config") if isinstance(config.get(key), dict)),
+        config,
+    )
+    quantised = config.get("quantization_config") or text.get("quantization_config")
+    return DirectoryHeader(
+        architecture=str(config["model_type"]),
+        quantization=_quantization(quantised, stored.kind),
+        parameters=None if quantised else sum(counts.values()),
+        width=_WIDTHS.get(stored.kind, 1),
+        bytes=total,
+        trained=_number(text, "trained") or None,
+        kv_numbers=_kv_numbers(text),
+        chat_template=_has_template(path),
+    )
+
+
+def _quantization(config: Any, kind: str) -> str:
+    if not isinstance(config, dict):
+        return kind
+    method = config.get("quant_method")
+    bits = config.get("bits")
+    if not isinstance(method, str):
+        return "quantised"
+    return f"{method} {bits}" if isinstance(bits, int) else method
+
+
+def _kv_numbers(config: Mapping[str, Any]) -> int:
+    heads = _number(config, "heads")
+    if not heads:
+        return 0
+    layers = _number(config, "layers")
+    kinds = config.get("layer_types")
+    if isinstance(kinds, list):
+        layers = sum(kind in _ATTENTION for kind in kinds if isinstance(kind, str))
+    width = _number(config, "head_width") or _number(config, "width") // heads
+    return 2 * layers * (_number(config, "kv_heads") or heads) * width
+
+
+def _number(config: Mapping[str, Any], what: str) -> int:
+    """A whole number under whichever of its names; 0 where there is none of sense."""
+    found = (config.get(name) for name in _NAMES[what])
+    return next((n for n in found if type(n) is int and 0 < n < 2**31), 0)
+
+
+def _has_template(path: Path) -> bool:
+    if (path / "chat_template.jinja").is_file():
+        return True
+    for name in ("tokenizer_config.json", "chat_template.json"):
+        file = path / name
+        if file.is_file() and _json(file).get("chat_template"):
+            return True
+    return False
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """An object in a file; raises ModelLoadError for anything else."""
+    try:
+        if path.stat().st_size > _MOST_JSON:
+            raise ValueError
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelLoadError(f"cannot read {path}", f"{path.name} is not JSON", AGAIN) from error
+    if not isinstance(data, dict):
+        raise ModelLoadError(f"cannot read {path}", f"{path.name} is no object", AGAIN)
+    return data
+
+
+def _tensors(file: Path) -> list[tuple[str, int]]:
+    """Type and count of the numbers of each tensor; raises ModelLoadError where a file is damaged."""
+
+    def damaged(reason: str) -> ModelLoadError:
+        return ModelLoadError(f"cannot load {file}", f"{file.name}: {reason}", AGAIN)
+
+    try:
+        if not file.is_file():
+            raise damaged("it is no regular file")
+        there = file.stat().st_size
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if there < 8 or length > min(there - 8, _MOST_HEADER):
+                raise damaged("it ends within its header")
+            header = json.loads(opened.read(length))
+    except OSError as error:
+        raise damaged(error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise damaged("its header is not JSON") from error
+    found = []
+    last = 0
+    try:
+        for name, tensor in header.items():
+            if name == "__metadata__":
+                continue
+            shape, (begin, end) = tensor["shape"], tensor["data_offsets"]
+            if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
+                raise TypeError
+            numbers = math.prod(shape)
+            if numbers > _MOST_PER_BYTE * (end - begin):
+                raise TypeError
+            found.append((str(tensor["dtype"])[:12], numbers))
+            last = max(last, end)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise damaged("its header describes no tensors") from error
+    if 8 + length + last > there:
+        raise damaged(cut_short(there, 8 + length + last))
+    return found
