@@ -1,0 +1,58 @@
+"""Keys that come together do what they do one after the other."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.ui.driver import Driver, table, workbench
+
+
+@pytest.fixture
+def fruit(tmp_path):
+    return table(tmp_path / "fruit.json")
+
+
+def where(w: Driver):
+    """What keys had to do with."""
+    fields = [each.value for each in w.app.screen.query("LineField")]
+    return type(w.app.screen), fields, type(w.app.focused), w.bench.facts(), w.screen()
+
+
+async def typed(w: Driver, *keys: str) -> None:
+    """Presses keys together, and waits until they did what they do."""
+    await w.together(*keys)
+    await w.until(lambda: not w.app.typing)
+    await w.settled()
+
+
+async def test_a_text_that_is_asked_for_gets_what_is_typed(fruit) -> None:
+    async with workbench(fruit) as w:
+        await typed(w, "f", *"Surx", "backspace", "e", "enter", "g")
+        assert w.tokens == ["Sure", " a"]
+        await typed(w, "o", "ctrl+u", *"models")
+        assert w.app.screen.query_one("LineField").value == "models"
+        await typed(w, "escape", "i", "tab", *"Sure", "shift+tab", "end", *"More")
+        assert w.app.screen.query_one("#prefill").value == "Sure"
+        assert w.app.screen.query_one("#text").text.endswith("More")
+
+
+KEYS = st.sampled_from([*"ftio/?KTzxmwHS", "escape", "tab", "shift+tab", "backspace", "ctrl+u"])
+"""Keys that the screen answers alone: what the model does takes its own time."""
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(KEYS, min_size=2, max_size=8))
+async def test_together_is_as_one_after_the_other(fruit, keys) -> None:
+    ends = []
+    for together in (True, False):
+        async with workbench(fruit) as w:
+            await w.press("g", "g")
+            if together:
+                await typed(w, *keys)
+            else:
+                for key in keys:
+                    await typed(w, key)
+            ends.append(where(w))
+    assert ends[0] == ends[1]
