@@ -18,8 +18,8 @@ from bftui.core.sampler import Sampler
 from bftui.practice import NAMES
 from bftui.session.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_thread import Word
-from bftui.ui.paired import Beside
+from bftui.ui.engine_state import Word
+from bftui.ui.known import Beside
 from bftui.ui.settings import PartnerSettings, WorkbenchSettings
 from screenshots import report
 
@@ -87,8 +87,9 @@ async def settled(app: WorkbenchApp) -> None:
         bridge.session is None
         or bridge.working
         or bridge.word is not Word.READY
-        or bridge.experiments.waiting
+        or bridge.measuring
         or bridge.paired.state is Beside.LOADING
+        or bridge.partnering is None
         or bridge.partnering.waiting(idle=True)
     ):
         await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bftui.cli import plain_telling as tell
 from bftui.cli.opening import Watched, finish
 from bftui.cli.plain_telling import say
-from bftui.core.errors import BftuiError, UsageError
+from bftui.core.errors import BftuiError, Cancelled, UsageError
 from bftui.core.text import safe
 from bftui.session import commands as c
 
@@ -200,7 +200,8 @@ class Plain:
         error = self.advance(job, doing)
         self.live.experiments.keep(job)
         if error is not None:
-            say(f"{safe(error.line())}; what was found by then follows, if there is any")
+            why = "stopped" if isinstance(error, Cancelled) else safe(error.line())
+            say(f"{why}; what was found by then follows, if there is any")
 
     def advance(self, job: Job, doing: str) -> BftuiError | None:
         """Does a job; the error that stopped it, if one did."""

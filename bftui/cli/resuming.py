@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bftui.cli import options as o
-from bftui.cli.progress import reading
 from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,6 +65,7 @@ def _read(path: Path, question: o.Question, sampling: o.Sampling) -> Saved:
             "a session that is resumed brings its prompt and sampler along",
             hint="in the workbench i asks another prompt and t changes the sampler",
         )
+    from bftui.cli.progress import reading
     from bftui.session.resume import read_saved
 
     with reading(path):

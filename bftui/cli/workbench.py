@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -78,7 +79,6 @@ def run(
     usual = replace(opening, **untyped(config.model))
     palette = config.words if words is None else checked_words(words.split(","), "--words")
     automatic = untyped({"response": config.response}).get("response", response)
-    from bftui.trace.journal import default_directory
     from bftui.ui.settings import WorkbenchSettings
     from bftui.ui.terminal import check_terminal
 
@@ -100,7 +100,7 @@ def run(
         sampler=sampler,
         trace=trace,
         theme=None if plain else chosen_theme(theme, config),
-        state_dir=default_directory,
+        state_dir=_journals,
         config=config_path,
         words=palette,
         partner=_beside(partner, second, usual, saved),
@@ -114,9 +114,14 @@ def run(
         from bftui.cli.plain import run_plain
 
         return run_plain(settings)
+    # What is made before the first frame stays: looking for garbage would only delay it (`app.py` begins again).
+    gc.disable()
     from bftui.ui.app import run as run_workbench
 
-    return run_workbench(settings)
+    try:
+        return run_workbench(settings)
+    finally:
+        gc.enable()
 
 
 def _untyped(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,6 +149,13 @@ def chosen_theme(typed: str | None, config: Config) -> str | None:
     except UsageError as error:
         raise InputError(f"{config_path()}: {error.message}", error.reason, error.hint) from error
     return config.theme
+
+
+def _journals() -> Path:
+    """Where journals go. Asked for after the first frame, which needs nothing of what writes them."""
+    from bftui.trace.journal import default_directory
+
+    return default_directory()
 
 
 def pace_drawing(seldom: bool) -> None:

@@ -14,12 +14,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bftui.backends.base import F32
+from bftui.backends.host import Page
 from bftui.core.errors import BackendCrashed, BftuiError, UsageError
 from bftui.core.shift import PartnerView, Standing, standings
 from bftui.core.shift_summary import Shares, shares
 from bftui.session.catching_up import CatchUp
 from bftui.session.model import Model
 from bftui.session.pair import Contexts, Pair
+from bftui.session.partner_order import NO_TOKEN, PartnerOrder, partner_order
 from bftui.session.prompt import Prompt, Template
 from bftui.session.saving import Measured, root_fields
 from bftui.session.shift import Shift
@@ -64,6 +66,8 @@ class Partner:
         self._contexts: dict[int, Contexts] = {}
         self._rows: OrderedDict[int, F32] = OrderedDict()
         self._looked: tuple[int, tuple[int, ...], list[Standing | None]] | None = None
+        self._ordered: tuple[tuple[int, int], PartnerOrder] | None = None
+        self._counterparts: dict[bool, list[int]] = {}
         self._settled: tuple[int, int] | None = None
         self.prepare(session.tree.root(session.cursor))
         with suppress(BftuiError):
@@ -125,10 +129,37 @@ class Partner:
         self._looked = node, asked, found
         return found
 
+    def page(self, start: int, stop: int, node: int) -> Page | None:
+        """Rows of the base's vocabulary after a node, those first that the partner ranks first; see `PartnerOrder`.
+
+        None where the partner's logits are not kept. Asks the base for its own: this is the session's, and raises what
+        a model raises.
+        """
+        row, at = self._rows.get(node), (node, self.session.sampler_number)
+        if row is None:
+            return None
+        if self._ordered is None or self._ordered[0] != at:
+            base = self.session.model.host.logits(self.tree_number, node)
+            own = self._all_own_ids(node, len(base))
+            self._ordered = at, partner_order(base, row, own, self.session.sampler)
+        return self._ordered[1].page(start, stop)
+
+    def _all_own_ids(self, node: int, count: int) -> list[int]:
+        """The partner's tokens for as many of the base's, `NO_TOKEN` where it has none."""
+        seam = self._seam(node)
+        if seam not in self._counterparts:
+            found = (self._own_id(node, token_id) for token_id in range(count))
+            self._counterparts[seam] = [NO_TOKEN if i is None else i for i in found]
+        return self._counterparts[seam]
+
+    def _seam(self, node: int) -> bool:
+        """Whether the partner's text after a node begins without the blank that the base's begins with."""
+        contexts = self._contexts.get(node)
+        return contexts is not None and contexts.seam
+
     def _own_id(self, node: int, token_id: int) -> int | None:
         """The partner's token of the same bytes as one of the base's after a node."""
-        contexts = self._contexts.get(node)
-        seam = contexts is not None and contexts.seam
+        seam = self._seam(node)
         if self.pair.by == "ids" and not seam:
             return token_id if token_id < self.model.info.n_vocab else None
         if token_id in self.session.model.info.eog_ids:

@@ -149,6 +149,19 @@ class RecordedPartner(Partner):
         ours = self.session.model.token_bytes
         return [stood.get(each if self._by_ids else ours(each)) for each in token_ids]
 
+    def page(self, start: int, stop: int, node: int) -> Page | None:
+        """The stored candidates of the base, those first that are stored of the partner, in its order."""
+        rows = self.session.page(0, self.session.tree.n_vocab, node=node).rows
+        found = self.candidates(node, [row.token_id for row in rows])
+        if found is None:
+            return None
+
+        def place(each: tuple[Row, Standing | None]) -> tuple[bool, int]:
+            return each[1] is None, 0 if each[1] is None else each[1].rank
+
+        ordered = tuple(row for row, _ in sorted(zip(rows, found, strict=True), key=place))
+        return Page(ordered[start:stop], start, len(ordered))
+
 
 def info_of(model: Mapping[str, Any]) -> ModelInfo:
     """The `model` of a trace as a model says of itself; what a trace does not hold is as of no use as can be."""

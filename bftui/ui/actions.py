@@ -28,6 +28,7 @@ class Facts:
         turns: the prompt of the visible path is in a template, which writes further turns.
         marks: whether a place is marked.
         looked: candidates of this place were looked at.
+        ranked: the partner's ranks of candidates of this place are known.
         measuring: an experiment runs.
         partner: there is a second model.
         pairing: it is being opened.
@@ -48,6 +49,7 @@ class Facts:
     turns: bool = False
     marks: bool = False
     looked: bool = False
+    ranked: bool = False
     measuring: bool = False
     partner: bool = False
     pairing: bool = False
@@ -161,7 +163,10 @@ def _recorded(action: str, base: Reason) -> Reason:
         if not facts.replay:
             return base(facts)
         known = action in facts.recorded
-        return _session(facts) or (None if known else f"{_RECORDED[action]} recorded at this place")
+        elsewhere = (
+            f"{_RECORDED[action]} recorded at this place: {{next_measured}} goes to what was"
+        )
+        return _session(facts) or (None if known else elsewhere)
 
     return reason
 
@@ -179,11 +184,6 @@ _resample = _unless(
     _measure,
     lambda facts: not facts.onward,
     "no text goes on from here to compare with: {back} goes back to a place on a path",
-)
-_order = _unless(
-    _session,
-    lambda facts: not facts.looked,
-    "no candidate was looked at here yet: {look_ahead} looks at the best ones",
 )
 _turn = _unless(
     _asks,
@@ -211,6 +211,19 @@ _along = _unless(
 _back = _unless(
     _session, lambda facts: facts.at_prompt, "this is the prompt: there is nothing before it"
 )
+
+
+def _order(facts: Facts) -> str | None:
+    reason = _session(facts)
+    if reason is not None or facts.looked or facts.ranked:
+        return reason
+    if facts.replay:
+        return "neither look-ahead nor ranks in a partner were recorded at this place"
+    if facts.partner:
+        return (
+            "the partner has not read up to here, and no candidate was looked at: {look_ahead} does"
+        )
+    return "no candidate was looked at here yet: {look_ahead} looks at the best ones"
 
 
 def _forward(facts: Facts) -> str | None:
@@ -306,7 +319,8 @@ ACTIONS: tuple[Action, ...] = (
            MEASURE, _recorded("resample", _resample)),
     Action("look_ahead", ("a",), "look-ahead", "BF after each of the best candidates; again: of more.",
            MEASURE, _measure, True),
-    Action("order", ("S",), "order", "Candidates: by rank, narrows most, opens most.", MEASURE, _order),
+    Action("order", ("S",), "order", "Candidates: by rank, narrows most, opens most, partner's rank.",
+           MEASURE, _order),
     Action("response", ("E",), "response", "What the forced text does to BF, against all kinds of controls.",
            MEASURE, _recorded("response", _running)),
 
@@ -343,6 +357,10 @@ ACTIONS: tuple[Action, ...] = (
            JUMP, _session),
     Action("next_forced", ("exclamation_mark",), "next forced", "To the next forced token, or the first.",
            JUMP, _session),
+    Action("previous_measured", ("left_parenthesis",), "measured before",
+           "To the place before where something was measured, anywhere in the tree.", JUMP, _session),
+    Action("next_measured", ("right_parenthesis",), "next measured",
+           "To the next place where something was measured, or the first.", JUMP, _session),
 
     Action("next_pane", ("tab",), "next pane", "Focus the next pane.", LOOK, _always),
     Action("previous_pane", ("shift+tab",), "pane before", "Focus the pane before.", LOOK, _always),

@@ -6,6 +6,7 @@ Importing this imports no model library, and the model's process starts only aft
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -28,6 +29,7 @@ from bftui.ui.keeping import leave
 from bftui.ui.keys import hint, key, shown, use
 from bftui.ui.notice import Notice
 from bftui.ui.replaying import bridge_of
+from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.small import HEIGHT, WIDTH, TooSmall
 from bftui.ui.screens.workbench import Workbench
 from bftui.ui.settings import WorkbenchSettings
@@ -36,6 +38,7 @@ from bftui.ui.terminal import OwnTerminal, check_terminal
 from bftui.ui.terminal_colors import TerminalColors, terminal_colors
 from bftui.ui.theme_files import ThemeFile, found
 from bftui.ui.themes import find, palette, textual_theme, variables
+from bftui.ui.type_ahead import TypeAhead
 
 FRAME_S = 1 / 30
 SELDOM_S = 1 / 4
@@ -97,6 +100,7 @@ class WorkbenchApp(App[None]):
         self._cpu_of_frame = 0.0
         self._frame_due = False
         self._interrupted = -_TWICE_S
+        self._type_ahead = TypeAhead(self)
         self._put_on_textual()
         self.set_keymap(settings.keymap.bindings())
 
@@ -124,6 +128,7 @@ class WorkbenchApp(App[None]):
         self.workbench.call_after_refresh(self._start)
 
     def _start(self) -> None:
+        gc.enable()
         self.bridge.start()
         for error in found().damaged.values():
             self.workbench.warn(error.line())
@@ -161,6 +166,20 @@ class WorkbenchApp(App[None]):
         with self.batch_update():
             self.workbench.frame()
 
+    async def on_event(self, event: events.Event) -> None:
+        if (
+            isinstance(event, events.Key | events.Paste)
+            and not event.is_forwarded
+            and self._type_ahead.holds(event)
+        ):
+            return
+        await super().on_event(event)
+
+    @property
+    def typing(self) -> bool:
+        """Whether something typed is still on its way."""
+        return self._type_ahead.busy
+
     # Keys that hold everywhere ---------------------------------------------------------------------------------
 
     def action_interrupt(self) -> None:
@@ -186,6 +205,11 @@ class WorkbenchApp(App[None]):
     async def action_quit(self) -> None:
         self.exit(return_code=0)
 
+    def _handle_exception(self, error: Exception) -> None:
+        # A screen that was just being opened when the program was ended finds none of its parts: that is no failure.
+        if self.return_code is None:
+            super()._handle_exception(error)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         self.workbench.frame()
         facts = self.workbench.facts()
@@ -200,7 +224,7 @@ class WorkbenchApp(App[None]):
                 self.workbench.act(name)
 
             yield _command(action.name, note, act)
-        on = not self.bridge.experiments.automatic
+        on = not self.bridge.automatic
 
         def respond() -> None:
             self.workbench.set_response(on)
@@ -257,7 +281,9 @@ class WorkbenchApp(App[None]):
         """Draws everything in a theme's colours from now on; `find` has it in those of `terminal_colors`."""
         self.theme_file = theme
         self._put_on_textual()
-        self.workbench.use(palette(theme))
+        for screen in self.screen_stack:
+            if isinstance(screen, Workbench | Dialog):
+                screen.use(palette(theme))
 
     def _put_on_textual(self) -> None:
         theme = textual_theme(self.theme_file)

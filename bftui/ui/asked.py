@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bftui.core.errors import BackendCrashed, BftuiError
-from bftui.core.sampler import Sampler
+
+if TYPE_CHECKING:
+    from bftui.core.sampler import Sampler
+    from bftui.session.partner import Partner
 
 _KEPT = 32
 
@@ -17,13 +20,21 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
-    """Which rows of which distribution; `query` keeps the tokens whose label contains it."""
+    """Which rows of which distribution.
+
+    Attributes:
+        node, sampler: the distribution after a node under a sampler, by its number.
+        start, stop: which rows.
+        query: keeps the tokens whose label contains it.
+        by: the partner in whose order they come; None for the model's own.
+    """
 
     node: int
     sampler: int
     start: int
     stop: int
     query: str
+    by: Partner | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,70 +7,111 @@ tree, which only ever grows. Nothing here touches a widget, and nothing wakes up
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bftui.core.errors import BftuiError
 from bftui.session import commands
-from bftui.session.prompt import Prompt
+from bftui.ui.asked import Asked
 from bftui.ui.ending import kill
-from bftui.ui.engine_thread import EngineThread, Opening, Word, nothing, short_name
-from bftui.ui.measured import Ids, Measured
-from bftui.ui.notice import Notice
-from bftui.ui.paired import Paired
-from bftui.ui.settings import PartnerSettings
+from bftui.ui.engine_state import EngineState, Opening, Word, nothing, short_name
+from bftui.ui.known import Measured, Paired, Running
 
 if TYPE_CHECKING:
+    from bftui.backends.host import Page
     from bftui.core.nudging import NudgeSettings
+    from bftui.session.prompt import Prompt
+    from bftui.ui.engine import Engine
+    from bftui.ui.measured import Ids
+    from bftui.ui.notice import Notice
+    from bftui.ui.partnering import Partnering
+    from bftui.ui.settings import PartnerSettings, WorkbenchSettings
+
+NOTHING_MEASURED, NO_PARTNER = Measured(), Paired()
+"""What is known before the engine's thread runs."""
 
 _QUEUED = 64
 _JOIN_S = 1.0
 
 
-class Bridge(EngineThread):
-    """The engine's thread as the screen sees it. Public methods return at once and are for the screen's thread only."""
+class Bridge(EngineState):
+    """The engine's state, and what may be asked of it.
 
-    # Asked by the screen ---------------------------------------------------------------------------------------
+    Public methods return at once and are for the screen's thread only.
+
+    Attributes:
+        engine: what the thread runs; None until it is imported there.
+    """
+
+    def __init__(self, settings: WorkbenchSettings, changed: Callable[[], None]) -> None:
+        super().__init__(settings, changed)
+        self.engine: Engine | None = None
+        self.pages = Asked(self._put, lambda key: self._at.page(key), _no_page)
+        self.splits = Asked(self._put, lambda text: self._at.split(text), lambda error: [])
+        self.previews = Asked(
+            self._put, lambda key: self._at.preview(key), BftuiError.line, latest=True, quiet=True
+        )
+        self.rendered = Asked(
+            self._put,
+            lambda typed: self._at.render(typed),
+            BftuiError.line,
+            latest=True,
+            quiet=True,
+        )
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
         """Opens the model, and the session where there is a prompt."""
         self._thread.start()
 
-    @property
-    def working(self) -> bool:
-        """Whether anything waits or is being done."""
-        return self.playing or self._unaligned or self._given > self._dropped + self._done
+    # The engine's thread ---------------------------------------------------------------------------------------
 
-    def heard(self) -> None:
-        """Lets the next change be told; called before its state is read."""
-        self._told.clear()
+    def _run(self) -> None:
+        self.engine = self._made()
+        self.engine.run()
+
+    def _made(self) -> Engine:
+        from bftui.ui.engine import Engine
+
+        return Engine(self)
+
+    @property
+    def _at(self) -> Engine:
+        """What runs the job that asks."""
+        assert self.engine is not None
+        return self.engine
+
+    # Asked by the screen ---------------------------------------------------------------------------------------
 
     def send(self, command: commands.Command) -> bool:
         """Queues a command; False where too much waits already."""
-        if self._jobs.qsize() >= _QUEUED:
+        if self.jobs.qsize() >= _QUEUED:
             return False
         if not isinstance(command, commands.Force | commands.ForceIds):
             self.playing = False
-        self.partnering.give_way()
-        self._put(lambda: self._do(command))
+        if self.partnering is not None:
+            self.partnering.give_way()
+        self._put(lambda: self._at.do(command))
         return True
 
     def force_word(self, word: str) -> None:
         """Forces a palette word, with the space before it that it needs where the session then stands."""
-        self._put(lambda: self._force_word(word))
+        self._put(lambda: self._at.force_word(word))
 
     def set_prompt(self, prompt: Prompt) -> None:
         """Starts from a prompt: the session's first, or a new root."""
         self.prompt = prompt
         self.playing = False
-        self._put(self._plant)
+        self._put(lambda: self._at.plant())
 
     def play(self, on: bool) -> None:
         """Steps by itself from now on, or not any more."""
         self.playing = on
-        self._due = 0.0
-        self._steps.clear()
+        self.due = 0.0
+        self.steps.clear()
         self._put(nothing)
 
     def set_rate(self, rate: int) -> None:
@@ -81,31 +122,31 @@ class Bridge(EngineThread):
     def cancel(self) -> bool:
         """Stops what runs and forgets what waits; False where there was nothing."""
         something = self.working
-        self.playing = self._unaligned = False
-        self._stop_loading = True
+        self.playing = self.unaligned = False
+        self.stop_loading = True
         self._drain()
-        if self.model is not None and self.word is Word.BUSY and not self._measuring:
+        if self.model is not None and self.word is Word.BUSY and not self.beside:
             self.model.host.cancel()
-        if self._coming is not None:
-            self._coming.host.cancel()
+        if self.coming is not None:
+            self.coming.host.cancel()
         return something
 
     def stop_experiments(self) -> bool:
         """Stops what is measured; False where nothing is."""
-        if not self.experiments.waiting:
+        if not self.measuring:
             return False
         if self.model is not None:
             self.model.host.cancel()
-        self._put(self._stop_experiments)
+        self._put(lambda: self._at.stop_experiments())
         return True
 
     def reload(self) -> None:
         """Opens the model again; one that hangs is ended first."""
-        if self.word is Word.BUSY or self.experiments.waiting:
+        if self.word is Word.BUSY or self.measuring:
             self._kill()
         self._drain()
         self.loading = short_name(self.source)
-        self._begin_loading(self._reopen)
+        self._begin_loading(lambda: self._at.reopen())
 
     def open_other(self, model: str) -> None:
         """Opens any MODEL form and starts a new session on it; the old one stays until the new one is there."""
@@ -113,10 +154,10 @@ class Bridge(EngineThread):
         if self.model is not None and self.word is Word.BUSY:
             self.model.host.cancel()
         self.loading = short_name(model)
-        self._begin_loading(lambda: self._open_other(model, broken))
+        self._begin_loading(lambda: self._at.open_other(model, broken))
 
     def _begin_loading(self, job: Callable[[], None]) -> None:
-        self.playing = self._stop_loading = False
+        self.playing = self.stop_loading = False
         self.word, self.share = Word.LOADING, None
         self._put(Opening(job))
 
@@ -125,80 +166,96 @@ class Bridge(EngineThread):
     @property
     def measured(self) -> Measured:
         """What experiments found so far."""
-        return self.experiments.measured
+        return NOTHING_MEASURED if self.engine is None else self.engine.experiments.measured
+
+    @property
+    def measuring(self) -> bool:
+        """Whether an experiment runs."""
+        return bool(self.measured.running)
 
     def look_ahead(self) -> None:
         """Looks at the best candidates, or at more of them."""
-        self._put(self.experiments.look_ahead)
+        self._put(lambda: self._at.experiments.look_ahead())
 
     def roll(self, samples: int, horizon: int, node: int) -> None:
         """Draws continuations of a node."""
-        self._put(lambda: self.experiments.roll(samples, horizon, node))
+        self._put(lambda: self._at.experiments.roll(samples, horizon, node))
 
     def resample(self, samples: int, node: int) -> None:
         """Draws continuations of a node, to compare with the path that goes on from it."""
-        self._put(lambda: self.experiments.resample(samples, node))
+        self._put(lambda: self._at.experiments.resample(samples, node))
 
     def respond(self, node: int, ids: Ids, end: int) -> None:
         """Measures all there is of the response to a text that was forced after a node, and ends at another."""
-        self._put(lambda: self.experiments.respond(node, ids, end, asked=True))
+        self._put(lambda: self._at.experiments.respond(node, ids, end, asked=True))
 
     def respond_by_itself(self, on: bool) -> None:
         """Whether a forced text is measured without being asked for."""
-        self.experiments.automatic = on
+        self.automatic = on
 
     # The partner -----------------------------------------------------------------------------------------------
 
     @property
     def paired(self) -> Paired:
         """What is known of the partner."""
-        return self.partnering.paired
+        return NO_PARTNER if self.partnering is None else self.partnering.paired
+
+    @property
+    def opening_partner(self) -> Running | None:
+        """How far the opening of a partner is."""
+        return None if self.partnering is None else self.partnering.loading
+
+    @property
+    def partnering(self) -> Partnering | None:
+        """What is done with the partner, for what cannot wait for its turn."""
+        return None if self.engine is None else self.engine.partnering
 
     def open_partner(self, wanted: PartnerSettings) -> None:
         """Opens a second model beside the session; the one before stays until it is there."""
-        self._put(lambda: self.partnering.open(wanted))
+        self._put(lambda: self._at.partnering.open(wanted))
 
     def part(self) -> None:
         """Takes the partner away."""
-        self.partnering.cancel()
-        self._put(lambda: self._told_of(self.partnering.part()))
+        if self.partnering is not None:
+            self.partnering.cancel()
+        self._put(lambda: self._told_of(self._at.partnering.part()))
 
     def shift(self) -> None:
         """Has the partner answer the visible prompt, and the base read the answer."""
-        self._put(self.partnering.shift)
+        self._put(lambda: self._at.partnering.shift())
 
     def force_answer(self, root: int, index: int) -> None:
         """Goes along the partner's answer to a prompt and forces its token at a position."""
         self.playing = False
-        self._put(lambda: self._force_answer(root, index))
+        self._put(lambda: self._at.force_answer(root, index))
 
     def force_partners(self, node: int) -> None:
         """Goes to a node and forces the token that the partner would take there."""
         self.playing = False
-        self._put(lambda: self._force_partners(node))
+        self._put(lambda: self._at.force_partners(node))
 
     def nudge(self, settings: NudgeSettings) -> None:
         """Has both models write on from the cursor, round by round."""
         self.playing = False
-        self._put(lambda: self.partnering.nudge(settings))
+        self._put(lambda: self._at.partnering.nudge(settings))
 
     def take_word(self, settings: NudgeSettings) -> None:
         """Appends the partner's next word."""
         self.playing = False
-        self._put(lambda: self._take_word(settings))
+        self._put(lambda: self._at.take_word(settings))
 
     def look(self, settings: NudgeSettings) -> None:
         """Asks what the partner would write after the cursor."""
-        self._put(lambda: self.partnering.look(settings))
+        self._put(lambda: self._at.partnering.look(settings))
 
     def stop_partner(self) -> bool:
         """Stops nudging, reading and opening; False where there is none of it."""
-        if not self.partnering.works:
+        if self.partnering is None or not self.partnering.works:
             return False
         self.partnering.cancel()
-        if self.partnering.paired.running and self.model is not None:
+        if self.paired.running and self.model is not None:
             self.model.host.cancel()
-        self._put(lambda: self._told_of(self.partnering.stop()))
+        self._put(lambda: self._told_of(self._at.partnering.stop()))
         return True
 
     def _told_of(self, notice: Notice | None) -> None:
@@ -209,49 +266,61 @@ class Bridge(EngineThread):
 
     def export(self, path: Path) -> None:
         """Writes the trace."""
-        self._put(lambda: self._export(path))
+        self._put(lambda: self._at.export(path))
 
     def speed(self) -> float | None:
         """Tokens a second while playing."""
-        if not self.playing or len(self._steps) < 2:
+        if not self.playing or len(self.steps) < 2:
             return None
-        return (len(self._steps) - 1) / max(1e-6, self._steps[-1] - self._steps[0])
+        return (len(self.steps) - 1) / max(1e-6, self.steps[-1] - self.steps[0])
 
     def close(self) -> None:
         """Ends model and thread; waits a second at most."""
         self.playing = False
-        self._closing = True
+        self.closing = True
         if not self._thread.is_alive():
             return
         self._drain()
-        self._jobs.put(None)
-        for model in (self.model, self._coming):
+        self.jobs.put(None)
+        for model in (self.model, self.coming):
             if model is not None:
                 model.host.cancel()
-        self.partnering.cancel()
+        if self.partnering is not None:
+            self.partnering.cancel()
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             self._kill()
-            self.partnering.kill()
+            if self.partnering is not None:
+                self.partnering.kill()
             # With nothing left to wait for it closes the journal.
             self._thread.join(_JOIN_S)
+
+    def _put(self, job: Callable[[], None]) -> None:
+        self.given += 1
+        self.jobs.put(job)
 
     def _drain(self) -> None:
         """Forgets what waits, but for opening the model again: the screen says that it loads."""
         kept = []
         with suppress(queue.Empty):
             while True:
-                job = self._jobs.get_nowait()
-                if isinstance(job, Opening) or job == self._accompany:
+                job = self.jobs.get_nowait()
+                if isinstance(job, Opening) or (self.engine and job == self.engine.accompany):
                     kept.append(job)
                 else:
-                    self._dropped += 1
+                    self.dropped += 1
         for job in kept:
-            self._jobs.put(job)
-        for asked in self._asked:
+            self.jobs.put(job)
+        for asked in self.asked:
             asked.drop()
 
     def _kill(self) -> None:
         """Ends the session's model process, or the one that is coming: it does not answer."""
-        for model in (self.model, self._coming):
+        for model in (self.model, self.coming):
             kill(model)
+
+
+def _no_page(error: BftuiError) -> Page:
+    from bftui.backends.host import Page
+
+    return Page((), 0, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -61,6 +62,13 @@ def quiet_driver() -> type[Driver] | None:
         ) -> None:
             super().__init__(app, debug=debug, mouse=mouse, size=size)
             self.exit_event = self._waking = _Waking()
+
+        def stop_application_mode(self) -> None:
+            """Restores the terminal; at the end of the program for good, whatever stops it then and has it go on."""
+            if self._app.return_code is not None:
+                for number in (signal.SIGTSTP, signal.SIGCONT):
+                    signal.signal(number, signal.SIG_DFL)
+            super().stop_application_mode()
 
         def run_input_thread(self) -> None:
             """Hands on what is typed until the input is disabled, or the terminal is gone."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
-from bftui.ui.measured import Ids, Measured, Place, Responded, Running
+from bftui.ui.known import Measured, Running
+from bftui.ui.measured import Ids, Place, Responded
 from bftui.ui.notice import Kind, Notice
 
 if TYPE_CHECKING:
@@ -159,13 +160,11 @@ class Experimenting:
     Attributes:
         session: what they measure.
         measured: everything that is known.
-        automatic: whether a forced text is measured without being asked for.
     """
 
-    def __init__(self, *, automatic: bool) -> None:
+    def __init__(self) -> None:
         self.session: Session | None = None
         self.measured = Measured()
-        self.automatic = automatic
         self._running: deque[_Work] = deque()
         self._series: dict[Place, _Series] = {}
         self._responses: dict[int, _Responding] = {}

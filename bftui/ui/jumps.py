@@ -1,6 +1,6 @@
-"""Places worth going to on a line of tokens: forks, uncertain choices, forced tokens. Reads a tree, draws nothing.
+"""Places worth going to: forks, uncertain choices and forced tokens on a line of tokens; what was measured, anywhere.
 
-A line is a list of nodes, each the child of the one before; a place is an index into it.
+A line is a list of nodes, each the child of the one before; a place is an index into it. Reads a tree, draws nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bftui.core.tree import Tree
+    from bftui.ui.known import Measured, Paired
 
 PERCENTILE = 90
 """Of the entropies of a line: a choice below it is not called uncertain."""
@@ -23,6 +24,18 @@ def line(tree: Tree, node: int, pruned: Collection[int] = ()) -> tuple[list[int]
     while (child := tree.last_visited(nodes[-1])) is not None and child not in pruned:
         nodes.append(child)
     return nodes, place
+
+
+def ids_between(tree: Tree, start: int, end: int) -> tuple[int, ...]:
+    """The tokens after a node, up to one further down."""
+    ids: list[int] = []
+    while end != start:
+        token, parent = tree.token_id(end), tree.parent(end)
+        assert token is not None
+        assert parent is not None
+        ids.append(token)
+        end = parent
+    return tuple(reversed(ids))
 
 
 def forks(tree: Tree, nodes: Sequence[int], pruned: Collection[int] = ()) -> list[int]:
@@ -53,6 +66,22 @@ def peaks(tree: Tree, nodes: Sequence[int]) -> list[int]:
 def forced(tree: Tree, nodes: Sequence[int]) -> list[int]:
     """Where a forced token stands."""
     return [place for place, node in enumerate(nodes) if tree.source(node).word == "forced"]
+
+
+def measured(found: Measured, paired: Paired, sampler: int) -> dict[int, list[str]]:
+    """The nodes where something was measured, and what; of what depends on a sampler only under this one."""
+    known: dict[int, list[str]] = {}
+    looked = [(node, "look-ahead") for node, under in found.looked if under == sampler]
+    rolled = [(node, "rollouts") for node, under in found.rolled if under == sampler]
+    responses = [
+        (end, "response") for end, each in found.responses.items() if each.sampler == sampler
+    ]
+    pair = [(root, "shift") for root in paired.shifted]
+    if paired.nudged is not None:
+        pair.append((paired.nudged.start, "nudging"))
+    for node, what in (*looked, *rolled, *responses, *pair):
+        known.setdefault(node, []).append(what)
+    return known
 
 
 def before(places: Sequence[int], at: int) -> int | None:

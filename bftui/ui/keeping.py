@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bftui.session.resume import Saved
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
-    from bftui.ui.paired import Paired
+    from bftui.ui.known import Paired
     from bftui.ui.recalled import Recalled
     from bftui.ui.settings import WorkbenchSettings
 

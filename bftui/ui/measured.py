@@ -6,7 +6,7 @@ Pure data; imports no NumPy. Places are nodes of the session's tree, `sampler` i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -176,29 +176,3 @@ class Responded:
     def matched(self) -> int:
         """Matched controls that were measured."""
         return next((len(each.texts) for each in self.kinds if each.kind == "matched"), 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """An experiment that runs: its name, and how much is done."""
-
-    name: str
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Everything that was measured in a session so far; a new one replaces it whenever something is known.
-
-    Attributes:
-        version: grows with every one.
-        running: what is being measured.
-        looked, rolled: by place; of rollouts the latest there.
-        responses: by the node of the forced text's last token.
-    """
-
-    version: int = 0
-    running: tuple[Running, ...] = ()
-    looked: Mapping[Place, Looked] = field(default_factory=dict)
-    rolled: Mapping[Place, Rolled] = field(default_factory=dict)
-    responses: Mapping[int, Responded] = field(default_factory=dict)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
 from bftui.session import commands
 from bftui.ui.keys import hint
-from bftui.ui.measured import Running
+from bftui.ui.known import Paired, Running
 from bftui.ui.notice import Notice
-from bftui.ui.paired import Draft, Nudged, Paired, Shifted
+from bftui.ui.paired import Draft, Nudged, Shifted
 
 if TYPE_CHECKING:
     from bftui.core.nudging import NudgeSettings, Piece

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.ui.ending import kill
 from bftui.ui.keys import hint, key
-from bftui.ui.measured import Running
+from bftui.ui.known import Beside, Paired, Running
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.pair_work import PairWork
-from bftui.ui.paired import Beside, Paired
 from bftui.ui.partner_loading import Loading
 from bftui.ui.settings import QUESTIONS, PartnerSettings
 

@@ -19,7 +19,8 @@ from bftui.core.errors import UsageError
 from bftui.core.sampler import Sampler
 from bftui.core.text import safe
 from bftui.session.rollouts import Start
-from bftui.ui.measured import Against, Ahead, Ids, Interval, Looked, Measured, Place, Responded
+from bftui.ui.known import Measured
+from bftui.ui.measured import Against, Ahead, Ids, Interval, Looked, Place, Responded
 from bftui.ui.summaries import rolled
 
 if TYPE_CHECKING:

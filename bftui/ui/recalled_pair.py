@@ -14,7 +14,8 @@ from bftui.core.shift_summary import Position
 from bftui.core.text import safe
 from bftui.session.nudging import warning_of
 from bftui.session.shift_result import WHOSE
-from bftui.ui.paired import Beside, Nudged, Paired, Shifted
+from bftui.ui.known import Beside, Paired
+from bftui.ui.paired import Nudged, Shifted
 from bftui.ui.recalled import ids_of, maybe_number, number, whole
 
 if TYPE_CHECKING:

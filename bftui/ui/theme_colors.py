@@ -7,9 +7,12 @@ black or teal and steps of a ramp fall together. Here they are chosen together.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import accumulate
+from operator import itemgetter
 
 from bftui.ui.theme_files import ThemeFile
 
@@ -51,11 +54,13 @@ def lab(color: str) -> tuple[float, float, float]:
 
 
 def _linear(color: str) -> tuple[float, float, float]:
-    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return _decoded(red), _decoded(green), _decoded(blue)
+    return _decoded(color[1:3]), _decoded(color[3:5]), _decoded(color[5:])
 
 
-def _decoded(value: float) -> float:
+@cache
+def _decoded(level: str) -> float:
+    """The light of a channel, of two hexadecimal digits."""
+    value = int(level, 16) / 255
     return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
 
 
@@ -168,8 +173,9 @@ def _nearest(color: str, allowed: Callable[[_Entry], bool] = lambda _: True) -> 
 
 
 def _ranked(color: str) -> list[_Entry]:
-    here = lab(color)
-    return sorted(_entries(), key=lambda entry: math.dist(entry.lab, here))
+    here, entries = lab(color), _entries()
+    away = [math.dist(entry.lab, here) for entry in entries]
+    return [entries[i] for i in sorted(range(len(entries)), key=away.__getitem__)]
 
 
 def _ordered(steps: Iterable[str], readable: float) -> list[_Entry]:
@@ -182,23 +188,21 @@ def _ordered(steps: Iterable[str], readable: float) -> list[_Entry]:
     lightness = [lab(step)[0] for step in steps]
     sign = 1.0 if lightness[-1] > lightness[0] else -1.0
     one_way = lightness == sorted(lightness, reverse=sign < 0)
-    # For each entry of the last step so far: the cost of the best way there, and that way.
-    ways: list[tuple[float, list[_Entry]]] = [(0.0, [])] if one_way else []
+    # For each entry of the last step so far: how far its lightness is on the way, the cost of the best way there, and
+    # that way.
+    ways: list[tuple[float, float, list[_Entry]]] = [(-math.inf, 0.0, [])] if one_way else []
     for step in steps:
         here = lab(step)
-        further: list[tuple[float, list[_Entry]]] = []
-        sound = [entry for entry in _ranked(step) if entry.readable >= readable]
-        for entry in sound[:_NEAR]:
-            cost = math.dist(entry.lab, here) ** 2
-            before = [
-                way
-                for way in ways
-                if not way[1] or sign * (entry.lab[0] - way[1][-1].lab[0]) >= _LEAST_STEP
-            ]
+        ways.sort(key=itemgetter(0))
+        reached = [way[0] for way in ways]
+        best = list(accumulate(ways, lambda *two: min(two, key=itemgetter(1))))
+        ways = []
+        for entry in [entry for entry in _ranked(step) if entry.readable >= readable][:_NEAR]:
+            at = sign * entry.lab[0]
+            before = bisect_right(reached, at - _LEAST_STEP)
             if before:
-                least, way = min(before, key=lambda way: way[0])
-                further.append((least + cost, [*way, entry]))
-        ways = further
+                _, least, way = best[before - 1]
+                ways.append((at, least + math.dist(entry.lab, here) ** 2, [*way, entry]))
     if not ways:
         return [_nearest(step) for step in steps]
-    return min(ways, key=lambda way: way[0])[1]
+    return min(ways, key=itemgetter(1))[2]

@@ -12,8 +12,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,15 +82,6 @@ class Found:
     themes: Mapping[str, ThemeFile]
     damaged: Mapping[str, InputError]
 
-    def named(self, name: str) -> ThemeFile:
-        """A theme by name; raises InputError where its file is damaged, UsageError where there is none."""
-        if name in self.damaged:
-            raise self.damaged[name]
-        if name not in self.themes:
-            near = _nearest(name, self.themes)
-            raise UsageError(f"there is no theme {name!r}", hint=near)
-        return self.themes[name]
-
 
 def own_folder() -> Path:
     """Where this person's themes are looked for; it need not be there."""
@@ -104,12 +93,7 @@ def own_folder() -> Path:
 def found(folder: Path | None = None) -> Found:
     """The themes that ship and those of a folder (default: this person's). A damaged one there hides no other."""
     themes, damaged = dict(shipped()), {}
-    folder = own_folder() if folder is None else folder
-    try:
-        own = sorted(path for path in folder.iterdir() if path.suffix == ".toml")
-    except OSError:
-        own = []
-    for path in own:
+    for path in _themes_in(own_folder() if folder is None else folder):
         try:
             themes[path.stem] = _own(path)
         except InputError as error:
@@ -118,22 +102,47 @@ def found(folder: Path | None = None) -> Found:
     return Found(themes, damaged)
 
 
+def named(name: str, folder: Path | None = None) -> ThemeFile:
+    """One theme by name, from a folder (default: this person's), else the one that ships.
+
+    Raises InputError where its file is damaged, UsageError where there is none.
+    """
+    folder = own_folder() if folder is None else folder
+    own = next((path for path in _themes_in(folder) if path.stem == name), None)
+    if own is not None:
+        return _own(own)
+    if any(path.stem == name for path in _themes_in(_folder())):
+        return _shipped(name)
+    raise UsageError(f"there is no theme {name!r}", hint=_nearest(name, found(folder).themes))
+
+
 @cache
 def shipped() -> Mapping[str, ThemeFile]:
     """The themes that ship, the default one first."""
-    paths = [path for path in _folder().iterdir() if path.name.endswith(".toml")]
-    themes = [
-        read(path.read_bytes(), path.name.removesuffix(".toml"), file=str(path)) for path in paths
-    ]
-    return {
-        theme.name: theme for theme in sorted(themes, key=lambda t: (t.name != DEFAULT, t.name))
-    }
+    names = sorted((path.stem for path in _themes_in(_folder())), key=lambda n: (n != DEFAULT, n))
+    return {name: _shipped(name) for name in names}
 
 
-def _folder() -> Traversable:
+@cache
+def _shipped(name: str) -> ThemeFile:
+    path = _folder() / f"{name}.toml"
+    return read(path.read_bytes(), name, file=str(path))
+
+
+def _themes_in(folder: Path) -> list[Path]:
+    """The theme files of a folder, by name; none where it cannot be looked into."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+    except OSError:
+        return []
+
+
+@cache
+def _folder() -> Path:
     """Inside the package in an installed wheel, beside it in a checkout."""
-    packaged = files("bftui") / "themes"
-    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "themes"
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "themes"
+    return packaged if packaged.is_dir() else package.parent / "themes"
 
 
 def _own(path: Path) -> ThemeFile:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from rich.style import Style
 from textual.theme import Theme
 
+from bftui.core.errors import InputError
 from bftui.ui.terminal_colors import TerminalColors
-from bftui.ui.theme_files import AUTO, ThemeFile, found, shipped
+from bftui.ui.theme_files import AUTO, ThemeFile, found, named, shipped
 
 RAMP_TOP = 4.0
 """Entropy in nats, from which on the last step of the ramp is used."""
@@ -54,9 +55,12 @@ def find(name: str | None, colors: TerminalColors | None = None) -> ThemeFile:
     colors = colors or TerminalColors()
     if name is None or name == AUTO:
         # Whoever asked for no theme is shown one, whatever lies in a file of theirs.
-        theme = found().themes.get(colors.suited, shipped()[colors.suited])
+        try:
+            theme = named(colors.suited)
+        except InputError:
+            theme = shipped()[colors.suited]
     else:
-        theme = found().named(name)
+        theme = named(name)
     if colors.depth != "256":
         return theme
     from bftui.ui.theme_colors import within_256

@@ -9,8 +9,7 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from bftui.core.text import label, safe
-from bftui.ui.measured import Looked, Measured, Responded, Rolled
-from bftui.ui.paired import Paired
+from bftui.ui.known import Measured, Paired
 from bftui.ui.strips import fit
 from bftui.ui.widgets.path import Path
 from bftui.ui.widgets.shown_rows import ShownRows
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from bftui.session.partner import Partner
     from bftui.session.prompt import Taken
     from bftui.session.session import Session
+    from bftui.ui.measured import Looked, Responded, Rolled
 
 _LABEL_CELLS = 60
 _LABEL_BYTES = 240
@@ -182,6 +182,11 @@ class View:
         if found is not None:
             self._standings.update(zip(asked, found, strict=True))
         return self._standings
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the partner's ranks of candidates after the cursor are known, as far as they were asked for."""
+        return bool(self.standings(()))
 
     def begins_nudge(self, node: int, alone: bool = False) -> bool:
         """Whether the partner wrote a token, but not the one before it; `alone`: whatever is before it."""

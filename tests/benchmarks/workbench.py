@@ -28,7 +28,7 @@ from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.journal import Journal
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_thread import Word
+from bftui.ui.engine_state import Word
 from bftui.ui.settings import WorkbenchSettings
 from bftui.ui.widgets.pane import Pane
 from tests.benchmarks.big_model import big_model

@@ -108,6 +108,22 @@ def test_too_small_says_so_and_comes_back(start, orchard):
     assert terminal.leave() == 0
 
 
+def test_while_it_ends_nothing_draws_a_screen_again(start, orchard):
+    terminal = start(orchard, "--prompt", "x")
+    terminal.wait("ready", "candidates")
+    terminal.press("?")
+    terminal.wait("esc closes")
+    terminal.press("q")
+    while terminal.process.poll() is None:
+        # As ctrl+z and `fg` of a shell do, at every moment of its end.
+        for number in (signal.SIGTSTP, signal.SIGCONT):
+            os.kill(terminal.process.pid, number)
+            time.sleep(0.005)
+    assert terminal.leave() == 0
+    assert terminal.restored()
+    assert b"kept in" in terminal.output
+
+
 def test_it_is_suspended_and_comes_back(start, orchard):
     terminal = start(orchard, "--prompt", PROMPT, "--response", "off")
     terminal.wait("ready", "candidates")
@@ -181,7 +197,7 @@ def test_ctrl_c_stops_work_and_twice_quits(plain, tmp_path):
     terminal.press("rollouts 1000 100\r")
     terminal.wait("%")
     terminal.press("ctrl+c")
-    terminal.wait("interrupted; what was found by then")
+    terminal.wait("stopped; what was found by then")
     time.sleep(1.1)
     terminal.press("where\r")
     terminal.wait_for(lambda: terminal.output.count(b"Node 0") == 2, what="the place")

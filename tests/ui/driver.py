@@ -18,8 +18,8 @@ from textual.widget import Widget
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_thread import Word
-from bftui.ui.paired import Beside
+from bftui.ui.engine_state import Word
+from bftui.ui.known import Beside
 from bftui.ui.settings import WorkbenchSettings
 
 PROMPT = "Q: Name a fruit.\nA:"
@@ -139,7 +139,7 @@ class Driver:
 
     async def measured(self) -> None:
         """Waits until no experiment runs, and all of it is drawn."""
-        await self.until(lambda: not (self.bridge.working or self.bridge.experiments.waiting), 60.0)
+        await self.until(lambda: not (self.bridge.working or self.bridge.measuring), 60.0)
 
     async def partnered(self, *, everything: bool = False) -> None:
         """Waits until the partner is opened, or could not be, and has nothing to do; all of it is drawn.
@@ -151,6 +151,7 @@ class Driver:
                 not (
                     self.bridge.working
                     or self.bridge.paired.state is Beside.LOADING
+                    or self.bridge.partnering is None
                     or self.bridge.partnering.waiting(idle=everything)
                 )
             ),

@@ -11,7 +11,7 @@ import pytest
 import bftui
 from bftui.session.rollouts import Rollouts
 from bftui.session.session import Session
-from bftui.ui.engine_thread import Word
+from bftui.ui.engine_state import Word
 from bftui.ui.glyphs import glyphs
 from bftui.ui.screens.rollouts import RolloutsScreen
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench
@@ -180,12 +180,12 @@ async def test_playing_goes_on_while_rollouts_run(tmp_path: Path) -> None:
         await w.press_only("escape", "p")
         nodes = len(w.session.tree)
         await w.until(lambda: len(w.session.tree) > nodes + 4)
-        assert w.bridge.experiments.waiting
+        assert w.bridge.measuring
         tokens = latest(w).tokens
         await w.until(lambda: latest(w).tokens > tokens)
         await w.press_only("escape")
         await w.until(lambda: not w.bridge.playing)
-        assert w.bridge.experiments.waiting
+        assert w.bridge.measuring
 
 
 async def test_at_full_speed_both_go_on(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ async def test_it_is_ready_while_it_measures_and_says_how_far_it_is(tmp_path: Pa
         await w.press("g")
         assert w.tokens == [" a"]
         await w.press_only("escape")
-        await w.until(lambda: not w.bridge.experiments.waiting)
+        await w.until(lambda: not w.bridge.measuring)
         await w.settled()
         assert "stopped: rollouts at" in w.notice
         assert "rollouts" not in lines(w.bench.status)[0]
@@ -226,7 +226,7 @@ async def test_escape_stops_what_a_person_waits_for_first(tmp_path: Path) -> Non
         await w.until(lambda: w.bridge.word is Word.BUSY)
         await w.press_only("escape")
         await w.until(lambda: not w.bridge.working)
-        assert w.bridge.experiments.waiting
+        assert w.bridge.measuring
         tokens = latest(w).tokens
         await w.until(lambda: latest(w).tokens > tokens)
         assert len(w.session.tree) == 1
@@ -247,7 +247,7 @@ async def test_a_fault_ends_the_experiment_alone(tmp_path: Path) -> None:
 async def test_a_dead_model_ends_experiments_and_they_can_be_made_again(tmp_path: Path) -> None:
     async with workbench(slow(tmp_path / "slow.json")) as w:
         await w.press_only("r")
-        await w.until(lambda: w.bridge.experiments.waiting)
+        await w.until(lambda: w.bridge.measuring)
         os.kill(w.session.model.host.pid, signal.SIGKILL)  # type: ignore[attr-defined]
         await w.until(lambda: w.bridge.word is Word.FAILED)
         await w.press("escape", "escape", "ctrl+r")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from bftui.ui.engine_thread import Word
+from bftui.ui.engine_state import Word
 from bftui.ui.screens.small import TooSmall
 from bftui.ui.settings import WorkbenchSettings
 from tests.ui.driver import lines, table, workbench
@@ -217,6 +218,17 @@ async def test_too_small_says_so_and_comes_back(fruit: str) -> None:
         await w.pilot.press("q")
         await w.pilot.pause()
         assert w.app.return_code == 0
+
+
+@pytest.mark.parametrize("action", ["prompt", "open", "palette", "help"])
+async def test_quitting_while_a_screen_opens_is_no_failure(fruit: str, action: str) -> None:
+    for turns in range(5):
+        async with workbench(fruit) as w:
+            w.app.call_later(w.bench.act, action)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            w.app.exit(return_code=130)
+        assert w.app.return_code == 130
 
 
 async def test_quitting_does_not_wait_for_the_model(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from textual.widgets import Input, TextArea
 
 from bftui.core.sampler import Sampler
 from bftui.ui.actions import ACTIONS, Facts, key_table
-from bftui.ui.engine_thread import Word
+from bftui.ui.engine_state import Word
 from bftui.ui.screens.help import HelpScreen
 from bftui.ui.screens.prompt import PromptScreen
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench

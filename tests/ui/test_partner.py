@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from bftui.ui.paired import Beside
+from bftui.ui.known import Beside
 from bftui.ui.screens.nudge import NudgeScreen
 from bftui.ui.screens.shift import ShiftScreen
 from bftui.ui.settings import PartnerSettings
+from bftui.ui.widgets.candidates_pane import Order
 from bftui.ui.widgets.nudge_panes import SurePane
 from bftui.ui.widgets.text_pane import Shading
 from tests.ui.driver import END, Driver, lines, table, workbench
@@ -105,6 +106,56 @@ async def test_the_text_is_shaded_by_class_and_by_who_would_write(fruit: str, he
         await w.press("w")
         assert w.bench.text_pane.shading is Shading.NUDGE
         assert "γ 0.40" in lines(w.bench.text_pane)[0]
+
+
+async def test_candidates_come_in_the_partners_order(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        pane = w.bench.candidates
+        total = pane.count() - 1
+        await w.press("S")
+        assert w.notice == "candidates by the partner's rank"
+        assert f"1 of {total:,} by the partner's rank" in lines(pane)[-1]
+        assert pane.count() == total
+        partner = w.session.partner
+        assert partner is not None
+        shown: list[int] = []
+        for row in (0, 1, 150, total - 1):
+            await w.until(lambda row=row: pane.candidate(row) is not None)  # type: ignore[misc]
+            found = pane.candidate(row)
+            assert found is not None
+            shown.append(found.token_id)
+        standings = partner.candidates(w.session.cursor, shown)
+        assert standings is not None
+        ranks = [each.rank for each in standings if each is not None]
+        assert ranks == sorted(ranks)
+        await w.press("end")
+        assert f"{total:,} of {total:,} by" in lines(pane)[-1]
+        await w.press("home", "enter")
+        assert w.tokens == [" Sure"]
+        assert "by the partner's rank" not in lines(pane)[-1]
+
+
+async def test_the_order_leaves_out_what_is_not_known(fruit: str, helper: str) -> None:
+    async with both(fruit, helper) as w:
+        told = []
+        await w.press("a")
+        await w.measured()
+        for _ in range(4):
+            await w.press("S")
+            told.append(w.notice.split(":")[0].removeprefix("candidates "))
+        assert told == [
+            "narrows most first",
+            "opens most first",
+            "by the partner's rank",
+            "by rank",
+        ]
+        await w.press("S", "S", "S", "O", "down", "enter")
+        await w.until(lambda: w.bridge.paired.state is Beside.NONE)
+        await w.settled()
+        assert "by the partner's rank" not in lines(w.bench.candidates)[-1]
+        assert w.bench.candidates.order is Order.RANK
+        await w.press("left", "g", "S")
+        assert "a looks at the best ones" in w.notice
 
 
 async def test_without_a_partner_its_keys_say_why(fruit: str) -> None:

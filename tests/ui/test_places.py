@@ -159,6 +159,31 @@ async def test_jumps_move_the_cursor_of_the_text_and_the_tree(fruit: str) -> Non
         assert w.session.cursor == stands
 
 
+async def test_what_was_measured_is_gone_to_from_anywhere(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("right_parenthesis")
+        assert w.notice == "nothing was measured in this session under this sampler"
+        for keys in (("a",), ("g", "g", "a"), ("left", "left", "1", "tab")):
+            await w.press(*keys)
+            await w.measured()
+        assert w.session.cursor == 3
+        await w.press("right_parenthesis")
+        assert (w.session.cursor, w.notice) == (0, "measured, 1 of 2: look-ahead")
+        await w.press("right_parenthesis")
+        assert (w.session.cursor, w.notice) == (2, "measured, 2 of 2: look-ahead")
+        await w.press("right_parenthesis")
+        assert w.session.cursor == 0
+        await w.press("left_parenthesis")
+        assert w.session.cursor == 2
+        await w.press("left", "left_parenthesis")
+        assert w.session.cursor == 0
+        await w.pilot.press("tab", "tab")
+        assert w.bench.tree_pane.has_focus
+        w.bench.tree_pane.select_node(2)
+        await w.press("X", "right_parenthesis")
+        assert (w.session.cursor, w.notice) == (0, "measured, 1 of 1: look-ahead")
+
+
 async def test_places_on_a_line(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("g", "g", "left", "1", "left", "left")

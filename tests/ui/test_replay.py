@@ -13,7 +13,7 @@ from bftui.session.replay import Replay
 from bftui.session.session import Session
 from bftui.trace.journals import latest
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_thread import Word
+from bftui.ui.engine_state import Word
 from bftui.ui.settings import PartnerSettings, WorkbenchSettings
 from tests.ui.driver import Driver, lines, table, workbench
 
@@ -142,10 +142,40 @@ async def test_what_was_not_measured_here_is_not_shown(trace, key):
         await driver.until(lambda: not driver.bridge.playing)
         await driver.press(key)
         assert driver.notice in (
-            "no rollouts were recorded at this place",
-            "no rollouts of another text from here were recorded at this place",
-            "no nudging was recorded at this place",
+            "no rollouts were recorded at this place: ) goes to what was",
+            "no rollouts of another text from here were recorded at this place: ) goes to what was",
+            "no nudging was recorded at this place: ) goes to what was",
         )
+
+
+async def test_what_was_measured_is_gone_to(trace):
+    async with replayed(trace) as driver:
+        tree = driver.session.tree
+        sure = next(n for n in range(len(tree)) if tree.source(n).word == "forced")
+        rolled = next(node for node, _ in driver.bridge.measured.rolled)
+        await driver.press("left_parenthesis")
+        told, stood = [], []
+        for _ in range(4):
+            await driver.press("right_parenthesis")
+            told.append(driver.notice)
+            stood.append(driver.session.cursor)
+        assert sorted(stood[:3]) == sorted((0, sure, rolled))
+        assert stood[3] == stood[0]
+        assert told[stood.index(0)].endswith("of 3: look-ahead")
+        assert told[stood.index(sure)].endswith("of 3: response")
+        assert told[stood.index(rolled)].endswith("of 3: rollouts")
+        await driver.press("left_parenthesis")
+        assert driver.session.cursor == stood[2]
+        await driver.press("home", "p")
+        await driver.until(lambda: not driver.bridge.playing)
+
+
+async def test_before_it_was_measured_it_is_not_gone_to(trace):
+    async with replayed(trace) as driver:
+        await driver.press("space")
+        assert len(driver.session.tree) == 1
+        await driver.press("right_parenthesis")
+        assert driver.session.cursor == 0
 
 
 async def test_what_a_replay_cannot_ask_for_is_not_offered(trace):
@@ -212,6 +242,11 @@ async def test_the_partner_and_what_it_said_is_there(fruit, tmp_path):
         assert (tree[:-1], text, strip) == (before[0][:-1], before[2], before[3])
         best = lines(driver.bench.candidates)[1]
         assert best[-20:] == before[1][1][-20:]
+        await driver.press("S")
+        assert driver.notice == "candidates by the partner's rank"
+        ranked = lines(driver.bench.candidates)
+        assert "#1 = unshifted" in ranked[1]
+        assert "1 of 50 by the partner's rank" in ranked[-1]
         await driver.press("s")
         assert "the answer of" in driver.screen()
         await driver.press("s")

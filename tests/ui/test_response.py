@@ -12,7 +12,8 @@ import bftui
 from bftui.session import commands
 from bftui.session.session import Session
 from bftui.ui import experimenting
-from bftui.ui.measured import Measured, Responded
+from bftui.ui.known import Measured
+from bftui.ui.measured import Responded
 from bftui.ui.screens.response import ResponseScreen
 from bftui.ui.widgets.strip_pane import told
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, lines, rules, table, workbench
@@ -99,7 +100,7 @@ async def test_another_force_drops_the_one_before(tmp_path: Path) -> None:
 async def test_off_measures_nothing_until_it_is_asked_for(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("1", "g")
-        assert not w.bridge.experiments.waiting
+        assert not w.bridge.measuring
         assert "matched" not in line(w)
         await w.press("E")
         await w.measured()
@@ -116,7 +117,7 @@ async def test_the_setting_is_in_the_palette(fruit: str) -> None:
             found = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
             found[name]()
             assert name in w.notice
-        assert w.bridge.experiments.automatic
+        assert w.bridge.automatic
 
 
 async def test_what_takes_long_waits_to_be_asked_for(
@@ -182,11 +183,11 @@ async def test_a_stopped_one_begins_anew(tmp_path: Path) -> None:
         await w.press_only("1")
         await w.until(lambda: "measuring" in line(w))
         await w.press_only("escape")
-        await w.until(lambda: not w.bridge.experiments.waiting)
+        await w.until(lambda: not w.bridge.measuring)
         await w.settled()
         assert "E begins anew" in line(w)
         await w.press_only("escape", "E")
-        await w.until(lambda: w.bridge.experiments.waiting)
+        await w.until(lambda: w.bridge.measuring)
         assert "esc closes, measuring goes on" in w.screen()
         await w.press_only("escape")
         assert w.app.screen is w.bench

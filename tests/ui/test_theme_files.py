@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bftui.core.errors import InputError
-from bftui.ui.theme_files import ROLES, found, read, shipped
+from bftui.ui.theme_files import ROLES, found, named, read, shipped
 from bftui.ui.themes import palette
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -125,7 +125,7 @@ def test_nothing_of_a_damaged_one_hides_another(tmp_path: Path) -> None:
     assert list(known.themes) == [*shipped(), "good"]
     assert sorted(known.damaged) == ["auto", "bad", "folder", "gone", "pipe"]
     with pytest.raises(InputError, match="no regular file"):
-        known.named("pipe")
+        named("pipe", tmp_path)
 
 
 def test_a_folder_need_not_be_there(tmp_path: Path) -> None:

@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 from rich.color import ColorType
+from rich.segment import Segment
 from rich.style import Style
 from textual.filter import monochrome_style
 
 from bftui.core.errors import InputError, UsageError
+from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.theme import ThemeScreen
 from bftui.ui.terminal_colors import TerminalColors, terminal_colors
 from bftui.ui.theme_colors import within_256
 from bftui.ui.theme_files import ThemeFile, own_folder, shipped
 from bftui.ui.themes import find, palette, themes
+from bftui.ui.widgets.notice_box import NoticeBox
 from tests.ui import colours
 from tests.ui.colours import contrast, lightness, shown_in_256
 from tests.ui.driver import Driver, workbench
@@ -306,3 +310,36 @@ async def test_a_damaged_theme_that_lies_there_is_told_and_stops_nothing(
         assert "no role 'acent'; did you mean accent?" in w.notice
         await w.press("space")
         assert len(w.tokens) == 1
+
+
+def drawn(w: Driver) -> list[list[Segment]]:
+    """The whole screen with its styles, in pieces as long as can be."""
+    return [
+        list(Segment.simplify(strip))
+        for strip in w.app.screen._compositor.render_strips(w.app.size)
+    ]
+
+
+@pytest.mark.parametrize(
+    "key", ["f", "t", "i", "r", "R", "E", "c", "K", "question_mark", "f2", "m"]
+)
+async def test_an_open_dialog_wears_the_theme_that_is_put_on(fruit: str, key: str) -> None:
+    async with workbench(fruit, theme="dark") as w:
+        await w.press("1", "space", "space", "left", "left")
+        await w.press(key)
+        await w.measured()
+        dialog = w.app.screen
+        assert isinstance(dialog, Dialog)
+        w.bench.act("theme")  # as the command palette does
+        await w.until(lambda: isinstance(w.app.screen, ThemeScreen))
+        while w.app.theme_file.name != "light":
+            await w.press("T")
+        await w.press("enter")
+        assert w.app.screen is dialog
+        for box in [w.bench.notice, *dialog.query(NoticeBox)]:
+            box.tell(None)
+        await w.pilot.pause()
+        changed = drawn(w)
+        await w.press("escape", key)
+        await w.measured()
+        assert drawn(w) == changed

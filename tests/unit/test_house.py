@@ -24,7 +24,7 @@ def imported(code):
         ("from bftui.cli import run; run(['--help'])", ("numpy", "textual", *HEAVY)),
         ("from bftui.cli import run; run(['record', '--help'])", ("numpy", "textual", *HEAVY)),
         ("import bftui.session.session, bftui.backends.worker", ("textual", "rich", *HEAVY)),
-        ("import bftui.ui.app", HEAVY),
+        ("import bftui.ui.app", ("numpy", "pydantic", *HEAVY)),
         ("import bftui.core.tree, bftui.core.text", ("textual", "rich", "pydantic", *HEAVY)),
         ("import bftui.trace.document, bftui.trace.journal", ("textual", "pydantic", *HEAVY)),
         ("from bftui.ui.actions import key_table; key_table()", ("textual", "numpy", *HEAVY)),
@@ -32,6 +32,15 @@ def imported(code):
 )
 def test_an_import_brings_nothing_heavy(code, absent):
     assert not imported(code) & set(absent)
+
+
+def test_the_first_frame_waits_for_nothing_that_the_engine_runs():
+    code = "import sys, bftui.cli.workbench, bftui.ui.config, bftui.ui.app; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    later = ("ui.engine", "ui.experimenting", "ui.partnering", "ui.measured", "trace.journal")
+    assert not set(done.stdout.split()) & {f"bftui.{name}" for name in later}
 
 
 def test_the_names_of_the_python_interface_are_there():

@@ -300,6 +300,27 @@ def test_candidates_are_looked_up_by_their_bytes(opened):
     assert partner.tokens_here() == tuple(session.model.tokenize(" th"))
 
 
+@pytest.mark.parametrize("changes", [{"default": {" pear": 0.5, "</s>": 0.2}}, {"tokens": LETTERS}])
+def test_the_whole_vocabulary_comes_in_the_partners_order(opened, changes):
+    session = Session(opened(), "Q", top_k=7)
+    model = opened(**{**BARE, **changes})
+    partner = session.pair_with(model)
+    assert partner.page(0, 10, 0) is None, "it has not read anything yet"
+    caught_up(session)
+    n_vocab = session.model.info.n_vocab
+    pages = [partner.page(start, start + 100, 0) for start in range(0, n_vocab, 100)]
+    assert {page.total for page in pages} == {n_vocab}
+    rows = [row for page in pages for row in page.rows]
+    own = session.page(0, n_vocab).rows
+    assert sorted(rows, key=lambda row: row.rank) == list(own)
+    found = partner.candidates(0, [row.token_id for row in rows])
+    ranks = [math.inf if each is None else each.rank for each in found]
+    assert ranks == sorted(ranks)
+    assert (math.inf in ranks) == (model.info.n_vocab != n_vocab)
+    missing = [row.rank for row, each in zip(rows, found, strict=True) if each is None]
+    assert missing == sorted(missing)
+
+
 # What goes wrong ---------------------------------------------------------------------------------------------------
 
 

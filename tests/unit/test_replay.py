@@ -145,6 +145,15 @@ def test_what_a_partner_said_is_said_again(opened, tmp_path, changes):
             assert found is None
             continue
         assert partner_fields(found) == partner_fields(view)
+        if view.next is not None:
+            page = again.page(0, 100, node)
+            assert page.total == len(page.rows) == 50
+            ranks = [
+                each and each.rank
+                for each in again.candidates(node, [row.token_id for row in page.rows])
+            ]
+            stored = [each for each in ranks if each is not None]
+            assert ranks == sorted(stored) + [None] * (50 - len(stored))
         if view.last and view.compared is not None:
             ours, theirs = found.compared.base, view.compared.base
             assert ours.rank == theirs.rank

@@ -15,14 +15,12 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from bftui.core.text import safe
-from bftui.session import commands
 from bftui.ui.actions import BY_ID, Facts
-from bftui.ui.bindings import all_bound
 from bftui.ui.bridge import Bridge
-from bftui.ui.engine_thread import Word
+from bftui.ui.engine_state import Word
 from bftui.ui.keys import key
+from bftui.ui.known import Beside
 from bftui.ui.notice import Kind, Notice
-from bftui.ui.paired import Beside
 from bftui.ui.replaying import recorded
 from bftui.ui.rollout_size import Size
 from bftui.ui.screens.follower import Follower
@@ -30,6 +28,7 @@ from bftui.ui.settings import PartnerSettings, WorkbenchSettings
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
 from bftui.ui.widgets.candidates_pane import CandidatesPane
+from bftui.ui.widgets.coloured import Coloured
 from bftui.ui.widgets.key_line import KeyLine
 from bftui.ui.widgets.notice_box import NoticeBox
 from bftui.ui.widgets.pane import Pane
@@ -39,6 +38,7 @@ from bftui.ui.widgets.text_pane import Shading, TextPane
 from bftui.ui.widgets.tree_pane import TreePane
 
 if TYPE_CHECKING:
+    from bftui.session import commands
     from bftui.ui.app import WorkbenchApp
 
 _BUSY_AFTER_S = 0.1
@@ -77,7 +77,7 @@ class Bench(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (30, "-tall"), (50, "-high")]  # noqa: RUF012
 
-    BINDINGS = all_bound()  # type: ignore[assignment]
+    AUTO_FOCUS = "#candidates"
 
     app: WorkbenchApp
 
@@ -112,7 +112,6 @@ class Bench(Screen[None]):
         yield self.notice
 
     def on_mount(self) -> None:
-        self.candidates.focus()
         self.frame()
 
     # Drawing ---------------------------------------------------------------------------------------------------
@@ -145,10 +144,8 @@ class Bench(Screen[None]):
     def use(self, palette: Palette) -> None:
         """Draws with other colours from now on."""
         self.palette = palette
-        for pane in self.panes:
-            pane.use(palette)
-        for bar in (self.status, self.key_line, self.notice):
-            bar.use(palette)
+        for widget in self.query(Coloured):
+            widget.use(palette)
 
     def tell(self, notice: Notice) -> None:
         """Shows a notice until the next key."""
@@ -178,7 +175,8 @@ class Bench(Screen[None]):
             turns=view is not None and view.template != "raw",
             marks=view is not None and bool(view.marks),
             looked=view is not None and view.looked is not None,
-            measuring=bridge.experiments.waiting,
+            ranked=view is not None and view.ranked,
+            measuring=bridge.measuring,
             partner=bridge.paired.ready and view is not None and view.partner is not None,
             pairing=bridge.paired.state is Beside.LOADING,
             replay=bridge.played is not None,

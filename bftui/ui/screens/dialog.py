@@ -1,4 +1,4 @@
-"""What all screens that stand before the workbench have in common: they end once."""
+"""What all screens that stand before the workbench have in common: they end once, and wear its colours."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TypeVar
 
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
+
+from bftui.ui.themes import Palette
+from bftui.ui.widgets.coloured import Coloured
 
 T = TypeVar("T")
 
@@ -15,6 +18,15 @@ class Dialog(ModalScreen[T]):
 
     Keys that were pressed together may end it twice. The second time it is gone already, and nothing is left to end.
     """
+
+    _palette: Palette
+    """What the screens that it opens begin with."""
+
+    def use(self, palette: Palette) -> None:
+        """Draws with other colours from now on."""
+        self._palette = palette
+        for widget in self.query(Coloured):
+            widget.use(palette)
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Ends with a result; does nothing on a screen that is not the one in front."""

@@ -7,7 +7,7 @@ from textual import on
 from bftui.core.text import label, safe
 from bftui.session import commands
 from bftui.ui.actions import BY_ID
-from bftui.ui.engine_thread import RECORDED
+from bftui.ui.engine_state import RECORDED
 from bftui.ui.keys import hint
 from bftui.ui.notice import Notice
 from bftui.ui.replaying import LONGEST_S

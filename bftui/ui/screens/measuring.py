@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bftui.session.commands import Goto, OpenRollout
 from bftui.ui import jumps
-from bftui.ui.engine_thread import ids_between
 from bftui.ui.keys import hint
-from bftui.ui.measured import Rolled
 from bftui.ui.notice import Notice
 from bftui.ui.screens.looking import Looking
 from bftui.ui.view import View
-from bftui.ui.widgets.candidates_pane import Order
+from bftui.ui.widgets.candidates_pane import BY_AHEAD
+
+if TYPE_CHECKING:
+    from bftui.ui.measured import Rolled
 
 
 class Measuring(Looking):
@@ -24,7 +27,7 @@ class Measuring(Looking):
         pane = self.candidates
         pane.next_order()
         told = pane.order.value
-        if pane.order is not Order.RANK:
+        if pane.order in BY_AHEAD:
             told += ": only candidates that were looked at"
         self.tell(Notice(f"candidates {told}"))
 
@@ -93,7 +96,7 @@ class Measuring(Looking):
         if view.tree.eog(end):
             self.warn("the forced text ends the text: nothing comes after it")
             return
-        self._show_response(view, start, ids_between(view.tree, start, end), end)
+        self._show_response(view, start, jumps.ids_between(view.tree, start, end), end)
 
     def _show_response(self, view: View, node: int, ids: tuple[int, ...], end: int) -> None:
         from bftui.ui.screens.response import ResponseScreen

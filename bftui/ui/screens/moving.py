@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from bftui.core.text import safe
@@ -124,6 +125,43 @@ class Moving(Generating):
             return found if found is not None or not places else places[0]
 
         self._jump(self._forced, next_or_first, "no token was forced here")
+
+    def do_previous_measured(self) -> None:
+        self._to_measured(-1)
+
+    def do_next_measured(self) -> None:
+        self._to_measured(1)
+
+    def _to_measured(self, way: int) -> None:
+        """Moves the session, whatever has the focus: what was measured is shown where it stands. Goes round the end."""
+        view = self.view
+        if view is None:
+            return
+        found = jumps.measured(view.measured, view.paired, view.in_force)
+        pruned = view.shown.pruned
+
+        def place_of(node: int) -> tuple[int, int]:
+            return view.rows.row_of(node), view.tree.depth(node)
+
+        there = sorted(
+            (
+                node
+                for node in found
+                if node < view.count and (not pruned or pruned.isdisjoint(view.tree.path(node)))
+            ),
+            key=place_of,
+        )
+        if not there:
+            self.warn("nothing was measured in this session under this sampler")
+            return
+        places, at = [place_of(node) for node in there], place_of(view.cursor)
+        number = bisect_right(places, at) if way > 0 else bisect_left(places, at) - 1
+        number %= len(there)
+        if there[number] != view.cursor:
+            self.send(commands.Goto(there[number]))
+        self.tell(
+            Notice(f"measured, {number + 1} of {len(there)}: {', '.join(found[there[number]])}")
+        )
 
     def _forks(self, nodes: Sequence[int]) -> list[int]:
         assert self.view is not None

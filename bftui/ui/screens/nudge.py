@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.strip import Strip
-from textual.widget import Widget
 
 from bftui.session import commands
 from bftui.ui.bindings import bound
@@ -17,6 +16,7 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.strips import LineBuilder
 from bftui.ui.themes import Palette
+from bftui.ui.widgets.coloured import Coloured
 from bftui.ui.widgets.key_bar import KeyBar
 from bftui.ui.widgets.notice_box import NoticeBox
 from bftui.ui.widgets.nudge_panes import SurePane, drafted
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 _STEP = 0.05
 
 
-class _DraftLine(Widget):
+class _DraftLine(Coloured):
     """What the partner would write next."""
 
     DEFAULT_CSS = "_DraftLine { height: 1; background: $background; }"
 
     def __init__(self, palette: Palette, view: View, *, replay: bool) -> None:
         super().__init__()
-        self._palette, self._view, self._replay = palette, view, replay
+        self.palette, self._view, self._replay = palette, view, replay
 
     def render_line(self, y: int) -> Strip:
-        line = LineBuilder(self.size.width, self._palette.text).add("  ")
+        line = LineBuilder(self.size.width, self.palette.text).add("  ")
         for role, text in drafted(self._view, line.room, replay=self._replay):
-            line.add(text, getattr(self._palette, role))
+            line.add(text, getattr(self.palette, role))
         return line.strip()
 
 

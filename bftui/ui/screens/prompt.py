@@ -56,7 +56,7 @@ class TemplateChoice(ClickableLine, can_focus=True):
 
     def __init__(self, palette: Palette, template: Template) -> None:
         super().__init__()
-        self._palette = palette
+        self.palette = palette
         self.template = template
         self.here = ""
 
@@ -76,7 +76,7 @@ class TemplateChoice(ClickableLine, can_focus=True):
         self.action_turn(TEMPLATES.index(what) - TEMPLATES.index(self.template))
 
     def render_line(self, y: int) -> Strip:
-        palette = self._palette
+        palette = self.palette
         self.forget_places()
         line = LineBuilder(self.size.width, palette.text)
         line.add(" template ", palette.accent if self.has_focus else palette.dim)

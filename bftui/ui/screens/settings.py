@@ -120,7 +120,7 @@ class SettingsScreen(Dialog[None]):
             Row(
                 "response",
                 ("auto", "off"),
-                lambda: "auto" if self.app.bridge.experiments.automatic else "off",
+                lambda: "auto" if self.app.bridge.automatic else "off",
                 "measure forced texts against controls",
                 self._response,
             ),
@@ -166,8 +166,6 @@ class SettingsScreen(Dialog[None]):
 
     def _theme(self, name: str) -> None:
         self.app.put_on(find(name, self.app.terminal_colors))
-        self._pane.use(self.app.workbench.palette)
-        self._bar.use(self.app.workbench.palette)
         self._hold({("", "theme"): name}, theme=None if name == AUTO else name)
 
     def _response(self, value: str) -> None:

@@ -108,7 +108,7 @@ class ThemeScreen(Dialog[None]):
     def _reached(self) -> None:
         name = self._themes[self._pane.selected].name
         try:
-            self._put_on(find(name, self.app.terminal_colors))
+            self.app.put_on(find(name, self.app.terminal_colors))
         except BftuiError as error:
             # The file is read again, so that one who writes a theme sees it; it may have been damaged or gone.
             self.app.workbench.warn(error.line())
@@ -116,10 +116,6 @@ class ThemeScreen(Dialog[None]):
     @on(Pane.Chosen)
     def _chosen(self) -> None:
         self.action_take()
-
-    def _put_on(self, theme: ThemeFile) -> None:
-        self.app.put_on(theme)
-        self._pane.use(self.app.workbench.palette)
 
     def action_move(self, by: int) -> None:
         """Moves by lines."""
@@ -138,5 +134,5 @@ class ThemeScreen(Dialog[None]):
 
     def action_leave(self) -> None:
         """Puts on the theme from before."""
-        self._put_on(self._before)
+        self.app.put_on(self._before)
         self.dismiss()

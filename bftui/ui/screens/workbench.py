@@ -11,6 +11,7 @@ from pathlib import Path
 from bftui.core.text import label
 from bftui.session import commands
 from bftui.session.prompt import Prompt
+from bftui.ui.bindings import all_bound
 from bftui.ui.copying import copied
 from bftui.ui.notice import Notice
 from bftui.ui.screens.pairing import Pairing
@@ -21,7 +22,12 @@ from bftui.ui.widgets.tree_pane import TreePane
 
 
 class Workbench(Pairing):
-    """Prompts, models, files, and the end."""
+    """Prompts, models, files, and the end; and all the keys.
+
+    The classes below this one have none of their own: Textual would read them again for each.
+    """
+
+    BINDINGS = all_bound()  # type: ignore[assignment]
 
     def do_prompt(self) -> None:
         from bftui.ui.screens.prompt import PromptScreen
@@ -48,6 +54,7 @@ class Workbench(Pairing):
         self.app.push_screen(TurnScreen(self.palette), added)
 
     def do_open(self) -> None:
+        from bftui.ui.describing import Opening
         from bftui.ui.screens.open import OpenScreen
 
         def opened(model: str | None) -> None:
@@ -55,7 +62,9 @@ class Workbench(Pairing):
                 self.bridge.open_other(model)
                 self.frame()
 
-        self.app.push_screen(OpenScreen(self.bridge.source, self.palette), opened)
+        settings, source = self.settings, self.bridge.source
+        opening = Opening.of(settings.options, settings.backend, source)
+        self.app.push_screen(OpenScreen(source, self.palette, opening=opening), opened)
 
     def do_reload(self) -> None:
         self.bridge.reload()

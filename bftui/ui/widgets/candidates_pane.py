@@ -2,7 +2,8 @@
 
 A search looks at all of it too. p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every
 node; rows below come from the model as pages, when they are looked at. Rows that look-ahead looked at show BF one step
-later; in an order by that they alone are shown. With a partner each row shows the token's rank in its distribution.
+later; in an order by that they alone are shown. With a partner each row shows the token's rank in its distribution, and
+the whole vocabulary can be shown in that order.
 Control tokens have a colour of their own, and ■ stands after what ends the text.
 """
 
@@ -54,6 +55,11 @@ class Order(StrEnum):
     RANK = "by rank"
     NARROWS = "narrows most first"
     OPENS = "opens most first"
+    PARTNER = "by the partner's rank"
+
+
+BY_AHEAD = (Order.NARROWS, Order.OPENS)
+"""The orders in which only the candidates are shown that were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +114,22 @@ class CandidatesPane(Pane):
             self.order = Order.RANK
         self._stored = _candidates(view.next) if view.next else []
         self._taken = view.taken()
-        if view.looked is None:
-            # Under another sampler nothing is known again.
+        view.standings([each.token_id for each in self._stored])
+        if self.order not in self.orders():
+            # Under another sampler nothing is known again, and the partner may be gone.
             self.order = Order.RANK
         self._ordered = _ordered(view.looked, self.order) if view.looked else []
-        view.standings([each.token_id for each in self._stored])
         self.reveal()
+
+    def orders(self) -> list[Order]:
+        """The orders that there are numbers for."""
+        view = self.now
+        known = [Order.RANK, *(BY_AHEAD if view.looked is not None else ())]
+        return [*known, Order.PARTNER] if view.ranked else known
 
     def next_order(self) -> None:
         """Orders the rows in the next way."""
-        orders = list(Order)
+        orders = self.orders()
         self.order = orders[(orders.index(self.order) + 1) % len(orders)]
         self.wanted = ""
         self.selected = self.top = 0
@@ -137,7 +149,7 @@ class CandidatesPane(Pane):
         if self.wanted:
             page = self._pages.get(self._key(0))
             return max(1, page.total) if page else 1
-        if self.order is not Order.RANK:
+        if self.order in BY_AHEAD:
             return max(1, len(self._ordered))
         return self._known() + (self._border() is not None)
 
@@ -156,18 +168,19 @@ class CandidatesPane(Pane):
     def _key(self, page: int) -> PageKey:
         view = self.now
         start = page * _PAGE
-        return PageKey(view.cursor, view.in_force, start, start + _PAGE, self.wanted)
+        by = view.partner if self.order is Order.PARTNER else None
+        return PageKey(view.cursor, view.in_force, start, start + _PAGE, self.wanted, by)
 
     def candidate(self, row: int) -> Candidate | None:
         """What a row shows; None for the cut, and for what is not there yet (it is asked for)."""
-        if self.order is not Order.RANK:
+        if self.order in BY_AHEAD:
             return self._ordered[row] if row < len(self._ordered) else None
         border = self._border()
         if border is not None and row >= border:
             if row == border:
                 return None
             row -= 1
-        if not self.wanted and row < len(self._stored):
+        if self.order is Order.RANK and not self.wanted and row < len(self._stored):
             return self._stored[row]
         key = self._key(row // _PAGE)
         page = self._ask(key)
@@ -232,12 +245,13 @@ class CandidatesPane(Pane):
         at_one = " at T 1" if self.view.next.temperature != 1 else ""
         looked = self.view.looked
         partner = ", rank in partner" if self.view.partner is not None else ""
-        if looked is not None and self.order is not Order.RANK:
+        if looked is not None and self.order in BY_AHEAD:
             place = f"{len(looked.rows):,} looked at, {self.order.value}"
-        summed = self.columns >= _WIDE and self.order is Order.RANK
-        columns = "p, Σp, BF after" if summed else "p, BF after"
-        if looked is None:
-            columns = "p, Σp"
+        elif self.order is Order.PARTNER:
+            place = f"{self.selected + 1:,} of {self._known():,} {self.order.value}"
+        summed = self.order is Order.RANK and (looked is None or self.columns >= _WIDE)
+        columns = "p, Σp" if summed else "p"
+        columns += ", BF after" if looked is not None else ""
         forms = (
             f"{columns}{partner}{at_one} · {place}",
             f"{columns}{at_one} · {place}",
@@ -284,7 +298,9 @@ class CandidatesPane(Pane):
         flexible += 0 if sums else 6
         name = max(8, min(28, flexible * (3 if beside else 2) // 5))
         room = max(1, flexible - name)
-        line.add(f"{found.rank:>4}", palette.dim).add("▸" if selected else " ", palette.accent)
+        # In the model's own order all of a screen are as long; in the partner's they would shift what comes after.
+        rank = _short(found.rank) if self.order is Order.PARTNER else str(found.rank)
+        line.add(f"{rank:>4}", palette.dim).add("▸" if selected else " ", palette.accent)
         line.add("•" if found.token_id in self._taken else " ", palette.forced)
         start = line.at
         self._token(found, line, name, text)
@@ -329,7 +345,7 @@ class CandidatesPane(Pane):
             return
         kind, room = standing.kind, line.room
         style = kind_style(self.palette, kind) if found.kept else self.palette.dim
-        rank = f"#{standing.rank}" if standing.rank < 10_000 else f"#{standing.rank // 1000}k"
+        rank = f"#{_short(standing.rank)}"
         if room <= _SHORT:
             line.add(f"{rank:>5}{SIGNS[kind]}", style)
         else:
@@ -376,6 +392,11 @@ def _candidates(following: NextToken) -> list[Candidate]:
         total += p
         rows.append(Candidate(token_id, place + 1, p, min(total, 1.0), place < following.kept))
     return rows
+
+
+def _short(rank: int) -> str:
+    """A rank in at most four cells, of any vocabulary below a million."""
+    return str(rank) if rank < 10_000 else f"{rank // 1000}k"
 
 
 def _ruled(text: str, width: int) -> str:

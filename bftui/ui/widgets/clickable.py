@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from textual import events
 from textual.message import Message
-from textual.widget import Widget
+
+from bftui.ui.widgets.coloured import Coloured
 
 
-class ClickableLine(Widget):
+class ClickableLine(Coloured):
     """One line that remembers, while it is drawn, what stands where; `clicked` is told what was hit."""
 
     class Pressed(Message):

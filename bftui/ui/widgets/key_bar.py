@@ -23,7 +23,7 @@ class KeyBar(ClickableLine):
         """`keys` are (keys as a person reads them, with spaces between; what they do)."""
         super().__init__()
         self._indent = indent
-        self._palette = palette
+        self.palette = palette
         self._pairs = keys
 
     def show(self, keys: tuple[tuple[str, str], ...]) -> None:
@@ -32,17 +32,12 @@ class KeyBar(ClickableLine):
             self._pairs = keys
             self.refresh()
 
-    def use(self, palette: Palette) -> None:
-        """Draws with other colours from now on."""
-        self._palette = palette
-        self.refresh()
-
     def clicked(self, what: str) -> None:
         with suppress(UsageError):
             self.app.simulate_key("escape" if what == "esc" else parsed(what))
 
     def render_line(self, y: int) -> Strip:
-        line = LineBuilder(self.size.width, self._palette.text).to(self._indent)
+        line = LineBuilder(self.size.width, self.palette.text).to(self._indent)
         self.forget_places()
         for keys, name in self._pairs:
             if cell_len(keys) + cell_len(name) + 1 > line.room:
@@ -50,12 +45,12 @@ class KeyBar(ClickableLine):
             names = keys.split(" ")
             for place, key in enumerate(names):
                 start = line.at
-                line.add(key, self._palette.accent)
+                line.add(key, self.palette.accent)
                 if place + 1 < len(names):
                     self.place(start, line.at, key)
-                    line.add(" ", self._palette.accent)
+                    line.add(" ", self.palette.accent)
             # What the keys do belongs to the last of them: `↑ ↓ choose` goes on.
-            line.add(f" {name}", self._palette.dim)
+            line.add(f" {name}", self.palette.dim)
             self.place(start, line.at, names[-1])
             line.add("  ")
         return line.strip()

@@ -23,11 +23,6 @@ class KeyLine(ClickableLine):
         self._facts = Facts()
         self._enter = "force"
 
-    def use(self, palette: Palette) -> None:
-        """Draws with other colours from now on."""
-        self.palette = palette
-        self.refresh()
-
     def show(self, facts: Facts, enter: str) -> None:
         """Brings the line up to date; `enter` is what that key does in the focused pane."""
         if (facts, enter) != (self._facts, self._enter):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import textwrap
 
 from textual.strip import Strip
-from textual.widget import Widget
 
 from bftui.core.text import safe
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
+from bftui.ui.widgets.coloured import Coloured
 
 _LINES = 4
 _SIGNS = {Kind.INFO: "·", Kind.WARNING: "!", Kind.ERROR: "✗"}
 
 
-class NoticeBox(Widget):
+class NoticeBox(Coloured):
     """One notice, wrapped; takes no room while there is none."""
 
     DEFAULT_CSS = """
@@ -27,11 +27,6 @@ class NoticeBox(Widget):
         super().__init__(id="notice")
         self.palette = palette
         self.notice: Notice | None = None
-
-    def use(self, palette: Palette) -> None:
-        """Draws with other colours from now on."""
-        self.palette = palette
-        self.refresh()
 
     def tell(self, notice: Notice | None) -> None:
         """Shows a notice, or none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Self
 
 from rich.cells import cell_len
@@ -17,19 +18,19 @@ from textual.cache import LRUCache
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from bftui.ui.keys import hint
 from bftui.ui.strips import LineBuilder, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
+from bftui.ui.widgets.coloured import Coloured
 
 _REVERSE = Style(reverse=True)
 _WHEEL = 3
 _STRIPS = 256
 
 
-class Pane(Widget, can_focus=True, inherit_bindings=False):
+class Pane(Coloured, can_focus=True, inherit_bindings=False):
     """A framed list of lines over a `View`; subclasses say how many there are and draw one."""
 
     ALLOW_SELECT = False
@@ -128,10 +129,8 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
             self._refresh_what_changed()
 
     def use(self, palette: Palette) -> None:
-        """Draws with other colours from now on."""
-        self.palette = palette
         self._strips.clear()
-        self.refresh()
+        super().use(palette)
 
     def redraw(self) -> None:
         """Draws again, whatever the state."""
@@ -231,7 +230,7 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
         line = LineBuilder(self.columns, self.palette.text)
         row = self.top + y
         if not self.ready:
-            told = textwrap.wrap(hint(self.EMPTY), self.columns)
+            told = _wrapped(hint(self.EMPTY), self.columns)
             return line.add(told[y] if y < len(told) else "", self.palette.dim).strip()
         if row >= self.count():
             return line.strip()
@@ -291,3 +290,8 @@ class Pane(Widget, can_focus=True, inherit_bindings=False):
             self.post_message(self.Pointed(self))
             if event.chain == 2:
                 self.post_message(self.Chosen(self))
+
+
+@lru_cache(16)
+def _wrapped(text: str, columns: int) -> list[str]:
+    return textwrap.wrap(text, columns)

@@ -10,8 +10,8 @@ from textual.strip import Strip
 
 from bftui.core.text import safe
 from bftui.ui.bridge import Bridge
-from bftui.ui.engine_thread import RECORDED, Word
-from bftui.ui.paired import Beside
+from bftui.ui.engine_state import RECORDED, Word
+from bftui.ui.known import Beside
 from bftui.ui.sampling import sampling
 from bftui.ui.strips import LineBuilder, bar, fit
 from bftui.ui.themes import Palette
@@ -44,11 +44,6 @@ class StatusBar(ClickableLine):
         self._beside: tuple[str, ...] = ()
         self._gauge = 0.0
         self._word = bridge.word
-
-    def use(self, palette: Palette) -> None:
-        """Draws with other colours from now on."""
-        self.palette = palette
-        self.refresh()
 
     def show(self, view: View | None) -> None:
         """Brings the line up to date."""
@@ -100,7 +95,7 @@ class StatusBar(ClickableLine):
     def _measuring(self) -> tuple[str, ...]:
         """What is being measured beside everything else, the longest form first."""
         bridge = self._bridge
-        opening = bridge.partnering.loading
+        opening = bridge.opening_partner
         jobs = (*bridge.paired.running, *bridge.measured.running)
         running = [
             (each.name, f"{each.share:4.0%}") for each in ((opening, *jobs) if opening else jobs)

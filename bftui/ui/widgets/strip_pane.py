@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -20,7 +21,6 @@ from bftui.ui import branches
 from bftui.ui.branches import Apart
 from bftui.ui.glyphs import glyphs
 from bftui.ui.keys import hint
-from bftui.ui.measured import Responded
 from bftui.ui.strips import LineBuilder, factor, fine, fit
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
@@ -29,6 +29,9 @@ from bftui.ui.widgets.chart import Fixed
 from bftui.ui.widgets.curve_pane import axis_step, draw_cells
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.path import Path
+
+if TYPE_CHECKING:
+    from bftui.ui.measured import Responded
 
 _AXIS = 5
 """Cells of the axis."""

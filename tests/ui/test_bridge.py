@@ -1,0 +1,67 @@
+"""The bridge while the engine's thread is not there yet: a person may be faster than the first imports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bftui.session import commands
+from bftui.session.prompt import Prompt
+from bftui.ui.bridge import Bridge
+from bftui.ui.engine_state import Word
+from bftui.ui.known import Beside
+from bftui.ui.settings import WorkbenchSettings
+from tests.ui.driver import PROMPT, table
+
+
+def bridge_to(tmp_path: Path, prompt: Prompt | None = None) -> Bridge:
+    settings = WorkbenchSettings(model=table(tmp_path / "fruit.json"), prompt=prompt)
+    return Bridge(settings, lambda: None)
+
+
+def until(fact: Callable[[], bool]) -> None:
+    """Waits for a fact."""
+    end = time.monotonic() + 30.0
+    while not fact():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_nothing_is_known_and_nothing_can_be_stopped(tmp_path: Path) -> None:
+    bridge = bridge_to(tmp_path)
+    assert bridge.word is Word.LOADING
+    assert not bridge.measuring
+    assert bridge.paired.state is Beside.NONE
+    assert bridge.opening_partner is None
+    assert not bridge.stop_experiments()
+    assert not bridge.stop_partner()
+    bridge.close()
+    assert bridge.engine is None
+
+
+def test_what_is_asked_is_done_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    bridge = bridge_to(tmp_path)
+    bridge.set_prompt(Prompt(PROMPT))
+    assert bridge.send(commands.Greedy())
+    assert bridge.splits.ask(" fig") is None
+    bridge.start()
+    try:
+        until(lambda: not bridge.working)
+        assert bridge.session is not None
+        assert bridge.session.text() == " The"
+        assert bridge.splits.ask(" fig") == [b" fig"]
+    finally:
+        bridge.close()
+
+
+def test_what_is_stopped_is_not_done(tmp_path: Path) -> None:
+    bridge = bridge_to(tmp_path, Prompt(PROMPT))
+    bridge.send(commands.Greedy())
+    assert bridge.cancel()
+    bridge.start()
+    try:
+        until(lambda: not bridge.working)
+        assert bridge.session is None or not bridge.session.text()
+    finally:
+        bridge.close()
