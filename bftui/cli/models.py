@@ -89,7 +89,7 @@ def _page(found: list[tuple[Entry, Described]], places: list[str], *, whole: boo
     rows = [["model", *columns, ""]]
     notes = []
     for entry, known in found:
-        name = safe(entry.name)
+        name = safe(entry.path.removeprefix("./"))
         what, _, compared = sentences(entry, known)
         mark = DAMAGED if known.facts is None else WARNING if known.over else ""
         rows.append([name, *(cell(column, entry, known) for column in columns), mark])

@@ -201,9 +201,11 @@ def _sampler(plain: Plain, rest: str) -> None:
             hint = f"did you mean {near[0].replace('_', '-')}?" if near else ", ".join(_SAMPLER)
             raise UsageError(f"there is no setting '{safe(name[:40])}'", hint=hint)
         try:
-            changes[key] = int(value) if key in ("top_k", "seed") else float(value)
+            whole = key in ("top_k", "seed")
+            changes[key] = int(value) if whole else float(value)
         except ValueError:
-            raise UsageError(f"'{safe(value[:40])}' is no number") from None
+            what = "whole number" if whole else "number"
+            raise UsageError(f"'{safe(value[:40])}' is no {what}") from None
     if changes:
         plain.live.set_sampler(**changes)
     say(tell.sampler(plain.live.sampler))

@@ -153,7 +153,9 @@ class Response(Job):
             return (
                 f"only {self.setup.controls} matched controls were asked for; {FEWEST} are needed"
             )
-        return f"only {len(matched)} different texts of this length are among {DRAWN} draws; {FEWEST} are needed"
+        texts = "1 text" if len(matched) == 1 else f"{len(matched)} different texts"
+        are = "is" if len(matched) == 1 else "are"
+        return f"only {texts} of this length {are} among {DRAWN} draws; {FEWEST} are needed"
 
     def widen(self) -> None:
         """Measures the other kinds of controls too, also where all that was asked for is finished."""

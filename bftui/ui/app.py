@@ -175,6 +175,10 @@ class WorkbenchApp(App[None]):
             return
         await super().on_event(event)
 
+    def forget_typed(self) -> None:
+        """Drops what was typed together with a key that was refused."""
+        self._type_ahead.forget()
+
     @property
     def typing(self) -> bool:
         """Whether something typed is still on its way."""
@@ -318,7 +322,8 @@ def run(settings: WorkbenchSettings) -> int:
             app.run()
         finally:
             app.bridge.close()
-    bridge, code = app.bridge, app.return_code or 0
+    # Whatever ended it without a word was an interruption.
+    bridge, code = app.bridge, Cancelled.exit_code if app.return_code is None else app.return_code
     with suppress(OSError):  # the terminal may be gone
         for count, path in bridge.kept:
             print(f"{counted(count, 'node')} kept in {path}")

@@ -74,7 +74,9 @@ def measured(found: Measured, paired: Paired, sampler: int) -> dict[int, list[st
     looked = [(node, "look-ahead") for node, under in found.looked if under == sampler]
     rolled = [(node, "rollouts") for node, under in found.rolled if under == sampler]
     responses = [
-        (end, "response") for end, each in found.responses.items() if each.sampler == sampler
+        (end, "response")
+        for end, each in found.responses.items()
+        if each.sampler == sampler and each.paused is None
     ]
     pair = [(root, "shift") for root in paired.shifted]
     if paired.nudged is not None:

@@ -13,12 +13,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual.app import ScreenStackError
+from textual.events import Key, Paste
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.dom import DOMNode
-    from textual.events import Key, Paste
 
+_STOPS = "ctrl+c"
 _LONGEST_S = 0.5
 """That a key waits for the one before, whatever that one does."""
 
@@ -37,8 +38,16 @@ class TypeAhead:
         """Whether something typed is still on its way."""
         return self._task is not None
 
+    def forget(self) -> None:
+        """Drops what waits: it was typed for what did not come."""
+        self._waiting.clear()
+
     def holds(self, event: Key | Paste) -> bool:
         """Whether an event has to wait; it is posted to the app again when its turn has come."""
+        if isinstance(event, Key) and event.key == _STOPS:
+            # Whoever stops everything does not want the rest.
+            self.forget()
+            return False
         if event is self._let_through:
             self._let_through = None
             return False

@@ -160,6 +160,27 @@ def test_numbers_of_parameters() -> None:
     ]
 
 
+async def test_a_path_may_begin_anew_behind_the_folder_that_stands_there(
+    fruit: str, models: Path
+) -> None:
+    async with workbench(fruit) as w:
+        await w.press("o")
+        await w.type(f"{models}/one.gg")
+        await w.until(lambda: w.app.screen.typed == f"{models}/one.gg" and not w.app.screen.reading)
+        assert "one.gguf  " in w.screen()
+        await w.type("/nowhere/x/~/table:none.json")
+        assert w.app.screen.typed == "table:none.json"
+
+
+async def test_a_path_that_leads_nowhere_can_be_mended(fruit: str, models: Path) -> None:
+    async with workbench(fruit) as w:
+        await w.press("o", "ctrl+u")
+        await w.type(f"{models}/none.gguf")
+        await w.press("enter")
+        assert isinstance(w.app.screen, OpenScreen)
+        assert "there is no model at" in w.screen()
+
+
 async def opened(w: Driver, path: str) -> None:
     """Opens the picker on a path and waits for what lies there, and for what is known of it."""
     await w.press("o")
@@ -407,8 +428,8 @@ async def test_a_name_after_the_folder_is_a_practice_model_or_the_only_one_liste
         for name, meant in (
             ("practice-aligned", "practice-aligned"),
             ("ONE", f"{models}/one.gguf"),
-            ("pla", f"{models}/pla"),
-            ("nothing", f"{models}/nothing"),
+            ("pla", None),
+            ("nothing", None),
         ):
             chosen: list[str | None] = []
             screen = OpenScreen(fruit, w.bench.palette)
@@ -418,7 +439,10 @@ async def test_a_name_after_the_folder_is_a_practice_model_or_the_only_one_liste
             await read(w)
             await w.pilot.press("enter")
             await w.pilot.pause()
-            assert chosen == [meant]
+            assert chosen == ([] if meant is None else [meant])
+            if meant is None:
+                assert f"there is no model at {models}/{name}" in w.screen()
+                await w.pilot.press("escape")
 
 
 async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bftui.ui.engine_state import Word
 from tests.ui.driver import Driver, table, workbench
 
 
@@ -34,6 +35,31 @@ async def test_a_text_that_is_asked_for_gets_what_is_typed(fruit) -> None:
         await typed(w, "escape", "i", "tab", *"Sure", "shift+tab", "end", *"More")
         assert w.app.screen.query_one("#prefill").value == "Sure"
         assert w.app.screen.query_one("#text").text.endswith("More")
+
+
+async def test_what_was_typed_for_a_question_that_did_not_come_does_nothing(tmp_path) -> None:
+    loading = table(tmp_path / "loading.json", load_ms=400)
+    async with workbench(loading, ready=False) as w:
+        await typed(w, "f", *"quiet", "enter")
+        assert w.app.return_code is None
+        await w.until(lambda: w.bridge.word is Word.READY)
+        await w.settled()
+        assert w.tokens == []
+        assert w.app.screen is w.bench
+
+
+async def test_ctrl_c_overtakes_what_waits(fruit) -> None:
+    async with workbench(fruit) as w:
+        await typed(w, *["g"] * 100, "ctrl+c")
+        assert len(w.tokens) < 5
+        assert w.app.return_code is None
+
+
+async def test_going_back_waits_for_the_steps_before(tmp_path) -> None:
+    slow = table(tmp_path / "slow.json", step_ms=50)
+    async with workbench(slow) as w:
+        await typed(w, *"ggghhh")
+        assert (w.session.cursor, len(w.session.tree)) == (0, 4)
 
 
 KEYS = st.sampled_from([*"ftio/?KTzxmwHS", "escape", "tab", "shift+tab", "backspace", "ctrl+u"])

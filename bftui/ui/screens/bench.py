@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 _BUSY_AFTER_S = 0.1
 """Work that takes less is not called busy on the screen: the word would only flicker."""
 
+ASKING = frozenset({"force", "mark", "search", "prompt", "turn", "open", "partner", "export"})
+"""Actions that ask for a text: what was typed together with their key is meant for it, and for nothing else."""
+
 _ENTER = {"tree": "go there", "text": "go there", "strip": "go there", "candidates": "force"}
 
 
@@ -169,7 +172,8 @@ class Bench(Screen[None]):
             session=view is not None,
             ended=view is not None and view.next is None and view.tree.eog(view.cursor),
             stopped=view is not None and view.session.stop(view.cursor) is not None,
-            at_prompt=view is not None and len(view.path) == 1,
+            # A step that is still to come leaves it: the session says what it finds then.
+            at_prompt=view is not None and len(view.path) == 1 and not bridge.working,
             onward=view is not None and view.tree.last_visited(view.cursor) is not None,
             playing=bridge.playing,
             turns=view is not None and view.template != "raw",
@@ -208,13 +212,16 @@ class Bench(Screen[None]):
         reason = BY_ID[name].why_not(self.facts())
         if reason is not None:
             self.warn(reason)
+            if name in ASKING:
+                self.app.forget_typed()
         else:
             getattr(self, f"do_{name}")(*([place] if name == "word" else []))
 
     def on_key(self, event: events.Key) -> None:
-        """Keys without an action come here."""
-        if event.is_printable and event.character:
-            self.warn(f"{safe(event.character)} does nothing here; {key('help')} shows the keys")
+        """Keys without an action come here; those with one do so too, on their way."""
+        if event.is_printable and event.character and event.key not in self.active_bindings:
+            named = event.key if event.key.startswith("alt+") else safe(event.character)
+            self.warn(f"{named} does nothing here; {key('help')} shows the keys")
 
     def send(self, command: commands.Command) -> None:
         """Queues a command for the session."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from contextlib import suppress
 
@@ -24,6 +25,8 @@ from bftui.ui.widgets.models_pane import ModelLines, ModelsPane
 from bftui.ui.widgets.pane import Pane
 
 _NO_PATHS = ("table:", "hf:", "http:", "https:")
+_ANEW = re.compile(r"(?<!:)(?<!:/)/(?=/|~|table:|hf:|https?:)")
+"""A slash after which a path begins that does not go on from the folder before it."""
 
 
 class OpenScreen(Dialog[str | None]):
@@ -118,8 +121,10 @@ class OpenScreen(Dialog[str | None]):
 
     @property
     def typed(self) -> str:
-        """The path in the field, with the home folder written out."""
-        return os.path.expanduser(self.query_one(LineField).value)
+        """The path in the field, with the home folder written out; one that begins anew after a slash counts alone."""
+        written = self.query_one(LineField).value
+        anew = list(_ANEW.finditer(written))
+        return os.path.expanduser(written[anew[-1].start() + 1 :] if anew else written)
 
     @on(Input.Changed)
     def _look(self) -> None:
@@ -159,7 +164,8 @@ class OpenScreen(Dialog[str | None]):
         others = [entry for entry in self._places if entry.path != here and not part]
         self._pane.list(nothing + own + found + others, whole=seen.whole)
         self._lines.show(self._pane.entry)
-        self._say(f"this folder cannot be read: {safe(seen.problem)}" if seen.problem else "")
+        unread = seen.problem and not self.typed.startswith(_NO_PATHS)
+        self._say(f"this folder cannot be read: {safe(seen.problem)}" if unread else "")
 
     def _say(self, text: str = "") -> None:
         self.query_one("#said", Static).update(
@@ -206,8 +212,10 @@ class OpenScreen(Dialog[str | None]):
                 self._write(f"{typed}/")
             else:
                 self._say("this folder is no model: choose below")
-        else:
+        elif typed.startswith(_NO_PATHS) or os.path.exists(typed):
             self.dismiss(typed)
+        else:
+            self._say(f"there is no model at {safe(typed)}")
 
     def _meant(self, typed: str) -> str | None:
         """What is surely meant by a path that does not exist: a practice model, else the only line that is listed."""
