@@ -36,7 +36,7 @@ def models(
     from bftui.ui.describing import Opening, described
     from bftui.ui.nearby import listing, places, shipped
 
-    seen = listing(str(folder))
+    seen = listing("" if folder == Path() else str(folder))
     if seen.problem:
         raise InputError(f"cannot look into {folder}", seen.problem, "give a folder")
     entries = [entry for entry in (*shipped(), *seen.entries) if entry.is_model]
@@ -89,7 +89,7 @@ def _page(found: list[tuple[Entry, Described]], places: list[str], *, whole: boo
     rows = [["model", *columns, ""]]
     notes = []
     for entry, known in found:
-        name = safe(entry.path.removeprefix("./"))
+        name = safe(entry.path)
         what, _, compared = sentences(entry, known)
         mark = DAMAGED if known.facts is None else WARNING if known.over else ""
         rows.append([name, *(cell(column, entry, known) for column in columns), mark])
