@@ -6,7 +6,8 @@ Keys are the workbench's (`actions.py`); a pane is told to move. Lines are made 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Self
 
@@ -15,7 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.cache import LRUCache
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -68,6 +69,7 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
         self._strips: LRUCache[Hashable, Strip] = LRUCache(_STRIPS)
         self._made: dict[int, Strip] = {}
         self._made_of: Hashable = None
+        self._held: Size | None = None
 
     # For subclasses --------------------------------------------------------------------------------------------
 
@@ -170,6 +172,19 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
     # Drawing ---------------------------------------------------------------------------------------------------
 
     @property
+    def size(self) -> Size:
+        """The whole pane's. Textual looks for it through the screen, so it is held while many lines are made."""
+        return self._held or super().size
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        self._held = super().size
+        try:
+            yield
+        finally:
+            self._held = None
+
+    @property
     def rows(self) -> int:
         """Lines that there is room for."""
         return max(1, self.size.height - 2)
@@ -198,13 +213,18 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
             self.refresh()
             return
         self._made = {}
-        changed = [
-            Region(0, y, self.size.width, 1)
-            for y in range(self.size.height)
-            if self.render_line(y) != before.get(y)
-        ]
+        with self._still():
+            changed = [
+                Region(0, y, self.size.width, 1)
+                for y in range(self.size.height)
+                if self.render_line(y) != before.get(y)
+            ]
         if changed:
             self.refresh(*changed)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        with self._still():
+            return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         looks = self.size, self.has_focus
