@@ -192,9 +192,11 @@ async def test_at_full_speed_both_go_on(tmp_path: Path) -> None:
     async with workbench(slow(tmp_path / "slow.json")) as w:
         await w.press_only("r")
         await w.press_only("escape", *["equals_sign"] * 6, "p")
-        await w.until(lambda: latest(w).tokens > 200)
-        assert len(w.session.tree) > 3
+        await w.until(lambda: len(w.session.tree) > 3)
+        nodes, tokens = len(w.session.tree), latest(w).tokens
+        await w.until(lambda: len(w.session.tree) > nodes and latest(w).tokens > tokens)
         assert w.bridge.playing
+        assert w.bridge.measuring
 
 
 async def test_it_is_ready_while_it_measures_and_says_how_far_it_is(tmp_path: Path) -> None:
