@@ -22,7 +22,7 @@ class Facts:
         session: whether there is a prompt.
         ended: the cursor stands on an end of text.
         stopped: the answer reached a stop string of the prompt's template at the cursor.
-        at_prompt: the cursor stands on a prompt.
+        at_prompt: the cursor stands on a prompt, and nothing is on its way that may leave it.
         onward: something comes after the cursor.
         playing: whether it steps by itself.
         turns: the prompt of the visible path is in a template, which writes further turns.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
 
 _STOPS = "ctrl+c"
+
 _LONGEST_S = 0.5
 """That a key waits for the one before, whatever that one does."""
 
@@ -59,9 +60,8 @@ class TypeAhead:
 
     async def _follow(self) -> None:
         while True:
-            with suppress(
-                TimeoutError, ScreenStackError
-            ):  # there is no screen while the program ends
+            # While the program ends there is no screen.
+            with suppress(TimeoutError, ScreenStackError):
                 async with asyncio.timeout(_LONGEST_S):
                     await self._done()
             if not self._waiting:

@@ -192,7 +192,7 @@ async def test_at_full_speed_both_go_on(tmp_path: Path) -> None:
     async with workbench(slow(tmp_path / "slow.json")) as w:
         await w.press_only("r")
         await w.press_only("escape", *["equals_sign"] * 6, "p")
-        await w.until(lambda: len(w.session.tree) > 3)
+        await w.until(lambda: latest(w).tokens > 200 and len(w.session.tree) > 3)
         nodes, tokens = len(w.session.tree), latest(w).tokens
         await w.until(lambda: len(w.session.tree) > nodes and latest(w).tokens > tokens)
         assert w.bridge.playing

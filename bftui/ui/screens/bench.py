@@ -172,7 +172,7 @@ class Bench(Screen[None]):
             session=view is not None,
             ended=view is not None and view.next is None and view.tree.eog(view.cursor),
             stopped=view is not None and view.session.stop(view.cursor) is not None,
-            # A step that is still to come leaves it: the session says what it finds then.
+            # A step that waits leaves the prompt; where none does, the session refuses to go back.
             at_prompt=view is not None and len(view.path) == 1 and not bridge.working,
             onward=view is not None and view.tree.last_visited(view.cursor) is not None,
             playing=bridge.playing,
