@@ -1,4 +1,4 @@
-# The two commands of the README are `make run` and `make test`; both install what they need into .venv.
+# The commands of the README are `make run`, `make test` and `make test-real`; all install what they need into .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: run test check unit format docs tour bench clean
+.PHONY: run test test-real check unit format docs tour bench clean
 
 run: $(VENV)/.run
 	@$(BIN)/bftui run $(ARGS)
@@ -21,6 +21,11 @@ check: $(VENV)/.test
 
 unit: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Two pretrained models, 350 MiB, fetched once into the user's cache (or the folder that BFTUI_REAL_MODELS names).
+test-real: $(VENV)/.test
+	$(BIN)/python -m tests.real.models
+	$(BIN)/python -m pytest -m real -n 2 --dist loadgroup tests/real
 
 format: $(VENV)/.test
 	$(BIN)/ruff format .

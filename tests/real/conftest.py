@@ -1,0 +1,59 @@
+"""What the tests on pretrained models share: the files, the directories, and each model opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bftui.session.model import Model, open_model
+from tests.real import models
+
+RUNTIMES = ("llama-cpp", "transformers")
+
+Opened = Callable[[models.RealModel, str], Model]
+"""A model on one of RUNTIMES, in this process, with one thread; it stays open."""
+
+
+def _there(path: Path) -> Path:
+    if not path.exists():
+        pytest.fail(f"{path} is not there: `make test-real` fetches it", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf() -> Path:
+    return _there(models.SMOLLM2.gguf)
+
+
+@pytest.fixture(scope="session")
+def gemma_gguf() -> Path:
+    return _there(models.GEMMA.gguf)
+
+
+@pytest.fixture(scope="session")
+def smollm2_directory() -> Path:
+    return _there(models.SMOLLM2.directory)
+
+
+@pytest.fixture(scope="session")
+def gemma_directory() -> Path:
+    return _there(models.GEMMA.directory)
+
+
+@pytest.fixture(scope="session")
+def opened() -> Iterator[Opened]:
+    """Opens a model where it is first asked for: its GGUF file on llama.cpp, its directory on transformers."""
+    found: dict[tuple[str, str], Model] = {}
+
+    def model(real: models.RealModel, runtime: str) -> Model:
+        key = real.name, runtime
+        if key not in found:
+            path = _there(real.gguf if runtime == "llama-cpp" else real.directory)
+            found[key] = open_model(path, backend=runtime, ctx=2048, threads=1)
+        return found[key]
+
+    yield model
+    for each in found.values():
+        each.close()
