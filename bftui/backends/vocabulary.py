@@ -87,13 +87,14 @@ class Vocabulary:
         Args:
             pieces: of a control token its written form, b"" for padding.
             special_ids: control tokens, never made from plain text.
-            user_ids: tokens that stand for their text wherever it occurs, before anything else is tokenised.
+            user_ids: tokens that stand for their text wherever it occurs, before anything else is tokenised; one that
+                is a control token as well is that.
         """
         self.pieces = tuple(pieces)
         self.special_ids = frozenset(special_ids)
         plain = [i for i, piece in enumerate(pieces) if i not in self.special_ids]
         self.byte_ids = {pieces[i][0]: i for i in reversed(plain) if len(pieces[i]) == 1}
-        self._plain = Words({self.pieces[i]: i for i in user_ids})
+        self._plain = Words({self.pieces[i]: i for i in user_ids if i not in self.special_ids})
         self._with_special = Words(
             {self.pieces[i]: i for i in (*sorted(self.special_ids, reverse=True), *user_ids)}
         )

@@ -254,6 +254,14 @@ class Session(SessionState, SessionMethods):
         self._join(advanced, Source.SAMPLED if sampled else Source.GREEDY, draw)
 
     def _force(self, ids: Sequence[int]) -> None:
+        ends = self.model.info.eog_ids
+        place = next((place for place, token_id in enumerate(ids[:-1]) if token_id in ends), None)
+        if place is not None and not self.ignore_eos:
+            raise UsageError(
+                "the text to force goes on after an end of generation",
+                f"its token {place + 1} of {len(ids)} is one",
+                "force what comes before it",
+            )
         self._force_starts.add(self._append(ids, Source.FORCED)[0])
 
     def _open_rollout(self, node: int, ids: Sequence[int]) -> None:

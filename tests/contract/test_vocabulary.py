@@ -41,6 +41,16 @@ def test_words_and_control_tokens_are_taken_whole(vocabulary: Vocabulary) -> Non
     assert vocabulary.tokenize("<end><tool>", spaced_and_lossy, special=True) == [0, TOOL]
 
 
+def test_a_control_token_that_is_user_defined_as_well_is_text_where_it_is_typed() -> None:
+    """As `</s>` of Gemma, which its file names as both."""
+    vocabulary = Vocabulary(PIECES, special_ids=[0], user_ids=[0, TOOL])
+    assert vocabulary.tokenize("a<end><tool>", spaced_and_lossy, special=False) == [
+        *(byte + 1 for byte in b"a<end>"),
+        TOOL,
+    ]
+    assert vocabulary.tokenize("<end>", spaced_and_lossy, special=True) == [0]
+
+
 def test_only_the_culprit_is_written_byte_by_byte() -> None:
     vocabulary = Vocabulary(PIECES, special_ids=[0])
 

@@ -154,6 +154,20 @@ def test_an_end_of_generation_ends_steps_but_not_forcing(model):
     assert going_on.step().parent == 1
 
 
+def test_a_text_to_force_ends_with_its_end_or_is_refused(model):
+    session = session_on(model)
+    word = model.tokenize(" a")
+    node = session.force(ids=[*word, 1])
+    assert (node.eog, node.next) == (True, None)
+    session.goto(0)
+    with pytest.raises(UsageError, match="goes on after an end of generation"):
+        session.force(ids=[*word, 1, *word])
+    assert session.cursor == 0
+    assert len(session.tree) == 3
+    going_on = session_on(model, ignore_eos=True)
+    assert going_on.force(ids=[*word, 1, *word]).next is not None
+
+
 def test_undo_and_redo_bring_back_cursor_and_sampler_and_lose_no_node(model):
     session = session_on(model)
     session.force(" Sure")
