@@ -57,3 +57,27 @@ def opened() -> Iterator[Opened]:
     yield model
     for each in found.values():
         each.close()
+
+
+Figure = Callable[[str], None]
+"""Tells a line of figures, which is printed at the end of the run."""
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Figure:
+    return lambda line: record_property("figure", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the figures, in the order of the tests' names."""
+    lines = [
+        (report.nodeid, value)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == "figure" and report.when == "call"
+    ]
+    if lines:
+        terminalreporter.section("figures")
+        for _, line in sorted(lines, key=lambda each: each[0]):
+            terminalreporter.line(str(line))
