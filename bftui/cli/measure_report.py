@@ -6,6 +6,7 @@ from typing import Any
 
 from bftui.cli.plot import Line, coloured, plot
 from bftui.cli.tables import WIDTH, aligned, clipped, interval, number, paragraph
+from bftui.core.branching_intervals import rests
 from bftui.core.text import safe
 
 
@@ -18,7 +19,9 @@ def report(found: dict[str, Any]) -> str:
     title = "BF over the first tokens of the answers, up to each position (cumulative)"
     parts.append(f"{title}\n{plot(lines, colour=coloured())}")
     notes = list(dict.fromkeys(note for each in models for note in each["notes"]))
-    parts.append("\n".join(map(paragraph, [_definition(settings), _templates(models), *notes])))
+    prompts = max(len(each["prompts"]) for each in models)
+    said = [_definition(settings, prompts), _templates(models), *notes]
+    parts.append("\n".join(map(paragraph, said)))
     return "\n\n".join(parts)
 
 
@@ -29,7 +32,7 @@ def _model_table(model: dict[str, Any], settings: dict[str, Any]) -> str:
     rows = [["", "BF", "95 % interval", "entropy", "nll", "tokens", "ended"]]
     rows += [_row(safe(each["id"]), each) for each in model["prompts"]]
     if len(model["prompts"]) > 1:
-        rows.append(_row("all prompts", model))
+        rows.append(_row(f"all {len(model['prompts'])} prompts", model))
     for name, part in model.get("segments", {}).items():
         rows.append(_row(_SEGMENTS[name], part))
     for name in _INSERTION if "insertion" in model else ():
@@ -120,7 +123,7 @@ def _templates(models: list[dict[str, Any]]) -> str:
     return f"Templates: {of}.{hint if bare else ''}"
 
 
-def _definition(settings: dict[str, Any]) -> str:
+def _definition(settings: dict[str, Any], prompts: int) -> str:
     cap = f", on the {settings['cap_k']} best tokens" if settings["cap_k"] else ""
     how = (
         "aggregated position by position over the samples that reach it, as the authors' code does"
@@ -131,5 +134,6 @@ def _definition(settings: dict[str, Any]) -> str:
         f"BF: exp of the mean H(P~) (entropy) or of the mean -ln P~ of the tokens (nll) {how}{cap}; estimator "
         f"{settings['estimator']}. Over prompts the mean of their BFs. {settings['samples']} samples of up to "
         f"{settings['max_tokens']} tokens, temperature {settings['temperature']:g}, top-p {settings['top_p']:g}, seed "
-        f"{settings['seed']}. Intervals are 95 % bootstrap intervals, over prompts and samples."
+        f"{settings['seed']}. Intervals are 95 %: of a prompt by bootstrap over its samples"
+        + (f"; over prompts {rests(prompts)}." if prompts > 1 else ".")
     )

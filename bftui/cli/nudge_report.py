@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bftui.cli.tables import aligned, clipped, interval, number, paragraph
+from bftui.core.branching_intervals import rests
 from bftui.core.text import safe
 
 if TYPE_CHECKING:
@@ -108,6 +109,10 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
 
 
+def _basis(prompts: int) -> str:
+    return f"; its intervals are 95 %, {rests(prompts)}" if prompts > 1 else ""
+
+
 def _definition(document: dict[str, Any]) -> str:
     models, settings = document["models"], document["settings"]
     by = "as ids" if document["hand_over"]["by"] == "ids" else "as text"
@@ -117,7 +122,7 @@ def _definition(document: dict[str, Any]) -> str:
         f"{MARKS[0]}…{MARKS[1]} was written by {partner}, the rest by {base}, both by their most probable tokens; "
         f"handed over {by}{why}; drafts of {settings['draft']} tokens (arXiv 2410.09300). Templates: "
         f"{document['templates']['base']} and {document['templates']['aligned']}. BF: exp of the mean H(P~) of the "
-        "base's positions along the text, of the aligned model's along its own text alone; over prompts the mean, "
-        "with 95 % bootstrap intervals; ratio: BF of the base alone over it. own: positions of tokens that the base "
-        "wrote."
+        "base's positions along the text, of the aligned model's along its own text alone; over prompts the mean"
+        f"{_basis(document['summary']['prompts'])}; ratio: BF of the base alone over it. "
+        "own: positions of tokens that the base wrote."
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from bftui.cli.plot import Line, coloured, plot
 from bftui.cli.tables import WIDTH, aligned, clipped, number, paragraph
+from bftui.core.branching_intervals import rests
 from bftui.core.shift import KINDS
 from bftui.core.text import label, safe
 
@@ -108,6 +109,10 @@ def _shifted(counted: Sequence[dict[str, Any]]) -> str:
     return aligned(rows, "<>") + (f"\nand {more} more" if more > 0 else "")
 
 
+def _basis(answers: int) -> str:
+    return f" Intervals are 95 %, over answers {rests(answers, 'answers')}." if answers > 1 else ""
+
+
 def _notes(found: dict[str, Any]) -> list[str]:
     """What the numbers are, and what each model read."""
     writer, scorer = (
@@ -116,7 +121,7 @@ def _notes(found: dict[str, Any]) -> list[str]:
     notes = [
         f"A token is unshifted where it has rank 1 for the {scorer} (within 0.001 logit of the best), marginal at rank "
         f"2 or 3, else shifted (arXiv 2312.01552). Rank and P are those of the {scorer}, over the whole vocabulary; KL "
-        f"is KL({writer} || {scorer}), nats. Intervals are 95 % bootstrap intervals over the answers."
+        f"is KL({writer} || {scorer}), nats.{_basis(len(found['answers']))}"
     ]
     contexts = [each["contexts"] for each in found["answers"]]
     templates = {

@@ -21,18 +21,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bftui.core.branching_bootstrap import (
-    REPLICATES,
-    Group,
-    choose,
-    generator,
-    group_of,
-    interval,
-    mean_bf,
-    resample,
-)
+from bftui.core.branching_bootstrap import Group, group_of
 from bftui.core.branching_contrast import Contrast, Verdict, contrast, with_holm
 from bftui.core.branching_curves import CurvePoint, Window, curve, windows
+from bftui.core.branching_intervals import basis, of_ratio, over_prompts
 from bftui.core.branching_samples import (
     F64,
     SWITCH,
@@ -86,7 +78,7 @@ class Estimate:
         estimator: the one that `bf` is by.
         bf_entropy: by the entropy estimator.
         bf_nll: by the likelihood estimator; None where a sample holds chosen tokens.
-        samples, tokens: how many.
+        prompts, samples, tokens: how many.
         ended: share of the samples that ended by themselves.
     """
 
@@ -96,6 +88,7 @@ class Estimate:
     estimator: Used
     bf_entropy: float
     bf_nll: float | None
+    prompts: int
     samples: int
     tokens: int
     ended: float
@@ -104,6 +97,13 @@ class Estimate:
     def log_bf(self) -> float:
         """ln BF, nats."""
         return math.log(self.bf)
+
+    @property
+    def basis(self) -> str | None:
+        """What `ci` was made from, in words; None where there is none."""
+        if self.ci is None:
+            return None
+        return basis(self.prompts, self.samples if self.samples > self.prompts else 0)
 
 
 def estimate(
@@ -133,22 +133,25 @@ def overall(
 ) -> Estimate:
     """The BF over prompts: the arithmetic mean of the prompts' BFs (methods 1.1.9), each as `estimate` has it.
 
-    The interval is a bootstrap in two stages, prompts and then their samples, and speaks of prompts like these; for
-    one prompt it is that of `estimate`. Raises as `estimate` does, and UsageError for no prompts.
+    The interval speaks of prompts like these: for fewer than `branching_intervals.FEW_PROMPTS` it is by t over the
+    prompts' BFs, else a bootstrap in two stages, prompts and then their samples; for one prompt it is that of
+    `estimate`. Raises as `estimate` does, and UsageError for no prompts.
     """
     decided = _decided(prompts, estimator, compat=compat)
     groups = [_group(s, d, compat=compat) for s, d in zip(prompts, decided, strict=True)]
     everything = [sample for samples in prompts for sample in samples]
     bfs = _observed(groups)
+    ends = over_prompts(groups, bfs[:, None], seed)
     by_entropy = _bf(prompts, "entropy", compat=compat)
     by_nll = _bf(prompts, "nll", compat=compat) if likelihood_allowed(everything) else None
     return Estimate(
         bf=float(bfs.mean()),
-        ci=_ci(groups, bfs, seed),
+        ci=None if ends is None else (float(ends[0][0]), float(ends[1][0])),
         bf_full=_bf(prompts, "full", compat=compat),
         estimator=decided[0] if len(set(decided)) == 1 else "mixed",
         bf_entropy=by_entropy,
         bf_nll=by_nll,
+        prompts=len(prompts),
         samples=len(everything),
         tokens=sum(sample.length for sample in everything),
         ended=sum(sample.finish == "eog" for sample in everything) / len(everything),
@@ -165,9 +168,10 @@ def ratio(
 ) -> tuple[float, tuple[float, float] | None]:
     """Mean BF of one model over mean BF of another on the same prompts, and its 95 % interval.
 
-    `base[i]` and `aligned[i]` are samples of the same prompt. Prompts are resampled jointly, then the samples of each
-    model apart; for one prompt only the samples, and the interval is None where a model has but one. Tokens must be
-    of one vocabulary: that is the caller's to know. Raises as `overall` does, and UsageError for different numbers of
+    `base[i]` and `aligned[i]` are samples of the same prompt, and the interval is paired by prompt: by t for fewer than
+    `branching_intervals.FEW_PROMPTS`, else prompts are resampled jointly, then the samples of each model apart; for one
+    prompt only the samples, and the interval is None where a model has but one. Tokens must be of one vocabulary: that
+    is the caller's to know. Raises as `overall` does, and UsageError for different numbers of
     prompts.
     """
     if len(base) != len(aligned):
@@ -186,22 +190,8 @@ def ratio(
         for prompts in (base, aligned)
     ]
     above, below = (_observed(groups) for groups in pair)
-    found = float(above.mean() / below.mean())
-    rng = generator(seed)
-    influence: F64 | None
-    if len(base) > 1:
-        chosen = choose(len(base), REPLICATES, rng)
-        logs = [np.log(mean_bf(groups, chosen, rng)) for groups in pair]
-        influence = (above / above.mean() - below / below.mean())[:, None]
-        units = len(base)
-    else:
-        logs = [resample(groups[0], REPLICATES, rng) for groups in pair]
-        influence = _difference(pair[0][0], pair[1][0])
-        units = min(groups[0].size for groups in pair)
-    if units < 2:
-        return found, None
-    low, high = interval(logs[0] - logs[1], np.log([found]), units, influence)
-    return found, (math.exp(low[0]), math.exp(high[0]))
+    ci = of_ratio(pair[0], pair[1], (above, below), seed)
+    return float(above.mean() / below.mean()), ci
 
 
 def hill(probabilities: ArrayLike, q: float) -> float:
@@ -256,31 +246,3 @@ def _observed(groups: Sequence[Group]) -> F64:
 def _bf(prompts: Sequence[Sequence[Sample]], quantity: Quantity, *, compat: bool) -> float:
     groups = [_group(samples, quantity, compat=compat) for samples in prompts]
     return float(_observed(groups).mean())
-
-
-def _ci(groups: Sequence[Group], bfs: F64, seed: int) -> tuple[float, float] | None:
-    rng = generator(seed)
-    if len(groups) > 1:
-        replicates = mean_bf(groups, choose(len(groups), REPLICATES, rng), rng)
-        known = all(group.values is not None for group in groups)
-        influence = bfs[:, None] if known else None
-        low, high = interval(np.log(replicates), np.log([bfs.mean()]), len(groups), influence)
-    elif groups[0].size > 1:
-        only = groups[0]
-        replicates = resample(only, REPLICATES, rng)
-        low, high = interval(replicates, np.log(bfs), only.size, only.values)
-    else:
-        return None
-    return math.exp(max(0.0, low[0])), math.exp(max(0.0, high[0]))
-
-
-def _difference(base: Group, aligned: Group) -> F64 | None:
-    """The influence of each sample of two prompts on the difference of their ln BF; None where it is not known."""
-    if base.values is None or aligned.values is None:
-        return None
-    parts = [
-        sign * (group.values - group.values.mean(axis=0)) / group.size
-        for sign, group in ((1, base), (-1, aligned))
-        if group.values is not None
-    ]
-    return np.concatenate(parts)

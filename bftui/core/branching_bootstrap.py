@@ -1,4 +1,4 @@
-"""Intervals: the bootstrap over samples, and in two stages over prompts and their samples.
+"""The bootstrap over samples, and in two stages over prompts and their samples.
 
 The draws are a function of the seed alone, so that the same data give the same interval everywhere. Everything is in
 log space, where a mean of entropies is a mean.
@@ -46,6 +46,15 @@ class Group:
         """ln BF with every sample counted once; shape (T,)."""
         once: F64 = self.combine(np.ones((1, self.size)))[0]
         return once
+
+    def at(self, place: int) -> Group:
+        """The same prompt at one of its T places."""
+
+        def combine(counts: F64) -> F64:
+            return self.combine(counts)[:, [place]]
+
+        values = None if self.values is None else self.values[:, [place]]
+        return Group(self.size, combine if values is None else mean_of(values), values)
 
 
 def group_of(values: F64) -> Group:

@@ -10,16 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bftui.core.branching_bootstrap import (
-    BAND_REPLICATES,
-    Group,
-    choose,
-    generator,
-    group_of,
-    interval,
-    mean_bf,
-    resample,
-)
+from bftui.core.branching_bootstrap import BAND_REPLICATES, Group, group_of
+from bftui.core.branching_intervals import over_prompts
 from bftui.core.branching_samples import (
     F64,
     SURVIVORS,
@@ -100,10 +92,14 @@ def curve(
     groups = [_group(samples, estimator, positions, compat=compat) for samples in prompts]
     logs = np.array([group.observed() for group in groups])
     positions = int(np.count_nonzero(~np.isnan(logs).all(axis=0)))
-    bfs = np.exp(np.maximum(logs, 0))[:, :positions]
-    bf = np.nanmean(bfs, axis=0)
+    logs = logs[:, :positions]
+    # Alone, as in `overall`: sums of one column and of many differ in their last bits.
+    ends = [group.at(positions - 1) for group in groups]
+    logs[:, -1] = [end.observed()[0] for end in ends]
+    bfs = np.exp(np.maximum(logs, 0))
+    bf = np.nanmean(np.ascontiguousarray(bfs.T), axis=1)
     std = _deviation(groups, bfs, compat=compat)
-    band = _band(groups, bfs, seed)
+    band = _band(groups, ends, bfs, seed)
     running = (lengths[:, None] > np.arange(positions)).sum(axis=0)
     return [
         CurvePoint(
@@ -227,22 +223,16 @@ def _deviation(groups: Sequence[Group], bfs: F64, *, compat: bool) -> F64:
     return deviation
 
 
-def _band(groups: Sequence[Group], bfs: F64, seed: int) -> tuple[F64, F64] | None:
-    """The ends of the interval at every position, BF; each of shape (T,)."""
-    rng = generator(seed)
-    observed = np.log(np.nanmean(bfs, axis=0))
-    known = all(group.values is not None for group in groups)
-    influence: F64 | None
-    if len(groups) > 1:
-        chosen = choose(len(groups), BAND_REPLICATES, rng)
-        replicates = np.log(mean_bf(groups, chosen, rng))
-        units, influence = len(groups), bfs
-    elif groups[0].size > 1:
-        replicates = resample(groups[0], BAND_REPLICATES, rng)
-        units, influence = groups[0].size, groups[0].values
-    else:
-        return None
-    low, high = interval(
-        replicates[:, : len(observed)], observed, units, influence if known else None
-    )
-    return np.exp(np.maximum(low, 0)), np.exp(np.maximum(high, 0))
+def _band(
+    groups: Sequence[Group], ends: Sequence[Group], bfs: F64, seed: int
+) -> tuple[F64, F64] | None:
+    """The ends of the interval at every position, BF; each of shape (T,).
+
+    The last position, whose groups are `ends`, is the estimate itself: its interval has as many replicates.
+    """
+    band = over_prompts(groups, bfs, seed, BAND_REPLICATES)
+    last = over_prompts(ends, bfs[:, -1:], seed)
+    if band is not None and last is not None:
+        for side, end in zip(band, last, strict=True):
+            side[-1] = end[0]
+    return band

@@ -174,6 +174,9 @@ def prefix_means(samples: Sequence[Sample], quantity: Quantity, positions: int) 
     """
     values, running = _padded(samples, quantity, positions)
     means: F64 = np.cumsum(values, axis=1) / np.cumsum(running, axis=1)
+    for row, sample, whole in zip(means, samples, sample_means(samples, quantity), strict=True):
+        # To the last bit, so that a curve ends at its estimate.
+        row[sample.length - 1 :] = whole
     return means
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bftui.core.branching_bootstrap import REPLICATES, choose, generator, interval
+from bftui.core.branching_intervals import FEW_PROMPTS, t_half
 from bftui.core.distribution import F64
 from bftui.core.shift import KINDS, Author, Compared, Kind, Standing
 
@@ -102,19 +103,23 @@ def shares(kinds: Sequence[Kind]) -> Shares | None:
 def overall(answers: Answers, seed: int = 0) -> Shares | None:
     """The shares over all positions of all answers; None for no positions.
 
-    With two answers or more, intervals by bootstrap over the answers.
+    With two answers or more there are intervals over them: by t for fewer than `branching_intervals.FEW_PROMPTS`, on
+    what each answer moves the ratio of sums by, else by bootstrap.
     """
     found = shares([each.kind for answer in answers for each in answer])
     counts = _counts(answers)
     if found is None or len(counts) < 2:
         return found
-    rng = generator(seed)
-    drawn = counts[choose(len(counts), REPLICATES, rng)].sum(axis=1)
-    replicates = drawn / drawn.sum(axis=1, keepdims=True)
     observed = counts.sum(axis=0) / counts.sum()
     # How each answer moves a ratio of sums.
     influence = counts - observed * counts.sum(axis=1, keepdims=True)
-    low, high = interval(replicates, observed, len(counts), influence)
+    if len(counts) < FEW_PROMPTS:
+        half = t_half(influence) * len(counts) / counts.sum()
+        low, high = observed - half, observed + half
+    else:
+        drawn = counts[choose(len(counts), REPLICATES, generator(seed))].sum(axis=1)
+        replicates = drawn / drawn.sum(axis=1, keepdims=True)
+        low, high = interval(replicates, observed, len(counts), influence)
     ends = np.clip([low, high], 0.0, 1.0)
     unshifted, marginal, shifted = ((float(a), float(b)) for a, b in ends.T)
     return Shares(

@@ -17,6 +17,7 @@ from bftui.core.branching import (
     ratio,
     windows,
 )
+from bftui.core.branching_intervals import basis
 from bftui.core.sampler import Sampler
 from bftui.session.measure import WINDOW, Drawn, MeasureSettings, Samples
 from bftui.session.rollouts import estimate_fields, sample_fields
@@ -76,7 +77,7 @@ def ratio_fields(base: Drawn, aligned: Drawn, settings: MeasureSettings) -> dict
     tokenizers = {each.facts["tokenizer_sha256"] for each in (base, aligned)}
     if len(tokenizers) > 1 or None in tokenizers:
         reason = "the tokenizers differ: BF is over tokens, and theirs are not the same"
-        return {**found, "ratio": None, "ci": None, "reason": reason}
+        return {**found, "ratio": None, "ci": None, "ci_basis": None, "reason": reason}
     value, ci = ratio(
         base.plain[:both],
         aligned.plain[:both],
@@ -84,7 +85,10 @@ def ratio_fields(base: Drawn, aligned: Drawn, settings: MeasureSettings) -> dict
         compat=settings.compat,
         seed=settings.sampler.seed,
     )
-    return {**found, "ratio": value, "ci": None if ci is None else list(ci), "reason": None}
+    samples = sum(map(len, base.plain[:both]))
+    of = None if ci is None else basis(both, samples)
+    ends = None if ci is None else list(ci)
+    return {**found, "ratio": value, "ci": ends, "ci_basis": of, "reason": None}
 
 
 def sweep_fields(drawn: Drawn, settings: MeasureSettings) -> dict[str, Any]:
@@ -141,7 +145,8 @@ def _prompt(samples: Samples, settings: MeasureSettings) -> dict[str, Any]:
 
 def _fields(found: Estimate) -> dict[str, Any]:
     length = found.tokens / found.samples
-    return {**estimate_fields(found), "ended": found.ended, "mean_length": length}
+    more = {"ci_basis": found.basis, "ended": found.ended, "mean_length": length}
+    return {**estimate_fields(found), **more}
 
 
 def _part(prompts: Sequence[Samples], settings: MeasureSettings, otherwise: str) -> dict[str, Any]:
@@ -151,7 +156,7 @@ def _part(prompts: Sequence[Samples], settings: MeasureSettings, otherwise: str)
     """
     groups = [samples for samples in prompts if samples]
     if not groups:
-        return {"bf": None, "ci": None, "n": 0, "reason": otherwise}
+        return {"bf": None, "ci": None, "ci_basis": None, "n": 0, "reason": otherwise}
     found = overall(groups, settings.estimator, seed=settings.sampler.seed)
     return {**_fields(found), "n": found.samples, "reason": None}
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bftui.core.branching import overall, ratio
-from bftui.core.branching_bootstrap import REPLICATES, generator, group_of, interval, resample
+from bftui.core.branching_intervals import basis, mean_interval
 from bftui.core.branching_samples import Sample
 from bftui.session.nudging import MANY, Nudging
 from bftui.session.nudging_runs import Nudged
@@ -42,7 +42,7 @@ def document(pair: Pair, found: Sequence[Nudged]) -> dict[str, Any]:
 
 
 def summary(runs: Sequence[Nudging]) -> dict[str, Any]:
-    """The runs of one gamma together: means over prompts, with 95 % intervals by bootstrap over them.
+    """The runs of one gamma together: means over prompts, with 95 % intervals over them.
 
     What the models write alone counts for every prompt. `ratio` is the base's BF alone over that along nudged texts,
     `ratio_aligned` over the aligned model's alone; both are of the prompts whose nudged text holds a token.
@@ -77,7 +77,8 @@ def _bf(texts: Sequence[tuple[Sample]], seed: int) -> dict[str, Any] | None:
     if not texts:
         return None
     found = overall(texts, "entropy", seed=seed)
-    return {"bf": found.bf, "ci": None if found.ci is None else list(found.ci)}
+    ci = None if found.ci is None else list(found.ci)
+    return {"bf": found.bf, "ci": ci, "ci_basis": found.basis}
 
 
 def _ratio(
@@ -86,7 +87,8 @@ def _ratio(
     if not above or len(above) != len(below):
         return None
     found, ci = ratio(above, below, "entropy", seed=seed)
-    return {"ratio": found, "ci": None if ci is None else list(ci)}
+    of = None if ci is None else basis(len(above), 0)
+    return {"ratio": found, "ci": None if ci is None else list(ci), "ci_basis": of}
 
 
 def _share(runs: Sequence[Nudging], seed: int) -> dict[str, Any] | None:
@@ -94,13 +96,12 @@ def _share(runs: Sequence[Nudging], seed: int) -> dict[str, Any] | None:
     values = np.array([[run.share_nudged] for run in runs], dtype=np.float64)
     if not len(values):
         return None
-    mean = float(values.mean())
-    if len(values) < 2:
-        return {"mean": mean, "ci": None}
-    group = group_of(values)
-    replicates = resample(group, REPLICATES, generator(seed))
-    low, high = interval(replicates, group.observed(), len(values), group.values)
-    return {"mean": mean, "ci": [max(0.0, float(low[0])), min(1.0, float(high[0]))]}
+    ends = mean_interval(values, seed)
+    return {
+        "mean": float(values.mean()),
+        "ci": None if ends is None else np.clip([end[0] for end in ends], 0, 1).tolist(),
+        "ci_basis": None if ends is None else basis(len(values), 0),
+    }
 
 
 def _warnings(summaries: Sequence[dict[str, Any]]) -> list[str]:

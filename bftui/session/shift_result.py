@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bftui.core.branching_intervals import basis
 from bftui.core.shift import KINDS
-from bftui.core.shift_summary import Position, Shares, by_position, most_shifted, overall
+from bftui.core.shift_summary import Answers, Position, Shares, by_position, most_shifted, overall
 from bftui.session.pair import Pair
 from bftui.session.prompt import Rendered
 from bftui.session.shift import Shift
@@ -34,6 +35,7 @@ def document(pair: Pair, answers: Sequence[Answered], author: str, seed: int = 0
         **_share_fields(found),
         "n": 0 if found is None else found.n,
         "intervals": _interval_fields(found),
+        "intervals_basis": None if found is None or found.intervals is None else _basis(positions),
         "text": WHOSE[author],
         "models": {
             "base": {**model_fields(pair.base.info), "note": pair.base.info.note},
@@ -127,6 +129,11 @@ def _interval_fields(found: Shares | None) -> dict[str, list[float]] | None:
     if found is None or found.intervals is None:
         return None
     return {kind: list(ends) for kind, ends in zip(KINDS, found.intervals, strict=True)}
+
+
+def _basis(answers: Answers) -> str:
+    """What the intervals were made from: answers without positions are none."""
+    return basis(sum(bool(len(each)) for each in answers), 0, "answers")
 
 
 def _finite(value: float | None) -> float | None:

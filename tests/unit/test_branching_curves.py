@@ -42,7 +42,8 @@ def test_a_curve_is_the_mean_so_far() -> None:
 def test_a_curve_ends_at_the_estimate(lengths: list[list[int]]) -> None:
     prompts = [drawn(seed, some) for seed, some in enumerate(lengths)]
     points = curve(prompts)
-    assert points[-1].bf == pytest.approx(overall(prompts).bf)
+    whole = overall(prompts)
+    assert (points[-1].bf, (points[-1].low, points[-1].high)) == (whole.bf, whole.ci)
     assert all(point.low is not None and point.high is not None for point in points)
     assert all(1 <= (point.low or 0) <= (point.high or 0) for point in points)
 
@@ -83,10 +84,19 @@ def test_the_authors_curve_stops_where_few_go_on() -> None:
 def test_the_band_is_that_of_the_estimate_at_the_end() -> None:
     samples = drawn(5, [30] * 20)
     last, found = curve([samples], "entropy")[-1], estimate(samples, "entropy")
-    assert found.ci is not None
-    assert last.low == pytest.approx(found.ci[0], rel=0.05)
-    assert last.high == pytest.approx(found.ci[1], rel=0.05)
+    assert (last.low, last.high) == found.ci
     assert curve([samples[:1]])[-1].low is None
+
+
+def test_a_prompt_that_is_alone_at_a_place_has_its_own_interval() -> None:
+    # The authors' curve of a prompt ends: only the second one goes on past 10 tokens.
+    prompts = [drawn(1, [10] * 8), drawn(2, [30] * 8)]
+    points = curve(prompts, "entropy", compat=True)
+    alone = curve(prompts[1:], "entropy", compat=True)
+    assert [point.bf for point in points[10:]] == pytest.approx([at.bf for at in alone[10:]])
+    assert (points[20].low, points[20].high) == pytest.approx(
+        (alone[20].low, alone[20].high), rel=0.1
+    )
 
 
 def test_deviation_over_prompts() -> None:

@@ -69,6 +69,17 @@ def test_the_branching_factor_of_each_prompt_is_known_by_hand(model):
     assert [window["position"] for window in found["windows"]] == [0, 5, 10, 15]
 
 
+def test_one_number_has_one_interval(model):
+    for lines, basis in ((LINES, "t over 3 prompts"), (LINES[:1], "bootstrap over 6 samples")):
+        found = measured(model, lines)
+        last = found["curve"][-1]
+        assert [last["bf"], last["low"], last["high"]] == [found["bf"], *found["ci"]]
+        assert found["ci_basis"] == basis
+        assert {each["ci_basis"] for each in found["prompts"]} == {"bootstrap over 6 samples"}
+    only = found["prompts"][0]
+    assert (only["bf"], only["ci"]) == (found["bf"], found["ci"])
+
+
 def test_a_prompt_is_measured_as_a_session_rolls_it_out(model):
     found = measured(model, LINES[1:2], samples=7)["prompts"][0]
     session = Session(model, " two", top_p=1.0)
