@@ -124,7 +124,8 @@ def _row(session: Session, run: Sequence[int], mark: str | None) -> str:
     if forced:
         parts.append("forced" if forced == len(run) else f"{forced} forced")
     following = tree.next(last)
-    parts.append("the text ends" if following is None else f"BF {following.bf:.2f}")
+    other = " under another sampler" if session.stale_at(last) else ""
+    parts.append("the text ends" if following is None else f"BF {following.bf:.2f}{other}")
     if mark is not None:
         parts.append(f"marked {safe(mark)}")
     if last == session.cursor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bftui.core.errors import UsageError
 
@@ -37,3 +37,7 @@ class Sampler:
             raise UsageError(f"top-k {self.top_k} is negative", hint="0 switches it off")
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"seed {self.seed} is not in [0, 2**64)")
+
+    def same_cut(self, other: Sampler) -> bool:
+        """Whether both make one P~ of the same logits: the seed is in the draws, and not in the numbers."""
+        return replace(self, seed=other.seed) == other

@@ -540,3 +540,46 @@ def test_an_axis_has_a_few_ticks_wherever_it_lies(low, high):
     bottom, top = axes.get_ylim()
     ticks = [tick for tick in axes.get_yticks() if bottom <= tick <= top]
     assert 3 <= len(ticks) <= 13
+
+
+def steps(folder, *commands):
+    """The report of a session that did this."""
+    with bftui.open_model(table(folder / "t.json")) as model:
+        session = bftui.Session(model, "Name a fruit:", seed=5, ignore_eos=True)
+        for command in commands:
+            session.do(command)
+        session.trace().save(folder / "t.trace")
+    return report_of(TraceFile(folder / "t.trace"))
+
+
+SET = c.SetSampler(temperature=0.3, top_p=0.5)
+
+
+@pytest.mark.parametrize(
+    ("commands", "said"),
+    [
+        ((c.Step(), c.Step(), SET, c.Undo()), "temperature 1 · top-p 0.9 · seed 5"),
+        # Set, and nothing made under it: the numbers are still the others.
+        ((c.Step(), SET), "temperature 1 · top-p 0.9 · seed 5"),
+        ((c.Step(), c.SetSampler(seed=9)), "temperature 1 · top-p 0.9 · seed 5"),
+        ((c.Step(), c.SetSampler(seed=9), c.Step()), "temperature 1 · top-p 0.9 · seed 9"),
+        (
+            (c.Step(), SET, c.Step()),
+            "temperature 0.3 · top-p 0.5 (earlier on the path temperature 1 · top-p 0.9) · seed 5",
+        ),
+    ],
+)
+def test_the_header_names_the_sampler_of_the_numbers(tmp_path, commands, said):
+    found = Page(page(steps(tmp_path, *commands), "1"))
+    assert said in found.text
+    assert ("exp of mean H(P~), of several samplers" in found.text) == ("earlier" in said)
+
+
+def test_rows_of_another_sampler_are_marked(tmp_path):
+    report = steps(tmp_path, c.Step(), c.Step(), c.Goto(0), SET, c.Step(), c.Step())
+    shown = {row.on_path: row.apart for row in report.branches.rows if not row.is_prompt}
+    # Both begin at the prompt, whose numbers were made first.
+    assert shown == {True: True, False: True}
+    text = Page(page(report, "1")).text
+    assert "* numbers of another sampler than at the end of the visible path" in text
+    assert "another sampler than" not in Page(page(steps(tmp_path, c.Step()), "1")).text

@@ -37,6 +37,7 @@ class Row:
         marks: names of places in it, safe.
         ended: whether it ends a generation.
         pruned: whether it is taken out of sight.
+        apart: whether a number of it is of another sampler than those at the end of the visible path.
         entropies: H(P~) of the distributions that its tokens come from, shape (tokens,).
         weight: its place in the order in which rows are left out where there is no room; 0 is the last to go.
     """
@@ -53,6 +54,7 @@ class Row:
     marks: tuple[str, ...]
     ended: bool
     pruned: bool
+    apart: bool
     entropies: NDArray[np.float64]
     weight: int
 
@@ -120,6 +122,7 @@ def branches(content: Content) -> Branches:
                 marks=tuple(marks[place]),
                 ended=nodes[-1] in content.ended,
                 pruned=first in pruned,
+                apart=not root and content.apart(parents[list(nodes)].tolist()),
                 entropies=before,
                 weight=weights[place],
             )

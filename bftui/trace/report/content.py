@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bftui.core.sampler import Sampler
 from bftui.core.text import NEWLINE, label, safe, spans
 from bftui.trace.reading import TraceFile
 
@@ -116,6 +117,8 @@ class Content:
         best: P of the most probable token after each node, likewise.
         sources: how each node came, as places in `SOURCES`.
         ended: nodes that end a generation.
+        samplers: of each node, the one whose numbers it has.
+        drawn: of each node, the one that its token came under.
     """
 
     file: TraceFile
@@ -127,6 +130,33 @@ class Content:
     best: F64
     sources: NDArray[np.int8]
     ended: frozenset[int]
+    samplers: Sequence[int]
+    drawn: Sequence[int]
+
+    @property
+    def along(self) -> list[Sampler]:
+        """The samplers whose numbers the visible path has, those of its end first; they differ in more than the seed.
+
+        The seed is the one that the last token was drawn with, where one was drawn.
+        """
+        known, found = self.file.samplers, list[Sampler]()
+        path = self.file.outline.path or [0]
+        for number in (self.samplers[node] for node in reversed(path)):
+            if not any(known[number].same_cut(each) for each in found):
+                found.append(known[number])
+        seeds = (
+            known[self.drawn[node]].seed
+            for node in reversed(path)
+            if SOURCES[self.sources[node]] == "sampled"
+        )
+        seed = next(seeds, found[0].seed)
+        return [replace(each, seed=seed) for each in found]
+
+    def apart(self, nodes: Iterable[int]) -> bool:
+        """Whether numbers of some nodes are those of another sampler than at the end of the visible path."""
+        known = self.file.samplers
+        end = known[self.samplers[(self.file.outline.path or [0])[-1]]]
+        return any(not known[number].same_cut(end) for number in {self.samplers[n] for n in nodes})
 
     @property
     def left_out(self) -> int:
@@ -146,7 +176,7 @@ def gather(file: TraceFile) -> Content:
     length = len(nodes) - 1
     shown = _shown(length)
     entropy, truncated, best = array("d"), array("d"), array("d")
-    sources = array("b")
+    sources, drawn = array("b"), array("i")
     ended: set[int] = set()
     partner, kl = np.full(length + 1, math.nan), np.full(length + 1, math.nan)
     classes: list[str | None] = [None] * length
@@ -157,6 +187,7 @@ def gather(file: TraceFile) -> Content:
         truncated.append(math.nan if after is None else after["entropy_truncated"])
         best.append(_best(after))
         sources.append(_PLACES[node["source"]])
+        drawn.append(node.get("drawn_under", node["sampler"]))
         if node["eog"]:
             ended.add(node["id"])
         t = place.get(node["id"])
@@ -195,6 +226,8 @@ def gather(file: TraceFile) -> Content:
         best=np.frombuffer(best, dtype=np.float64),
         sources=np.frombuffer(sources, dtype=np.int8),
         ended=frozenset(ended),
+        samplers=file.links.samplers,
+        drawn=drawn,
     )
 
 

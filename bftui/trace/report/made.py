@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+from collections import Counter
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from bftui.core.errors import InputError
 from bftui.core.text import safe
 from bftui.practice import NAMES
 from bftui.trace.reading import TraceFile
+from bftui.trace.report.content import SOURCES, Content
 from bftui.trace.report.telling import Table, clipped, counted
 
 _ACTIONS, _SAMPLERS = 200, 20
@@ -90,9 +92,16 @@ def commands(file: TraceFile) -> list[tuple[str, str]]:
     ]
 
 
-def samplers(file: TraceFile) -> Table:
-    """Those that numbers or tokens of the trace came under."""
-    used = sorted(set(file.links.samplers))
+def samplers(content: Content) -> Table:
+    """Those that numbers or tokens of the trace came under, with how many of both."""
+    numbers = Counter(content.samplers)
+    sampled = SOURCES.index("sampled")
+    tokens = Counter(
+        number
+        for number, source in zip(content.drawn, content.sources, strict=True)
+        if source == sampled
+    )
+    used = sorted(numbers.keys() | tokens.keys())
     rows = [
         (
             str(place + 1),
@@ -101,11 +110,17 @@ def samplers(file: TraceFile) -> Table:
             f"{each.top_p:g}",
             f"{each.min_p:g}",
             str(each.seed),
+            f"{numbers[place]:,}",
+            f"{tokens[place]:,}",
         )
         for place in used[:_SAMPLERS]
-        for each in (file.outline.samplers[place],)
+        for each in (content.file.outline.samplers[place],)
     ]
-    return Table(("", "temperature", "top-k", "top-p", "min-p", "seed"), tuple(rows))
+    return Table(
+        ("", "temperature", "top-k", "top-p", "min-p", "seed", "nodes", "draws"),
+        tuple(rows),
+        "nodes: whose numbers are of this sampler. draws: tokens that were sampled under it.",
+    )
 
 
 def actions(file: TraceFile) -> tuple[Table | None, int]:

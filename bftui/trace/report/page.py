@@ -16,6 +16,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from bftui.core.sampler import Sampler
 from bftui.core.text import label, safe
 from bftui.trace.reading import TraceFile
 from bftui.trace.report import drawing, made, measured, pictures, pictures_pair, words
@@ -40,6 +41,8 @@ _PROMPT = 20_000
 
 _OPEN_ROWS = 40
 """Rows of the tree that need no click."""
+
+_OTHER = "numbers of another sampler than at the end of the visible path are among these"
 
 _LONG = 400
 """Tokens from which on a page has contents."""
@@ -218,7 +221,7 @@ def _told(report: Report) -> dict[str, Any]:
         "commands": made.commands(file),
         "model_facts": made.model_facts(outline.model),
         "partner_facts": None if partner is None else made.model_facts(partner.model),
-        "samplers": made.samplers(file),
+        "samplers": made.samplers(content),
         "actions": done,
         "actions_more": done_more,
         "definitions": _definitions(report),
@@ -234,31 +237,42 @@ def _tree_said(report: Report) -> str:
         "position on, how many tokens, and the BF along it, exp of their mean H(P~). At a fork the rows that turn off "
         "are indented, and below them, after an ellipsis, the line goes on. ▲ begins with a forced token, ◆ with a "
         "nudged one, ■ ends the text, ⚑ is a mark; the visible path has a bar beside it."
+        + (f" * {_OTHER}." if any(row.apart for row in tree.rows) else "")
     )
 
 
 def _subtitle(report: Report) -> str:
     outline = report.content.file.outline
-    sampler = outline.samplers[-1]
+    along = report.content.along
     partner = (
         "" if outline.partner is None else f"with {clipped(safe(outline.partner.model.name), 60)}"
     )
-    parts = [
-        partner,
+    first = " · ".join(_sampler(along[0]))
+    more = [f"(earlier on the path {' · '.join(_sampler(each))})" for each in along[1:3]]
+    more += [f"(and {len(along) - 3} more samplers, below)"] if len(along) > 3 else []
+    return " · ".join(filter(None, [partner, " ".join([first, *more]), f"seed {along[0].seed}"]))
+
+
+def _sampler(sampler: Sampler) -> list[str]:
+    """A sampler in words, but for its seed."""
+    return [
         f"temperature {sampler.temperature:g}",
         f"top-p {sampler.top_p:g}",
         *([f"top-k {sampler.top_k}"] if sampler.top_k else []),
         *([f"min-p {sampler.min_p:g}"] if sampler.min_p else []),
-        f"seed {sampler.seed}",
     ]
-    return " · ".join(filter(None, parts))
 
 
 def _key_figures(report: Report) -> list[tuple[str, str, str]]:
     """(value, name, what it is)."""
     path = report.content.path
+    mixed = ", of several samplers" if len(report.content.along) > 1 else ""
     found = [
-        (number(path.factor(path.entropy_truncated)), "BF along the path", "exp of mean H(P~)"),
+        (
+            number(path.factor(path.entropy_truncated)),
+            "BF along the path",
+            f"exp of mean H(P~){mixed}",
+        ),
         (number(path.factor(path.entropy)), "full BF along it", "exp of mean H(P), no cut"),
     ]
     if (partner := path.factor(path.partner)) is not None:
