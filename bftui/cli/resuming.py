@@ -37,10 +37,11 @@ class ResumeFrom:
 
 @dataclass(frozen=True, kw_only=True)
 class Resume:
-    """A session in a file, or the latest one."""
+    """A session in a file, or the one that was used last."""
 
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the latest session, model included.")
+        bool,
+        typer.Option("--resume", help="Go on with the session that was used last, model included."),
     ] = False
     kept: ResumeFrom
 
@@ -51,11 +52,11 @@ class Resume:
         if self.kept.resume_from is not None:
             raise UsageError("--resume and --resume-from exclude each other")
         from bftui.trace.journal import default_directory
-        from bftui.trace.journals import latest, newer_runs
+        from bftui.trace.journals import later_runs, latest
 
         path = latest(default_directory())
         saved = _read(path, question, sampling)
-        return replace(saved, overtaken=newer_runs(path))
+        return replace(saved, overtaken=later_runs(path))
 
 
 def _read(path: Path, question: o.Question, sampling: o.Sampling) -> Saved:

@@ -9,7 +9,7 @@ from bftui.cli.about import Output, emit
 
 
 def sessions(as_json: o.Json = False, output: Output = None) -> None:
-    """List the sessions that were kept, newest first: `bftui run --resume-from FILE` goes on with one."""
+    """List the sessions that were kept, last used first: `bftui run --resume-from FILE` goes on with one."""
     from bftui.trace.document import refuse_inputs
     from bftui.trace.journal import default_directory
     from bftui.trace.journals import Kept, listed
@@ -30,10 +30,12 @@ def sessions(as_json: o.Json = False, output: Output = None) -> None:
     def row(kept: Kept) -> str:
         from bftui.cli.tables import clipped
 
-        when = kept.created.replace("T", " ").removesuffix("Z")
+        began, used = (
+            when.replace("T", " ").removesuffix("Z") for when in (kept.created, kept.used)
+        )
         nodes = "node" if kept.nodes == 1 else "nodes"
         what = f"{kept.state}  {kept.nodes} {nodes}  {clipped(safe(kept.model), 30)}"
         prompt = clipped(safe(kept.prompt), 76)
-        return f"{when or '–':<19}  {what}\n    {prompt}\n    {safe(str(kept.path))}"
+        return f"{used or '–':<19}  {what}\n    began {began or '–'} UTC\n    {prompt}\n    {safe(str(kept.path))}"
 
     emit("\n".join(map(row, found)), output)

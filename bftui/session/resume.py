@@ -41,7 +41,7 @@ class Saved:
         ignore_eos: whether its steps go on after an end of generation.
         size: bytes of whole records of a journal; None for a trace.
         cut: whether a last record was cut, and is left out.
-        overtaken: whether it was asked for as the latest one, and a newer one still runs.
+        overtaken: whether it was asked for as the one used last, and one that was used later still runs.
     """
 
     path: Path

@@ -18,6 +18,7 @@ from bftui.session import events as e
 from bftui.session.prompt import Prompt, Rendered
 from bftui.trace.document import Trace, measured_ids
 from bftui.trace.header import model_fields, prompt_fields, sampler_fields
+from bftui.trace.journal import utc
 from bftui.trace.nodes import node_fields, restated_fields
 from bftui.trace.partner import partner_fields
 
@@ -230,7 +231,7 @@ def _spelled(ids: Iterable[int], token_bytes: TokenBytes) -> dict[str, str]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc(datetime.now(UTC))
 
 
 def asked_fields(prompt: Prompt) -> dict[str, Any]:

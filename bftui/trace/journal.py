@@ -98,11 +98,16 @@ class Journal:
         if self._file < 0:
             return
         with suppress(OSError):
-            self.write({"end": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
+            self.write({"end": utc(datetime.now(UTC))})
         os.close(self._file)
         self._file = -1
         if not self._size:
             self.path.unlink(missing_ok=True)
+
+
+def utc(when: datetime) -> str:
+    """A time in UTC as traces write it, to the second."""
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def default_directory() -> Path:

@@ -1,4 +1,4 @@
-"""The journals of a directory: what is there, what is the latest, and which are too old to be kept."""
+"""The journals of a directory: what is there, which was used last, and which are too old to be kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bftui.core.errors import InputError
-from bftui.trace.journal import runs
+from bftui.trace.journal import runs, utc
 from bftui.trace.records import JournalFile
 
 State = Literal["running", "ended", "killed", "damaged"]
@@ -25,6 +25,7 @@ class Kept:
 
     Attributes:
         created: when the session began, UTC as in a trace; "" where the file does not say.
+        used: when something was written to it last, likewise.
         model, source: the model's name and where it was opened from.
         prompt: the first prompt, as it was written.
         nodes: how many there are in its tree.
@@ -34,6 +35,7 @@ class Kept:
 
     path: Path
     created: str
+    used: str
     model: str
     source: str
     prompt: str
@@ -45,6 +47,7 @@ class Kept:
         """As JSON."""
         return {
             "created": self.created,
+            "used": self.used,
             "model": self.model,
             "source": self.source,
             "nodes": self.nodes,
@@ -72,12 +75,12 @@ class Pruned:
 
 
 def listed(directory: Path) -> list[Kept]:
-    """Every journal, newest first; files that are none count as damaged. Raises InputError."""
+    """Every journal, the one that was used last first; files that are none count as damaged. Raises InputError."""
     return [_kept(path) for path in _paths(directory)]
 
 
 def latest(directory: Path) -> Path:
-    """The newest journal that can be resumed. Raises InputError where there is none."""
+    """The journal that was used last, of those that can be resumed. Raises InputError where there is none."""
     states = []
     for path in _paths(directory):
         states.append(_kept(path).state)
@@ -91,15 +94,16 @@ def latest(directory: Path) -> Path:
     raise InputError("there is no session to resume", why, hint)
 
 
-def newer_runs(path: Path) -> bool:
-    """Whether a session beside this one began later and still runs."""
-    return any(each.name > path.name and runs(each) for each in _paths(path.parent))
+def later_runs(path: Path) -> bool:
+    """Whether a session beside this one was used later and still runs."""
+    paths = _paths(path.parent)
+    return any(map(runs, paths[: paths.index(path)]))
 
 
 def prune(directory: Path, *, most_bytes: int = MOST_BYTES, most_days: float = MOST_DAYS) -> Pruned:
-    """Removes the oldest journals while all together take more than `most_bytes`, and those that are too old.
+    """Removes the journals that were used longest ago while all take more than `most_bytes`, and those that are too old.
 
-    The newest stays, and so does what runs. A file that cannot be removed is left where it is.
+    The one that was used last stays, and so does what runs. A file that cannot be removed is left where it is.
     """
     oldest = datetime.now(UTC) - timedelta(days=most_days)
     count = removed = total = 0
@@ -118,26 +122,38 @@ def prune(directory: Path, *, most_bytes: int = MOST_BYTES, most_days: float = M
 
 
 def _paths(directory: Path) -> list[Path]:
-    """The files of the directory, newest first: their names sort by time."""
+    """The files of the directory, the one that was written to last first; of equals the one that began later."""
     try:
-        return sorted(directory.glob("*.jsonl"), key=lambda path: path.name, reverse=True)
+        return sorted(
+            directory.glob("*.jsonl"), key=lambda at: (_written(at), at.name), reverse=True
+        )
     except OSError as error:
         raise InputError(f"cannot read {directory}", error.strerror or str(error)) from error
 
 
-def _kept(path: Path) -> Kept:
-    size = 0
+def _written(path: Path) -> int:
+    """When a file was written to last, ns; 0 where nobody knows."""
     try:
-        size = path.stat().st_size
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _kept(path: Path) -> Kept:
+    size, used = 0, ""
+    try:
+        found = path.stat()
+        size, used = found.st_size, utc(datetime.fromtimestamp(found.st_mtime, UTC))
         file = JournalFile(path)
         nodes, ended = _end(path)
         state: State = "running" if runs(path) else "ended" if ended else "killed"
     except (InputError, OSError):
-        return Kept(path, "", "", "", "", 0, size, "damaged")
+        return Kept(path, "", used, "", "", "", 0, size, "damaged")
     head = file.head
     return Kept(
         path=path,
         created=head.created,
+        used=used,
         model=head.model.name,
         source=head.model.source,
         prompt=head.prompt.text,

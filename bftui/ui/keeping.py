@@ -81,7 +81,7 @@ def take_up(
     if saved.cut:
         told += "; the last record was cut and is left out"
     if saved.overtaken:
-        told += "; a newer session still runs elsewhere, `bftui sessions` lists it"
+        told += "; one that was used later still runs elsewhere, `bftui sessions` lists it"
     if same_model(model, saved.model) is False:
         say(f"{told}; the model's file is another one than the session was made with", Kind.WARNING)
     else:

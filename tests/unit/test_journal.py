@@ -20,7 +20,7 @@ from bftui.session.prompt import Prompt
 from bftui.session.resume import continued, read_saved, resume, same_model
 from bftui.session.session import Session
 from bftui.trace.journal import Journal, runs
-from bftui.trace.journals import latest, listed, newer_runs, prune
+from bftui.trace.journals import later_runs, latest, listed, prune
 from bftui.trace.nodes import node_fields
 from tests.tables import table
 from tests.unit.test_session import same
@@ -233,13 +233,15 @@ def test_a_session_that_runs_is_not_resumed(model, tmp_path):
     with pytest.raises(InputError, match="no session to resume"):
         latest(tmp_path)
     (tmp_path / "0.jsonl").touch()
-    assert newer_runs(tmp_path / "0.jsonl")
-    assert not newer_runs(journal.path)
+    assert not later_runs(tmp_path / "0.jsonl")
+    os.utime(tmp_path / "0.jsonl", (1, 1))
+    assert later_runs(tmp_path / "0.jsonl")
+    assert not later_runs(journal.path)
     with pytest.raises(UsageError, match="still runs"):
         Journal.reopen(journal.path, 10)
     journal.close()
     assert not runs(journal.path)
-    assert not newer_runs(tmp_path / "0.jsonl")
+    assert not later_runs(tmp_path / "0.jsonl")
 
 
 def test_sessions_are_listed_newest_first_with_how_they_ended(model, tmp_path):
@@ -259,6 +261,21 @@ def test_sessions_are_listed_newest_first_with_how_they_ended(model, tmp_path):
     assert latest(tmp_path) == tmp_path / "1.jsonl"
 
 
+def test_what_was_used_last_is_the_latest_and_not_what_began_last(model, tmp_path):
+    first, one = recorded(model, tmp_path, [c.Step()])
+    _, two = recorded(model, tmp_path, [c.Step()])
+    os.rename(two.path, later := tmp_path / "3000.jsonl")
+    two.close()
+    assert latest(tmp_path) == later
+    os.utime(later, (1e9, 1e9))
+    first.do(c.Step())
+    one.close()
+    assert latest(tmp_path) == one.path
+    assert [each.path for each in listed(tmp_path)] == [one.path, later]
+    assert [each.used for each in listed(tmp_path)][1] == "2001-09-09T01:46:40Z"
+    assert listed(tmp_path)[0].fields()["used"] >= listed(tmp_path)[0].created
+
+
 def test_no_directory_is_no_session(tmp_path):
     assert listed(tmp_path / "none") == []
     with pytest.raises(InputError, match="no session to resume"):
@@ -275,6 +292,7 @@ def test_old_and_large_journals_go_but_never_the_newest_nor_one_that_runs(tmp_pa
     assert (found.count, found.bytes) == (1, 1000)
     assert "removed 1 old journal of sessions" in found.text
     journal = Journal.reopen(tmp_path / "1.jsonl", 1000)
+    os.utime(tmp_path / "1.jsonl", (now, now))
     assert prune(tmp_path, most_bytes=500).count == 2
     journal.close()
     assert {path.name for path in tmp_path.iterdir()} == {"1.jsonl", "4.jsonl"}
