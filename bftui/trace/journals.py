@@ -101,7 +101,7 @@ def later_runs(path: Path) -> bool:
 
 
 def prune(directory: Path, *, most_bytes: int = MOST_BYTES, most_days: float = MOST_DAYS) -> Pruned:
-    """Removes the journals that were used longest ago while all take more than `most_bytes`, and those that are too old.
+    """Removes journals, used longest ago first, while all take more than `most_bytes`, and those that are too old.
 
     The one that was used last stays, and so does what runs. A file that cannot be removed is left where it is.
     """
