@@ -67,7 +67,7 @@ def write_tokenizer(
 ) -> None:
     """Writes `tokenizer.json` and `tokenizer_config.json`."""
     bpe = isinstance(vocabulary, BpeVocab)
-    tokenizer = _byte_level(vocabulary, pre) if bpe else _sentencepiece(vocabulary)
+    tokenizer = byte_level(vocabulary, pre) if bpe else sentencepiece(vocabulary)
     special = [
         (i, token)
         for i, (token, kind) in enumerate(zip(vocabulary.tokens, vocabulary.types, strict=True))
@@ -98,7 +98,8 @@ def write_tokenizer(
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2))
 
 
-def _byte_level(vocabulary: BpeVocab, pre: str) -> Tokenizer:
+def byte_level(vocabulary: BpeVocab, pre: str) -> Tokenizer:
+    """Byte-level BPE that parts a text as GGUF's `pre` says."""
     merges = [(left, right) for left, right in (merge.split(" ") for merge in vocabulary.merges)]
     tokenizer = Tokenizer(models.BPE(vocab=_ids(vocabulary), merges=merges))
     if pre == "gpt-2":
@@ -115,7 +116,7 @@ def _byte_level(vocabulary: BpeVocab, pre: str) -> Tokenizer:
     return tokenizer
 
 
-def _sentencepiece(vocabulary: SpmVocab) -> Tokenizer:
+def sentencepiece(vocabulary: SpmVocab) -> Tokenizer:
     """The same as ranked merges: of every token all its splits, in the order of the scores."""
     ids = _ids(vocabulary)
     ranked = sorted(range(len(vocabulary.tokens)), key=lambda i: (-vocabulary.scores[i], i))

@@ -69,6 +69,7 @@ class ModelInfo:
         n_ctx_train: context that the model was trained with, None where unknown.
         bos_id: the token that a raw prompt starts with, None where the model has none.
         add_bos: whether a raw prompt gets it.
+        start_ids: what a raw prompt gets before it where that is more or other than `bos_id`.
         eog_ids: every token that ends a generation.
         eos_id: the one of them that chat templates write as `eos_token`, None where unknown.
         special_ids: control tokens, which plain text never tokenises to.
@@ -115,12 +116,21 @@ class ModelInfo:
     ragged: bool = False
     note: str = ""
     eos_id: int | None = None
+    start_ids: tuple[int, ...] = ()
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        """The tokens that every prompt begins with."""
+        if self.start_ids or self.bos_id is None:
+            return self.start_ids
+        return (self.bos_id,) if self.add_bos else ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         data = asdict(self)
         for name in ("eog_ids", "special_ids"):
             data[name] = sorted(data[name])
+        data["start_ids"] = list(self.start_ids)
         return data
 
 
@@ -186,9 +196,19 @@ class Backend(Protocol):
         ...
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        """Ids of text, with nothing put before or after it.
+        """Ids of text that goes on inside another, with nothing put before or after it.
 
         The ids' bytes, joined, are the text's UTF-8. `special` lets control tokens be written in the text.
+        """
+        ...
+
+    def tokenize_prompt(
+        self, parts: Sequence[str | int], *, special: bool = False, begins: bool = True
+    ) -> list[int]:
+        """Ids of a prompt as the model's own tokenizer gives them, but for what it puts before and after a text.
+
+        `parts` are text and the ids of control tokens in it. `special` lets control tokens be written in the text, too.
+        Where it does not begin there, what comes before the first control token is literal.
         """
         ...
 

@@ -372,6 +372,12 @@ class Engine:
         return self.backend.tokenize(text, special=special)
 
     @_one_at_a_time
+    def tokenize_prompt(
+        self, parts: Sequence[str | int], special: bool = False, begins: bool = True
+    ) -> list[int]:
+        return self.backend.tokenize_prompt(parts, special=special, begins=begins)
+
+    @_one_at_a_time
     def token_bytes(self) -> list[bytes]:
         """The bytes of every token, by id."""
         return [self.backend.token_bytes(i) for i in range(self.info.n_vocab)]

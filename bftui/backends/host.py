@@ -228,6 +228,12 @@ class Host(Protocol):
         """Ids whose bytes joined are the text's."""
         ...
 
+    def tokenize_prompt(
+        self, parts: Sequence[str | int], special: bool = False, begins: bool = True
+    ) -> list[int]:
+        """Ids of a prompt as the model's own tokenizer gives them; see `base.Backend`."""
+        ...
+
     def token_bytes(self) -> list[bytes]:
         """The bytes of every token, by id."""
         ...

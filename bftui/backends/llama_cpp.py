@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bftui.backends.base import F32, OpenSpec, Progress
-from bftui.backends.llama_cpp_library import C, encode, forget_log, logged_reason
+from bftui.backends.llama_cpp_library import C, forget_log, logged_reason
 from bftui.backends.llama_cpp_load import Loaded, load
 from bftui.backends.llama_cpp_threads import Threads
 from bftui.backends.local import CHUNK, LocalFan, PathBackend
@@ -74,12 +74,9 @@ class LlamaCppBackend(PathBackend):
     """One GGUF model; implements `base.Backend`."""
 
     def __init__(self, loaded: Loaded) -> None:
-        super().__init__(loaded.info, loaded.vocabulary)
+        super().__init__(loaded.info, loaded.vocabulary, loaded.tokenizer)
         self._model = loaded.model
-        self._vocab = loaded.vocab
         self._context = loaded.context
-        self._anchor = loaded.anchor
-        self._anchor_tokens = len(encode(loaded.vocab, loaded.anchor)) if loaded.anchor else 0
         self._memory = C.llama_get_memory(loaded.context)
         small = is_small(loaded.info.parameters) and not loaded.fixed_threads
         self._threads = Threads(loaded.info.threads, self._use_threads) if small else None
@@ -94,9 +91,6 @@ class LlamaCppBackend(PathBackend):
         # Referenced as long as the context, which calls it between the nodes of its graph.
         self._abort = C.ggml_abort_callback(lambda _data: self._cancelled)
         C.llama_set_abort_callback(loaded.context, self._abort, None)
-
-    def _encode(self, text: str) -> list[int]:
-        return encode(self._vocab, self._anchor + text)[self._anchor_tokens :]
 
     def _cut(self, length: int) -> int:
         if self._keeper is not None:

@@ -100,12 +100,15 @@ def piece(vocab: Any, token_id: int, buffer: Any) -> bytes:
     return bytes(buffer.raw[:length])
 
 
-def encode(vocab: Any, text: str) -> list[int]:
-    """Ids of plain text as the library gives them; with a space before the text where the model asks for one."""
+def encode(vocab: Any, text: str, *, special: bool = False) -> list[int]:
+    """Ids of a text as the library gives them, with a space before it where the model asks for one.
+
+    No start token is added. `special` has control tokens that are written in the text read as such.
+    """
     data = text.encode()
     ids = (C.llama_token * (len(data) + 8))()
-    count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), False, False)
+    count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), False, special)
     if count < 0:
         ids = (C.llama_token * -count)()
-        count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), False, False)
+        count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), False, special)
     return list(ids[:count])

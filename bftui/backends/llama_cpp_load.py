@@ -18,7 +18,6 @@ from bftui.backends.context_plan import Plan
 from bftui.backends.llama_cpp_library import (
     LIBRARY,
     C,
-    encode,
     forget_log,
     logged_reason,
     metadata,
@@ -26,9 +25,10 @@ from bftui.backends.llama_cpp_library import (
     piece,
 )
 from bftui.backends.llama_cpp_plan import plan_context
+from bftui.backends.llama_cpp_tokenizer import LlamaCppTokenizer
 from bftui.backends.local import CHUNK, share
 from bftui.backends.machine import physical_cores, size
-from bftui.backends.vocabulary import Vocabulary, find_anchor, vocabulary_sha256
+from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
 from bftui.core.errors import Cancelled, CapabilityError, ModelLoadError, UnsupportedModel
 
 _KINDS = ("architecture", "tokenizer", "pre-tokenizer")
@@ -44,7 +44,7 @@ class Loaded:
     context: Any
     info: ModelInfo
     vocabulary: Vocabulary
-    anchor: str
+    tokenizer: LlamaCppTokenizer
     fixed_threads: bool
 
 
@@ -64,12 +64,11 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
         plan = plan_context(spec, path, model, gpu)
         threads = spec.threads or physical_cores()
         context = _new_context(path, model, plan, threads, gpu)
-        vocabulary = _vocabulary(path, vocab)
+        vocabulary, tokenizer = _tokens(path, vocab)
         sha256 = gguf_file.file_sha256(path, share(progress, 0.5, 1))
         info = _info(spec, path, model, vocab, vocabulary, plan, threads, gpu, sha256)
-        anchor = find_anchor(vocabulary.pieces, lambda text: encode(vocab, text))
         fixed = spec.threads > 0
-        return Loaded(model, vocab, context, info, vocabulary, anchor, fixed)
+        return Loaded(model, vocab, context, info, vocabulary, tokenizer, fixed)
     except BaseException:
         if context is not None:
             C.llama_free(context)
@@ -182,27 +181,26 @@ def _new_context(path: Path, model: Any, plan: Plan, threads: int, gpu: bool) ->
     return context
 
 
-def _vocabulary(path: Path, vocab: Any) -> Vocabulary:
+def _tokens(path: Path, vocab: Any) -> tuple[Vocabulary, LlamaCppTokenizer]:
     count = C.llama_vocab_n_tokens(vocab)
     buffer = ctypes.create_string_buffer(512)
     pieces = [piece(vocab, i, buffer) for i in range(count)]
     attributes = [C.llama_vocab_get_attr(vocab, i) for i in range(count)]
-    special = C.LLAMA_TOKEN_ATTR_CONTROL | C.LLAMA_TOKEN_ATTR_UNKNOWN
-    vocabulary = Vocabulary(
-        pieces,
-        special_ids=[i for i, attribute in enumerate(attributes) if attribute & special],
-        user_ids=[
-            i
-            for i, attribute in enumerate(attributes)
-            if attribute & C.LLAMA_TOKEN_ATTR_USER_DEFINED
-        ],
-    )
+
+    def having(wanted: int, unwanted: int = 0) -> list[int]:
+        return [i for i, has in enumerate(attributes) if has & wanted and not has & unwanted]
+
+    unknown = C.LLAMA_TOKEN_ATTR_UNKNOWN
+    special = C.LLAMA_TOKEN_ATTR_CONTROL | unknown
+    vocabulary = Vocabulary(pieces, special_ids=having(special), unknown_ids=having(unknown))
     if C.llama_vocab_type(vocab) == C.LLAMA_VOCAB_TYPE_SPM and len(vocabulary.byte_ids) < 256:
         # Tokenising a character that neither a token nor bytes can write would end the process.
         raise UnsupportedModel(
             f"cannot use the vocabulary of {path}", "it has no tokens for single bytes"
         )
-    return vocabulary
+    # A token that is both is a control token.
+    user_ids = having(C.LLAMA_TOKEN_ATTR_USER_DEFINED, special)
+    return vocabulary, LlamaCppTokenizer(vocab, pieces, vocabulary.special_ids, user_ids)
 
 
 def _info(

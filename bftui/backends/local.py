@@ -16,7 +16,7 @@ from typing import Any
 from bftui.backends import base
 from bftui.backends.base import Logits, ModelInfo, Progress, check_prefix, common_prefix
 from bftui.backends.checkpoints import EVERY, Checkpoints
-from bftui.backends.vocabulary import Vocabulary
+from bftui.backends.vocabulary import Parts, TextTokenizer, Vocabulary
 from bftui.core.distribution import Distribution
 from bftui.core.errors import (
     Cancelled,
@@ -134,9 +134,10 @@ class LocalFan(ABC):
 class PathBackend(ABC):
     """One model over one cached path; implements `base.Backend` but for opening and forwarding."""
 
-    def __init__(self, info: ModelInfo, vocabulary: Vocabulary) -> None:
+    def __init__(self, info: ModelInfo, vocabulary: Vocabulary, tokenizer: TextTokenizer) -> None:
         self._info = info
         self._vocabulary = vocabulary
+        self._tokenizer = tokenizer
         self._path: list[int] = []
         self._checkpoints = Checkpoints()
         self._saved = 0
@@ -170,7 +171,13 @@ class PathBackend(ABC):
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         self._check_open()
-        return self._vocabulary.tokenize(text, self._encode, special=special)
+        return self._vocabulary.tokenize(text, self._tokenizer.literal, special=special)
+
+    def tokenize_prompt(
+        self, parts: Parts, *, special: bool = False, begins: bool = True
+    ) -> list[int]:
+        self._check_open()
+        return self._vocabulary.prompt(parts, self._tokenizer, special=special, begins=begins)
 
     def token_bytes(self, token_id: int) -> bytes:
         return self._vocabulary.token_bytes(token_id)
@@ -293,10 +300,6 @@ class PathBackend(ABC):
         if saved is not None:
             self._checkpoints.add(self._path, *saved)
             self._saved = len(self._path)
-
-    @abstractmethod
-    def _encode(self, text: str) -> list[int]:
-        """Plain text to ids, as the model's tokenizer does it."""
 
     @abstractmethod
     def _cut(self, length: int) -> int:

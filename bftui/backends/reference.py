@@ -32,14 +32,10 @@ class ReferenceBackend(PathBackend):
     """One model in NumPy; implements `base.Backend`."""
 
     def __init__(self, info: ModelInfo, tokenizer: GgufTokenizer, model: Llama) -> None:
-        super().__init__(info, tokenizer.vocabulary)
-        self._encode_text = tokenizer.encode
+        super().__init__(info, tokenizer.vocabulary, tokenizer.text)
         self._model = model
         self._cache = PathCache(model.sizes)
         self._open_fans = 0
-
-    def _encode(self, text: str) -> list[int]:
-        return self._encode_text(text)
 
     def _cut(self, length: int) -> int:
         if self._open_fans and length < self._cache.length:

@@ -1,21 +1,29 @@
 """The two tokenizers of Llama GGUF files: byte-level BPE ("gpt2") and SentencePiece BPE with byte fallback ("llama").
 
-Both give the ids that llama.cpp gives for plain text, without a space put before it.
+Both give the ids that llama.cpp gives.
 Not for: other pre-tokenizers than GPT-2's; they are refused.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from bftui.backends.gguf_file import damaged
+from bftui.backends.gguf_words import BLANKS, whole_words
 from bftui.backends.reference_file import GgufModel
-from bftui.backends.vocabulary import END_TEXTS, Encode, Vocabulary, byte_characters
+from bftui.backends.vocabulary import (
+    END_TEXTS,
+    Encode,
+    Parts,
+    TextTokenizer,
+    Vocabulary,
+    byte_characters,
+)
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
 """Token types as GGUF numbers them."""
@@ -29,12 +37,12 @@ class GgufTokenizer:
 
     Attributes:
         vocabulary: the bytes of every token.
-        encode: plain text to ids; not yet checked to be literal.
+        text: from text to ids.
         eog_ids: tokens that end a generation.
     """
 
     vocabulary: Vocabulary
-    encode: Encode
+    text: TextTokenizer
     bos_id: int | None
     add_bos: bool
     eos_id: int | None
@@ -50,11 +58,13 @@ def read_tokenizer(file: GgufModel) -> GgufTokenizer:
         raise damaged(file.path, f"{len(types)} token types for {len(tokens)} tokens")
     ends = {i for i, token in enumerate(tokens) if token in END_TEXTS}
     types = [_CONTROL if i in ends else t for i, t in enumerate(types)]
+    encode: Encode
     if kind == "gpt2":
-        pieces = _byte_level_pieces(tokens, types)
+        pieces, spaced = _byte_level_pieces(tokens, types), False
         encode = _byte_level_encode(file, tokens)
     elif kind == "llama":
         pieces = [_spm_piece(token, t) for token, t in zip(tokens, types, strict=True)]
+        spaced = bool(file.value("tokenizer.ggml.add_space_prefix", True))
         encode = _SpmEncode(file, tokens, types)
     else:
         raise file.unsupported(f"its tokenizer is {kind}, neither gpt2 nor llama")
@@ -65,8 +75,19 @@ def read_tokenizer(file: GgufModel) -> GgufTokenizer:
     eos_id = _token_id(file, "eos", len(tokens), 2 if kind == "llama" else 11)
     others = [_token_id(file, name, len(tokens), None) for name in ("eot", "eom")]
     return GgufTokenizer(
-        vocabulary=Vocabulary(pieces, special_ids=special_ids, user_ids=user_ids),
-        encode=encode,
+        vocabulary=Vocabulary(
+            pieces,
+            special_ids=special_ids,
+            unknown_ids=[i for i, t in enumerate(types) if t == _UNKNOWN],
+        ),
+        text=_GgufText(
+            encode,
+            pieces,
+            special_ids,
+            user_ids,
+            spaced=spaced,
+            swallowing=_swallowing(file, tokens, [*special_ids, *user_ids]),
+        ),
         bos_id=bos_id,
         add_bos=bos_id is not None
         and bool(file.value("tokenizer.ggml.add_bos_token", kind == "llama")),
@@ -78,6 +99,75 @@ def read_tokenizer(file: GgufModel) -> GgufTokenizer:
 def _token_id(file: GgufModel, name: str, n_vocab: int, default: int | None) -> int | None:
     token_id = file.value(f"tokenizer.ggml.{name}_token_id", default)
     return int(token_id) if token_id is not None and 0 <= token_id < n_vocab else None
+
+
+def _swallowing(file: GgufModel, tokens: Sequence[str], whole_ids: Sequence[int]) -> set[int]:
+    """The tokens that leave out the blanks after them: no file says so, and llama.cpp goes by the model's name."""
+    name = str(file.value("general.name", "")).lower()
+    if "phi-3" not in name and "phi3" not in name:
+        return set()
+    return {i for i in whole_ids if tokens[i] not in ("<unk>", "<s>", "<|endoftext|>")}
+
+
+class _GgufText:
+    """A file's tokenizer over the algorithm of its kind; implements `vocabulary.TextTokenizer`."""
+
+    def __init__(
+        self,
+        encode: Encode,
+        pieces: Sequence[bytes],
+        special_ids: Sequence[int],
+        user_ids: Sequence[int],
+        *,
+        spaced: bool,
+        swallowing: Collection[int],
+    ) -> None:
+        """Takes the algorithm, and what is read as a whole before it.
+
+        Args:
+            encode: text to ids, with nothing put before it.
+            pieces: the bytes of each token.
+            special_ids: control tokens.
+            user_ids: tokens that stand for their text wherever it occurs.
+            spaced: whether a space is put before a text, and after every token that is read as a whole.
+            swallowing: tokens that leave out the blanks after them.
+        """
+        self._encode = encode
+        self._spaced = spaced
+        self._swallowing = swallowing
+        self._words = whole_words(pieces, special_ids, user_ids)
+
+    def own(self, text: str) -> list[int]:
+        return self._own(self._words[True].split(text))
+
+    def own_parts(self, parts: Parts) -> list[int]:
+        words = self._words[False]
+        return self._own(
+            piece
+            for part in parts
+            for piece in ([part] if isinstance(part, int) else words.split(part))
+        )
+
+    def _own(self, parts: Iterable[str | int]) -> list[int]:
+        ids: list[int] = []
+        after: int | None = -1
+        for part in parts:
+            if isinstance(part, int):
+                ids.append(part)
+                after = part
+                continue
+            words = part.lstrip(BLANKS) if after in self._swallowing else part
+            if words:
+                prefix = " " if self._spaced and after is not None else ""
+                ids += self._encode(prefix + words)
+                after = None
+        return ids
+
+    def literal(self, text: str, special: bool) -> list[int]:
+        ids: list[int] = []
+        for part in self._words[special].split(text):
+            ids += [part] if isinstance(part, int) else self._encode(part)
+        return ids
 
 
 def _byte_level_pieces(tokens: Sequence[str], types: Sequence[int]) -> list[bytes]:

@@ -25,7 +25,7 @@ import numpy as np
 
 from bftui.backends import base
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress, check_prefix
-from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
+from bftui.backends.vocabulary import Parts, Vocabulary, Words, vocabulary_sha256
 from bftui.core.distribution import Distribution
 from bftui.core.errors import Cancelled, CapabilityError, ModelError, ModelLoadError
 from bftui.core.sampler import Sampler
@@ -66,6 +66,7 @@ class TableBackend:
         special = eog | ({int(bos)} if bos is not None else frozenset())
         self._vocabulary = Vocabulary(self._tokens, special_ids=special)
         self._plain = {data: i for data, i in self._ids.items() if data and i not in special}
+        self._control = Words({self._tokens[i]: i for i in special})
         self._longest = max(map(len, self._plain), default=0)
         data = path.read_bytes()
         self.info = ModelInfo(
@@ -131,7 +132,21 @@ class TableBackend:
         return logits
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        return self._vocabulary.tokenize(text, self._encode, special=special)
+        return self._vocabulary.tokenize(text, self._literal, special=special)
+
+    def tokenize_prompt(
+        self, parts: Parts, *, special: bool = False, begins: bool = True
+    ) -> list[int]:
+        ids: list[int] = []
+        for part in parts:
+            ids += [part] if isinstance(part, int) else self.tokenize(part, special=special)
+        return ids
+
+    def _literal(self, text: str, special: bool) -> list[int]:
+        ids: list[int] = []
+        for part in self._control.split(text) if special else [text]:
+            ids += [part] if isinstance(part, int) else self._encode(part)
+        return ids
 
     def _encode(self, text: str) -> list[int]:
         """Longest match from the left; nothing where a byte has no token."""

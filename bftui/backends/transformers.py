@@ -37,8 +37,7 @@ class TransformersBackend(PathBackend):
     """One torch model; implements `base.Backend`."""
 
     def __init__(self, loaded: Loaded) -> None:
-        super().__init__(loaded.info, loaded.tokenizer.vocabulary)
-        self._encode_text = loaded.tokenizer.encode
+        super().__init__(loaded.info, loaded.tokenizer.vocabulary, loaded.tokenizer.text)
         self._model = loaded.model
         self._config = loaded.config
         self._device = loaded.device
@@ -61,9 +60,6 @@ class TransformersBackend(PathBackend):
         if isinstance(logits, torch.Tensor):
             return TorchDistribution(logits, sampler)
         return super().distribution(logits, sampler)
-
-    def _encode(self, text: str) -> list[int]:
-        return self._encode_text(text)
 
     def run(self, batch: Sequence[Sequence[int]], cache: Any, rows: int) -> Any:
         """Evaluates equally long lines of tokens after their cache; logits of the last `rows`, (lines, rows, V)."""

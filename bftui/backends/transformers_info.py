@@ -50,6 +50,7 @@ def describe(
         n_ctx_train=trained,
         bos_id=tokenizer.bos_id,
         add_bos=tokenizer.add_bos,
+        start_ids=tokenizer.start_ids,
         eog_ids=frozenset(int(i) for i in ends if 0 <= i < n_vocab),
         eos_id=tokenizer.eos_id,
         special_ids=tokenizer.vocabulary.special_ids,

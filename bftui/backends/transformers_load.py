@@ -234,7 +234,7 @@ def _tokenizer(source: Source, n_vocab: int) -> HfTokenizer:
     return HfTokenizer(
         eos_id=found.eos_id,
         vocabulary=found.vocabulary,
-        encode=found.encode,
+        text=found.text,
         bos_id=found.bos_id,
         add_bos=found.add_bos,
         eog_ids=found.eog_ids,

@@ -1,4 +1,4 @@
-"""The tokenizer of a Hugging Face directory as bytes of tokens, and plain text to ids.
+"""The tokenizer of a Hugging Face directory as bytes of tokens, and text to ids as its library has it.
 
 Byte-level BPE and SentencePiece-style vocabularies (BPE or unigram with byte fallback) are read exactly; whatever a
 tokenizer of another kind cannot write literally, `Vocabulary` refuses.
@@ -7,26 +7,18 @@ tokenizer of another kind cannot write literally, `Vocabulary` refuses.
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bftui.backends.transformers_library import one_line, transformers
-from bftui.backends.vocabulary import (
-    END_TEXTS,
-    Encode,
-    Vocabulary,
-    byte_characters,
-    find_anchor,
-)
-from bftui.core.errors import BftuiError, ModelError, ModelLoadError, UnsupportedModel
+from bftui.backends.transformers_library import transformers
+from bftui.backends.transformers_text import HfText, failing_as
+from bftui.backends.vocabulary import END_TEXTS, TextTokenizer, Vocabulary, byte_characters
+from bftui.core.errors import ModelLoadError, UnsupportedModel
 
 _AGAIN = "download it again"
-_OTHER_TEXT = "give another text"
 _FILES = ("tokenizer.*", "*.model", "vocab.*", "*.tiktoken", "tekken.json")
 """What holds a vocabulary; `tokenizer_config.json` by itself does not."""
 
@@ -40,17 +32,19 @@ class HfTokenizer:
 
     Attributes:
         vocabulary: the bytes of every token of the logits, padding included.
-        encode: plain text to ids; not yet checked to be literal.
+        text: from text to ids.
         eog_ids: tokens that end a generation, as far as the tokenizer knows.
+        start_ids: what it puts before a text, where that is not `bos_id` alone.
     """
 
     vocabulary: Vocabulary
-    encode: Encode
+    text: TextTokenizer
     bos_id: int | None
     eos_id: int | None
     add_bos: bool
     eog_ids: frozenset[int]
     chat_template: str | None
+    start_ids: tuple[int, ...] = ()
 
 
 def read_tokenizer(path: Path, n_vocab: int) -> HfTokenizer:
@@ -60,35 +54,47 @@ def read_tokenizer(path: Path, n_vocab: int) -> HfTokenizer:
     if getattr(tokenizer.model, "dropout", None):
         # It is for training: the same text would be other tokens each time.
         tokenizer.model.dropout = None
+    state = json.loads(tokenizer.to_str())
     added = {int(i): token for i, token in loaded.added_tokens_decoder.items() if int(i) < n_vocab}
-    pieces = _pieces(tokenizer, {i: token.content for i, token in added.items()}, n_vocab)
+    pieces = _pieces(tokenizer, state, {i: token.content for i, token in added.items()}, n_vocab)
     special = {i for i, token in added.items() if token.special}
     special |= {i for i in loaded.all_special_ids if i is not None and i < n_vocab}
     ends = {i for i in special if pieces[i].decode(errors="replace") in END_TEXTS}
-    vocabulary = Vocabulary(
-        pieces, special_ids=special, user_ids=[i for i in added if i not in special]
-    )
     bos, eos = loaded.bos_token_id, loaded.eos_token_id
-    with _failing_as(ModelLoadError(f"cannot use the tokenizer of {path}", hint=_AGAIN)):
-        framed = loaded("a")["input_ids"]
-    add_bos = bos is not None and framed[:1] == [bos]
-    if add_bos and bos >= n_vocab:
-        raise ModelLoadError(
-            f"cannot use the tokenizer of {path}",
-            f"it starts texts with token {bos}, and the weights are for {n_vocab} tokens",
-            _AGAIN,
+    with failing_as(ModelLoadError(f"cannot use the tokenizer of {path}", hint=_AGAIN)):
+        # The call, unlike `encode`, also takes away a length that texts are cut to.
+        start = _start(
+            loaded("a")["input_ids"], tokenizer.encode("a", add_special_tokens=False).ids
         )
-    # Control tokens that are written in a text are text: only a template may mean them. A call of `loaded` resets this.
-    tokenizer.encode_special_tokens = True
+    for token_id in start:
+        if token_id >= n_vocab:
+            raise ModelLoadError(
+                f"cannot use the tokenizer of {path}",
+                f"it starts texts with token {token_id}, and the weights are for {n_vocab} tokens",
+                _AGAIN,
+            )
     return HfTokenizer(
-        vocabulary=vocabulary,
-        encode=_encode(tokenizer, vocabulary),
+        vocabulary=Vocabulary(
+            pieces,
+            special_ids=special,
+            unknown_ids=[i for i in (loaded.unk_token_id,) if i is not None],
+        ),
+        text=HfText(tokenizer, state, added, special, n_vocab),
         bos_id=bos if bos is not None and bos < n_vocab else None,
         eos_id=eos if eos is not None and eos < n_vocab else None,
-        add_bos=add_bos,
+        add_bos=bos is not None and start == (bos,),
         eog_ids=frozenset(ends | {i for i in (eos,) if i is not None}),
         chat_template=_template(loaded.chat_template),
+        start_ids=start if start != (bos,) else (),
     )
+
+
+def _start(framed: list[int], plain: list[int]) -> tuple[int, ...]:
+    """What is put before a text; what is put after it would end it."""
+    for size in range(len(framed) - len(plain) + 1):
+        if framed[size : size + len(plain)] == plain:
+            return tuple(framed[:size])
+    return ()
 
 
 def _load(path: Path) -> Any:
@@ -99,7 +105,7 @@ def _load(path: Path) -> Any:
             "it has no tokenizer: there is no tokenizer.json",
             "download the tokenizer's files too",
         )
-    with _failing_as(failure):
+    with failing_as(failure):
         loaded = transformers.AutoTokenizer.from_pretrained(
             str(path), local_files_only=True, trust_remote_code=False
         )
@@ -112,46 +118,11 @@ def _load(path: Path) -> Any:
     return loaded
 
 
-@contextmanager
-def _failing_as(failure: BftuiError) -> Iterator[None]:
-    """Turns what the libraries raise into `failure`; its reason, where it has none, is theirs.
-
-    A tokenizer that is damaged or of an unknown kind shows as any of a dozen errors. Some are panics of Rust, which are
-    no `Exception` and write to the standard error by themselves.
-    """
-    try:
-        with _silenced():
-            yield
-    except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        reason = failure.reason or one_line(error)
-        raise type(failure)(failure.message, reason, failure.hint) from error
-
-
-@contextmanager
-def _silenced() -> Iterator[None]:
-    """Sends nowhere what is written to the standard error from outside of Python."""
-    try:
-        kept = os.dup(2)
-    except OSError:
-        kept = -1
-    if kept < 0:
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _pieces(tokenizer: Any, added: dict[int, str], n_vocab: int) -> list[bytes]:
+def _pieces(
+    tokenizer: Any, state: dict[str, Any], added: dict[int, str], n_vocab: int
+) -> list[bytes]:
     """The bytes of each token; b"" for the ids past the tokenizer's."""
-    byte_level = "ByteLevel" in _kinds(json.loads(tokenizer.to_str()))
+    byte_level = "ByteLevel" in _kinds(state)
     values = byte_characters()
     pieces = []
     for i in range(n_vocab):
@@ -179,22 +150,6 @@ def _kinds(state: dict[str, Any]) -> set[str]:
             found.add(str(part.get("type")))
             waiting += part.get("decoders", []) + part.get("pretokenizers", [])
     return found
-
-
-def _encode(tokenizer: Any, vocabulary: Vocabulary) -> Encode:
-    def plain(text: str) -> list[int]:
-        with _failing_as(ModelError("the model's tokenizer fails on this text", hint=_OTHER_TEXT)):
-            ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-        # A tokenizer may know tokens that the model does not: they cannot be written.
-        return ids if max(ids, default=0) < len(vocabulary.pieces) else []
-
-    anchor = find_anchor(vocabulary.pieces, plain)
-    skipped = len(plain(anchor)) if anchor else 0
-
-    def encode(text: str) -> list[int]:
-        return plain(anchor + text)[skipped:]
-
-    return encode
 
 
 def _template(template: str | dict[str, str] | Sequence[Any] | None) -> str | None:

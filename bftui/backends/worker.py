@@ -517,6 +517,11 @@ class WorkerHost:
     def tokenize(self, text: str, special: bool = False) -> list[int]:
         return cast("list[int]", self._call("tokenize", text, special))
 
+    def tokenize_prompt(
+        self, parts: Sequence[str | int], special: bool = False, begins: bool = True
+    ) -> list[int]:
+        return cast("list[int]", self._call("tokenize_prompt", list(parts), special, begins))
+
     def token_bytes(self) -> list[bytes]:
         return cast("list[bytes]", self._call("token_bytes"))
 

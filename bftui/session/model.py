@@ -19,7 +19,7 @@ from bftui.backends.registry import installed, open_backend, require
 from bftui.backends.safetensors_file import check_directory
 from bftui.backends.worker import WorkerHost
 from bftui.core.errors import ModelError, ModelLoadError, UsageError
-from bftui.session.prompt import Prompt, Rendered, Taken
+from bftui.session.prompt import Prompt, Rendered, Special, Taken
 from bftui.session.templates import written
 
 PRACTICE = "practice"
@@ -58,9 +58,12 @@ class Model:
     def _bytes(self) -> list[bytes]:
         return self.host.token_bytes()
 
-    def tokenize(self, text: str) -> list[int]:
-        """Ids of plain text: their bytes joined are the text's UTF-8, nothing is put before or after."""
-        return self.host.tokenize(text)
+    def tokenize(self, text: str, special: Special = "text") -> list[int]:
+        """Ids of text that goes on inside another: their bytes joined are its UTF-8, nothing is put before or after.
+
+        `special` "tokens" has control tokens that are written in it read as such.
+        """
+        return self.host.tokenize(text, special == "tokens")
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes of one token; a control token's written form, b"" for padding ids."""
@@ -100,18 +103,19 @@ class Model:
         taken: Taken = "raw" if chat is None else "chat"
         if prompt.template == "page" or prompt.template == "urial":
             taken = prompt.template
-            ids = self.tokenize(written(prompt))
+            parts: list[str | int] = [written(prompt)]
         elif chat is None:
             system = "" if prompt.system is None else f"{prompt.system}\n"
-            ids = self.tokenize(system + prompt.text + prompt.prefill)
+            parts = [system + prompt.text + prompt.prefill]
         else:
             messages = _messages(prompt)
-            ids = self._ids(chat.opening(messages, prompt.prefill))
+            parts = chat.opening(messages, prompt.prefill)
             if prompt.prefill:
                 messages = (*messages, {"role": "assistant", "content": prompt.prefill})
-        bos = self.info.bos_id if self.info.add_bos else None
-        if bos is not None and (chat is None or ids[:1] != [bos]):
-            ids = [bos, *ids]
+        ids = self.host.tokenize_prompt(parts, prompt.special == "tokens")
+        start = list(self.info.start)
+        if ids[: len(start)] != start:
+            ids = [*start, *ids]
         if not ids:
             raise ModelError(
                 "the prompt is empty and this model has no start token",
@@ -131,13 +135,7 @@ class Model:
         """
         if self._chat is None:
             raise UsageError(f"{self.info.name} has no chat template", hint="force a text instead")
-        return self._ids(self._chat.turn(messages, text))
-
-    def _ids(self, pieces: Sequence[str | int]) -> list[int]:
-        ids: list[int] = []
-        for piece in pieces:
-            ids += [piece] if isinstance(piece, int) else self.tokenize(piece)
-        return ids
+        return self.host.tokenize_prompt(self._chat.turn(messages, text), begins=False)
 
     def close(self) -> None:
         """Frees the model; may be called twice."""

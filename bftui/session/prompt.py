@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Taken = Literal["raw", "chat", "page", "urial"]
 Template = Literal["auto", "raw", "chat", "page", "urial"]
+Special = Literal["text", "tokens"]
+"""What control tokens that are written in a text are read as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,14 @@ class Prompt:
             page of questions and answers, `urial` after an instruction and three examples; `auto` takes `chat` where
             the model carries a template, else `raw`. See `session.templates`.
         prefill: how the answer begins.
+        special: whether control tokens that are written in any of it are text, or read as such.
     """
 
     text: str = ""
     system: str | None = None
     template: Template = "auto"
     prefill: str = ""
+    special: Special = "text"
 
 
 @dataclass(frozen=True, slots=True)

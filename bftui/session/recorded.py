@@ -79,7 +79,9 @@ class RecordedHost:
         """There is nothing to free."""
 
     plant = step = extend = restate = preview = lookahead = rollouts = rollouts_after = _refused
-    logits = path_logits = score = best = greedy = tokenize = token_bytes = _refused
+    logits = path_logits = score = best = greedy = tokenize = tokenize_prompt = token_bytes = (
+        _refused
+    )
 
 
 class RecordedModel(Model):

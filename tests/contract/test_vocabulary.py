@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import pytest
 
-from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
+from bftui.backends.vocabulary import Vocabulary, Words, vocabulary_sha256
 from bftui.core.errors import InvalidToken, ModelError
 
 PIECES = [b"<end>", *[bytes([i]) for i in range(256)], b"the", b"<tool>"]
 THE, TOOL = 257, 258
 
 
-def spaced_and_lossy(text: str) -> list[int]:
-    """Drops every "!", puts a space before an "x" and reads "<end>" as a control token."""
+def spaced_and_lossy(text: str, special: bool) -> list[int]:
+    """Drops every "!", puts a space before an "x" and reads "<end>" by itself as a control token, asked for or not."""
     if text == "<end>":
         return [0]
-    data = text.replace("!", "").replace("x", " x").encode()
-    return [byte + 1 for byte in data]
+    ids: list[int] = []
+    for part in Words({b"<tool>": TOOL, **({b"<end>": 0} if special else {})}).split(text):
+        if isinstance(part, int):
+            ids.append(part)
+        else:
+            ids += [byte + 1 for byte in part.replace("!", "").replace("x", " x").encode()]
+    return ids
 
 
 @pytest.fixture
 def vocabulary() -> Vocabulary:
-    return Vocabulary(PIECES, special_ids=[0], user_ids=[TOOL])
+    return Vocabulary(PIECES, special_ids=[0])
 
 
 @pytest.mark.parametrize("special", [False, True])
@@ -41,31 +47,27 @@ def test_words_and_control_tokens_are_taken_whole(vocabulary: Vocabulary) -> Non
     assert vocabulary.tokenize("<end><tool>", spaced_and_lossy, special=True) == [0, TOOL]
 
 
-def test_a_control_token_that_is_user_defined_as_well_is_text_where_it_is_typed() -> None:
-    """As `</s>` of Gemma, which its file names as both."""
-    vocabulary = Vocabulary(PIECES, special_ids=[0], user_ids=[0, TOOL])
-    assert vocabulary.tokenize("a<end><tool>", spaced_and_lossy, special=False) == [
-        *(byte + 1 for byte in b"a<end>"),
-        TOOL,
-    ]
-    assert vocabulary.tokenize("<end>", spaced_and_lossy, special=True) == [0]
-
-
 def test_only_the_culprit_is_written_byte_by_byte() -> None:
     vocabulary = Vocabulary(PIECES, special_ids=[0])
 
-    def encode(text: str) -> list[int]:
-        return [THE] * (len(text) // 3) if text == "the" * (len(text) // 3) else [9] * len(text)
+    def encode(text: str, _special: bool) -> list[int]:
+        parts = re.findall("the|.", text.replace("!", ""))
+        return [THE if part == "the" else ord(part) + 1 for part in parts]
 
-    ids = vocabulary.tokenize("thethethethe!", encode, special=False)
-    assert THE in ids
-    assert ids[-1] == ord("!") + 1
+    plain = [THE, ord(" ") + 1, THE, THE]
+    assert vocabulary.tokenize("the thethe!the the", encode) == [
+        *plain,
+        ord("!") + 1,
+        THE,
+        ord(" ") + 1,
+        THE,
+    ]
 
 
 def test_a_byte_without_a_token_is_an_error() -> None:
     vocabulary = Vocabulary([b"a", b"b"], special_ids=[])
     with pytest.raises(ModelError, match="cannot write"):
-        vocabulary.tokenize("ac", lambda text: [0] * len(text), special=False)
+        vocabulary.tokenize("ac", lambda text, special: [0] * len(text))
 
 
 def test_ids_outside_are_refused(vocabulary: Vocabulary) -> None:
