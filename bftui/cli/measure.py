@@ -15,7 +15,7 @@ import typer
 from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption, interruptible
 from bftui.cli.opening import check_files, deliver, open_stoppable, stopped
-from bftui.cli.progress import Bar, bar, duration
+from bftui.cli.progress import Bar, bar
 from bftui.core.errors import BftuiError, UsageError
 
 if TYPE_CHECKING:
@@ -171,22 +171,24 @@ class _Run:
             try:
                 while job.advance():
                     self.finished = before + job.units_done
-                    self._show((place + job.share) / len(self._names), self._doing(job, place))
+                    share = (place + job.share) / len(self._names)
+                    self._show(share, self._doing(job), self._left(job, place))
                     self._interruption.check()
             finally:
                 self.finished = before + job.units_done
                 job.close()
 
-    def _doing(self, job: Measurement, place: int) -> str:
+    def _left(self, job: Measurement, place: int) -> float | None:
+        """Seconds to the end of all models, which are taken to be as fast as this one."""
+        units = job.units * (len(self._names) - place - job.share)
+        return None if job.seconds_a_unit is None else job.seconds_a_unit * units
+
+    def _doing(self, job: Measurement) -> str:
         from bftui.cli.tables import clipped
         from bftui.core.text import safe
 
-        later = job.units * (len(self._names) - place - 1)
-        a_unit = job.seconds_a_unit
-        left = job.units * (1 - job.share) + later
-        time = "" if a_unit is None else f" · {duration(a_unit * left)} left"
         name = f"{clipped(safe(job.drawn.facts['name']), 16)}: " if len(self._names) > 1 else ""
-        return f"{name}{job.doing}{time}"
+        return f"{name}{job.doing}"
 
 
 def swept(values: Sequence[str], base: Sampler) -> tuple[Sampler, ...]:

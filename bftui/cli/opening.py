@@ -135,11 +135,20 @@ def _same_file(a: Path, b: Path) -> bool:
     return a.resolve() == b.resolve() if not there else a.samefile(b)
 
 
-def finish(job: Job, watched: Watched, doing: Callable[[], str]) -> BftuiError | None:
-    """Does a job piece by piece, showing what it does; the error that stopped it, if one did."""
+def finish(
+    job: Job,
+    watched: Watched,
+    doing: Callable[[], str],
+    left: Callable[[], float | None] = lambda: None,
+) -> BftuiError | None:
+    """Does a job piece by piece, showing what it does; the error that stopped it, if one did.
+
+    left: the seconds that are left, where something knows better than the share that is done.
+    """
+    watched.show.begin()
     try:
         while job.advance():
-            watched.show(job.share, doing())
+            watched.show(job.share, doing(), left())
             watched.interruption.check()
     except BftuiError as error:
         return error

@@ -19,7 +19,7 @@ from bftui.cli.interrupt import Interruption
 from bftui.cli.plain_commands import Left, do
 from bftui.cli.plain_session import Plain
 from bftui.cli.plain_telling import say_aside
-from bftui.cli.progress import Bar
+from bftui.cli.progress import Bar, duration
 from bftui.core.errors import BftuiError, Cancelled
 
 if TYPE_CHECKING:
@@ -79,12 +79,13 @@ class _Spoken(Bar):
         super().__init__(interruption)
         self._told = time.monotonic()
 
-    def __call__(self, share: float | None, text: str) -> bool:
+    def __call__(self, share: float | None, text: str, left: float | None = None) -> bool:
         now = time.monotonic()
         if now - self._told > _EVERY_S and sys.stderr.isatty():
             self._told = now
-            say_aside(text if share is None else f"{text}: {share:.0%}")
-        return super().__call__(share, text)
+            time_left = "" if left is None else f", {duration(left)} left"
+            say_aside(text if share is None else f"{text}: {share:.0%}{time_left}")
+        return super().__call__(share, text, left)
 
 
 def run_plain(settings: WorkbenchSettings) -> int:

@@ -3,30 +3,64 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bftui.cli.interrupt import Interruption
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 
+_SETTLED_S = 2.0
+"""Seconds of a piece of work before what is left of it is said."""
+
+
 class Bar:
-    """A bar, or nothing where stderr is no terminal; called with (share or None, text) as `backends.base.Progress`."""
+    """A bar with a clock, or nothing where stderr is no terminal; called as `backends.base.Progress`.
+
+    The clock runs from the beginning of the command to its end, through all pieces of its work.
+    """
 
     def __init__(self, interruption: Interruption, progress: Progress | None = None) -> None:
         self._interruption, self._progress = interruption, progress
-        self._task = None if progress is None else progress.add_task("loading", total=None)
+        self._began: tuple[float, float] | None = None
+        self._share: float | None = None
+        if progress is not None:
+            progress.add_task("loading", total=None, left=None)
 
-    def __call__(self, share: float | None, text: str) -> bool:
-        """Shows how far the work is; False, which cancels loading, once ctrl+c was pressed."""
-        if self._progress is not None and self._task is not None:
-            total = None if share is None else 1.0
-            self._progress.update(self._task, description=text, total=total, completed=share or 0.0)
+    def __call__(self, share: float | None, text: str, left: float | None = None) -> bool:
+        """Shows how far the work is; False, which cancels loading, once ctrl+c was pressed.
+
+        Args:
+            share: of the piece of work, in [0, 1]; None where nobody knows.
+            left: seconds that it takes yet; None leaves it to be judged by what is done.
+        """
+        if self._progress is not None:
+            (task,) = self._progress.tasks
+            # `Progress.update` takes no total away, and a task that was finished once has a clock that stands.
+            task.total = None if share is None else 1.0
+            left = self._left(share, self._progress.get_time()) if left is None else left
+            self._progress.update(task.id, description=text, completed=share or 0.0, left=left)
         return not self._interruption.requested
+
+    def begin(self) -> None:
+        """Begins another piece of work: what is left of it is judged from here."""
+        self._share = None
+
+    def _left(self, share: float | None, now: float) -> float | None:
+        """Seconds to the end of the piece, if it goes on as it did; None while nobody knows."""
+        if share is None or self._share is None or share < self._share:
+            self._began = None if share is None else (now, share)
+        self._share = share
+        if share is None or self._began is None:
+            return None
+        seconds, done = now - self._began[0], share - self._began[1]
+        return seconds * (1 - share) / done if seconds >= _SETTLED_S and done > 0 else None
 
     def end(self) -> None:
         """Takes the bar away for good: before anything is printed."""
@@ -41,19 +75,34 @@ def bar(interruption: Interruption) -> Iterator[Bar]:
         yield Bar(interruption)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     # Results go to standard output, whatever the terminal is told meanwhile.
-    progress = Progress(
-        *columns,
-        console=Console(stderr=True),
+    with progress_on(Console(stderr=True)) as progress:
+        yield Bar(interruption, progress)
+
+
+def progress_on(console: Console, get_time: Callable[[], float] | None = None) -> Progress:
+    """What a `Bar` draws with: its text, the bar, the time since it began and the time that is left."""
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
+
+    class Clock(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            elapsed = timedelta(seconds=int(task.elapsed or 0))
+            left = task.fields["left"]
+            said = "" if left is None else f" · {duration(left)} left"
+            return Text(f"{elapsed}{said}", style="progress.elapsed")
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        Clock(),
+        console=console,
+        get_time=get_time,
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    with progress:
-        yield Bar(interruption, progress)
 
 
 @contextmanager

@@ -86,6 +86,7 @@ def record(
                     interruption.check()
             for place, (command, count) in enumerate(planned):
                 _carry_out(session, command, count, interruption, f"{actions}: action {place}")
+            opened.show.begin()
             for done in range(left):
                 interruption.check()
                 if session.ended and not session.ignore_eos:

@@ -46,7 +46,8 @@ def respond(
         experiments = opened.session.experiments
         jobs = [experiments.start_response(each, setup=setup) for each in force]
         for place, job in enumerate(jobs):
-            error = finish(job, opened, partial(_doing, job, place + 1, len(jobs)))
+            doing = partial(_doing, job, place + 1, len(jobs))
+            error = finish(job, opened, doing, partial(getattr, job, "remaining"))
             if error is not None:
                 break
         begun = [job for job in jobs if job.measured]
@@ -64,11 +65,8 @@ def respond(
 
 
 def _doing(job: Response, number: int, count: int) -> str:
-    from bftui.cli.progress import duration
-
     which = f"{number} of {count}: " if count > 1 else ""
-    left = "" if job.remaining is None else f" · {duration(job.remaining)} left"
-    return f"{which}{job.doing}{left}"
+    return f"{which}{job.doing}"
 
 
 def corrected(jobs: Sequence[Response]) -> list[Contrast | None]:

@@ -1,0 +1,87 @@
+"""The bar of long commands: its clock goes through all pieces of the work, and says what is left."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from bftui.cli.interrupt import Interruption
+from bftui.cli.progress import Bar, progress_on
+
+
+class Watch:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def shown():
+    """A bar on a terminal of its own, the clock, and what stands there."""
+    watch = Watch()
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+    progress = progress_on(console, watch)
+    bar = Bar(Interruption(), progress)
+
+    def line():
+        with console.capture() as capture:
+            console.print(progress.get_renderable())
+        return " ".join(capture.get().replace("━", "").split())
+
+    return bar, watch, line
+
+
+def test_the_clock_goes_on_after_the_model_is_loaded(shown):
+    bar, watch, line = shown
+    bar(0.5, "loading the weights")
+    watch.now += 1
+    bar(1.0, "loading the weights")
+    assert line() == "loading the weights 0:00:01"
+    bar.begin()
+    bar(0.0, "prompt 1 of 4")
+    watch.now += 59
+    bar(0.25, "prompt 2 of 4")
+    assert line() == "prompt 2 of 4 0:01:00 · 3 min left"
+    watch.now += 59
+    bar(0.5, "prompt 3 of 4")
+    assert line() == "prompt 3 of 4 0:01:59 · 2 min left"
+    bar(None, "estimating")
+    watch.now += 1
+    assert line() == "estimating 0:02:00"
+
+
+def test_a_second_model_is_another_piece_of_the_work(shown):
+    bar, watch, line = shown
+    for place in range(2):
+        for share in (0.1, 1.0):
+            bar(share, "loading the weights")
+            watch.now += 5
+        bar.begin()
+        bar(place / 2, "measuring")
+        watch.now += 10
+        bar(place / 2 + 0.25, "measuring")
+        # 10 s for a quarter: what loading took is not counted.
+        assert line() == f"measuring 0:00:{20 * (place + 1)} · {(30, 10)[place]} s left"
+
+
+def test_what_is_known_to_be_left_is_not_guessed(shown):
+    bar, watch, line = shown
+    bar(0.0, "measuring", 8.0)
+    watch.now += 10
+    bar(0.5, "measuring", 7.0)
+    assert line() == "measuring 0:00:10 · 7 s left"
+    bar.end()
+
+
+def test_nothing_is_left_of_nothing(shown):
+    bar, watch, line = shown
+    bar(None, "importing torch")
+    assert line() == "importing torch 0:00:00"
+    bar(0.2, "reading")
+    watch.now += 30
+    bar(0.2, "reading")
+    assert line() == "reading 0:00:30"
