@@ -270,7 +270,7 @@ def _explain(plain: Plain, rest: str) -> None:
     parent = view.tree.parent(view.cursor)
     items = explain.distribution(view)
     if parent is not None:
-        items = [*explain.token(view.tree.node(view.cursor), view.tree.next(parent)), *items]
+        items = [*explain.token(view, view.tree.node(view.cursor), view.tree.next(parent)), *items]
     for item in (*items, *explain.curve(view)):
         formula = f" {item.formula}." if item.formula else ""
         source = f" Source: {item.source}." if item.source else ""

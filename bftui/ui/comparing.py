@@ -45,6 +45,7 @@ class Side:
         authors: how its tokens came since they part, by word.
         ended: whether it ends the text.
         stale: positions of `whole` whose numbers were made under another sampler than the one in force.
+        stale_since: whether some of `since` were.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Side:
     authors: Mapping[str, int]
     ended: bool
     stale: int
+    stale_since: bool
 
     @property
     def tokens(self) -> int:
@@ -102,6 +104,7 @@ def _parted(view: View, mine: Sequence[int], theirs: Sequence[int], first: int) 
 def _side(view: View, name: str, nodes: tuple[int, ...], parted: int) -> Side:
     tree = view.tree
     drawn = [place for place in range(len(nodes) - 1) if not tree.of_prompt(nodes[place + 1])]
+    stale = [place for place in drawn if view.stale(nodes[place])]
     words = Counter(tree.source(node).word for node in nodes[max(1, parted) :])
     return Side(
         name=name,
@@ -110,7 +113,8 @@ def _side(view: View, name: str, nodes: tuple[int, ...], parted: int) -> Side:
         whole=_mean(view, nodes, drawn),
         authors={word: words[word] for word in AUTHORS if words[word]},
         ended=tree.eog(nodes[-1]),
-        stale=sum(view.stale(nodes[place]) for place in drawn),
+        stale=len(stale),
+        stale_since=any(place >= parted for place in stale),
     )
 
 

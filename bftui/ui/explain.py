@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bftui.ui.comparing import pair
 from bftui.ui.keys import hint
 from bftui.ui.sampling import cut
-from bftui.ui.strips import counted, factor, fine
+from bftui.ui.strips import counted, factor, fine, starred
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
@@ -55,15 +55,27 @@ def distribution(view: View) -> list[Item]:
     return [_bf(view, following), _kept(view, following), _full(following), _entropy(following)]
 
 
+def _other(view: View, node: int) -> str:
+    """Which sampler BF at a node is of, where that is not the one in force."""
+    if not view.stale(node):
+        return ""
+    sampler = view.sampler_of(node)
+    return (
+        f" *: it was made at temperature {sampler.temperature:g}, {cut(sampler)}, which are not in force; "
+        "going there makes it anew."
+    )
+
+
 def _bf(view: View, following: NextToken) -> Item:
-    sampler = view.sampler
+    sampler = view.sampler_of(view.cursor)
     return Item(
         "BF",
         factor(following.bf),
         "exp H(P~),  H(P~) = −Σ P~(v) ln P~(v) over the kept tokens",
         "How many equally likely next tokens would be as uncertain as those that the cut leaves. P~ is P at "
         f"temperature {sampler.temperature:g}, cut by {cut(sampler)}, scaled to sum to 1 again, once. Here "
-        f"H(P~) is {following.entropy_truncated:.3f} nats. {_EXACT} Between 1 and the number of tokens kept.",
+        f"H(P~) is {following.entropy_truncated:.3f} nats.{_other(view, view.cursor)} {_EXACT} Between 1 and "
+        "the number of tokens kept.",
         f"{BF_SOURCE}, the branching factor of one step",
     )
 
@@ -154,7 +166,7 @@ def candidate(view: View, found: Candidate | None) -> list[Item]:
     return [*items, bar]
 
 
-def token(node: Node, before: NextToken | None) -> list[Item]:
+def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
     """The numbers of a token of the text."""
     if node.token_id is None or node.logprob is None:
         return [
@@ -165,6 +177,8 @@ def token(node: Node, before: NextToken | None) -> list[Item]:
                 "Tokens of the prompt were not drawn: they have no numbers of their own.",
             )
         ]
+    sampler = view.sampler_of(node.id)
+    at = f"temperature {sampler.temperature:g} and {cut(sampler)}"
     p = math.exp(node.logprob)
     cut_p = node.logprob_truncated
     how = {
@@ -179,9 +193,9 @@ def token(node: Node, before: NextToken | None) -> list[Item]:
             "P(token | all before it)",
             "At temperature 1, before any cut. "
             + (
-                f"Under P~ it is {math.exp(cut_p):.4g}."
+                f"Under P~, at {at}, it is {math.exp(cut_p):.4g}."
                 if cut_p is not None
-                else "P~ is 0: it was past the cut."
+                else f"P~ is 0: it was past the cut, at {at}."
             ),
         ),
         Item(
@@ -199,12 +213,14 @@ def token(node: Node, before: NextToken | None) -> list[Item]:
         ),
     ]
     if before is not None:
+        parent = view.tree.parent(node.id)
+        bf = starred(factor(before.bf), parent is not None and view.stale(parent))
         items.append(
             Item(
                 "H before",
                 f"{before.entropy:.3f} nats",
                 "H(P) of the distribution that the token was taken from",
-                f"How open the choice was: the shade of the token. After the cut BF was {factor(before.bf)}, "
+                f"How open the choice was: the shade of the token. After the cut BF was {bf}, "
                 f"{counted(before.kept, 'token')} kept.",
                 _SHANNON,
             )
@@ -218,18 +234,13 @@ def branch(view: View, target: int) -> list[Item]:
     entropies = view.tree.entropies(target)
     items = []
     if entropies is not None:
-        stale = (
-            " It was made under a sampler of before: go there to make it anew."
-            if view.stale(target)
-            else ""
-        )
         items.append(
             Item(
                 "BF at the end",
                 factor(math.exp(entropies[1])),
                 "exp H(P~) after the row's last token",
-                f"One step's branching factor, at the end of the branch and not along it.{stale} Two branches are two "
-                "samples: that one ends narrower says little about what narrowed it.",
+                f"One step's branching factor, at the end of the branch and not along it.{_other(view, target)} Two "
+                "branches are two samples: that one ends narrower says little about what narrowed it.",
                 f"{BF_SOURCE}, the branching factor of one step",
             )
         )
@@ -262,13 +273,17 @@ def curve(view: View) -> list[Item]:
         if (entropies := view.tree.entropies(before)) and not view.tree.of_prompt(node)
     ]
     items = []
+    sampler = view.sampler_of(view.cursor)
+    others = sum(map(view.stale, nodes[:-1]))
+    stale = f" *: {counted(others, 'position')} of these are of another sampler." if others else ""
     if view.next is not None:
         items.append(
             Item(
                 "now",
                 factor(view.next.bf),
                 "exp H(P~) at the open position",
-                f"The last bar. At temperature {view.sampler.temperature:g}, {cut(view.sampler)}. {_EXACT}",
+                f"The last bar. At temperature {sampler.temperature:g}, {cut(sampler)}."
+                f"{_other(view, view.cursor)} {_EXACT}",
                 f"{BF_SOURCE}, the branching factor of one step",
             )
         )
@@ -281,7 +296,7 @@ def curve(view: View) -> list[Item]:
                 "exp of the mean of H(P~) over the positions that have a token",
                 f"The branching factor along this one path of {counted(len(logs), 'token')}, forced ones included, "
                 "those of a user's turn left out: the entropy estimator with one sample. One path is one draw of many: "
-                "comparing two of them says little.",
+                f"comparing two of them says little.{stale}",
                 f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
             )
         )
@@ -303,16 +318,13 @@ def position(view: View, place: int) -> list[Item]:
     entropies = view.tree.entropies(node)
     if entropies is None:
         return [Item(f"position {place:,}", "the text ends here", "", "Nothing comes after it.")]
-    stale = (
-        " Made under a sampler of before: going there makes it anew." if view.stale(node) else ""
-    )
     return [
         Item(
             f"BF at position {place:,}",
             f"{factor(math.exp(entropies[1]))}, H {entropies[0]:.3f} nats",
             "exp H(P~), and H(P), of the distribution at this position",
             f"What the token after it was taken from, with {counted(place, 'token')} between it and the prompt. "
-            f"{_EXACT}{stale}",
+            f"{_EXACT}{_other(view, node)}",
             f"{BF_SOURCE}, the branching factor of one step",
         )
     ]
@@ -323,7 +335,9 @@ def beside(view: View, branch: Apart | None) -> list[Item]:
     if branch is None:
         return []
     side = pair(view, branch).sides[1]
-    bf = "–" if side.since is None else f"BF {fine(side.since.bf)} since"
+    bf = "–"
+    if side.since is not None:
+        bf = f"{starred(f'BF {fine(side.since.bf)}', side.stale_since)} since"
     positions = counted(0 if side.since is None else side.since.count, "position")
     return [
         Item(

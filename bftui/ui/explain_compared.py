@@ -44,8 +44,8 @@ def compared(view: View, pair: Pair | None) -> list[Item]:
             both([side.since for side in sides]),
             "exp of the mean of H(P~) over the positions after the token in which they differ",
             f"Over {counts or 'the positions of each'} that have a token, forced ones included, those of a user's turn "
-            f"left out; at temperature {sampler.temperature:g}, {cut(sampler)}. Each is one path, so one sample: that "
-            "one is narrower says little about what narrowed it. "
+            f"left out; at temperature {sampler.temperature:g}, {cut(sampler)}, where there is no *. Each is one path, "
+            "so one sample: that one is narrower says little about what narrowed it. "
             + hint(
                 "{rollouts} draws more of each, {response} holds a forced text against controls."
             ),
@@ -70,8 +70,8 @@ def compared(view: View, pair: Pair | None) -> list[Item]:
             " and ".join(f"{side.tokens:,}" for side in sides),
             "tokens after the prompt",
             "Who wrote them is counted from the token in which they differ: sampled from P~, greedy (the most probable "
-            "one was taken), forced from outside, by the partner, or as a rollout. Of another cut: positions whose "
-            "numbers were made under another temperature or cut than the one in force; going there makes them anew.",
+            "one was taken), forced from outside, by the partner, or as a rollout. *: numbers of positions that were "
+            "made under another temperature or cut than the one in force are among these; going there makes them anew.",
         ),
         Item(
             "the curves",

@@ -12,6 +12,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+OTHER_SAMPLER = "*"
+"""Stands at numbers of another sampler than the one in force, also where there is no colour."""
+
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -92,6 +95,11 @@ def probability(p: float) -> str:
 def counted(number: int, noun: str) -> str:
     """A number of things: `1 token`, `2,000 tokens`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def starred(text: str, other: bool) -> str:
+    """A number with the sign of those that are of another sampler than the one in force."""
+    return f"{text}{OTHER_SAMPLER}" if other else text
 
 
 def fine(value: float) -> str:

@@ -214,8 +214,12 @@ class View:
         return label(data[:_TEXT_BYTES])
 
     def stale(self, node: int) -> bool:
-        """Whether a node's numbers were made under another sampler than the one in force."""
-        return self.tree.sampler(node) != self.in_force
+        """Whether BF and H(P~) at a node are those of another sampler than the one in force."""
+        return self.session.stale_at(node)
+
+    def sampler_of(self, node: int) -> Sampler:
+        """The one that BF and H(P~) at a node were made under."""
+        return self.session.sampler_at(self.tree.sampler(node))
 
     def label(self, token_id: int) -> str:
         """A token for a list: safe, never empty, of bounded width."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from textual import events
 from textual.widgets import Input
 
 from bftui.core.sampler import Sampler
+from bftui.ui.glyphs import glyphs
 from bftui.ui.screens.sampler import SETTINGS, SamplerScreen, parsed, stepped
 from bftui.ui.view import View
 from tests.ui.driver import Driver, lines, table, workbench
@@ -139,19 +141,51 @@ async def test_keys_go_before_the_background(fruit: str, monkeypatch: pytest.Mon
         assert w.session.stale() == 0
 
 
-async def test_numbers_of_another_sampler_are_dimmed(fruit: str) -> None:
-    async with workbench(fruit) as w:
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_numbers_of_another_sampler_are_marked(fruit: str, size: tuple[int, int]) -> None:
+    async with workbench(fruit, size=size) as w:
         await w.press("g", "g", "left", "1")
         tree = w.session.tree
-        elsewhere = next(n for n in range(len(tree)) if tree.token_id(n) is not None and n == 2)
+        assert tree.depth(2) == 2
+        assert "*" not in w.screen()
         await w.press("t", "left", "enter")
         assert w.bench.view is not None
-        assert w.bench.view.stale(elsewhere)
+        assert w.bench.view.stale(2)
         assert not w.bench.view.stale(w.session.cursor)
+        entropies = tree.entropies(2)
+        assert entropies is not None
+        marked = f"*{math.exp(entropies[1]):>5.1f}"
+        rows = lines(w.bench.tree_pane)
+        assert [row for row in rows if marked in row]
+        # In words, and not by a colour alone.
+        assert "* other sampler" in rows[-1]
+        assert f"{glyphs().legend_dotted} branch A*" in lines(w.bench.strip)[-1]
         await w.press("u")
         assert w.session.sampler == Sampler()
         assert "undone: sampler; T 1.0 top-p .90 seed 0" in w.notice
-        assert not w.bench.view.stale(elsewhere)
+        assert not w.bench.view.stale(2)
+        await w.press("escape")
+        assert "*" not in w.screen()
+
+
+async def test_another_seed_makes_no_other_numbers(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("g", "g", "left", "1", "t", *["down"] * 4, "right", "enter")
+        assert w.session.sampler == Sampler(seed=1)
+        assert w.bench.view is not None
+        assert not w.bench.view.stale(2)
+        assert "*" not in w.screen()
+
+
+async def test_compared_branches_say_what_is_of_another_sampler(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("g", "g", "g", "left", "left", "left", "1", "g", "t", "left", "enter", "c")
+        screen = w.screen()
+        assert "* 2 of another sampler" in screen
+        side = next(line for line in screen.splitlines() if "branch A" in line)
+        assert side.count("*") == 4
+        await w.press("K")
+        assert "*: numbers of positions that were made" in " ".join(w.screen().split())
 
 
 async def test_at_the_end_of_a_text_it_holds_from_then_on(fruit: str) -> None:

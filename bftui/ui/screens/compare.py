@@ -19,7 +19,7 @@ from bftui.ui.notice import Kind, Notice
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.screens.pick import Pick, PickScreen
-from bftui.ui.strips import counted, factor, fit
+from bftui.ui.strips import OTHER_SAMPLER, counted, factor, fit, starred
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.compared_panes import SHADINGS, BranchPane, ComparedPane
 from bftui.ui.widgets.key_bar import KeyBar
@@ -220,7 +220,11 @@ class CompareScreen(Dialog[int | None], Follower):
                 self._take(found)
 
         if known:
-            title, shown = "compare with", picks(self._view, known)
+            other = any(self._view.stale(each.end) for each in known)
+            title = (
+                f"compare with ({OTHER_SAMPLER} of another sampler)" if other else "compare with"
+            )
+            shown = picks(self._view, known)
             self.app.push_screen(PickScreen(title, shown, self._palette), chosen)
 
     def action_go(self) -> None:
@@ -254,7 +258,11 @@ def picks(view: View, branches: Sequence[Apart]) -> list[Pick]:
         text = "".join("○" if token is None else view.label(token) for token in labels)
         name = each.name.removeprefix("'").removeprefix("branch ")
         entropies = view.tree.entropies(each.end)
-        bf = f"BF {factor(math.exp(entropies[1]))}" if entropies else "■"
+        bf = (
+            starred(f"BF {factor(math.exp(entropies[1]))}", view.stale(each.end))
+            if entropies
+            else "■"
+        )
         note = f"{counted(len(each.nodes), 'token')} · {bf}"
         found.append(Pick(name, each.end, fit(text, _CELLS), note, "'" if each.marked else ""))
     return found

@@ -180,7 +180,9 @@ class Looking(Moving):
         elif isinstance(pane, TextPane) and (node := pane.target()) is not None:
             parent = view.tree.parent(node)
             before = None if parent is None else view.tree.next(parent)
-            items = explain.token(view.tree.node(node), before) + explain_pair.token(view, node)
+            items = explain.token(view, view.tree.node(node), before) + explain_pair.token(
+                view, node
+            )
         elif isinstance(pane, TreePane) and (target := pane.target()) is not None:
             items = explain.branch(view, target)
         else:

@@ -22,7 +22,7 @@ from bftui.ui.asked import Asked, PageKey
 from bftui.ui.keys import hint
 from bftui.ui.kinds import SIGNS, kind_style
 from bftui.ui.sampling import cut
-from bftui.ui.strips import LineBuilder, bar, counted, factor, fine, fit, probability
+from bftui.ui.strips import LineBuilder, bar, counted, factor, fine, fit, probability, starred
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
 
@@ -224,9 +224,10 @@ class CandidatesPane(Pane):
         # P is at temperature 1 whatever the session's is; where they differ each number says its own.
         tempered = following.temperature != 1
         at, at_one = (f" at T {following.temperature:.3g}", " at T 1") if tempered else ("", "")
-        bf = f"BF {factor(following.bf)} ({following.kept:,} kept{at})"
+        value = starred(f"BF {factor(following.bf)}", self.now.stale(self.now.cursor))
+        bf = f"{value} ({following.kept:,} kept{at})"
         full = f"{bf} · full {factor(following.bf_full)}{at_one}"
-        short = f"BF {factor(following.bf)}{at}"
+        short = f"{value}{at}"
         forms = (f"{full} · H {following.entropy:.2f} nats", full, bf, short)
         room = self.size.width - len(self.NAME) - 8
         return next((form for form in forms if len(form) <= room), "")
@@ -270,7 +271,8 @@ class CandidatesPane(Pane):
             return None
         if row == self._border():
             line.add(
-                _ruled(f"{cut(view.sampler)} keeps {view.next.kept:,}", line.width), palette.accent
+                _ruled(f"{cut(view.sampler_of(view.cursor))} keeps {view.next.kept:,}", line.width),
+                palette.accent,
             )
             return None
         found = self.candidate(row)

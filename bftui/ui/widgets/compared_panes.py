@@ -11,7 +11,7 @@ from rich.style import Style
 from bftui.ui.comparing import Pair, Side
 from bftui.ui.glyphs import glyphs
 from bftui.ui.keys import hint
-from bftui.ui.strips import LineBuilder, counted, factor, fine, fit
+from bftui.ui.strips import OTHER_SAMPLER, LineBuilder, counted, factor, fine, fit, starred
 from bftui.ui.themes import RAMP_TOP, Palette
 from bftui.ui.view import View
 from bftui.ui.widgets.bars import BAR, MARKED, Bars, Line
@@ -202,12 +202,12 @@ class ComparedPane(CurvePane):
         by = ", ".join(f"{count:,} {_BY.get(word, word)}" for word, count in side.authors.items())
         notes = [by or "nothing", _END + " ended" if side.ended else ""]
         if side.stale:
-            notes.append(f"{side.stale:,} of another cut")
+            notes.append(f"{OTHER_SAMPLER} {side.stale:,} of another sampler")
         return (
             side.name,
-            fine(since.bf) if since else "–",
-            f"{since.entropy:.3f} nats" if since else "–",
-            fine(whole.bf) if whole else "–",
+            starred(fine(since.bf), side.stale_since) if since else "–",
+            starred(f"{since.entropy:.3f}", side.stale_since) + " nats" if since else "–",
+            starred(fine(whole.bf), side.stale > 0) if whole else "–",
             f"{side.tokens:,}",
             " · ".join(note for note in notes if note),
         )
@@ -238,7 +238,9 @@ class ComparedPane(CurvePane):
         entropies = self.now.tree.entropies(side.nodes[self.place])
         if entropies is None:
             return f"{_END} the text ends"
-        value = f"H {entropies[0]:.2f}" if self.entropy else f"BF {factor(math.exp(entropies[1]))}"
+        other = self.now.stale(side.nodes[self.place])
+        bf = starred(f"BF {factor(math.exp(entropies[1]))}", other)
+        value = f"H {entropies[0]:.2f}" if self.entropy else bf
         drawn = self._token(side, self.place + 1) if self.place + 1 < len(side.nodes) else "open"
         if self.place + 1 < len(side.nodes):
             word = self.now.tree.source(side.nodes[self.place + 1]).word

@@ -21,7 +21,7 @@ from bftui.ui import branches
 from bftui.ui.branches import Apart
 from bftui.ui.glyphs import glyphs
 from bftui.ui.keys import hint
-from bftui.ui.strips import LineBuilder, factor, fine, fit
+from bftui.ui.strips import LineBuilder, factor, fine, fit, starred
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
 from bftui.ui.widgets.bars import BAR, MARKED, Bars, Line
@@ -57,8 +57,8 @@ class StripPane(Pane):
         super().__init__(palette)
         self.entropy = False
         self._path = Path()
-        self._sums: list[tuple[float, int]] = []
-        self._restated = -1
+        self._sums: list[tuple[float, int, int]] = []
+        self._summed: Hashable = None
         self._forks: list[int] = []
         self._beside: Apart | None = None
         self._theirs: list[tuple[float, int]] = []
@@ -68,7 +68,7 @@ class StripPane(Pane):
         self._chart: Bars | None = None
 
     def forget(self) -> None:
-        self._path, self._sums, self._restated = Path(), [], -1
+        self._path, self._sums, self._summed = Path(), [], None
         self._forks, self._beside, self._theirs, self._theirs_of = [], None, [], None
         self._away, self._first, self._chart = None, 0, None
 
@@ -96,16 +96,18 @@ class StripPane(Pane):
         ):
             # What the cursor stood on has gone, or the session went elsewhere: it follows the end again.
             self._away = None
-        if view.restated != self._restated:
-            self._restated, kept = view.restated, 0
-        # The sum and the number of the positions whose tokens are at places 1 to i.
+        if (view.restated, view.in_force) != self._summed:
+            self._summed, kept = (view.restated, view.in_force), 0
+        # Of the positions whose tokens are at places 1 to i: sum, number, and how many are of another sampler.
         del self._sums[kept:]
         for place in range(kept, len(self._path)):
-            total, count = self._sums[-1] if self._sums else (0.0, 0)
-            entropies = view.tree.entropies(self._path.nodes[place - 1]) if place else None
+            total, count, other = self._sums[-1] if self._sums else (0.0, 0, 0)
+            before = self._path.nodes[max(0, place - 1)]
+            entropies = view.tree.entropies(before) if place else None
             if entropies is not None and not self._given(place):
                 total, count = total + entropies[1], count + 1
-            self._sums.append((total, count))
+                other += view.stale(before)
+            self._sums.append((total, count, other))
         self._sum_theirs(kept)
         self._plot()
 
@@ -196,9 +198,13 @@ class StripPane(Pane):
             return MARKED
         if place == self.place and (self._away is not None or place == len(nodes) - 1):
             return OPEN
-        if self.now.stale(nodes[place]) or self._given(place + 1):
+        if self._stale(place) or self._given(place + 1):
             return OLD
         return OPEN if place == len(nodes) - 1 else BAR
+
+    def _stale(self, place: int) -> bool:
+        """Whether what is drawn at a place of the path is of another sampler: H(P) is of none."""
+        return not self.entropy and self.now.stale(self._path.nodes[place])
 
     def _layers(self) -> dict[str, Style]:
         palette = self.palette
@@ -276,7 +282,9 @@ class StripPane(Pane):
         wide = [f"{partner} · {form}" for form in responses] if partner else []
         forms = [*wide, *(responses or ([partner] if partner else []))]
         if self._beside is not None:
-            legend = f"{glyphs().legend_dotted} {fit(self._beside.name, _TOKEN)}"
+            other = not self.entropy and any(map(view.stale, self._beside.nodes))
+            name = starred(fit(self._beside.name, _TOKEN), other)
+            legend = f"{glyphs().legend_dotted} {name}"
             forms = [*(f"{legend} · {form}" for form in forms), *forms] or [legend]
         return next(
             (form for form in forms if cell_len(form) <= room), fit((forms or [""])[-1], room)
@@ -286,22 +294,26 @@ class StripPane(Pane):
         """What stands under the cursor, the longest form first."""
         view, place = self.now, self.place
         nodes = self._path.nodes
-        values = self._values_at(view.tree.entropies(nodes[place]))
+        values = self._values_at(nodes[place])
         token = fit(view.label(view.tree.token_id(nodes[place + 1]) or 0), _TOKEN)
         source = view.tree.source(nodes[place + 1]).word
         long = f"pos {place:,}: {values} · {token} {source}"
         more = ""
         there = None if self._beside is None else self._beside.at(place)
         if there is not None:
-            of = self._values_at(view.tree.entropies(there))
+            of = self._values_at(there)
             more += f" · {glyphs().legend_dotted} {of}"
         if view.partner is not None and (theirs := self._partners(place)) is not None:
-            more += f" · {glyphs().legend_solid} {self._values_at(theirs)}"
+            more += f" · {glyphs().legend_solid} {self._value(theirs)}"
         return [long + more, long, f"{place:,}: {values}"]
 
-    def _values_at(self, entropies: tuple[float, float] | None) -> str:
+    def _values_at(self, node: int) -> str:
+        entropies = self.now.tree.entropies(node)
         if entropies is None:
             return "–"
+        return starred(self._value(entropies), not self.entropy and self.now.stale(node))
+
+    def _value(self, entropies: tuple[float, float]) -> str:
         return f"H {entropies[0]:.2f}" if self.entropy else f"BF {factor(math.exp(entropies[1]))}"
 
     def _of_partner(self) -> str:
@@ -318,10 +330,13 @@ class StripPane(Pane):
     def heading(self) -> str:
         if self.view is None or not self._path.nodes:
             return ""
-        total, count = self._sums[-1]
-        path = f"path {factor(math.exp(total / count))}" if count else "path –"
+        total, count, other = self._sums[-1]
+        path = "path –"
+        if count:
+            path = starred(f"path {factor(math.exp(total / count))}", other > 0)
         following = self.view.next
         now = f"now {factor(following.bf)}" if following else "now –"
+        now = starred(now, self.now.stale(self.now.cursor))
         if self.entropy and following:
             now += f" · H {following.entropy:.2f} nats"
         drawn = "H(P), nats" if self.entropy else "BF, log scale"

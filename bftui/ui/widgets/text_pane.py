@@ -363,13 +363,12 @@ class TextPane(Pane):
         name = fit(view.label(node.token_id), 24)
         p, surprisal = probability(math.exp(node.logprob)), f"{-node.logprob:.2f} nats"
         rank, entropy = f"rank {node.rank:,}", f"H before {before[0]:.2f}" if before else ""
-        old = " · cut before" if view.stale(node.id) else ""
         found = view.partnered(node.id)
         there = None if found is None or found.compared is None else found.compared.partner
         partner = [] if there is None else [f" · partner #{there.rank} {SIGNS[there.kind]}"]
         whole = [
             f"{name} · id {node.token_id} · {position} · p {p} · surprisal {surprisal} · {rank} · "
-            f"{entropy} · {node.source}{old}",
+            f"{entropy} · {node.source}",
             f"{name} · id {node.token_id} · {position} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
             f"{name} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
             f"{fit(name, 12)} · p {p} · {rank} · {node.source}",
@@ -406,9 +405,7 @@ class TextPane(Pane):
         if source == "forced" and self.shading is Shading.AUTHOR:
             return palette.forced
         style = palette.text
-        if view.stale(before):
-            style = palette.dim
-        elif self.shading is Shading.ENTROPY:
+        if self.shading is Shading.ENTROPY:
             entropies = view.tree.entropies(before)
             style = palette.shade(entropies[0] / RAMP_TOP) if entropies else style
         elif self.shading is Shading.SURPRISAL:

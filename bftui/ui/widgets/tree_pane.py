@@ -1,8 +1,8 @@
 """The tree: every token ever generated, one row for a run without a fork.
 
 Signs: ○ a prompt, ▲ forced, ◇ by the partner, ▸ the row where the session stands, ■ end of text, 'a a mark, ⋯ rows
-that are folded away; letters name branches, and the number is the BF after the row's last token, dimmed where it is of
-another sampler.
+that are folded away; letters name branches, and the number is the BF after the row's last token, with * and dimmed
+where it is of another sampler.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from textual.message import Message
 
 from bftui.core.text import SPACE, label, safe
 from bftui.trace.naming import letters
-from bftui.ui.strips import LineBuilder, counted, factor, fit
+from bftui.ui.strips import OTHER_SAMPLER, LineBuilder, counted, factor, fit
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.pane import Pane
 from bftui.ui.widgets.text_layout import FORCED, NUDGED
@@ -165,7 +165,19 @@ class TreePane(Pane):
             return f"{fit(safe(self.wanted), 16)}: {self.matches()}"
         hidden = len(view.rows) - self.count()
         rows = counted(self.count(), "row") + (f", {hidden:,} hidden" if hidden else "")
-        return f"{counted(len(view.tree), 'node')} · {rows}"
+        whole = f"{counted(len(view.tree), 'node')} · {rows}"
+        if not self._other_in_sight():
+            return whole
+        legend = f"{OTHER_SAMPLER} other sampler"
+        forms = (f"{whole} · {legend}", f"{counted(self.count(), 'row')} · {legend}")
+        room = self.size.width - 6
+        return next((form for form in forms if cell_len(form) <= room), legend)
+
+    def _other_in_sight(self) -> bool:
+        """Whether a row that is on the screen has a number of another sampler."""
+        view = self.now
+        rows = range(self.top, min(self.top + self.rows, self.count()))
+        return any(view.stale(view.rows.tail(view.shown.run_at(row))) for row in rows)
 
     def same(self, row: int) -> Hashable:
         view = self.now
@@ -221,8 +233,10 @@ class TreePane(Pane):
         entropies = view.tree.entropies(tail)
         if entropies is None:
             return name, self.palette.text
-        style = self.palette.dim if view.stale(tail) else self.palette.text
-        return f"{name:>2} {factor(math.exp(entropies[1])):>5}", style
+        style, sign = (
+            (self.palette.dim, OTHER_SAMPLER) if view.stale(tail) else (self.palette.text, " ")
+        )
+        return f"{name:>2}{sign}{factor(math.exp(entropies[1])):>5}", style
 
     def _marks(self, run: int) -> str:
         """The marks that stand in a row."""
