@@ -106,11 +106,17 @@ def test_what_is_said_has_numbers_and_is_safe(say, orchard):
 
 def test_lines_name_the_sampler_of_their_numbers(say, orchard):
     said, _ = say(
-        orchard, "step", "go 0", "step", "sampler temperature 0.3 top-p 0.5", "tree", "explain"
+        orchard,
+        "force Sure",
+        "go 0",
+        "greedy",
+        "sampler temperature 0.3 top-p 0.5",
+        "tree",
+        "explain",
     )
     other = [line for line in said.splitlines() if "under another sampler" in line]
     assert len(other) == 1
-    assert other[0].startswith("node 1,")
+    assert 'Sure"' in other[0]
     assert "P~ is P at temperature 0.3, cut by top-p .50" in said
 
 
