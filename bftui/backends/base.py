@@ -7,9 +7,9 @@ any library is ever used. Logits never leave the process: `worker.py` summarises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -74,6 +74,7 @@ class ModelInfo:
         eos_id: the one of them that chat templates write as `eos_token`, None where unknown.
         special_ids: control tokens, which plain text never tokenises to.
         chat_template: the model's own Jinja source.
+        template_tokens: special tokens beside start and end that it may ask for, by name: `pad_token`, `unk_token`.
         exact: whether logits over the full vocabulary are known.
         rewind: `any` keeps any shared prefix; `checkpoint` evaluates again what came after a saved state, some tokens
             at most where a path grew step by step; `recompute` evaluates a shorter prefix again as a whole.
@@ -124,6 +125,8 @@ class ModelInfo:
         if self.start_ids or self.bos_id is None:
             return self.start_ids
         return (self.bos_id,) if self.add_bos else ()
+
+    template_tokens: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -269,8 +272,8 @@ def check_prefix(prefix: Sequence[int], n_vocab: int, n_ctx: int) -> None:
             raise InvalidToken(f"token {token_id} is not in the vocabulary of {n_vocab}")
 
 
-def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """Length of the shared start of two id lists."""
+def common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
+    """Length of the shared start of two id lists, or of two texts."""
     n = min(len(a), len(b))
     if a[:n] == b[:n]:
         return n

@@ -3,23 +3,29 @@
 The template is the model's own and a program of a stranger: it runs in a process of its own (`chat_child`), with
 limits of time, memory and output. What people typed stays text: where it spells a control token, or a part of one at
 its edges, stand-ins take the place of a character while the template runs, so that only what the template itself
-writes becomes one.
+writes becomes one. And it reaches the model: content is offered as a text or in parts, as the template wants it, and
+words that come out in neither way are refused by name.
 Not for: turning text into ids; that is the tokenizer's.
 """
 
 from __future__ import annotations
 
+import datetime
+import itertools
 import json
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from bftui.backends.base import common_prefix
 from bftui.backends.vocabulary import Words
-from bftui.core.errors import InputError, TemplateError
+from bftui.core.errors import BftuiError, InputError, LostText, TemplateError
 
 Message = Mapping[str, str]
 """`role` (system, user or assistant) and `content`."""
@@ -30,10 +36,89 @@ _MEMORY = 512 << 20
 _OUTPUT = 2_000_000
 _SOURCE = 1_000_000
 _RAW = "take the prompt without it: --template raw"
+_OTHER = "take another template: --template page, urial or raw"
 _CHILD = Path(__file__).with_name("chat_child.py")
 
 # Unicode promises that the first never stand for a character; the second are for a text that holds all of those.
 _STAND_INS = (range(0xFDD0, 0xFDF0), range(0xF0000, 0xFFFFE))
+
+_DAYS = {"date_string": "%d %b %Y", "current_date": "%Y-%m-%d", "today": "%Y-%m-%d"}
+"""Variables that templates read the day from, each in the form that they write it in themselves."""
+
+_BLOCK = re.compile(
+    r"(?P<open><(?P<tag>\w[\w:.-]*)>|\[(?P<mark>[A-Z_]+)\])\s*(?:</(?P=tag)>|\[/(?P=mark)\])?\s*\Z"
+)
+"""A thinking block without a thought at the end of a text: opened, or opened and closed."""
+
+Roles = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a template is told beside the conversation.
+
+    Attributes:
+        arguments: variables by name, as JSON has them.
+        date: the day that it is, YYYY-MM-DD; None for today.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    date: str | None = None
+
+    @property
+    def day(self) -> str:
+        """The day, YYYY-MM-DD."""
+        return self.date or datetime.date.today().isoformat()
+
+    def variables(self) -> dict[str, Any]:
+        """The arguments, and the day where one was named: a template that is not told takes one of its own."""
+        if self.date is None:
+            return dict(self.arguments)
+        day = datetime.date.fromisoformat(self.date)
+        return {name: day.strftime(form) for name, form in _DAYS.items()} | dict(self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a template wrote.
+
+    Attributes:
+        pieces: runs of plain text and ids of control tokens, in order.
+        date: the day that it was told, YYYY-MM-DD; None where it did not ask and none was named.
+        unknown: arguments that it never looks at.
+    """
+
+    pieces: list[str | int]
+    date: str | None
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Replies:
+    """What came of some conversations, in order: texts, or the errors in their place."""
+
+    texts: list[str | BftuiError]
+    dated: bool
+    asks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Words that must come out.
+
+    Attributes:
+        name: what people call them.
+        hidden: as the template sees them.
+        probe: the same between two marks.
+    """
+
+    name: str
+    hidden: str
+    probe: str
+
+    def in_text(self, text: str) -> bool:
+        """Whether they are in a text, but for white space around them."""
+        return self.hidden.strip() in text
 
 
 class ChatTemplate:
@@ -41,89 +126,254 @@ class ChatTemplate:
 
     Args:
         source: the Jinja source.
-        tokens: the written forms that the template may ask for: `bos_token`, `eos_token`.
+        tokens: the special tokens that the template may ask for by name: `bos_token`, `eos_token` and more.
         control: the written form of each control token, and its id.
     """
 
     def __init__(
-        self, source: str, tokens: Mapping[str, str], control: Mapping[bytes, int]
+        self, source: str, tokens: Mapping[str, Any], control: Mapping[bytes, int]
     ) -> None:
         self._source = source
         self._tokens = dict(tokens)
         self._words = Words(dict(control))
         self._spellings = [text for piece in control if (text := piece.decode("utf-8", "replace"))]
+        # The roles whose content the template wanted in parts the last time.
+        self._parts: Roles = frozenset()
 
-    def opening(self, messages: Sequence[Message], prefill: str) -> list[str | int]:
-        """The whole prompt, up to where the answer goes on after `prefill`: runs of plain text and ids, in order.
+    def opening(
+        self, messages: Sequence[Message], prefill: str, told: Told | None = None
+    ) -> Written:
+        """The whole prompt, up to where the answer goes on after `prefill`.
 
-        Raises TemplateError where the template does not give one, InputError for text that is no Unicode.
+        An answer is begun as the library's `continue_final_message` begins it, but to the byte, and a thinking block
+        that it begins with takes the place of an empty one that the template writes.
+
+        Raises LostText that names what of system text, prompt and prefill does not come out, TemplateError where the
+        template fails or refuses, InputError for text that is no Unicode.
         """
-        hidden = _StandIns(self._spellings, [*_contents(messages), prefill])
+        told = told or Told()
+        hidden = _StandIns(
+            self._spellings, [*_contents(messages), prefill, *_strings(told.arguments)]
+        )
+        said = [hidden.said(_NAMES.get(each["role"], "turn"), each["content"]) for each in messages]
+        plain = hidden.messages(messages)
+        probe: list[Message] = [
+            {**each, "content": words.probe} for each, words in zip(messages, said, strict=True)
+        ]
+        mark = hidden.mark
         if not prefill:
-            text = self._render(hidden.messages(messages), generation=True)
-        else:
-            # The template sees a mark in place of the words, so that none of them can be trimmed or rewritten.
-            begun = [*hidden.messages(messages), {"role": "assistant", "content": hidden.mark}]
-            before, _ = self._parted(begun, hidden.mark, generation=False)
-            text = before + hidden.hide(prefill)
-        return self._pieces(text, hidden)
 
-    def turn(self, messages: Sequence[Message], text: str) -> list[str | int]:
+            def lost(texts: Sequence[str]) -> list[str]:
+                return [each.name for each in said if not _comes_out(each, texts[0], texts[-1])]
+
+            texts, found = self._written([(plain, True), (probe, True)], told, hidden, lost)
+            return self._read(texts[0], hidden, told, found)
+
+        begun = hidden.hide(prefill)
+
+        def answer(content: str) -> list[Message]:
+            return [{"role": "assistant", "content": content}]
+
+        def lost_of_begun(texts: Sequence[str]) -> list[str]:
+            names = [each.name for each in said if not _comes_out(each, texts[1], texts[-1])]
+            out = all(mark in text for text in texts[:2])
+            return names if out else [*names, "beginning of the answer"]
+
+        texts, found = self._written(
+            [
+                ([*plain, *answer(begun + mark)], False),
+                ([*plain, *answer(mark)], False),
+                ([*probe, *answer(mark)], False),
+            ],
+            told,
+            hidden,
+            lost_of_begun,
+        )
+        whole, bare = (text.rpartition(mark)[0] for text in texts[:2])
+        # Where the template rewrites the words, what it writes before an answer is theirs, the words stay as typed.
+        before = whole.removesuffix(begun) if whole.endswith(begun) else bare
+        return self._read(_joined(before, begun, prefill), hidden, told, found)
+
+    def turn(self, messages: Sequence[Message], text: str, told: Told | None = None) -> Written:
         """What stands between the end of the last answer and the beginning of the next, with a user's turn in it.
 
         `messages` end with the user's turn that the last answer was to. Raises like `opening`.
         """
-        hidden = _StandIns(self._spellings, [*_contents(messages), text])
-        whole = [
-            *hidden.messages(messages),
-            {"role": "assistant", "content": hidden.mark},
-            {"role": "user", "content": hidden.hide(text)},
+        told = told or Told()
+        hidden = _StandIns(self._spellings, [*_contents(messages), text, *_strings(told.arguments)])
+        said, mark = hidden.said("turn", text), hidden.mark
+
+        def whole(content: str) -> list[Message]:
+            return [
+                *hidden.messages(messages),
+                {"role": "assistant", "content": mark},
+                {"role": "user", "content": content},
+            ]
+
+        def lost(texts: Sequence[str]) -> list[str]:
+            if mark not in texts[0]:
+                return ["answer before the turn"]
+            after = [each.rpartition(mark)[2] for each in (texts[0], texts[-1])]
+            return [] if _comes_out(said, *after) else ["turn"]
+
+        conversations = [(whole(said.hidden), True), (whole(said.probe), True)]
+        texts, found = self._written(conversations, told, hidden, lost)
+        return self._read(texts[0].rpartition(mark)[2], hidden, told, found)
+
+    def _written(
+        self,
+        conversations: Sequence[tuple[Sequence[Message], bool]],
+        told: Told,
+        hidden: _StandIns,
+        lost: Callable[[Sequence[str]], list[str]],
+    ) -> tuple[list[str], _Replies]:
+        """What the template writes of some conversations, with content in the shape that it wants.
+
+        Args:
+            conversations: messages and whether the answer is to be opened after them; the last is a probe, which may
+                fail: its text is then "".
+            lost: what of the words does not come out, by these texts.
+        """
+        roles = sorted({message["role"] for message in conversations[0][0]})
+        failed: BftuiError | None = None
+        missed: list[str] = []
+        for shape in _shapes(frozenset(roles), self._parts):
+            shaped = [(_shaped(messages, shape), opens) for messages, opens in conversations]
+            found = self._replies(shaped, told, hidden)
+            *texts, probe = found.texts
+            error = next((each for each in texts if isinstance(each, BftuiError)), None)
+            if error is not None:
+                failed = failed or error
+                continue
+            known = [*map(str, texts), probe if isinstance(probe, str) else ""]
+            names = lost(known)
+            if not names:
+                self._parts = shape
+                return known, found
+            missed = names if not missed or len(names) < len(missed) else missed
+        if missed:
+            what = " and the ".join(missed)
+            out = "it does" if len(missed) == 1 else "they do"
+            reason = f"{out} not come out of the model's chat template"
+            raise LostText(f"the {what} would be lost", reason, _OTHER)
+        assert failed is not None
+        if "system" in roles and not isinstance(failed, LostText):
+            self._blame_system(conversations[0], told, hidden, failed)
+        raise failed
+
+    def _blame_system(
+        self,
+        conversation: tuple[Sequence[Message], bool],
+        told: Told,
+        hidden: _StandIns,
+        failed: BftuiError,
+    ) -> None:
+        """Raises LostText where the system text is what the template fails on."""
+        messages, opens = conversation
+        rest = [each for each in messages if each["role"] != "system"]
+        if isinstance(self._replies([(rest, opens)], told, hidden).texts[0], str):
+            message = "the model's chat template takes no system text"
+            raise LostText(message, failed.reason, _OTHER) from failed
+
+    def _replies(
+        self, conversations: Sequence[tuple[Sequence[Any], bool]], told: Told, hidden: _StandIns
+    ) -> _Replies:
+        common = {
+            "tools": None,
+            "documents": None,
+            **self._tokens,
+            **{name: hidden.value(each) for name, each in told.variables().items()},
+        }
+        variables = [
+            {**common, "messages": list(messages), "add_generation_prompt": opens}
+            for messages, opens in conversations
         ]
-        _, after = self._parted(whole, hidden.mark, generation=True)
-        return self._pieces(after, hidden)
+        return render(self._source, variables, told.day)
 
-    def _parted(self, messages: list[Message], mark: str, *, generation: bool) -> tuple[str, str]:
-        """What is written before and after the last answer, whose content is the mark."""
-        before, found, after = self._render(messages, generation=generation).rpartition(mark)
-        if not found:
-            raise TemplateError(
-                "the model's chat template leaves the answer out",
-                "there is no place to go on inside it",
-                _RAW,
-            )
-        return before, after
-
-    def _pieces(self, text: str, hidden: _StandIns) -> list[str | int]:
+    def _read(self, text: str, hidden: _StandIns, told: Told, found: _Replies) -> Written:
+        """What was written, as pieces."""
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise TemplateError(
                 "the model's chat template failed", "it writes half a character", _RAW
             ) from error
-        return [
+        pieces = [
             part if isinstance(part, int) else hidden.show(part)
             for part in self._words.split(text)
             if part != ""
         ]
-
-    def _render(self, messages: Sequence[Message], *, generation: bool) -> str:
-        variables = {
-            "messages": [dict(message) for message in messages],
-            "add_generation_prompt": generation,
-            "tools": None,
-            "documents": None,
-            **self._tokens,
-        }
-        return render(self._source, variables)
+        day = told.day if found.dated or told.date is not None else None
+        return Written(pieces, day, tuple(sorted(set(told.arguments) - found.asks)))
 
 
-def render(source: str, variables: Mapping[str, Any]) -> str:
-    """Renders a template in a process of its own; raises TemplateError in one line of the template's or of ours."""
+_NAMES = {"system": "system text", "user": "prompt"}
+"""What people call the content of a message."""
+
+
+def _comes_out(said: _Said, text: str, probe: str) -> bool:
+    """Whether words come out in a text, and in the place of themselves: some other word may read like them."""
+    if not said.hidden.strip():
+        return True
+    return said.in_text(text) and (not probe or said.probe in probe)
+
+
+def _joined(before: str, begun: str, prefill: str) -> str:
+    """What a template writes before an answer, and the answer's beginning.
+
+    A block that the beginning opens anew is not opened twice; the letters that both have are the template's, which may
+    write control tokens. `begun` is `prefill` with stand-ins, letter by letter.
+    """
+    block = _BLOCK.search(before)
+    if block is None or not prefill.lstrip().startswith(block["open"]):
+        return before + begun
+    shared = common_prefix(block[0], prefill)
+    return before[: block.start() + shared] + begun[shared:]
+
+
+def _shapes(roles: Roles, first: Roles) -> Iterator[Roles]:
+    """The roles whose content is given in parts, in the order of trying: `first`, none, all, and what is between."""
+    every = [
+        frozenset(some)
+        for size in range(1, len(roles))
+        for some in itertools.combinations(sorted(roles), size)
+    ]
+    yield from dict.fromkeys([first & roles, frozenset(), roles, *every])
+
+
+def _shaped(messages: Sequence[Message], parts: Roles) -> list[Mapping[str, Any]]:
+    """The conversation with the content of these roles in parts."""
+    return [
+        {**each, "content": [{"type": "text", "text": each["content"]}]}
+        if each["role"] in parts
+        else dict(each)
+        for each in messages
+    ]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every text within plain data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from (str(key), *_strings(each))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _strings(each)
+
+
+def render(source: str, variables: Sequence[Mapping[str, Any]], day: str) -> _Replies:
+    """Renders a template with each set of variables, in a process of its own.
+
+    Raises TemplateError where the process gives no answer; what the template says or fails with is in the replies.
+    """
     if len(source) > _SOURCE:
         raise _failed(f"it is {len(source):,} characters long")
     request = {
         "template": source,
-        "variables": variables,
+        "renders": variables,
+        "day": day,
         "limit": _OUTPUT,
         "memory": _MEMORY,
         "seconds": SECONDS,
@@ -147,12 +397,15 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
         # An alarm is the child's own limit.
         slow = done.returncode == -getattr(signal, "SIGALRM", 0)
         raise _failed(f"it did not end within {SECONDS} s" if slow else "it ended its process")
-    reply: dict[str, str] = json.loads(done.stdout)
+    reply: dict[str, Any] = json.loads(done.stdout)
+    texts = [_outcome(each) for each in reply["renders"]]
+    return _Replies(texts, bool(reply["dated"]), frozenset(reply["asks"]))
+
+
+def _outcome(reply: Mapping[str, str]) -> str | BftuiError:
     if "refused" in reply:
-        raise TemplateError("the model's chat template refused the prompt", reply["refused"], _RAW)
-    if "failed" in reply:
-        raise _failed(reply["failed"])
-    return reply["text"]
+        return TemplateError("the model's chat template refused the prompt", reply["refused"], _RAW)
+    return _failed(reply["failed"]) if "failed" in reply else reply["text"]
 
 
 def _failed(reason: str) -> TemplateError:
@@ -183,11 +436,30 @@ class _StandIns:
         self.mark = next(self._free)
         self._hidden: dict[str, str] = {}
 
+    def said(self, name: str, text: str) -> _Said:
+        """Words under a name, with marks of their own around the probe."""
+        hidden = self.hide(text)
+        return _Said(name, hidden, f"{next(self._free)}{hidden}{next(self._free)}")
+
+    def value(self, value: Any) -> Any:
+        """An argument of a template with its texts hidden where they spell a control token as a whole.
+
+        Parts of one stay: templates compare such texts with their own.
+        """
+        if isinstance(value, str):
+            return self._replaced(value, _spelled)
+        if isinstance(value, Mapping):
+            return {key: self.value(each) for key, each in value.items()}
+        return list(map(self.value, value)) if isinstance(value, list | tuple) else value
+
     def hide(self, text: str) -> str:
         """The text, with stand-ins where it spells a control token, by itself or with what may stand beside it."""
+        return self._replaced(text, _touched)
+
+    def _replaced(self, text: str, places: Callable[[str, str], Iterator[int]]) -> str:
         characters = list(text)
         for spelling in self._spellings:
-            for at in _touched(text, spelling):
+            for at in places(text, spelling):
                 character = text[at]
                 if character not in self._hidden:
                     self._hidden[character] = next(self._free)
@@ -203,12 +475,17 @@ class _StandIns:
         return [{**message, "content": self.hide(message["content"])} for message in messages]
 
 
-def _touched(text: str, spelling: str) -> Iterator[int]:
-    """The places in a text that must change so that it takes no part in a spelling, whatever stands around it."""
+def _spelled(text: str, spelling: str) -> Iterator[int]:
+    """The places in a text where a spelling begins."""
     at = text.find(spelling)
     while at >= 0:
         yield at
         at = text.find(spelling, at + 1)
+
+
+def _touched(text: str, spelling: str) -> Iterator[int]:
+    """The places in a text that must change so that it takes no part in a spelling, whatever stands around it."""
+    yield from _spelled(text, spelling)
     said = text.strip()
     if not said:
         return

@@ -1,8 +1,10 @@
 """The short-lived process that renders one chat template: a template is a program that came with a model's weights.
 
-Reads one JSON request from standard input, writes one JSON reply to standard output: `{"text": …}`, `{"refused": …}`
-(the template's own words) or `{"failed": …}`. The sandbox keeps it from Python's insides; the limits of the process
-end what the sandbox cannot: loops, memory, output. Imports jinja2 and the standard library only, to start fast.
+Reads one JSON request from standard input, writes one JSON reply to standard output: `renders` has `{"text": …}`,
+`{"refused": …}` (the template's own words) or `{"failed": …}` for each set of variables; `dated` says whether the
+template asked for the day, `asks` which variables it looks up. The sandbox keeps it from Python's insides; the limits
+of the process end what the sandbox cannot: loops, memory, output. What a template finds around it is what
+`transformers.apply_chat_template` gives it. Imports jinja2 and the standard library only, to start fast.
 """
 
 from __future__ import annotations
@@ -12,14 +14,19 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from jinja2 import nodes
-from jinja2.exceptions import TemplateError
+from jinja2 import Template, meta, nodes
+from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
+
+T = TypeVar("T")
 
 
 class Refused(Exception):
@@ -63,24 +70,99 @@ def tojson(
     )
 
 
-def render(source: str, variables: dict[str, Any], limit: int) -> str:
-    """The text that a template makes of its variables; raises TooLong beyond `limit` characters."""
-    environment = ImmutableSandboxedEnvironment(
+class Unwritten:
+    """Data that a template reads and does not write: one that does wants a text in its place."""
+
+    def __repr__(self) -> str:
+        raise TypeError("it writes content in parts as if it were a text")
+
+    __str__ = __repr__
+
+
+class Parts(Unwritten, list["Part"]):
+    """Content in parts, for templates that read them one by one."""
+
+
+class Part(Unwritten, dict[str, str]):
+    """One part of a content: its type and its text."""
+
+
+class Dict:
+    """`dict` for templates: a call and `fromkeys`, without a way into Python."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict(*args, **kwargs)
+
+    def fromkeys(self, *args: Any) -> dict[Any, Any]:
+        """As `dict.fromkeys`."""
+        return dict.fromkeys(*args)
+
+
+class Names(Namespace):
+    """`namespace` for templates, whose attributes begin with no underscore."""
+
+    def __init__(*args: Any, **kwargs: Any) -> None:
+        self, *rest = args
+        values = dict(*rest, **kwargs)
+        for name in values:
+            Names._check(name)
+        Namespace.__init__(self, values)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        Names._check(name)
+        Namespace.__setitem__(self, name, value)
+
+    @staticmethod
+    def _check(name: object) -> None:
+        if isinstance(name, str) and name.startswith("_"):
+            raise SecurityError(f"a namespace has no {name!r}")
+
+
+class Calendar:
+    """What day it is for a template.
+
+    Attributes:
+        asked: whether it wanted to know.
+    """
+
+    def __init__(self, day: str) -> None:
+        self._day = datetime.fromisoformat(day)
+        self.asked = False
+
+    def strftime_now(self, form: str) -> str:
+        """The day in a form of the template's; the time is midnight, so that a prompt is the same all day."""
+        self.asked = True
+        return self._day.strftime(form)
+
+
+def environment(calendar: Calendar) -> ImmutableSandboxedEnvironment:
+    """Where templates run, with what they may use."""
+    made = ImmutableSandboxedEnvironment(
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=[Generation, "jinja2.ext.loopcontrols"],
     )
-    environment.filters["tojson"] = tojson
+    made.filters["tojson"] = tojson
     # The same prompt is the same tokens.
-    del environment.filters["random"]
-    environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    del made.filters["random"]
+    made.globals["raise_exception"] = raise_exception
+    made.globals["strftime_now"] = calendar.strftime_now
+    made.globals["dict"] = Dict()
+    made.globals["namespace"] = Names
+    return made
+
+
+def render(template: Template, variables: dict[str, Any], limit: int) -> str:
+    """The text that a template makes of its variables; raises TooLong beyond `limit` characters."""
+    for message in variables["messages"]:
+        if isinstance(message["content"], list):
+            message["content"] = Parts(map(Part, message["content"]))
     parts: list[str] = []
     length = 0
-    for part in environment.from_string(source).generate(**variables):
+    for part in template.generate(**variables):
         length += len(part)
         if length > limit:
-            raise TooLong
+            raise TooLong(f"it writes more than {limit:,} characters")
         parts.append(part)
     return "".join(parts)
 
@@ -103,21 +185,42 @@ def _confine(seconds: int, memory: int) -> None:
             resource.setrlimit(kind, (most, most))
 
 
-def _answer(request: dict[str, Any]) -> dict[str, str]:
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    calendar = Calendar(request["day"])
+
+    def compiled() -> tuple[Template, list[str]]:
+        made = environment(calendar)
+        asks = meta.find_undeclared_variables(made.parse(request["template"]))
+        return made.from_string(request["template"]), sorted(asks)
+
+    found, failed = _tried(compiled)
+    if found is None:
+        return {"renders": [failed] * len(request["renders"]), "dated": False, "asks": []}
+    template, asks = found
+    limit = request["limit"]
+    renders = []
+    for variables in request["renders"]:
+        text, failed = _tried(partial(render, template, variables, limit))
+        renders.append(failed if text is None else {"text": text})
+    return {"renders": renders, "dated": calendar.asked, "asks": asks}
+
+
+def _tried(work: Callable[[], T]) -> tuple[T | None, dict[str, str]]:
+    """What the work gives, or why it gives nothing."""
     try:
-        return {"text": render(request["template"], request["variables"], request["limit"])}
+        return work(), {}
     except Refused as refusal:
-        return {"refused": str(refusal)[:500]}
-    except TooLong:
-        return {"failed": f"it writes more than {request['limit']:,} characters"}
+        return None, {"refused": str(refusal)[:500]}
+    except TooLong as error:
+        return None, {"failed": str(error)}
     except MemoryError:
-        return {"failed": "it uses too much memory"}
+        return None, {"failed": "it uses too much memory"}
     except RecursionError:
-        return {"failed": "it calls itself without end"}
+        return None, {"failed": "it calls itself without end"}
     except TemplateError as error:
-        return {"failed": f"{type(error).__name__}: {error.message}"[:500]}
+        return None, {"failed": f"{type(error).__name__}: {error.message}"[:500]}
     except Exception as error:
-        return {"failed": f"{type(error).__name__}: {error}"[:500]}
+        return None, {"failed": f"{type(error).__name__}: {error}"[:500]}
 
 
 def main() -> None:

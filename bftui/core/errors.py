@@ -79,6 +79,12 @@ class TemplateError(ModelError):
     """A model's chat template that refuses what it is given, fails, or does not end."""
 
 
+class LostText(TemplateError):
+    """Words of a person that do not come out of a model's chat template: the message names them."""
+
+    exit_code = 4
+
+
 class BackendCrashed(ModelError):
     """The worker process ended by itself; the reason carries its last log lines."""
 

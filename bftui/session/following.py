@@ -12,7 +12,7 @@ from bftui.core.sampler import Sampler
 from bftui.core.shift import PartnerView
 from bftui.core.tree import Tree
 from bftui.session import place as p
-from bftui.session.prompt import Prompt, Rendered, Taken
+from bftui.session.prompt import Prompt, Rendered, Taken, prompt_from
 from bftui.session.turns import Turn
 from bftui.trace.nodes import apply_restated, plant
 from bftui.trace.partner import view_of
@@ -240,13 +240,14 @@ def _prompt(found: Mapping[str, Any]) -> tuple[Prompt, Rendered]:
                 raise ValueError("a message of the prompt has no role or no content")
     if not found["token_ids"]:
         raise ValueError("a prompt has no tokens")
+    asked = prompt_from(found)
     rendered = Rendered(
         found["rendered"],
         tuple(found["token_ids"]),
         None if messages is None else tuple(messages),
         template,
+        asked.date,
     )
-    asked = Prompt(found["text"], found["system"], template, found.get("prefill", ""))
     return asked, rendered
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import get_args
 
 from bftui.backends.base import Device, Dtype, Kv, ModelInfo, OpenSpec, Progress
-from bftui.backends.chat import ChatTemplate, Message
+from bftui.backends.chat import ChatTemplate, Message, Told, Written
 from bftui.backends.engine import Engine
 from bftui.backends.host import Host
 from bftui.backends.registry import installed, open_backend, require
@@ -83,15 +83,17 @@ class Model:
                 name: self.token_bytes(token_id).decode(errors="replace")
                 for name, token_id in named.items()
                 if token_id is not None
-            },
+            }
+            | dict(info.template_tokens),
             {self.token_bytes(i): i for i in sorted(info.special_ids, reverse=True)},
         )
 
     def render(self, prompt: Prompt) -> Rendered:
         """A prompt as the model sees it, with the start token once where the model wants one.
 
-        Raises TemplateError where the chat template fails or refuses, ModelError for `chat` on a model without a
-        template and for a prompt without tokens, InputError for text that is no Unicode.
+        Raises LostText that names what of the prompt does not come out of the chat template, TemplateError where that
+        fails or refuses, ModelError for `chat` on a model without a template and for a prompt without tokens,
+        InputError for text that is no Unicode.
         """
         chat = self._chat if prompt.template in ("auto", "chat") else None
         if prompt.template == "chat" and chat is None:
@@ -100,6 +102,7 @@ class Model:
                 hint="take the prompt as it is: --template raw",
             )
         messages: tuple[Message, ...] | None = None
+        opened: Written | None = None
         taken: Taken = "raw" if chat is None else "chat"
         if prompt.template == "page" or prompt.template == "urial":
             taken = prompt.template
@@ -109,7 +112,8 @@ class Model:
             parts = [system + prompt.text + prompt.prefill]
         else:
             messages = _messages(prompt)
-            parts = chat.opening(messages, prompt.prefill)
+            opened = chat.opening(messages, prompt.prefill, _told(prompt))
+            parts = opened.pieces
             if prompt.prefill:
                 messages = (*messages, {"role": "assistant", "content": prompt.prefill})
         ids = self.host.tokenize_prompt(parts, prompt.special == "tokens")
@@ -122,20 +126,29 @@ class Model:
                 hint="give a prompt of at least one character",
             )
         text = b"".join(map(self.token_bytes, ids)).decode(errors="replace")
-        return Rendered(text, tuple(ids), messages, taken)
+        if opened is None:
+            return Rendered(text, tuple(ids), messages, taken)
+        notes = tuple(
+            f"the chat template of {self.info.name} asks for no {name}" for name in opened.unknown
+        )
+        return Rendered(text, tuple(ids), messages, taken, opened.date, notes)
 
-    def turn_ids(self, messages: Sequence[Message], text: str) -> list[int]:
+    def turn_ids(
+        self, messages: Sequence[Message], text: str, prompt: Prompt | None = None
+    ) -> list[int]:
         """What the chat template writes between the end of an answer and the next one's beginning.
 
         Args:
             messages: the conversation up to the user's turn that the answer was to.
             text: the user's turn that comes now.
+            prompt: the conversation's first, which says what the template is told.
 
         Raises TemplateError like `render`, UsageError on a model without a template.
         """
         if self._chat is None:
             raise UsageError(f"{self.info.name} has no chat template", hint="force a text instead")
-        return self.host.tokenize_prompt(self._chat.turn(messages, text), begins=False)
+        told = Told() if prompt is None else _told(prompt)
+        return self.host.tokenize_prompt(self._chat.turn(messages, text, told).pieces, begins=False)
 
     def close(self) -> None:
         """Frees the model; may be called twice."""
@@ -151,6 +164,11 @@ class Model:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _told(prompt: Prompt) -> Told:
+    """What a chat template is told beside the conversation."""
+    return Told(prompt.template_args, prompt.date)
 
 
 def _messages(prompt: Prompt) -> tuple[Message, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +15,7 @@ from bftui.core.sampler import Sampler
 from bftui.core.shift import PartnerView
 from bftui.core.tree import Tree
 from bftui.session import events as e
-from bftui.session.prompt import Prompt, Rendered
+from bftui.session.prompt import Prompt, Rendered, told_fields
 from bftui.trace.document import Trace, measured_ids
 from bftui.trace.header import model_fields, prompt_fields, sampler_fields
 from bftui.trace.journal import utc
@@ -241,6 +241,7 @@ def asked_fields(prompt: Prompt) -> dict[str, Any]:
         "system": prompt.system,
         "template": prompt.template,
         "prefill": prompt.prefill,
+        **told_fields(prompt),
     }
 
 
@@ -255,6 +256,7 @@ def root_fields(prompt: Prompt, rendered: Rendered) -> dict[str, Any]:
         messages=None if messages is None else [dict(message) for message in messages],
         template=rendered.template,
         prefill=prompt.prefill,
+        told=told_fields(replace(prompt, date=rendered.date)),
     )
 
 

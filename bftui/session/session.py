@@ -226,7 +226,7 @@ class Session(SessionState, SessionMethods):
         else:
             messages = said_before(self.tree, start, opening, self._turns, self._words)
             ids = after_end(
-                self.model.turn_ids(messages, text),
+                self.model.turn_ids(messages, text, replace(self.prompt, date=opening.date)),
                 self.tree.token_id(start) if self.ended else None,
                 self.model.token_bytes,
                 self.model.info.special_ids,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -56,8 +56,9 @@ def prompt_fields(
     messages: list[dict[str, Any]] | None = None,
     template: str = "raw",
     prefill: str = "",
+    told: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`prompt` of the trace; `prefill` is there only where an answer was begun."""
+    """`prompt` of the trace; `prefill` is there only where an answer was begun, and what else a template was `told`."""
     fields: dict[str, Any] = {
         "text": text,
         "system": system,
@@ -67,7 +68,7 @@ def prompt_fields(
         "token_ids": list(token_ids),
         "scores": None,
     }
-    return {**fields, "prefill": prefill} if prefill else fields
+    return {**fields, **({"prefill": prefill} if prefill else {}), **(told or {})}
 
 
 def sampler_fields(sampler: Sampler) -> dict[str, Any]:

@@ -80,6 +80,26 @@ class Prompt(Part):
         exclude_if=lambda value: not value,
         description="how the answer was made to begin; in `messages` the last one",
     )
+    template_args: dict[str, Any] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="what the chat template was told beside the conversation",
+    )
+    date: str | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="the day that the chat template was told, YYYY-MM-DD",
+    )
+    examples: list[tuple[str, str]] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="queries and answers before the query of urial, where they are not the usual ones",
+    )
+    special: Literal["text", "tokens"] = Field(
+        default="text",
+        exclude_if=lambda value: value == "text",
+        description="what control tokens that are written in it were read as",
+    )
 
 
 class Partner(Part):

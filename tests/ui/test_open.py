@@ -446,7 +446,9 @@ async def test_a_name_after_the_folder_is_a_practice_model_or_the_only_one_liste
 
 
 async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path: Path) -> None:
-    other = table(tmp_path / "other.json", name="other", chat_template="{{ 'Hello' }}")
+    other = table(
+        tmp_path / "other.json", name="other", chat_template="Hello{{ messages[0].content }}"
+    )
     state = tmp_path / "state"
     async with workbench(fruit, state_dir=lambda: state, sampler=Sampler(seed=5)) as w:
         await w.press("g", "g", "tab", "comma", "slash", "f", "enter")
@@ -464,7 +466,7 @@ async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path
         assert len(list(state.iterdir())) == 2
         assert w.bridge.kept[0][0] == 3
         assert "0 tokens" in lines(w.bench.text_pane)[0]
-        assert lines(w.bench.text_pane)[1].startswith("│ Hello▮")
+        assert lines(w.bench.text_pane)[1].startswith("│ Hello")
         assert "Hello" in lines(w.bench.tree_pane)[1]
         assert not w.bench.candidates.wanted
         await w.press("g", "left", "shift+tab", "g")

@@ -22,7 +22,8 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 REFUSING = (
-    "{{ raise_exception('no system text, please') if messages[0]['role'] == 'system' else 'A:' }}"
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system text, please') }}{% endif %}"
+    "{{ messages[0]['content'] }}A:"
 )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import bftui
 from bftui.backends import chat
 from bftui.backends.engine import Engine
-from bftui.core.errors import InputError, ModelError, TemplateError, UsageError
+from bftui.core.errors import InputError, LostText, ModelError, TemplateError, UsageError
 from bftui.session.model import Model
 from bftui.session.prompt import Prompt, as_prompt
 from tests.models import rewritten, tiny_model
@@ -176,9 +176,9 @@ def test_auto_takes_the_template_where_there_is_one(opened):
 
 
 def test_a_refusal_is_told_in_the_templates_words(opened):
-    with pytest.raises(TemplateError, match=r"takes no system text; .*--template raw") as raised:
+    with pytest.raises(TemplateError, match=r"takes no system text; .*--template page") as raised:
         having(opened, STRICT).render(Prompt("a", system="b"))
-    assert raised.value.exit_code == 3
+    assert raised.value.exit_code == 4
     assert "\n" not in raised.value.line()
 
 
@@ -203,7 +203,7 @@ def test_a_refusal_is_told_in_the_templates_words(opened):
         ("{{ messages.append(1) }}", "SecurityError"),
         ("{% include '/etc/passwd' %}", "failed"),
         ("{{ range(10 ** 9) }}", "OverflowError"),
-        ('{{ "\\ud800" }}', "half a character"),
+        ('{{ messages[0].content ~ "\\ud800" }}', "half a character"),
     ],
 )
 def test_a_template_that_fails_is_one_line_and_the_model_goes_on(opened, template, says):
@@ -234,22 +234,22 @@ def test_a_template_that_does_not_end_is_ended(opened, template, monkeypatch):
 
 def test_templates_may_use_what_others_give_them(opened):
     template = (
-        "{% for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}"
-        "{{ m | tojson }}{% endfor %}"
+        "{% for m in messages %}{% if loop.index0 == 2 %}{% break %}{% endif %}"
+        "{{ m | tojson }}{% endfor %}{{ dict(a=1)['a'] }}{{ namespace(b=2).b }}"
         "{{ strftime_now('%Y') | length }}{{ tools is none }}{{ documents is none }}"
         "{{ nothing }}{{ eos_token }}{{ nothing is defined }}"
         "{% generation %}{% set x = 1 %}g{% endgeneration %}"
     )
     rendered = having(opened, template).render(Prompt("<é>", system="s"))
-    said = '{"role": "system", "content": "s"}'
-    assert rendered.text == f"<|bos|>{said}4TrueTrue<|endoftext|>Falseg"
+    said = '{"role": "system", "content": "s"}{"role": "user", "content": "<é>"}'
+    assert rendered.text == f"<|bos|>{said}124TrueTrue<|endoftext|>Falseg"
 
 
 def test_an_answer_that_the_template_leaves_out_cannot_be_begun(opened):
     model = having(opened, "{{ messages[0].content }}")
-    with pytest.raises(TemplateError, match="leaves the answer out"):
+    with pytest.raises(LostText, match="the beginning of the answer would be lost"):
         model.render(Prompt("a", prefill="b"))
-    with pytest.raises(TemplateError, match="leaves the answer out"):
+    with pytest.raises(LostText, match="the answer before the turn would be lost"):
         model.turn_ids([{"role": "user", "content": "a"}], "b")
 
 

@@ -363,7 +363,8 @@ def test_a_missing_template_is_refused_with_the_session_as_it_was(opened):
 
 def test_a_template_that_fails_on_a_later_prompt_is_the_partners_error(opened):
     template = (
-        "{% if 'two' in messages[-1]['content'] %}{{ raise_exception('no twos') }}{% endif %}x"
+        "{% if 'two' in messages[-1]['content'] %}{{ raise_exception('no twos') }}{% endif %}"
+        "{{ messages[-1]['content'] }}x"
     )
     session = Session(opened(), "one")
     partner = session.pair_with(opened(chat_template=template))
