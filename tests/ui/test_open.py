@@ -447,7 +447,7 @@ async def test_a_name_after_the_folder_is_a_practice_model_or_the_only_one_liste
 
 async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path: Path) -> None:
     other = table(
-        tmp_path / "other.json", name="other", chat_template="Hello{{ messages[0].content }}"
+        tmp_path / "other.json", name="other", chat_template="Hello{{ messages[0].content }}Hello"
     )
     state = tmp_path / "state"
     async with workbench(fruit, state_dir=lambda: state, sampler=Sampler(seed=5)) as w:
