@@ -4,7 +4,8 @@ The file: `{"name", "tokens": ["text", …], "bos", "eog": [ids], "n_ctx", "rule
 {"token": p}, "load_ms", "step_ms", "prefill_ms", "faults": [{"at": n, "kind": "error|crash|hang|nan"}]}`. A token is
 its text, or `{"bytes": "base64"}`. A context is a JSON list of token texts; the longest one that ends the prefix
 counts, else `default`. What a rule leaves of the mass is spread evenly over the tokens that it does not name.
-`step_ms` is slept once for an evaluation, `prefill_ms` for each of its tokens; a fault strikes at the n-th evaluation.
+`step_ms` is slept once for an evaluation, `prefill_ms` for each of its tokens; a fault strikes at the n-th evaluation,
+at 0 while the table is opened.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class TableBackend:
             raise ValueError(f"a fault is none of {', '.join(_KINDS)}")
         self._evaluations = 0
         self._evaluated = 0
+        self._strike()
         self._rules = self._compile(table.get("rules", {}))
         self._depth = max((len(context) for context in self._rules), default=0)
         self._default = self._logits(table.get("default", {}))
@@ -197,16 +199,21 @@ class TableBackend:
         self._cancel.clear()
         self._evaluations += 1
         self._evaluated += tokens
-        fault = self._faults.get(self._evaluations)
-        if fault == "crash":
-            os.abort()
-        if fault == "error":
-            raise ModelError("the table failed", "a fault is scripted here")
+        fault = self._strike()
         wait = math.inf if fault == "hang" else self._step_ms + self._prefill_ms * tokens
         self._pause(wait)
         if fault == "nan":
             self._default = np.full_like(self._default, math.nan)
             self._rules = {}
+
+    def _strike(self) -> str | None:
+        """Does the fault that is scripted here, if it is one that ends everything; its kind."""
+        fault = self._faults.get(self._evaluations)
+        if fault == "crash":
+            os.abort()
+        if fault == "error":
+            raise ModelError("the table failed", "a fault is scripted here")
+        return fault
 
     def _pause(self, milliseconds: float, progress: Progress | None = None) -> None:
         start = time.monotonic()

@@ -12,6 +12,7 @@ import contextlib
 import os
 import pickle
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import tempfile
 import threading
 import time
 import traceback
+import warnings
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -34,6 +36,8 @@ from bftui.core.sampler import Sampler
 
 _BACKGROUND = frozenset({"lookahead", "rollouts", "rollouts_after", "path_logits", "greedy"})
 _LOG_LINES = 3
+_LONGEST_LOG = 300
+"""Characters of the log that are quoted."""
 _GRACE_S = 2.0
 
 _SLICE_S = 0.02
@@ -138,7 +142,9 @@ class _Child:
 
     def _fail(self, number: int, error: BaseException) -> None:
         if not isinstance(error, BftuiError):
-            traceback.print_exception(error, file=sys.stderr)
+            # A disk without room for the log ends nothing.
+            with contextlib.suppress(OSError):
+                traceback.print_exception(error, file=sys.stderr)
             error = BftuiError("the model process failed", f"{type(error).__name__}: {error}")
         self._reply(number, "failed", error)
 
@@ -226,9 +232,21 @@ def main() -> None:
     """The child's whole life. Its own output streams become the log before any library can write to them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["GGML_NO_BACKTRACE"] = "1"
+    if not sys.warnoptions:
+        # What ends the process has the last word in the log, not what a library would like to be told.
+        warnings.simplefilter("ignore")
+    _leave_no_core()
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _Child(sys.stdin.buffer, replies).run()
+
+
+def _leave_no_core() -> None:
+    """A process that ends badly is told about; it leaves no copy of its memory on the disk."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 # The handle -----------------------------------------------------------------------------------------------------
@@ -247,7 +265,7 @@ class WorkerHost:
     def __init__(self, spec: OpenSpec, progress: Progress) -> None:
         """Starts the child and opens the model; blocks. A progress that returns False cancels."""
         self.spec = spec
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        self._log = _log_file()
         root = str(Path(__file__).resolve().parents[2])
         # NumPy reads this when it is imported. Its threads only wait for each other on rows this small.
         env = {**os.environ, "OPENBLAS_NUM_THREADS": str(max(1, spec.threads))}
@@ -268,11 +286,13 @@ class WorkerHost:
         self._crash: BackendCrashed | None = None
         self._closed = False
         self._reading = threading.Lock()
+        self._opening = True
         try:
             self.info = self._open(spec, progress)
         except BaseException:
             self.close()
             raise
+        self._opening = False
 
     @property
     def pid(self) -> int:
@@ -316,22 +336,51 @@ class WorkerHost:
             code: int | None = self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             code = None
-        error = BackendCrashed(
-            f"the model process ended ({_cause(code)})",
-            "" if self._log.closed else self._last_words(),
-            "open the model again; the session is intact",
-        )
         with self._waiting_lock:
-            self._crash = error
+            if self._crash is None:
+                self._crash = self._crashed(code)
+            error = self._crash
             waiting = list(self._waiting.items())
         for number, replies in waiting:
             replies.put(_Reply(number, "failed", error))
 
+    def _crashed(self, code: int | None) -> BackendCrashed:
+        """What the child's death is to people: while it opened the model, or later."""
+        cause, words = _cause(code), "" if self._log.closed else self._last_words()
+        hint = _ADVICE.get(cause, "")
+        if self._opening:
+            ended = f"the process that opened it ended ({cause})"
+            reason = f"{ended}: {words}" if words else ended
+            return BackendCrashed(f"cannot open {self.spec.source}", reason, hint or _ABORTED)
+        return BackendCrashed(f"the model process ended ({cause})", words, hint)
+
     def _last_words(self) -> str:
-        size = os.fstat(self._log.fileno()).st_size
-        self._log.seek(max(0, size - 4096))
-        text = self._log.read().decode(errors="replace")
-        return " | ".join(line.strip() for line in text.splitlines()[-_LOG_LINES:] if line.strip())
+        with contextlib.suppress(OSError):
+            size = os.fstat(self._log.fileno()).st_size
+            self._log.seek(max(0, size - 4096))
+            lines = self._log.read().decode(errors="replace").splitlines()
+            said = [_FOLDERS.sub("", line.strip()) for line in lines if line.strip()]
+            return " | ".join(said[-_LOG_LINES:])[-_LONGEST_LOG:]
+        return ""
+
+    def watch(self, ended: Callable[[], None]) -> None:
+        """Has `ended` called, from a thread of its own, as soon as the child ends by itself, also while idle."""
+
+        def wait() -> None:
+            self._process.wait()
+            if not self._closed:
+                # Whoever reads comes to the end of the pipe; where nobody does, it is read here.
+                with self._reading:
+                    while self._crash is None and not self._closed:
+                        self._read()
+                ended()
+
+        threading.Thread(target=wait, name="watch", daemon=True).start()
+
+    @property
+    def crash(self) -> BackendCrashed | None:
+        """What every call raises since the child died; None while it lives."""
+        return self._crash
 
     def _request(self, name: str, args: tuple[Any, ...]) -> tuple[int, queue.SimpleQueue[_Reply]]:
         replies: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
@@ -527,6 +576,26 @@ class WorkerHost:
 
     def evaluated(self) -> int:
         return cast(int, self._call("evaluated"))
+
+
+_FOLDERS = re.compile(r"\S*/(?=[^/\s]+:\d+:)")
+"""Where a library's own source lay when it was built."""
+
+_ABORTED = "the file may be damaged, or of a kind that this backend cannot run: try another one"
+_ADVICE = {
+    "SIGKILL": "the memory may be too small: try a smaller --ctx or a smaller model",
+    "SIGBUS": "its file may have been cut short meanwhile: see that it is whole",
+    "SIGILL": "the library is built for another processor: `bftui doctor` says how to mend it",
+}
+"""What to do, by what ended the child."""
+
+
+def _log_file() -> IO[bytes]:
+    """Where the child's libraries print to; nowhere, where no file can be had."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "w+b")
 
 
 def _cause(code: int | None) -> str:

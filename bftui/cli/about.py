@@ -11,6 +11,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
+from bftui.cli.opening import open_stoppable
 from bftui.cli.progress import bar
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")]
@@ -36,14 +37,10 @@ def info(
     output: Output = None,
 ) -> None:
     """Say what a model is, and how it would be run."""
-    from bftui.session.model import open_model
-
     with (
         interruptible() as interruption,
-        bar(interruption) as progress,
-        open_model(
-            model, backend=opening.backend, progress=progress, **opening.keywords()
-        ) as opened,
+        bar(interruption) as show,
+        open_stoppable(model, opening, interruption, show) as opened,
     ):
         facts = opened.info.as_dict()
     if output is not None:

@@ -16,7 +16,7 @@ from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption, interruptible
 from bftui.cli.opening import check_files, deliver, open_stoppable, stopped
 from bftui.cli.progress import Bar, bar
-from bftui.core.errors import BftuiError, UsageError
+from bftui.core.errors import BftuiError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
@@ -114,12 +114,14 @@ def measure(
             from bftui.cli.measure_report import report
             from bftui.session.measure_result import document
 
-            found = document(run.drawn, settings, keep_tokens=keep_tokens)
+            found = document(run.drawn, settings, names, run.failed, keep_tokens=keep_tokens)
             deliver(show, found, report(found), as_json=as_json, output=output)
             if isinstance(store, PartialFile):
                 store.remove()
     if error is not None:
         raise stopped(error, f"{run.kept} and shown" if run.finished else "")
+    for failed in run.failed.values():
+        raise stopped(failed, "the other models are measured" if run.finished else "")
     return 0
 
 
@@ -128,6 +130,7 @@ class _Run:
 
     Attributes:
         drawn: what was found, model by model.
+        failed: why models could not be measured, or not to the end.
         finished: runs of one prompt under one setting that are finished.
     """
 
@@ -141,6 +144,7 @@ class _Run:
         show: Bar,
     ) -> None:
         self.drawn: list[Drawn] = []
+        self.failed: dict[str, ModelError] = {}
         self.finished = 0
         self._names, self._lines, self._settings, self._store = names, lines, settings, store
         self._interruption, self._show = interruption, show
@@ -152,10 +156,18 @@ class _Run:
         return f"{self.finished} of {self._units} measurements are kept"
 
     def carry_out(self, opening: o.Opening) -> BftuiError | None:
-        """Measures everything; the error that stopped it, if one did."""
+        """Measures everything that can be; the error that stopped it, if one did.
+
+        One of several models that fails does not stop the others.
+        """
         try:
-            for place in range(len(self._names)):
-                self._measure(place, opening)
+            for place, name in enumerate(self._names):
+                try:
+                    self._measure(place, opening)
+                except ModelError as error:
+                    if len(self._names) == 1:
+                        return error
+                    self.failed[name] = error
         except BftuiError as error:
             return error
         return None

@@ -58,6 +58,8 @@ def open_session(
     with interruptible() as interruption, bar(interruption) as show:
         check_files([(model, start.opening.backend)], [output], [start.read])
         with open_stoppable(model, start.opening, interruption, show) as opened:
+            # All bytes are fetched here, so that what was made can be saved also where the model ends.
+            opened.token_bytes(0)
             if saved is not None:
                 from bftui.session.resume import resume
 
@@ -72,10 +74,16 @@ def open_session(
 def open_stoppable(
     model: str, opening: Opening, interruption: Interruption, show: Bar
 ) -> Iterator[Model]:
-    """A model whose work ctrl+c stops while the block lasts."""
+    """A model whose work ctrl+c stops while the block lasts.
+
+    It is in a process of its own: whatever ends that one is an error here, as every other.
+    """
     from bftui.session.model import open_model
 
-    with open_model(model, backend=opening.backend, progress=show, **opening.keywords()) as opened:
+    keywords = opening.keywords()
+    with open_model(
+        model, backend=opening.backend, worker=True, progress=show, **keywords
+    ) as opened:
         interruption.stop.append(opened.host.cancel)
         try:
             yield opened

@@ -21,6 +21,7 @@ from bftui.cli.plain_session import Plain
 from bftui.cli.plain_telling import say_aside
 from bftui.cli.progress import Bar, duration
 from bftui.core.errors import BftuiError, Cancelled
+from bftui.ui.ending import crash
 
 if TYPE_CHECKING:
     from bftui.ui.settings import WorkbenchSettings
@@ -51,10 +52,8 @@ class _Keyboard(Interruption):
             os._exit(Cancelled.exit_code)
         self.quitting = twice
         if self.working:
-            # An exception raised here could be lost in native code that calls back into Python.
-            self.requested = True
-            for stop in self.stop:
-                stop()
+            # An exception raised here could leave a model's pipe in the middle of a message.
+            self.request()
         elif twice:
             raise _Quit
         else:
@@ -99,33 +98,30 @@ def run_plain(settings: WorkbenchSettings) -> int:
     keyboard = _Keyboard()
     before = signal.signal(signal.SIGINT, keyboard.pressed)
     try:
-        return _run(settings, keyboard)
+        with keyboard.listening():
+            return _run(settings, keyboard)
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 def _run(settings: WorkbenchSettings, keyboard: _Keyboard) -> int:
-    from bftui.session.model import open_model
-
     show = _Spoken(keyboard)
     interactive = sys.stdin.isatty()
     if interactive:
         say_aside(f"opening {settings.model}")
     try:
         with keyboard.work():
-            model = open_model(
-                settings.model, backend=settings.backend, progress=show, **settings.options
-            )
+            plain = Plain(settings, keyboard, show)
     except _Quit:
         raise Cancelled("interrupted") from None
-    with model:
-        keyboard.stop.append(model.host.cancel)
-        plain = Plain(settings, model, keyboard, show)
+    try:
         try:
             code = _begin(plain, settings, keyboard) or _loop(plain, keyboard, interactive)
         finally:
             plain.close()
         unsaved = plain.leave()
+    finally:
+        plain.model.close()
     return code or unsaved
 
 
@@ -150,7 +146,8 @@ def _loop(plain: Plain, keyboard: _Keyboard, interactive: bool) -> int:
                 try:
                     do(plain, line)
                 except BftuiError as error:
-                    say_aside(error.line())
+                    again = "" if crash(plain.model) is None else "; reload opens the model again"
+                    say_aside(error.line() + again)
                     if not interactive:
                         first_failure = first_failure or error.exit_code
         except Left:

@@ -287,6 +287,11 @@ def _help(plain: Plain, rest: str) -> None:
         say('TEXT is taken as it is, or as a JSON text: force " Sure". # begins a comment.')
 
 
+def _reload(plain: Plain, rest: str) -> None:
+    plain.reload()
+    say(f"{safe(plain.model.info.name)} is open again.")
+
+
 def _quit(plain: Plain, rest: str) -> None:
     raise Left
 
@@ -326,6 +331,7 @@ WORDS = (
     Word("prompt", "TEXT", "Begin with another prompt; the old tree stays.", _prompt, alone=True),
     Word("turn", "TEXT", "Add a user turn.", lambda p, rest: p.command(c.AddTurn(_text(rest)))),
     Word("save", "[FILE]", "Save the trace.", _save, ("export",)),
+    Word("reload", "", "Open the model again, after it ended; the session stays.", _reload, alone=True),
     Word("help", "[COMMAND]", "List the commands.", _help, ("?",), alone=True),
     Word("quit", "", "Quit; the session is kept.", _quit, ("exit", "q"), alone=True),
 )  # fmt: skip

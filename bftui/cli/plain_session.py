@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bftui.cli import plain_telling as tell
 from bftui.cli.opening import Watched, finish
 from bftui.cli.plain_telling import say
-from bftui.core.errors import BftuiError, Cancelled, UsageError
+from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
 from bftui.core.text import safe
 from bftui.session import commands as c
+from bftui.ui.ending import crash
 
 if TYPE_CHECKING:
     from bftui.cli.interrupt import Interruption
@@ -29,17 +31,35 @@ class Plain:
     """One session and what its commands need.
 
     Attributes:
+        model: the model, in a process of its own.
         session, journal: as soon as there is a prompt.
     """
 
-    def __init__(
-        self, settings: WorkbenchSettings, model: Model, interruption: Interruption, show: Bar
-    ) -> None:
-        self.settings, self.model = settings, model
+    def __init__(self, settings: WorkbenchSettings, interruption: Interruption, show: Bar) -> None:
+        """Opens the model. Raises ModelError, Cancelled."""
+        self.settings = settings
         self.session: Session | None = None
         self.journal: Journal | None = None
         self._watched = Watched(interruption, show)
         self._partner = ExitStack()
+        self.model = self._opened(settings.model, settings.backend, settings.options)
+        interruption.stop.append(lambda: self.model.host.cancel())
+
+    def _opened(self, model: str, backend: str, options: Mapping[str, Any]) -> Model:
+        from bftui.session.model import open_model
+
+        show = self._watched.show
+        opened = open_model(model, backend=backend, worker=True, progress=show, **options)
+        # All bytes are fetched here, so that what was made can be saved also where the model ends.
+        opened.token_bytes(0)
+        return opened
+
+    def reload(self) -> None:
+        """Opens the model again, which may have ended; the session goes on with it."""
+        self.model.close()
+        self.model = self._opened(self.settings.model, self.settings.backend, self.settings.options)
+        if self.session is not None:
+            self.session.reload(self.model)
 
     # The session -----------------------------------------------------------------------------------------------
 
@@ -90,14 +110,10 @@ class Plain:
 
     def pair(self, wanted: PartnerSettings) -> None:
         """Opens a second model beside the first, in place of the one that was there."""
-        from bftui.session.model import open_model
-
         session = self.live
         self.part()
         model = self._partner.enter_context(
-            open_model(
-                wanted.model, backend=wanted.backend, progress=self._watched.show, **wanted.options
-            )
+            self._opened(wanted.model, wanted.backend, wanted.options)
         )
         self._watched.interruption.stop.append(model.host.cancel)
         try:
@@ -178,6 +194,11 @@ class Plain:
         """What the partner says of the token at the cursor."""
         session = self.live
         error = self.advance(partner.catch_up(), "the partner reads") or partner.error
+        if (ended := crash(partner.model)) is not None:
+            self.part()
+            raise BackendCrashed(
+                f"partner: {ended.message}", ended.reason, "the session goes on alone"
+            )
         if error is not None:
             raise error
         found = partner.view(session.cursor)

@@ -95,7 +95,11 @@ def record(
                 opened.show((done + 1) / left, f"step {done + 1} of {left}")
         except BftuiError as error:
             stopped = error
-        session.align()
+        try:
+            session.align()
+        except BftuiError as error:
+            # What was made is saved also without the model.
+            stopped = stopped or error
         opened.show(None, "saving")
         if output is not None:
             session.trace().save(output)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +19,7 @@ from bftui.core.branching import (
     windows,
 )
 from bftui.core.branching_intervals import basis
+from bftui.core.errors import BftuiError
 from bftui.core.sampler import Sampler
 from bftui.session.measure import WINDOW, Drawn, MeasureSettings, Samples
 from bftui.session.rollouts import estimate_fields, sample_fields
@@ -25,15 +27,36 @@ from bftui.trace.header import sampler_fields
 
 
 def document(
-    drawn: Sequence[Drawn], settings: MeasureSettings, *, keep_tokens: bool = False
+    drawn: Sequence[Drawn],
+    settings: MeasureSettings,
+    names: Sequence[str] = (),
+    failed: Mapping[str, BftuiError] | None = None,
+    *,
+    keep_tokens: bool = False,
 ) -> dict[str, Any]:
-    """The whole result, of the prompts that are finished; models without one are left out."""
+    """The whole result, of the prompts that are finished; models without one are left out.
+
+    Args:
+        names: the models that were asked for, where they may not all be in `drawn`. Ratios are of the first: without it
+            there are none.
+        failed: why models are missing or not measured to the end.
+    """
     measured = [each for each in drawn if each.plain]
-    found = {
+    based = not names or (bool(measured) and measured[0].model == _shown(names[0]))
+    found: dict[str, Any] = {
         "models": [model_fields(each, settings, keep_tokens=keep_tokens) for each in measured],
-        "ratios": [ratio_fields(measured[0], each, settings) for each in measured[1:]],
+        "ratios": [ratio_fields(measured[0], each, settings) for each in measured[1:] if based],
     }
+    if failed:
+        found["failed"] = [
+            {"model": _shown(name), "reason": error.line()} for name, error in failed.items()
+        ]
     return {**found, "settings": _settings(settings)}
+
+
+def _shown(name: str) -> str:
+    """A MODEL as a measurement names it: bytes of a path that are no UTF-8 have no place in JSON."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def model_fields(

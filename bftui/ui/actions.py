@@ -18,6 +18,7 @@ class Facts:
 
     Attributes:
         loading, failed: the model's state.
+        ends: it failed twice in the same way: opening it again would not help.
         busy: whether the model works or is played.
         session: whether there is a prompt.
         ended: the cursor stands on an end of text.
@@ -39,6 +40,7 @@ class Facts:
 
     loading: bool = False
     failed: bool = False
+    ends: bool = False
     busy: bool = False
     session: bool = False
     ended: bool = False
@@ -110,11 +112,16 @@ REPLAY = "this is a replay: there is no model to ask"
 """The reason of what a replay can never do."""
 
 
+def _gone(what: str, facts: Facts) -> str:
+    """A sentence that says what can be done without a model."""
+    return f"{what}: {{open}} opens another" if facts.ends else f"{what}: {{reload}} opens it again"
+
+
 def _model(facts: Facts) -> str | None:
     if facts.replay:
         return REPLAY
     if facts.failed:
-        return "there is no model: {reload} opens it again"
+        return _gone("there is no model", facts)
     return None
 
 
@@ -122,7 +129,7 @@ def _session(facts: Facts) -> str | None:
     if facts.session:
         return None
     if facts.failed:
-        return "there is no model: {reload} opens it again"
+        return _gone("there is no model", facts)
     if facts.loading:
         return "the trace is still being read" if facts.replay else "the model is still loading"
     if facts.busy:
@@ -134,7 +141,7 @@ def _running(facts: Facts) -> str | None:
     if (reason := _session(facts)) is not None:
         return reason
     if facts.failed:
-        return "the model stopped: {reload} opens it again"
+        return _gone("the model stopped", facts)
     return "the model is still loading" if facts.loading else None
 
 

@@ -305,7 +305,9 @@ class Bridge(EngineState):
         with suppress(queue.Empty):
             while True:
                 job = self.jobs.get_nowait()
-                if isinstance(job, Opening) or (self.engine and job == self.engine.accompany):
+                engine = self.engine
+                told = engine is not None and job in (engine.accompany, engine.notice_end)
+                if told or isinstance(job, Opening):
                     kept.append(job)
                 else:
                     self.dropped += 1

@@ -42,7 +42,7 @@ class Engine(EngineOpening):
         state.tell()
         while (job := self._next()) is not None:
             beside = job in (self._experiment, self.accompany)
-            own = beside or job in (self._play_step, self._align)
+            own = beside or job in (self._play_step, self._align, self.notice_end)
             if isinstance(job, Opening):
                 state.word = Word.LOADING
             elif beside:
@@ -100,7 +100,8 @@ class Engine(EngineOpening):
         try:
             job()
         except BackendCrashed as error:
-            self._fail(error)
+            session = self.state.session
+            self._fail(error, None if session is None else session.cursor)
         except Cancelled as error:
             self.state.playing = False
             self.state.say(error.line(), Kind.INFO)

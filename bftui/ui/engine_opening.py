@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from bftui.core.errors import BftuiError, Cancelled
+from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.session import commands
+from bftui.ui.ending import crash, watch
 from bftui.ui.engine_doing import EngineDoing
 from bftui.ui.engine_state import EngineState, Word
 from bftui.ui.keeping import (
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
 
+_IDLE = -1
+"""Stands for no node: nothing was asked."""
+
 
 class EngineOpening(EngineDoing):
     """The jobs that open something. A model that cannot be opened is said, and the state is then `failed`."""
@@ -38,11 +42,30 @@ class EngineOpening(EngineDoing):
     def __init__(self, state: EngineState, wake: Callable[[], None]) -> None:
         super().__init__(state, wake)
         self._backend = state.settings.backend
+        # What the model's process ended at, the last time it did: opening, or a node.
+        self._ended_at: tuple[str, int | None] | None = None
 
-    def _fail(self, error: BftuiError) -> None:
-        self.state.playing = False
-        self.state.word = Word.FAILED
-        self.state.say(f"{error.line()} ({key('reload')} opens it again)", Kind.ERROR)
+    def _fail(self, error: BftuiError, node: int | None = None) -> None:
+        """Says that there is no model any more; `node` is where its process ended, None while it opened."""
+        state = self.state
+        state.playing = False
+        state.word = Word.FAILED
+        place = (state.source, node) if isinstance(error, BackendCrashed) else None
+        state.ends = place is not None and place == self._ended_at
+        self._ended_at = place
+        again = (
+            f"it did so before: {key('open')} opens another"
+            if state.ends
+            else f"{key('reload')} opens it again"
+        )
+        state.say(f"{error.line()} ({again})", Kind.ERROR)
+
+    def notice_end(self) -> None:
+        """Says that the model's process ended while nobody asked it anything."""
+        error = crash(self.state.model)
+        if error is not None and self.state.word not in (Word.FAILED, Word.LOADING):
+            self._ended_at = None
+            self._fail(error, _IDLE)
 
     def _progress(self, share: float | None, text: str) -> bool:
         self.state.share, self.state.doing = share, text
@@ -59,6 +82,7 @@ class EngineOpening(EngineDoing):
         )
         # All bytes are fetched here, so that drawing a token never waits for the model.
         model.token_bytes(0)
+        watch(model, lambda: state.jobs.put(self.notice_end))
         return model
 
     def open(self) -> None:

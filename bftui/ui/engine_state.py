@@ -64,6 +64,7 @@ class EngineState:
         settings: how to start.
         session, model, journal: as soon as they are there; read-only for everybody but the engine's thread.
         word, share, doing: the state; how much is loaded and what is being done, while loading.
+        ends: whether the model's process ended twice at the same thing: opening it again would not help.
         source, loading: the MODEL form of what runs, and of what is being opened.
         playing, rate: whether it steps by itself, and the place in `rates`.
         played: of a replay, how many actions were done again and how many there are; None where a model runs.
@@ -99,6 +100,7 @@ class EngineState:
         self.model: Model | None = None
         self.journal: Journal | None = None
         self.word = Word.LOADING
+        self.ends = False
         self.share: float | None = None
         self.doing = ""
         self.source = settings.model

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bftui.core.errors import BftuiError, ModelLoadError
+from bftui.ui.ending import watch
 from bftui.ui.settings import PartnerSettings
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Loading:
             )
             # All bytes are fetched here, so that nobody waits for them later.
             model.token_bytes(0)
+            watch(model, self._changed)
             self.model = model
         except BftuiError as error:
             self.error = error

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
-from bftui.ui.ending import kill
+from bftui.ui.ending import crash, kill
 from bftui.ui.keys import hint, key
 from bftui.ui.known import Beside, Paired, Running
 from bftui.ui.notice import Kind, Notice
@@ -230,8 +230,13 @@ class Partnering(PairWork):
         loading = self._loading
         self._since, self._gives_way = time.monotonic(), False
         try:
+            notice: Notice | None
             if loading is not None and loading.done:
-                notice: Notice | None = self._arrived(loading)
+                notice = self._arrived(loading)
+            elif (error := crash(self._model)) is not None:
+                # Also while nobody asked it anything.
+                self._drop_work()
+                notice = self._crashed(error)
             else:
                 notice = self._piece()
         except BackendCrashed as error:

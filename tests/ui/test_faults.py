@@ -81,9 +81,9 @@ async def test_a_killed_worker_leaves_the_session(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("g", "g")
         os.kill(w.session.model.host.pid, signal.SIGKILL)  # type: ignore[attr-defined]
-        await w.press("space")
+        # Nobody asks it anything.
+        await w.until(lambda: "failed" in lines(w.bench.status)[0])
         assert "the model process ended (SIGKILL)" in w.notice
-        assert "failed" in lines(w.bench.status)[0]
         assert w.tokens == [" The", " fruit"]
         await w.press("space")
         assert "ctrl+r opens it again" in w.notice
@@ -93,6 +93,25 @@ async def test_a_killed_worker_leaves_the_session(fruit: str) -> None:
         assert "ready" in lines(w.bench.status)[0]
         await w.press("right", "g")
         assert len(w.tokens) == 3
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+async def test_a_model_that_always_ends_the_same_way_is_not_opened_again_and_again(
+    tmp_path: Path, at: int
+) -> None:
+    model = table(tmp_path / "ends.json", faults=[{"at": at, "kind": "crash"}])
+    async with workbench(model, ready=False) as w:
+        for again in ("ctrl+r opens it again", "o opens another", "o opens another"):
+            if at == 2:
+                await w.until(lambda: w.bridge.word is Word.READY)
+                await w.press("space")
+            await w.until(lambda: w.bridge.word is Word.FAILED)
+            await w.settled()
+            assert "SIGABRT" in w.notice
+            assert again in w.notice
+            await w.press("space")
+            assert again in w.notice
+            await w.press("ctrl+r")
 
 
 async def test_a_hanging_model_can_be_opened_again(tmp_path: Path) -> None:

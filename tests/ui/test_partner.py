@@ -195,8 +195,9 @@ async def test_one_that_cannot_be_opened_leaves_the_session_alone(fruit: str) ->
 
 async def test_one_that_dies_leaves_the_session_alone(fruit: str, helper: str) -> None:
     async with both(fruit, helper) as w:
-        os.kill(pid(w), signal.SIGKILL)
         await w.press("g")
+        os.kill(pid(w), signal.SIGKILL)
+        # Also where nobody asks it anything.
         await w.until(lambda: w.bridge.paired.state is Beside.FAILED)
         await w.until(lambda: "O opens it again" in w.notice)
         assert w.session.partner is None

@@ -168,6 +168,7 @@ class Bench(Screen[None]):
         return Facts(
             loading=bridge.word is Word.LOADING,
             failed=bridge.word is Word.FAILED,
+            ends=bridge.ends,
             busy=bridge.word is Word.BUSY,
             session=view is not None,
             ended=view is not None and view.next is None and view.tree.eog(view.cursor),
