@@ -1,8 +1,8 @@
 """The outer protocol, done: one backend, the paths that are known to it, and everything the session may ask.
 
 Paths travel as (known node, new tokens): the engine mirrors each session's tree as parents and token ids, and keeps
-the logits of the latest nodes, so that a step costs one evaluation and one small reply. Used in process by headless
-commands, and behind the pipe of `worker.py` by the workbench; both give the same numbers.
+the logits of the latest nodes, so that a step costs one evaluation and one small reply. Used in process by the
+Python interface, and behind the pipe of `worker.py` by workbench and commands; both give the same numbers.
 """
 
 from __future__ import annotations
