@@ -104,6 +104,12 @@ def shift(view: View, row: Row | None) -> list[Item]:
             _SHIFT,
         ),
         Item(
+            "own rank, own P",
+            "" if row is None else f"{row.written.rank:,}, {row.written.prob:.3g}",
+            "the same in the model that wrote the text",
+            "In a column where the vocabularies differ, in the place of the divergences.",
+        ),
+        Item(
             "KL p‖b, KL b‖p",
             ""
             if row is None or row.compared.kl_partner_base is None

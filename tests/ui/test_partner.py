@@ -284,6 +284,25 @@ async def test_another_vocabulary_is_handed_text(fruit: str, tmp_path: Path) -> 
         assert "no divergence" in w.screen()
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_two_vocabularies_leave_no_half_of_the_shift_screen_empty(
+    fruit: str, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """There are no divergences then: P is drawn, and the columns are those of the model that wrote."""
+    other = aligned(tmp_path / "other.json", tokens=[*BYTES, " more", " tokens"])
+    async with both(fruit, other, size=size) as w:
+        await w.press("s")
+        await w.partnered()
+        screen = w.screen()
+        assert "█ P in fruit" in screen
+        assert "own rank" in screen
+        assert "KL p‖b" not in screen
+        assert "–       –" not in screen
+        await w.press("H")
+        assert "no divergence to draw" in w.screen()
+        await w.press("escape")
+
+
 async def test_another_session_gets_the_partner(fruit: str, helper: str, tmp_path: Path) -> None:
     async with both(fruit, helper) as w:
         w.bridge.open_other(table(tmp_path / "second.json", name="second", tokens=BYTES))

@@ -123,7 +123,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         if not self._answer:
             about = f"the path of {base}, read by {partner}"
         self._curve.show_read(read, about)
-        self._list.show_rows(read.rows, read.reader)
+        self._list.show_read(read)
         self._most.show_rows(read.rows)
         other = "the path" if self._answer else "the answer"
         curve = "KL" if self._curve.by_p else "P"
@@ -135,7 +135,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
                 (key("enter"), "force" if narrow else "force the partner's token"),
                 (key("shift"), other),
                 *(((key("next_pane"), "most"),) if narrow else ()),
-                (key("curve"), curve),
+                *(((key("curve"), curve),) if read.apart else ()),
                 ("esc", "back, it goes on" if running and not narrow else "back"),
                 (key("explain"), "explain"),
             )
@@ -220,6 +220,9 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
 
     def action_curve(self) -> None:
         """Draws P instead of KL, or back."""
+        if not self._curve.apart:
+            self.tell(Notice("the two vocabularies differ: there is no divergence to draw"))
+            return
         self._curve.toggle()
         self._shown = None
         self.news()

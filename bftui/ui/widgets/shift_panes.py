@@ -41,8 +41,10 @@ _TEXT = 40
 """Cells of a token, so that its numbers stand near it."""
 _ROOMY = 90
 """Cells from which on shares stand further apart."""
-_NUMBER = 8
-"""Cells of a divergence."""
+_NUMBER, _OWN = 8, 10
+"""Cells of a divergence, and of a number of the model that wrote the text."""
+_NAME = 40
+"""Cells of a model's name in a legend."""
 _NOTHING = ("0.000", "–")
 """Divergences that are drawn dim."""
 
@@ -61,6 +63,11 @@ class Row:
     def scored(self) -> Standing:
         """It in the distribution of the model that did not write it."""
         return self.compared.base if self.author == "partner" else self.compared.partner
+
+    @property
+    def written(self) -> Standing:
+        """It in the distribution of the model that wrote it."""
+        return self.compared.partner if self.author == "partner" else self.compared.base
 
     @property
     def kind(self) -> Kind:
@@ -86,6 +93,11 @@ class Read:
     doing: str
     reader: str
 
+    @property
+    def apart(self) -> bool:
+        """Whether there are divergences: only models with one vocabulary have them."""
+        return not self.rows or any(row.compared.kl_partner_base is not None for row in self.rows)
+
 
 class ShiftPane(CurvePane):
     """Shares, and KL or P over the positions."""
@@ -106,6 +118,11 @@ class ShiftPane(CurvePane):
         self._read, self._about = read, about
         self.replot()
 
+    @property
+    def apart(self) -> bool:
+        """Whether there are divergences to draw."""
+        return self._read is None or self._read.apart
+
     def toggle(self) -> None:
         """P instead of KL, or back."""
         self.by_p = not self.by_p
@@ -125,26 +142,26 @@ class ShiftPane(CurvePane):
             then = "then: how many tokens shifted, and how far both models are apart at each"
             return [[("dim", fit(text, self.columns))] for text in (doing, then)], None, []
         head = [self._shares(read)]
-        values = {row.place: value for row in read.rows if (value := self._value(row)) is not None}
-        if not values:
-            head.append(
-                [("dim", "the two vocabularies differ: there are ranks and P, but no divergence")]
-            )
-            return head, None, []
-        scale = Linear(1.0) if self.by_p else Linear.around([*values.values()])
+        by_p = self.by_p or not read.apart
+        if not read.apart:
+            told = "the two vocabularies differ: there are ranks and P, but no divergence"
+            head.append([("dim", fit(told, self.columns))])
+        found = (
+            (row.place, row.scored.prob if by_p else row.compared.kl_partner_base)
+            for row in read.rows
+        )
+        values = {place: value for place, value in found if value is not None}
+        scale = Linear(1.0) if by_p else Linear.around([*values.values()])
         shifted = {row.place: SIGNS["shifted"] for row in read.rows if row.kind == "shifted"}
-        bars = self.bars(scale, head, values, shifted, choose=min if self.by_p else max)
-        what = f"P in {read.reader}" if self.by_p else "KL(partner‖base), nats"
+        bars = self.bars(scale, head, values, shifted, choose=min if by_p else max)
+        what = f"P in {fit(read.reader, _NAME)}" if by_p else "KL(partner‖base), nats"
         if bars.together > 1:
-            what += f", {'least' if self.by_p else 'most'} of {bars.together} tokens"
+            what += f", {'least' if by_p else 'most'} of {bars.together} tokens"
         legend = [
             *(("accent", "█"), ("dim", f" {what}   ")),
             *(("forced", f"█ {SIGNS['shifted']}"), ("dim", " shifted")),
         ]
         return head, bars, legend
-
-    def _value(self, row: Row) -> float | None:
-        return row.scored.prob if self.by_p else row.compared.kl_partner_base
 
     def _shares(self, read: Read) -> list[Part]:
         counts, total = Counter(row.kind for row in read.rows), len(read.rows)
@@ -171,6 +188,7 @@ class PositionsPane(Pane):
         self.view = view
         self._all: tuple[Row, ...] = ()
         self._reader = ""
+        self._apart = True
 
     @property
     def ready(self) -> bool:
@@ -180,11 +198,11 @@ class PositionsPane(Pane):
     def rows(self) -> int:
         return max(1, self.size.height - 3)
 
-    def show_rows(self, rows: tuple[Row, ...], reader: str) -> None:
+    def show_read(self, read: Read) -> None:
         """Brings it up to date; the selection keeps its line."""
-        if rows != self._all or reader != self._reader:
-            self._all, self._reader = rows, reader
-            self.selected = min(self.selected, max(0, len(rows) - 1))
+        if (read.rows, read.reader) != (self._all, self._reader):
+            self._all, self._reader, self._apart = read.rows, read.reader, read.apart
+            self.selected = min(self.selected, max(0, len(read.rows) - 1))
             self.reveal()
             self.refresh()
 
@@ -217,21 +235,21 @@ class PositionsPane(Pane):
         if y:
             return super()._line(y - 1)
         line = LineBuilder(self.columns, self.palette.text)
-        self._columns(
-            line, self.palette.dim, ("pos", "token", "rank", "class", "P", "KL p‖b", "KL b‖p", "JS")
-        )
+        more = ("KL p‖b", "KL b‖p", "JS") if self._apart else ("own rank", "own P")
+        self._columns(line, self.palette.dim, ("pos", "token", "rank", "class", "P", *more))
         return line.strip()
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         each, palette = self._all[row], self.palette
-        compared, scored = each.compared, each.scored
+        compared, scored, own = each.compared, each.scored, each.written
+        nats = (compared.kl_partner_base, compared.kl_base_partner, compared.js)
         values = (
             f"{each.place}",
             label(each.text[:_BYTES]) if each.text else "(nothing)",
             f"{scored.rank:,}",
             f"{SIGNS[each.kind]} {each.kind}",
             probability(scored.prob),
-            *(_nats(v) for v in (compared.kl_partner_base, compared.kl_base_partner, compared.js)),
+            *(map(_nats, nats) if self._apart else (f"{own.rank:,}", probability(own.prob))),
         )
         self._columns(line, palette.text, values, kind_style(palette, each.kind))
         if row != self.selected:
@@ -241,20 +259,21 @@ class PositionsPane(Pane):
     def _columns(
         self, line: LineBuilder, style: Style, values: Sequence[str], kind: Style | None = None
     ) -> None:
-        """A line in columns: divergences from right to left as far as there is room."""
-        place, text, rank, name, p, *nats = values
+        """A line in columns: what stands after P as far as there is room."""
+        place, text, rank, name, p, *more = values
         palette = self.palette
         fixed = 5 + 7 + 13 + 7
-        shown = max(0, min(3, (line.width - fixed - 14) // _NUMBER))
-        room = min(_TEXT, line.width - fixed - shown * _NUMBER)
+        number = _NUMBER if self._apart else _OWN
+        shown = max(0, min(len(more), (line.width - fixed - 14) // number))
+        room = min(_TEXT, line.width - fixed - shown * number)
         line.add(f"{place:>4} ", palette.dim)
         start = line.at
         line.add(fit(text, room - 1), style).to(start + room)
         line.add(f"{rank:>6} ", kind or style).add(f" {name:<12}", kind or style)
         line.add(f"{p:>6} ", style)
-        for value in nats[:shown]:
+        for value in more[:shown]:
             nothing = kind is None or value in _NOTHING
-            line.add(f"{value:>{_NUMBER}}", palette.dim if nothing else style)
+            line.add(f"{value:>{number}}", palette.dim if nothing else style)
 
 
 class MostShiftedPane(Pane):
