@@ -19,8 +19,9 @@ from bftui.cli.interrupt import Interruption
 from bftui.cli.plain_commands import Left, do
 from bftui.cli.plain_session import Plain
 from bftui.cli.plain_telling import say_aside
-from bftui.cli.progress import Bar, duration
+from bftui.cli.progress import Bar
 from bftui.core.errors import BftuiError, Cancelled
+from bftui.session.job import duration
 from bftui.ui.ending import crash
 
 if TYPE_CHECKING:

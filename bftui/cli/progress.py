@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bftui.cli.interrupt import Interruption
+from bftui.session.job import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,11 +114,3 @@ def reading(path: Path) -> Iterator[None]:
     with bar(Interruption()) as show:
         show(None, f"reading {safe(path.name)}")
         yield
-
-
-def duration(seconds: float) -> str:
-    """A time that is still to come, roughly: it is an estimate."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

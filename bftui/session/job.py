@@ -6,6 +6,17 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
+_SETTLED_S = 3.0
+"""Seconds of work before what is left of it is said."""
+
+
+def duration(seconds: float) -> str:
+    """A time that is still to come, roughly: it is an estimate."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
 
 class Job(ABC):
     """One experiment. Whoever owns it calls `advance` until it returns False, and does other work in between.
@@ -24,6 +35,14 @@ class Job(ABC):
     @abstractmethod
     def share(self) -> float:
         """How much is done, in [0, 1]; an estimate, since texts end when they end."""
+
+    @property
+    def left(self) -> float | None:
+        """Seconds of its own that are left, if it goes on as it did; None while there is little to judge by."""
+        share = self.share
+        if self.seconds < _SETTLED_S or not 0 < share < 1:
+            return None
+        return self.seconds / share * (1 - share)
 
     @abstractmethod
     def _work(self) -> Iterator[None]:

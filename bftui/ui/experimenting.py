@@ -148,6 +148,7 @@ class _Responding(_Work):
             share=self.job.share,
             doing=self.response.doing,
             running=running,
+            left=self.job.left if running else None,
             paused=self._left,
         )
         others = {end: each for end, each in measured.responses.items() if end != self.known.end}

@@ -94,6 +94,7 @@ class Rolled:
         asked, drawn: how many were asked for, and have a token.
         share: how much of what was asked for last is done.
         running, stopped: whether more comes, or would have.
+        left: seconds that it takes yet; None where nobody knows.
         estimate: BF with its interval.
         lengths: least, median and largest number of tokens.
         curve, windows: BF over positions.
@@ -111,6 +112,7 @@ class Rolled:
     share: float
     running: bool
     stopped: bool
+    left: float | None
     estimate: Estimate | None
     lengths: tuple[int, int, int]
     curve: tuple[CurvePoint, ...]
@@ -140,6 +142,7 @@ class Responded:
         node, token_ids, end: where it was forced, what, and the node of its last token.
         sampler: the number of the sampler it is measured under.
         share, doing, running: how much is done, what is being done, and whether it is.
+        left: seconds that it takes yet while it runs; None where nobody knows.
         paused: seconds that are left where it waits to be asked for; None where it does not wait.
         planned: matched controls that are measured.
         logprob, bf, ci, ended: of the forced text: ln P, the BF after it with its interval, the share that ended.
@@ -160,6 +163,7 @@ class Responded:
     share: float = 0.0
     doing: str = ""
     running: bool = True
+    left: float | None = None
     paused: float | None = None
     logprob: float | None = None
     bf: float | None = None

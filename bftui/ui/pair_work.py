@@ -94,6 +94,7 @@ class PairWork:
             running=running,
             stopped=not running and not job.done,
             share=job.share,
+            left=job.left if running else None,
             ended=None if running else job.ended,
         )
         self._publish(shifted={**self.paired.shifted, root: found})

@@ -23,7 +23,7 @@ class Shifted:
         answer: the whole text, as the author's tokens.
         positions: its tokens, as far as they are read.
         running, stopped: whether more comes, or would have.
-        share: how much is done.
+        share, left: how much is done, and the seconds that it takes yet; None where nobody knows.
         ended: why it is not longer; None while it runs.
     """
 
@@ -34,6 +34,7 @@ class Shifted:
     running: bool
     stopped: bool
     share: float
+    left: float | None
     ended: str | None
 
 

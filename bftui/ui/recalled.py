@@ -47,6 +47,7 @@ class Roll:
     samples: Sequence[Sample]
     resampled: bool
     share: float = 1.0
+    left: float | None = None
     done: bool = True
     original: Sample | None = None
 

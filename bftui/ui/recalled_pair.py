@@ -84,6 +84,7 @@ def _shifted(found: Mapping[str, Any]) -> Shifted:
         positions=positions,
         running=False,
         stopped=False,
+        left=None,
         share=1.0,
         ended=None if ended is None else safe(str(ended)),
     )

@@ -12,6 +12,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from bftui.session.job import duration
+
 OTHER_SAMPLER = "*"
 """Stands at numbers of another sampler than the one in force, also where there is no colour."""
 
@@ -95,6 +97,12 @@ def probability(p: float) -> str:
 def counted(number: int, noun: str) -> str:
     """A number of things: `1 token`, `2,000 tokens`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def how_far(doing: str, share: float, left: float | None) -> str:
+    """How far something is, and how long it takes yet where somebody knows."""
+    said = "" if left is None else f" · {duration(left)} left"
+    return f"{doing} {share:4.0%}{said}"
 
 
 def starred(text: str, other: bool) -> str:

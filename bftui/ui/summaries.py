@@ -62,6 +62,8 @@ class Drawing(Protocol):
     @property
     def share(self) -> float: ...
     @property
+    def left(self) -> float | None: ...
+    @property
     def done(self) -> bool: ...
     @property
     def original(self) -> Sample | None: ...
@@ -86,6 +88,7 @@ def rolled(
         share=math.fsum(shares) / len(shares),
         running=bool(running),
         stopped=not running and not last.done,
+        left=math.fsum(job.left or 0.0 for job in running) or None,
         estimate=estimate(pooled, seed=last.sampler.seed) if pooled else None,
         lengths=(lengths[0], lengths[len(lengths) // 2], lengths[-1]),
         curve=tuple(curve([pooled], seed=last.sampler.seed)) if pooled else (),

@@ -88,6 +88,7 @@ def rolled(node: int, sampler: int, texts: Sequence[Sequence[int]]) -> Rolled:
             True,
             False,
             None,
+            None,
             (0, 0, 0),
             (),
             (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -236,6 +237,12 @@ async def test_the_line_has_forms_for_every_width(fruit: str) -> None:
         assert forms[0] == "“·Sure” against 12 matched: measuring   0%"
         assert all(len(a) >= len(b) for a, b in pairwise(forms))
         assert Measured().responses == {}
+        slow = told(w.bench.view, replace(plain, share=0.25, left=200.0))
+        assert slow[0] == "“·Sure” against 12 matched: measuring  25% · 3 min left"
+        assert slow[-1] == "“·Sure”: measuring  25%"
+        assert all(len(a) >= len(b) for a, b in pairwise(slow))
+        paused = told(w.bench.view, replace(plain, running=False, paused=297.0))
+        assert "takes 5 min more" in paused[0]
 
 
 async def test_undo_does_not_take_measurements_away(fruit: str) -> None:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from bftui.cli.interrupt import Interruption
 from bftui.cli.progress import Bar, progress_on
+from bftui.session.job import Job
 
 
 class Watch:
@@ -85,3 +86,33 @@ def test_nothing_is_left_of_nothing(shown):
     watch.now += 30
     bar(0.2, "reading")
     assert line() == "reading 0:00:30"
+
+
+class Slow(Job):
+    """Four pieces of work."""
+
+    def __init__(self):
+        self.pieces = 0
+        super().__init__()
+
+    @property
+    def share(self):
+        return self.pieces / 4
+
+    def _work(self):
+        for _ in range(4):
+            self.pieces += 1
+            yield
+
+
+def test_a_job_says_what_is_left_when_there_is_something_to_judge_by():
+    job = Slow()
+    assert job.left is None
+    job.advance()
+    job.seconds = 1.0
+    assert job.left is None
+    job.seconds = 10.0
+    assert job.left == pytest.approx(30.0)
+    job.finish()
+    job.seconds = 40.0
+    assert job.left is None

@@ -8,12 +8,13 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from bftui.core.text import label
+from bftui.session.job import duration
 from bftui.ui.bindings import bound
 from bftui.ui.keys import key
 from bftui.ui.measured import Against, Responded
 from bftui.ui.screens.follower import Follower
 from bftui.ui.screens.reading import ReadingScreen
-from bftui.ui.strips import LineBuilder, counted, fine, fit
+from bftui.ui.strips import LineBuilder, counted, fine, fit, how_far
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
 from bftui.ui.widgets.curve_pane import wrapped
@@ -117,10 +118,15 @@ class ResponsePane(ReadingPane):
         if found.reason is not None:
             lines += self._paragraph(found.reason, "text")
         if found.running:
-            lines.append(("running", f"measuring {found.share:4.0%}: {found.doing}", ""))
+            measuring = how_far("measuring", found.share, found.left)
+            lines.append(("running", f"{measuring}: {found.doing}", ""))
         elif found.paused is not None:
             lines.append(
-                ("running", f"about {found.paused:.0f} s are left: {key('response')} goes on", "")
+                (
+                    "running",
+                    f"about {duration(found.paused)} are left: {key('response')} goes on",
+                    "",
+                )
             )
         elif found.share < 1:
             lines.append(

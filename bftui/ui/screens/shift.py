@@ -16,6 +16,7 @@ from bftui.ui.keys import hint, key
 from bftui.ui.notice import Kind, Notice
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
+from bftui.ui.strips import how_far
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.key_bar import KeyBar
 from bftui.ui.widgets.notice_box import NoticeBox
@@ -154,9 +155,8 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         )
         doing = ""
         if found.running:
-            doing = (
-                f"reading {found.share:4.0%}" if rows else f"the partner answers {found.share:4.0%}"
-            )
+            what = "reading" if rows else "the partner answers"
+            doing = how_far(what, found.share, found.left)
         elif found.stopped:
             doing = f"stopped at {found.share:.0%}: {key('rollouts')} reads it"
         return Read("partner", rows, found.ended, doing, view.model_name)

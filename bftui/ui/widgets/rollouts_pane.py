@@ -16,7 +16,7 @@ from bftui.ui.glyphs import glyphs
 from bftui.ui.keys import hint
 from bftui.ui.measured import Compared, Responded, Rolled
 from bftui.ui.sampling import sampling
-from bftui.ui.strips import counted, fine, fit
+from bftui.ui.strips import counted, fine, fit, how_far
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
 from bftui.ui.widgets.bars import Bars, Line
@@ -128,7 +128,7 @@ class RolloutsPane(CurvePane):
         if rolled is None:
             return ""
         if rolled.running:
-            return f"drawing {rolled.share:4.0%}"
+            return how_far("drawing", rolled.share, rolled.left)
         return f"stopped at {rolled.share:.0%}" if rolled.stopped else ""
 
     def _awaited(self, rolled: Rolled | None) -> str:

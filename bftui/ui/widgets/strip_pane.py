@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
+from bftui.session.job import duration
 from bftui.ui import branches
 from bftui.ui.branches import Apart
 from bftui.ui.glyphs import glyphs
 from bftui.ui.keys import hint
-from bftui.ui.strips import LineBuilder, factor, fine, fit, starred
+from bftui.ui.strips import LineBuilder, factor, fine, fit, how_far, starred
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
 from bftui.ui.widgets.bars import BAR, MARKED, Bars, Line
@@ -433,10 +434,12 @@ def told(view: View, found: Responded) -> Sequence[str]:
         return (f"{line}{more} · {details}", f"{line}{more}", line, f"{name} {whole}", whole)
     planned = f"{name} against {found.planned} matched"
     if found.paused is not None:
-        seconds = f"takes {found.paused:.0f} s more"
+        seconds = f"takes {duration(found.paused)} more"
         goes_on = hint("{response} goes on")
         return (f"{planned}: {seconds}, {goes_on}", f"{name}: {seconds}, {goes_on}")
     if found.running:
-        return (f"{planned}: measuring {found.share:4.0%}", f"{name}: measuring {found.share:4.0%}")
+        long, short = (how_far("measuring", found.share, left) for left in (found.left, None))
+        forms = {f"{of}: {said}" for of in (planned, name) for said in (long, short)}
+        return sorted(forms, key=cell_len, reverse=True)
     anew = hint("{response} begins anew")
     return (f"{planned}: stopped at {found.share:.0%}, {anew}", f"{name}: stopped")
