@@ -66,7 +66,12 @@ def open_session(
                 session = resume(opened, saved)
             else:
                 drawing = asdict(start.sampler)
-                session = Session(opened, start.prompt, ignore_eos=ignore_eos, **drawing)
+                rendered = start.rendered(opened)
+                session = Session(
+                    opened, start.prompt, ignore_eos=ignore_eos, rendered=rendered, **drawing
+                )
+                for note in session.rendered.notes:
+                    show.say(note)
             yield Opened(interruption, show, session)
 
 

@@ -7,8 +7,9 @@ one parameter, and `unfolded` shows it to Typer as the options of the group, in 
 from __future__ import annotations
 
 import inspect
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache, wraps
 from pathlib import Path
@@ -20,7 +21,8 @@ from bftui.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
-    from bftui.session.prompt import Prompt
+    from bftui.session.model import Model as Loaded
+    from bftui.session.prompt import Prompt, Rendered
 
 T = TypeVar("T")
 
@@ -68,12 +70,50 @@ class Frame:
     prefill: Annotated[
         str, typer.Option(help="How the answer begins; the model goes on from there.")
     ] = ""
+    template_arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=JSON",
+            help="Tell the chat template something, as enable_thinking=false; may be given several times.",
+        ),
+    ] = None
+    date: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM-DD", help="The day that a chat template is told [default: today]."
+        ),
+    ] = None
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Examples for urial in place of its own: JSON Lines, {"prompt": "…", "answer": "…"}.',
+        ),
+    ] = None
 
     def around(self, text: str) -> Prompt:
-        """The prompt with this text."""
-        from bftui.session.prompt import Prompt
+        """The prompt with this text. Reads the examples; raises UsageError, InputError."""
+        from bftui.session.prompt import as_prompt
 
-        return Prompt(text, self.system, self.template, self.prefill)
+        return as_prompt(
+            text,
+            self.system,
+            self.template,
+            self.prefill,
+            _template_args(self.template_arg or ()),
+            self.date,
+            self._shown(),
+        )
+
+    def _shown(self) -> tuple[tuple[str, str], ...] | None:
+        """The examples of the file; None where there is none."""
+        if self.examples is None:
+            return None
+        if self.template != "urial":
+            raise UsageError("--examples is for --template urial", hint="give both")
+        from bftui.trace.prompts import parse_examples
+
+        return parse_examples(read_bytes(self.examples), str(self.examples))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,12 +220,18 @@ class PartnerOptions:
 
 @dataclass(frozen=True)
 class Start:
-    """What a session on a model starts from, beside the model; `read` is the file that the prompt came from."""
+    """What a session on a model starts from, beside the model.
+
+    Attributes:
+        read: the file that the prompt came from.
+        rendered: the prompt as a model sees it, where that is known; None where it is to be rendered.
+    """
 
     prompt: Prompt
     sampler: Sampler
     opening: Opening
     read: Path | None = None
+    rendered: Callable[[Loaded], Rendered | None] = lambda model: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +251,23 @@ class SessionOptions:
 
 MOST_BYTES = 64 << 20
 """Bytes of prompts that are read: they are held in memory as a whole."""
+
+
+def _template_args(given: Sequence[str]) -> dict[str, Any]:
+    """What --template-arg says, by name; the last of one name holds. Raises UsageError."""
+    found: dict[str, Any] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        try:
+            if not equals:
+                raise ValueError
+            found[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            raise UsageError(
+                f"--template-arg does not understand {each!r}",
+                hint="write NAME=JSON, as enable_thinking=false or effort='\"low\"'",
+            ) from None
+    return found
 
 
 def read_bytes(path: Path) -> bytes:

@@ -63,6 +63,16 @@ class Bar:
         seconds, done = now - self._began[0], share - self._began[1]
         return seconds * (1 - share) / done if seconds >= _SETTLED_S and done > 0 else None
 
+    def say(self, text: str) -> None:
+        """Prints a line about the work, above the bar."""
+        from bftui.core.text import safe
+
+        line = f"bftui: {safe(' '.join(text.split()))}"
+        if self._progress is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def end(self) -> None:
         """Takes the bar away for good: before anything is printed."""
         if self._progress is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,13 +131,21 @@ def _imitated(
 
 
 def _start_like(trace: TraceFile, options: o.SessionOptions) -> o.Start:
-    """The prompt and the sampler of a trace; a template that is named takes the place of the trace's."""
-    from bftui.session.like import prompt_of
+    """The prompt and the sampler of a trace; what is named of the frame takes the place of the trace's."""
+    from bftui.session.like import prompt_of, seen_by
+    from bftui.session.prompt import Prompt
 
-    prompt, named = prompt_of(trace), options.question.frame.template
-    if named != "auto":
-        prompt = replace(prompt, template=named)
-    return o.Start(prompt, trace.samplers[0], options.opening)
+    usual, named = Prompt(), options.question.frame.around("")
+    changed = {
+        each.name: getattr(named, each.name)
+        for each in fields(named)
+        if getattr(named, each.name) != getattr(usual, each.name)
+    }
+    prompt = replace(prompt_of(trace), **changed)
+    start = o.Start(prompt, trace.samplers[0], options.opening)
+    if changed:
+        return start
+    return replace(start, rendered=lambda model: seen_by(model, trace, 0))
 
 
 def _carry_out(

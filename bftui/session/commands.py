@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bftui.session.prompt import Prompt
+from bftui.session.prompt import Prompt, Rendered
 
 if TYPE_CHECKING:
     from bftui.core.nudging import Piece
@@ -67,9 +67,14 @@ class SetSampler:
 
 @dataclass(frozen=True, slots=True)
 class SetPrompt:
-    """Start from another prompt: a new root, the old tree stays."""
+    """Start from another prompt: a new root, the old tree stays.
+
+    Attributes:
+        rendered: the prompt as the model sees it, where that is known already.
+    """
 
     prompt: Prompt
+    rendered: Rendered | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ class Follower:
             raise ValueError(f"node {number} cannot follow node {parent}")
         if max(node["sampler"], node.get("drawn_under", 0)) >= len(self.samplers):
             raise ValueError(f"node {number}: there is no sampler {node['sampler']}")
-        asked = None if parent is not None else _prompt(node["prompt"])
+        asked = None if parent is not None else recorded_prompt(node["prompt"])
         ids = [] if node["next"] is None else node["next"]["top"]["ids"]
         own = (node["token_id"],) if asked is None else asked[1].token_ids
         if max((*ids, *own)) >= self.tree.n_vocab:
@@ -226,8 +226,8 @@ def follow(
     return follower
 
 
-def _prompt(found: Mapping[str, Any]) -> tuple[Prompt, Rendered]:
-    """A prompt of the trace as it was asked for, and as the model saw it."""
+def recorded_prompt(found: Mapping[str, Any]) -> tuple[Prompt, Rendered]:
+    """A prompt of the trace as it was asked for, and as the model saw it. Raises ValueError, UsageError."""
     template = found["template"]
     if template not in get_args(Taken):
         raise ValueError(f"there is no template {str(template)[:40]!r}")

@@ -11,7 +11,9 @@ from bftui.core.errors import InputError, InvalidToken, ModelError, UsageError
 from bftui.core.nudging import Piece
 from bftui.core.sampler import Sampler
 from bftui.session import commands as c
-from bftui.session.prompt import Prompt
+from bftui.session.following import recorded_prompt
+from bftui.session.model import Model
+from bftui.session.prompt import Prompt, Rendered, prompt_from
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 
@@ -27,13 +29,28 @@ _SETTINGS = frozenset(each.name for each in fields(Sampler))
 
 def prompt_of(trace: TraceFile) -> Prompt:
     """The first prompt of a trace, as a session is asked it. Raises InputError for an unknown template."""
-    from bftui.session.prompt import as_prompt
+    return _recorded(trace, 0)[0]
 
-    asked = trace.outline.prompt
+
+def seen_by(model: Model, trace: TraceFile, root: int) -> Rendered | None:
+    """The prompt at a root of a trace, as it was, where it means the same to this model: the tokenizer is the trace's.
+
+    None where it is to be rendered anew: with the trace's messages and the day that it names.
+    """
+    return _recorded(trace, root)[1] if _same_tokens(model, trace) else None
+
+
+def _recorded(trace: TraceFile, root: int) -> tuple[Prompt, Rendered]:
     try:
-        return as_prompt(asked.text, asked.system, asked.template, asked.prefill)  # type: ignore[arg-type]
-    except UsageError as error:
-        raise InputError(f"{trace.path} is a damaged trace", error.line()) from error
+        return recorded_prompt(trace.prompts()[root].model_dump(mode="json"))
+    except (UsageError, ValueError) as error:
+        why = error.line() if isinstance(error, UsageError) else str(error)
+        raise InputError(f"{trace.path} is a damaged trace", why) from error
+
+
+def _same_tokens(model: Model, trace: TraceFile) -> bool:
+    known = model.info.tokenizer_sha256
+    return known is not None and known == trace.outline.model.tokenizer_sha256
 
 
 class Imitation:
@@ -46,8 +63,7 @@ class Imitation:
     def __init__(self, session: Session, trace: TraceFile) -> None:
         self._session, self._trace = session, trace
         self._nodes = {0: session.cursor}
-        known = session.model.info.tokenizer_sha256
-        self._by_ids = known is not None and known == trace.outline.model.tokenizer_sha256
+        self._by_ids = _same_tokens(session.model, trace)
 
     def actions(self) -> Iterator[int]:
         """Does one action after another; yields the place of each that was done.
@@ -96,8 +112,9 @@ class Imitation:
             case "sampler":
                 return c.SetSampler(**{k: v for k, v in args.items() if k in _SETTINGS})
             case "prompt":
-                names = ("text", "system", "template", "prefill")
-                return c.SetPrompt(Prompt(**{name: args[name] for name in names if name in args}))
+                # An action names no day where none was asked for; the root that it made does.
+                asked = prompt_from({"date": _recorded(self._trace, node)[1].date, **args})
+                return c.SetPrompt(asked, seen_by(self._session.model, self._trace, node))
             case "nudge":
                 return c.Nudge(tuple(self._piece(author, ids) for author, ids in args["pieces"]))
         raise UsageError(f"there is no action {op[:40]!r}")

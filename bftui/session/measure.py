@@ -19,12 +19,12 @@ from bftui.core.errors import ContextFull, ModelError, UsageError
 from bftui.core.sampler import Sampler
 from bftui.session.job import Job
 from bftui.session.measure_parts import (
-    EMPTY_BLOCK,
-    OPENED_EMPTY_BLOCK,
+    CLOSING,
     opens_block,
     part,
     random_tokens,
     segments,
+    without_thought,
 )
 from bftui.session.measure_store import Store
 from bftui.session.model import PRACTICE_NOTE, Model
@@ -221,8 +221,9 @@ class Measurement(Job):
         if not self._settings.think:
             return None
         prompt, rendered = self._asked[place], self._prompts[place]
-        block = OPENED_EMPTY_BLOCK if self._opens(rendered) else EMPTY_BLOCK
-        return self._rendered(place, replace(prompt, prefill=prompt.prefill + block))
+        if rendered.template != "chat" and self._opens(rendered):
+            return self._rendered(place, replace(prompt, prefill=prompt.prefill + CLOSING))
+        return self._rendered(place, replace(prompt, prefill=without_thought(prompt.prefill)))
 
     def _opens(self, rendered: Rendered) -> bool:
         return opens_block(b"".join(map(self._model.token_bytes, rendered.token_ids)))

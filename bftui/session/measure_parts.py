@@ -18,8 +18,16 @@ OPEN, CLOSE = b"<think>", b"</think>"
 EMPTY_BLOCK = "<think>\n\n</think>\n\n"
 """What an answer begins with that has not thought."""
 
-OPENED_EMPTY_BLOCK = "\n</think>\n\n"
-"""The same where the chat template has opened the block."""
+CLOSING = "\n</think>\n\n"
+"""What is left of it where a prompt that is no conversation ends inside of a block."""
+
+
+def without_thought(prefill: str) -> str:
+    """The beginning of an answer with an empty block first, in the place of one that it begins with."""
+    rest = prefill.lstrip()
+    if rest.startswith(OPEN.decode()):
+        prefill = rest.partition(CLOSE.decode())[2].lstrip("\n")
+    return EMPTY_BLOCK + prefill
 
 
 def opens_block(prompt: bytes) -> bool:

@@ -6,8 +6,8 @@ Each leaves every number of the visible path as the sampler in force has it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from bftui.core.errors import UsageError
 from bftui.core.nudging import NudgeSettings
@@ -17,7 +17,7 @@ from bftui.session.experiments import Experiments
 from bftui.session.job import Job
 from bftui.session.lookahead import Lookahead
 from bftui.session.nudging import Nudging
-from bftui.session.prompt import Prompt, Template, as_prompt
+from bftui.session.prompt import Prompt, Special, Template, as_prompt
 from bftui.session.response import Response, Setup
 from bftui.session.rollouts import Rollouts
 
@@ -160,9 +160,14 @@ class SessionMethods(ABC):
         system: str | None = None,
         template: Template = "auto",
         prefill: str = "",
+        template_args: Mapping[str, Any] | None = None,
+        date: str | None = None,
+        examples: Sequence[tuple[str, str]] | None = None,
+        special: Special = "text",
     ) -> Node:
         """Starts from another prompt: a new root, the old tree stays."""
-        return self._told(c.SetPrompt(as_prompt(prompt, system, template, prefill)))
+        asked = as_prompt(prompt, system, template, prefill, template_args, date, examples, special)
+        return self._told(c.SetPrompt(asked))
 
     def add_turn(self, text: str) -> Node:
         """Ends the model's answer here and appends a user's turn, as the chat template writes it."""

@@ -8,7 +8,7 @@ leaves the session as it was.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +28,10 @@ from bftui.session.following import same_partner
 from bftui.session.methods import SessionMethods
 from bftui.session.model import Model
 from bftui.session.partner import Partner
-from bftui.session.prompt import Prompt, Rendered, Template, as_prompt
+from bftui.session.prompt import Prompt, Rendered, Special, Template, as_prompt
 from bftui.session.saving import Log, Measured, Record, asked_fields, trace_of
 from bftui.session.state import SessionState
-from bftui.session.templates import turn
+from bftui.session.templates import asking, turn
 from bftui.session.turns import Turn, after_end, answer_at, said_before
 from bftui.trace.document import Trace
 
@@ -57,6 +57,10 @@ class Session(SessionState, SessionMethods):
         system: str | None = None,
         template: Template = "auto",
         prefill: str = "",
+        template_args: Mapping[str, Any] | None = None,
+        date: str | None = None,
+        examples: Sequence[tuple[str, str]] | None = None,
+        special: Special = "text",
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 0.9,
@@ -66,9 +70,15 @@ class Session(SessionState, SessionMethods):
         journal: Log | None = None,
         on_event: Callable[[e.Event], None] = lambda event: None,
         resumed: Follower | None = None,
+        rendered: Rendered | None = None,
+        beside_chat: bool = False,
     ) -> None:
-        """Evaluates the prompt, or goes on where `resumed` stood; raises ModelError where model or template cannot."""
-        asked = as_prompt(prompt, system, template, prefill)
+        """Evaluates the prompt, or goes on where `resumed` stood; raises ModelError where model or template cannot.
+
+        `rendered` is the prompt as the model sees it, where that is known already; `beside_chat` says that a partner
+        with a chat template is to come, so that prompts of a model without one are pages of questions from the start.
+        """
+        asked = as_prompt(prompt, system, template, prefill, template_args, date, examples, special)
         self.model = model
         self.tree = Tree(model.info.n_vocab)
         self.draws = 0
@@ -87,11 +97,12 @@ class Session(SessionState, SessionMethods):
         self._record = Record(journal, on_event, lambda i: self.model.token_bytes(i))
         self.experiments = Experiments(self, self._number)
         self.partner: Partner | None = None
+        self._beside_chat = beside_chat
         self._seen: tuple[dict[str, Any] | None, dict[int, PartnerView]] = None, {}
         if resumed is not None:
             self._take_up(resumed)
             return
-        self._plant(asked)
+        self._plant(asked, rendered)
         self._record.begin(self._head(), self.tree, self._prompts, ignore_eos)
 
     def _take_up(self, found: Follower) -> None:
@@ -172,9 +183,9 @@ class Session(SessionState, SessionMethods):
                 return "goto", {"node": node}
             case c.SetSampler():
                 return "sampler", self._set_sampler(command)
-            case c.SetPrompt(prompt):
+            case c.SetPrompt(prompt, rendered):
                 asked = as_prompt(prompt)
-                self._plant(asked)
+                self._plant(asked, rendered)
                 return "prompt", asked_fields(asked)
             case c.AddTurn(text):
                 self._add_turn(text)
@@ -204,8 +215,15 @@ class Session(SessionState, SessionMethods):
     def _go(self, node: int) -> None:
         self._place = self._place.at(node)
 
-    def _plant(self, prompt: Prompt) -> None:
-        rendered = self.model.render(prompt)
+    def settled(self, prompt: Prompt) -> Prompt:
+        """A prompt with the template that it would take here: see `templates.asking`."""
+        partner = self.partner
+        beside = self._beside_chat if partner is None else bool(partner.model.info.chat_template)
+        return asking(prompt, bool(self.model.info.chat_template), beside)
+
+    def _plant(self, prompt: Prompt, rendered: Rendered | None) -> None:
+        if rendered is None:
+            rendered = self.model.render(self.settled(prompt))
         ids = rendered.token_ids
         node = len(self.tree)
         following, elapsed = self.model.host.plant(self._number, node, ids, self.sampler)
@@ -444,7 +462,7 @@ class Session(SessionState, SessionMethods):
     def part(self) -> Model | None:
         """Goes on without the partner; its model, for whoever closes it."""
         model = None if self.partner is None else self.partner.model
-        self.partner = None
+        self.partner, self._beside_chat = None, False
         self._record.pair(None)
         self._emit(e.PartnerChanged())
         return model

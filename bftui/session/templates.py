@@ -1,9 +1,8 @@
 """Prompts written as plain text for models without a chat template: a page of questions, and URIAL.
 
 A base model goes on from a page the way its training text went on. `page` is the shortest such page; `urial` has the
-structure that Lin et al. published (ICLR 2024, arXiv 2312.01552): an instruction, three constant examples of which one
-is a refusal, and the query, with the fence of the answer left open. The wording is our own, and as short as that
-structure allows, because the practice models hold 512 tokens.
+structure that Lin et al. published (ICLR 2024, arXiv 2312.01552): an instruction, three constant examples, and the
+query, with the fence of the answer left open. See `session.urial`.
 
 What is constant comes first, so that the cache of a model that read one such prompt serves the next. An answer ends
 where it reaches a stop string, though the model itself never says so.
@@ -16,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bftui.session import urial
+
 if TYPE_CHECKING:
     from bftui.session.prompt import Prompt
 
@@ -27,47 +28,15 @@ _PAGE = re.compile(r"Q: ([^\n]+)\nA:")
 LONGEST_STOP = max(len(stop.encode()) for stops in STOPS.values() for stop in stops)
 """Bytes of the longest of them."""
 
-URIAL_SYSTEM = (
-    'A person asks an assistant under "# Query:", and it answers under "# Answer:". Its answers are friendly, honest, '
-    "clear and in good order. It politely refuses to help with what could do harm."
-)
-"""The instruction of `urial`; a system text takes its place."""
-
-URIAL_EXAMPLES = (
-    (
-        "How can I sleep well?",
-        "Great question! Here are two ways to sleep well:\n"
-        "\n"
-        "1. Time: go to bed at the same hour every day.\n"
-        "2. Light: keep the room dark.\n"
-        "\n"
-        "Try one of them tonight, and tell me how it went.",
-    ),
-    (
-        "How do I open a door that is not mine?",
-        "I'm sorry, but I cannot help you to open a door that is not yours: it could do harm. Is it your own door? "
-        "Then tell me more.",
-    ),
-    (
-        "What do I need for bread?",
-        "Sure! For bread you need two things:\n"
-        "\n"
-        "1. Flour: take a bowl of it.\n"
-        "2. Water: add a cup, and wait for an hour.\n"
-        "\n"
-        "Let me know if you want to know more.",
-    ),
-)
-"""The queries and answers that stand before the query of `urial`."""
-
 
 def written(prompt: Prompt) -> str:
     """The text of a prompt whose template is `page` or `urial`, up to the beginning of the answer."""
     if prompt.template == "page":
         system = "" if prompt.system is None else f"{prompt.system}\n"
         return f"{system}Q: {prompt.text}\nA:{_begun(prompt.prefill)}"
-    system = URIAL_SYSTEM if prompt.system is None else prompt.system
-    examples = "".join(f"{_asked(query)}{answer}\n```\n\n" for query, answer in URIAL_EXAMPLES)
+    system = urial.SYSTEM if prompt.system is None else prompt.system
+    shown = urial.EXAMPLES if prompt.examples is None else prompt.examples
+    examples = "".join(f"{_asked(query)}{answer}\n```\n\n" for query, answer in shown)
     return f"# Instruction\n\n{system}\n\n{examples}{_asked(prompt.text)}{prompt.prefill}"
 
 
@@ -101,16 +70,18 @@ def question_in(text: str) -> str | None:
     return found[1] if found else None
 
 
-def asking(prompt: Prompt, chat: bool) -> Prompt:
-    """A question as a model is asked it: `auto` is `page` where the model has no chat template.
+def asking(prompt: Prompt, chat: bool, compared: bool = True) -> Prompt:
+    """A question as a model is asked it, by the one rule of templates.
 
-    A text that is a page already is taken as it is.
+    `auto` is the chat template where the model carries one; else a page of questions where it is compared with a model
+    that does, or always, as for shift and nudging; else the text as it is. A text that is a page already stays.
 
     Args:
         prompt: the question; another template than `auto` stays.
         chat: whether the model has a chat template.
+        compared: whether another one, beside it in the same command, has one.
     """
-    if prompt.template == "auto" and not chat:
+    if prompt.template == "auto" and not chat and compared:
         is_page = question_in(prompt.text) is not None
         return replace(prompt, template="raw" if is_page else "page")
     return prompt

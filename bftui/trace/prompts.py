@@ -1,4 +1,4 @@
-"""A prompts file: JSON Lines, one `{"id", "prompt"}` a line, with optional `system` and `answer`.
+"""A prompts file: JSON Lines, one `{"id", "prompt"}` a line, with optional `system` and `answer`; a file of examples.
 
 Further fields are left to whoever needs them. Data in, data out: nothing is rendered here.
 """
@@ -6,6 +6,7 @@ Further fields are left to whoever needs them. Data in, data out: nothing is ren
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,19 +40,8 @@ def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
     Raises InputError that names the line, for what is no such file, for an id that comes twice, and for no prompts.
     """
     found: dict[str, tuple[int, PromptLine]] = {}
-    # Only line ends end a line: other separators may stand inside a JSON string.
-    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    for number, fields in _lines(data, name, _FORM):
         where = f"{name}: line {number}"
-        try:
-            text = raw.decode().strip()
-        except UnicodeDecodeError as error:
-            raise InputError(f"{where} is not UTF-8", str(error)) from error
-        if not text:
-            continue
-        try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{where} is not JSON", _why(error), _FORM) from error
         line = _line(fields, where)
         if line.id in found:
             first = found[line.id][0]
@@ -62,7 +52,60 @@ def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
     return tuple(line for _, line in found.values())
 
 
+def parse_examples(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
+    """The queries and answers of a file of examples: JSON Lines, one `{"prompt", "answer"}` a line.
+
+    Args:
+        data, name: as of `parse_prompts`.
+
+    Raises InputError that names the line: for what is no such file, for no examples, and for a text that would end an
+    answer early.
+    """
+    found = []
+    for number, fields in _lines(data, name, _EXAMPLE):
+        where = f"{name}: line {number}"
+        texts = []
+        for field in ("prompt", "answer"):
+            value = fields.get(field) if isinstance(fields, dict) else None
+            if not isinstance(value, str) or not value.strip():
+                raise InputError(f'{where} has no "{field}"', hint=_EXAMPLE)
+            stop = next((each for each in ("```", "# Query") if each in value), None)
+            if stop is not None:
+                raise InputError(f'{where}: "{field}" holds {stop}', "which ends an answer")
+            _check_unicode(value, where, field)
+            texts.append(value.strip())
+        found.append((texts[0], texts[1]))
+    if not found:
+        raise InputError(f"{name} holds no examples", hint=_EXAMPLE)
+    return tuple(found)
+
+
 _FORM = 'write one {"id": "…", "prompt": "…"} a line'
+_EXAMPLE = 'write one {"prompt": "…", "answer": "…"} a line'
+
+
+def _lines(data: bytes, name: str, form: str) -> Iterator[tuple[int, Any]]:
+    """What stands in each line that is not blank, with its number. Raises InputError that names a line."""
+    # Only line ends end a line: other separators may stand inside a JSON string.
+    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        where = f"{name}: line {number}"
+        try:
+            text = raw.decode().strip()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{where} is not UTF-8", str(error)) from error
+        if not text:
+            continue
+        try:
+            yield number, json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where} is not JSON", _why(error), form) from error
+
+
+def _check_unicode(text: str, where: str, field: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f'{where}: "{field}" is no Unicode', str(error)) from error
 
 
 def _why(error: Exception) -> str:
@@ -86,8 +129,5 @@ def _line(fields: Any, where: str) -> PromptLine:
             raise InputError(f'{where}: "{field}" is no text', hint=_FORM)
         if field == "answer" and value == "":
             raise InputError(f'{where}: "answer" is empty', hint="leave it out, or give a text")
-        try:
-            (value or "").encode()
-        except UnicodeEncodeError as error:
-            raise InputError(f'{where}: "{field}" is no Unicode', str(error)) from error
+        _check_unicode(value or "", where, field)
     return PromptLine(fields["id"], fields["prompt"], fields.get("system"), fields.get("answer"))

@@ -1,11 +1,14 @@
 """`--template page` and `urial` on the command line: what the model is given, and where a text stops."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.cli.test_commands import bftui_, fails
 from tests.tables import table
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "urial-short.jsonl"
 
 
 @pytest.fixture
@@ -49,6 +52,8 @@ def test_urial_is_for_any_model_and_no_other_name_is():
         "Name a fruit.",
         "--template",
         "urial",
+        "--examples",
+        EXAMPLES,
         "--steps",
         1,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -13,14 +14,16 @@ from hypothesis import strategies as st
 
 import bftui
 from bftui.core.errors import UsageError
-from bftui.session import templates
+from bftui.session import templates, urial
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
+from bftui.trace.prompts import parse_examples
 from bftui.trace.schema import json_schema
 from tests.tables import table
 from tests.templates import CHATML
 from tests.unit.test_chat import having
 
+SHORT = Path(__file__).parents[2] / "examples" / "urial-short.jsonl"
 PAGE_STOPS, URIAL_STOPS = templates.STOPS["page"], templates.STOPS["urial"]
 
 
@@ -66,27 +69,37 @@ def test_urial_has_the_published_structure():
     # Every query and every answer but the last stands between fences.
     assert text.count("```") == 2 * 7 + 1
     assert text.endswith("# Query:\n```\nName a fruit.\n```\n\n# Answer:\n```\n")
-    answers = [answer for _, answer in templates.URIAL_EXAMPLES]
-    assert (
-        sum(
-            "\n1. " in answer and re.search(r"\n2\. \w+: ", answer) is not None
-            for answer in answers
-        )
-        == 2
-    )
-    assert sum("cannot" in answer for answer in answers) == 1
+
+
+@pytest.mark.parametrize(("query", "answer"), urial.EXAMPLES)
+def test_each_example_of_urial_helps_at_length(query, answer):
+    assert 100 <= len(answer.split()) <= 400
+    first, *points, last = [line for line in answer.split("\n") if line]
+    assert re.match(r"(Hello|Hi|Good day)", first)
+    assert [re.match(r"(\d)\. [A-Z][\w ]*: ", point)[1] for point in points] == [
+        str(number) for number in range(1, len(points) + 1)
+    ]
+    assert len(points) >= 4
+    assert re.search(r"[.?!]$", last)
+    assert not re.search(r"(?i)cannot help|can't help|sorry|unable|refuse", answer + query)
+
+
+def test_other_examples_take_the_place_of_ours():
+    text = templates.written(Prompt("Who?", None, "urial", examples=(("A?", "B."), ("C?", "D."))))
+    assert re.findall(r"```\n(.+)\n```", text) == ["A?", "B.", "C?", "D.", "Who?"]
+    assert urial.EXAMPLES[0][1] not in text
 
 
 def test_the_system_text_takes_the_place_of_the_instruction():
     text = templates.written(Prompt("Who?", "Be brief.", "urial", "Sure"))
     assert text.startswith("# Instruction\n\nBe brief.\n\n# Query:")
-    assert templates.URIAL_SYSTEM not in text
+    assert urial.SYSTEM not in text
     assert text.endswith("# Answer:\n```\nSure")
 
 
-def test_urial_leaves_the_practice_models_room_to_answer(practice):
-    ids = practice.render(Prompt("Name a fruit.", template="urial")).token_ids
-    assert len(ids) <= 380
+def test_short_examples_leave_the_practice_models_room_to_answer(practice):
+    short = parse_examples(SHORT.read_bytes(), SHORT.name)
+    ids = practice.render(Prompt("Name a fruit.", template="urial", examples=short)).token_ids
     assert practice.info.n_ctx - len(ids) >= 128
 
 
@@ -136,15 +149,16 @@ def test_a_text_that_is_a_page_is_not_put_on_another(text: str, question: str | 
 
 
 def test_the_constant_part_is_evaluated_once(practice):
-    session = Session(practice, "Name a fruit.", template="urial")
+    short = parse_examples(SHORT.read_bytes(), SHORT.name)
+    session = Session(practice, "Name a fruit.", template="urial", examples=short)
     known = session.rendered.token_ids
     before = practice.host.evaluated()
-    session.set_prompt("How are you?", template="urial")
+    session.set_prompt("How are you?", template="urial", examples=short)
     ids = session.rendered.token_ids
     shared = next(n for n, (a, b) in enumerate(zip(known, ids, strict=False)) if a != b)
     assert practice.host.evaluated() - before == len(ids) - shared
     assert len(ids) - shared < 25
-    assert shared > 300
+    assert shared > 200
 
 
 # Where answers end ------------------------------------------------------------------------------------------------
@@ -338,5 +352,5 @@ def test_turns_are_undone_and_stay_in_the_trace(orchard):
 
 
 def test_the_lines_of_our_own_examples_reach_no_stop_string():
-    texts = itertools.chain([templates.URIAL_SYSTEM], *templates.URIAL_EXAMPLES)
+    texts = itertools.chain([urial.SYSTEM], *urial.EXAMPLES)
     assert not any("```" in text or "\n# Query" in text for text in texts)
