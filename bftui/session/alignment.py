@@ -39,15 +39,16 @@ def aligned(
     """
     if pair.by == "text":
         return _by_text(pair, contexts, base_ids, partner_ids)
-    # Only the first token can have become another one, or several, at the seam.
-    rest = (len(base_ids) if author == "base" else len(partner_ids)) - 1
-    if rest < 0 or not contexts.seam:
-        return [Span(range(i, i + 1), range(i, i + 1), True) for i in range(rest + 1)]
+    # Only tokens at the seam can have become others.
+    if author == "base":
+        rest = len(base_ids) - pair.at_seam(base_ids, contexts, "partner")[0]
+    else:
+        rest = len(partner_ids) - pair.at_seam(partner_ids, contexts, "base")[0]
     heads = len(base_ids) - rest, len(partner_ids) - rest
-    found = [Span(range(heads[0]), range(heads[1]), False)]
+    found = [Span(range(heads[0]), range(heads[1]), False)] if any(heads) else []
     for i in range(rest):
         found.append(Span(_one(heads[0] + i), _one(heads[1] + i), True))
-    if not all(heads):
+    if any(heads) and not all(heads):
         # Only a blank: what follows it is read together with it.
         first = found[:2]
         joined = Span(range(first[-1].base.stop), range(first[-1].partner.stop), False)
@@ -64,8 +65,10 @@ def _by_text(
 ) -> list[Span]:
     base, base_end = _said(pair.base, base_ids)
     partner, partner_end = _said(pair.partner, partner_ids)
-    if contexts.seam and b"".join(base) == b" " + b"".join(partner):
-        base[0] = base[0].removeprefix(b" ")
+    if contexts.seam is not None and b"".join(base) != b"".join(partner):
+        blanked = base if contexts.seam == "base" else partner
+        first = next(place for place, data in enumerate(blanked) if data)
+        blanked[first] = blanked[first].removeprefix(b" ")
     found = [Span(*places, alike=False) for places in spans(base, partner)]
     if base_end and partner_end:
         found.append(Span(_one(len(base)), _one(len(partner)), False))

@@ -71,6 +71,10 @@ class Model:
             raise IndexError(f"token {token_id} is not in the vocabulary of {len(self._bytes)}")
         return self._bytes[token_id]
 
+    def is_text(self, token_id: int) -> bool:
+        """Whether a token is text: neither a control token nor an end of generation."""
+        return token_id not in self.info.special_ids and token_id not in self.info.eog_ids
+
     @cached_property
     def _chat(self) -> ChatTemplate | None:
         info = self.info

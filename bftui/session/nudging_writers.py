@@ -69,16 +69,15 @@ class PartnerWriter:
         self._wanted = _Known([], ())
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
-        """Its most probable tokens as the base's text, which may begin with a blank that the partner leaves out."""
+        """Its most probable tokens as the base's text, which may begin with a blank more or less than the partner's."""
         setting, special = self._setting, self._model.info.special_ids
         ids = ids_of(written)
-        first = setting.contexts.seam and not ids and not setting.begun
+        first = not ids and not setting.begun
         for best in self._best(setting.partner_prefix(ids), limit):
             hidden = best.eog or best.token_id in special
             text = b"" if hidden else self._model.token_bytes(best.token_id)
             if first and text:
-                text = text if text[:1].isspace() else b" " + text
-                first = False
+                text, first = setting.contexts.turned(text, "base"), False
             yield Token(best.token_id, text, best.prob, best.eog)
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[Best]:

@@ -11,7 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from bftui.core.errors import ModelError
+from bftui.core.shift import Author
 from bftui.session.model import Model
 from bftui.session.prompt import Prompt, Rendered, Taken, Template
 from bftui.session.templates import question_in
@@ -21,6 +24,9 @@ HandOver = Literal["ids", "text"]
 _SAMPLE = "Sure! Here are 12 things, e.g. cafés:\n\n1. It's a test_case;  they've said “no”.\n"
 """What two tokenizers must split alike before ids are handed over: marks, digits, blanks and letters beyond ASCII."""
 
+_WORD = 16
+"""Tokens that a word has at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
@@ -28,13 +34,21 @@ class Contexts:
 
     Attributes:
         base, partner: the prompt as either model sees it.
-        seam: whether the base's text begins with a blank that the partner's lacks, as after `A:` and after a
-            template's line end.
+        seam: whose text begins with a blank that the other's lacks: after `A:` a page goes on with ` Sure`, after its
+            template a chat with `Sure`. None where both begin alike.
     """
 
     base: Rendered
     partner: Rendered
-    seam: bool
+    seam: Author | None = None
+
+    def turned(self, data: bytes, to: Author) -> bytes:
+        """Bytes that the text begins with for one model, as those that it begins with for the other, `to`."""
+        if self.seam is None or not data:
+            return data
+        if self.seam != to:
+            return data.removeprefix(b" ")
+        return data if data[:1].isspace() else b" " + data
 
 
 class Pair:
@@ -56,13 +70,14 @@ class Pair:
         return self.join(self.base.render(asked), self.partner.render(partner))
 
     def join(self, base: Rendered, partner: Rendered) -> Contexts:
-        """Two rendered prompts, after the partner was asked whether its answers begin with a blank."""
-        seam = False
-        if not _open(self.base, base) and _open(self.partner, partner):
-            best = self.partner.host.best(partner.token_ids, [])[0]
-            first = b"" if best.eog else self.partner.token_bytes(best.token_id)
-            seam = bool(first) and not first[:1].isspace()
-        return Contexts(base, partner, seam)
+        """Two rendered prompts, after the model whose prompt is open was asked whether its text begins with a blank."""
+        if _open(self.base, base) == _open(self.partner, partner):
+            return Contexts(base, partner)
+        if _open(self.partner, partner):
+            bare = _begins_bare(self.partner, partner)
+            return Contexts(base, partner, "base" if bare else None)
+        bare = _begins_bare(self.base, base)
+        return Contexts(base, partner, "partner" if bare else None)
 
     def partner_prompt(self, asked: Prompt, taken: Taken, template: Template) -> Prompt:
         """What the partner is asked with beside a prompt of the base.
@@ -86,37 +101,48 @@ class Pair:
 
     def to_partner(self, token_ids: Sequence[int], contexts: Contexts) -> list[int]:
         """The base's tokens after its prompt as the partner's; raises ModelError for text that is no Unicode."""
-        ids = list(token_ids)
-        if contexts.seam and ids:
-            first = self.base.token_bytes(ids[0])
-            if first[:1] == b" ":
-                return self._moved(self.base, self.partner, ids, first[1:])
-        return self._moved(self.base, self.partner, ids, None)
+        return self._moved(token_ids, contexts, "partner")
 
     def to_base(self, token_ids: Sequence[int], contexts: Contexts) -> list[int]:
         """The partner's tokens after its prompt as the base's; raises ModelError for text that is no Unicode."""
-        ids = list(token_ids)
-        if contexts.seam and ids:
-            first = self.partner.token_bytes(ids[0])
-            ends = ids[0] in self.partner.info.special_ids
-            if not ends and not first[:1].isspace():
-                return self._moved(self.partner, self.base, ids, b" " + first)
-        return self._moved(self.partner, self.base, ids, None)
+        return self._moved(token_ids, contexts, "base")
 
-    def _moved(
-        self, source: Model, target: Model, ids: list[int], first: bytes | None
-    ) -> list[int]:
-        """Tokens of one model as those of the other, where `first` stands instead of the first one's bytes."""
+    def at_seam(
+        self, token_ids: Sequence[int], contexts: Contexts, to: Author
+    ) -> tuple[int, list[int]]:
+        """How many of one model's first tokens are others for the model `to` where ids are handed over, and which.
+
+        With a blank more or less the first word may be split in another way.
+        """
+        source, target = self._models(to)
+        if contexts.seam is None or not token_ids or not source.is_text(token_ids[0]):
+            return 0, []
+        data = source.token_bytes(token_ids[0])
+        if contexts.turned(data, to) == data:
+            return 0, []
+        count = _first_word([source.token_bytes(i) for i in token_ids[:_WORD]])
+        data = b"".join(map(source.token_bytes, token_ids[:count]))
+        moved = target.tokenize(_text(contexts.turned(data, to)))
+        while count > 1 and moved and moved[-1] == token_ids[count - 1]:
+            count, moved = count - 1, moved[:-1]
+        return count, moved
+
+    def _models(self, to: Author) -> tuple[Model, Model]:
+        """The model whose tokens are handed over, and the one that they are handed to."""
+        return (self.base, self.partner) if to == "partner" else (self.partner, self.base)
+
+    def _moved(self, token_ids: Sequence[int], contexts: Contexts, to: Author) -> list[int]:
+        """Tokens of the other model as those of the model `to`."""
+        source, target = self._models(to)
+        ids = list(token_ids)
         if self.by == "ids":
-            if first is None:
-                return ids
-            return [*target.tokenize(_text(first)), *ids[1:]]
+            count, moved = self.at_seam(ids, contexts, to)
+            return [*moved, *ids[count:]]
         ended = bool(ids) and ids[-1] in source.info.eog_ids
-        said = ids[:-1] if ended else ids
-        data = [source.token_bytes(i) for i in said]
-        if first is not None and data:
-            data[0] = first
-        moved = target.tokenize(_text(b"".join(data)))
+        data = b"".join(map(source.token_bytes, ids[:-1] if ended else ids))
+        if ids and source.is_text(ids[0]):
+            data = contexts.turned(data, to)
+        moved = target.tokenize(_text(data))
         end = (
             target.info.eos_id
             if target.info.eos_id is not None
@@ -129,6 +155,37 @@ def _open(model: Model, rendered: Rendered) -> bool:
     """Whether a text begins after this prompt: it ends in a blank or a control token."""
     last = rendered.token_ids[-1]
     return last in model.info.special_ids or model.token_bytes(last)[-1:].isspace()
+
+
+def _begins_bare(model: Model, rendered: Rendered) -> bool:
+    """Whether the most probable text after a prompt begins without a blank; an end of generation is no text."""
+    best = model.host.best(rendered.token_ids, [])[0]
+    token_id = best.token_id
+    if best.eog:
+        # A token is read from what stands before it, whichever it is.
+        row = next(model.host.path_logits(rendered.token_ids, [token_id])).copy()
+        row[[*model.info.eog_ids, *model.info.special_ids]] = -np.inf
+        token_id = int(row.argmax())
+    return not model.token_bytes(token_id)[:1].isspace()
+
+
+def _first_word(tokens: Sequence[bytes]) -> int:
+    """How many of a text's tokens hold its first word: those before one that begins with a blank or a sign.
+
+    They end with a character where one of them does.
+    """
+    count = 1
+    while count < len(tokens) and (tokens[count][:1].isalnum() or tokens[count][:1] >= b"\x80"):
+        count += 1
+    ends = (end for end in range(count, 0, -1) if _whole(b"".join(tokens[:end])))
+    return next(ends, count)
+
+
+def _whole(data: bytes) -> bool:
+    with suppress(UnicodeDecodeError):
+        data.decode()
+        return True
+    return False
 
 
 def _text(data: bytes) -> str:

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bftui.backends.base import F32
@@ -19,9 +18,10 @@ from bftui.core.errors import BackendCrashed, BftuiError, UsageError
 from bftui.core.shift import PartnerView, Standing, standings
 from bftui.core.shift_summary import Shares, shares
 from bftui.session.catching_up import CatchUp
+from bftui.session.counterparts import NO_TOKEN, Counterparts
 from bftui.session.model import Model
 from bftui.session.pair import Contexts, Pair
-from bftui.session.partner_order import NO_TOKEN, PartnerOrder, partner_order
+from bftui.session.partner_order import PartnerOrder, partner_order
 from bftui.session.prompt import Prompt, Template
 from bftui.session.saving import Measured, root_fields
 from bftui.session.shift import Shift
@@ -67,7 +67,7 @@ class Partner:
         self._rows: OrderedDict[int, F32] = OrderedDict()
         self._looked: tuple[int, tuple[int, ...], list[Standing | None]] | None = None
         self._ordered: tuple[tuple[int, int], PartnerOrder] | None = None
-        self._counterparts: dict[bool, list[int]] = {}
+        self._counterparts = Counterparts(self.pair)
         self._settled: tuple[int, int] | None = None
         self.prepare(session.tree.root(session.cursor))
         with suppress(BftuiError):
@@ -123,9 +123,10 @@ class Partner:
         asked = tuple(token_ids)
         if self._looked is not None and self._looked[:2] == (node, asked):
             return self._looked[2]
-        ids = [self._own_id(node, i) for i in asked]
-        known = iter(standings(row, [i for i in ids if i is not None]))
-        found = [None if i is None else next(known) for i in ids]
+        contexts = self._contexts.get(node)
+        ids = [self._counterparts.of(i, row, contexts) for i in asked]
+        known = iter(standings(row, [i for i in ids if i != NO_TOKEN]))
+        found = [None if i == NO_TOKEN else next(known) for i in ids]
         self._looked = node, asked, found
         return found
 
@@ -140,39 +141,9 @@ class Partner:
             return None
         if self._ordered is None or self._ordered[0] != at:
             base = self.session.model.host.logits(self.tree_number, node)
-            own = self._all_own_ids(node, len(base))
-            self._ordered = at, partner_order(base, row, own, self.session.sampler)
+            known = self._counterparts.all(base, row, self._contexts.get(node))
+            self._ordered = at, partner_order(base, row, known, self.session.sampler)
         return self._ordered[1].page(start, stop)
-
-    def _all_own_ids(self, node: int, count: int) -> list[int]:
-        """The partner's tokens for as many of the base's, `NO_TOKEN` where it has none."""
-        seam = self._seam(node)
-        if seam not in self._counterparts:
-            found = (self._own_id(node, token_id) for token_id in range(count))
-            self._counterparts[seam] = [NO_TOKEN if i is None else i for i in found]
-        return self._counterparts[seam]
-
-    def _seam(self, node: int) -> bool:
-        """Whether the partner's text after a node begins without the blank that the base's begins with."""
-        contexts = self._contexts.get(node)
-        return contexts is not None and contexts.seam
-
-    def _own_id(self, node: int, token_id: int) -> int | None:
-        """The partner's token of the same bytes as one of the base's after a node."""
-        seam = self._seam(node)
-        if self.pair.by == "ids" and not seam:
-            return token_id if token_id < self.model.info.n_vocab else None
-        if token_id in self.session.model.info.eog_ids:
-            return token_id if self.pair.by == "ids" else self.model.info.eos_id
-        data = self.session.model.token_bytes(token_id)
-        return self._by_bytes.get(data.removeprefix(b" ") if seam else data)
-
-    @cached_property
-    def _by_bytes(self) -> dict[bytes, int]:
-        """The first of the partner's plain tokens with these bytes."""
-        info = self.model.info
-        plain = (i for i in range(info.n_vocab - 1, -1, -1) if i not in info.special_ids)
-        return {data: i for i in plain if (data := self.model.token_bytes(i))}
 
     def tokens_here(self, node: int | None = None) -> tuple[int, ...]:
         """The partner's most probable token after a node (default: the cursor) as tokens of the base, to force.
@@ -184,8 +155,12 @@ class Partner:
         if found is None or found.next is None or contexts is None:
             raise UsageError("the partner has not said anything here", hint="wait for it")
         if node not in self._contexts:
-            contexts = replace(contexts, seam=False)
-        ids = self.pair.to_base([int(found.next.top_ids[0])], contexts)
+            contexts = replace(contexts, seam=None)
+        theirs, info = int(found.next.top_ids[0]), self.model.info
+        # Another vocabulary would spell a control token out.
+        said = self.model.is_text(theirs) or theirs in info.eog_ids
+        lost = self.pair.by == "text" and not said
+        ids = [] if lost else self.pair.to_base([theirs], contexts)
         if not ids:
             raise UsageError("the partner's token cannot be written with the base's vocabulary")
         return tuple(ids)
@@ -233,7 +208,10 @@ class Partner:
         if root not in self._contexts:
             asked, rendered = self.session.prompt_at(root)
             own = self.pair.partner_prompt(asked, rendered.template, self.template)
-            self._contexts[root] = self.pair.join(rendered, self.model.render(own))
+            contexts = self.pair.join(rendered, self.model.render(own))
+            for place in (None, contexts):
+                self._counterparts.prepare(place)
+            self._contexts[root] = contexts
             self._asked[root] = own
         return self._contexts[root]
 
@@ -281,18 +259,15 @@ class Partner:
 
     def head(self) -> dict[str, Any]:
         """`partner` of a trace: the model, and its prompt at the first root that it read."""
-        root = min(self._contexts)
-        prompt = root_fields(self._asked[root], self._contexts[root].partner)
-        return {"model": model_fields(self.model.info), "prompt": prompt}
+        return {"model": model_fields(self.model.info), "prompt": self._prompt(min(self._contexts))}
 
     def later(self, root: int) -> dict[str, Any]:
         """What one of a trace's later `prompts` says of the partner's prompt there; nothing where it was not made."""
-        contexts = self._contexts.get(root)
-        return (
-            {}
-            if contexts is None
-            else {"partner": root_fields(self._asked[root], contexts.partner)}
-        )
+        return {"partner": self._prompt(root)} if root in self._contexts else {}
+
+    def _prompt(self, root: int) -> dict[str, Any]:
+        contexts = self._contexts[root]
+        return {**root_fields(self._asked[root], contexts.partner), "seam": contexts.seam}
 
     def seen(self) -> Seen:
         """What it said of nodes, for a trace."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bftui.backends.host import Page, Row
 from bftui.core.distribution import F32, F64, Distribution
 from bftui.core.sampler import Sampler
-
-I64 = NDArray[np.int64]
-
-NO_TOKEN = -1
-"""In the place of a token of the partner's, where it has none."""
+from bftui.session.counterparts import I64, NO_TOKEN, Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +17,8 @@ class PartnerOrder:
     """All tokens of the base after one node, those first that the partner ranks first; arrays of shape (n_vocab,).
 
     Attributes:
-        token_ids: the base's, in this order. Those that the partner does not have come last; equals are in the base's.
+        token_ids: the base's, in this order; equals are in the base's. Those that stand for a token of the partner's
+            for which the base would write another one come later, and those that the partner does not have last.
         ranks, logprobs: in the base's distribution, from 1 and in nats.
         kept: how many of its best the base's cut keeps.
     """
@@ -48,25 +43,23 @@ class PartnerOrder:
         return Page(rows, start, len(self.token_ids))
 
 
-def partner_order(
-    base: F32, partner: F32, counterparts: Sequence[int], sampler: Sampler
-) -> PartnerOrder:
+def partner_order(base: F32, partner: F32, known: Known, sampler: Sampler) -> PartnerOrder:
     """Orders the base's tokens by the partner's logits.
 
     Args:
         base, partner: logits, shape (n_vocab,) of either model.
-        counterparts: the partner's token for each of the base's, `NO_TOKEN` where there is none.
+        known: the partner's tokens for the base's.
         sampler: whose cut is said of each.
 
     Raises NonFiniteLogits.
     """
     ours = Distribution(base, sampler)
     order = ours.ranking()
-    own = np.asarray(counterparts, dtype=np.int64)[order]
-    known = own != NO_TOKEN
+    own = known.own[order]
+    there = own != NO_TOKEN
     theirs = np.zeros(len(order))
-    theirs[known] = partner[own[known]]
+    theirs[there] = partner[own[there]]
     # The sort is stable: equals stay in the base's order.
-    places = np.lexsort((-theirs, ~known))
+    places = np.lexsort((-theirs, ~known.meant[order], ~there))
     ids = order[places]
     return PartnerOrder(ids, places + 1, ours.logprobs(ids), ours.kept)

@@ -146,10 +146,15 @@ class RecordedPartner(Partner):
         columns = zip(found.next.top_ids.tolist(), found.next.top_logprobs.tolist(), strict=True)
         stood: dict[int | bytes, Standing] = {}
         for place, (token_id, logprob) in enumerate(columns):
-            key = token_id if self._by_ids else self.model.token_bytes(token_id)
-            stood.setdefault(key, Standing(place + 1, logprob))
-        ours = self.session.model.token_bytes
-        return [stood.get(each if self._by_ids else ours(each)) for each in token_ids]
+            for key in (token_id, self.model.token_bytes(token_id)):
+                stood.setdefault(key, Standing(place + 1, logprob))
+        contexts = self._contexts.get(node)
+        keys: list[int | bytes] = []
+        for token_id in token_ids:
+            data = self.session.model.token_bytes(token_id)
+            there = data if contexts is None else contexts.turned(data, "partner")
+            keys.append(token_id if self._by_ids and there == data else there)
+        return [stood.get(key) for key in keys]
 
     def page(self, start: int, stop: int, node: int) -> Page | None:
         """The stored candidates of the base, those first that are stored of the partner, in its order."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from bftui.core.errors import InputError
+from bftui.core.shift import Author
 from bftui.session.following import Follower, follow, same_partner
 from bftui.session.pair import Contexts
 from bftui.session.prompt import Rendered, Taken
@@ -140,7 +141,9 @@ class Replay:
         for root, theirs in self._roots.items():
             if theirs is not None:
                 ours = base[root].model_dump(mode="json", by_alias=True)
-                found[root] = Contexts(_rendered(ours), _rendered(theirs), False)
+                named = theirs.get("seam")
+                seam = named if named in get_args(Author) else None
+                found[root] = Contexts(_rendered(ours), _rendered(theirs), seam)
         return found
 
 

@@ -12,6 +12,7 @@ from bftui.core.errors import ContextFull, UsageError
 from bftui.core.shift import Author, Compared, compare, standings, together
 from bftui.core.shift_summary import Position, Shares, shares
 from bftui.session.alignment import Span, aligned, whole
+from bftui.session.counterparts import most_probable_end
 from bftui.session.job import Job
 from bftui.session.model import Model
 from bftui.session.pair import Contexts, Pair
@@ -80,23 +81,21 @@ def compared_in(
         ids: the piece as tokens of the base, and of the partner.
         alike: whether both are the same single token.
     """
-    if not alike:
-        ours, theirs = (
-            [standings(row, [i])[0] for row, i in zip(*side, strict=True)]
-            for side in zip(rows, ids, strict=True)
-        )
-        return together(ours, theirs)
     models = (base, partner)
-    said = [side[0] for side in ids]
-    if any(i in model.info.eog_ids for i, model in zip(said, models, strict=True)):
-        said = [_ending(model, row[0], i) for model, row, i in zip(models, rows, said, strict=True)]
-    return compare(rows[0][0], rows[1][0], said[0], said[1])
-
-
-def _ending(model: Model, row: F32, token_id: int) -> int:
-    """The most probable end of generation, the smallest of equals; the token itself in a model that has none."""
-    ends = sorted(model.info.eog_ids)
-    return max(ends, key=lambda end: float(row[end])) if ends else token_id
+    if all(len(side) == 1 for side in ids) and any(
+        side[0] in model.info.eog_ids for side, model in zip(ids, models, strict=True)
+    ):
+        ids = [
+            [most_probable_end(model, row[0], side[0])]
+            for model, row, side in zip(models, rows, ids, strict=True)
+        ]
+    if alike:
+        return compare(rows[0][0], rows[1][0], ids[0][0], ids[1][0])
+    ours, theirs = (
+        [standings(row, [i])[0] for row, i in zip(*side, strict=True)]
+        for side in zip(rows, ids, strict=True)
+    )
+    return together(ours, theirs)
 
 
 class Shift(Job):

@@ -91,7 +91,7 @@ def _answer_fields(shift: Shift) -> dict[str, Any]:
         "contexts": {
             "base": _context_fields(contexts.base),
             "aligned": _context_fields(contexts.partner),
-            "seam": contexts.seam,
+            "seam": contexts.seam is not None,
         },
     }
 

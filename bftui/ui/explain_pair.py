@@ -23,6 +23,11 @@ _CLASSES = (
     f"rank 2 or 3; {SIGNS['shifted']} shifted: rank 4 and more."
 )
 
+_SEAM = {
+    "base": " The blank that the answer begins with is left out for it.",
+    "partner": " For it the answer begins with a blank, as its prompt would go on.",
+}
+
 
 def partner(view: View) -> list[Item]:
     """Who the partner is and how it reads along; nothing without one."""
@@ -34,7 +39,7 @@ def partner(view: View) -> list[Item]:
     way = "as token ids: both vocabularies are the same, token by token"
     if paired.by == "text":
         way = f"as text, which its own tokenizer splits: {safe(paired.why)}"
-    seam = " The blank before the answer is left out for it." if paired.seam else ""
+    seam = "" if paired.seam is None else _SEAM[paired.seam]
     here = view.partnered(view.cursor)
     bf = "–" if here is None or here.next is None else fine(here.next.bf)
     return [

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bftui.core.shift import Author
     from bftui.ui.measured import Looked, Place, Responded, Rolled
     from bftui.ui.paired import Draft, Nudged, Shifted
 
@@ -60,7 +61,7 @@ class Paired:
         name, short: what people call it, whole and without saying what kind of model it is; of one that is being
             opened its MODEL form.
         by, why: how text goes to it (`ids` or `text`), and why not as ids.
-        template, seam: how its prompt is written, and whether a blank is dropped where its answer begins.
+        template, seam: how its prompt is written, and whose answer begins with a blank that the other's lacks.
         practice: whether it is a model of the package.
         error: why it cannot go on here, or could not be opened; "" where it can.
         running: what is being done with it.
@@ -77,7 +78,7 @@ class Paired:
     by: str = ""
     why: str = ""
     template: str = ""
-    seam: bool = False
+    seam: Author | None = None
     practice: bool = False
     error: str = ""
     running: tuple[Running, ...] = ()

@@ -176,7 +176,7 @@ class Partnering(PairWork):
             by="" if partner is None else partner.pair.by,
             why="" if partner is None else partner.pair.why,
             template="" if contexts is None else contexts.partner.template,
-            seam=contexts is not None and contexts.seam,
+            seam=None if contexts is None else contexts.seam,
             error="",
         )
 
@@ -410,7 +410,7 @@ _NOBODY: dict[str, object] = {
     "by": "",
     "why": "",
     "template": "",
-    "seam": False,
+    "seam": None,
     "error": "",
     **_NOTHING,
     "words": (),

@@ -34,7 +34,7 @@ def test_a_model_against_itself_is_unshifted_and_differs_by_exactly_nothing(
 ) -> None:
     assert twins.by == "ids"
     prompt = Rendered("", tuple(ids(twins.base.host.backend, 30)), None, "raw")
-    contexts = Contexts(prompt, prompt, seam=False)
+    contexts = Contexts(prompt, prompt)
     authors: list[Author] = ["partner", "base", "partner"]
     for author in authors:
         # Each finds the caches as the one before left them.

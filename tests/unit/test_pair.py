@@ -35,12 +35,12 @@ def context(model, text, template="raw"):
 
 
 def unseamed(pair, text="x"):
-    return Contexts(context(pair.base, text), context(pair.partner, text), seam=False)
+    return Contexts(context(pair.base, text), context(pair.partner, text))
 
 
 def seamed(pair):
     """After `A:` for the base, after a line end for the partner."""
-    return Contexts(context(pair.base, "A:"), context(pair.partner, "x\n"), seam=True)
+    return Contexts(context(pair.base, "A:"), context(pair.partner, "x\n"), "base")
 
 
 def test_the_same_vocabulary_is_handed_over_as_ids(opened):
@@ -126,12 +126,77 @@ def test_the_blank_at_the_seam_is_the_bases_alone(opened, tokens):
 def test_the_partner_says_whether_there_is_a_seam(opened):
     template = "{{ messages[-1]['content'] + '\\n' }}"
     asked = Prompt("the")
-    for first, seam in (("S", True), (" Sure", False), ("\n", False), ("</s>", False)):
+    for first, bare in (("S", True), (" Sure", False), ("\n", False), ("</s>", False)):
         partner = opened(default={first: 0.9}, rules={}, chat_template=template)
         pair = Pair(opened(), partner)
-        assert pair.contexts(asked, Prompt("the", template="chat")).seam is seam
+        assert pair.contexts(asked, Prompt("the", template="chat")).seam == (
+            "base" if bare else None
+        )
     raw = pair.contexts(asked, Prompt("the", template="raw"))
-    assert raw.seam is False, "both texts end in a letter"
+    assert raw.seam is None, "both texts end in a letter"
+
+
+@pytest.mark.parametrize("tokens", [None, [*LETTERS, *PAIRS]])
+def test_the_blank_at_the_seam_may_be_the_partners_alone(opened, tokens):
+    """An aligned model in front, and a page behind it."""
+    pair = Pair(opened(), opened(**({} if tokens is None else {"tokens": tokens}), **BARE))
+    base, partner = pair.base, pair.partner
+    page = Contexts(context(base, "x\n"), context(partner, "A:"), "partner")
+    ids = base.tokenize("Sure I")
+    moved = pair.to_partner(ids, page)
+    assert b"".join(map(partner.token_bytes, moved)) == b" Sure I"
+    assert pair.to_base(moved, page) == ids
+    for text in (" Sure", "\nSure"):
+        there = pair.to_partner(base.tokenize(text), page)
+        assert b"".join(map(partner.token_bytes, there)) == text.encode()
+    line = partner.tokenize("\nSure")
+    assert b"".join(map(base.token_bytes, pair.to_base(line, page))) == b"\nSure"
+    assert pair.to_partner([1], page) == [1] == pair.to_base([1], page), "an end has no blank"
+    spans = aligned(pair, page, ids, moved, "base")
+    assert [i for span in spans for i in span.base] == list(range(len(ids)))
+    assert [i for span in spans for i in span.partner] == list(range(len(moved)))
+    assert not spans[0].alike
+
+
+def test_a_character_in_several_tokens_goes_over_the_seam_as_a_whole(opened):
+    pair = Pair(opened(), opened(**BARE))
+    assert pair.by == "ids"
+    page = Contexts(context(pair.base, "x\n"), context(pair.partner, "A:"), "partner")
+    ids = pair.base.tokenize("😀 I")
+    assert len(ids) == 5
+    moved = pair.to_partner(ids, page)
+    assert moved == pair.partner.tokenize(" 😀 I")
+    assert sides(aligned(pair, page, ids, moved, "base")) == [
+        ((0,), (0, 1), False),
+        *(((place,), (place + 1,), True) for place in range(1, 5)),
+    ]
+    with pytest.raises(ModelError, match="no character"):
+        pair.to_partner(ids[:2], page)
+
+
+def test_a_first_word_of_several_tokens_is_written_anew(opened):
+    """` fruit` is one token and `fruit` is five: neither page nor chat would write ` f` and `ruit`."""
+    pair = Pair(opened(), opened(**BARE))
+    page = Contexts(context(pair.base, "x\n"), context(pair.partner, "A:"), "partner")
+    ids = pair.base.tokenize("fruit, apple")
+    moved = pair.to_partner(ids, page)
+    assert moved == pair.partner.tokenize(" fruit, apple")
+    assert sides(aligned(pair, page, ids, moved, "base"))[:2] == [
+        ((0, 1, 2, 3, 4), (0,), False),
+        ((5,), (1,), True),
+    ]
+    assert pair.to_base(moved, page) == ids
+    assert sides(aligned(pair, page, ids, moved, "partner"))[0] == ((0, 1, 2, 3, 4), (0,), False)
+
+
+def test_whose_blank_it_is_depends_on_which_prompt_is_open(opened):
+    chat = {"chat_template": "{{ messages[-1]['content'] + '\\n' }}", "default": {"S": 0.9}}
+    page, asked = Prompt("the", template="page"), Prompt("the", template="chat")
+    pair = Pair(opened(**chat, rules={}), opened())
+    assert pair.contexts(asked, page).seam == "partner"
+    back = Pair(opened(), opened(**chat, rules={}))
+    assert back.contexts(page, asked).seam == "base"
+    assert back.contexts(page, page).seam is None
 
 
 # Side by side ------------------------------------------------------------------------------------------------------
@@ -155,14 +220,8 @@ def test_the_token_at_the_seam_is_not_alike(opened):
     partner = pair.to_partner(base, seamed(pair))
     found = sides(aligned(pair, seamed(pair), base, partner, "base"))
     assert found == [((0,), (0, 1, 2, 3), False), ((1,), (4,), True)]
-    back = pair.to_base(partner, seamed(pair))
-    assert sides(aligned(pair, seamed(pair), back, partner, "partner")) == [
-        ((0, 1), (0,), False),
-        ((2,), (1,), True),
-        ((3,), (2,), True),
-        ((4,), (3,), True),
-        ((5,), (4,), True),
-    ]
+    assert pair.to_base(partner, seamed(pair)) == base
+    assert sides(aligned(pair, seamed(pair), base, partner, "partner")) == found
 
 
 def test_a_lone_blank_at_the_seam_joins_what_follows(opened):

@@ -300,6 +300,64 @@ def test_candidates_are_looked_up_by_their_bytes(opened):
     assert partner.tokens_here() == tuple(session.model.tokenize(" th"))
 
 
+CHAT = "{{ messages[-1]['content'] + '\\n' }}"
+
+
+@pytest.mark.parametrize("tokens", [None, [*LETTERS, " Su", "re", " Sure"]])
+def test_a_page_behind_an_aligned_model_reads_the_text_with_its_blank(opened, tokens):
+    """Rank and text alike: the forced `Sure` is ` Sure` for it, among candidates and in the tree."""
+    front = opened(default={"S": 0.9}, rules={}, chat_template=CHAT)
+    session = Session(front, "the", template="chat")
+    changes = {} if tokens is None else {"tokens": tokens}
+    model = opened(**changes, default={" Sure": 0.5, "S": 0.2, "</s>": 0.1}, rules={})
+    partner = session.pair_with(model, "page")
+    assert partner.contexts(0).partner.text.endswith("A:")
+    caught_up(session)
+    # The front has no token `Sure`; its ` Sure` is the page's.
+    word, letter = session.model.tokenize(" Sure")[0], session.model.tokenize("S")[0]
+    found = partner.candidates(0, [word, letter])
+    assert found[0].rank == 1
+    assert found[1] is None, "no token of the page is ` S`"
+    session.force("Sure")
+    caught_up(session)
+    view = partner.view(session.cursor)
+    assert (view.compared.partner_rank, view.tokens) == (1, 4)
+    assert view.compared.partner.prob == pytest.approx(0.5, abs=1e-6)
+    there = view
+    session.goto(0)
+    assert partner.tokens_here() == tuple(session.model.tokenize("Sure"))
+    # A letter at a time, each of them looked at: the word is written anew as it grows.
+    for letter in session.model.tokenize("Sure"):
+        session.force(ids=[letter])
+        caught_up(session)
+    view = partner.view(session.cursor)
+    assert (view.place, view.tokens, view.compared) == (3, 4, there.compared)
+
+
+def test_an_end_is_the_most_probable_end_by_text_too(opened):
+    session = Session(opened(), "Q")
+    other = [*LETTERS, "<stop>"]
+    ends = [1, len(other) - 1]
+    model = opened(tokens=other, eog=ends, default={"<stop>": 0.6, "</s>": 0.1}, rules={})
+    partner = session.pair_with(model)
+    assert partner.pair.by == "text"
+    caught_up(session)
+    assert partner.candidates(0, [1])[0].rank == 1
+    session.force(ids=[1])
+    caught_up(session)
+    compared = partner.view(session.cursor).compared
+    assert compared.partner_rank == 1
+    assert compared.partner.prob == pytest.approx(0.6, abs=1e-6)
+
+
+def test_a_control_token_of_another_vocabulary_is_nothing_to_force(opened):
+    session = Session(opened(), "Q")
+    partner = session.pair_with(opened(tokens=LETTERS, default={"<s>": 0.9}, rules={}))
+    caught_up(session)
+    with pytest.raises(UsageError, match="cannot be written"):
+        partner.tokens_here()
+
+
 @pytest.mark.parametrize("changes", [{"default": {" pear": 0.5, "</s>": 0.2}}, {"tokens": LETTERS}])
 def test_the_whole_vocabulary_comes_in_the_partners_order(opened, changes):
     session = Session(opened(), "Q", top_k=7)
