@@ -35,7 +35,6 @@ class Vocab:
     tokenizer: Tokenizer
     pieces: Sequence[bytes]
     special: frozenset[int]
-    added: Sequence[int]
 
 
 class Spelled:
@@ -43,7 +42,7 @@ class Spelled:
 
     def __init__(self, vocab: Vocab) -> None:
         self._vocab = vocab
-        self._vocabulary = Vocabulary(vocab.pieces, special_ids=vocab.special, user_ids=vocab.added)
+        self._vocabulary = Vocabulary(vocab.pieces, special_ids=vocab.special)
         fields = dict.fromkeys(("library", "source", "architecture", "dtype", "kv", "device"), "")
         known: dict[str, Any] = {
             **fields,
@@ -63,11 +62,11 @@ class Spelled:
         return list(self._vocab.pieces)
 
     def tokenize(self, text: str, special: bool = False) -> list[int]:
-        def encode(plain: str) -> list[int]:
+        def literal(plain: str, special: bool) -> list[int]:
             ids: list[int] = self._vocab.tokenizer.encode(plain, add_special_tokens=False).ids
             return ids
 
-        return self._vocabulary.tokenize(text, encode, special=special)
+        return self._vocabulary.tokenize(text, literal, special=special)
 
 
 @st.composite
@@ -117,7 +116,6 @@ def vocabs(draw: st.DrawFn) -> Vocab:
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         pieces = [END.encode(), *(bytes(byte_characters()[c] for c in t) for t in tokens[1:])]
-    added: list[int] = []
     for text in draw(st.lists(st.text(ALPHABET, min_size=1, max_size=3), unique=True, max_size=3)):
         token = AddedToken(text, normalized=False)
         if fallback and text in tokens:
@@ -125,12 +123,11 @@ def vocabs(draw: st.DrawFn) -> Vocab:
             continue
         tokenizer.add_tokens([token])
         if tokenizer.token_to_id(text) == len(pieces):
-            added.append(len(pieces))
             pieces.append(text.encode())
     # Ids that nothing writes: a control token, and one of the file's that only has the bytes of another.
     control = len(pieces)
     pieces += [b",", draw(st.sampled_from(pieces[1:]))]
-    return Vocab(tokenizer, pieces, frozenset((0, control)), added)
+    return Vocab(tokenizer, pieces, frozenset((0, control)))
 
 
 def spelled(vocab: Vocab) -> Model:
@@ -205,7 +202,7 @@ def test_the_byte_token_is_not_the_comma() -> None:
     )
     pieces = [END.encode(), *(bytes([byte]) for byte in range(256))]
     pieces += [sign.encode() for sign in string.punctuation]
-    model = spelled(Vocab(tokenizer, pieces, frozenset([0]), []))
+    model = spelled(Vocab(tokenizer, pieces, frozenset([0])))
     spelling = Spelling(model)
     assert spelling.token(b",") == tokens.index(",")
     assert spelling.token(b"\x00") == 1
