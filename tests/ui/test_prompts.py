@@ -57,6 +57,24 @@ async def test_a_prompt_with_all_its_fields(fruit: str) -> None:
         assert w.app.screen.query_one("#prefill", Input).value == " Sure"
 
 
+async def test_rows_of_prompts_begin_with_what_was_asked(tmp_path: Path) -> None:
+    """A template that writes a system text of its own before every prompt would make them all look alike."""
+    before = "<|system|>You are a fruit and answer as one." + END
+    chatty = table(tmp_path / "chat.json", chat_template=before + TEMPLATE)
+    async with workbench(chatty, prompt=None, size=(80, 24)) as w:
+        for asked in ("Name a fig.", "Name a pear."):
+            w.bridge.set_prompt(Prompt(asked))
+            await w.settled()
+        await w.press("escape")
+        rows = lines(w.bench.tree_pane)
+        assert "…Name·a·fig." in rows[1]
+        assert "…Name·a·pear." in rows[2]
+        # A search looks at all of it.
+        await w.press("/")
+        await w.type("as one")
+        assert "2 rows" in w.screen()
+
+
 async def test_the_template_is_chosen(chatty: str) -> None:
     async with workbench(chatty) as w:
         assert "float32 chat" in lines(w.bench.status)[0]

@@ -24,6 +24,8 @@ from bftui.ui.widgets.text_layout import FORCED, NUDGED
 from bftui.ui.widgets.tree_texts import TreeTexts
 
 _PROMPT_BYTES = 400
+_SAME = 16
+"""Characters of a template that may stand before a prompt in its row."""
 _END = "■"
 
 
@@ -202,7 +204,7 @@ class TreePane(Pane):
         self._guides(body, run)
         if view.tree.parent(tail) is None:
             body.add("○ ", palette.accent if here else palette.dim)
-            body.add(fit(self._prompt(tail), body.room), palette.dim)
+            body.add(fit(self._asked(tail), body.room), palette.dim)
         else:
             self._tokens(body, run, standing)
         over = Style(bold=True, underline=True) if run in self._hits else None
@@ -257,6 +259,15 @@ class TreePane(Pane):
         if last:
             parts.append("└─ " if last[-1] else "├─ ")
         body.add("".join(parts), self.palette.line)
+
+    def _asked(self, root: int) -> str:
+        """A prompt in its row: from what a person wrote on, where a template writes the same before it for everybody."""
+        asked, rendered = self.now.session.prompt_at(root)
+        before = rendered.text.find(asked.text) if asked.text else -1
+        if before <= _SAME:
+            return self._prompt(root)
+        data = rendered.text[before : before + _PROMPT_BYTES].encode(errors="replace")
+        return f"…{label(data)}"
 
     def _prompt(self, root: int) -> str:
         view = self.now
