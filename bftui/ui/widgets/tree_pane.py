@@ -261,7 +261,7 @@ class TreePane(Pane):
         body.add("".join(parts), self.palette.line)
 
     def _asked(self, root: int) -> str:
-        """A prompt in its row: from what a person wrote on, where a template writes the same before it for everybody."""
+        """A prompt in its row: from what a person wrote on, where a template writes much before it."""
         asked, rendered = self.now.session.prompt_at(root)
         before = rendered.text.find(asked.text) if asked.text else -1
         if before <= _SAME:
