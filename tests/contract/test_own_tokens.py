@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bftui.core.errors import ModelError
+from tests.texts import SAMPLES
 from tests.tokenizers_of_all_kinds import KINDS, texts, write
 
 transformers = pytest.importorskip("transformers")
@@ -99,7 +100,7 @@ def _check(read: Read, text: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_texts(read: Callable[[str], Read], name: str) -> None:
-    for text in texts():
+    for text in (*texts(), *(sample.text for sample in SAMPLES)):
         _check(read(name), text)
 
 

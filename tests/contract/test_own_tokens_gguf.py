@@ -18,6 +18,7 @@ from bftui.backends.registry import open_backend
 from bftui.practice.gguf_writer import CONTROL, USER_DEFINED, BpeVocab, SpmVocab
 from tests.contract.conftest import quiet
 from tests.models import bpe_vocab, rewritten, spm_vocab, tiny_model
+from tests.texts import SAMPLES
 from tests.tokenizers_of_all_kinds import texts
 
 pytest.importorskip("llama_cpp")
@@ -112,7 +113,8 @@ def _check(backends: list[Backend], text: str) -> None:
 def test_texts(opened: Callable[[str], list[Backend]], name: str) -> None:
     draw = random.Random(1)
     numbers = ["".join(draw.choice("0123456789 ") for _ in range(12)) for _ in range(50)]
-    for text in (*texts(), "1314151", "<tool> a  <tool>\n b", *numbers):
+    samples = (sample.text for sample in SAMPLES)
+    for text in (*samples, *texts(), "1314151", "<tool> a  <tool>\n b", *numbers):
         _check(opened(name), text)
 
 
@@ -215,7 +217,7 @@ def test_unigram(tmp_path: Path, spaced: bool, tidied: bool) -> None:
     }
     path = rewritten(tmp_path / "spm.gguf", tmp_path / "unigram.gguf", changes=changes)
     backend = open_backend(OpenSpec(str(path), "llama-cpp", n_ctx=64, threads=1), quiet)
-    for text in texts():
+    for text in (*texts(), *(sample.text for sample in SAMPLES)):
         _check([backend], text)
     first = b" " if spaced else b""
     ids = backend.tokenize_prompt(["The  river"])
