@@ -90,6 +90,13 @@ class Frame:
             help='Examples for urial in place of its own: JSON Lines, {"prompt": "…", "answer": "…"}.',
         ),
     ] = None
+    special: Annotated[
+        Literal["text", "tokens"],
+        typer.Option(
+            help="Control tokens that are written in a prompt or in a forced text, such as <|im_end|>: text reads "
+            "them as any other text, tokens as control tokens."
+        ),
+    ] = "text"
 
     def around(self, text: str) -> Prompt:
         """The prompt with this text. Reads the examples; raises UsageError, InputError."""
@@ -103,6 +110,7 @@ class Frame:
             _template_args(self.template_arg or ()),
             self.date,
             self._shown(),
+            self.special,
         )
 
     def _shown(self) -> tuple[tuple[str, str], ...] | None:
@@ -127,16 +135,26 @@ class Question:
     frame: Frame
 
     def text(self) -> str | None:
-        """The text of the two options; None where neither is given. Raises UsageError, InputError."""
+        """The text of the two options; None where neither is given. Raises UsageError, InputError.
+
+        A file's byte order mark is no text; a line end at its end is, and is told of, as editors add it unasked.
+        """
         if self.prompt is not None and self.prompt_file is not None:
             raise UsageError("--prompt and --prompt-file exclude each other")
         if self.prompt_file is None:
             return self.prompt
         data = read_bytes(self.prompt_file)
         try:
-            return data.decode()
+            text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InputError(f"{self.prompt_file} is not UTF-8", str(error)) from error
+        if text.endswith(("\n", "\r")):
+            from bftui.core.text import safe
+
+            file = "standard input" if str(self.prompt_file) == "-" else safe(str(self.prompt_file))
+            told = f"the prompt ends in the line end at the end of {file}, which is part of it"
+            print(f"bftui: {told}", file=sys.stderr)
+        return text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,7 +71,7 @@ def _text(rest: str) -> str:
 
 
 def _force(plain: Plain, rest: str) -> None:
-    plain.command(c.Force(_text(rest)))
+    plain.command(c.Force(_text(rest), plain.settings.frame.special))
 
 
 def _style(plain: Plain, rest: str) -> None:

@@ -19,6 +19,7 @@ from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, U
 from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto, Greedy, Step
 
 if TYPE_CHECKING:
+    from bftui.session.prompt import Special
     from bftui.session.session import Session
     from bftui.trace.reading import TraceFile
 
@@ -70,14 +71,15 @@ def record(
     if saved is not None:
         named, opening = reopened(saved.opening, model, start.opening)
         start = replace(start, opening=opening)
-    planned = [] if actions is None else read_actions(actions)
+    special = options.question.frame.special
+    planned = [] if actions is None else read_actions(actions, special)
     left = (64 if actions is None and like is None else 0) if steps is None else steps
     with open_session(named, start, output=output, ignore_eos=ignore_eos, saved=saved) as opened:
         session, interruption = opened.session, opened.interruption
         stopped: BftuiError | None = None
         try:
             if force:
-                session.do(Force(force))
+                session.do(Force(force, special))
             if imitated is not None:
                 from bftui.session.like import Imitation
 
@@ -192,8 +194,11 @@ def summary(session: Session) -> str:
     )
 
 
-def read_actions(path: Path) -> list[tuple[Command, int]]:
-    """An --actions file as commands and how often each is done; raises InputError that says which entry is wrong."""
+def read_actions(path: Path, special: Special = "text") -> list[tuple[Command, int]]:
+    """An --actions file as commands and how often each is done; raises InputError that says which entry is wrong.
+
+    `special` says what control tokens in texts to force are read as.
+    """
     try:
         entries = json.loads(path.read_bytes())
     except OSError as error:
@@ -205,13 +210,13 @@ def read_actions(path: Path) -> list[tuple[Command, int]]:
     commands: list[tuple[Command, int]] = []
     for place, entry in enumerate(entries):
         try:
-            commands.append(_command(entry))
+            commands.append(_command(entry, special))
         except ValueError as error:
             raise InputError(f"{path}: action {place} is wrong", str(error)) from None
     return commands
 
 
-def _command(entry: Any) -> tuple[Command, int]:
+def _command(entry: Any, special: Special) -> tuple[Command, int]:
     if not isinstance(entry, dict) or len(entry) != 1:
         raise ValueError('an action is an object with one field, such as {"step": 3}')
     (name, value), *_ = entry.items()
@@ -219,7 +224,7 @@ def _command(entry: Any) -> tuple[Command, int]:
         case (("step" | "greedy"), int(n)) if not isinstance(value, bool) and n >= 0:
             return Step() if name == "step" else Greedy(), n
         case "force", str(text) if text:
-            return Force(text), 1
+            return Force(text, special), 1
         case "turn", str(text) if text:
             return AddTurn(text), 1
         case "force_ids", list(ids) if ids and all(type(i) is int for i in ids):

@@ -44,7 +44,8 @@ def respond(
     error: BftuiError | None = None
     with open_session(model, start, output=output) as opened:
         experiments = opened.session.experiments
-        jobs = [experiments.start_response(each, setup=setup) for each in force]
+        special = options.question.frame.special
+        jobs = [experiments.start_response(each, setup=setup, special=special) for each in force]
         for place, job in enumerate(jobs):
             doing = partial(_doing, job, place + 1, len(jobs))
             error = finish(job, opened, doing, partial(getattr, job, "remaining"))

@@ -61,7 +61,9 @@ class Resume:
 
 def _read(path: Path, question: o.Question, sampling: o.Sampling) -> Saved:
     frame = question.frame
-    if question.text() is not None or frame != o.Frame() or sampling != o.Sampling():
+    # How a text to force is read is no part of the prompt.
+    framed = replace(frame, special="text") != o.Frame()
+    if question.text() is not None or framed or sampling != o.Sampling():
         raise UsageError(
             "a session that is resumed brings its prompt and sampler along",
             hint="in the workbench i asks another prompt and t changes the sampler",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bftui.session.prompt import Prompt, Rendered
+from bftui.session.prompt import Prompt, Rendered, Special
 
 if TYPE_CHECKING:
     from bftui.core.nudging import Piece
@@ -23,9 +23,13 @@ class Greedy:
 
 @dataclass(frozen=True, slots=True)
 class Force:
-    """Append text literally, as the tokens that the model's tokenizer gives it."""
+    """Append text literally, as the tokens that the model's tokenizer gives it.
+
+    `special` says what control tokens that are written in it are read as.
+    """
 
     text: str
+    special: Special = "text"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from bftui.core.tree import Source
 from bftui.session.job import Job
 from bftui.session.lookahead import MOST_CANDIDATES, MOST_STEPS, Lookahead
 from bftui.session.nudging import Nudging, start_nudging
+from bftui.session.prompt import Special
 from bftui.session.response import NEUTRAL, Response, Setup
 from bftui.session.rollouts import Rollouts, Start, check_size
 from bftui.session.sample import sample_of
@@ -152,14 +153,17 @@ class Experiments:
         ids: Sequence[int] | None = None,
         node: int | None = None,
         setup: Setup | None = None,
+        special: Special = "text",
     ) -> Response:
         """What forcing a text after a node (default: the cursor) does to the branching factor, against controls."""
         session, at = self._session, self._at(node)
         if (text is None) == (ids is None):
             raise UsageError("a response needs either a text or ids")
-        forced = tuple(ids) if ids is not None else tuple(session.model.tokenize(str(text)))
+        model = session.model
+        forced = tuple(ids) if ids is not None else tuple(model.tokenize(str(text), special))
         if not forced:
             raise UsageError("there is no text to force")
+        session.check_ends(forced)
         if forced[-1] in session.model.info.eog_ids:
             raise UsageError("the forced text ends the generation", hint="nothing comes after it")
         found = Response(

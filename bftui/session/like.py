@@ -13,7 +13,7 @@ from bftui.core.sampler import Sampler
 from bftui.session import commands as c
 from bftui.session.following import recorded_prompt
 from bftui.session.model import Model
-from bftui.session.prompt import Prompt, Rendered, prompt_from
+from bftui.session.prompt import Prompt, Rendered, checked_special, prompt_from
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 
@@ -92,7 +92,7 @@ class Imitation:
             return _PLAIN[op]
         match op:
             case "force":
-                return c.Force(str(args["text"]))
+                return c.Force(str(args["text"]), checked_special(args.get("special", "text")))
             case "force_ids":
                 return c.ForceIds(self._ids(args["ids"]))
             case "turn":

@@ -17,7 +17,7 @@ from bftui.session.experiments import Experiments
 from bftui.session.job import Job
 from bftui.session.lookahead import Lookahead
 from bftui.session.nudging import Nudging
-from bftui.session.prompt import Prompt, Special, Template, as_prompt
+from bftui.session.prompt import Prompt, Special, Template, as_prompt, checked_special
 from bftui.session.response import Response, Setup
 from bftui.session.rollouts import Rollouts
 
@@ -52,13 +52,22 @@ class SessionMethods(ABC):
         """Takes the most probable token, the smallest id of equals."""
         return self._told(c.Greedy())
 
-    def force(self, text: str | None = None, *, ids: Sequence[int] | None = None) -> Node:
-        """Appends text literally, or tokens by id; returns the last node."""
+    def force(
+        self,
+        text: str | None = None,
+        *,
+        ids: Sequence[int] | None = None,
+        special: Special = "text",
+    ) -> Node:
+        """Appends text literally, or tokens by id; returns the last node.
+
+        `special` "tokens" has control tokens that are written in the text read as such.
+        """
         if (text is None) == (ids is None):
             raise UsageError("force takes either a text or ids")
         if ids is not None:
             return self._told(c.ForceIds(tuple(map(int, ids))))
-        return self._told(c.Force(str(text)))
+        return self._told(c.Force(str(text), checked_special(special)))
 
     def back(self, n: int = 1) -> Node:
         """Goes up to `n` tokens towards the prompt; the branch stays."""
@@ -122,11 +131,15 @@ class SessionMethods(ABC):
         horizon: int = 64,
         controls: int = 12,
         others: bool = True,
+        special: Special = "text",
     ) -> Response:
-        """What forcing a text does to the branching factor, against matched controls and `others`."""
+        """What forcing a text does to the branching factor, against matched controls and `others`.
+
+        `special` as in `force`.
+        """
         setup = Setup(samples, horizon, controls, others)
         return self._finished(
-            self.experiments.start_response(text, ids=ids, node=node, setup=setup)
+            self.experiments.start_response(text, ids=ids, node=node, setup=setup, special=special)
         )
 
     def nudge(self, settings: NudgeSettings | None = None) -> Nudging:

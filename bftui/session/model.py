@@ -19,7 +19,7 @@ from bftui.backends.registry import installed, open_backend, require
 from bftui.backends.safetensors_file import check_directory
 from bftui.backends.worker import WorkerHost
 from bftui.core.errors import ModelError, ModelLoadError, UsageError
-from bftui.session.prompt import Prompt, Rendered, Special, Taken
+from bftui.session.prompt import Prompt, Rendered, Special, Taken, checked_special
 from bftui.session.templates import written
 
 PRACTICE = "practice"
@@ -63,7 +63,7 @@ class Model:
 
         `special` "tokens" has control tokens that are written in it read as such.
         """
-        return self.host.tokenize(text, special == "tokens")
+        return self.host.tokenize(text, checked_special(special) == "tokens")
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes of one token; a control token's written form, b"" for padding ids."""

@@ -79,6 +79,18 @@ class Rendered:
         return STOPS.get(self.template, ())
 
 
+def special_field(special: Special) -> dict[str, str]:
+    """What an action or a trace says of how control tokens in its text are read; nothing where they are text."""
+    return {} if special == "text" else {"special": special}
+
+
+def checked_special(special: object) -> Special:
+    """Raises UsageError for what is none of `Special`."""
+    if special == "text" or special == "tokens":
+        return special
+    raise UsageError(f"there is no special {str(special)[:40]!r}", hint="choose text, tokens")
+
+
 def framed(line: PromptLine, frame: Prompt) -> Prompt:
     """A line of a prompts file in a frame: its own system text goes before the frame's."""
     system = frame.system if line.system is None else line.system
@@ -116,6 +128,7 @@ def as_prompt(
         choices = ", ".join(get_args(Template))
         raise UsageError(f"there is no template {prompt.template!r}", hint=f"choose {choices}")
     _check_told(prompt)
+    checked_special(prompt.special)
     return prompt
 
 

@@ -28,7 +28,7 @@ from bftui.session.following import same_partner
 from bftui.session.methods import SessionMethods
 from bftui.session.model import Model
 from bftui.session.partner import Partner
-from bftui.session.prompt import Prompt, Rendered, Special, Template, as_prompt
+from bftui.session.prompt import Prompt, Rendered, Special, Template, as_prompt, special_field
 from bftui.session.saving import Log, Measured, Record, asked_fields, trace_of
 from bftui.session.state import SessionState
 from bftui.session.templates import asking, turn
@@ -160,12 +160,12 @@ class Session(SessionState, SessionMethods):
             case c.Greedy():
                 self._step(sampled=False)
                 return "greedy", {}
-            case c.Force(text):
-                ids = self.model.tokenize(text)
+            case c.Force(text, special):
+                ids = self.model.tokenize(text, special)
                 if not ids:
                     raise UsageError("there is no text to force")
                 self._force(ids)
-                return "force", {"text": text}
+                return "force", {"text": text, **special_field(special)}
             case c.ForceIds(ids):
                 if not ids:
                     raise UsageError("there are no tokens to force")
@@ -272,6 +272,11 @@ class Session(SessionState, SessionMethods):
         self._join(advanced, Source.SAMPLED if sampled else Source.GREEDY, draw)
 
     def _force(self, ids: Sequence[int]) -> None:
+        self.check_ends(ids)
+        self._force_starts.add(self._append(ids, Source.FORCED)[0])
+
+    def check_ends(self, ids: Sequence[int]) -> None:
+        """Raises UsageError where tokens to force go on after an end of generation, unless ends are passed over."""
         ends = self.model.info.eog_ids
         place = next((place for place, token_id in enumerate(ids[:-1]) if token_id in ends), None)
         if place is not None and not self.ignore_eos:
@@ -280,7 +285,6 @@ class Session(SessionState, SessionMethods):
                 f"its token {place + 1} of {len(ids)} is one",
                 "force what comes before it",
             )
-        self._force_starts.add(self._append(ids, Source.FORCED)[0])
 
     def _open_rollout(self, node: int, ids: Sequence[int]) -> None:
         p.check_node(self.tree, node)

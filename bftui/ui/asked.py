@@ -11,6 +11,7 @@ from bftui.core.errors import BackendCrashed, BftuiError
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
     from bftui.session.partner import Partner
+    from bftui.session.prompt import Special
 
 _KEPT = 32
 
@@ -43,6 +44,10 @@ class PreviewKey:
 
     node: int
     sampler: Sampler
+
+
+SplitKey = tuple[str, "Special"]
+"""A text to force, and how control tokens that are written in it are read."""
 
 
 class Asked(Generic[K, V]):

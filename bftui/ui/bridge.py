@@ -50,7 +50,7 @@ class Bridge(EngineState):
         super().__init__(settings, changed)
         self.engine: Engine | None = None
         self.pages = Asked(self._put, lambda key: self._at.page(key), _no_page)
-        self.splits = Asked(self._put, lambda text: self._at.split(text), lambda error: [])
+        self.splits = Asked(self._put, lambda key: self._at.split(key), lambda error: [])
         self.previews = Asked(
             self._put, lambda key: self._at.preview(key), BftuiError.line, latest=True, quiet=True
         )

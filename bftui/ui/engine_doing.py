@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bftui.core.nudging import NudgeSettings
     from bftui.session.prompt import Prompt, Rendered
     from bftui.session.session import Session
-    from bftui.ui.asked import PageKey, PreviewKey
+    from bftui.ui.asked import PageKey, PreviewKey, SplitKey
 
 _ALIGNED = 64
 """Nodes whose numbers are made anew between two looks at what a person asks for."""
@@ -155,10 +155,13 @@ class EngineDoing:
             return key.by.page(key.start, key.stop, key.node)
         return session.page(key.start, key.stop, node=key.node, query=key.query)
 
-    def split(self, text: str) -> list[bytes] | None:
-        """The tokens of a text."""
+    def split(self, key: SplitKey) -> list[tuple[bytes, bool]] | None:
+        """The tokens of a text to force, and whether each is a control token."""
         model = self.state.model
-        return None if model is None else [model.token_bytes(i) for i in model.tokenize(text)]
+        if model is None:
+            return None
+        special = model.info.special_ids
+        return [(model.token_bytes(i), i in special) for i in model.tokenize(*key)]
 
     def preview(self, key: PreviewKey) -> NextToken | str | None:
         """The distribution at the cursor under another sampler."""

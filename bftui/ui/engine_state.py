@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bftui.session.prompt import Prompt, Rendered
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
-    from bftui.ui.asked import Asked, PageKey, PreviewKey
+    from bftui.ui.asked import Asked, PageKey, PreviewKey, SplitKey
 
 RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 0.0)
 """Tokens a second that playing may be held to; 0 is as fast as the model goes."""
@@ -88,7 +88,7 @@ class EngineState:
     rates: tuple[float, ...] = RATES
     played: tuple[int, int] | None = None
     pages: Asked[PageKey, Page]
-    splits: Asked[str, list[bytes]]
+    splits: Asked[SplitKey, list[tuple[bytes, bool]]]
     previews: Asked[PreviewKey, NextToken | str]
     rendered: Asked[Prompt, Rendered | str]
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.widgets import Input, TextArea
 
 from bftui.practice.truth import PROBES
@@ -276,3 +277,56 @@ async def test_a_hostile_prompt_in_the_editor(tmp_path: Path) -> None:
         await w.press("i")
         assert "[/b]␛[31m‹202E›[red]" in w.screen()
         assert not set(w.screen()) & set("\x1b\u202e")
+
+
+async def test_control_tokens_are_read_where_that_is_switched_on(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("i")
+        area(w, "text").text = f"a{END}"
+        await w.pilot.pause()
+        await w.settled()
+        assert "^o special: text" in w.screen()
+        await w.press("ctrl+o")
+        await w.settled()
+        assert "^o special: tokens" in w.screen()
+        await w.press("ctrl+s")
+        await w.settled()
+        assert w.session.prompt.special == "tokens"
+        end = w.session.model.info.eos_id
+        assert w.session.tree.prompt_ids(w.session.cursor)[-1] == end
+        await w.press("i")
+        assert "^o special: tokens" in w.screen()
+
+
+async def test_a_text_to_force_is_read_as_is_switched(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("f", *"!", "ctrl+o")
+        w.app.screen.query_one(Input).value = f"!{END}"
+        await w.pilot.pause()
+        await w.settled()
+        assert "^o special: tokens" in w.screen()
+        assert f"2 tokens, 1 of control: ! {END}" in w.screen()
+        await w.press("enter")
+        await w.settled()
+        assert w.session.ended
+        await w.press("f")
+        assert "^o special: tokens" in w.screen()
+
+
+@pytest.mark.parametrize("key", ["f", "i"])
+async def test_all_lines_of_a_paste_are_kept(fruit: str, key: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press(key)
+        field = w.app.screen.query_one(Input)
+        field.focus()
+        await w.pilot.pause()
+        field.post_message(events.Paste("Here is\r\na fig\rI like"))
+        await w.pilot.pause()
+        assert field.value == "Here is\na fig\nI like"
+        assert "Here is⏎a fig⏎I like" in w.screen()
+        await w.press("enter")
+        await w.settled()
+        if key == "f":
+            assert w.session.text().endswith("Here is\na fig\nI like")
+        else:
+            assert w.session.prompt.prefill == "Here is\na fig\nI like"

@@ -39,6 +39,7 @@ from bftui.ui.widgets.tree_pane import TreePane
 
 if TYPE_CHECKING:
     from bftui.session import commands
+    from bftui.session.prompt import Special
     from bftui.ui.app import WorkbenchApp
 
 _BUSY_AFTER_S = 0.1
@@ -101,6 +102,7 @@ class Bench(Screen[None]):
         self.panes: tuple[Pane, ...] = (self.tree_pane, self.candidates, self.text_pane, self.strip)
         self.rollout_size = Size()
         self.words = settings.words
+        self.special: Special = settings.frame.special
         self.partner_settings = settings.partner or PartnerSettings("")
         self._busy_check: Timer | None = None
 

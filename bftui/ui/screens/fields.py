@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.segment import Segment
+from rich.text import Text
+from textual import events
 from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
-from bftui.core.text import safe
+from bftui.core.text import NEWLINE, safe
 
 _STAND_IN = "�"
 
@@ -34,6 +37,25 @@ class LineField(Input):
 
     def render_line(self, y: int) -> Strip:
         return harmless(super().render_line(y))
+
+
+class PastedField(LineField):
+    """One line that keeps the line ends of what is pasted, and shows them as signs."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        # The library keeps the first line only. A terminal sends line ends as it likes.
+        event.prevent_default()
+        event.stop()
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
+        self.replace(text, *sorted(self.selection))
+
+    @property
+    def _value(self) -> Text:
+        text = super()._value
+        return Text(text.plain.replace("\n", NEWLINE), no_wrap=True, overflow="ignore", end="")
+
+    def _position_to_cell(self, position: int) -> int:
+        return cell_len(self._value.plain.expandtabs(4)[:position])
 
 
 class TextField(TextArea):

@@ -112,20 +112,30 @@ class Generating(Bench):
         self.tell(Notice(f"forces a word: {words}"))
 
     def do_force(self) -> None:
+        from bftui.ui.screens.line import LineScreen, Switch
+
         def hint(text: str) -> str:
             if not text:
                 return "literal: nothing is added or cut, so a word mostly wants a space before it"
-            tokens = self.bridge.splits.ask(text)
+            tokens = self.bridge.splits.ask((text, self.special))
             if tokens is None:
                 return "…"
-            shown = " ".join(label(token) for token in tokens)
-            return f"{counted(len(tokens), 'token')}: {shown}"
+            shown = " ".join(label(data) for data, _ in tokens)
+            control = sum(special for _, special in tokens)
+            of_them = f", {control} of control" if control else ""
+            return f"{counted(len(tokens), 'token')}{of_them}: {shown}"
+
+        def turn() -> None:
+            self.special = "tokens" if self.special == "text" else "text"
 
         def forced(text: str | None) -> None:
             if text:
-                self.send(commands.Force(text))
+                self.send(commands.Force(text, self.special))
 
-        self.ask("force text", "", hint, forced)
+        switch = Switch(lambda: f"special: {self.special}", turn)
+        self.app.push_screen(
+            LineScreen("force text", "", hint, self.palette, lines=True, switch=switch), forced
+        )
 
     def do_sampler(self) -> None:
         from bftui.ui.screens.sampler import SamplerScreen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,10 +14,23 @@ from textual.widgets import Input, Static
 
 from bftui.core.text import safe
 from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.fields import LineField
+from bftui.ui.screens.fields import LineField, PastedField
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes import Palette
 from bftui.ui.widgets.key_bar import KeyBar
+
+
+@dataclass(frozen=True)
+class Switch:
+    """What ctrl+o changes in what is asked for.
+
+    Attributes:
+        says: how it stands, in words.
+        turn: changes it.
+    """
+
+    says: Callable[[], str]
+    turn: Callable[[], None]
 
 
 class LineScreen(Dialog[str | None], Follower):
@@ -33,13 +47,34 @@ class LineScreen(Dialog[str | None], Follower):
     LineScreen #hint { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
     """
 
-    BINDINGS = [Binding("escape", "leave", "Leave", show=False)]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape", "leave", "Leave", show=False),
+        Binding("ctrl+o", "switch", "Switch", show=False, priority=True),
+    ]
 
     def __init__(
-        self, title: str, value: str, hint: Callable[[str], str], palette: Palette
+        self,
+        title: str,
+        value: str,
+        hint: Callable[[str], str],
+        palette: Palette,
+        *,
+        lines: bool = False,
+        switch: Switch | None = None,
     ) -> None:
-        """`hint` is asked with what is typed, at each change and whenever something new is known."""
+        """Asks for a line.
+
+        Args:
+            title: what is asked for.
+            value: what is offered.
+            hint: asked with what is typed, at each change and whenever something new is known.
+            palette: the colours.
+            lines: whether all lines of what is pasted are wanted.
+            switch: something else that is asked for beside it.
+        """
         super().__init__()
+        self._lines = lines
+        self._switch = switch
         self._title = title
         self._value = value
         self._hint = hint
@@ -50,11 +85,15 @@ class LineScreen(Dialog[str | None], Follower):
         box.border_title = self._title
         with box:
             # What is offered is selected: typing takes its place.
-            field = LineField(self._value, compact=True)
+            field = (PastedField if self._lines else LineField)(self._value, compact=True)
             field.cursor_blink = False
             yield field
             yield Static(id="hint", markup=False)
-            yield KeyBar(self._palette, ("enter", "take it"), ("esc", "leave"), indent=0)
+            yield KeyBar(self._palette, *self._keys(), indent=0)
+
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        switch = () if self._switch is None else (("^o", self._switch.says()),)
+        return (("enter", "take it"), ("esc", "leave"), *switch)
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Input))
@@ -72,6 +111,13 @@ class LineScreen(Dialog[str | None], Follower):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
+
+    def action_switch(self) -> None:
+        """Changes what else is asked for."""
+        if self._switch is not None:
+            self._switch.turn()
+            self.query_one(KeyBar).show(self._keys())
+            self.news()
 
     def action_leave(self) -> None:
         self.dismiss(None)

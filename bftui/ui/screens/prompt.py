@@ -16,12 +16,12 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from bftui.core.text import label, safe
-from bftui.session.prompt import Prompt, Template
+from bftui.session.prompt import Prompt, Special, Template
 from bftui.session.templates import asking, written
 from bftui.ui.bridge import Bridge
 from bftui.ui.notice import Notice
 from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.fields import LineField, TextField
+from bftui.ui.screens.fields import LineField, PastedField, TextField
 from bftui.ui.screens.follower import Follower
 from bftui.ui.settings import QUESTIONS
 from bftui.ui.strips import LineBuilder, fit
@@ -129,6 +129,7 @@ class PromptScreen(Dialog[Prompt | None], Follower):
         Binding("escape", "leave", "Leave", show=False),
         Binding("ctrl+s,ctrl+enter", "take", "Take", show=False, priority=True),
         Binding("ctrl+t", "template", "Template", show=False, priority=True),
+        Binding("ctrl+o", "special", "Control tokens", show=False, priority=True),
         # With priority: else what is typed fast after them would go into the field before.
         Binding("tab", "app.focus_next", "Next field", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", "Field before", show=False, priority=True),
@@ -140,6 +141,7 @@ class PromptScreen(Dialog[Prompt | None], Follower):
         self._bridge = bridge
         self._palette = palette
         self._choice = TemplateChoice(palette, prompt.template)
+        self._special: Special = prompt.special
         self._rendered = RenderedPane(palette)
         self._notice = NoticeBox(palette)
         self._examples = PAGES
@@ -160,7 +162,7 @@ class PromptScreen(Dialog[Prompt | None], Follower):
                 area.cursor_blink = False
                 area.border_title = title
                 yield area
-            field = LineField(self._prompt.prefill, select_on_focus=False, id="prefill")
+            field = PastedField(self._prompt.prefill, select_on_focus=False, id="prefill")
             field.cursor_blink = False
             field.border_title = "the answer begins"
             yield field
@@ -171,14 +173,17 @@ class PromptScreen(Dialog[Prompt | None], Follower):
                     " examples: enter starts with one, or type a prompt of your own", classes="note"
                 )
                 yield OptionList(*map(_option, self._examples), markup=False)
-            yield KeyBar(
-                self._palette,
-                ("^s", "start"),
-                ("tab", "next field"),
-                ("^t", "template"),
-                ("esc", "leave"),
-            )
+            yield KeyBar(self._palette, *self._keys())
         yield self._notice
+
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("^s", "start"),
+            ("tab", "next"),
+            ("^t", "template"),
+            ("^o", f"special: {self._special}"),
+            ("esc", "leave"),
+        )
 
     def on_mount(self) -> None:
         area = self._area("text")
@@ -196,11 +201,13 @@ class PromptScreen(Dialog[Prompt | None], Follower):
     @property
     def prompt(self) -> Prompt:
         """What is written now."""
-        return Prompt(
-            self._area("text").text,
-            self._area("system").text or None,
-            self._choice.template,
-            self.query_one("#prefill", LineField).value,
+        return replace(
+            self._prompt,
+            text=self._area("text").text,
+            system=self._area("system").text or None,
+            template=self._choice.template,
+            prefill=self.query_one("#prefill", LineField).value,
+            special=self._special,
         )
 
     def news(self) -> None:
@@ -298,6 +305,12 @@ class PromptScreen(Dialog[Prompt | None], Follower):
     def action_template(self) -> None:
         """Takes the next template."""
         self._choice.action_turn(1)
+
+    def action_special(self) -> None:
+        """Reads control tokens that are written in the prompt as such, or as text again."""
+        self._special = "tokens" if self._special == "text" else "text"
+        self.query_one(KeyBar).show(self._keys())
+        self.news()
 
     def action_take(self) -> None:
         """Ends with what is written; what is known not to work stays, with the reason."""
