@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from bftui.ui.screens.bench import Bench
+from bftui.ui.widgets.status_bar import fitted
 from tests.ui.driver import lines, table, workbench
 
 SIZES = [(60, 16), (80, 24), (100, 30), (120, 36), (200, 60)]
@@ -91,3 +92,18 @@ async def test_the_end_of_a_text_is_cut_with_a_sign(fruit: str) -> None:
         row = lines(w.bench.candidates)[1]
         assert "■ the text ends here" in row
         assert "…" in row
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "shown"),
+    [
+        ("first.gguf ⇄ second.gguf", 24, "first.gguf ⇄ second.gguf"),
+        ("first.gguf ⇄ second.gguf", 15, "first… ⇄ secon…"),
+        ("a ⇄ a-very-long-name.gguf", 15, "a ⇄ a-very-lon…"),
+        ("a-very-long-name.gguf ⇄ b", 15, "a-very-lon… ⇄ b"),
+        ("a-very-long-name.gguf", 10, "a-very-lo…"),
+    ],
+)
+def test_two_names_share_the_room(names: str, cells: int, shown: str) -> None:
+    assert fitted(names, cells) == shown
+    assert cell_len(fitted(names, cells)) <= cells

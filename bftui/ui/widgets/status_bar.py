@@ -139,7 +139,7 @@ class StatusBar(ClickableLine):
         room = line.room - right - gap
         model = model if cell_len(model) <= room - sampled else short
         start = line.at
-        shown = fit(model, min(max(0, room), max(named, room - sampled)))
+        shown = fitted(model, min(max(0, room), max(named, room - sampled)))
         line.add(shown, palette.title)
         alone, both, _ = shown.partition(f" {_BESIDE} ")
         if alone:
@@ -170,3 +170,16 @@ class StatusBar(ClickableLine):
             Word.FAILED: palette.bad,
         }[self._word]
         return line.add(f" {state}" if context else state, style).strip()
+
+
+def fitted(names: str, cells: int) -> str:
+    """One name, or two with the sign between them, in so many cells: of two the longer one gives way first."""
+    first, beside, second = names.partition(f" {_BESIDE} ")
+    room = cells - cell_len(beside)
+    if not beside or room < 2 or cell_len(names) <= cells:
+        return fit(names, cells)
+    half = room // 2
+    if cell_len(second) < room - half:
+        half = room - cell_len(second)
+    first = fit(first, half)
+    return f"{first}{beside}{fit(second, room - cell_len(first))}"
