@@ -59,7 +59,9 @@ def _shares(found: dict[str, Any]) -> str:
 
 
 def _positions(means: Sequence[dict[str, Any]]) -> str:
-    rows = [["tokens", "answers", *KINDS, "mean rank", "mean P", "mean KL"]]
+    # Models with vocabularies of their own have no divergence anywhere.
+    apart = _apart(means)
+    rows = [["tokens", "answers", *KINDS, "mean rank", "mean P", *(["mean KL"] if apart else [])]]
     for first, end in _BINS:
         there = [mean for mean in means if first <= mean["position"] < end]
         if not there:
@@ -75,10 +77,15 @@ def _positions(means: Sequence[dict[str, Any]]) -> str:
                 *(_percent(_weighed(there, kind)) for kind in KINDS),
                 number(_weighed(there, "mean_rank")),
                 f"{_weighed(there, 'mean_prob'):.3f}",
-                kl,
+                *([kl] if apart else []),
             ]
         )
-    return aligned(rows, "<>>>>>>>")
+    return aligned(rows, "<" + ">" * (len(rows[0]) - 1))
+
+
+def _apart(means: Sequence[dict[str, Any]]) -> bool:
+    """Whether the two distributions could be compared as a whole at any position."""
+    return any(mean["mean_kl"] is not None for mean in means)
 
 
 def _weighed(means: Sequence[dict[str, Any]], name: str) -> float:
@@ -118,10 +125,11 @@ def _notes(found: dict[str, Any]) -> list[str]:
     writer, scorer = (
         ("aligned model", "base") if found["text"] == "aligned" else ("base", "aligned model")
     )
+    kl = f" KL is KL({writer} || {scorer}), nats." if _apart(found["by_position"]) else ""
     notes = [
         f"A token is unshifted where it has rank 1 for the {scorer} (within 0.001 logit of the best), marginal at rank "
-        f"2 or 3, else shifted (arXiv 2312.01552). Rank and P are those of the {scorer}, over the whole vocabulary; KL "
-        f"is KL({writer} || {scorer}), nats.{_basis(len(found['answers']))}"
+        f"2 or 3, else shifted (arXiv 2312.01552). Rank and P are those of the {scorer}, over the whole vocabulary."
+        f"{kl}{_basis(len(found['answers']))}"
     ]
     contexts = [each["contexts"] for each in found["answers"]]
     templates = {

@@ -55,7 +55,8 @@ def test_people_get_tables_and_a_curve_in_80_columns(models, prompts):
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     for words in ("2 answers of aligned", "scored by orchard", "95 % interval", "by position",
-                  "● unshifted", "most often shifted", "arXiv 2312.01552", "Templates: page"):  # fmt: skip
+                  "● unshifted", "most often shifted", "arXiv 2312.01552", "Templates: page",
+                  "mean KL", "KL is KL(aligned model || base)", "by t, and rest on 2 answers"):  # fmt: skip
         assert words in " ".join(done.stdout.split())
     from rich.cells import cell_len
 
@@ -80,6 +81,10 @@ def test_another_vocabulary_is_said(models, tmp_path):
     )
     told = bftui_("shift", other, models[1], "--prompt", "x")
     assert "handed over as text, for the vocabularies differ" in " ".join(told.stdout.split())
+    # Where no position has a divergence there is no column of dashes.
+    assert "mean P" in told.stdout
+    assert "mean KL" not in told.stdout
+    assert "KL is" not in told.stdout
 
 
 def test_a_model_against_itself_is_unshifted(models):
