@@ -198,11 +198,21 @@ def rewritten(
     architecture: str | None = None,
     changes: Mapping[str, tuple[Any, gguf.GGUFValueType]] | None = None,
     matrices: gguf.GGMLQuantizationType | None = None,
+    tensors: Mapping[str, NDArray[Any]] | None = None,
+    parts: int = 0,
 ) -> Path:
-    """Copies a GGUF file with other metadata, or with its matrices as another type."""
+    """Copies a GGUF file with changes.
+
+    Args:
+        changes: metadata in the place of its own; a value of None leaves it out.
+        matrices: what they are stored as.
+        tensors: in the place of its own, or beside them.
+        parts: into how many files it is split; the first of them is the result.
+    """
     reader = gguf.GGUFReader(source)
     name = reader.fields["general.architecture"].contents()
-    writer = gguf.GGUFWriter(target, architecture or name)
+    most = -(-len(reader.tensors) // parts) if parts else 0
+    writer = gguf.GGUFWriter(target, architecture or name, split_max_tensors=most)
     for key, field in reader.fields.items():
         if key.startswith("GGUF.") or key == "general.architecture" or key in (changes or {}):
             continue
@@ -210,14 +220,20 @@ def rewritten(
         inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
         writer.add_key_value(key, field.contents(), kind, sub_type=inner)
     for key, (value, kind) in (changes or {}).items():
-        writer.add_key_value(key, value, kind)
+        if value is not None:
+            inner = gguf.GGUFValueType.STRING if kind == gguf.GGUFValueType.ARRAY else None
+            writer.add_key_value(key, value, kind, sub_type=inner)
     for tensor in reader.tensors:
+        if tensor.name in (tensors or {}):
+            continue
         data, stored = tensor.data, tensor.tensor_type
         if matrices is not None and data.ndim == 2:
             data, stored = gguf.quantize(np.array(data), matrices), matrices
         writer.add_tensor(tensor.name, data, raw_dtype=stored)
+    for name, array in (tensors or {}).items():
+        writer.add_tensor(name, array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return target
+    return target.with_name(f"{target.stem}-00001-of-{parts:05d}.gguf") if parts else target

@@ -64,6 +64,8 @@ class ModelInfo:
     """What a loaded model says of itself.
 
     Attributes:
+        name: what people call it: its file's name or its directory's, or the label that they gave it.
+        title: what it calls itself, "" where it does not.
         n_vocab: width of the logits; ids past the tokenizer's are padding and have empty bytes.
         n_ctx: logical limit in tokens that prefixes are held to.
         n_ctx_train: context that the model was trained with, None where unknown.
@@ -127,6 +129,7 @@ class ModelInfo:
         return (self.bos_id,) if self.add_bos else ()
 
     template_tokens: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    title: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

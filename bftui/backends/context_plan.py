@@ -89,6 +89,11 @@ def default_context(trained: int) -> int:
     return min(trained or _DEFAULT_CTX, _DEFAULT_CTX)
 
 
+def trained_note(trained: int | None, n_ctx: int) -> str:
+    """What to say where a model is opened with more context than it was trained with; "" elsewhere."""
+    return f"trained with {trained} tokens of context" if trained and trained < n_ctx else ""
+
+
 def planned(spec: OpenSpec, shape: Shape, most_sequences: int = MOST_SEQUENCES) -> Plan:
     """Sizes of the context that `spec` asks for; whether memory holds it is for the caller to say."""
     n_ctx = spec.n_ctx or default_context(shape.trained)

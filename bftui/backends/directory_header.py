@@ -1,44 +1,32 @@
 """What a directory of safetensors says of itself: its config, and the headers of its files. No library is imported.
 
 Not for: tokenizers and weights, which `transformers` reads.
-Source: the safetensors format (a length of 8 bytes, as much JSON, then the numbers).
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bftui.backends.machine import cut_short
-from bftui.backends.safetensors_file import (
-    AGAIN,
-    Stored,
-    check_config,
-    check_directory,
-    weight_files,
-)
+from bftui.backends.directory_check import LAYERS, WIDTH, check_config, text_config
+from bftui.backends.safetensors_file import AGAIN, check_directory, stored, weight_files
 from bftui.core.errors import ModelLoadError
 
-_MOST_HEADER = 64 << 20
 _MOST_JSON = 32 << 20
 _WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2}
 """Bytes of one number; everything else takes 1."""
-
-_MOST_PER_BYTE = 8
-"""Numbers of a tensor, in whichever type."""
 
 _ATTENTION = ("attention", "full_attention", "sliding_attention", "chunked_attention")
 """Kinds of layers that keep keys and values."""
 
 _NAMES = {
-    "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
+    "layers": LAYERS,
     "heads": ("num_attention_heads", "n_head", "n_heads"),
     "kv_heads": ("num_key_value_heads",),
-    "width": ("hidden_size", "n_embd", "d_model"),
+    "width": WIDTH,
     "head_width": ("head_dim",),
     "trained": ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx"),
 }
@@ -70,28 +58,16 @@ class DirectoryHeader:
 def read_directory(path: Path) -> DirectoryHeader:
     """Reads config and headers; raises ModelLoadError and UnsupportedModel for what is no whole model."""
     check_directory(path)
-    files = weight_files(path)
-    counts: dict[str, int] = {}
-    tensors = total = 0
-    for file in files:
-        total += file.stat().st_size
-        for kind, numbers in _tensors(file):
-            counts[kind] = counts.get(kind, 0) + numbers
-            tensors += 1
-    stored = Stored(tensors, max(counts, key=counts.__getitem__, default="F32"))
-    check_config(path, stored)
-    config = _json(path / "config.json")
-    text = next(
-        (config[key] for key in ("text_config", "llm_config") if isinstance(config.get(key), dict)),
-        config,
-    )
+    found = stored(weight_files(path))
+    config = check_config(path, found)
+    text = text_config(config)
     quantised = config.get("quantization_config") or text.get("quantization_config")
     return DirectoryHeader(
         architecture=str(config["model_type"]),
-        quantization=_quantization(quantised, stored.kind),
-        parameters=None if quantised else sum(counts.values()),
-        width=_WIDTHS.get(stored.kind, 1),
-        bytes=total,
+        quantization=_quantization(quantised, found.kind),
+        parameters=None if quantised else found.numbers,
+        width=_WIDTHS.get(found.kind, 1),
+        bytes=found.bytes,
         trained=_number(text, "trained") or None,
         kv_numbers=_kv_numbers(text),
         chat_template=_has_template(path),
@@ -147,43 +123,3 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ModelLoadError(f"cannot read {path}", f"{path.name} is no object", AGAIN)
     return data
-
-
-def _tensors(file: Path) -> list[tuple[str, int]]:
-    """Type and count of the numbers of each tensor; raises ModelLoadError where a file is damaged."""
-
-    def damaged(reason: str) -> ModelLoadError:
-        return ModelLoadError(f"cannot load {file}", f"{file.name}: {reason}", AGAIN)
-
-    try:
-        if not file.is_file():
-            raise damaged("it is no regular file")
-        there = file.stat().st_size
-        with file.open("rb") as opened:
-            length = int.from_bytes(opened.read(8), "little")
-            if there < 8 or length > min(there - 8, _MOST_HEADER):
-                raise damaged("it ends within its header")
-            header = json.loads(opened.read(length))
-    except OSError as error:
-        raise damaged(error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise damaged("its header is not JSON") from error
-    found = []
-    last = 0
-    try:
-        for name, tensor in header.items():
-            if name == "__metadata__":
-                continue
-            shape, (begin, end) = tensor["shape"], tensor["data_offsets"]
-            if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
-                raise TypeError
-            numbers = math.prod(shape)
-            if numbers > _MOST_PER_BYTE * (end - begin):
-                raise TypeError
-            found.append((str(tensor["dtype"])[:12], numbers))
-            last = max(last, end)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise damaged("its header describes no tensors") from error
-    if 8 + length + last > there:
-        raise damaged(cut_short(there, 8 + length + last))
-    return found

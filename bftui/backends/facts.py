@@ -11,12 +11,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bftui.backends.base import OpenSpec
 from bftui.backends.context_plan import Shape, default_context, planned, state_numbers
 from bftui.backends.machine import fits_as_float32, gpu
-from bftui.core.errors import ModelError, ModelLoadError, UnsupportedModel
+from bftui.core.errors import ModelError, ModelLoadError
+
+if TYPE_CHECKING:
+    from bftui.backends.gguf_header import GgufHeader
 
 Kind = Literal["gguf", "directory", "table"]
 
@@ -90,59 +93,47 @@ def read(kind: Kind, path: str) -> Facts:
 
 
 def _gguf(path: Path) -> Facts:
-    from bftui.backends.gguf_file import damaged
-    from bftui.backends.gguf_header import Long, read_header
+    from bftui.backends.gguf_check import checked_header
+    from bftui.backends.gguf_header import Long
 
-    header = read_header(path)
-    values, architecture = header.values, header.architecture
-    if "general.architecture" not in values:
-        raise damaged(path, "it names no architecture")
-    if not header.parameters:
-        raise damaged(path, "it holds no weights")
-    reason = None
-    if values.get("general.type", "model") != "model":
-        reason = f"it is no model but of the type {str(values['general.type'])[:40]}"
-    elif architecture == "clip":
-        reason = "it holds the eyes of a model and no model"
-    elif header.number("pooling_type"):
-        reason = "it is an embedding model"
-    elif values.get(f"{architecture}.attention.causal") is False:
-        reason = "it does not read from left to right"
-    if reason is not None:
-        raise UnsupportedModel(
-            f"{path} has no next-token distribution", reason, "open a model that generates text"
-        )
+    header = checked_header(path)
+    values = header.values
+    template = values.get("tokenizer.chat_template")
+    shape = gguf_shape(header)
+    return Facts(
+        kind="gguf",
+        name=header.title,
+        architecture=header.architecture,
+        stored=header.quantization,
+        parameters=shape.parameters,
+        bytes=header.bytes,
+        trained=shape.trained or None,
+        chat_template=isinstance(template, Long) or bool(template),
+        width=header.bytes / shape.parameters,
+        shape=shape,
+    )
+
+
+def gguf_shape(header: GgufHeader) -> Shape:
+    """What the memory of a context follows from, by the headers of a model's files."""
     layers, width = header.number("block_count"), header.number("embedding_length")
     heads = header.number("attention.head_count")
     each = width // heads if heads else 0
     key = header.number("attention.key_length") or each
     value = header.number("attention.value_length") or each
-    listed = values.get(f"{architecture}.attention.head_count_kv")
-    if isinstance(listed, list) and all(isinstance(n, int) and 0 <= n < 2**31 for n in listed):
+    listed = header.value("attention.head_count_kv")
+    if isinstance(listed, list) and all(type(n) is int and 0 <= n < 2**31 for n in listed):
         kv_heads = sum(listed)
     else:
         kv_heads = layers * (header.number("attention.head_count_kv") or heads)
-    template = values.get("tokenizer.chat_template")
-    trained = header.number("context_length")
-    return Facts(
-        kind="gguf",
-        name=str(values.get("general.name", "")),
-        architecture=architecture,
-        stored=header.quantization,
+    return Shape(
+        trained=header.number("context_length"),
+        layers=layers,
+        width=width,
+        heads=heads,
+        kv_numbers=kv_heads * (key + value),
+        state_numbers=state_numbers(layers, width, header.number),
         parameters=header.parameters,
-        bytes=header.bytes,
-        trained=trained or None,
-        chat_template=isinstance(template, Long) or bool(template),
-        width=header.bytes / header.parameters,
-        shape=Shape(
-            trained=trained,
-            layers=layers,
-            width=width,
-            heads=heads,
-            kv_numbers=kv_heads * (key + value),
-            state_numbers=state_numbers(layers, width, header.number),
-            parameters=header.parameters,
-        ),
     )
 
 

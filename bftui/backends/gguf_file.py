@@ -13,8 +13,11 @@ from pathlib import Path
 import gguf
 
 from bftui.backends.base import Progress
+from bftui.backends.file_kinds import AGAIN, ANOTHER, SNIFFED, kind_of
 from bftui.core.errors import Cancelled, ModelLoadError
 
+MAGIC = b"GGUF"
+_SHORTEST = 24
 _BLOCK = 4 << 20
 _SPLIT = re.compile(r"(?P<stem>.*)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
 
@@ -26,7 +29,7 @@ def check_gguf(path: Path) -> None:
         if path.is_dir():
             raise ModelLoadError(f"cannot open {path}", "it is a directory", hint)
         with path.open("rb") as file:
-            start = file.read(24)
+            start = file.read(SNIFFED)
     except FileNotFoundError as error:
         raise ModelLoadError(f"cannot open {path}", "there is no such file", hint) from error
     except (OSError, ValueError) as error:
@@ -34,17 +37,22 @@ def check_gguf(path: Path) -> None:
         raise ModelLoadError(f"cannot open {path}", reason, hint) from error
     if not start:
         raise ModelLoadError(f"{path} is not a model", "the file is empty", "download it again")
-    if start[:4] != b"GGUF"[: len(start)]:
-        raise ModelLoadError(f"{path} is not a GGUF file", "it starts with other bytes", hint)
-    if len(start) < 24:
+    if start[:4] != MAGIC[: len(start)]:
+        kind = kind_of(start)
+        reason, hint = (kind.reason, kind.hint) if kind else ("it starts with other bytes", hint)
+        raise ModelLoadError(f"{path} is not a GGUF file", reason, hint)
+    if len(start) < _SHORTEST:
         raise damaged(path, "it ends within its header")
 
 
 def damaged(path: Path, reason: str) -> ModelLoadError:
-    """The error for a file that starts as GGUF and then is not."""
-    return ModelLoadError(
-        f"cannot load {path}", reason, "the file is incomplete or damaged: download it again"
-    )
+    """The error for a file that starts as GGUF, and of which something is missing or overwritten."""
+    return ModelLoadError(f"cannot load {path}", reason, AGAIN)
+
+
+def senseless(path: Path, reason: str) -> ModelLoadError:
+    """The error for a whole file that says of itself what cannot be."""
+    return ModelLoadError(f"cannot load {path}", reason, ANOTHER)
 
 
 def parts(path: Path) -> list[Path]:
@@ -59,10 +67,49 @@ def parts(path: Path) -> list[Path]:
     return [part for part in (path.with_name(name) for name in names) if part.is_file()]
 
 
-def part_count(path: Path) -> int:
-    """How many files this model has, by the name of this one."""
+def check_parts(path: Path, number: int, count: int) -> None:
+    """Raises ModelLoadError unless this is a whole model, or the first of parts that are all here.
+
+    Args:
+        number: which part of the set this file says it is, from 0.
+        count: how many files the set has, as this one says; 0 or 1 where it is whole.
+    """
     split = _SPLIT.fullmatch(path.name)
-    return 1 if split is None else int(split["count"])
+    if split is not None:
+        number, count = max(number, int(split["part"]) - 1), max(count, int(split["count"]))
+    if count < 2:
+        return
+    if number:
+        first = "its first part"
+        if split is not None:
+            first += f", {split['stem']}-00001-of-{split['count']}.gguf"
+        raise ModelLoadError(
+            f"cannot load {path}",
+            f"it is part {number + 1} of the {count} of a model",
+            f"open {first}",
+        )
+    if split is None or int(split["count"]) != count:
+        raise ModelLoadError(
+            f"cannot load {path}",
+            f"it is part 1 of the {count} of a model, which are found by their names",
+            f"give them names that end as …-00001-of-{count:05d}.gguf",
+        )
+    here = {file.name for file in parts(path)}
+    names = (f"{split['stem']}-{part:05d}-of-{split['count']}.gguf" for part in range(1, count + 1))
+    missing = [name for name in names if name not in here]
+    if missing:
+        raise ModelLoadError(
+            f"cannot load {path}",
+            f"{len(missing)} of its {count} parts are not here: {missing[0]}"
+            + (", …" if len(missing) > 1 else ""),
+            "download them into the same folder",
+        )
+
+
+def stem(path: Path) -> str:
+    """What the file of a model is called, without its ending, and without the number of a part."""
+    split = _SPLIT.fullmatch(path.name)
+    return path.stem if split is None else split["stem"]
 
 
 def file_sha256(path: Path, progress: Progress) -> str:

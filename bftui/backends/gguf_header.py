@@ -8,7 +8,9 @@ Source: the GGUF specification (ggml, docs/gguf.md), versions 2 and 3.
 
 from __future__ import annotations
 
+import math
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from bftui.backends.machine import cut_short
 from bftui.core.errors import ModelLoadError, UnsupportedModel
 
 _VERSIONS = (2, 3)
+_NEWER = range(4, 10)
+"""Versions that may come; a number beyond them is no version but damage."""
+
 _WINDOW = 1 << 20
 _MOST_HEADER = 128 << 20
 _MOST_KEYS = 1 << 13
@@ -30,6 +35,10 @@ _LONGEST_KEY = 1 << 16
 _LONGEST_TEXT = 1 << 20
 _LONGEST_LIST = 1024
 """Texts and lists beyond these are walked over."""
+_MOST_TOLD_APART = 1 << 20
+"""Texts of a list that are compared with each other."""
+
+_TOKENS = "tokenizer.ggml.tokens"
 _MOST_DIMENSIONS = 4
 _FEWEST_BITS = 1
 """Of one number of a tensor, in whichever quantisation."""
@@ -54,63 +63,116 @@ class Long:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorHeader:
+    """What a header says of one tensor.
+
+    Attributes:
+        kind: what its numbers are stored as ("Q4_K"; "type 99" for one that nobody here knows).
+        shape: as GGUF has it, the fastest dimension first.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+
+    @property
+    def numbers(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
 class GgufHeader:
     """What the headers of a model's files say.
 
     Attributes:
         values: the metadata of the first file; a value that is long is a `Long`.
-        parameters: numbers in all tensors.
-        types: how many of them are stored as what ("Q4_K"; "type 99" for one that nobody here knows).
+        tensors: of all files, by name.
+        repeated: a token that the vocabulary holds twice, "" where all are different.
+        files: how many there are.
         bytes: the files' sizes.
     """
 
     values: dict[str, Any]
-    parameters: int
-    types: dict[str, int]
+    tensors: dict[str, TensorHeader]
+    repeated: str
+    files: int
     bytes: int
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all tensors."""
+        return sum(tensor.numbers for tensor in self.tensors.values())
+
+    @property
+    def types(self) -> dict[str, int]:
+        """How many numbers are stored as what."""
+        found: dict[str, int] = {}
+        for tensor in self.tensors.values():
+            found[tensor.kind] = found.get(tensor.kind, 0) + tensor.numbers
+        return found
 
     @property
     def architecture(self) -> str:
         return str(self.values.get("general.architecture", "unknown"))
 
     @property
+    def title(self) -> str:
+        """What the model calls itself; "" where it has no name, or one too long to be one."""
+        name = self.values.get("general.name", "")
+        return name if isinstance(name, str) else ""
+
+    @property
     def quantization(self) -> str:
         """The name of `general.file_type`, or of the type that most numbers have."""
         number = self.values.get("general.file_type")
         name = gguf_file.file_type_name(number) if isinstance(number, int) else None
-        return name or max(self.types, key=self.types.__getitem__, default="unknown")
+        types = self.types
+        return name or max(types, key=types.__getitem__, default="unknown")
+
+    def value(self, key: str) -> Any:
+        """A value of the architecture's metadata; None where there is none."""
+        return self.values.get(f"{self.architecture}.{key}")
 
     def number(self, key: str) -> int:
         """A whole number of the architecture's metadata; of a list the first; 0 where there is none of sense."""
-        value = self.values.get(f"{self.architecture}.{key}", 0)
+        value = self.value(key)
         if isinstance(value, list):
             value = value[0] if value else 0
-        return value if isinstance(value, int) and 0 <= value < 2**31 else 0
+        return value if type(value) is int and 0 <= value < 2**31 else 0
 
 
 def read_header(path: Path) -> GgufHeader:
     """Reads the headers of a file and of its other parts.
 
-    Raises ModelLoadError for damaged and incomplete files, UnsupportedModel for versions that nobody reads any more.
+    Raises ModelLoadError for damaged files, and for parts that are no whole model; UnsupportedModel for versions that
+    nobody reads any more, or yet.
     """
     gguf_file.check_gguf(path)
-    wanted = gguf_file.part_count(path)
-    files = gguf_file.parts(path)
-    if len(files) < wanted:
-        raise gguf_file.damaged(path, f"only {len(files)} of its {wanted} parts are here")
-    values: dict[str, Any] = {}
-    types: dict[str, int] = {}
-    total = 0
+    gguf_file.check_parts(path, 0, 0)
+    first = _opened(path)
+    number, count = (first.values.get(f"split.{key}") for key in ("no", "count"))
+    gguf_file.check_parts(path, _small(number), _small(count))
+    files = [first if file == path else _opened(file) for file in gguf_file.parts(path)]
+    tensors: dict[str, TensorHeader] = {}
     for file in files:
-        try:
-            header = _File(file)
-        except OSError as error:
-            raise ModelLoadError(f"cannot read {file}", error.strerror or str(error)) from error
-        values = values or header.values
-        total += header.size
-        for kind, count in header.types.items():
-            types[kind] = types.get(kind, 0) + count
-    return GgufHeader(values, sum(types.values()), types, total)
+        for name, tensor in file.tensors.items():
+            if name in tensors:
+                raise gguf_file.senseless(path, f"it holds the tensor {name} twice")
+            tensors[name] = tensor
+    return GgufHeader(
+        first.values, tensors, first.repeated, len(files), sum(file.size for file in files)
+    )
+
+
+def _opened(path: Path) -> _File:
+    try:
+        return _File(path)
+    except OSError as error:
+        raise ModelLoadError(f"cannot read {path}", error.strerror or str(error)) from error
+
+
+def _small(value: Any) -> int:
+    """A count as a header may give it; 0 where there is none of sense."""
+    return value if type(value) is int and 0 <= value < 2**16 else 0
 
 
 class _File:
@@ -118,7 +180,8 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.types: dict[str, int] = {}
+        self.tensors: dict[str, TensorHeader] = {}
+        self.repeated = ""
         with path.open("rb", buffering=0) as self._file:
             self.size = self._file.seek(0, 2)
             self._most = min(self.size, _MOST_HEADER)
@@ -174,15 +237,26 @@ class _File:
         if version in _VERSIONS:
             return
         turned = int.from_bytes(version.to_bytes(4, "little"), "big")
-        if turned in _VERSIONS:
-            reason = "its numbers are big-endian"
-        elif version == 1:
-            reason = "it is of the first version of GGUF"
-        else:
-            raise self._damaged(f"there is no version {version} of GGUF")
-        raise UnsupportedModel(
-            f"cannot load {self._path}", reason, "convert the model to GGUF again"
-        )
+        message = f"cannot load {self._path}"
+        if turned in (1, *_VERSIONS):
+            raise UnsupportedModel(
+                message,
+                "its numbers are big-endian",
+                "turn them with `gguf-convert-endian FILE little`, or take another file of the model",
+            )
+        if version == 1:
+            raise UnsupportedModel(
+                message,
+                "it is of version 1 of GGUF, which is read no more",
+                "convert the model again",
+            )
+        if version in _NEWER:
+            raise UnsupportedModel(
+                message,
+                f"it is of version {version} of GGUF, and {_VERSIONS[-1]} is the newest known here",
+                "a newer bftui may read it",
+            )
+        raise self._damaged(f"there is no version {version} of GGUF")
 
     def _metadata(self, count: int) -> dict[str, Any]:
         values = {}
@@ -191,6 +265,8 @@ class _File:
             if length > _LONGEST_KEY:
                 raise self._damaged(f"a key claims {length:,} bytes")
             key = self._take(length).decode("utf-8", "replace")
+            if key in values:
+                raise gguf_file.senseless(self._path, f"it says {key[:60]} twice")
             values[key] = self._value(self._unpack("I"), key)
         return values
 
@@ -215,7 +291,10 @@ class _File:
         if kind == _TEXT:
             if count > _MOST_TEXTS:
                 raise self._damaged(f"{key} claims {count:,} texts")
-            self._skip_texts(count)
+            if key == _TOKENS and count <= _MOST_TOLD_APART:
+                self._compare_texts(count)
+            else:
+                self._skip_texts(count)
             return Long(count)
         if count > _LONGEST_LIST and kind in _CODES:
             self._skip(count * struct.calcsize(_CODES[kind]))
@@ -227,7 +306,7 @@ class _File:
         while count:
             data, at = self._data, self._at
             try:
-                # Vocabularies are most of a header: this is the loop that its time goes into.
+                # Merges are most of a header: this is the loop that its time goes into.
                 for left in range(count, 0, -1):  # noqa: B007 - its last value counts
                     at += width + unpack(data, at)[0]
                 count = 0
@@ -240,6 +319,31 @@ class _File:
             if count and len(self._data) < width:
                 raise self._damaged("it ends within its header")
 
+    def _compare_texts(self, count: int) -> None:
+        """Goes past the texts of a list and notes one that is there twice; empty ones count as different."""
+        unpack, width = _LENGTH.unpack_from, _LENGTH.size
+        seen: set[bytes] = set()
+        while count:
+            data, at, size = self._data, self._at, len(self._data)
+            with suppress(struct.error):
+                while count:
+                    begin = at + width
+                    end = begin + unpack(data, at)[0]
+                    if end > size:
+                        break
+                    if (text := data[begin:end]) in seen and text:
+                        self.repeated = self.repeated or text.decode("utf-8", "replace")
+                    seen.add(text)
+                    at, count = end, count - 1
+            if not count:
+                self._at = at
+            elif at > self._at:
+                self._move(at)
+            else:
+                # Longer than what is held at once, and so no token.
+                self._skip(self._unpack("Q"))
+                count -= 1
+
     # Tensors ---------------------------------------------------------------------------------------------------
 
     def _tensors(self, count: int) -> None:
@@ -248,16 +352,16 @@ class _File:
             length = self._unpack("Q")
             if length > _LONGEST_KEY:
                 raise self._damaged(f"the name of a tensor claims {length:,} bytes")
-            self._take(length)
+            name = self._take(length).decode("utf-8", "replace")
             dimensions = self._unpack("I")
             if dimensions > _MOST_DIMENSIONS:
                 raise self._damaged(f"a tensor claims {dimensions:,} dimensions")
-            numbers = 1
-            for extent in struct.unpack(f"<{dimensions}Q", self._take(8 * dimensions)):
-                numbers *= extent
+            shape = struct.unpack(f"<{dimensions}Q", self._take(8 * dimensions))
             kind, offset = self._unpack("I"), self._unpack("Q")
-            name, width = _stored(kind, numbers)
-            self.types[name] = self.types.get(name, 0) + numbers
+            stored, width = _stored(kind, math.prod(shape))
+            if name in self.tensors:
+                raise gguf_file.senseless(self._path, f"it holds the tensor {name[:60]} twice")
+            self.tensors[name] = TensorHeader(stored, shape)
             last = max(last, offset + width)
         alignment = self.values.get("general.alignment", 32)
         if not isinstance(alignment, int) or not 0 < alignment <= _WINDOW:

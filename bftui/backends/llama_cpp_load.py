@@ -14,13 +14,15 @@ from typing import Any
 
 from bftui.backends import gguf_file
 from bftui.backends.base import ModelInfo, OpenSpec, Progress
-from bftui.backends.context_plan import Plan
+from bftui.backends.context_plan import Plan, trained_note
+from bftui.backends.facts import gguf_shape
+from bftui.backends.gguf_check import checked_header
+from bftui.backends.gguf_header import GgufHeader
 from bftui.backends.llama_cpp_library import (
     LIBRARY,
     C,
     forget_log,
     logged_reason,
-    metadata,
     metadata_int,
     piece,
 )
@@ -28,6 +30,7 @@ from bftui.backends.llama_cpp_plan import plan_context
 from bftui.backends.llama_cpp_tokenizer import LlamaCppTokenizer
 from bftui.backends.local import CHUNK, share
 from bftui.backends.machine import physical_cores, size
+from bftui.backends.rotary import LONG, ORIGINAL
 from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
 from bftui.core.errors import Cancelled, CapabilityError, ModelLoadError, UnsupportedModel
 
@@ -54,19 +57,21 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
     Raises ModelLoadError, UnsupportedModel, CapabilityError and Cancelled.
     """
     path = Path(spec.source)
-    gguf_file.check_gguf(path)
+    header = checked_header(path)
+    _check_vectors(path, header)
     gpu = _use_gpu(spec)
-    model = _load_model(path, spec.gpu_layers if gpu else 0, gpu, share(progress, 0, 0.5))
+    plan = plan_context(spec, gguf_shape(header), gpu)
+    layers, overrides = spec.gpu_layers if gpu else 0, _overrides(header, plan.n_ctx)
+    model = _load_model(path, layers, gpu, overrides, share(progress, 0, 0.5))
     context = None
     try:
         vocab = C.llama_model_get_vocab(model)
-        _refuse_unsupported(path, model, vocab)
-        plan = plan_context(spec, path, model, gpu)
+        _refuse_unsupported(path, model)
         threads = spec.threads or physical_cores()
         context = _new_context(path, model, plan, threads, gpu)
         vocabulary, tokenizer = _tokens(path, vocab)
         sha256 = gguf_file.file_sha256(path, share(progress, 0.5, 1))
-        info = _info(spec, path, model, vocab, vocabulary, plan, threads, gpu, sha256)
+        info = _info(header, path, model, vocab, vocabulary, plan, threads, gpu, sha256)
         fixed = spec.threads > 0
         return Loaded(model, vocab, context, info, vocabulary, tokenizer, fixed)
     except BaseException:
@@ -74,6 +79,18 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
             C.llama_free(context)
         C.llama_model_free(model)
         raise
+
+
+def _check_vectors(path: Path, header: GgufHeader) -> None:
+    """Raises UnsupportedModel for norms and biases that are no float32: the library ends the process on them."""
+    for name, tensor in header.tensors.items():
+        vector = name.endswith("bias") or "norm" in name
+        if vector and len(tensor.shape) == 1 and tensor.kind != "F32":
+            raise UnsupportedModel(
+                f"llama.cpp cannot run {path}",
+                f"its tensor {name[:60]} is stored as {tensor.kind}, and it takes norms and biases as F32",
+                "convert the model again, or take another file of it",
+            )
 
 
 def _use_gpu(spec: OpenSpec) -> bool:
@@ -87,7 +104,23 @@ def _use_gpu(spec: OpenSpec) -> bool:
     return supported and spec.device != "cpu" and spec.gpu_layers != 0
 
 
-def _load_model(path: Path, gpu_layers: int, gpu: bool, progress: Progress) -> Any:
+def _overrides(header: GgufHeader, n_ctx: int) -> Any:
+    """What the library is to take for the file's own settings, as an array that ends with an empty one.
+
+    It chooses the factors of LongRoPE by the pool that a path shares with its continuations, and not by the context.
+    """
+    key = f"{header.architecture}.{ORIGINAL}"
+    original = header.number(ORIGINAL) or header.number("context_length")
+    if LONG not in header.tensors or n_ctx > original:
+        return (C.llama_model_kv_override * 1)()
+    overrides = (C.llama_model_kv_override * 2)()
+    overrides[0].tag = C.LLAMA_KV_OVERRIDE_TYPE_INT
+    overrides[0].key = key.encode()
+    overrides[0].value.val_i64 = 2**31 - 1
+    return overrides
+
+
+def _load_model(path: Path, gpu_layers: int, gpu: bool, overrides: Any, progress: Progress) -> Any:
     cancelled = False
     failure: BaseException | None = None
 
@@ -101,6 +134,7 @@ def _load_model(path: Path, gpu_layers: int, gpu: bool, progress: Progress) -> A
 
     params = C.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
+    params.kv_overrides = overrides
     params.progress_callback = C.llama_progress_callback(report)
     if not gpu:
         # No device at all, so that a build with GPU support does not offload single large products either.
@@ -122,24 +156,17 @@ def _load_model(path: Path, gpu_layers: int, gpu: bool, progress: Progress) -> A
             raise UnsupportedModel(
                 f"cannot load {path}", reason, "a newer llama-cpp-python may know it"
             )
-        raise gguf_file.damaged(path, reason)
+        raise gguf_file.senseless(path, reason)
     return model
 
 
-def _refuse_unsupported(path: Path, model: Any, vocab: Any) -> None:
-    """Raises UnsupportedModel for a model that does not predict next tokens from left to right."""
-    architecture = metadata(model, "general.architecture") or ""
+def _refuse_unsupported(path: Path, model: Any) -> None:
+    """Raises UnsupportedModel for an architecture of which only the library knows that it is no decoder."""
     reason = None
     if not C.llama_model_has_decoder(model) or C.llama_model_has_encoder(model):
         reason = "it is an encoder, or needs one"
     elif C.llama_model_is_diffusion(model):
         reason = "it is a diffusion model"
-    elif metadata_int(model, f"{architecture}.pooling_type"):
-        reason = "it is an embedding model"
-    elif metadata(model, f"{architecture}.attention.causal") == "false":
-        reason = "it does not read from left to right"
-    elif C.llama_vocab_type(vocab) == C.LLAMA_VOCAB_TYPE_NONE:
-        reason = "it has no vocabulary"
     if reason is not None:
         raise UnsupportedModel(
             f"{path} has no next-token distribution", reason, "open a model that generates text"
@@ -204,7 +231,7 @@ def _tokens(path: Path, vocab: Any) -> tuple[Vocabulary, LlamaCppTokenizer]:
 
 
 def _info(
-    spec: OpenSpec,
+    header: GgufHeader,
     path: Path,
     model: Any,
     vocab: Any,
@@ -214,7 +241,7 @@ def _info(
     gpu: bool,
     sha256: str,
 ) -> ModelInfo:
-    trained = C.llama_model_n_ctx_train(model)
+    trained = header.number("context_length")
     file_type = metadata_int(model, "general.file_type")
     if file_type is None:
         file_type = C.llama_model_ftype(model) & ~C.LLAMA_FTYPE_GUESSED
@@ -224,11 +251,12 @@ def _info(
     template = C.llama_model_chat_template(model, None)
     state = C.llama_model_is_recurrent(model) or C.llama_model_is_hybrid(model)
     return ModelInfo(
-        name=metadata(model, "general.name") or path.stem,
+        name=gguf_file.stem(path),
+        title=header.title,
         backend="llama-cpp",
         library=LIBRARY,
         source=str(path),
-        architecture=metadata(model, "general.architecture") or "unknown",
+        architecture=header.architecture,
         n_vocab=len(vocabulary.pieces),
         n_ctx=plan.n_ctx,
         n_ctx_train=trained or None,
@@ -241,7 +269,7 @@ def _info(
         chat_template=template.decode("utf-8", "replace") if template else None,
         parameters=C.llama_model_n_params(model),
         quantization=quantization,
-        bytes=sum(part.stat().st_size for part in gguf_file.parts(path)),
+        bytes=header.bytes,
         kv_bytes_per_token=plan.kv_bytes_per_token,
         dtype=gguf_file.dtype_name(quantization),
         kv=plan.kv,
@@ -255,7 +283,7 @@ def _info(
         batch_rows=plan.batch_rows,
         # Where the prefix of one row can be copied from another: neither out of a state nor past a sliding window.
         ragged=not state and C.llama_model_n_swa(model) == 0,
-        note=f"trained with {trained} tokens of context" if 0 < trained < plan.n_ctx else "",
+        note=trained_note(trained, plan.n_ctx),
         eos_id=eos if eos != C.LLAMA_TOKEN_NULL else None,
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from bftui.backends import gguf_file
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress
 from bftui.backends.blas import blas_threads
-from bftui.backends.context_plan import default_context
+from bftui.backends.context_plan import default_context, trained_note
 from bftui.backends.local import LocalFan, PathBackend, share
 from bftui.backends.machine import available_memory, is_small, physical_cores, size
 from bftui.backends.reference_file import HINT, GgufModel, Sizes
@@ -121,17 +121,18 @@ def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
     try:
         sizes = file.sizes()
         tokenizer = read_tokenizer(file)
-        n_ctx = spec.n_ctx or default_context(sizes.n_ctx)
-        _check_memory(n_ctx, sizes, file.parameters)
+        n_ctx = spec.n_ctx or default_context(sizes.n_ctx or 0)
+        _check_memory(n_ctx, sizes, file.header.parameters)
         sha256 = gguf_file.file_sha256(path, share(progress, 0, 0.5))
         n_vocab = len(tokenizer.vocabulary.pieces)
-        model = Llama(sizes, file.weights(sizes, n_vocab, share(progress, 0.5, 1)))
+        model = Llama(sizes, file.weights(sizes, n_vocab, n_ctx, share(progress, 0.5, 1)))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # Metadata of another type than their key promises.
-        raise gguf_file.damaged(path, f"its metadata make no sense ({error})") from error
+        raise gguf_file.senseless(path, f"its metadata make no sense ({error})") from error
     backend = ReferenceBackend(
         ModelInfo(
-            name=str(file.value("general.name", path.stem)),
+            name=gguf_file.stem(path),
+            title=file.header.title,
             backend="reference",
             library=f"numpy {version('numpy')}",
             source=str(path),
@@ -145,20 +146,20 @@ def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
             eog_ids=tokenizer.eog_ids,
             special_ids=tokenizer.vocabulary.special_ids,
             chat_template=file.value("tokenizer.chat_template"),
-            parameters=file.parameters,
-            quantization=file.quantization,
-            bytes=path.stat().st_size,
+            parameters=file.header.parameters,
+            quantization=file.header.quantization,
+            bytes=file.header.bytes,
             kv_bytes_per_token=_kv_bytes_per_token(sizes),
             dtype="float32",
             kv="f32",
             device="cpu",
-            threads=spec.threads or (1 if is_small(file.parameters) else physical_cores()),
+            threads=spec.threads or (1 if is_small(file.header.parameters) else physical_cores()),
             sha256=sha256,
             tokenizer_sha256=vocabulary_sha256(tokenizer.vocabulary.pieces),
             max_fan_out=max(1, spec.fan_out),
             batch_rows=_ROWS,
             ragged=True,
-            note=f"trained with {sizes.n_ctx} tokens of context" if sizes.n_ctx < n_ctx else "",
+            note=trained_note(sizes.n_ctx, n_ctx),
         ),
         tokenizer,
         model,

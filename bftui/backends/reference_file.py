@@ -14,9 +14,29 @@ import numpy as np
 
 from bftui.backends import gguf_file
 from bftui.backends.base import F32, Progress
+from bftui.backends.gguf_check import checked_header
+from bftui.backends.gguf_settings import is_neutral
+from bftui.backends.rotary import FACTORS, KEYS, LONG, SHORT, Rotation, rotation
 from bftui.core.errors import Cancelled, UnsupportedModel
 
 HINT = "pip install 'bftui[llama]' and use --backend llama-cpp"
+
+_KNOWN = KEYS | {
+    "attention.causal",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.layer_norm_rms_epsilon",
+    "attention.value_length",
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "pooling_type",
+    "tensor_data_layout",
+    "vocab_size",
+}
+"""What of `llama.…` is read here or checked elsewhere, or changes no number."""
 
 _READABLE = {
     gguf.GGMLQuantizationType.F32,
@@ -47,29 +67,27 @@ class Weights:
     Attributes:
         embedding: (n_vocab, n_embd).
         output: (n_vocab, n_embd); the embedding itself where the model ties the two.
-        rope_factors: what each rotary frequency is divided by, (rope_dims / 2,), or None.
+        rotation: how queries and keys are turned.
     """
 
     embedding: F32
     layers: tuple[Layer, ...]
     output_norm: F32
     output: F32
-    rope_factors: F32 | None
+    rotation: Rotation
 
 
 @dataclass(frozen=True)
 class Sizes:
     """The numbers that shape a Llama model."""
 
-    n_ctx: int
+    n_ctx: int | None
     n_embd: int
     n_layer: int
     n_head: int
     n_head_kv: int
     n_ff: int
     head_dim: int
-    rope_dims: int
-    rope_base: float
     rms_eps: float
 
 
@@ -85,10 +103,16 @@ class _Reader(gguf.GGUFReader):
 class GgufModel:
     """An open GGUF file: metadata by key, and the weights once asked for."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads the header; raises ModelLoadError where the file is damaged or incomplete."""
-        gguf_file.check_gguf(path)
+    def __init__(self, path: Path, backend: str = "reference") -> None:
+        """Reads the header, for a backend that errors name.
+
+        Raises ModelLoadError and UnsupportedModel for what is no whole model.
+        """
+        self.header = checked_header(path)
         self.path = path
+        self._backend = backend
+        if self.header.files > 1:
+            raise self.unsupported(f"it is split into {self.header.files} files")
         try:
             with np.errstate(all="ignore"):
                 self._reader = _Reader(path)
@@ -107,71 +131,65 @@ class GgufModel:
         """A metadata value; raises ModelLoadError where it is missing."""
         value = self.value(key)
         if value is None:
-            raise gguf_file.damaged(self.path, f"{key} is missing")
+            raise gguf_file.senseless(self.path, f"{key} is missing")
         return value
 
     @property
     def architecture(self) -> str:
-        return str(self.value("general.architecture", "unknown"))
+        return self.header.architecture
 
-    @property
-    def parameters(self) -> int:
-        return sum(int(tensor.n_elements) for tensor in self._tensors.values())
+    def own_value(self, key: str) -> Any:
+        """A metadata value of the architecture ("rope.freq_base"); None where there is none."""
+        return self.value(f"{self.architecture}.{key}")
 
-    @property
-    def quantization(self) -> str:
-        """The name of `general.file_type`, or of the type that most weights have."""
-        name = gguf_file.file_type_name(self.value("general.file_type", -1))
-        if name is not None:
-            return name
-        weights: dict[str, int] = {}
-        for tensor in self._tensors.values():
-            kind = tensor.tensor_type.name
-            weights[kind] = weights.get(kind, 0) + int(tensor.n_elements)
-        return max(weights, key=weights.__getitem__, default="unknown")
+    def rotation(self, dims: int, n_ctx: int) -> Rotation:
+        """The rotary embedding of a model that is opened with this context; raises ModelLoadError."""
+        try:
+            return rotation(
+                self.own_value, lambda name: self._factors(name, dims // 2), dims=dims, n_ctx=n_ctx
+            )
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise gguf_file.senseless(self.path, str(error)) from error
+
+    def _factors(self, name: str, count: int) -> F32 | None:
+        return self._tensor(name, (count,)) if name in self._tensors else None
 
     def sizes(self) -> Sizes:
         """The model's sizes; raises UnsupportedModel for variants of Llama that are not built here."""
         if self.architecture != "llama":
             raise self.unsupported(f"its architecture is {self.architecture}, not llama")
-        no_text = None
-        if self.value("llama.pooling_type"):
-            no_text = "it is an embedding model"
-        elif not self.value("llama.attention.causal", True):
-            no_text = "it does not read from left to right"
-        if no_text is not None:
-            raise UnsupportedModel(
-                f"{self.path} has no next-token distribution",
-                no_text,
-                "open a model that generates text",
-            )
-        scaling = self.value("llama.rope.scaling.type", "none")
-        if scaling != "none":
-            raise self.unsupported(f"its rotary embedding is scaled ({scaling})")
         n_embd, n_head = self._count("embedding_length"), self._count("attention.head_count")
         n_head_kv = self.value("llama.attention.head_count_kv", n_head)
-        if not isinstance(n_head_kv, int) or n_head_kv < 1 or n_head % n_head_kv:
+        if not isinstance(n_head_kv, int) or n_head_kv < 1:
             raise self.unsupported(f"it has {n_head} query heads over {n_head_kv} key heads")
         head_dim = int(self.value("llama.attention.key_length", n_embd // n_head))
         if self.value("llama.attention.value_length", head_dim) != head_dim:
             raise self.unsupported("its keys and values differ in length")
-        rope_dims = int(self.value("llama.rope.dimension_count", head_dim))
-        if rope_dims % 2 or not 0 < rope_dims <= head_dim:
-            raise gguf_file.damaged(
-                self.path, f"{rope_dims} rotary dimensions in heads of {head_dim}"
+        turned = self.value("llama.rope.dimension_count", head_dim)
+        if turned != head_dim or head_dim % 2:
+            raise gguf_file.senseless(
+                self.path, f"it turns {turned} dimensions of heads of {head_dim}"
             )
-        return Sizes(
-            n_ctx=self._count("context_length"),
+        sizes = Sizes(
+            n_ctx=self.header.number("context_length") or None,
             n_embd=n_embd,
             n_layer=self._count("block_count"),
             n_head=n_head,
             n_head_kv=n_head_kv,
             n_ff=self._count("feed_forward_length"),
             head_dim=head_dim,
-            rope_dims=rope_dims,
-            rope_base=float(self.value("llama.rope.freq_base", 10000.0)),
             rms_eps=float(self.required("llama.attention.layer_norm_rms_epsilon")),
         )
+        self._check_keys()
+        return sizes
+
+    def _check_keys(self) -> None:
+        """Refuses settings that are not built here: one that is not known may change every number."""
+        for key in self.header.values:
+            name = key.removeprefix("llama.")
+            if name in _KNOWN or name == key or is_neutral(name, self.value(key)):
+                continue
+            raise self.unsupported(f"its setting {key} is not known here")
 
     def _count(self, key: str) -> int:
         value = self.required(f"llama.{key}")
@@ -179,8 +197,11 @@ class GgufModel:
             raise self.unsupported(f"llama.{key} is {value}")
         return value
 
-    def weights(self, sizes: Sizes, n_vocab: int, progress: Progress) -> Weights:
-        """Reads every tensor as float32; raises ModelLoadError, UnsupportedModel and Cancelled."""
+    def weights(self, sizes: Sizes, n_vocab: int, n_ctx: int, progress: Progress) -> Weights:
+        """Reads every tensor as float32, for a context of `n_ctx` tokens.
+
+        Raises ModelLoadError, UnsupportedModel and Cancelled.
+        """
         q, kv = sizes.n_head * sizes.head_dim, sizes.n_head_kv * sizes.head_dim
         embd, ff = sizes.n_embd, sizes.n_ff
         shapes: dict[str, tuple[int, ...]] = {
@@ -209,15 +230,13 @@ class GgufModel:
             )
         embedding = read("token_embd.weight", (n_vocab, embd))
         tied = "output.weight" not in self._tensors
-        factors = "rope_freqs.weight"
+        unread -= {FACTORS, LONG, SHORT}
         weights = Weights(
             embedding=embedding,
             layers=tuple(layers),
             output_norm=read("output_norm.weight", (embd,)),
             output=embedding if tied else read("output.weight", (n_vocab, embd)),
-            rope_factors=read(factors, (sizes.rope_dims // 2,))
-            if factors in self._tensors
-            else None,
+            rotation=self.rotation(sizes.head_dim, n_ctx),
         )
         if unread:
             # Biases and experts change the result: a model that has them is not the one computed here.
@@ -227,15 +246,15 @@ class GgufModel:
     def _tensor(self, name: str, shape: tuple[int, ...]) -> F32:
         tensor = self._tensors.get(name)
         if tensor is None:
-            raise gguf_file.damaged(self.path, f"the tensor {name} is missing")
+            raise gguf_file.senseless(self.path, f"the tensor {name} is missing")
         if tensor.tensor_type not in _READABLE:
             raise self.unsupported(f"its weights are quantised as {tensor.tensor_type.name}")
         if tuple(int(n) for n in reversed(tensor.shape)) != shape:
-            raise gguf_file.damaged(self.path, f"the tensor {name} is not of shape {shape}")
+            raise gguf_file.senseless(self.path, f"the tensor {name} is not of shape {shape}")
         data = gguf.dequantize(tensor.data, tensor.tensor_type)
         # A copy, so that nothing depends on the file any more.
         return np.array(data, dtype=np.float32, order="C").reshape(shape)
 
     def unsupported(self, reason: str) -> UnsupportedModel:
         """The error for a sound file that another backend can read."""
-        return UnsupportedModel(f"the reference backend cannot run {self.path}", reason, HINT)
+        return UnsupportedModel(f"the {self._backend} backend cannot run {self.path}", reason, HINT)

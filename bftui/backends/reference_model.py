@@ -40,11 +40,7 @@ class Llama:
     def __init__(self, sizes: Sizes, weights: Weights) -> None:
         self.sizes = sizes
         self._weights = weights
-        half = sizes.rope_dims // 2
-        frequencies = sizes.rope_base ** (-np.arange(half) * 2.0 / sizes.rope_dims)
-        self._frequencies = frequencies / (
-            1.0 if weights.rope_factors is None else weights.rope_factors
-        )
+        self._rotation = weights.rotation
 
     def forward(
         self,
@@ -79,9 +75,11 @@ class Llama:
         return normed
 
     def _rotations(self, positions: Sequence[int]) -> tuple[F32, F32]:
-        """Cosines and sines of shape (tokens, 1, rope_dims / 2), the same for every head."""
-        angles = np.asarray(positions, dtype=np.float64)[:, None, None] * self._frequencies
-        return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+        """Cosines and sines of shape (tokens, 1, head_dim / 2), the same for every head."""
+        turning = self._rotation
+        angles = np.asarray(positions, dtype=np.float64)[:, None, None] * turning.frequencies
+        cos, sin = (turning.magnitude * each for each in (np.cos(angles), np.sin(angles)))
+        return cos.astype(np.float32), sin.astype(np.float32)
 
 
 def _heads(x: F32, count: int) -> F32:
@@ -89,12 +87,11 @@ def _heads(x: F32, count: int) -> F32:
 
 
 def _rotated(x: F32, cos: F32, sin: F32) -> F32:
-    """Turns the pairs (0, 1), (2, 3), … of each head; dimensions past the rotary ones stay."""
-    dims = 2 * cos.shape[-1]
-    even, odd = x[..., 0:dims:2], x[..., 1:dims:2]
-    turned = x.copy()
-    turned[..., 0:dims:2] = even * cos - odd * sin
-    turned[..., 1:dims:2] = even * sin + odd * cos
+    """Turns the pairs (0, 1), (2, 3), … of each head."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    turned = np.empty_like(x)
+    turned[..., 0::2] = even * cos - odd * sin
+    turned[..., 1::2] = even * sin + odd * cos
     return turned
 
 

@@ -1,18 +1,22 @@
-"""A directory of safetensors: is it a whole model, which files are its weights, what are they stored as.
+"""A directory of safetensors: is it a whole model, which files are its weights, what do their headers say.
 
-Only headers are read; nothing is imported but the standard library and `safetensors` itself.
-Not for: configs and tokenizers, which `transformers` reads.
+Only headers are read, and nothing is imported but the standard library.
+Not for: configs and tokenizers, which `transformers` reads; `directory_check.py` says what a config may not say.
+Source: the safetensors format (a length of 8 bytes, as much JSON, then the numbers).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from bftui.backends.file_kinds import SNIFFED, page, pointer
+from bftui.backends.machine import cut_short
 from bftui.core.errors import ModelLoadError, UnsupportedModel
 
 AGAIN = "the directory is incomplete or damaged: download it again"
@@ -22,16 +26,20 @@ _WHOLE = "model.safetensors"
 _INDEX = f"{_WHOLE}.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _CONFIG_BYTES = 16 << 20
-_WHOLE_NUMBERS = frozenset({"BOOL", "I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
-_INDICES = 1024
-"""Settings that name a layer, or one in so many, may be larger than the number of tensors."""
+_CACHED = re.compile(r"models--(.+)")
+"""A repository in the cache of the Hugging Face hub; below it `snapshots/` has a directory for each revision."""
+
+_MOST_HEADER = 64 << 20
+_MOST_PER_BYTE = 8
+"""Numbers of a tensor, in whichever type."""
 
 
 def check_directory(path: Path) -> None:
-    """Raises ModelLoadError where a directory does not hold a complete model in safetensors."""
+    """Raises ModelLoadError and UnsupportedModel where a directory does not hold a complete model in safetensors."""
     if not path.is_dir():
         raise ModelLoadError(f"cannot open {path}", "there is no such directory", _HINT)
     config = path / "config.json"
+    _refuse_others(path)
     if not config.is_file():
         gguf = next(iter(sorted(path.glob("*.gguf"))), None)
         hint = f"it holds a GGUF file: open {gguf}" if gguf else _HINT
@@ -54,6 +62,53 @@ def check_directory(path: Path) -> None:
             f"{missing[0]} is missing, one of {len(files)} files of weights",
             AGAIN,
         )
+
+
+def _refuse_others(path: Path) -> None:
+    """Refuses directories of another kind: adapters, tokenizers, and what Git left in the place of files."""
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", _INDEX):
+        refuse_stand_in(path / name)
+    weights = weight_files(path)
+    adapter = path / "adapter_config.json"
+    if adapter.is_file() and (not weights or not (path / "config.json").is_file()):
+        base = _named_base(adapter)
+        raise UnsupportedModel(
+            f"{path} is no model",
+            "it is a LoRA adapter, which changes another model",
+            f"merge it into {base or 'that model'}, and open the result",
+        )
+    tokenizer = any(
+        (path / f"tokenizer{end}").is_file() for end in (".json", ".model", "_config.json")
+    )
+    others = (*_PICKLED, "*.gguf", "*.index.json", "*.msgpack", "*.h5")
+    alone = not weights and not (path / "config.json").is_file()
+    if tokenizer and alone and not any(next(path.glob(each), None) for each in others):
+        raise UnsupportedModel(
+            f"{path} is no model",
+            "it holds a tokenizer and no weights",
+            "open the directory that holds the weights",
+        )
+
+
+def _named_base(adapter: Path) -> str:
+    """The model that an adapter was made for; "" where it does not say."""
+    try:
+        base = json.loads(adapter.read_bytes()[:_CONFIG_BYTES]).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return ""
+    return base[:80] if isinstance(base, str) else ""
+
+
+def refuse_stand_in(file: Path) -> None:
+    """Raises ModelLoadError for a file that holds a Git LFS pointer or a web page in its place."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(SNIFFED)
+    except OSError:
+        return
+    kind = pointer(start) or page(start)
+    if kind is not None:
+        raise ModelLoadError(f"cannot load {file}", kind.reason, kind.hint)
 
 
 def weight_files(path: Path) -> list[Path]:
@@ -85,18 +140,28 @@ def weight_files(path: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Stored:
-    """What the headers of weight files say: how many tensors, and the type of most numbers ("F32", "BF16")."""
+    """What the headers of weight files say: of each tensor, by name, its type ("F32", "BF16") and its shape."""
 
-    tensors: int
-    kind: str
+    tensors: Mapping[str, tuple[str, tuple[int, ...]]]
+    bytes: int
+
+    @property
+    def kind(self) -> str:
+        """The type of most numbers."""
+        counts: dict[str, int] = {}
+        for kind, shape in self.tensors.values():
+            counts[kind] = counts.get(kind, 0) + math.prod(shape)
+        return max(counts, key=counts.__getitem__, default="F32")
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in all tensors; several quantised ones share one."""
+        return sum(math.prod(shape) for _, shape in self.tensors.values())
 
 
 def stored(files: Sequence[Path]) -> Stored:
-    """Reads the headers; raises ModelLoadError where a file is damaged."""
-    from safetensors import SafetensorError, safe_open
-
-    tensors = 0
-    counts: dict[str, int] = {}
+    """Reads the headers; raises ModelLoadError where a file is damaged, or something else."""
+    tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
     for file in files:
         try:
             str(file).encode()
@@ -104,62 +169,59 @@ def stored(files: Sequence[Path]) -> Stored:
             raise ModelLoadError(
                 f"cannot open {file}", "its path is not valid UTF-8", "rename the directory"
             ) from error
-        try:
-            with safe_open(str(file), framework="np") as opened:
-                for name in opened.keys():  # noqa: SIM118 - it is no mapping
-                    part = opened.get_slice(name)
-                    kind = str(part.get_dtype())
-                    counts[kind] = counts.get(kind, 0) + math.prod(part.get_shape())
-                    tensors += 1
-        except (SafetensorError, OSError) as error:
-            reason = " ".join(str(error).split()) or "it cannot be read"
-            raise ModelLoadError(f"cannot load {file}", reason, AGAIN) from error
-    return Stored(tensors, max(counts, key=counts.__getitem__, default="F32"))
+        tensors |= _tensors(file)
+    return Stored(tensors, sum(file.stat().st_size for file in files))
 
 
-def check_config(path: Path, found: Stored) -> None:
-    """Raises ModelLoadError or UnsupportedModel for a config that no library may be given.
+def _tensors(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of each tensor of a file; raises ModelLoadError where it is damaged."""
 
-    One that asks for more layers or labels than there are tensors would have them built for ever; whole numbers are
-    weights only together with a quantisation that says what they stand for; and a kernel of a repository is its code.
-    """
-    config = path / "config.json"
+    def damaged(reason: str) -> ModelLoadError:
+        return ModelLoadError(f"cannot load {file}", f"{file.name}: {reason}", AGAIN)
+
     try:
-        data = json.loads(config.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelLoadError(f"cannot read {config}", "it is not JSON", AGAIN) from error
-    if not isinstance(data, dict) or "model_type" not in data:
-        raise ModelLoadError(f"cannot load {path}", "its config.json names no model_type", AGAIN)
-    if found.kind in _WHOLE_NUMBERS and not data.get("quantization_config"):
-        raise ModelLoadError(
-            f"cannot load {path}",
-            f"its weights are whole numbers ({found.kind}) and its config names no quantisation",
-            AGAIN,
-        )
-    waiting: list[Any] = [data]
-    while waiting:
-        part = waiting.pop()
-        if not isinstance(part, dict):
-            continue
-        waiting += part.values()
-        for name, value in part.items():
-            if name.endswith("_implementation") and "/" in str(value):
-                raise UnsupportedModel(
-                    f"cannot load {path}",
-                    f"it asks to run code of its own ({name}), which bftui never does",
-                    "take that line out of its config.json",
-                )
-            built = "layer" in name or name == "num_labels"
-            if not built or not isinstance(value, int | float):
+        if not file.is_file():
+            raise damaged("it is no regular file")
+        refuse_stand_in(file)
+        there = file.stat().st_size
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if there < 8 or length > min(there - 8, _MOST_HEADER):
+                raise damaged("it ends within its header")
+            header = json.loads(opened.read(length))
+    except OSError as error:
+        raise damaged(error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise damaged("its header is not JSON") from error
+    found = {}
+    last = 0
+    try:
+        for name, tensor in header.items():
+            if name == "__metadata__":
                 continue
-            if abs(value) > max(found.tensors, _INDICES):
-                raise ModelLoadError(
-                    f"cannot load {path}",
-                    f"{name} is {value} in its config, and its weights are {found.tensors} tensors",
-                    AGAIN,
-                )
+            shape, (begin, end) = tensor["shape"], tensor["data_offsets"]
+            if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
+                raise TypeError
+            if math.prod(shape) > _MOST_PER_BYTE * (end - begin):
+                raise TypeError
+            found[str(name)] = (str(tensor["dtype"])[:12], tuple(shape))
+            last = max(last, end)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise damaged("its header describes no tensors") from error
+    if 8 + length + last > there:
+        raise damaged(cut_short(there, 8 + length + last))
+    return found
 
 
 def directory_files(path: Path) -> list[Path]:
     """What a directory's hash is made from: its files, hidden ones and folders left out."""
     return sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith("."))
+
+
+def directory_name(path: Path) -> str:
+    """What people call the model of a directory: its name, or ORG/NAME in the cache of the Hugging Face hub."""
+    # Not resolved: a link has the name that somebody gave it.
+    whole = Path(os.path.abspath(path))
+    if whole.parent.name == "snapshots" and (match := _CACHED.fullmatch(whole.parent.parent.name)):
+        return match[1].replace("--", "/", 1)
+    return whole.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bftui.backends.base import ModelInfo, OpenSpec
-from bftui.backends.context_plan import default_context
+from bftui.backends.context_plan import default_context, trained_note
 from bftui.backends.safetensors_file import AGAIN
 from bftui.backends.transformers_cache import attention_layers, can_cut
 from bftui.backends.transformers_library import LIBRARY, torch
@@ -41,6 +41,7 @@ def describe(
     n_vocab = len(tokenizer.vocabulary.pieces)
     return ModelInfo(
         name=source.name,
+        title=source.title,
         backend="transformers",
         library=LIBRARY,
         source=str(source.path),
@@ -67,7 +68,7 @@ def describe(
         tokenizer_sha256=vocabulary_sha256(tokenizer.vocabulary.pieces),
         rewind="recompute" if cache is None else "any" if can_cut(cache) else "checkpoint",
         max_fan_out=max(1, spec.fan_out),
-        note=f"trained with {trained} tokens of context" if trained and trained < n_ctx else "",
+        note=trained_note(trained, n_ctx),
     )
 
 
@@ -108,4 +109,4 @@ def _kv_bytes(config: Any, cache: Any, dtype: Any) -> int:
 def _trained(config: Any) -> int | None:
     """The context that the model was trained with; None where its config does not say."""
     trained = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
-    return int(trained) if trained and trained > 0 else None
+    return trained if type(trained) is int and 0 < trained < 2**31 else None

@@ -22,6 +22,7 @@ from bftui.backends.machine import available_memory, fits_as_float32, physical_c
 from bftui.backends.reference_tokenizer import read_tokenizer as read_gguf_tokenizer
 from bftui.backends.safetensors_file import AGAIN, directory_files
 from bftui.backends.transformers_cache import path_cache
+from bftui.backends.transformers_gguf import check_settings, check_tensors, set_rotation
 from bftui.backends.transformers_info import describe, kv_name
 from bftui.backends.transformers_library import (
     one_line,
@@ -30,6 +31,7 @@ from bftui.backends.transformers_library import (
     torch,
     transformers,
 )
+from bftui.backends.transformers_size import check_size
 from bftui.backends.transformers_source import Source, open_source, read_config
 from bftui.backends.transformers_tokenizer import HfTokenizer, read_tokenizer
 from bftui.core.errors import (
@@ -76,6 +78,9 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
         config = read_config(source)
         dtype = _dtype(spec, device, source)
         _check_kv(spec, dtype)
+        if source.gguf is not None:
+            check_settings(source.gguf, config)
+        check_size(source, config, dtype.itemsize, device)
         model = _model(source, config, dtype, device, share(progress, 0, 0.5))
         text = model.config.get_text_config(decoder=True)
         n_vocab = int(model.get_output_embeddings().weight.shape[0])
@@ -87,6 +92,10 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
         cache = _new_cache(model, text)
         info = describe(spec, source, model, text, tokenizer, cache, dtype, device, sha256)
         _check_context(info, device)
+        if source.gguf is not None:
+            check_tensors(source.gguf, model)
+            set_rotation(source.gguf, model, info.n_ctx)
+        _check_rotation(source, text, info.n_ctx)
     return Loaded(model, text, info, tokenizer, device, cache is not None)
 
 
@@ -157,17 +166,28 @@ def _check_context(info: ModelInfo, device: str) -> None:
         )
 
 
+def _check_rotation(source: Source, config: Any, n_ctx: int) -> None:
+    """Raises ModelLoadError for a context in which the rotary embedding changes with the length of the text.
+
+    Keys that are in the cache keep the rotation that they were made with: numbers would depend on the way to them.
+    """
+    given = getattr(config, "rope_parameters", None) or {}
+    for each in [given, *(part for part in given.values() if isinstance(part, dict))]:
+        if each.get("rope_type") not in ("dynamic", "longrope") or source.gguf is not None:
+            continue
+        least = each.get("original_max_position_embeddings") or config.max_position_embeddings
+        if n_ctx > least:
+            raise ModelLoadError(
+                f"cannot open {source.path} with a context of {n_ctx} tokens",
+                f"past {least} tokens its rotary embedding changes with the length of the text",
+                f"choose --ctx {least} or less",
+            )
+
+
 # Loading ----------------------------------------------------------------------------------------------------------
 
 
 def _model(source: Source, config: Any, dtype: Any, device: str, progress: Progress) -> Any:
-    need, free = source.bytes, available_memory()
-    if device == "cpu" and free is not None and need > free:
-        raise ModelLoadError(
-            f"{source.path} does not fit into the memory",
-            f"its weights take {size(need)} and {size(free)} are available",
-            "open a smaller or quantised one",
-        )
     if not progress(0.0, "loading the weights"):
         raise Cancelled("loading was cancelled")
     chosen: dict[str, Any] = {} if device == "cpu" else {"device_map": {"": device}}

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bftui.backends import gguf_file
+from bftui.backends.directory_check import check_config
 from bftui.backends.reference_file import GgufModel
 from bftui.backends.safetensors_file import (
     AGAIN,
-    check_config,
     check_directory,
+    directory_name,
     stored,
     weight_files,
 )
@@ -29,12 +30,14 @@ class Source:
     Attributes:
         weights: the files that hold the weights.
         stored: what most weights are stored as.
+        numbers: in all tensors of a file; several quantised ones of a directory share one.
     """
 
     path: Path
     gguf: GgufModel | None
     weights: list[Path]
     stored: str
+    numbers: int
 
     @property
     def bytes(self) -> int:
@@ -55,22 +58,26 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What people call the model."""
-        if self.gguf is not None:
-            return str(self.gguf.value("general.name", self.path.stem))
-        return self.path.resolve().name
+        """What people call the model: by its file or its directory."""
+        return gguf_file.stem(self.path) if self.gguf is not None else directory_name(self.path)
+
+    @property
+    def title(self) -> str:
+        """What the model calls itself, "" where it does not."""
+        return "" if self.gguf is None else self.gguf.header.title
 
 
 def open_source(path: Path) -> Source:
     """Raises ModelLoadError and UnsupportedModel for what is no whole model."""
     if path.is_file():
-        file = GgufModel(path)
-        return Source(path, file, gguf_file.parts(path), file.quantization)
+        file = GgufModel(path, "transformers")
+        header = file.header
+        return Source(path, file, [path], header.quantization, header.parameters)
     check_directory(path)
     weights = weight_files(path)
     found = stored(weights)
     check_config(path, found)
-    return Source(path, None, weights, found.kind)
+    return Source(path, None, weights, found.kind, found.numbers)
 
 
 def read_config(source: Source) -> Any:

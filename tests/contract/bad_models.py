@@ -31,7 +31,11 @@ def main() -> None:
                     "hint": error.hint,
                     "line": error.line(),
                 }
-            print(json.dumps({"name": name, **result}), file=results, flush=True)
+            print(
+                json.dumps({"name": name, "source": options["source"], **result}),
+                file=results,
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bftui.backends.facts import read
+from bftui.core.errors import ModelError
 from tests.contract.test_bad_models import LOAD, NOT_FINITE, ROOT, UNSUPPORTED
 
 pytest.importorskip("transformers")
@@ -115,6 +117,22 @@ def _ends(value: Any) -> Change:
     return _file("generation_config.json", json.dumps({"eos_token_id": value}).encode())
 
 
+def _only(**config: Any) -> Change:
+    return _file("config.json", json.dumps(config).encode())
+
+
+def _adapter(path: Path) -> None:
+    """What PEFT saves: a tokenizer, the adapter, and which model it changes."""
+    _gone("config.json")(path)
+    (path / "model.safetensors").rename(path / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "base_model_name_or_path": "someone/base"}
+    (path / "adapter_config.json").write_text(json.dumps(config))
+
+
+_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 94000000\n"
+_MOST_BYTES = 9_000_000 * 1024
+"""Of memory, as the system counts what is mapped, too: one that took all there is would be seen here."""
+
 _PANIC = {"type": "FixedLength", "length": 0}
 """What the tokenizers library panics on, by itself writing to the standard error."""
 
@@ -198,6 +216,26 @@ CASES: dict[str, tuple[str | None, Change]] = {
     ),
     "tokenizer is not JSON": (LOAD, _file("tokenizer.json", b"{")),
     "tokenizer is empty": (LOAD, _file("tokenizer.json", b"{}")),
+    "config says only what it is": (LOAD, _only(model_type="llama")),
+    "config says only how wide it is": (LOAD, _only(model_type="llama", hidden_size=64)),
+    "config says only how deep it is": (LOAD, _only(model_type="llama", num_hidden_layers=2)),
+    "wider than its weights": (LOAD, _config(hidden_size=65536)),
+    "more words than its weights": (LOAD, _config(vocab_size=10**9)),
+    "wider inside than its weights": (LOAD, _config(intermediate_size=10**9)),
+    "more heads than its weights": (
+        LOAD,
+        _config(num_attention_heads=2**20, num_key_value_heads=2**20),
+    ),
+    "experts without end": (LOAD, _config(num_local_experts=10**9)),
+    "weights are a Git LFS pointer": (LOAD, _file("model.safetensors", _POINTER)),
+    "tokenizer is a Git LFS pointer": (LOAD, _file("tokenizer.json", _POINTER)),
+    "config is a Git LFS pointer": (LOAD, _file("config.json", _POINTER)),
+    "weights are a web page": (LOAD, _file("model.safetensors", b"<!doctype html><p>Log in")),
+    "an adapter": (UNSUPPORTED, _adapter),
+    "a tokenizer alone": (UNSUPPORTED, _gone("config.json", "model.safetensors")),
+    "an embedding model": (UNSUPPORTED, _file("modules.json", b"[]")),
+    "a model without a head": (UNSUPPORTED, _config(architectures=["LlamaModel"])),
+    "a classifier": (UNSUPPORTED, _config(architectures=["LlamaForSequenceClassification"])),
 }
 
 OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -211,6 +249,14 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 Results = dict[str, dict[str, str]]
+
+
+def _bounded() -> None:
+    """Ends what takes too much memory, and nothing beside it."""
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +276,9 @@ def outcome(
     given, out = folder / "cases.json", folder / "out.jsonl"
     given.write_text(json.dumps(cases))
     command = [sys.executable, "-m", "tests.contract.bad_models", "transformers", given, out]
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=180, check=False)
+    process = subprocess.run(
+        command, cwd=ROOT, capture_output=True, timeout=180, check=False, preexec_fn=_bounded
+    )
     results = [json.loads(line) for line in out.read_text().splitlines()]
     return process, {result["name"]: result for result in results}
 
@@ -256,6 +304,37 @@ def test_one_clear_error(
         assert result["hint"]
         assert "\n" not in result["line"]
         assert len(result["line"]) < 600
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_list_of_models_says_the_same(
+    outcome: tuple[subprocess.CompletedProcess[bytes], Results], name: str
+) -> None:
+    result = outcome[1][name]
+    listed = _listed(result["source"])
+    if listed is not None:
+        assert (result["message"], result["reason"]) == (listed.message, listed.reason)
+        assert result["hint"] == listed.hint
+
+
+def _listed(path: str) -> ModelError | None:
+    """What a list of models says against one."""
+    try:
+        read("directory", path)
+    except ModelError as error:
+        return error
+    return None
+
+
+def test_memory_is_bounded_by_the_headers(
+    outcome: tuple[subprocess.CompletedProcess[bytes], Results],
+) -> None:
+    reasons = {name: result.get("reason", "") for name, result in outcome[1].items()}
+    assert "does not say how large" in reasons["config says only what it is"]
+    assert "its weights are 0" not in reasons["config says only how deep it is"]
+    assert "describes a model of" in reasons["wider inside than its weights"]
+    assert "hidden_size is 65536 in its config, and 64" in reasons["wider than its weights"]
+    assert "vocab_size is 1000000000" in reasons["more words than its weights"]
 
 
 def test_running_out_of_memory_is_an_error_of_the_model() -> None:

@@ -13,6 +13,8 @@ import gguf
 import numpy as np
 import pytest
 
+from bftui.backends.facts import read
+from bftui.core.errors import ModelError
 from tests.models import TinyModel, random_weights, rewritten, tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -45,9 +47,36 @@ EXPECTED = {
     "not left to right": UNSUPPORTED,
     "nan in a norm": NOT_FINITE,
     "infinite output": NOT_FINITE,
+    "Git LFS pointer": LOAD,
+    "web page": LOAD,
+    "version 1": UNSUPPORTED,
+    "version 4": UNSUPPORTED,
+    "big-endian": UNSUPPORTED,
+    "later part": LOAD,
+    "part without the others": LOAD,
+    "part of a model": UNSUPPORTED,
+    "LoRA adapter": UNSUPPORTED,
+    "tokenizer of an encoder": UNSUPPORTED,
+    "no tokenizer": UNSUPPORTED,
+    "a token twice": LOAD,
+    "no layers": LOAD,
+    "layers without end": LOAD,
+    "a negative epsilon": LOAD,
+    "an epsilon that is no number": LOAD,
+    "experts that are not there": LOAD,
+    "scaled in an unknown way": UNSUPPORTED,
+    "matrices of whole numbers": UNSUPPORTED,
+    "one matrix in double precision": UNSUPPORTED,
+    "a norm of whole numbers": UNSUPPORTED,
+    "a wider embedding than its tensors": LOAD,
+    "more heads than its tensors": LOAD,
+    "a context of 0 tokens": None,
+    "a context of -1 tokens": None,
 }
 
 ONLY_REFERENCE = {"quantised as Q4_0": UNSUPPORTED}
+ONLY_LLAMA_CPP = {"norms as F16": UNSUPPORTED}
+"""What the other backend runs."""
 
 
 def _weights(value: float, name: str, model: TinyModel) -> dict[str, Any]:
@@ -79,23 +108,44 @@ def files(
         "last bytes missing": data[:-1000],
         "array without end": data[:tokens] + (2**60).to_bytes(8, "little") + data[tokens + 8 :],
         "no epsilon": data.replace(b"layer_norm_rms_epsilon", b"layer_norm_rms_epsilom"),
+        "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        "web page": b"<!doctype html><html><title>404</title></html>",
+        "version 1": data[:4] + (1).to_bytes(4, "little") + data[8:],
+        "version 4": data[:4] + (4).to_bytes(4, "little") + data[8:],
+        "big-endian": data[:4] + (3).to_bytes(4, "big") + data[8:],
     }
     paths = {}
     for name, content in contents.items():
         paths[name] = folder / f"{name}.gguf"
         paths[name].write_bytes(content)
 
-    uint32, boolean, text = (
-        gguf.GGUFValueType.UINT32,
-        gguf.GGUFValueType.BOOL,
-        gguf.GGUFValueType.STRING,
-    )
+    kinds = gguf.GGUFValueType
+    uint32, boolean, text, array = kinds.UINT32, kinds.BOOL, kinds.STRING, kinds.ARRAY
+    float32 = kinds.FLOAT32
+    doubled = [*model.vocabulary.tokens[:-1], model.vocabulary.tokens[300]]
     changes: dict[str, dict[str, tuple[Any, gguf.GGUFValueType]]] = {
         "wrong block count": {"llama.block_count": (3, uint32)},
         "unknown tokenizer": {"tokenizer.ggml.model": ("zpm", text)},
         "unknown pre-tokenizer": {"tokenizer.ggml.pre": ("gpt-99", text)},
         "embedding model": {"llama.pooling_type": (1, uint32)},
         "not left to right": {"llama.attention.causal": (False, boolean)},
+        "part of a model": {"general.type": ("mmproj", text)},
+        "LoRA adapter": {"general.type": ("adapter", text)},
+        "tokenizer of an encoder": {"tokenizer.ggml.model": ("bert", text)},
+        "no tokenizer": {"tokenizer.ggml.model": ("none", text)},
+        "a token twice": {"tokenizer.ggml.tokens": (doubled, array)},
+        "no layers": {"llama.block_count": (0, uint32)},
+        "layers without end": {"llama.block_count": (2**31, uint32)},
+        "a negative epsilon": {"llama.attention.layer_norm_rms_epsilon": (-1.0, float32)},
+        "an epsilon that is no number": {
+            "llama.attention.layer_norm_rms_epsilon": (float("nan"), float32)
+        },
+        "experts that are not there": {"llama.expert_used_count": (2, uint32)},
+        "scaled in an unknown way": {"llama.rope.scaling.type": ("spiral", text)},
+        "a wider embedding than its tensors": {"llama.embedding_length": (2**20, uint32)},
+        "more heads than its tensors": {"llama.attention.head_count_kv": (2**20, uint32)},
+        "a context of 0 tokens": {"llama.context_length": (0, uint32)},
+        "a context of -1 tokens": {"llama.context_length": (2**32 - 1, uint32)},
     }
     for name, change in changes.items():
         paths[name] = rewritten(model.path, folder / f"{name}.gguf", changes=change)
@@ -105,6 +155,23 @@ def files(
     paths["quantised as Q4_0"] = rewritten(
         model.path, folder / "q4.gguf", matrices=gguf.GGMLQuantizationType.Q4_0
     )
+    whole, double = np.ones((64, 64), dtype=np.int32), np.ones((64, 64))
+    half = np.ones(64, dtype=np.float16)
+    for name, tensors in {
+        "matrices of whole numbers": {
+            f"blk.{layer}.attn_{part}.weight": whole for layer in (0, 1) for part in ("q", "output")
+        },
+        "one matrix in double precision": {"blk.1.attn_q.weight": double},
+        "a norm of whole numbers": {"blk.0.attn_norm.weight": whole[0]},
+        "norms as F16": {f"blk.{layer}.attn_norm.weight": half for layer in (0, 1)},
+    }.items():
+        paths[name] = rewritten(model.path, folder / f"{name}.gguf", tensors=tensors)
+    rewritten(model.path, folder / "split.gguf", parts=3)
+    paths["later part"] = folder / "split-00002-of-00003.gguf"
+    alone = folder / "alone"
+    alone.mkdir()
+    paths["part without the others"] = rewritten(model.path, alone / "split.gguf", parts=3)
+    (alone / "split-00002-of-00003.gguf").unlink()
     for name, value, tensor in (
         ("nan in a norm", np.nan, "model.layers.0.input_layernorm.weight"),
         ("infinite output", np.inf, "lm_head.weight"),
@@ -153,17 +220,48 @@ def test_the_process_survives_in_silence(outcome: Outcome, files: dict[str, Any]
     assert results.keys() == files.keys()
 
 
-@pytest.mark.parametrize("name", [*EXPECTED, *ONLY_REFERENCE])
+@pytest.mark.parametrize("name", [*EXPECTED, *ONLY_REFERENCE, *ONLY_LLAMA_CPP])
 def test_one_clear_error(outcome: Outcome, name: str) -> None:
     backend, _, results = outcome
     result = results[name]
-    expected = EXPECTED.get(name) if backend == "llama-cpp" else (EXPECTED | ONLY_REFERENCE)[name]
+    own = ONLY_LLAMA_CPP if backend == "llama-cpp" else ONLY_REFERENCE
+    expected = (EXPECTED | own).get(name)
     assert result["error"] == expected, result
     if expected is not None:
         assert result["message"]
         assert result["reason"]
         assert result["hint"]
         assert "\n" not in result["line"]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_list_of_models_says_the_same(
+    outcome: Outcome, files: dict[str, dict[str, Any]], name: str
+) -> None:
+    result = outcome[2][name]
+    listed = _listed(files[name]["source"])
+    if listed is not None and listed.reason != "it is no regular file":
+        assert (result["message"], result["reason"]) == (listed.message, listed.reason)
+
+
+def _listed(path: str) -> ModelError | None:
+    """What a list of models says against one."""
+    try:
+        read("gguf", path)
+    except ModelError as error:
+        return error
+    return None
+
+
+def test_only_what_is_cut_short_is_to_be_downloaded_again(outcome: Outcome) -> None:
+    again = {
+        name for name, result in outcome[2].items() if "download it again" in result.get("hint", "")
+    }
+    assert again == {
+        *("empty", "magic only", "magic and random bytes", "bad version"),
+        *("cut in the first lines", "cut in the vocabulary", "half", "last bytes missing"),
+        "array without end",
+    }
 
 
 def test_a_context_beyond_the_memory_names_the_option(outcome: Outcome) -> None:

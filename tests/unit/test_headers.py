@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -94,6 +96,13 @@ def test_the_type_of_most_weights_stands_where_the_file_names_none(
     assert read("gguf", str(path)).stored == "F16"
 
 
+_POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\n"
+    b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\n"
+    b"size 94000000\n"
+)
+
+
 def cut(share: float) -> Callable[[bytes], bytes]:
     return lambda data: data[: int(len(data) * share)]
 
@@ -102,13 +111,28 @@ def cut(share: float) -> Callable[[bytes], bytes]:
     ("change", "said"),
     [
         (lambda data: b"", "the file is empty"),
-        (lambda data: b"<html>404</html>" * 9, "it starts with other bytes"),
+        (lambda data: b"<html>404</html>" * 9, "it is a web page"),
+        (lambda data: b"\n <!DOCTYPE html><p>404</p>", "it is a web page"),
+        (
+            lambda data: _POINTER,
+            "it is a Git LFS pointer in the place of a file of 94,000,000 bytes",
+        ),
+        (
+            lambda data: b"Access to this model is restricted.\n",
+            "it is text, and begins “Access to",
+        ),
+        (lambda data: b"PK\3\4" + data, "it is a ZIP archive"),
+        (lambda data: b"tjgg" + data, "it is a GGML file"),
+        (lambda data: (60).to_bytes(8, "little") + b'{"a"' + data, "it is a safetensors file"),
+        (lambda data: b"\xff\xfe" + data, "it starts with other bytes"),
         (lambda data: data[:20], "it ends within its header"),
         (lambda data: data[:200], "within its header"),
         (cut(0.05), "header"),
         (cut(0.9), "it is cut short"),
         (lambda data: data[:-1], "it is cut short"),
-        (lambda data: data[:4] + b"\x01" + data[5:], "the first version of GGUF"),
+        (lambda data: data[:4] + b"\x01" + data[5:], "it is of version 1 of GGUF"),
+        (lambda data: data[:4] + b"\x04" + data[5:], "it is of version 4 of GGUF"),
+        (lambda data: data[:4] + b"\0\0\0\1" + data[8:], "big-endian"),
         (lambda data: data[:4] + b"\0\0\0\3" + data[8:], "big-endian"),
         (lambda data: data[:4] + b"\x63" + data[5:], "no version 99"),
     ],
@@ -171,32 +195,149 @@ def test_any_byte_may_be_any_other(
         assert needed(read("gguf", str(path)), OpenSpec("", "llama-cpp")).total > 0
 
 
-def test_what_is_no_text_model_says_so(tiny: TinyModel, tmp_path: Path) -> None:
-    import gguf
+_TEXT, _WHOLE = gguf.GGUFValueType.STRING, gguf.GGUFValueType.UINT32
 
-    text_kind, whole = gguf.GGUFValueType.STRING, gguf.GGUFValueType.UINT32
-    cases: list[tuple[dict[str, Any], str | None, str]] = [
-        ({"general.type": ("mmproj", text_kind)}, None, "of the type mmproj"),
-        ({"llama.pooling_type": (1, whole)}, None, "embedding model"),
+
+@pytest.mark.parametrize(
+    ("changes", "architecture", "said"),
+    [
+        ({"general.type": ("mmproj", _TEXT)}, None, "the part of a model that reads pictures"),
+        ({"general.type": ("adapter", _TEXT)}, None, "it is a LoRA adapter"),
+        ({"general.type": ("imatrix", _TEXT)}, None, "it is an importance matrix"),
+        ({"general.type": ("dataset", _TEXT)}, None, "it is of the type dataset"),
+        ({"llama.pooling_type": (1, _WHOLE)}, None, "embedding model"),
         ({"llama.attention.causal": (False, gguf.GGUFValueType.BOOL)}, None, "left to right"),
-        ({}, "clip", "no model"),
-    ]
-    for number, (changes, architecture, said) in enumerate(cases):
-        path = rewritten(
-            tiny.path, tmp_path / f"{number}.gguf", architecture=architecture, changes=changes
-        )
-        with pytest.raises(UnsupportedModel) as caught:
-            read("gguf", str(path))
-        assert said in caught.value.reason
+        ({"tokenizer.ggml.model": ("bert", _TEXT)}, None, "its tokenizer is that of an encoder"),
+        ({"tokenizer.ggml.model": ("none", _TEXT)}, None, "it has no vocabulary"),
+        ({}, "clip", "the part of a model that reads pictures"),
+        ({}, "nomic-bert", "it is an encoder"),
+        ({}, "t5", "it is an encoder with a decoder"),
+        ({}, "dream", "it is a diffusion model"),
+        ({}, "eagle3", "it is a draft model"),
+        ({}, "zlama", "it says nothing of its architecture, zlama"),
+    ],
+)
+def test_what_is_no_text_model_says_so(
+    tiny: TinyModel, tmp_path: Path, changes: dict[str, Any], architecture: str | None, said: str
+) -> None:
+    path = tmp_path / "other.gguf"
+    rewritten(tiny.path, path, architecture=architecture, changes=changes)
+    with pytest.raises(UnsupportedModel) as caught:
+        read("gguf", str(path))
+    assert said in caught.value.reason
+    assert caught.value.hint
+
+
+def test_a_vocabulary_alone_is_no_model(tiny: TinyModel, tmp_path: Path) -> None:
+    tokens = pair(b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, 1) + text(b"a"))
+    path = tmp_path / "vocabulary.gguf"
+    path.write_bytes(gguf_bytes(pair(b"general.architecture", 8, text(b"llama")), tokens))
+    assert problem(path) == "it holds a vocabulary and no weights"
+
+
+_NOTHING = (None, _WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"block_count": (0, _WHOLE)}, "llama.block_count is 0"),
+        ({"block_count": (2**31, _WHOLE)}, "llama.block_count is 2147483648"),
+        ({"block_count": (600, _WHOLE)}, "llama.block_count is 600"),
+        ({"block_count": (3, _WHOLE)}, "it has the tensors of 2 layers and says 3"),
+        ({"block_count": (2.0, gguf.GGUFValueType.FLOAT32)}, "llama.block_count is 2.0"),
+        ({"block_count": _NOTHING}, "llama.block_count is missing"),
+        ({"context_length": _NOTHING}, "llama.context_length is missing"),
+        ({"embedding_length": (0, _WHOLE)}, "llama.embedding_length is 0"),
+        ({"nextn_predict_layers": (7, _WHOLE)}, "nextn_predict_layers is 7"),
+        ({"expert_used_count": (2, _WHOLE)}, "uses 2 of 0 experts"),
+        ({"expert_count": (4, _WHOLE)}, "uses 0 of 4 experts"),
+        ({"expert_count": (2**31, _WHOLE)}, "of 2147483648 experts"),
+        (
+            {"attention.layer_norm_rms_epsilon": (-1.0, gguf.GGUFValueType.FLOAT32)},
+            "layer_norm_rms_epsilon is -1.0",
+        ),
+        (
+            {"attention.layer_norm_rms_epsilon": (float("nan"), gguf.GGUFValueType.FLOAT32)},
+            "layer_norm_rms_epsilon is nan",
+        ),
+        ({"rope.freq_base": (0.0, gguf.GGUFValueType.FLOAT32)}, "rope.freq_base is 0.0"),
+        ({"rope.scaling.type": ("spiral", _TEXT)}, "in a way that is not known here (spiral)"),
+    ],
+)
+def test_a_senseless_header_is_refused(
+    tiny: TinyModel, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "senseless.gguf"
+    named = {f"llama.{name}": change for name, change in changes.items()}
+    assert said in problem(rewritten(tiny.path, path, changes=named))
+
+
+@pytest.mark.parametrize("kind", ["I8", "I16", "I32", "I64", "F64"])
+def test_numbers_that_nothing_computes_with_are_refused(
+    tiny: TinyModel, tmp_path: Path, kind: str
+) -> None:
+    numbers = np.ones((64, 64), dtype={"F64": "f8"}.get(kind, f"i{int(kind[1:]) // 8}"))
+    tensors = {"blk.0.attn_q.weight": numbers}
+    path = rewritten(tiny.path, tmp_path / "whole.gguf", tensors=tensors)
+    assert f"blk.0.attn_q.weight is stored as {kind}" in problem(path)
+
+
+def test_a_token_that_is_there_twice_is_refused(tiny: TinyModel, tmp_path: Path) -> None:
+    tokens = [*tiny.vocabulary.tokens]
+    tokens[-1] = tokens[300]
+    named = {"tokenizer.ggml.tokens": (tokens, gguf.GGUFValueType.ARRAY)}
+    path = rewritten(tiny.path, tmp_path / "twice.gguf", changes=named)
+    assert problem(path) == f"its vocabulary holds {tokens[300]!r} twice"
+    tokens[-1] = tokens[-2] = ""
+    read("gguf", str(rewritten(tiny.path, path, changes=named)))
+
+
+def test_tokens_past_a_window_are_compared(tmp_path: Path) -> None:
+    tokens = [b"%d" % i * (i % 40) for i in range(100_000)]
+    tokens[99_999] = tokens[12_345]
+    path = tmp_path / "large.gguf"
+
+    def repeated() -> str:
+        listed = struct.pack("<IQ", 8, len(tokens)) + b"".join(map(text, tokens))
+        path.write_bytes(gguf_bytes(pair(b"tokenizer.ggml.tokens", 9, listed)))
+        return read_header(path).repeated
+
+    assert repeated().encode() == tokens[12_345]
+    tokens[99_999] = b"x" * (3 << 20)
+    assert repeated() == ""
+
+
+@pytest.mark.parametrize("value", [0, 2**31, 2**32 - 1])
+def test_a_context_of_no_sense_is_unknown(tiny: TinyModel, tmp_path: Path, value: int) -> None:
+    named = {"llama.context_length": (value, _WHOLE)}
+    path = rewritten(tiny.path, tmp_path / "context.gguf", changes=named)
+    facts = read("gguf", str(path))
+    assert facts.trained is None
+    assert needed(facts, OpenSpec("", "llama-cpp")).n_ctx == 4096
 
 
 def test_the_parts_of_a_split_file_count_together(tiny: TinyModel, tmp_path: Path) -> None:
-    for part in (1, 2):
-        (tmp_path / f"m-0000{part}-of-00002.gguf").write_bytes(tiny.path.read_bytes())
-    whole, one = read("gguf", str(tmp_path / "m-00001-of-00002.gguf")), read("gguf", str(tiny.path))
-    assert (whole.parameters, whole.bytes) == (2 * (one.parameters or 0), 2 * one.bytes)
-    (tmp_path / "m-00002-of-00002.gguf").unlink()
-    assert problem(tmp_path / "m-00001-of-00002.gguf") == "only 1 of its 2 parts are here"
+    first = rewritten(tiny.path, tmp_path / "m.gguf", parts=3)
+    parts = sorted(tmp_path.glob("m-*.gguf"))
+    whole, one = read("gguf", str(first)), read("gguf", str(tiny.path))
+    assert whole.parameters == one.parameters
+    assert whole.bytes == sum(part.stat().st_size for part in parts)
+    assert problem(parts[1]) == "it is part 2 of the 3 of a model"
+    for part in parts:
+        part.rename(tmp_path / f"renamed {part.name[2:7]}.gguf")
+    assert problem(tmp_path / "renamed 00003.gguf") == "it is part 3 of the 3 of a model"
+    assert "part 1 of the 3 of a model, which are found by their names" in problem(
+        tmp_path / "renamed 00001.gguf"
+    )
+
+
+def test_a_missing_part_is_named(tiny: TinyModel, tmp_path: Path) -> None:
+    first = rewritten(tiny.path, tmp_path / "m.gguf", parts=3)
+    (tmp_path / "m-00003-of-00003.gguf").unlink()
+    assert problem(first) == "1 of its 3 parts are not here: m-00003-of-00003.gguf"
+    (tmp_path / "m-00002-of-00003.gguf").unlink()
+    assert problem(first) == "2 of its 3 parts are not here: m-00002-of-00003.gguf, …"
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
