@@ -159,10 +159,13 @@ class PathBackend(ABC):
         del self._path[self._cut(0) :]
         self._evaluated = 0
         if not math.isfinite(peak):
+            hint = "the weights are damaged: download the file again"
+            if self._info.dtype == "float16":
+                hint = "its numbers overflow in float16: try --dtype float32; else " + hint
             raise NonFiniteLogits(
                 f"cannot use {self._info.source}",
                 f"its logits are no distribution: their maximum is {peak}",
-                "the weights are damaged: download the file again",
+                hint,
             )
 
     def count(self, tokens: int) -> None:

@@ -26,11 +26,16 @@ from bftui.backends.transformers_cache import (
 )
 from bftui.backends.transformers_library import out_of_memory, torch
 from bftui.backends.transformers_load import Loaded, cache_argument, load
-from bftui.core.errors import UnsupportedModel
+from bftui.core.errors import ModelError, UnsupportedModel
 from bftui.core.sampler import Sampler
 
 _PROBE = 6
 """Tokens of the text that shows, when a model is opened, whether its cache can be trusted."""
+
+_TEXT = "The river rises in the hills"
+
+_FAR = -20.0
+"""Logits below the best one by more than this are those of tokens that cannot occur."""
 
 
 class TransformersBackend(PathBackend):
@@ -41,6 +46,7 @@ class TransformersBackend(PathBackend):
         self._model = loaded.model
         self._config = loaded.config
         self._device = loaded.device
+        self._dtype = getattr(torch, loaded.info.dtype)
         self._cache_name = cache_argument(loaded.model) if loaded.cached else None
         self._cache = self.new_cache()
         self._by_one = False
@@ -144,9 +150,9 @@ class TransformersBackend(PathBackend):
         Some models that are not plain attention go on from a cache rightly by one token only, some not at all. Raises
         UnsupportedModel for a model that looks at what comes later.
         """
-        ids = [i % self.info.n_vocab for i in range(1, 1 + _PROBE)]
+        ids = self._probe()
         whole = self.run([ids], None, _PROBE)[0]
-        if not self._agree(whole[:1], self.run([ids[:1]], None, 1)[0]):
+        if not agree(whole[:1], self.run([ids[:1]], None, 1)[0], self._dtype):
             raise UnsupportedModel(
                 f"{self.info.source} has no next-token distribution",
                 "it does not read from left to right",
@@ -157,6 +163,16 @@ class TransformersBackend(PathBackend):
         self._by_one = True
         if not self._goes_on(ids, 1, whole):
             self.forgo_cache()
+
+    def _probe(self) -> list[int]:
+        """The beginning of an ordinary text: what was never trained on, control tokens say, magnifies every rounding."""
+        try:
+            ids = self.tokenize(_TEXT)
+        except ModelError:
+            ids = []
+        if self.info.add_bos and self.info.bos_id is not None:
+            ids = [self.info.bos_id, *ids]
+        return [*ids, *(i % self.info.n_vocab for i in range(1, 1 + _PROBE))][:_PROBE]
 
     def forgo_cache(self) -> None:
         """Evaluates from the first token every time from now on."""
@@ -180,14 +196,7 @@ class TransformersBackend(PathBackend):
         ):
             # A model that wants a cache of its own kind says so in many ways.
             return False
-        return self._agree(whole, found)
-
-    def _agree(self, a: Any, b: Any) -> bool:
-        tolerance = 1e-3 if self.info.dtype == "float32" else 0.1
-        # Damaged weights give NaN everywhere, which is told as such elsewhere.
-        return bool(torch.isnan(a).any()) or bool(
-            (a - b).abs().max() <= tolerance * a.abs().max().clamp(min=1.0)
-        )
+        return agree(whole, found, self._dtype)
 
     def _free(self) -> None:
         del self._model, self._cache
@@ -264,6 +273,33 @@ def _without(group: _Group, rows: set[int]) -> _Group:
         with torch.inference_mode():
             cache = selected(cache, places)
     return _Group([group.rows[place] for place in places], cache)
+
+
+def agree(a: Any, b: Any, dtype: Any) -> bool:
+    """Whether logits of shape (rows, n_vocab), computed in `dtype` in two ways, are the same distributions.
+
+    Tokens that cannot occur, with a logit of -inf or one far below all others, say nothing and hide nothing: of the
+    others the mean square difference is held against their spread. Logits that are no distribution agree with all:
+    they are told as such elsewhere.
+    """
+    peaks = [each.max(dim=-1, keepdim=True).values for each in (a, b)]
+    if not torch.isfinite(peaks[0]).all():
+        return True
+    if not torch.isfinite(peaks[1]).all():
+        return False
+    x, y = (
+        (each.double() - peak.double()).clamp(min=_FAR)
+        for each, peak in zip((a, b), peaks, strict=True)
+    )
+    live = (x > _FAR) | (y > _FAR)
+    count = live.sum(dim=-1)
+    mean = (x * live).sum(dim=-1, keepdim=True) / count[:, None]
+    spread = (((x - mean) * live) ** 2).sum(dim=-1).div(count).sqrt()
+    gap = ((x - y) ** 2).sum(dim=-1).div(count).sqrt()
+    size = (a.double().abs() * live).nan_to_num(0.0, 0.0, 0.0).amax(dim=-1)
+    own = torch.finfo(dtype).eps
+    allowed = (1e-3 if dtype == torch.float32 else 0.05) * spread + own * size
+    return bool((gap <= allowed + 1e-6).all())
 
 
 def _layers(model: Any) -> list[Any]:
