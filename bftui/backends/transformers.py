@@ -165,7 +165,7 @@ class TransformersBackend(PathBackend):
             self.forgo_cache()
 
     def _probe(self) -> list[int]:
-        """The beginning of an ordinary text: what was never trained on, control tokens say, magnifies every rounding."""
+        """The beginning of an ordinary text: tokens that were hardly trained on magnify every rounding."""
         try:
             ids = self.tokenize(_TEXT)
         except ModelError:

@@ -35,7 +35,7 @@ MASKS = {
 
 
 def _directory(path: Path, kind: str, mask: float) -> Path:
-    """A tiny model whose output bias masks most tokens: `phi` reads from left to right, `bert-generation` does not."""
+    """A tiny model whose output bias masks most tokens: `phi` reads from left to right, `bert` does not."""
     vocabulary = bpe_vocab()
     sizes: dict[str, Any] = {
         "vocab_size": len(vocabulary.tokens),
@@ -48,10 +48,8 @@ def _directory(path: Path, kind: str, mask: float) -> Path:
         "eos_token_id": 1,
         "pad_token_id": None,
     }
-    if kind == "phi":
-        config = transformers.PhiConfig(**sizes)
-    else:
-        config = transformers.BertConfig(**sizes, is_decoder=False)
+    make = {"phi": transformers.PhiConfig, "bert": transformers.BertConfig}[kind]
+    config = make(**sizes)
     torch.manual_seed(0)
     model = transformers.AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():

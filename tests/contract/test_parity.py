@@ -130,6 +130,7 @@ def test_what_they_say_of_the_model_agrees(pair: Pair) -> None:
         "source",
         "sha256",
         "name",
+        "title",
         "architecture",
         "quantization",
         "bytes",
