@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bftui.cli.interrupt import Interruption
+from bftui.cli.tables import clipped
 from bftui.session.job import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+
+_BAR, _CLOCK = 20, 28
+"""Cells of the bar, and of the longest time beside it."""
+_BESIDE = _BAR + _CLOCK + 2
 
 _SETTLED_S = 2.0
 """Seconds of a piece of work before what is left of it is said."""
@@ -46,6 +51,7 @@ class Bar:
             # `Progress.update` takes no total away, and a task that was finished once has a clock that stands.
             task.total = None if share is None else 1.0
             left = self._left(share, self._progress.get_time()) if left is None else left
+            text = clipped(text, max(12, self._progress.console.width - _BESIDE))
             self._progress.update(task.id, description=text, completed=share or 0.0, left=left)
         return not self._interruption.requested
 
@@ -106,7 +112,7 @@ def progress_on(console: Console, get_time: Callable[[], float] | None = None) -
 
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(_BAR),
         Clock(),
         console=console,
         get_time=get_time,

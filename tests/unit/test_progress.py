@@ -28,11 +28,15 @@ def shown():
     progress = progress_on(console, watch)
     bar = Bar(Interruption(), progress)
 
-    def line():
+    def raw():
         with console.capture() as capture:
             console.print(progress.get_renderable())
-        return " ".join(capture.get().replace("━", "").split())
+        return capture.get()
 
+    def line():
+        return " ".join(raw().translate(str.maketrans("", "", "━╸╺")).split())
+
+    line.raw = raw
     return bar, watch, line
 
 
@@ -76,6 +80,15 @@ def test_what_is_known_to_be_left_is_not_guessed(shown):
     bar(0.5, "measuring", 7.0)
     assert line() == "measuring 0:00:10 · 7 s left"
     bar.end()
+
+
+def test_it_stays_on_one_line(shown):
+    bar, watch, line = shown
+    bar(0.1, "Smollm2 135M 8k: prompt 'Name a fruit.' (1 of 2), sampling 12 continuations")
+    watch.now += 36_000
+    bar(0.2, "Smollm2 135M 8k: prompt 'Name a fruit.' (1 of 2), sampling 12 continuations")
+    assert line().endswith("… 10:00:00 · 80 h 00 min left")
+    assert "\n" not in line.raw().rstrip("\n")
 
 
 def test_nothing_is_left_of_nothing(shown):
