@@ -61,7 +61,11 @@ def nudge(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of a text.")] = 150,
     plain: Annotated[
         bool,
-        typer.Option("--plain", help="Ask BASE for a draft after each word, as published: slower."),
+        typer.Option(
+            "--plain",
+            help="As published: split the whole text anew at each hand-over, where BASE else keeps its own tokens, "
+            "and ask it for a draft after each word; slower.",
+        ),
     ] = False,
     trace: Annotated[
         Path | None, typer.Option(help="Write the texts as a trace, token by token.")

@@ -26,6 +26,11 @@ _STOPS = {
     "context": ("context", "stopped: a context is full"),
 }
 
+_SPLIT = {
+    False: "where the base keeps its own tokens",
+    True: "where the whole text is split anew each time, as published (--plain)",
+}
+
 
 def report(document: dict[str, Any], found: Sequence[Nudged]) -> str:
     """The result for people; safe to print."""
@@ -120,9 +125,10 @@ def _definition(document: dict[str, Any]) -> str:
     base, partner = (clipped(safe(models[name]["name"]), 40) for name in ("base", "aligned"))
     return (
         f"{MARKS[0]}…{MARKS[1]} was written by {partner}, the rest by {base}, both by their most probable tokens; "
-        f"handed over {by}{why}; drafts of {settings['draft']} tokens (arXiv 2410.09300). Templates: "
-        f"{document['templates']['base']} and {document['templates']['aligned']}. BF: exp of the mean H(P~) of the "
-        "base's positions along the text, of the aligned model's along its own text alone; over prompts the mean"
+        f"handed over {by}{why}, {_SPLIT[document['hand_over']['split_anew']]}; drafts of {settings['draft']} "
+        f"tokens (arXiv 2410.09300). Templates: {document['templates']['base']} and "
+        f"{document['templates']['aligned']}. BF: exp of the mean H(P~) of the base's positions along the text, of the "
+        "aligned model's along its own text alone; over prompts the mean"
         f"{_basis(document['summary']['prompts'])}; ratio: BF of the base alone over it. "
         "own: positions of tokens that the base wrote."
     )

@@ -12,7 +12,7 @@ import codecs
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Literal, Protocol
 
 from bftui.core.errors import ContextFull, UsageError
@@ -28,7 +28,7 @@ REPEATS = 3
 """Rounds in a row that may not begin with the words of the round before them."""
 
 REPEATED_WORDS = 5
-"""A chunk of more words than this is not written twice."""
+"""A chunk of more words than this is not written twice; a blank that it begins with counts as one, as published."""
 
 REPEATED_ENDING = 30
 """Characters of an ending that is written twice, from which on it is left out of the text."""
@@ -143,7 +143,10 @@ class Base(Writer, Protocol):
     def openings(
         self, written: Sequence[Piece], offers: Sequence[tuple[int, ...]]
     ) -> Iterator[Token]:
-        """Its most probable token after what is written and each of these token lists; each adds to the one before."""
+        """Its most probable token after what is written and each of these token lists; each adds to the one before.
+
+        Raises ContextFull.
+        """
         ...
 
 
@@ -155,7 +158,7 @@ def nudge(
     A round that would not fit the base's room is not written.
     """
     written: list[Piece] = []
-    last: bytes | None = None
+    last = b""
     again = 0
     for _ in range(settings.rounds):
         if _length(written) >= settings.max_tokens:
@@ -168,10 +171,12 @@ def nudge(
         except ContextFull:
             return "context"
         yield None
-        if ended:
-            words, taken = draft, None
-        else:
-            words, taken = yield from _hand_over(base, written, draft, settings.gamma)
+        words, taken = draft, None
+        if not ended:
+            try:
+                words, taken = yield from _hand_over(base, written, draft, settings.gamma)
+            except ContextFull:
+                return "context"
         again = again + 1 if words == last and not ended else 0
         last = words
         if again == REPEATS:
@@ -243,36 +248,86 @@ def handed_over(draft: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
 def _run(
     base: Base, written: Sequence[Piece], settings: NudgeSettings
 ) -> Generator[None, None, Piece]:
-    """What the base writes once it took over: its first token, then on while it is sure."""
+    """What the base writes once it took over: its first token, which stays, then on while it is sure."""
     output = b"".join(piece.text for piece in written)
     ran: list[Token] = []
     before = _length(written)
     sure = True
     while sure:
-        left = base.room - before - len(ran)
-        limit = min(settings.draft, left)
+        limit = min(settings.draft, base.room - before - len(ran))
         # Nothing but this bounds a base that stays sure: its own end does not end the text.
         if limit < 1 or (ran and before + len(ran) >= settings.max_tokens):
             break
-        chunk: list[Token] = []
-        with closing(base.draft([*written, _piece(ran)], limit)) as drafted:
-            for token in drafted:
-                if token.ends or (token.prob < settings.gamma and (ran or chunk)):
-                    sure = False
-                    break
-                chunk.append(token)
-        yield None
-        kept = _before_stop(output, [*ran, *chunk], base.stops)
-        sure = sure and len(kept) == len(ran) + len(chunk)
-        text, said = _text(kept[len(ran) :]), _text(ran)
-        long = len(text.split()) > REPEATED_WORDS
-        if not text or text in said or (long and text in output + said):
-            ran = kept[: len(ran)]
+        try:
+            with closing(base.draft([*written, _piece(ran)], limit)) as drafted:
+                if not ran:
+                    ran = _before_stop(output, _first(drafted), base.stops)
+                    if not ran or before + 1 >= settings.max_tokens:
+                        break
+                chunk = _chunk(output, ran, drafted, settings.gamma, base.stops)
+        except ContextFull:
             break
-        ran = kept
+        yield None
+        ran = ran[: chunk.before]
+        text, said = _text(chunk.kept), _text(ran)
+        long = len(text.split(b" ")) > REPEATED_WORDS
+        if chunk.said_before or (long and text in output + said):
+            break
+        ran, sure = [*ran, *chunk.kept], chunk.sure
     while ran and len(whole(_text(ran))) < len(_text(ran)):
         ran.pop()
     return _piece(ran)
+
+
+def _first(drafted: Iterator[Token]) -> list[Token]:
+    """The token that took over; none where the base has come to its end."""
+    return [token for token in islice(drafted, 1) if not token.ends]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """A draft of the base.
+
+    Attributes:
+        kept: the tokens before the first one that it is not sure of.
+        sure: whether these are all, so that it may go on.
+        said_before: whether the whole draft is in what the base has just written.
+        before: how many tokens of that stand before a stop string which the draft completes.
+    """
+
+    kept: list[Token]
+    sure: bool
+    said_before: bool
+    before: int
+
+
+def _chunk(
+    output: bytes,
+    ran: list[Token],
+    drafted: Iterator[Token],
+    gamma: float,
+    stops: Sequence[bytes],
+) -> _Chunk:
+    """Reads a draft, past the first unsure token only as far as it says what the base has just written."""
+    said, chunk = _text(ran), list[Token]()
+    kept: int | None = None
+    sure, before = True, len(ran)
+    for token in drafted:
+        if token.ends:
+            sure = False
+            break
+        chunk.append(token)
+        if kept is None and token.prob < gamma:
+            kept = len(chunk) - 1
+        clear = _before_stop(output, [*ran, *chunk], stops)
+        if len(clear) < len(ran) + len(chunk):
+            # A draft ends before a stop string; one that is not written takes nothing back.
+            before = len(clear) if kept is None else before
+            sure, chunk = False, clear[len(ran) :]
+            break
+        if kept is not None and _text(chunk) not in said:
+            break
+    return _Chunk(chunk[:kept], sure and kept is None, _text(chunk) in said, before)
 
 
 def _before_stop(output: bytes, tokens: list[Token], stops: Sequence[bytes]) -> list[Token]:

@@ -62,7 +62,7 @@ class Nudging(Job):
     """One nudged text, and the branching factor along it.
 
     Attributes:
-        setting, settings: where and how.
+        setting, settings, plain: where and how.
         node: where it began in the tree of a session; 0 without one.
         rounds: the finished ones.
         stop: why it ended; None while it is written.
@@ -85,8 +85,8 @@ class Nudging(Job):
         """Nothing is evaluated before the first `advance`.
 
         Args:
-            plain: as published, with a draft of the base after every word; else it is asked in one pass, and nothing
-                is made twice. The text is the same.
+            plain: as published, with a draft of the base after every word, and the whole text split anew at each
+                hand-over; else the base is asked in one pass, nothing is made twice, and its own tokens stay.
             measure: say what the branching factors are, when the text is written.
             alone: what is known of the models alone from another run with the same prompt and length.
             write: takes each round; False where it had no place, which ends the text.
@@ -97,7 +97,7 @@ class Nudging(Job):
         self.doing = ""
         self.nudged: Sample | None = None
         self.alone = alone
-        self._plain, self._measure, self._write = plain, measure, write
+        self.plain, self._measure, self._write = plain, measure, write
         self._read = 0
         super().__init__()
 
@@ -206,13 +206,14 @@ class Nudging(Job):
     def measured(self, node: int | None = None) -> Measured:
         """The result as a measurement of the trace, at the node where the text began (default: `node`)."""
         at = self.node if node is None else node
-        return Measured("nudging", at, asdict(self.settings), self.result())
+        asked = {**asdict(self.settings), "plain": self.plain}
+        return Measured("nudging", at, asked, self.result())
 
     # The work --------------------------------------------------------------------------------------------------
 
     def _work(self) -> Iterator[None]:
         base, partner = BaseWriter(self.setting), PartnerWriter(self.setting)
-        if self._plain:
+        if self.plain:
             base = PlainBaseWriter(self.setting, self.settings.draft)
             partner = PlainPartnerWriter(self.setting)
         steps = nudge(base, partner, self.settings)

@@ -34,7 +34,7 @@ def document(pair: Pair, found: Sequence[Nudged]) -> dict[str, Any]:
             "base": model_fields(pair.base.info),
             "aligned": model_fields(pair.partner.info),
         },
-        "hand_over": {"by": pair.by, "why": pair.why},
+        "hand_over": {"by": pair.by, "why": pair.why, "split_anew": first.plain},
         "templates": {"base": contexts.base.template, "aligned": contexts.partner.template},
         "settings": {**asdict(first.settings), "sampler": sampler_fields(first.setting.sampler)},
         "warnings": _warnings(summaries),

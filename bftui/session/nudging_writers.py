@@ -1,7 +1,8 @@
 """The writers of `core.nudging` over two models.
 
 The base reads its prompt and the tokens that are written; the partner reads its own prompt and the same text. What is
-written is never split anew for the base, so that the cache of either model serves the next look-ahead.
+written is not split anew for the base, so that the cache of either model serves the next look-ahead. The plain writers
+are as published: they split the whole text anew at each hand-over, and so may write another one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from dataclasses import dataclass, field
 from bftui.backends.host import Best
 from bftui.core.nudging import Piece, Token
 from bftui.core.sampler import Sampler
+from bftui.core.shift import Author
+from bftui.session.alignment import whole
+from bftui.session.model import Model
 from bftui.session.pair import Contexts, Pair
 
 
@@ -39,6 +43,23 @@ class Setting:
         """What the partner reads before it goes on after these tokens of the base."""
         ids = self.pair.to_partner([*self.begun, *written], self.contexts)
         return [*self.contexts.partner.token_ids, *ids]
+
+    def anew(self, written: Sequence[int], to: Author) -> list[int]:
+        """What a model reads before it goes on after these tokens of the base, all text after its prompt split anew."""
+        base = self.pair.base
+        ids = [*self.begun, *written]
+        tokens = [base.token_bytes(i) for i in ids]
+        # A piece that is still written may end inside a character.
+        count = whole(tokens)
+        text = b"".join(tokens[:count])
+        if to == "base":
+            return [*self.contexts.base.token_ids, *_split(base, text), *ids[count:]]
+        turned = self.contexts.turned(text, "partner")
+        return [*self.contexts.partner.token_ids, *_split(self.pair.partner, turned)]
+
+
+def _split(model: Model, text: bytes) -> list[int]:
+    return model.tokenize(text.decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +94,15 @@ class PartnerWriter:
         setting, special = self._setting, self._model.info.special_ids
         ids = ids_of(written)
         first = not ids and not setting.begun
-        for best in self._best(setting.partner_prefix(ids), limit):
+        for best in self._best(self._prefix(ids), limit):
             hidden = best.eog or best.token_id in special
             text = b"" if hidden else self._model.token_bytes(best.token_id)
             if first and text:
                 text, first = setting.contexts.turned(text, "base"), False
             yield Token(best.token_id, text, best.prob, best.eog)
+
+    def _prefix(self, ids: list[int]) -> list[int]:
+        return self._setting.partner_prefix(ids)
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[Best]:
         said = self._wanted.after(prefix)[:limit]
@@ -93,7 +117,10 @@ class PartnerWriter:
 
 
 class PlainPartnerWriter(PartnerWriter):
-    """The partner as it was published: every look-ahead is made anew."""
+    """The partner as it was published: every look-ahead is made anew, after text that is split anew."""
+
+    def _prefix(self, ids: list[int]) -> list[int]:
+        return self._setting.anew(ids, "partner")
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[Best]:
         return self._model.host.greedy(prefix, limit)
@@ -153,19 +180,20 @@ class BaseWriter:
 
 
 class PlainBaseWriter(BaseWriter):
-    """The base as it was published: a whole draft after each of the partner's words."""
+    """The base as it was published: a whole draft after each of the partner's words, after text that is split anew."""
 
     def __init__(self, setting: Setting, limit: int) -> None:
         """`limit`: tokens of a draft."""
         super().__init__(setting)
-        self._limit = limit
+        self._setting, self._limit = setting, limit
         self._latest: tuple[list[int], list[Token]] = [], []
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
         """A whole draft, or the one that has just been made there."""
-        ids = ids_of(written)
-        if self._latest[0] != ids or not self._latest[1]:
-            self._latest = ids, list(super().draft(written, limit))
+        prefix = self._setting.anew(ids_of(written), "base")
+        if self._latest[0] != prefix or not self._latest[1]:
+            drafted = self._model.host.greedy(prefix, limit)
+            self._latest = prefix, [self._token(best) for best in drafted]
         yield from self._latest[1][:limit]
 
     def openings(

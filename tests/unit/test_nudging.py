@@ -250,9 +250,10 @@ def test_a_long_chunk_is_not_written_twice_in_a_text(tmp_path: Path, plain: bool
         tmp_path, says(" Sure", *loop[:5]) | says(" now", *loop[:5]), partner | says(" we", " now")
     ) as setting:
         short = run(setting, plain=plain, draft=6, rounds=2)
-    # The base took over both times; the second time it has nothing new to write.
+    # The base took over both times; the second time only the token with which it did stays. The rest of the loop are
+    # five words behind a blank, which counts as one; the rest of the shorter one are four.
     assert [made.taken for made in long.rounds] == ["sure", "sure"]
-    assert written(long)[1:] == [("base", "".join(loop)), ("partner", " now")]
+    assert written(long)[1:] == [("base", "".join(loop)), ("partner", " now"), ("base", " one")]
     assert written(short)[3:] == [("base", "".join(loop[:5]))]
 
 
@@ -336,6 +337,75 @@ class Script:
     ) -> Iterator[Token]:
         for offer in offers:
             yield next(self.draft([*written, Piece("partner", bytes(offer), offer)], 1))
+
+
+def told(base: Script, partner: Script, **settings: Any) -> list[tuple[str, str]]:
+    """Who wrote what."""
+    steps = nudge(base, partner, NudgeSettings(**settings))
+    pieces = (piece for made in steps if made is not None for piece in made.pieces)
+    return [(piece.author, piece.text.decode()) for piece in pieces]
+
+
+SURELY = {
+    b"": [(b" Sure", 1.0), (b" here", 1.0), (b" now", 1.0)],
+}
+"""What a partner begins with: the base may take over after the first word."""
+
+
+def test_the_token_that_took_over_stays_where_the_rest_says_the_same() -> None:
+    """The draft without its first token is what is looked for in the text."""
+    words = [b" one", b" two", b" six", b" go", b" we", b" then"]
+    base = Script(
+        {
+            b" Sure": [(word, SURE) for word in words],
+            b" Sure one two six go we then": [(b"", 1.0)],
+            b" Sure one two six go we then now": [
+                (b" Sure", SURE),
+                *((w, SURE) for w in words[:5]),
+            ],
+            # Were its first token part of what is looked for, this was new, and all of it written.
+        }
+    )
+    partner = Script(
+        SURELY
+        | {
+            b" Sure one two six go we then": [(b" now", 1.0), (b" end", 1.0)],
+            b" Sure one two six go we then now Sure": [(b"", 1.0)],
+        }
+    )
+    assert told(base, partner, draft=6) == [
+        ("partner", " Sure"),
+        ("base", " one two six go we then"),
+        ("partner", " now"),
+        ("base", " Sure"),
+    ]
+
+
+def test_a_short_rest_that_says_the_same_leaves_the_token_that_took_over() -> None:
+    """` one one`: its rest ` one` is in what was just written, which is the first token."""
+    base = Script({b" Sure": [(b" one", SURE), (b" one", SURE)]})
+    partner = Script(SURELY | {b" Sure one": [(b"", 1.0)]})
+    assert told(base, partner, draft=2) == [("partner", " Sure"), ("base", " one")]
+
+
+def test_a_kept_part_may_say_what_was_just_written_where_its_draft_does_not() -> None:
+    """The whole draft is looked for, with what the base is not sure of."""
+    base = Script(
+        {
+            b" Sure": [(b" one", SURE), (b" two", SURE)],
+            b" Sure one two": [(b" one", SURE), (b" six", UNSURE)],
+        }
+    )
+    partner = Script(SURELY | {b" Sure one two one": [(b"", 1.0)]})
+    assert told(base, partner, draft=2) == [("partner", " Sure"), ("base", " one two one")]
+    same = Script(
+        {
+            b" Sure": [(b" one", SURE), (b" two", SURE)],
+            b" Sure one two": [(b" one", SURE), (b" two", UNSURE)],
+        }
+    )
+    partner = Script(SURELY | {b" Sure one two": [(b"", 1.0)]})
+    assert told(same, partner, draft=2) == [("partner", " Sure"), ("base", " one two")]
 
 
 def test_no_piece_ends_inside_a_character() -> None:
