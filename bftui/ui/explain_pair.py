@@ -163,8 +163,8 @@ def nudging(view: View, found: Nudged | None, gamma: float) -> list[Item]:
             "nudged",
             share,
             "tokens that the partner wrote / all tokens written",
-            "Counted in the base's tokens, which stay as it wrote them; as published, the whole text is split anew at each "
-            "hand-over (bftui nudge --plain). Published runs have about 10 %; above 20 % pairs tend to fail.",
+            "Counted in the base's tokens, which stay as it wrote them; as published, the whole text is split anew at "
+            "each hand-over (bftui nudge --plain). Published runs have about 10 %; above 20 % pairs tend to fail.",
             f"{_NUDGE}; warning: BlendIn, arXiv 2606.11201",
         ),
         Item(
