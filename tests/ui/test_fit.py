@@ -63,7 +63,7 @@ async def test_what_a_bf_is_of_stays_in_view_and_nothing_moves(tmp_path: Path) -
     )
     async with workbench(slow, size=(80, 24)) as w:
         ready = lines(w.bench.status)[0]
-        assert "a-model-with-a-lo…" in ready
+        assert "a-model-with-a-long-name…" in ready
         assert "T 1.0  top-p .90  seed 0" in ready
         await w.press_only("space")
         await w.until(lambda: "busy" in lines(w.bench.status)[0])

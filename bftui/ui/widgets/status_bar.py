@@ -24,7 +24,7 @@ _GAUGE = 4
 _NAME = 9
 """Cells that a model's name keeps; what is longer gives way to temperature and cut."""
 _NAMES = 27
-"""Cells that two models' names keep against the gauge."""
+"""Cells that the name of a model, or two of them, keep against the gauge."""
 _PROGRESS = 15
 """Cells kept free for what is being measured, where that costs no more than the runtime."""
 _STATE = 5
@@ -132,7 +132,7 @@ class StatusBar(ClickableLine):
         # Without temperature and cut a BF means nothing: runtime, gauge and the end of a long name go first.
         right = cell_len(state) + 1 + (cell_len(context) + 2 if context else 0)
         named = min(cell_len(model), _NAME)
-        names = named if short == model else min(cell_len(short), _NAMES)
+        names = min(cell_len(short), _NAMES)
         gap, sampled = 2, cell_len(sampling) + 3 if sampling else 0
         gauge = bool(context) and names + sampled + gap + right + _GAUGE + 3 <= line.room
         right += _GAUGE + 3 if gauge else 0
