@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,21 +9,10 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
-from bftui.cli.opening import open_stoppable
+from bftui.cli.opening import emit, open_stoppable, to_file
 from bftui.cli.progress import bar
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")]
-
-
-def emit(text: str, output: Path | None) -> None:
-    """Prints a result, or writes it to a file."""
-    if output is None:
-        sys.stdout.write(text + "\n")
-        return
-    from bftui.trace.document import replacing, saving
-
-    with saving(output), replacing(output) as file:
-        file.write(text + "\n")
 
 
 @o.unfolded
@@ -37,17 +24,19 @@ def info(
     output: Output = None,
 ) -> None:
     """Say what a model is, and how it would be run."""
+    from bftui.core.text import json_text
+
     with (
         interruptible() as interruption,
         bar(interruption) as show,
         open_stoppable(model, opening, interruption, show) as opened,
     ):
         facts = opened.info.as_dict()
-    if output is not None:
+    if to_file(output):
         from bftui.trace.document import refuse_model
 
         refuse_model(output, facts["source"])
-    emit(json.dumps(facts, ensure_ascii=as_json) if as_json else _table(facts), output)
+    emit(json_text(facts) if as_json else _table(facts), output)
 
 
 def _table(facts: dict[str, Any]) -> str:
@@ -87,13 +76,15 @@ def schema(
     output: Output = None,
 ) -> None:
     """Print the JSON Schema of a trace."""
+    from bftui.core.text import json_text
     from bftui.trace.schema import json_schema
 
-    emit(json.dumps(json_schema(), indent=2, ensure_ascii=False), output)
+    emit(json_text(json_schema(), indent=2), output)
 
 
 def keys(as_json: o.Json = False, output: Output = None) -> None:
     """Print the workbench's keys, with those of config.toml, and the names that it knows actions by."""
+    from bftui.core.text import json_text
     from bftui.ui.actions import ACTIONS
     from bftui.ui.config import read_config
     from bftui.ui.keys import use
@@ -109,7 +100,7 @@ def keys(as_json: o.Json = False, output: Output = None) -> None:
         for action in ACTIONS
     ]
     if as_json:
-        emit(json.dumps(rows, ensure_ascii=False), output)
+        emit(json_text(rows), output)
         return
     width, ids = (max(len(row[column]) for row in rows) for column in ("keys", "id"))
     lines = (

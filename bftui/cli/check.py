@@ -11,7 +11,15 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
-from bftui.cli.opening import Watched, check_output, deliver, finish, open_stoppable, stopped
+from bftui.cli.opening import (
+    Watched,
+    check_output,
+    deliver,
+    finish,
+    open_stoppable,
+    stopped,
+    to_file,
+)
 from bftui.cli.progress import bar
 from bftui.core.errors import DifferenceFound, InputError, ModelLoadError, UsageError
 
@@ -64,7 +72,7 @@ def check(
         with open_stoppable(named, settled, interruption, show) as opened:
             if model is None:
                 _refuse_another(opened, file, named)
-            if output is not None:
+            if to_file(output):
                 refuse_model(output, opened.info.source)
             job = _job(opened, file, tolerance)
             watched = Watched(interruption, show)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bftui.cli import options as o
-from bftui.cli.about import Output, emit
+from bftui.cli.about import Output
+from bftui.cli.opening import emit
 from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def config(
     output: Output = None,
 ) -> None:
     """Print a complete config file, every line of it a comment; with --json what holds now."""
+    from bftui.core.text import json_text, safe
     from bftui.trace.document import refuse_inputs, saving
     from bftui.ui.config import config_path, default_text, read_config
 
@@ -36,18 +38,19 @@ def config(
     where = config_path()
     refuse_inputs(output, where)
     if as_json:
-        text = json.dumps(_fields(where, read_config(where)))
+        text = json_text(_fields(where, read_config(where)))
     elif path:
-        text = str(where)
+        # As it is for programs; a terminal would do what is in it.
+        text = safe(str(where)) if sys.stdout.isatty() else str(where)
     else:
-        text = f"# {where}\n{default_text().rstrip()}"
+        text = f"# {safe(str(where))}\n{default_text().rstrip()}"
     if init:
         if where.exists():
             raise UsageError(f"{where} is there", hint="`bftui config` prints what it may say")
         with saving(where):
             where.parent.mkdir(parents=True, exist_ok=True)
         emit(text, where)
-        text = f"wrote {where}"
+        text = safe(f"wrote {where}")
     emit(text, output)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from bftui import __version__
 from bftui.cli import options as o
-from bftui.cli.about import Output, emit
+from bftui.cli.about import Output
 from bftui.cli.interrupt import interruptible
+from bftui.cli.opening import emit
 from bftui.cli.progress import bar
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def doctor(as_json: o.Json = False, output: Output = None) -> None:
     from bftui.backends.machine import gpu
     from bftui.backends.probe import probe
     from bftui.backends.registry import BUILTIN
+    from bftui.core.text import json_text
 
     reports: dict[str, Report] = {}
     with interruptible() as interruption, bar(interruption) as progress:
@@ -39,7 +40,7 @@ def doctor(as_json: o.Json = False, output: Output = None) -> None:
             progress(done / len(BUILTIN), f"asking {name}")
             reports[name] = probe(name)
     found = findings(reports, gpu())
-    emit(json.dumps(found, ensure_ascii=False) if as_json else _page(found), output)
+    emit(json_text(found) if as_json else _page(found), output)
 
 
 def findings(reports: dict[str, Report], gpu: str | None) -> dict[str, Any]:
@@ -169,10 +170,12 @@ def _said(backend: dict[str, Any]) -> str:
 
 
 def _advice(found: dict[str, Any]) -> list[str]:
+    from bftui.core.text import safe
+
     commands = [(b["name"], b["ready"], b["command"]) for b in found["backends"] if b["command"]]
     if not commands:
         return ["    nothing: everything is there"]
     return [
-        f"    {command}\n        {name} {'on the GPU' if ready else 'on this machine'}"
+        f"    {safe(command)}\n        {name} {'on the GPU' if ready else 'on this machine'}"
         for name, ready, command in commands
     ]

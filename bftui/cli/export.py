@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bftui.cli.opening import check_output
+from bftui.cli.opening import check_output, to_file
 
 Form = Literal["csv", "jsonl", "json"]
 
@@ -37,7 +37,7 @@ def export(
     check_output(output)
     refuse_inputs(output, trace)
     pieces = exported(trace_file(trace), "json" if as_json else to)
-    if output is None:
+    if not to_file(output):
         for piece in pieces:
             sys.stdout.write(piece)
         return

@@ -14,7 +14,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption, interruptible
-from bftui.cli.opening import check_files, deliver, open_stoppable, stopped
+from bftui.cli.opening import check_files, deliver, open_stoppable, stopped, to_file
 from bftui.cli.progress import Bar, bar
 from bftui.core.errors import BftuiError, ModelError, UsageError
 
@@ -103,7 +103,7 @@ def measure(
         interruption = stack.enter_context(interruptible())
         show = stack.enter_context(bar(interruption))
         # What is no regular file has no place beside it.
-        if output is not None and (output.is_file() or not output.exists()):
+        if to_file(output) and (output.is_file() or not output.exists()):
             store = stack.enter_context(PartialFile(output, settings.drawing()))
         run = _Run(names, lines, settings, store, interruption, show)
         error = run.carry_out(opening)

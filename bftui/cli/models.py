@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bftui.cli import options as o
-from bftui.cli.about import Output, emit
+from bftui.cli.about import Output
 from bftui.cli.interrupt import interruptible
+from bftui.cli.opening import emit
 from bftui.cli.progress import bar
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def models(
 ) -> None:
     """List models here or in a folder, with the memory that each needs."""
     from bftui.core.errors import InputError
+    from bftui.core.text import json_text
     from bftui.trace.document import refuse_inputs
     from bftui.ui.describing import Opening, described
     from bftui.ui.nearby import listing, places, shipped
@@ -50,7 +51,7 @@ def models(
             found.append((entry, described(entry, asked)))
     if as_json:
         document = {"models": [_fields(entry, known) for entry, known in found]}
-        emit(json.dumps(document, ensure_ascii=False), output)
+        emit(json_text(document), output)
     else:
         emit(_page(found, [each.path for each in places()], whole=seen.whole), output)
 

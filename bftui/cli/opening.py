@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from bftui.cli.interrupt import Interruption, interruptible
 from bftui.cli.options import Opening, Start
@@ -96,9 +95,25 @@ def open_stoppable(
             interruption.stop.remove(opened.host.cancel)
 
 
+def to_file(output: Path | None) -> TypeGuard[Path]:
+    """Whether a result goes to a file of its own; - is the standard output."""
+    return output is not None and str(output) != "-"
+
+
+def emit(text: str, output: Path | None) -> None:
+    """Prints a result, or writes it to a file."""
+    if to_file(output):
+        from bftui.trace.document import replacing, saving
+
+        with saving(output), replacing(output) as file:
+            file.write(text + "\n")
+    else:
+        sys.stdout.write(text + "\n")
+
+
 def check_output(output: Path | None) -> None:
     """Raises NotSaved where a result could not be written: before the work, not after it."""
-    if output is None:
+    if not to_file(output):
         return
     from bftui.trace.document import saving
 
@@ -132,7 +147,7 @@ def check_files(
 
     sources = [resolve(model, backend).source for model, backend in models]
     read = [path for path in inputs if path is not None]
-    targets = [path for path in outputs if path is not None]
+    targets = [path for path in outputs if to_file(path)]
     for place, target in enumerate(targets):
         for source in sources:
             refuse_model(target, source)
@@ -181,17 +196,20 @@ def deliver(
 ) -> None:
     """Writes a result as JSON to the file, if there is one, and prints it: as JSON, or as text for people.
 
+    Where the file is -, the standard output, JSON is all that is printed.
+
     note: what numbers of this model are good for; stands in both.
     """
-    from bftui.cli.about import emit
-    from bftui.core.text import safe
+    from bftui.core.text import json_text, safe
 
     show.end()
     if note:
         document, text = {**document, "note": note}, f"{text}\n{safe(note)}"
     if output is not None:
-        emit(json.dumps(document, ensure_ascii=False, allow_nan=False), output)
-    sys.stdout.write((json.dumps(document, allow_nan=False) if as_json else text) + "\n")
+        emit(json_text(document), output)
+        if not to_file(output):
+            return
+    emit(json_text(document) if as_json else text, None)
 
 
 def stopped(error: BftuiError, kept: str) -> BftuiError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bftui.cli.interrupt import Interruption
 from bftui.cli.tables import clipped
+from bftui.core.text import safe
 from bftui.session.job import duration
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Bar:
             # `Progress.update` takes no total away, and a task that was finished once has a clock that stands.
             task.total = None if share is None else 1.0
             left = self._left(share, self._progress.get_time()) if left is None else left
-            text = clipped(text, max(12, self._progress.console.width - _BESIDE))
+            text = clipped(safe(text), max(12, self._progress.console.width - _BESIDE))
             self._progress.update(task.id, description=text, completed=share or 0.0, left=left)
         return not self._interruption.requested
 
@@ -125,8 +126,6 @@ def progress_on(console: Console, get_time: Callable[[], float] | None = None) -
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Says that a file is read: a long one takes a while. ctrl+c ends the program as it does outside of any work."""
-    from bftui.core.text import safe
-
     with bar(Interruption()) as show:
-        show(None, f"reading {safe(path.name)}")
+        show(None, f"reading {path.name}")
         yield

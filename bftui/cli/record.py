@@ -13,7 +13,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption
-from bftui.cli.opening import open_session
+from bftui.cli.opening import open_session, to_file
 from bftui.cli.resuming import ResumeFrom, reopened
 from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
 from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto, Greedy, Step
@@ -62,6 +62,8 @@ def record(
 
     Prints the text and its branching factor; with --json the trace.
     """
+    from bftui.core.text import escaped_json
+
     saved = resuming.saved(options.question, options.sampling)
     if saved is not None and (like is not None or ignore_eos):
         raise UsageError("--resume-from excludes --like and --ignore-eos")
@@ -103,12 +105,12 @@ def record(
             # What was made is saved also without the model.
             stopped = stopped or error
         opened.show(None, "saving")
-        if output is not None:
+        if to_file(output):
             session.trace().save(output)
         opened.show.end()
-        if as_json:
+        if as_json or (output is not None and not to_file(output)):
             for chunk in session.trace().chunks():
-                sys.stdout.write(chunk)
+                sys.stdout.write(escaped_json(chunk))
         else:
             print(summary(session))
     if isinstance(stopped, Cancelled):

@@ -11,7 +11,7 @@ import typer
 from bftui import __version__
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
-from bftui.cli.opening import check_output
+from bftui.cli.opening import check_output, to_file
 from bftui.cli.progress import bar
 from bftui.core.errors import UsageError
 
@@ -44,6 +44,8 @@ def report(
     """
     if light and dark:
         raise UsageError("--light and --dark exclude each other")
+    if as_json and not to_file(output):
+        raise UsageError("--json and -o - both go to the standard output", hint="leave one out")
     from bftui.trace.document import refuse_inputs
     from bftui.trace.report import drawing
 
@@ -67,7 +69,8 @@ def report(
         show(None, "drawing")
         text = page(found, __version__, "light" if light else "dark" if dark else None)
         interruption.check()
-        save_page(text, output)
+        if to_file(output):
+            save_page(text, output)
         saved: list[Path] = []
         for path in (
             () if pictures is None else save_pictures(found, pictures, DARK if dark else LIGHT)
@@ -76,15 +79,16 @@ def report(
             show(None, path.name)
             interruption.check()
         show.end()
+    if not to_file(output):
+        sys.stdout.write(text)
+        return
     sys.stdout.write(_told(found, output, len(text.encode()), saved, as_json=as_json))
 
 
 def _told(found: Report, output: Path, size: int, saved: list[Path], *, as_json: bool) -> str:
     """What was written, as JSON or for people."""
-    import json
-
     from bftui.cli.tables import paragraph
-    from bftui.core.text import safe
+    from bftui.core.text import json_text, safe
     from bftui.trace.report.telling import counted
 
     content = found.content
@@ -98,7 +102,7 @@ def _told(found: Report, output: Path, size: int, saved: list[Path], *, as_json:
             "pictures": [str(path) for path in saved],
             "left_out": found.left_out(),
         }
-        return json.dumps(document) + "\n"
+        return json_text(document) + "\n"
     written = f"{output}: {size / 1e6:.1f} MB, {counted(content.path.length, 'token')} of the path"
     lines = [f"{written}, {counted(found.measured_count, 'measurement')}."]
     lines += [f"{each[0].upper()}{each[1:]}." for each in found.left_out()]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from bftui.cli import options as o
-from bftui.cli.about import Output, emit
+from bftui.cli.about import Output
+from bftui.cli.opening import emit
 
 
 def sessions(as_json: o.Json = False, output: Output = None) -> None:
@@ -17,12 +16,12 @@ def sessions(as_json: o.Json = False, output: Output = None) -> None:
     directory = default_directory()
     found = listed(directory)
     refuse_inputs(output, *(each.path for each in found))
+    from bftui.core.text import json_text, safe
+
     if as_json:
         document = {"sessions": [each.fields() for each in found]}
-        emit(json.dumps(document, ensure_ascii=False), output)
+        emit(json_text(document), output)
         return
-    from bftui.core.text import safe
-
     if not found:
         emit(safe(f"no sessions are kept in {directory}"), output)
         return

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from bftui.cli import options as o
-from bftui.cli.about import Output, emit
+from bftui.cli.about import Output
+from bftui.cli.opening import emit
 
 
 def themes(as_json: o.Json = False, output: Output = None) -> None:
     """List the themes: those that ship, and your own from the folder that is named below them."""
-    from bftui.core.text import safe
+    from bftui.core.text import json_text, safe
     from bftui.trace.document import refuse_inputs
     from bftui.ui.theme_files import DEFAULT, found, own_folder
 
@@ -25,7 +25,7 @@ def themes(as_json: o.Json = False, output: Output = None) -> None:
             {"name": theme.name, "dark": theme.dark, "file": theme.file}
             for theme in known.themes.values()
         ]
-        emit(json.dumps({"themes": fields}, ensure_ascii=False), output)
+        emit(json_text({"themes": fields}), output)
         return
     from bftui.cli.tables import aligned
 

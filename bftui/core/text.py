@@ -1,4 +1,4 @@
-"""Token bytes to text that is safe to show: no control byte, escape, bidi switch or half character gets through.
+"""Text and JSON that are safe to show: no control byte, escape, bidi switch or half character gets through.
 
 The unit is bytes. Nothing here is ever fed back to a model.
 """
@@ -6,8 +6,11 @@ The unit is bytes. Nothing here is ever fed back to a model.
 from __future__ import annotations
 
 import codecs
+import json
+import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
 SPACE, NEWLINE, TAB, RETURN = "·", "⏎", "⇥", "␍"
 
@@ -40,6 +43,23 @@ def _visible(character: str) -> str:
         # A lone combining mark would join whatever the pane drew before it.
         return f"◌{character}"
     return "␣" if category == "Zs" else character
+
+
+_BEYOND = re.compile(r"[^ -~\n]")
+
+
+def json_text(document: Any, *, indent: int | None = None) -> str:
+    """A document as JSON in plain ASCII: nothing in it can move a cursor or hide, wherever it is printed."""
+    return escaped_json(json.dumps(document, indent=indent, allow_nan=False))
+
+
+def escaped_json(text: str) -> str:
+    """JSON text, or a piece of it, as `json_text` would have it."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _BEYOND.sub(
+        lambda found: "\\u007f" if found[0] == "\x7f" else json.dumps(found[0])[1:-1], text
+    )
 
 
 def label(data: bytes) -> str:

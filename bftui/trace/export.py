@@ -10,13 +10,18 @@ from array import array
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from bftui.core.text import safe
+from bftui.core.text import escaped_json, safe
 from bftui.trace.naming import branches, letters
 from bftui.trace.reading import TraceFile
 
 Form = Literal["csv", "jsonl", "json"]
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def _dumps(value: Any) -> str:
+    return escaped_json(_encode(value))
+
 
 _PLACE = ("id", "parent", "prompt", "branch", "depth", "position", "on_path")
 _OWN = ("token_id", "text", "bytes", "source", "sampler")
