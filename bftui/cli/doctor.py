@@ -125,11 +125,11 @@ def _terminal() -> dict[str, Any]:
 
 
 def _sessions() -> dict[str, Any]:
-    from platformdirs import user_state_path
+    from bftui.trace.journal import default_directory
 
-    path = user_state_path("bftui") / "sessions"
+    path = default_directory()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
-    return {"path": str(path), "writable": os.access(there, os.W_OK)}
+    return {"path": str(path), "writable": there.is_dir() and os.access(there, os.W_OK)}
 
 
 def _page(found: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -255,7 +256,8 @@ def _nudge(plain: Plain, rest: str) -> None:
 
 
 def _save(plain: Plain, rest: str) -> None:
-    target = Path(rest.strip()).expanduser() if rest.strip() else plain.settings.trace
+    written = rest.strip()
+    target = Path(os.path.expanduser(written)) if written else plain.settings.trace
     if target is None:
         raise UsageError("there is no file to write", hint="save FILE")
     plain.live.trace().save(target)

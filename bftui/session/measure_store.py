@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -61,7 +62,7 @@ class PartialFile(Store):
         try:
             self._read()
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def put(self, key: str, samples: tuple[Sample, ...]) -> None:
@@ -83,9 +84,14 @@ class PartialFile(Store):
         trace: TracebackType | None,
     ) -> None:
         if not self._file.closed:
-            self._file.close()
+            self._close()
             if not self._found:
                 self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        # What a full disk refused it refuses again; that was said.
+        with suppress(OSError):
+            self._file.close()
 
     def _write(self, fields: dict[str, Any]) -> None:
         with saving(self.path):

@@ -6,6 +6,7 @@ Numbers are rounded when they are written, as `nodes.CANDIDATES` and `nodes.PLAC
 from __future__ import annotations
 
 import base64
+import errno
 import gc
 import json
 import math
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from bftui.trace import schema
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class NotSaved(BftuiError):
@@ -161,7 +165,8 @@ def saving(target: Path) -> Iterator[None]:
     except (OSError, RuntimeError) as error:
         # Links that lead in a circle are a RuntimeError of pathlib.
         reason = getattr(error, "strerror", None) or str(error)
-        raise NotSaved(f"cannot write {target}", reason, "choose another file") from error
+        room = "make room, or " if getattr(error, "errno", None) in _NO_ROOM else ""
+        raise NotSaved(f"cannot write {target}", reason, f"{room}choose another file") from error
 
 
 @contextmanager

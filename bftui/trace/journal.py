@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bftui.core.errors import UsageError
+from bftui.trace.folders import user_folder
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -112,9 +113,7 @@ def utc(when: datetime) -> str:
 
 def default_directory() -> Path:
     """Where journals lie."""
-    from platformdirs import user_state_path
-
-    return user_state_path("bftui") / "sessions"
+    return user_folder("state") / "sessions"
 
 
 def runs(path: Path) -> bool:

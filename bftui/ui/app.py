@@ -33,7 +33,6 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.small import HEIGHT, WIDTH, TooSmall
 from bftui.ui.screens.workbench import Workbench
 from bftui.ui.settings import WorkbenchSettings
-from bftui.ui.strips import counted
 from bftui.ui.terminal import OwnTerminal, check_terminal
 from bftui.ui.terminal_colors import TerminalColors, terminal_colors
 from bftui.ui.theme_files import ThemeFile, found
@@ -324,13 +323,11 @@ def run(settings: WorkbenchSettings) -> int:
             app.bridge.close()
     # Whatever ended it without a word was an interruption.
     bridge, code = app.bridge, Cancelled.exit_code if app.return_code is None else app.return_code
-    with suppress(OSError):  # the terminal may be gone
-        for count, path in bridge.kept:
-            print(f"{counted(count, 'node')} kept in {path}")
+    unsaved = max((each.tell() for each in bridge.kept), default=0)
     if bridge.session is not None:
-        unsaved = leave(bridge.session, bridge.journal, settings)
-        if unsaved:
-            return unsaved
+        unsaved = leave(bridge.session, bridge.journal, settings) or unsaved
+    if unsaved:
+        return unsaved
     if code == 1:
         print(f"bftui: the workbench failed; the log is {terminal.keep_log()}", file=sys.stderr)
     return code

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from bftui.core.errors import InputError, UsageError
 from bftui.core.text import safe
 from bftui.session.lexicon import MOST_WORDS, WORDS
+from bftui.trace.folders import user_folder
 from bftui.ui.actions import ACTIONS, USUAL
 from bftui.ui.keys import Keymap, shown
 
@@ -170,9 +171,7 @@ SECTIONS = ("sampler", "model", "keys")
 
 def config_path() -> Path:
     """Where the file is looked for; it need not be there."""
-    from platformdirs import user_config_path
-
-    return user_config_path("bftui") / "config.toml"
+    return user_folder("config") / "config.toml"
 
 
 def read_config(path: Path | None = None) -> Config:
@@ -193,7 +192,8 @@ def read_text(path: Path) -> str | None:
             raise InputError(f"cannot read {path}", "it is no regular file")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        # A home that is no directory holds none.
         return None
     except OSError as error:
         raise InputError(f"cannot read {path}", error.strerror or str(error)) from error

@@ -14,6 +14,7 @@ from bftui.ui.engine_doing import EngineDoing
 from bftui.ui.engine_state import EngineState, Word
 from bftui.ui.keeping import (
     drop_journal,
+    farewell,
     open_journal,
     recalled,
     recalled_pair,
@@ -181,9 +182,9 @@ class EngineOpening(EngineDoing):
             old.close()
         kept = ""
         if before is not None and old_journal is not None:
-            state.kept.append((len(before.tree), old_journal.path))
             old_journal.close()
-            kept = f"; the session before is kept in {old_journal.path}"
+            state.kept.append(farewell(before, old_journal))
+            kept = f"; the session before: {state.kept[-1].text}"
         state.say(f"{model.name} is open{kept}")
 
     def plant(self) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
     from bftui.ui.asked import Asked, PageKey, PreviewKey, SplitKey
+    from bftui.ui.keeping import Farewell
 
 RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 0.0)
 """Tokens a second that playing may be held to; 0 is as fast as the model goes."""
@@ -73,7 +74,7 @@ class EngineState:
         automatic: whether a forced text is measured without being asked for.
         pages, splits, previews, rendered: what was asked of the model; None, an empty list or an error in words where
             there is no answer.
-        kept: the sessions that ended before this one, as (nodes, journal).
+        kept: what is to be said of the sessions that ended before this one.
         notices: what to tell, in turn.
 
     For the bridge and the engine's thread alone:
@@ -111,7 +112,7 @@ class EngineState:
         self.refused: Prompt | None = None
         self.left = 0
         self.automatic = settings.response == "auto"
-        self.kept: list[tuple[int, Path]] = []
+        self.kept: list[Farewell] = []
         self.notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.coming: Model | None = None

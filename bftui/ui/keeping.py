@@ -9,8 +9,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import BftuiError
 from bftui.core.text import safe
@@ -113,6 +114,22 @@ def recalled_pair(saved: Saved) -> tuple[Paired, Mapping[str, Any] | None]:
     return recall_pair(saved.follower.measurements), saved.follower.partner
 
 
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """What is said of a session that is left; `kept`: whether it is anywhere."""
+
+    text: str
+    kept: bool = True
+
+    def tell(self) -> int:
+        """Says it where a person looks for it; the exit code."""
+        if self.kept:
+            _print(self.text)
+            return 0
+        _fail(self.text)
+        return BftuiError.exit_code
+
+
 def leave(session: Session, journal: Journal | None, settings: WorkbenchSettings) -> int:
     """Saves the trace that was asked for and says where the session is kept; the exit code."""
     code, saved = 0, settings.state_dir is None
@@ -122,18 +139,18 @@ def leave(session: Session, journal: Journal | None, settings: WorkbenchSettings
             saved = True
             _print(f"{counted(len(session.tree), 'node')} saved in {settings.trace}")
         except BftuiError as error:
-            _print(f"bftui: {safe(error.line())}", file=sys.stderr)
+            _fail(error.line())
             code = error.exit_code
     if not saved or (journal is not None and journal.whole):
-        _print(farewell(session, journal))
+        code = farewell(session, journal).tell() or code
     return code
 
 
-def farewell(session: Session, journal: Journal | None) -> str:
+def farewell(session: Session, journal: Journal | None) -> Farewell:
     """Where a session that is left is kept. What is in no journal is saved as a trace first, where that can be."""
     nodes = counted(len(session.tree), "node")
     if journal is not None and journal.whole:
-        return f"{nodes} kept in {journal.path}"
+        return Farewell(f"{nodes} kept in {journal.path}")
     why = (
         "there is no journal"
         if journal is None
@@ -143,15 +160,22 @@ def farewell(session: Session, journal: Journal | None) -> str:
         path = Path(tempfile.mkdtemp(prefix="bftui-")) / "session.json"
         session.trace().save(path)
     except (OSError, BftuiError) as error:
-        told = error.line() if isinstance(error, BftuiError) else str(error)
-        return f"bftui: {nodes} could not be kept: {why}; {told}"
-    return f"{nodes} saved in {path} ({why}); `bftui run --resume-from` goes on with it"
+        told = error.line() if isinstance(error, BftuiError) else error.strerror or str(error)
+        return Farewell(f"{nodes} could not be kept: {why}; {told}", kept=False)
+    return Farewell(f"{nodes} saved in {path} ({why}); `bftui run --resume-from` goes on with it")
 
 
-def _print(line: str, file: TextIO | None = None) -> None:
+def _print(line: str) -> None:
     """Prints a line where somebody may still read it: the terminal may be gone."""
     with suppress(OSError):
-        print(line, file=file)
+        print(safe(line))
+
+
+def _fail(line: str) -> None:
+    """Says what went wrong."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        print(f"bftui: {safe(line)}", file=sys.stderr)
 
 
 def _unwritten(error: OSError, say: Say) -> None:

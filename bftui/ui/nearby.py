@@ -12,9 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from platformdirs import user_cache_dir
-
 from bftui import practice
+from bftui.trace.folders import user_folder
 
 _MOST = 2_000
 """Entries of a folder that are looked at."""
@@ -108,7 +107,7 @@ def places() -> list[Entry]:
     hub = os.path.join(os.environ.get("HF_HOME") or os.path.join(dotted, "huggingface"), "hub")
     usual = (
         os.environ.get("HF_HUB_CACHE") or hub,
-        os.environ.get("LLAMA_CACHE") or os.path.join(user_cache_dir(), "llama.cpp"),
+        os.environ.get("LLAMA_CACHE") or str(user_folder("cache", "llama.cpp")),
         os.path.join("~", ".lmstudio", "models"),
         os.path.join(dotted, "lm-studio", "models"),
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bftui.core.errors import InputError, UsageError
+from bftui.trace.folders import user_folder
 
 ROLES = (
     *("background", "text", "dim", "line", "accent", "forced", "good", "bad"),
@@ -85,9 +86,7 @@ class Found:
 
 def own_folder() -> Path:
     """Where this person's themes are looked for; it need not be there."""
-    from platformdirs import user_config_path
-
-    return user_config_path("bftui") / "themes"
+    return user_folder("config") / "themes"
 
 
 def found(folder: Path | None = None) -> Found:

@@ -138,3 +138,93 @@ def test_a_plain_session_goes_on_with_the_model_opened_again(tmp_path):
     assert done.returncode == 3
     assert done.stderr.count("reload opens the model again") == 2
     assert "4 nodes kept in" in done.stdout
+
+
+# Disks and homes -------------------------------------------------------------------------------------------------
+
+
+def limited(size, *arguments, lines=""):
+    """Runs a command whose files may have so many bytes at most."""
+    resource = pytest.importorskip("resource")
+    return subprocess.run(
+        [sys.executable, "-m", "bftui", *map(str, arguments)],
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )
+
+
+def test_a_session_that_could_not_be_kept_is_exit_code_1(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    good = table(tmp_path / "good.json", eog=[])
+    done = limited(1000, "run", "--plain", good, "--prompt", "x", lines="sample 9\n")
+    assert done.returncode == 1
+    assert done.stderr.startswith("bftui: 10 nodes could not be kept: ")
+    assert done.stderr.count("\n") == 1
+    assert "File too large" in done.stderr
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_result_that_no_disk_holds_names_its_file(tmp_path, prompts, size):
+    good = table(tmp_path / "good.json", eog=[])
+    out = tmp_path / "out.json"
+    for command in (
+        ["record", good, "--prompt", "x", "--steps", 20],
+        ["measure", good, "--prompts", prompts, "--samples", 3, "--max-tokens", 40],
+    ):
+        done = limited(size, *command, "-o", out)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert f"cannot write {out}" in done.stderr
+        assert "make room" in done.stderr
+        assert not out.exists()
+
+
+HOMES = ["/dev/null", "file", "relative", "", None, "nobody knows it"]
+UNKNOWN = (
+    "import os, sys, pwd\n"
+    "def nobody(*who): raise KeyError(who)\n"
+    "pwd.getpwuid = pwd.getpwnam = nobody\n"
+    "from bftui.cli import run\n"
+    "sys.exit(run(sys.argv[1:]))\n"
+)
+"""The program for somebody of whom the system knows nothing."""
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_a_home_that_is_no_directory_ends_nothing(tmp_path, home):
+    (tmp_path / "file").write_text("")
+    good = table(tmp_path / "good.json", eog=[])
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "XDG_"}
+    del environment["HOME"]
+    environment["TMPDIR"] = str(tmp_path)
+    program = ["-m", "bftui"]
+    if home == "nobody knows it":
+        program = ["-c", UNKNOWN]
+    elif home is not None:
+        environment["HOME"] = str(tmp_path / "file") if home == "file" else home
+    reachable = home in ("/dev/null", "file", "nobody knows it")
+    for command, lines in {
+        "config": "",
+        "sessions": "",
+        "themes": "",
+        "models": "",
+        f"run --plain {good} --prompt x": "sample 3\n",
+    }.items():
+        if command.startswith("run") and not reachable:
+            # The journal would go to the home of whoever runs the tests.
+            continue
+        done = subprocess.run(
+            [sys.executable, *program, *command.split()],
+            input=lines,
+            capture_output=True,
+            text=True,
+            env={**environment, "PYTHONPATH": os.getcwd()},
+            cwd=tmp_path,
+            timeout=120,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), command
+        if command.startswith("run"):
+            assert "no journal can be written" in done.stdout
+            assert "4 nodes saved in" in done.stdout

@@ -121,3 +121,17 @@ def test_replay_without_any_model_library(start, replay, tmp_path):
     again.press("q")
     assert again.leave() == 0
     assert again.restored()
+
+
+def test_a_session_that_could_not_be_kept_is_exit_code_1(start):
+    resource = pytest.importorskip("resource")
+    terminal = start("practice", "--backend", "reference", "--response", "off", "--prompt", PROMPT)
+    terminal.wait("ready", "28.7", seconds=60)
+    terminal.press("space")
+    terminal.wait("2 nodes")
+    resource.prlimit(terminal.process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+    terminal.press("space")
+    terminal.wait("3 nodes", "the journal cannot be written")
+    terminal.press("q")
+    assert terminal.leave() == 1
+    assert "3 nodes could not be kept" in terminal.text

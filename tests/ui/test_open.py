@@ -460,11 +460,11 @@ async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path
         assert w.session.model.info.name == "other"
         assert w.session.prompt == old.prompt
         assert w.session.sampler == Sampler(seed=5)
-        assert "other is open; the session before is kept in" in w.notice
+        assert "other is open; the session before: " in w.notice
         assert "other" in lines(w.bench.status)[0]
         assert host._process.poll() is not None  # type: ignore[attr-defined]
         assert len(list(state.iterdir())) == 2
-        assert w.bridge.kept[0][0] == 3
+        assert w.bridge.kept[0].text.startswith("3 nodes kept in ")
         assert "0 tokens" in lines(w.bench.text_pane)[0]
         assert lines(w.bench.text_pane)[1].startswith("│ Hello")
         assert "Hello" in lines(w.bench.tree_pane)[1]

@@ -232,7 +232,7 @@ async def test_what_no_journal_holds_is_saved_when_it_is_left(
         await driver.press("space", "space")
         if removed:
             latest_running(folder).unlink()
-        told = farewell(driver.session, driver.bridge.journal)
+        told = farewell(driver.session, driver.bridge.journal).text
     (trace,) = (tmp_path / "rescued").rglob("session.json")
     assert str(trace) in told
     assert "removed" in told if removed else "no journal" in told

@@ -14,6 +14,7 @@ from textual.binding import Binding
 
 from bftui.core.errors import BftuiError, UsageError
 from bftui.core.text import safe
+from bftui.trace.folders import user_home
 from bftui.ui.bindings import bound
 from bftui.ui.config import SHADINGS, checked_words
 from bftui.ui.config_edit import write_config
@@ -273,6 +274,7 @@ class SettingsScreen(Dialog[None]):
 
 def _shown(path: Path) -> str:
     """A path as people write it."""
-    home = Path.home()
-    text = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-    return safe(text)
+    own = user_home()
+    if own is not None and path.is_relative_to(own):
+        return safe(f"~/{path.relative_to(own)}")
+    return safe(str(path))
