@@ -154,7 +154,7 @@ async def test_numbers_of_another_sampler_are_marked(fruit: str, size: tuple[int
         assert not w.bench.view.stale(w.session.cursor)
         entropies = tree.entropies(2)
         assert entropies is not None
-        marked = f"*{math.exp(entropies[1]):>5.1f}"
+        marked = f" *{math.exp(entropies[1]):.1f}"
         rows = lines(w.bench.tree_pane)
         assert [row for row in rows if marked in row]
         # In words, and not by a colour alone.

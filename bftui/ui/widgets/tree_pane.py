@@ -235,10 +235,11 @@ class TreePane(Pane):
         entropies = view.tree.entropies(tail)
         if entropies is None:
             return name, self.palette.text
-        style, sign = (
-            (self.palette.dim, OTHER_SAMPLER) if view.stale(tail) else (self.palette.text, " ")
-        )
-        return f"{name:>2}{sign}{factor(math.exp(entropies[1])):>5}", style
+        value, style = factor(math.exp(entropies[1])), self.palette.text
+        if view.stale(tail):
+            # Before the number, so that the column stays in line.
+            value, style = f"{OTHER_SAMPLER}{value}", self.palette.dim
+        return f"{name:>2} {value:>5}", style
 
     def _marks(self, run: int) -> str:
         """The marks that stand in a row."""
