@@ -228,7 +228,7 @@ def rewritten(
             continue
         data, stored = tensor.data, tensor.tensor_type
         if matrices is not None and data.ndim == 2:
-            data, stored = gguf.quantize(np.array(data), matrices), matrices
+            data, stored = gguf.quantize(gguf.dequantize(data, stored), matrices), matrices
         writer.add_tensor(tensor.name, data, raw_dtype=stored)
     for name, array in (tensors or {}).items():
         writer.add_tensor(name, array)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from bftui.backends import noise
 from bftui.backends.base import F32, Backend, Distribution, Logits
 from bftui.backends.host import Advanced, Best, Drawn, Page, Row
 from bftui.backends.reading import Reading, in_memory
@@ -23,6 +24,7 @@ from bftui.backends.rollouts import Fans, Plan, check_plan, rollouts
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
 from bftui.core.errors import Cancelled, UsageError
+from bftui.core.noise import Noise
 from bftui.core.sampler import Sampler
 from bftui.core.text import label
 
@@ -485,6 +487,11 @@ class Engine:
         """Takes the most probable token again and again after a prefix; see `host.Host`."""
         self._start()
         return self._reading.greedy(prefix, limit)
+
+    def noise(self) -> Generator[float, None, Noise | None]:
+        """Measures the noise floor; see `host.Host`."""
+        self._start()
+        return noise.noise(self.backend, self.turn, self._check)
 
     # Cancelling ------------------------------------------------------------------------------------------------
 

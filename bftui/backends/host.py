@@ -13,6 +13,7 @@ from typing import Protocol
 from bftui.backends.base import F32, ModelInfo
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
+from bftui.core.noise import Noise
 from bftui.core.sampler import Sampler
 
 
@@ -221,6 +222,13 @@ class Host(Protocol):
         """Takes the most probable token again and again after a prefix, which need be in no tree.
 
         At most `limit` tokens, and none after an end of generation or past the context; background work.
+        """
+        ...
+
+    def noise(self) -> Generator[float, None, Noise | None]:
+        """Measures the noise floor; yields the share that is done, ends with it. Background work.
+
+        None where nothing is computed, as in a table.
         """
         ...
 

@@ -32,9 +32,12 @@ from bftui.backends.host import Advanced, Best, Drawn, Page
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
+from bftui.core.noise import Noise
 from bftui.core.sampler import Sampler
 
-_BACKGROUND = frozenset({"lookahead", "rollouts", "rollouts_after", "path_logits", "greedy"})
+_BACKGROUND = frozenset(
+    {"lookahead", "rollouts", "rollouts_after", "path_logits", "greedy", "noise"}
+)
 _LOG_LINES = 3
 _LONGEST_LOG = 300
 """Characters of the log that are quoted."""
@@ -562,6 +565,9 @@ class WorkerHost:
 
     def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
         return self._stream("greedy", list(prefix), limit)
+
+    def noise(self) -> Generator[float, None, Noise | None]:
+        return self._stream("noise")
 
     def tokenize(self, text: str, special: bool = False) -> list[int]:
         return cast("list[int]", self._call("tokenize", text, special))

@@ -9,7 +9,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
-from bftui.cli.opening import emit, open_stoppable, to_file
+from bftui.cli.opening import Watched, emit, measured_noise, open_stoppable, to_file
 from bftui.cli.progress import bar
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")]
@@ -31,7 +31,11 @@ def info(
         bar(interruption) as show,
         open_stoppable(model, opening, interruption, show) as opened,
     ):
-        facts = opened.info.as_dict()
+        stopped = measured_noise(opened, Watched(interruption, show))
+        if stopped is not None:
+            raise stopped
+        noise = opened.noise
+        facts = {**opened.info.as_dict(), "noise": None if noise is None else noise.as_dict()}
     if to_file(output):
         from bftui.trace.document import refuse_model
 
@@ -41,6 +45,7 @@ def info(
 
 def _table(facts: dict[str, Any]) -> str:
     """The facts for people, one a line, with units."""
+    from bftui.core.noise import Noise
     from bftui.core.text import safe
 
     units = {
@@ -49,6 +54,7 @@ def _table(facts: dict[str, Any]) -> str:
         "parameters": f"{facts['parameters']:,}",
         "n_ctx": f"{facts['n_ctx']} of {facts['n_ctx_train'] or '?'} tokens",
         "chat_template": "yes" if facts["chat_template"] else "none",
+        "noise": None if facts["noise"] is None else Noise.of(facts["noise"]).sentence(),
     }
     hidden = {
         "n_ctx_train",

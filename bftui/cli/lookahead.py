@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bftui.cli import options as o
-from bftui.cli.opening import deliver, finish, open_session, stopped
+from bftui.cli.opening import deliver, finish, measured_noise, open_session, stopped
 
 if TYPE_CHECKING:
     from bftui.session.lookahead import Lookahead
@@ -33,6 +33,8 @@ def lookahead(
         job = session.experiments.start_lookahead(top, steps=steps)
         error = finish(job, opened, lambda: f"{len(job.candidates)} of {top} candidates")
         if error is None or job.candidates:
+            if error is None and not as_json:
+                error = measured_noise(session.model, opened)
             document = job.result(session.model.token_bytes)
             told = table(job, session.model)
             note = session.model.info.note
@@ -45,18 +47,25 @@ def lookahead(
 def table(job: Lookahead, model: Model) -> str:
     """The candidates for people, best first; safe to print."""
     from bftui.cli.tables import aligned, clipped, number, paragraph
+    from bftui.core.noise import exactness, share
     from bftui.core.text import label
 
+    noise = model.noise
     rows = [["rank", "token", "P", "BF after", "whole vocabulary"]]
     for each in job.candidates:
         after = each.after
         name = label(model.token_bytes(each.row.token_id))
-        ends = ["the text ends", ""] if after is None else [number(after.bf), number(after.bf_full)]
-        share = f"{math.exp(each.row.logprob):.4f}"
-        rows.append([str(each.row.rank), clipped(name, 24), share, *ends])
+        ends = (
+            ["the text ends", ""]
+            if after is None
+            else [number(after.bf, noise), number(after.bf_full, noise)]
+        )
+        p = share(math.exp(each.row.logprob), 4, noise)
+        rows.append([str(each.row.rank), clipped(name, 24), p, *ends])
     later = "" if job.steps == 1 else f" and {job.steps - 1} greedy tokens more"
     definition = paragraph(
-        f"BF after: exp(H(P~)) of the distribution after the candidate{later}; exact there, and no word about what "
-        f"follows. BF now {number(job.before.bf)}, over the whole vocabulary {number(job.before.bf_full)}."
+        f"BF after: exp(H(P~)) of the distribution after the candidate{later}; no word about what follows. BF now "
+        f"{number(job.before.bf, noise)}, over the whole vocabulary {number(job.before.bf_full, noise)}. "
+        f"{exactness(noise, model.info.backend)}"
     )
     return f"{aligned(rows, '><>>>')}\n\n{definition}"

@@ -170,6 +170,8 @@ class _Traced:
         if self._session is None or not added:
             return failed
         try:
+            for model in (self._pair.base, self._pair.partner):
+                model.floor.measure()
             self._session.trace().save(path)
         except BftuiError as error:
             return failed or error

@@ -185,6 +185,17 @@ def finish(
     return None
 
 
+def measured_noise(model: Model, watched: Watched) -> Cancelled | None:
+    """Measures a model's noise floor where nobody did, for what is told or kept; Cancelled where that was stopped.
+
+    A model that cannot be read so has none.
+    """
+    if not model.floor.missing:
+        return None
+    error = finish(model.floor.job(), watched, lambda: "measuring the noise floor")
+    return error if isinstance(error, Cancelled) else None
+
+
 def deliver(
     show: Bar,
     document: dict[str, Any],

@@ -260,6 +260,7 @@ def _save(plain: Plain, rest: str) -> None:
     target = Path(os.path.expanduser(written)) if written else plain.settings.trace
     if target is None:
         raise UsageError("there is no file to write", hint="save FILE")
+    plain.live.model.floor.measure()
     plain.live.trace().save(target)
     say(f"saved to {safe(str(target))}")
 

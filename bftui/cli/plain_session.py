@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +143,9 @@ class Plain:
             return 0
         from bftui.ui.keeping import leave
 
+        if self.settings.trace is not None:
+            with suppress(BftuiError):
+                self.session.model.floor.measure()
         return leave(self.session, self.journal, self.settings)
 
     def check(self) -> None:

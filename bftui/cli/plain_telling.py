@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from bftui.core.noise import choices, nats, probability
 from bftui.core.text import safe
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ def place(session: Session) -> str:
     stop = session.stop()
     stopped = "" if stop is None else f" The answer ended at {quoted(stop.encode())}."
     kept = "1 token is kept" if following.kept == 1 else f"{following.kept} tokens are kept"
+    noise = session.model.noise
     return (
-        f"{at}.{stopped} BF {following.bf:.2f}: {kept}. Over the whole vocabulary BF {following.bf_full:.2f}, "
-        f"H(P) {following.entropy:.2f} nats."
+        f"{at}.{stopped} BF {choices(following.bf, 2, noise)}: {kept}. Over the whole vocabulary BF "
+        f"{choices(following.bf_full, 2, noise)}, H(P) {nats(following.entropy, 2, noise)} nats."
     )
 
 
@@ -67,7 +69,7 @@ def added(session: Session, nodes: Sequence[int]) -> str:
     found = tree.node(nodes[0])
     if found.logprob is None:
         return f"{word} {text}."
-    chance = f"{math.exp(found.logprob):.4g}"
+    chance = probability(math.exp(found.logprob), 4, session.model.noise)
     past = " It was past the cut." if found.logprob_truncated is None else ""
     return f"{word} {text}, P {chance}, rank {found.rank}.{past}"
 
@@ -77,11 +79,16 @@ def candidates(session: Session, count: int, query: str = "") -> Iterator[str]:
     page = session.page(0, count, query=query)
     looked = session.experiments.looked(session.cursor)
     for row in page.rows:
-        line = f"{row.rank}. {quoted(session.model.token_bytes(row.token_id))}, P {math.exp(row.logprob):.4g}"
+        p = probability(math.exp(row.logprob), 4, session.model.noise)
+        line = f"{row.rank}. {quoted(session.model.token_bytes(row.token_id))}, P {p}"
         line += "" if row.kept else ", past the cut"
         if row.token_id in looked:
             after = looked[row.token_id]
-            line += ", the text ends after it" if after is None else f", BF after {after.bf:.2f}"
+            line += (
+                ", the text ends after it"
+                if after is None
+                else f", BF after {choices(after.bf, 2, session.model.noise)}"
+            )
         yield f"{line}, id {row.token_id}"
     yield f"{len(page.rows)} of {page.total} tokens."
 
@@ -125,7 +132,11 @@ def _row(session: Session, run: Sequence[int], mark: str | None) -> str:
         parts.append("forced" if forced == len(run) else f"{forced} forced")
     following = tree.next(last)
     other = " under another sampler" if session.stale_at(last) else ""
-    parts.append("the text ends" if following is None else f"BF {following.bf:.2f}{other}")
+    parts.append(
+        "the text ends"
+        if following is None
+        else f"BF {choices(following.bf, 2, session.model.noise)}{other}"
+    )
     if mark is not None:
         parts.append(f"marked {safe(mark)}")
     if last == session.cursor:

@@ -13,7 +13,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption
-from bftui.cli.opening import open_session, to_file
+from bftui.cli.opening import measured_noise, open_session, to_file
 from bftui.cli.resuming import ResumeFrom, reopened
 from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
 from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto, Greedy, Step
@@ -101,6 +101,8 @@ def record(
             stopped = error
         try:
             session.align()
+            if stopped is None and (as_json or output is not None):
+                stopped = measured_noise(session.model, opened)
         except BftuiError as error:
             # What was made is saved also without the model.
             stopped = stopped or error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bftui.cli import options as o
-from bftui.cli.opening import deliver, finish, open_session, stopped
+from bftui.cli.opening import deliver, finish, measured_noise, open_session, stopped
 from bftui.core.errors import BftuiError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def respond(
     as_json: o.Json = False,
 ) -> int:
     """Force a text and say whether it narrows or widens the branching factor, against controls."""
+    from bftui.core.noise import within
     from bftui.session.response import Setup
 
     start = options.settled()
@@ -54,7 +55,16 @@ def respond(
         begun = [job for job in jobs if job.measured]
         verdicts = corrected(begun)
         if begun:
-            results = [job.result(one) for job, one in zip(begun, verdicts, strict=True)]
+            if error is None:
+                error = measured_noise(opened.session.model, opened)
+            noise = opened.session.model.noise
+            results = [
+                {
+                    **job.result(one),
+                    "within_noise": one and within(one.delta, noise, job.positions),
+                }
+                for job, one in zip(begun, verdicts, strict=True)
+            ]
             document = {"responses": results} if len(force) > 1 else results[0]
             opened_model = opened.session.model
             told, note = report(begun, verdicts, opened_model), opened_model.info.note
@@ -129,9 +139,17 @@ def _block(job: Response, verdict: Contrast | None, model: Model) -> str:
             "",
             aligned(rows, "<>>>>>"),
             "",
-            paragraph(_said(verdict, fields)),
+            paragraph(_said(verdict, fields) + _noise(verdict, job, model)),
         ]
     )
+
+
+def _noise(verdict: Contrast | None, job: Response, model: Model) -> str:
+    from bftui.core.noise import within
+
+    if verdict is None or not within(verdict.delta, model.noise, job.positions):
+        return ""
+    return " · the difference is within the noise floor of the model"
 
 
 def _said(verdict: Contrast | None, fields: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from bftui.core.noise import Noise, choices
+
 WIDTH = 80
 """Columns that everything printed for people fits."""
 
@@ -37,13 +39,15 @@ def clipped(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
-def number(value: float | None) -> str:
-    """A branching factor in at most five characters, up to 99,999; – where there is none."""
+def number(value: float | None, noise: Noise | None = None) -> str:
+    """A branching factor in at most five characters, up to 99,999; – where there is none.
+
+    That of a single distribution has no more digits than the noise floor allows.
+    """
     if value is None:
         return "–"
-    if value < 100:
-        return f"{value:.2f}"
-    return f"{value:.1f}" if value < 1000 else f"{value:.0f}"
+    most = 2 if value < 100 else 1 if value < 1000 else 0
+    return choices(value, most, noise).replace(",", "")
 
 
 def signed(value: float | None) -> str:

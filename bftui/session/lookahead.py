@@ -24,7 +24,7 @@ class Candidate:
 
 
 class Lookahead(Job):
-    """What comes after each of some candidates, in one batch; exact, and says nothing of what follows later.
+    """What comes after each of some candidates, in one batch; says nothing of what follows later.
 
     Attributes:
         node, sampler, steps: where, under which sampler, and how many tokens later: the candidate itself and

@@ -19,6 +19,8 @@ from bftui.backends.registry import installed, open_backend, require
 from bftui.backends.safetensors_file import check_directory
 from bftui.backends.worker import WorkerHost
 from bftui.core.errors import ModelError, ModelLoadError, UsageError
+from bftui.core.noise import Noise
+from bftui.session.noise import Floor
 from bftui.session.prompt import Prompt, Rendered, Special, Taken, checked_special
 from bftui.session.templates import written
 
@@ -32,10 +34,21 @@ _URLS = ("http://", "https://")
 
 
 class Model:
-    """One loaded model; closes with its context manager."""
+    """One loaded model; closes with its context manager.
+
+    Attributes:
+        host: answers what is asked of the model.
+        floor: its noise floor, and how that is measured.
+    """
 
     def __init__(self, host: Host) -> None:
         self.host = host
+        self.floor = Floor(host)
+
+    @property
+    def noise(self) -> Noise | None:
+        """How far its numbers move with the shape of a batch; None where nobody has measured it yet."""
+        return self.floor.noise
 
     @property
     def name(self) -> str:

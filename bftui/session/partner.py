@@ -259,7 +259,8 @@ class Partner:
 
     def head(self) -> dict[str, Any]:
         """`partner` of a trace: the model, and its prompt at the first root that it read."""
-        return {"model": model_fields(self.model.info), "prompt": self._prompt(min(self._contexts))}
+        fields = model_fields(self.model.info, self.model.noise)
+        return {"model": fields, "prompt": self._prompt(min(self._contexts))}
 
     def later(self, root: int) -> dict[str, Any]:
         """What one of a trace's later `prompts` says of the partner's prompt there; nothing where it was not made."""

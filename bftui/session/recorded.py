@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from bftui.backends.base import ModelInfo
 from bftui.backends.host import Page, Row
 from bftui.core.errors import UsageError
+from bftui.core.noise import Noise
 from bftui.core.sampler import Sampler
 from bftui.core.shift import PartnerView, Standing
 from bftui.core.text import label
@@ -19,6 +20,7 @@ from bftui.core.tree import Tree
 from bftui.session import place as p
 from bftui.session.following import Follower
 from bftui.session.model import Model
+from bftui.session.noise import Recorded
 from bftui.session.pair import Contexts, HandOver
 from bftui.session.partner import Partner
 from bftui.session.session import Session
@@ -79,17 +81,20 @@ class RecordedHost:
         """There is nothing to free."""
 
     plant = step = extend = restate = preview = lookahead = rollouts = rollouts_after = _refused
-    logits = path_logits = score = best = greedy = tokenize = tokenize_prompt = token_bytes = (
-        _refused
-    )
+    noise = logits = path_logits = score = best = greedy = tokenize = tokenize_prompt = (
+        token_bytes
+    ) = _refused
 
 
 class RecordedModel(Model):
     """A model of which the tokens of a trace are known."""
 
-    def __init__(self, host: RecordedHost, tokens: Mapping[int, bytes]) -> None:
-        """`tokens` are the bytes of those that occur."""
+    def __init__(
+        self, host: RecordedHost, tokens: Mapping[int, bytes], noise: Noise | None = None
+    ) -> None:
+        """`tokens` are the bytes of those that occur, `noise` is the floor that the trace has."""
         super().__init__(host)
+        self.floor = Recorded(noise)
         host.tokens = self._tokens = tokens
 
     @cached_property

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from bftui.core.errors import InputError
+from bftui.core.noise import Noise
 from bftui.core.shift import Author
 from bftui.session.following import Follower, follow, same_partner
 from bftui.session.pair import Contexts
@@ -132,7 +133,8 @@ class Replay:
             }
         except ValueError as error:
             raise InputError(f"{self.file.path} is a damaged trace", f"tokens: {error}") from error
-        return host, RecordedModel(host, known)
+        noise = model.get("noise")
+        return host, RecordedModel(host, known, noise and Noise.of(noise))
 
     def _contexts(self) -> dict[int, Contexts]:
         """The prompts of both models, as far as they are known; those of later roots too."""

@@ -144,6 +144,13 @@ class Response(Job):
         return contrast(math.log(found.bf_entropy), [control.log_bf for control in matched])
 
     @property
+    def positions(self) -> tuple[int, int]:
+        """Positions that the BF of the forced text, and that of its matched controls, are means over."""
+        own = () if self.forced is None else self.forced.samples
+        theirs = (each for control in self.controls.get("matched", ()) for each in control.samples)
+        return sum(len(each.token_ids) for each in own), sum(len(each.token_ids) for each in theirs)
+
+    @property
     def reason(self) -> str | None:
         """Why there can be no verdict, where there can be none."""
         matched = self.controls.get("matched")

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bftui import __version__
-from bftui.backends.base import ModelInfo
 from bftui.core.sampler import Sampler
 from bftui.core.shift import PartnerView
 from bftui.core.tree import Tree
@@ -24,6 +23,7 @@ from bftui.trace.partner import partner_fields
 
 if TYPE_CHECKING:
     from bftui.session.following import Follower
+    from bftui.session.model import Model
     from bftui.session.partner import Partner
     from bftui.session.session import Session
 
@@ -148,7 +148,7 @@ class Record:
 
     def head(
         self,
-        info: ModelInfo,
+        model: Model,
         prompt: tuple[Prompt, Rendered],
         samplers: Sequence[Sampler],
         partner: dict[str, Any] | None,
@@ -159,7 +159,7 @@ class Record:
             "version": 1,
             "bftui": __version__,
             "created": self._created,
-            "model": model_fields(info),
+            "model": model_fields(model.info, model.noise),
             "prompt": root_fields(*prompt),
             "partner": partner,
             "samplers": [sampler_fields(sampler) for sampler in samplers],

@@ -485,4 +485,4 @@ class Session(SessionState, SessionMethods):
 
     def _head(self) -> dict[str, Any]:
         asked = self._prompts[0]
-        return self._record.head(self.model.info, asked, self._samplers, self.partner_head)
+        return self._record.head(self.model, asked, self._samplers, self.partner_head)

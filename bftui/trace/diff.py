@@ -222,10 +222,11 @@ def compare(a: TraceFile, b: TraceFile) -> Compared:
 
 
 def _outline(trace: TraceFile) -> dict[str, Any]:
-    """Everything outside the lists, but for when the session was and where the model came from."""
+    """Everything outside the lists, but for when the session was, where the model came from and its noise floor."""
     document = trace.outline.model_dump(mode="json", by_alias=True, exclude={"created"})
     for model in (document["model"], (document["partner"] or {}).get("model", {})):
-        model.pop("source", None)
+        for name in ("source", "noise"):
+            model.pop(name, None)
     return document
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from bftui.core.noise import Noise
 from bftui.core.sampler import Sampler
 
 _MODEL = (
@@ -36,15 +37,24 @@ class Described(Protocol):
     def note(self) -> str: ...
 
 
-def model_fields(info: Described) -> dict[str, Any]:
-    """`model` of the trace, with a `note` where there is something to say of the model itself.
+def model_fields(info: Described, noise: Noise | None = None) -> dict[str, Any]:
+    """`model` of the trace, with a `note` where there is something to say of the model itself, and its noise floor.
 
     Bytes of a path that are no UTF-8 are replaced: JSON has no place for them.
     """
     fields = {name: getattr(info, name) for name in _MODEL}
     for name in ("name", "source"):
         fields[name] = os.fsencode(fields[name]).decode(errors="replace")
-    return {**fields, "note": info.note} if info.note else fields
+    if info.note:
+        fields["note"] = info.note
+    if noise is not None:
+        fields["noise"] = noise.as_dict()
+    return fields
+
+
+def noise_of(model: Any) -> Noise | None:
+    """The noise floor of a `model` that was read; None where its trace has none."""
+    return None if model.noise is None else Noise.of(model.noise.model_dump())
 
 
 def prompt_fields(

@@ -22,6 +22,7 @@ Draw = Annotated[int, Field(ge=0, lt=2**63)]
 Nats = Annotated[float, Field(ge=0, le=MOST_NATS)]
 Choices = Annotated[float, Field(ge=1, le=MOST_CHOICES)]
 LogProb = Annotated[float, Field(ge=-HUGE, le=1e-6)]
+Spread = Annotated[float, Field(ge=0, le=HUGE)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0, le=MOST_MS)]
 
@@ -32,6 +33,21 @@ class Part(BaseModel):
     model_config = ConfigDict(
         extra="allow", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
     )
+
+
+class Noise(Part):
+    """One fixed text of a model, read token by token and in the other shapes of batches in use; sd about 0, nats."""
+
+    positions: Count
+    rows: Count
+    logit_sd: Spread
+    logit_max: Spread
+    logprob_sd: Spread
+    logprob_max: Spread
+    entropy_sd: Spread
+    entropy_max: Spread
+    entropy_truncated_sd: Spread
+    entropy_truncated_max: Spread
 
 
 class Model(Part):
@@ -54,6 +70,11 @@ class Model(Part):
     device: str
     threads: int
     note: str = Field(default="", exclude_if=lambda value: not value)
+    noise: Noise | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how far its numbers move with the shape of a batch, where that was measured",
+    )
 
 
 class Scores(Part):

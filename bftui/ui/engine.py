@@ -14,6 +14,7 @@ from collections.abc import Callable
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.ui.engine_opening import EngineOpening
 from bftui.ui.engine_state import EngineState, Opening, Word, nothing
+from bftui.ui.floors import Floors
 from bftui.ui.notice import Kind, Notice
 
 _LONG_S = 0.1
@@ -26,6 +27,7 @@ class Engine(EngineOpening):
     def __init__(self, state: EngineState) -> None:
         super().__init__(state, self._wake)
         self._accompanied = False
+        self._floors = Floors()
 
     def _wake(self) -> None:
         self.state.jobs.put(self.accompany)
@@ -41,7 +43,7 @@ class Engine(EngineOpening):
         state.done += 1
         state.tell()
         while (job := self._next()) is not None:
-            beside = job in (self._experiment, self.accompany)
+            beside = job in (self._experiment, self.accompany, self._floor)
             own = beside or job in (self._play_step, self._align, self.notice_end)
             if isinstance(job, Opening):
                 state.word = Word.LOADING
@@ -88,7 +90,10 @@ class Engine(EngineOpening):
         if self.partnering.waiting(idle=not (self.state.playing or measures)):
             # In turn, so that neither waits for the other's end.
             return self._experiment if measures and self._accompanied else self.accompany
-        return self._experiment if measures else None
+        if measures:
+            return self._experiment
+        resting = not self.state.playing and self.state.word is Word.READY
+        return self._floor if resting and self._floors.waiting(self.state.session) else None
 
     def _resting(self, *, busy: bool) -> Word:
         """The word between jobs; a failure stays until the model is opened again."""
@@ -118,6 +123,10 @@ class Engine(EngineOpening):
         """One piece of an experiment; where one fails, nothing else stops."""
         self._accompanied = False
         self._do_piece(self.experiments.advance)
+
+    def _floor(self) -> None:
+        """One piece of what measures a noise floor."""
+        self._do_piece(lambda: (self._floors.advance(), None))
 
     def accompany(self) -> None:
         """One piece of what is done with the partner, after whom nobody of the session waits."""

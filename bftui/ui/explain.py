@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from bftui.core.noise import exactness, nats, probability
 from bftui.ui.comparing import pair
 from bftui.ui.keys import hint
 from bftui.ui.sampling import cut
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 BF_SOURCE = "Yang, Li and Holtzman, arXiv 2506.17871"
 """Where the branching factor is from."""
 _SHANNON = "Shannon, A Mathematical Theory of Communication, 1948"
-_EXACT = "Exact: over the whole vocabulary, in float64, nothing sampled."
+_DIGITS = 6
+"""Significant digits of a probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ def distribution(view: View) -> list[Item]:
     following = view.next
     if following is None:
         return [Item("■", "the text ends here", "", "An end of generation has nothing after it.")]
-    return [_bf(view, following), _kept(view, following), _full(following), _entropy(following)]
+    found = [_bf(view, following), _kept(view, following), _full(view, following)]
+    return [*found, _entropy(view, following), *_floor(view)]
 
 
 def _other(view: View, node: int) -> str:
@@ -70,12 +73,12 @@ def _bf(view: View, following: NextToken) -> Item:
     sampler = view.sampler_of(view.cursor)
     return Item(
         "BF",
-        factor(following.bf),
+        factor(following.bf, view.noise),
         "exp H(P~),  H(P~) = −Σ P~(v) ln P~(v) over the kept tokens",
         "How many equally likely next tokens would be as uncertain as those that the cut leaves. P~ is P at "
-        f"temperature {sampler.temperature:g}, cut by {cut(sampler)}, scaled to sum to 1 again, once. Here "
-        f"H(P~) is {following.entropy_truncated:.3f} nats.{_other(view, view.cursor)} {_EXACT} Between 1 and "
-        "the number of tokens kept.",
+        f"temperature {sampler.temperature:g}, cut by {cut(sampler)}, scaled to sum to 1 again, once. Here H(P~) is "
+        f"{nats(following.entropy_truncated, 3, view.noise, 'entropy_truncated')} nats.{_other(view, view.cursor)} "
+        f"{_exactness(view)} Between 1 and the number of tokens kept.",
         f"{BF_SOURCE}, the branching factor of one step",
     )
 
@@ -94,27 +97,50 @@ def _kept(view: View, following: NextToken) -> Item:
     )
 
 
-def _full(following: NextToken) -> Item:
+def _full(view: View, following: NextToken) -> Item:
     return Item(
         "full",
-        factor(following.bf_full),
+        factor(following.bf_full, view.noise),
         "exp H(P)",
-        f"The same without a cut, at temperature 1: over all {following.n_vocab:,} logits. {_EXACT} It can rise while "
-        "BF falls: the tail counts here.",
+        f"The same without a cut, at temperature 1: over all {following.n_vocab:,} logits. {_exactness(view)} "
+        "It can rise while BF falls: the tail counts here.",
         f"{_SHANNON}; as a number of kinds: Hill, 1973, order 1",
     )
 
 
-def _entropy(following: NextToken) -> Item:
+def _entropy(view: View, following: NextToken) -> Item:
     return Item(
         "H",
-        f"{following.entropy:.3f} nats",
+        f"{nats(following.entropy, 3, view.noise)} nats",
         "H(P) = −Σ P(v) ln P(v)",
         "How uncertain the model is of the next token, in nats (divide by ln 2 for bits: "
-        f"{following.entropy / math.log(2):.3f}). "
-        f"P is the softmax of the logits at temperature 1, whatever the session's temperature. {_EXACT}",
+        f"{nats(following.entropy / math.log(2), 3, view.noise)}). "
+        f"P is the softmax of the logits at temperature 1, whatever the session's temperature. {_exactness(view)}",
         _SHANNON,
     )
+
+
+def _exactness(view: View) -> str:
+    return exactness(view.noise, view.session.model.info.backend)
+
+
+def _floor(view: View) -> list[Item]:
+    """The noise floor; nothing where nobody has measured it."""
+    noise = view.noise
+    if noise is None:
+        return []
+    return [
+        Item(
+            "noise floor",
+            f"H(P) ±{noise.entropy_sd:.2g} nats",
+            "root of the mean squared difference of H(P), one fixed text read in two shapes of batches",
+            "The library adds up in another order where other tokens are evaluated beside, and what is rounded on the "
+            f"way makes more of it. {noise.positions} positions, alone, in one pass and among {noise.rows} rows: "
+            f"H(P) at most {noise.entropy_max:.2g} apart, H(P~) {noise.entropy_truncated_sd:.2g} "
+            f"({noise.entropy_truncated_max:.2g}), ln P of a token {noise.logprob_sd:.2g} ({noise.logprob_max:.2g}), "
+            f"a logit {noise.logit_sd:.2g} ({noise.logit_max:.2g}). Numbers are shown in the digits that it allows.",
+        )
+    ]
 
 
 def candidate(view: View, found: Candidate | None) -> list[Item]:
@@ -126,10 +152,10 @@ def candidate(view: View, found: Candidate | None) -> list[Item]:
     items = [
         Item(
             f"p of {name}",
-            f"{found.p:.6g}",
+            probability(found.p, _DIGITS, view.noise),
             "P(v) = exp(logit v) / Σ exp(logit)",
             "The probability of this token at temperature 1, before any cut; "
-            f"{-math.log(found.p):.3f} nats of surprisal."
+            f"{nats(-math.log(found.p), 3, view.noise, 'logprob')} nats of surprisal."
             if found.p > 0
             else "The model gives this token a probability of 0.",
         ),
@@ -155,7 +181,9 @@ def candidate(view: View, found: Candidate | None) -> list[Item]:
     elif found.rank <= following.kept and found.rank <= len(following.top_logprobs):
         log = following.logprob_truncated(found.rank - 1)
         drawn += (
-            f" Sampling takes it with probability {math.exp(log):.4f}." if log is not None else ""
+            f" Sampling takes it with probability {probability(math.exp(log), 4, view.noise)}."
+            if log is not None
+            else ""
         )
     bar = Item(
         "bar",
@@ -189,18 +217,18 @@ def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
     items = [
         Item(
             "p",
-            f"{p:.6g}",
+            probability(p, _DIGITS, view.noise),
             "P(token | all before it)",
             "At temperature 1, before any cut. "
             + (
-                f"Under P~, at {at}, it is {math.exp(cut_p):.4g}."
+                f"Under P~, at {at}, it is {probability(math.exp(cut_p), 4, view.noise)}."
                 if cut_p is not None
                 else f"P~ is 0: it was past the cut, at {at}."
             ),
         ),
         Item(
             "surprisal",
-            f"{-node.logprob:.3f} nats",
+            f"{nats(-node.logprob, 3, view.noise, 'logprob')} nats",
             "−ln p",
             "What this token told that was not expected; its mean over P is H(P).",
             _SHANNON,
@@ -214,11 +242,11 @@ def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
     ]
     if before is not None:
         parent = view.tree.parent(node.id)
-        bf = starred(factor(before.bf), parent is not None and view.stale(parent))
+        bf = starred(factor(before.bf, view.noise), parent is not None and view.stale(parent))
         items.append(
             Item(
                 "H before",
-                f"{before.entropy:.3f} nats",
+                f"{nats(before.entropy, 3, view.noise)} nats",
                 "H(P) of the distribution that the token was taken from",
                 f"How open the choice was: the shade of the token. After the cut BF was {bf}, "
                 f"{counted(before.kept, 'token')} kept.",
@@ -237,7 +265,7 @@ def branch(view: View, target: int) -> list[Item]:
         items.append(
             Item(
                 "BF at the end",
-                factor(math.exp(entropies[1])),
+                factor(math.exp(entropies[1]), view.noise),
                 "exp H(P~) after the row's last token",
                 f"One step's branching factor, at the end of the branch and not along it.{_other(view, target)} Two "
                 "branches are two samples: that one ends narrower says little about what narrowed it.",
@@ -280,10 +308,10 @@ def curve(view: View) -> list[Item]:
         items.append(
             Item(
                 "now",
-                factor(view.next.bf),
+                factor(view.next.bf, view.noise),
                 "exp H(P~) at the open position",
                 f"The last bar. At temperature {sampler.temperature:g}, {cut(sampler)}."
-                f"{_other(view, view.cursor)} {_EXACT}",
+                f"{_other(view, view.cursor)} {_exactness(view)}",
                 f"{BF_SOURCE}, the branching factor of one step",
             )
         )
@@ -321,10 +349,10 @@ def position(view: View, place: int) -> list[Item]:
     return [
         Item(
             f"BF at position {place:,}",
-            f"{factor(math.exp(entropies[1]))}, H {entropies[0]:.3f} nats",
+            f"{factor(math.exp(entropies[1]), view.noise)}, H {nats(entropies[0], 3, view.noise)} nats",
             "exp H(P~), and H(P), of the distribution at this position",
             f"What the token after it was taken from, with {counted(place, 'token')} between it and the prompt. "
-            f"{_EXACT}{_other(view, node)}",
+            f"{_exactness(view)}{_other(view, node)}",
             f"{BF_SOURCE}, the branching factor of one step",
         )
     ]

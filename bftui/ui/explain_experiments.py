@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from bftui.core.noise import exactness
 from bftui.ui.explain import Item
 from bftui.ui.sampling import cut
 from bftui.ui.strips import counted, fine
@@ -27,10 +28,11 @@ def ahead(view: View, token_id: int) -> list[Item]:
     return [
         Item(
             "BF after",
-            "the text ends" if bf is None else fine(bf),
+            "the text ends" if bf is None else fine(bf, view.noise),
             "exp H(P~) of the distribution after this candidate",
-            "The branching factor one step later, were this candidate forced. Exact at that one step, under the same "
-            "temperature and cut; it says nothing of what follows later, and makes no verdict. ◀ marks the smallest.",
+            "The branching factor one step later, were this candidate forced. Under the same temperature "
+            "and cut; it says nothing of what follows later, and makes no verdict. ◀ marks the smallest. "
+            + exactness(view.noise, view.session.model.info.backend),
             f"{_BF}, the branching factor of one step",
         )
     ]

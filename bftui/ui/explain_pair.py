@@ -41,7 +41,7 @@ def partner(view: View) -> list[Item]:
         way = f"as text, which its own tokenizer splits: {safe(paired.why)}"
     seam = "" if paired.seam is None else _SEAM[paired.seam]
     here = view.partnered(view.cursor)
-    bf = "–" if here is None or here.next is None else fine(here.next.bf)
+    bf = "–" if here is None or here.next is None else fine(here.next.bf, found.model.noise)
     return [
         Item(
             "partner BF",

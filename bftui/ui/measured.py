@@ -151,6 +151,7 @@ class Responded:
         kinds: all controls that are measured.
         controls: the cumulative curve of the matched ones.
         samples, horizon: of each text.
+        positions: that the BF of the forced text and that of the matched controls are means over.
     """
 
     node: int
@@ -175,6 +176,7 @@ class Responded:
     reason: str | None = None
     kinds: tuple[Against, ...] = ()
     controls: tuple[CurvePoint, ...] = ()
+    positions: tuple[int, int] = (0, 0)
 
     @property
     def matched(self) -> int:

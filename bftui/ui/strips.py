@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from bftui.core.noise import Noise, choices, decimals
 from bftui.session.job import duration
 
 OTHER_SAMPLER = "*"
@@ -82,12 +83,13 @@ def bar(share: float, width: int) -> str:
     return "█" * whole + (_EIGHTHS[rest] if rest else "")
 
 
-def probability(p: float) -> str:
-    """A probability in at most five cells."""
+def probability(p: float, noise: Noise | None = None) -> str:
+    """A probability in at most five cells, and no more digits than the noise floor allows."""
     if p >= 0.9995:
         return "1.00" if p >= 0.99995 else ".9999"
     if p >= 0.00095:
-        return f"{p:.3f}"[1:]
+        places = decimals(3, 0.0 if noise is None else p * noise.logprob_sd)
+        return f"{p:.{max(1, places)}f}"[1:] if p < 0.95 else f"{p:.3f}"[1:]
     if p <= 0:
         return "0"
     mantissa, exponent = f"{p:.0e}".split("e")
@@ -110,11 +112,14 @@ def starred(text: str, other: bool) -> str:
     return f"{text}{OTHER_SAMPLER}" if other else text
 
 
-def fine(value: float) -> str:
-    """A measured branching factor: two decimals below 10, where differences are small."""
-    return f"{value:.2f}" if value < 9.995 else factor(value)
+def fine(value: float, noise: Noise | None = None) -> str:
+    """A measured branching factor: two decimals below 10, where differences are small.
+
+    That of a single distribution has no more digits than the noise floor allows.
+    """
+    return choices(value, 2, noise) if value < 9.995 else factor(value, noise)
 
 
-def factor(value: float) -> str:
-    """A branching factor: one decimal, none from 1,000 on."""
-    return f"{value:,.0f}" if value >= 999.95 else f"{value:.1f}"
+def factor(value: float, noise: Noise | None = None) -> str:
+    """A branching factor: one decimal, none from 1,000 on; of a single distribution as in `fine`."""
+    return choices(value, 0 if value >= 999.95 else 1, noise)

@@ -173,6 +173,7 @@ def responded(job: Response, known: Responded) -> Responded:
         reason=job.reason,
         kinds=kinds,
         controls=controls,
+        positions=job.positions,
     )
 
 

@@ -17,6 +17,7 @@ from bftui.ui.widgets.tree_rows import TreeRows
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
+    from bftui.core.noise import Noise
     from bftui.core.sampler import Sampler
     from bftui.core.shift import PartnerView, Standing
     from bftui.core.tree import Tree
@@ -85,6 +86,11 @@ class View:
         return safe(self.session.model.name)
 
     @property
+    def noise(self) -> Noise | None:
+        """The model's noise floor, as soon as it is known."""
+        return self.session.model.noise
+
+    @property
     def root(self) -> int:
         return self.path.nodes[0]
 
@@ -108,6 +114,7 @@ class View:
             self.sampler_number,
             self.in_force,
             self.restated,
+            self.noise is None,
         )
 
     def sync(self) -> None:

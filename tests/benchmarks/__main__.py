@@ -14,6 +14,7 @@ NAMES = (
     "practice",
     "shift",
     "nudging",
+    "noise",
     "traces",
     "kills",
     "workbench",

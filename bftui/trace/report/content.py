@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bftui.core.noise import Noise, choices, nats, share
+from bftui.core.noise import probability as digits
 from bftui.core.sampler import Sampler
 from bftui.core.text import NEWLINE, label, safe, spans
+from bftui.trace.header import noise_of
 from bftui.trace.reading import TraceFile
 
 FIRST_TOKENS, LAST_TOKENS = 2500, 1500
@@ -247,18 +250,23 @@ def factor(entropy: float) -> float:
     return math.exp(min(entropy, 700.0))
 
 
-def number(value: float | None) -> str:
-    """A branching factor in few digits; – where there is none."""
+def number(value: float | None, noise: Noise | None = None) -> str:
+    """A branching factor in few digits; – where there is none.
+
+    That of a single distribution has no more digits than the noise floor allows.
+    """
     if value is None or not math.isfinite(value):
         return "–"
     if value >= 1e6:
         return f"{value:.2e}"
-    return f"{value:.2f}" if value < 100 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+    return choices(value, 2 if value < 100 else 1 if value < 1000 else 0, noise)
 
 
-def probability(logprob: float | None) -> str:
+def probability(logprob: float | None, noise: Noise | None = None) -> str:
     """P of a log-probability; 0 for None, which stands for ln 0."""
-    return "0" if logprob is None else f"{math.exp(min(logprob, 0.0)):.4g}"
+    if logprob is None or (p := math.exp(min(logprob, 0.0))) <= 0:
+        return "0"
+    return digits(p, 4, noise)
 
 
 class _Labels(dict[int, str]):
@@ -289,31 +297,36 @@ def _tokens(
 ) -> list[TokenShown]:
     found: list[TokenShown] = []
     texts = spans(file.token_bytes(token_id) for token_id in ids)
-    before = -1
+    before, noise = -1, noise_of(file.outline.model)
     for t in sorted(shown):
         entropy = path.entropy[t]
         shade = None if math.isnan(entropy) else min(STEPS - 1, int(entropy / RAMP_TOP * STEPS))
         text = texts[t]
         # The bytes of a character that a later token completes stand for themselves.
         drawn = lines(text) if text else label(file.token_bytes(ids[t]))
-        said = "\n".join(_said(path, nodes[t], nodes[t + 1], t, labels))
+        said = "\n".join(_said(path, nodes[t], nodes[t + 1], t, labels, noise))
         found.append(TokenShown(t, drawn, path.sources[t], shade, said, t - before - 1))
         before = t
     return found
 
 
 def _said(
-    path: PathColumns, parent: Mapping[str, Any], node: Mapping[str, Any], t: int, labels: _Labels
+    path: PathColumns,
+    parent: Mapping[str, Any],
+    node: Mapping[str, Any],
+    t: int,
+    labels: _Labels,
+    noise: Noise | None,
 ) -> list[str]:
     """A token in lines: what it is, its numbers, and what else might have stood there."""
     said = [f"{path.labels[t]}  {node['source']}, position {t}"]
     logprob = node["logprob"]
-    surprisal = "–" if logprob is None else f"{-logprob:.2f}"
+    surprisal = "–" if logprob is None else nats(-logprob, 2, noise, "logprob")
     rank = "–" if node["rank"] is None else f"{node['rank']:,}"
-    said.append(f"p {probability(logprob)}, surprisal {surprisal} nats, rank {rank}")
+    said.append(f"p {probability(logprob, noise)}, surprisal {surprisal} nats, rank {rank}")
     after, view = parent["next"], node.get("partner")
     if after is not None:
-        said.append(f"H {after['entropy']:.2f} nats, BF {number(after['bf'])}")
+        said.append(f"H {nats(after['entropy'], 2, noise)} nats, BF {number(after['bf'], noise)}")
         said[-1] += f" of {after['kept']:,} kept"
     if view is not None and view["rank"] is not None:
         said.append(
@@ -325,7 +338,8 @@ def _said(
         best = zip(top["ids"][:CANDIDATES], top["logprobs"][:CANDIDATES], strict=True)
         for place, (token_id, each) in enumerate(best, start=1):
             mark = "►" if token_id == node["token_id"] else " "
-            said.append(f"{mark}{place:>2}  {math.exp(min(each, 0.0)):.4f}  {labels[token_id]}")
+            p = share(math.exp(min(each, 0.0)), 4, noise)
+            said.append(f"{mark}{place:>2}  {p:<6}  {labels[token_id]}")
     return said
 
 

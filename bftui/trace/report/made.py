@@ -12,6 +12,7 @@ from typing import Any
 from bftui.core.errors import InputError
 from bftui.core.text import safe
 from bftui.practice import NAMES
+from bftui.trace.header import noise_of
 from bftui.trace.reading import TraceFile
 from bftui.trace.report.content import SOURCES, Content
 from bftui.trace.report.telling import Table, clipped, counted
@@ -37,6 +38,9 @@ _FACTS = {
 def model_facts(model: Any) -> list[tuple[str, str]]:
     """Names and values, safe to show."""
     values = [(name, getattr(model, name)) for name in _MODEL]
+    noise = noise_of(model)
+    if noise is not None:
+        values.append(("noise floor", noise.sentence()))
     return [
         (_FACTS.get(name, name), f"{value:,}" if isinstance(value, int) else safe(str(value)))
         for name, value in values

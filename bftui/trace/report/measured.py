@@ -248,7 +248,7 @@ def _lookahead(asked: Asked) -> Section:
         )
         caption = (
             f"BF, exp H(P~), after each of the {len(drawn)} best candidates, were it forced{later}, best first. "
-            f"Exact: nothing is sampled, so there is no interval. The line is the BF before, {number(found.bf)}."
+            f"Nothing is sampled, so there is no interval. The line is the BF before, {number(found.bf)}."
         )
         picture = pictures.spreads(
             asked.name, "BF after the candidate", drawn, caption, before=found.bf

@@ -16,8 +16,10 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from bftui.core.noise import probability as digits
 from bftui.core.sampler import Sampler
 from bftui.core.text import label, safe
+from bftui.trace.header import noise_of
 from bftui.trace.reading import TraceFile
 from bftui.trace.report import drawing, made, measured, pictures, pictures_pair, words
 from bftui.trace.report.branches import ROWS, Branches, branches
@@ -298,15 +300,16 @@ def _prompt(prompt: Any) -> str:
 
 
 def _chosen(content: Content) -> Table:
+    noise = noise_of(content.file.outline.model)
     rows = [
         (
             clipped(each.text, 40),
             each.source,
             str(each.position),
-            probability(None) if each.prob is None else f"{each.prob:.4g}",
+            probability(None) if not each.prob else digits(each.prob, 4, noise),
             "–" if each.rank is None else f"{each.rank:,}",
-            number(each.bf_before),
-            number(each.bf_after),
+            number(each.bf_before, noise),
+            number(each.bf_after, noise),
         )
         for each in content.chosen
     ]

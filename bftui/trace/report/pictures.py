@@ -59,7 +59,7 @@ def path_curve(path: PathColumns) -> Picture:
     caption = "BF, exp H(P~), of the distribution that each token of the path comes from; full BF is exp H(P)."
     caption += " The partner's BF is at the same places." if partner else ""
     caption += " The last point is of what would come next." if _open(path) else ""
-    caption += " Exact along this one path: nothing is sampled, so there is no interval."
+    caption += " It is of this one path: nothing is sampled, so there is no interval."
     return Picture("path", caption, 3.6, lambda f, ink: _path_curve(f, ink, path), (*notes,))
 
 

@@ -53,19 +53,19 @@ def shift(name: str, compared: Compared) -> Picture:
     """A bar for each token, as high as the two distributions are apart; of a longer text the shares of the classes."""
     known = sum(each is not None for each in compared.kinds)
     classes = f"unshifted 1, marginal 2 or 3, shifted from 4 on, by {compared.whose}"
-    exact = f"Exact for these {known:,} tokens of one text, over the whole vocabulary: nothing is sampled."
+    whole = f"Of {known:,} tokens of one text, over the whole vocabulary: nothing is sampled."
     if len(compared.kinds) <= _NAMED and np.isfinite(compared.kl).any():
         return Picture(
             name,
             f"KL({compared.direction}) in nats of the distributions that each token comes from. The strip below, and "
-            f"the look of the bars, say the class: {classes}. {exact}",
+            f"the look of the bars, say the class: {classes}. {whole}",
             3.0,
             lambda figure, ink: _divergences(figure, ink, compared),
         )
     return Picture(
         name,
         f"Shares of the classes over positions: {classes}. The width of a bar is the positions that it stands "
-        f"for. {exact}",
+        f"for. {whole}",
         2.4,
         lambda figure, ink: _shares(figure, ink, compared.kinds),
     )
@@ -166,7 +166,7 @@ def sure(
         caption += f", the dashed line is gamma, {gamma:g}: below it the partner begins"
     caption += (
         ". Once asked it writes whole words until the base agrees or is sure, and near its own end all that is left. "
-        "Exact for this text: nothing is sampled."
+        "Of this one text: nothing is sampled."
     )
     width = -(-len(best) // _BARS)
     notes = (

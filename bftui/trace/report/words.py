@@ -91,8 +91,8 @@ RESPONSE = Definition(
 LOOKAHEAD = Definition(
     "BF after",
     "exp H(P~) after the candidate",
-    "The branching factor one step later, were the candidate forced. Exact there; it says nothing of what follows "
-    "later, and makes no verdict.",
+    "The branching factor one step later, were the candidate forced. It says nothing of what follows later, "
+    "and makes no verdict.",
     f"{_BF}, the branching factor of one step",
 )
 

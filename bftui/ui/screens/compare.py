@@ -259,7 +259,7 @@ def picks(view: View, branches: Sequence[Apart]) -> list[Pick]:
         name = each.name.removeprefix("'").removeprefix("branch ")
         entropies = view.tree.entropies(each.end)
         bf = (
-            starred(f"BF {factor(math.exp(entropies[1]))}", view.stale(each.end))
+            starred(f"BF {factor(math.exp(entropies[1]), view.noise)}", view.stale(each.end))
             if entropies
             else "■"
         )

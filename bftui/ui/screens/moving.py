@@ -88,7 +88,7 @@ class Moving(Generating):
     def _bf(self, node: int) -> str:
         assert self.view is not None
         entropies = self.view.tree.next(node)
-        return f"BF {factor(entropies.bf)}" if entropies else "■"
+        return f"BF {factor(entropies.bf, self.view.noise)}" if entropies else "■"
 
     # Hiding ----------------------------------------------------------------------------------------------------
 

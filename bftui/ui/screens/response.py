@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
+from bftui.core.noise import within
 from bftui.core.text import label
 from bftui.session.job import duration
 from bftui.ui.bindings import bound
@@ -114,6 +115,8 @@ class ResponsePane(ReadingPane):
             if found.delta is not None and found.delta_ci is not None:
                 low, high = map(times, found.delta_ci)
                 told = f"{times(found.delta)} [{low}, {high}] against {found.matched} matched controls: {told}"
+                if within(found.delta, self.now.noise, found.positions):
+                    told += ", within the noise floor"
             lines.append(("verdict", told, ""))
         if found.reason is not None:
             lines += self._paragraph(found.reason, "text")

@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from bftui.core.errors import UsageError
+from bftui.core.noise import Noise, nats
 from bftui.core.sampler import Sampler
 from bftui.core.text import safe
 from bftui.session.commands import SetSampler
@@ -160,7 +161,9 @@ class SamplerScreen(Dialog[SetSampler | None], Follower):
         """Shows what the distribution here is now, and what it would be."""
         view = self._view
         view.sync()
-        self._line("now", f"now   {told(view.next) if view.next else 'the text ends here'}")
+        self._line(
+            "now", f"now   {told(view.next, view.noise) if view.next else 'the text ends here'}"
+        )
         if self._sampler is None:
             self._line("then", "then  –")
         elif view.next is None:
@@ -170,7 +173,7 @@ class SamplerScreen(Dialog[SetSampler | None], Follower):
             if isinstance(answer, str):
                 self._line("then", f"then  {answer}")
             elif answer is not None:
-                self._line("then", f"then  {told(answer)}")
+                self._line("then", f"then  {told(answer, view.noise)}")
 
     def _line(self, name: str, text: str) -> None:
         self.query_one(f"#{name}", Static).update(Content(safe(text)), layout=False)
@@ -233,9 +236,9 @@ def written(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.10g}"
 
 
-def told(following: NextToken) -> str:
+def told(following: NextToken, noise: Noise | None) -> str:
     """One distribution in a line."""
     return (
-        f"BF {factor(following.bf)} · {following.kept:,} kept · "
-        f"H(P~) {following.entropy_truncated:.2f} nats · T {following.temperature:.4g}"
+        f"BF {factor(following.bf, noise)} · {following.kept:,} kept · "
+        f"H(P~) {nats(following.entropy_truncated, 2, noise, 'entropy_truncated')} nats · T {following.temperature:.4g}"
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
+from bftui.core.noise import nats
 from bftui.core.text import SPACE, safe
 from bftui.ui.asked import Asked, PageKey
 from bftui.ui.keys import hint
@@ -224,11 +225,13 @@ class CandidatesPane(Pane):
         # P is at temperature 1 whatever the session's is; where they differ each number says its own.
         tempered = following.temperature != 1
         at, at_one = (f" at T {following.temperature:.3g}", " at T 1") if tempered else ("", "")
-        value = starred(f"BF {factor(following.bf)}", self.now.stale(self.now.cursor))
+        value = starred(
+            f"BF {factor(following.bf, self.now.noise)}", self.now.stale(self.now.cursor)
+        )
         bf = f"{value} ({following.kept:,} kept{at})"
-        full = f"{bf} · full {factor(following.bf_full)}{at_one}"
+        full = f"{bf} · full {factor(following.bf_full, self.now.noise)}{at_one}"
         short = f"{value}{at}"
-        forms = (f"{full} · H {following.entropy:.2f} nats", full, bf, short)
+        forms = (f"{full} · H {nats(following.entropy, 2, self.now.noise)} nats", full, bf, short)
         room = self.size.width - len(self.NAME) - 8
         return next((form for form in forms if len(form) <= room), "")
 
@@ -312,7 +315,7 @@ class CandidatesPane(Pane):
         share = found.p / self._stored[0].p if self._stored else 0.0
         style = palette.bar if found.kept else palette.bar_past
         line.add(bar(min(share, 1.0), room), style).to(start + room)
-        line.add(f" {probability(found.p):>5}", text)
+        line.add(f" {probability(found.p, self.now.noise):>5}", text)
         if sums and found.total is not None and (wide or not ahead):
             line.add(f" {probability(found.total):>5}", palette.dim)
         end = line.width - beside
@@ -362,7 +365,7 @@ class CandidatesPane(Pane):
         bf = looked.after[found.token_id]
         best = found.token_id == looked.narrowest
         style = palette.good + _BOLD if best else palette.text
-        told = "end" if bf is None else fine(bf)
+        told = "end" if bf is None else fine(bf, self.now.noise)
         if not wide:
             line.add(f"{told:>5}" if len(told) < 6 else told, style)
             line.add("◀" if best else "", style)

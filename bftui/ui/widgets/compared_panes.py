@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 from rich.style import Style
 
+from bftui.core.noise import nats
 from bftui.ui.comparing import Pair, Side
 from bftui.ui.glyphs import glyphs
 from bftui.ui.keys import hint
@@ -239,8 +240,9 @@ class ComparedPane(CurvePane):
         if entropies is None:
             return f"{_END} the text ends"
         other = self.now.stale(side.nodes[self.place])
-        bf = starred(f"BF {factor(math.exp(entropies[1]))}", other)
-        value = f"H {entropies[0]:.2f}" if self.entropy else bf
+        noise = self.now.noise
+        bf = starred(f"BF {factor(math.exp(entropies[1]), noise)}", other)
+        value = f"H {nats(entropies[0], 2, noise)}" if self.entropy else bf
         drawn = self._token(side, self.place + 1) if self.place + 1 < len(side.nodes) else "open"
         if self.place + 1 < len(side.nodes):
             word = self.now.tree.source(side.nodes[self.place + 1]).word

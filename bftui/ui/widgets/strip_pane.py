@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
+from bftui.core.noise import nats
 from bftui.session.job import duration
 from bftui.ui import branches
 from bftui.ui.branches import Apart
@@ -315,7 +316,10 @@ class StripPane(Pane):
         return starred(self._value(entropies), not self.entropy and self.now.stale(node))
 
     def _value(self, entropies: tuple[float, float]) -> str:
-        return f"H {entropies[0]:.2f}" if self.entropy else f"BF {factor(math.exp(entropies[1]))}"
+        noise = self.now.noise
+        if self.entropy:
+            return f"H {nats(entropies[0], 2, noise)}"
+        return f"BF {factor(math.exp(entropies[1]), noise)}"
 
     def _of_partner(self) -> str:
         """What the partner has at the open position and along the path; "" without one."""
@@ -336,10 +340,10 @@ class StripPane(Pane):
         if count:
             path = starred(f"path {factor(math.exp(total / count))}", other > 0)
         following = self.view.next
-        now = f"now {factor(following.bf)}" if following else "now –"
+        now = f"now {factor(following.bf, self.now.noise)}" if following else "now –"
         now = starred(now, self.now.stale(self.now.cursor))
         if self.entropy and following:
-            now += f" · H {following.entropy:.2f} nats"
+            now += f" · H {nats(following.entropy, 2, self.now.noise)} nats"
         drawn = "H(P), nats" if self.entropy else "BF, log scale"
         found = self.view.rolled
         if found is not None and found.estimate is not None:

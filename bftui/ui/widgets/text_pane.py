@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 
+from bftui.core.noise import nats
 from bftui.core.text import safe
 from bftui.ui.keys import hint
 from bftui.ui.kinds import SIGNS, shaded
@@ -361,8 +362,13 @@ class TextPane(Pane):
         assert node.token_id is not None
         assert node.logprob is not None
         name = fit(view.label(node.token_id), 24)
-        p, surprisal = probability(math.exp(node.logprob)), f"{-node.logprob:.2f} nats"
-        rank, entropy = f"rank {node.rank:,}", f"H before {before[0]:.2f}" if before else ""
+        noise = view.noise
+        p = probability(math.exp(node.logprob), noise)
+        surprisal = f"{nats(-node.logprob, 2, noise, 'logprob')} nats"
+        rank, entropy = (
+            f"rank {node.rank:,}",
+            f"H before {nats(before[0], 2, noise)}" if before else "",
+        )
         found = view.partnered(node.id)
         there = None if found is None or found.compared is None else found.compared.partner
         partner = [] if there is None else [f" · partner #{there.rank} {SIGNS[there.kind]}"]

@@ -235,7 +235,7 @@ class TreePane(Pane):
         entropies = view.tree.entropies(tail)
         if entropies is None:
             return name, self.palette.text
-        value, style = factor(math.exp(entropies[1])), self.palette.text
+        value, style = factor(math.exp(entropies[1]), view.noise), self.palette.text
         if view.stale(tail):
             # Before the number, so that the column stays in line.
             value, style = f"{OTHER_SAMPLER}{value}", self.palette.dim

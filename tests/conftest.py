@@ -1,0 +1,19 @@
+"""What all tests share: nothing is written into the cache of whoever runs them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from platformdirs import user_cache_path
+
+from tests.real.models import FOLDER, folder
+
+# What is large, and made once for all runs, stays where it is.
+os.environ.setdefault(FOLDER, str(folder()))
+os.environ.setdefault("MPLCONFIGDIR", str(user_cache_path("matplotlib")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
