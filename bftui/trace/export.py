@@ -8,9 +8,12 @@ import io
 import json
 from array import array
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any, Literal
 
+from bftui.core.sampler import Sampler
 from bftui.core.text import escaped_json, safe
+from bftui.trace.header import sampler_fields
 from bftui.trace.naming import branches, letters
 from bftui.trace.reading import TraceFile
 
@@ -25,6 +28,7 @@ def _dumps(value: Any) -> str:
 
 _PLACE = ("id", "parent", "prompt", "branch", "depth", "position", "on_path")
 _OWN = ("token_id", "text", "bytes", "source", "sampler")
+_SAMPLER = tuple(field.name for field in fields(Sampler))
 _MORE = ("draw", "logprob", "logprob_truncated", "rank", "eog", "elapsed_ms")
 _NEXT = (
     "entropy",
@@ -40,11 +44,12 @@ _NEXT = (
 )
 _PARTNER = ("rank", "logprob", "class", "kl_partner_base", "kl_base_partner", "js")
 
-COLUMNS = (*_PLACE, *_OWN, *_MORE, *_NEXT, *(f"partner_{name}" for name in _PARTNER))
+COLUMNS = (*_PLACE, *_OWN, *_SAMPLER, *_MORE, *_NEXT, *(f"partner_{name}" for name in _PARTNER))
 """The columns of the table.
 
 `prompt` counts the prompts from 0, `branch` is the letter that the workbench gives to the last branch on the way to the
-node, `depth` counts its tokens after the prompt, `position` is the place of its own token among them, from 0. `text` is
+node, `depth` counts its tokens after the prompt, `position` is the place of its own token among them, from 0. From
+`temperature` to `seed` stands the sampler that its numbers are of, which is number `sampler` of the trace. `text` is
 a display form, `bytes` the token's bytes in base64; of the numbers those from `entropy` to `entropy_hi` are of the
 distribution after the node. In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
 """
@@ -95,6 +100,7 @@ def _rows(trace: TraceFile) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     links = trace.links
     depths, named, path = links.depths(), branches(links.parents), set(trace.outline.path)
     prompts = trace.prompts()
+    samplers = [sampler_fields(each) for each in trace.samplers]
     counted = {root: place for place, root in enumerate(links.roots)}
     asked = array("i")
     for node in trace.nodes():
@@ -107,6 +113,7 @@ def _rows(trace: TraceFile) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         asked.append(counted[number] if parent is None else asked[parent])
         after, partner = node["next"] or {}, node.get("partner") or {}
         row: dict[str, Any] = {name: node.get(name) for name in (*_PLACE, *_OWN, *_MORE)}
+        row.update(samplers[node["sampler"]])
         row["prompt"], row["depth"], row["on_path"] = asked[number], depths[number], number in path
         row["branch"] = letters(named[number]) if named[number] >= 0 else None
         row["position"] = None if parent is None else depths[number] - 1

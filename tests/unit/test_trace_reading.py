@@ -379,6 +379,10 @@ def test_exports_say_which_prompt_and_which_branch(tmp_path):
         number = named[line["id"]]
         assert line["branch"] == (letters(number) if number >= 0 else None)
     assert {line["prompt"] for line in lines} == set(range(len(file.links.roots)))
+    for line in lines:
+        sampler = file.samplers[line["sampler"]]
+        assert (line["temperature"], line["top_p"]) == (sampler.temperature, sampler.top_p)
+    assert {line["top_p"] for line in lines} == {0.9, 0.6}
     seen = [line for line in lines if line["partner_rank"] is not None]
     assert any(line["partner_next"] for line in seen), "what the partner said is there as well"
 
