@@ -14,6 +14,7 @@ from bftui.trace.journals import latest
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.engine_state import Word
 from bftui.ui.settings import PartnerSettings, WorkbenchSettings
+from bftui.ui.strips import factor
 from tests.ui.driver import Driver, lines, table, workbench
 
 KEYS = ["a", "1", "space", "space", "left", "r", "escape", "g", "left", "left", "E", "escape", "m"]
@@ -304,5 +305,11 @@ async def test_numbers_of_a_later_sampler_are_said_to_be_so(fruit, tmp_path):
     async with replayed(tmp_path / "t.json") as driver:
         await driver.press("space", "space")
         assert "some numbers here are those of T 0.7" in driver.notice
-        await driver.press("space")
+        # Each number carries the sign, and K names its own sampler.
+        assert f"BF {factor(driver.session.node.next.bf)}* (" in lines(driver.bench.candidates)[0]
+        assert "now " in (heading := lines(driver.bench.strip)[0])
+        assert heading.count("*") == 2
+        await driver.press("K")
+        assert "P~ is P at temperature 0.7" in " ".join(driver.screen().replace("│", "").split())
+        await driver.press("escape", "space")
         assert "the replay ends here" in driver.notice
