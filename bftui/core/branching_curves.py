@@ -59,12 +59,15 @@ class Window:
         bf: mean over samples of exp of the mean entropy in the window, then mean over prompts.
         smoothed: its exponential moving average.
         n: samples that it is over.
+        low, high: the 95 % interval of `bf`; None for a single sample.
     """
 
     position: int
     bf: float
     smoothed: float
     n: int
+    low: float | None
+    high: float | None
 
 
 def curve(
@@ -121,6 +124,7 @@ def windows(
     *,
     compat: bool = False,
     least: int | None = None,
+    seed: int = 0,
 ) -> list[Window]:
     """BF in windows of `size` tokens one after the other: the entropy estimator, whatever the lengths.
 
@@ -129,6 +133,8 @@ def windows(
     run to the window's end. A prompt has the window while at least `least` of its samples do, by default 4, or all of
     them where it has fewer: with 8 samples the last windows are those of the 4 longest answers, and speak of long
     answers only. Smoothed: y_k = alpha x_k + (1 - alpha) y_(k-1), y_0 = x_0.
+
+    Intervals are made as those of `curve`, of these averages.
 
     With `compat`, the authors' rule: a prompt has windows up to its shortest sample, and only where it has at least
     `least` samples, by default 25; their demonstration takes 10.
@@ -151,8 +157,22 @@ def windows(
         there = [one[k] for one in by_prompt if len(one) > k]
         bf = float(np.mean([values.mean() for values in there]))
         smoothed = alpha * bf + (1 - alpha) * found[-1].smoothed if found else bf
-        found.append(Window(k * size, bf, smoothed, sum(map(len, there))))
+        bfs = np.array([[values.mean()] for values in there])
+        band = over_prompts(list(map(_mean_of_exps, there)), bfs, seed, BAND_REPLICATES)
+        ends = _number(band, 0, 0), _number(band, 1, 0)
+        found.append(Window(k * size, bf, smoothed, sum(map(len, there)), *ends))
     return found
+
+
+def _mean_of_exps(values: F64) -> Group:
+    """One window of one prompt, whose BF is the mean over samples of what is in `values`, shape (M,)."""
+    values = np.sort(values)
+
+    def combine(counts: F64) -> F64:
+        mean: F64 = np.log(counts @ values / counts.sum(axis=1))
+        return mean[:, None]
+
+    return Group(len(values), combine)
 
 
 def _windows_of(

@@ -75,7 +75,7 @@ def model_fields(
             for prompt, samples in zip(drawn.ids, drawn.plain, strict=False)
         ],
         "curve": _curve(drawn.plain, settings),
-        "windows": _windows(drawn.plain, compat=settings.compat),
+        "windows": _windows(drawn.plain, settings, compat=settings.compat),
         "facts": dict(drawn.facts),
         "template": drawn.template,
         "notes": list(drawn.notes),
@@ -145,7 +145,7 @@ def insertion_fields(drawn: Drawn, settings: MeasureSettings) -> dict[str, Any]:
         part = _part(groups, settings, f"no sample goes on after {half} tokens")
         part["windows"] = [
             {**window, "position": window["position"] + position}
-            for window in _windows(groups, compat=False)
+            for window in _windows(groups, settings, compat=False)
         ]
         if name == "before":
             # Where something was put in, nothing ends.
@@ -191,10 +191,12 @@ def _curve(prompts: Sequence[Samples], settings: MeasureSettings) -> list[dict[s
     return [asdict(point) for point in found]
 
 
-def _windows(prompts: Sequence[Samples], *, compat: bool) -> list[dict[str, Any]]:
+def _windows(
+    prompts: Sequence[Samples], settings: MeasureSettings, *, compat: bool
+) -> list[dict[str, Any]]:
     if not prompts:
         return []
-    found: list[Window] = windows(prompts, WINDOW, compat=compat)
+    found: list[Window] = windows(prompts, WINDOW, compat=compat, seed=settings.sampler.seed)
     return [asdict(window) for window in found]
 
 

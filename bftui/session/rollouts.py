@@ -133,7 +133,7 @@ class Rollouts(Job):
 
     def windows(self) -> list[Window]:
         """BF over every five tokens, smoothed."""
-        return windows([self.samples])
+        return windows([self.samples], seed=self.sampler.seed)
 
     def distinct(self) -> list[Shared]:
         """The different continuations, most frequent first, then in the order of their numbers."""

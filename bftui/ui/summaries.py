@@ -92,7 +92,7 @@ def rolled(
         estimate=estimate(pooled, seed=last.sampler.seed) if pooled else None,
         lengths=(lengths[0], lengths[len(lengths) // 2], lengths[-1]),
         curve=tuple(curve([pooled], seed=last.sampler.seed)) if pooled else (),
-        windows=tuple(windows([pooled])) if pooled else (),
+        windows=tuple(windows([pooled], seed=last.sampler.seed)) if pooled else (),
         continuations=_continuations(jobs, together=not running),
         resampled=last.original is not None,
         compared=None if last.original is None else _compared(last.original, pooled),

@@ -116,6 +116,21 @@ def test_windows_are_means_of_exps() -> None:
     assert found[1].smoothed == pytest.approx(0.1 * found[1].bf + 0.9 * found[0].bf)
 
 
+def test_windows_have_intervals_of_their_own_average() -> None:
+    samples = drawn(3, [20] * 12)
+    for at in windows([samples]):
+        assert at.low is not None
+        assert at.high is not None
+        assert at.low < at.bf < at.high
+    (only, *_) = windows([samples[:1]])
+    assert (only.low, only.high) == (None, None)
+    # Two prompts of 4 and 6: t(.975, 1) = 12.706, s = sqrt 2.
+    (found,) = windows([[sample([math.log(bf)] * 5)] * 4 for bf in (4.0, 6.0)])
+    half = 12.7062047 * math.sqrt(2) / math.sqrt(2) / 5
+    assert (found.low, found.high) == pytest.approx((1.0, 5 * math.exp(half)))
+    assert windows([samples], seed=1) != windows([samples], seed=2)
+
+
 def test_windows_need_4_samples_or_all() -> None:
     lengths = [4, 10, 10, 15, 20, 25, 30, 30]
     assert [window.n for window in windows([drawn(0, lengths)])] == [7, 7, 5, 4]
