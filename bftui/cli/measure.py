@@ -15,6 +15,7 @@ import typer
 from bftui.cli import options as o
 from bftui.cli.interrupt import Interruption, interruptible
 from bftui.cli.opening import check_files, deliver, open_stoppable, stopped, to_file
+from bftui.cli.pairing import say_templates
 from bftui.cli.progress import Bar, bar
 from bftui.core.errors import BftuiError, ModelError, UsageError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
     from bftui.session.measure import Drawn, Measurement, MeasureSettings
     from bftui.session.measure_store import Store
+    from bftui.session.prompt import Prompt
     from bftui.trace.prompts import PromptLine
 
 
@@ -143,11 +145,29 @@ class _Run:
         interruption: Interruption,
         show: Bar,
     ) -> None:
+        from bftui.session.model import carries_template
+
         self.drawn: list[Drawn] = []
         self.failed: dict[str, ModelError] = {}
         self.finished = 0
         self._names, self._lines, self._settings, self._store = names, lines, settings, store
         self._interruption, self._show = interruption, show
+        chats = [carries_template(name) for name in names]
+        self._beside_chat = len(names) > 1 and any(chats)
+        if len(names) > 1:
+            say_templates(
+                show,
+                [
+                    (
+                        name,
+                        [
+                            _template(line, settings.frame, chat, self._beside_chat)
+                            for line in lines
+                        ],
+                    )
+                    for name, chat in zip(names, chats, strict=True)
+                ],
+            )
         self._units = 0
 
     @property
@@ -177,7 +197,14 @@ class _Run:
 
         name, before = self._names[place], self.finished
         with open_stoppable(name, opening, self._interruption, self._show) as opened:
-            job = Measurement(opened, name, self._lines, self._settings, self._store)
+            job = Measurement(
+                opened,
+                name,
+                self._lines,
+                self._settings,
+                self._store,
+                beside_chat=self._beside_chat,
+            )
             self.drawn.append(job.drawn)
             self._units = job.units * len(self._names)
             try:
@@ -201,6 +228,15 @@ class _Run:
 
         name = f"{clipped(safe(job.drawn.facts['name']), 16)}: " if len(self._names) > 1 else ""
         return f"{name}{job.doing}"
+
+
+def _template(line: PromptLine, frame: Prompt, chat: bool, compared: bool) -> str:
+    """What a prompt is put into on a model that has a chat template or none."""
+    from bftui.session.prompt import framed
+    from bftui.session.templates import asking
+
+    taken = asking(framed(line, frame), chat, compared).template
+    return taken if taken != "auto" else "chat" if chat else "raw"
 
 
 def swept(values: Sequence[str], base: Sampler) -> tuple[Sampler, ...]:

@@ -28,7 +28,8 @@ def report(found: dict[str, Any]) -> str:
 def _model_table(model: dict[str, Any], settings: dict[str, Any]) -> str:
     name = safe(model["facts"]["name"])
     asked = safe(model["model"])
-    title = clipped(name if name == asked else f"{asked} ({name})", WIDTH)
+    of = f" · template {model['template']}"
+    title = clipped(name if name == asked else f"{asked} ({name})", WIDTH - len(of)) + of
     rows = [["", "BF", "95 % interval", "entropy", "nll", "tokens", "ended"]]
     rows += [_row(safe(each["id"]), each) for each in model["prompts"]]
     if len(model["prompts"]) > 1:

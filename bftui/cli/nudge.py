@@ -14,7 +14,7 @@ import typer
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
 from bftui.cli.opening import Watched, check_files, deliver, finish, open_stoppable, stopped
-from bftui.cli.pairing import asked_of_both, prompt_lines
+from bftui.cli.pairing import asked_of_both, prompt_lines, say_templates_of
 from bftui.cli.progress import bar
 from bftui.core.errors import BftuiError, UsageError
 
@@ -104,6 +104,7 @@ def nudge(
         pair = Pair(first_model, second_model)
         asked = [asked_of_both(line, frame, partner.partner_template, pair) for line in lines]
         job = NudgingRuns(pair, asked, settings, sampler, plain=plain)
+        say_templates_of(show, pair, asked)
         error = finish(job, Watched(interruption, show), lambda: job.doing)
         kept = ""
         if job.found:

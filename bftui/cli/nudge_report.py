@@ -35,7 +35,12 @@ _SPLIT = {
 def report(document: dict[str, Any], found: Sequence[Nudged]) -> str:
     """The result for people; safe to print."""
     several = len(document["sweep"]) > 1
-    parts = [_text(each, several) for each in found] if len(found) <= _TEXTS else []
+    models, templates = document["models"], document["templates"]
+    said = (
+        f"{templates[which]} for {safe(models[which]['name'])}" for which in ("base", "aligned")
+    )
+    parts = [paragraph(f"Templates: {'; '.join(said)}.")]
+    parts += [_text(each, several) for each in found] if len(found) <= _TEXTS else []
     if len(found) > 1:
         parts.append(_prompts(document["results"], several))
     else:
@@ -126,8 +131,7 @@ def _definition(document: dict[str, Any]) -> str:
     return (
         f"{MARKS[0]}…{MARKS[1]} was written by {partner}, the rest by {base}, both by their most probable tokens; "
         f"handed over {by}{why}, {_SPLIT[document['hand_over']['split_anew']]}; drafts of {settings['draft']} "
-        f"tokens (arXiv 2410.09300). Templates: {document['templates']['base']} and "
-        f"{document['templates']['aligned']}. BF: exp of the mean H(P~) of the base's positions along the text, of the "
+        "tokens (arXiv 2410.09300). BF: exp of the mean H(P~) of the base's positions along the text, of the "
         "aligned model's along its own text alone; over prompts the mean"
         f"{_basis(document['summary']['prompts'])}; ratio: BF of the base alone over it. "
         "own: positions of tokens that the base wrote."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from bftui.cli import options as o
 from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from bftui.cli.progress import Bar
     from bftui.session.nudging_runs import Question
     from bftui.session.pair import Pair
     from bftui.session.prompt import Prompt, Template
@@ -27,6 +29,24 @@ def prompt_lines(question: o.Question, prompts: Path | None) -> list[PromptLine]
     if prompts is None:
         return [PromptLine("prompt", text or "")]
     return list(parse_prompts(o.read_bytes(prompts), str(prompts)))
+
+
+def say_templates(show: Bar, named: Sequence[tuple[str, Iterable[str]]]) -> None:
+    """Says before the work what the prompts of each model are put into: it moves numbers as much as a model does.
+
+    `named`: each model's name with the templates of its prompts.
+    """
+    said = (f"{', '.join(sorted(set(taken)))} for {name}" for name, taken in named)
+    show.say(f"templates: {'; '.join(said)}")
+
+
+def say_templates_of(show: Bar, pair: Pair, questions: Sequence[Question]) -> None:
+    """As `say_templates`, for the prompts of a pair."""
+    taken = [
+        ["chat" if p.template == "auto" else p.template for p in prompts]
+        for prompts in ([each.base for each in questions], [each.partner for each in questions])
+    ]
+    say_templates(show, [(pair.base.name, taken[0]), (pair.partner.name, taken[1])])
 
 
 def asked_of_both(line: PromptLine, frame: Prompt, template: Template, pair: Pair) -> Question:

@@ -102,11 +102,23 @@ class Plain:
         drawn = asdict(self.settings.sampler) if self.settings.sampler else {}
         journal = open_journal(self.settings.state_dir, lambda text, kind: say(safe(text)))
         try:
-            self.session = Session(self.model, prompt, journal=journal, **drawn)
+            self.session = Session(
+                self.model, prompt, journal=journal, beside_chat=self._beside_chat, **drawn
+            )
         except BaseException:
             drop_journal(journal)
             raise
         self.journal = journal
+        for note in self.session.rendered.notes:
+            say(safe(note))
+
+    @property
+    def _beside_chat(self) -> bool:
+        """Whether the partner that is to come has a chat template: see `templates.asking`."""
+        from bftui.session.model import carries_template
+
+        partner = self.settings.partner
+        return partner is not None and carries_template(partner.model)
 
     def pair(self, wanted: PartnerSettings) -> None:
         """Opens a second model beside the first, in place of the one that was there."""
@@ -122,7 +134,9 @@ class Plain:
             self.part()
             raise
         by = "its ids" if partner.pair.by == "ids" else "its text"
-        say(f"{safe(model.info.name)} reads along, by {by}.")
+        root = session.tree.root(session.cursor)
+        templates = f"{session.rendered.template} and {partner.prepare(root).partner.template}"
+        say(f"{safe(model.info.name)} reads along, by {by}. Templates: {templates}.")
 
     def part(self) -> None:
         """Closes the second model, if there is one."""

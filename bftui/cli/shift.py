@@ -11,7 +11,7 @@ import typer
 from bftui.cli import options as o
 from bftui.cli.interrupt import interruptible
 from bftui.cli.opening import Watched, check_files, deliver, finish, open_stoppable, stopped
-from bftui.cli.pairing import asked_of_both, prompt_lines
+from bftui.cli.pairing import asked_of_both, prompt_lines, say_templates_of
 from bftui.cli.progress import bar
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def shift(
         pair = Pair(first_model, second_model)
         asked = [asked_of_both(line, frame, partner.partner_template, pair) for line in lines]
         job = ShiftRuns(pair, asked, author=author, max_tokens=max_tokens, answers=answers)
+        say_templates_of(show, pair, asked)
         error = finish(job, Watched(interruption, show), lambda: job.doing)
         if job.found:
             from bftui.cli.shift_report import report

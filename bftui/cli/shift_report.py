@@ -29,7 +29,7 @@ def report(found: dict[str, Any]) -> str:
     several = "s" if answers > 1 else ""
     title = clipped(f"{answers} answer{several} of {writer}, scored by {scorer}", WIDTH)
     parts = [
-        f"{title}\n{_shares(found)}",
+        f"{title}\n{paragraph(_templates(found))}\n{_shares(found)}",
         f"by position in the answer\n{_positions(found['by_position'])}",
         f"classes by position (mean over {2 * _SMOOTH + 1} positions)\n{_curve(found)}",
     ]
@@ -120,6 +120,15 @@ def _basis(answers: int) -> str:
     return f" Intervals are 95 %, over answers {rests(answers, 'answers')}." if answers > 1 else ""
 
 
+def _templates(found: dict[str, Any]) -> str:
+    """What the prompts of either model were put into."""
+    said = []
+    for which in ("base", "aligned"):
+        taken = {each["contexts"][which]["template"] for each in found["answers"]}
+        said.append(f"{', '.join(sorted(taken))} for {safe(found['models'][which]['name'])}")
+    return f"Templates: {'; '.join(said)}."
+
+
 def _notes(found: dict[str, Any]) -> list[str]:
     """What the numbers are, and what each model read."""
     writer, scorer = (
@@ -132,12 +141,6 @@ def _notes(found: dict[str, Any]) -> list[str]:
         f"{kl}{_basis(len(found['answers']))}"
     ]
     contexts = [each["contexts"] for each in found["answers"]]
-    templates = {
-        which: ", ".join(sorted({each[which]["template"] for each in contexts}))
-        for which in ("base", "aligned")
-    }
-    base, other = (safe(found["models"][which]["name"]) for which in ("base", "aligned"))
-    notes.append(f"Templates: {templates['base']} for {base}, {templates['aligned']} for {other}.")
     if any(each["seam"] for each in contexts):
         notes.append(
             "The first token begins with a blank for one model only: its rank is that of the word with or without the "

@@ -30,6 +30,7 @@ from bftui.session.measure_store import Store
 from bftui.session.model import PRACTICE_NOTE, Model
 from bftui.session.prompt import Prompt, Rendered, framed
 from bftui.session.rollouts import MOST_SAMPLES, MOST_TOKENS, Rollouts, Start, check_size, planted
+from bftui.session.templates import asking
 from bftui.trace.prompts import PromptLine
 
 Samples = tuple[Sample, ...]
@@ -151,8 +152,12 @@ class Measurement(Job):
         prompts: Sequence[PromptLine],
         settings: MeasureSettings,
         store: Store,
+        *,
+        beside_chat: bool = False,
     ) -> None:
         """Renders all prompts, so that one which cannot be measured is found before the work; `name` as in `Drawn`.
+
+        `beside_chat`: another model of the same command has a chat template, see `templates.asking`.
 
         Raises ModelError that names the prompt, TemplateError, UsageError.
         """
@@ -167,9 +172,10 @@ class Measurement(Job):
         self.doing = ""
         self._model, self._settings, self._store = model, settings, store
         self._lines = tuple(prompts)
-        self._asked = [framed(line, settings.frame) for line in prompts]
+        chat = bool(info.chat_template)
+        self._asked = [asking(framed(line, settings.frame), chat, beside_chat) for line in prompts]
         self._prompts = [self._rendered(place, prompt) for place, prompt in enumerate(self._asked)]
-        self.drawn.template = self._prompts[0].template
+        self.drawn.template = ", ".join(sorted({each.template for each in self._prompts}))
         self._empty = [self._with_empty_block(place) for place in range(len(prompts))]
         self._identity = [info.sha256 or info.source, *(getattr(info, each) for each in _IDENTITY)]
         self._running: Rollouts | None = None
@@ -232,6 +238,7 @@ class Measurement(Job):
         notes = self.drawn.notes
         if self._model.is_practice:
             notes.append(PRACTICE_NOTE)
+        notes += dict.fromkeys(note for each in self._prompts for note in each.notes)
         n_ctx, wanted = self._model.info.n_ctx, self._settings.max_tokens
         held = sum(len(each.token_ids) + wanted > n_ctx for each in self._prompts)
         if held:

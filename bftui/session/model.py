@@ -243,6 +243,17 @@ def _source(model: str) -> tuple[str, str]:
     return model, "gguf"
 
 
+def carries_template(model: str) -> bool:
+    """Whether a MODEL has a chat template, by its headers; not one that cannot be read: opening it says why."""
+    from bftui.backends.facts import read
+
+    try:
+        source, kind = _source(model)
+        return read(kind, source).chat_template  # type: ignore[arg-type]
+    except ModelError:
+        return False
+
+
 def backend_for(kind: str, model: str) -> str:
     """The backend that `auto` takes for a `gguf` file, a `table` or a `directory`; raises ModelLoadError for others."""
     if kind == "gguf":

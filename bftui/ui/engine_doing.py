@@ -172,5 +172,11 @@ class EngineDoing:
 
     def render(self, prompt: Prompt) -> Rendered | str | None:
         """A prompt as the model would get it."""
-        model = self.state.model
-        return None if model is None else model.render(prompt)
+        model, session = self.state.model, self.state.session
+        if model is None:
+            return None
+        if session is not None:
+            return model.render(session.settled(prompt))
+        from bftui.session.templates import asking
+
+        return model.render(asking(prompt, bool(model.info.chat_template), self.partnering.chats))

@@ -218,7 +218,13 @@ class EngineOpening(EngineDoing):
         from bftui.session.session import Session
 
         settings = asdict(sampler) if sampler else {}
-        return Session(model, prompt, journal=journal, on_event=self._event, **settings)
+        beside = self.partnering.chats
+        session = Session(
+            model, prompt, journal=journal, on_event=self._event, beside_chat=beside, **settings
+        )
+        for note in session.rendered.notes:
+            self.state.say(note, Kind.WARNING)
+        return session
 
     def _event(self, event: Event) -> None:
         from bftui.session.events import JournalFailed

@@ -70,6 +70,15 @@ class Partnering(PairWork):
         """Whether something runs that a person asked for, or the partner is being opened."""
         return any((self._loading, self._nudging, self._shifting))
 
+    @property
+    def chats(self) -> bool:
+        """Whether the partner, or the one that is being opened, has a chat template: see `templates.asking`."""
+        from bftui.session.model import carries_template
+
+        if self._loading is not None:
+            return carries_template(self._loading.wanted.model)
+        return self._model is not None and bool(self._model.info.chat_template)
+
     # Opening ---------------------------------------------------------------------------------------------------
 
     def open(self, wanted: PartnerSettings) -> None:
@@ -158,7 +167,9 @@ class Partnering(PairWork):
         self._harvest = self._harvested(model, wanted)
         paired = self.paired
         way = "as ids" if paired.by == "ids" else f"as text: {paired.why}"
-        template = f"; its prompt: {paired.template}" if paired.template else ""
+        template = ""
+        if paired.template:
+            template = f"; templates: {self.session.rendered.template} and {paired.template}"
         return Notice(f"{model.name} is the partner; tokens go to it {way}{template}")
 
     def _named(self) -> None:

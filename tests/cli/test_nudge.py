@@ -1,6 +1,7 @@
 """`bftui nudge` as programs and people see it: the document, the marks, the trace, bad input."""
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -24,7 +25,8 @@ def pair(tmp_path):
 def test_the_document_has_the_fields_of_the_contract(pair, tmp_path):
     out = tmp_path / "o.json"
     done = bftui_("nudge", *pair, "--prompt", "Q:", "--json", "-o", out)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"bftui: templates: .+\n", done.stderr)
     found = json.loads(done.stdout)
     assert found == json.loads(out.read_text())
     (result,) = found["results"]
@@ -43,7 +45,8 @@ def test_the_document_has_the_fields_of_the_contract(pair, tmp_path):
 
 def test_people_see_who_wrote_what(pair):
     done = bftui_("nudge", *pair, "--prompt", "Q:")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"bftui: templates: .+\n", done.stderr)
     lines = done.stdout.splitlines()
     assert lines[1] == "«Sure» here we go «then»"
     assert "5 tokens, 40 % nudged · 2 rounds · the aligned model ended the text" in lines
@@ -56,7 +59,8 @@ def test_a_file_of_prompts_and_several_gammas_make_a_table(pair, tmp_path):
         "".join(json.dumps({"id": f"p{n}", "prompt": "Q:"}) + "\n" for n in range(9))
     )
     done = bftui_("nudge", *pair, "--prompts", prompts, "--gammas", "0.4,0.2")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"bftui: templates: .+\n", done.stderr)
     lines = done.stdout.splitlines()
     assert sum(line.startswith("p8 ") for line in lines) == 2
     assert any(line.startswith("gamma 0.2 ") for line in lines)
@@ -69,7 +73,8 @@ def test_the_trace_holds_every_text(pair, tmp_path):
     prompts, trace = tmp_path / "p.jsonl", tmp_path / "t.json"
     prompts.write_text('{"id": "a", "prompt": "Q:"}\n{"id": "b", "prompt": " goQ:"}\n')
     done = bftui_("nudge", *pair, "--prompts", prompts, "--gammas", "0.4 0.2", "--trace", trace)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"bftui: templates: .+\n", done.stderr)
     found = json.loads(trace.read_text())
     jsonschema.validate(found, json_schema())
     assert found["partner"]["model"]["name"] == "partner"
@@ -156,5 +161,6 @@ def test_a_model_that_fails_in_the_middle_keeps_the_finished_texts(tmp_path):
     assert done.returncode == 3
     kept = len(json.loads(done.stdout)["results"])
     assert 0 < kept < 99
-    assert done.stderr.count("\n") == 1
-    assert f"{kept} of 99 texts are kept" in done.stderr
+    said, line = done.stderr.splitlines()
+    assert said.startswith("bftui: templates: ")
+    assert f"{kept} of 99 texts are kept" in line

@@ -1,6 +1,7 @@
 """`bftui shift` as programs and people see it."""
 
 import json
+import re
 
 import pytest
 
@@ -34,7 +35,8 @@ def prompts(tmp_path):
 def test_the_document_is_on_stdout_and_in_the_file(models, prompts, tmp_path):
     out = tmp_path / "o.json"
     done = bftui_("shift", *models, "--prompts", prompts, "--json", "-o", out)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"bftui: templates: .+\n", done.stderr)
     found = json.loads(done.stdout)
     assert found == json.loads(out.read_text())
     assert [each["text"] for each in found["positions"]] == [

@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from bftui.core.text import label, safe
-from bftui.session.prompt import Prompt, Special, Template
+from bftui.session.prompt import Prompt, Rendered, Special, Template
 from bftui.session.templates import asking, written
 from bftui.ui.bridge import Bridge
 from bftui.ui.notice import Notice
@@ -220,8 +220,9 @@ class PromptScreen(Dialog[Prompt | None], Follower):
         answer = self._bridge.rendered.ask(self.prompt) if model is not None else None
         self._rendered.tell(answer, model)
         has = self._chat
+        bare_as = answer.template if isinstance(answer, Rendered) else "raw"
         notes = {
-            "auto": "takes chat here" if has else "no template: takes raw",
+            "auto": "takes chat here" if has else f"no template: takes {bare_as}",
             "chat": "" if has else "no template: ^t goes on",
             "page": "questions on a page",
             "urial": "three examples first",
