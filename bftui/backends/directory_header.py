@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bftui.backends.directory_check import LAYERS, WIDTH, check_config, text_config
+from bftui.backends.directory_template import default_template, read_templates
 from bftui.backends.safetensors_file import AGAIN, check_directory, stored, weight_files
 from bftui.core.errors import ModelLoadError
 
@@ -70,7 +71,7 @@ def read_directory(path: Path) -> DirectoryHeader:
         bytes=found.bytes,
         trained=_number(text, "trained") or None,
         kv_numbers=_kv_numbers(text),
-        chat_template=_has_template(path),
+        chat_template=default_template(read_templates(path)) is not None,
     )
 
 
@@ -100,16 +101,6 @@ def _number(config: Mapping[str, Any], what: str) -> int:
     """A whole number under whichever of its names; 0 where there is none of sense."""
     found = (config.get(name) for name in _NAMES[what])
     return next((n for n in found if type(n) is int and 0 < n < 2**31), 0)
-
-
-def _has_template(path: Path) -> bool:
-    if (path / "chat_template.jinja").is_file():
-        return True
-    for name in ("tokenizer_config.json", "chat_template.json"):
-        file = path / name
-        if file.is_file() and _json(file).get("chat_template"):
-            return True
-    return False
 
 
 def _json(path: Path) -> dict[str, Any]:

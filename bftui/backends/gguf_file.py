@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gguf
@@ -138,6 +138,32 @@ def files_sha256(files: Sequence[Path], progress: Progress, *, joined: bool) -> 
             raise ModelLoadError(f"cannot read {file}", error.strerror or str(error)) from error
         hashes.append(digest.hexdigest())
     return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest() if joined else hashes[0]
+
+
+_NAMED_TOKENS = {
+    "unk_token": ("unknown",),
+    "sep_token": ("seperator", "separator"),
+    "pad_token": ("padding",),
+    "cls_token": ("cls",),
+    "mask_token": ("mask",),
+}
+"""What a file calls the special tokens that a chat template may ask for; one has two spellings."""
+
+
+def template_tokens(value: Callable[[str], object], pieces: Sequence[bytes]) -> dict[str, str]:
+    """The special tokens that a chat template may ask for beside start and end, by name.
+
+    Args:
+        value: gives a metadata value by its key, None where there is none.
+        pieces: the bytes of each token.
+    """
+    found: dict[str, str] = {}
+    for name, keys in _NAMED_TOKENS.items():
+        for key in keys:
+            number = value(f"tokenizer.ggml.{key}_token_id")
+            if number is not None and 0 <= int(str(number)) < len(pieces):
+                found[name] = pieces[int(str(number))].decode(errors="replace")
+    return found
 
 
 def file_type_name(number: int) -> str | None:

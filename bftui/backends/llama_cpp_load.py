@@ -267,6 +267,9 @@ def _info(
         ),
         special_ids=vocabulary.special_ids,
         chat_template=template.decode("utf-8", "replace") if template else None,
+        template_tokens=gguf_file.template_tokens(
+            lambda key: metadata(model, key), vocabulary.pieces
+        ),
         parameters=C.llama_model_n_params(model),
         quantization=quantization,
         bytes=header.bytes,

@@ -146,6 +146,7 @@ def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
             eog_ids=tokenizer.eog_ids,
             special_ids=tokenizer.vocabulary.special_ids,
             chat_template=file.value("tokenizer.chat_template"),
+            template_tokens=gguf_file.template_tokens(file.value, tokenizer.vocabulary.pieces),
             parameters=file.header.parameters,
             quantization=file.header.quantization,
             bytes=file.header.bytes,

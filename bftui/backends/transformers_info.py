@@ -56,6 +56,7 @@ def describe(
         eos_id=tokenizer.eos_id,
         special_ids=tokenizer.vocabulary.special_ids,
         chat_template=tokenizer.chat_template,
+        template_tokens=tokenizer.template_tokens,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         quantization=_quantization(source, model),
         bytes=source.bytes,

@@ -259,6 +259,7 @@ def _tokenizer(source: Source, n_vocab: int) -> HfTokenizer:
         add_bos=found.add_bos,
         eog_ids=found.eog_ids,
         chat_template=source.gguf.value("tokenizer.chat_template"),
+        template_tokens=gguf_file.template_tokens(source.gguf.value, found.vocabulary.pieces),
     )
 
 

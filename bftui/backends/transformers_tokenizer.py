@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bftui.backends.directory_template import default_template, read_templates
 from bftui.backends.transformers_library import transformers
 from bftui.backends.transformers_text import HfText, failing_as
 from bftui.backends.vocabulary import END_TEXTS, TextTokenizer, Vocabulary, byte_characters
@@ -34,6 +35,7 @@ class HfTokenizer:
         vocabulary: the bytes of every token of the logits, padding included.
         text: from text to ids.
         eog_ids: tokens that end a generation, as far as the tokenizer knows.
+        template_tokens: special tokens that a chat template may ask for, by name.
         start_ids: what it puts before a text, where that is not `bos_id` alone.
     """
 
@@ -44,6 +46,7 @@ class HfTokenizer:
     add_bos: bool
     eog_ids: frozenset[int]
     chat_template: str | None
+    template_tokens: Mapping[str, Any] = field(default_factory=dict)
     start_ids: tuple[int, ...] = ()
 
 
@@ -84,7 +87,8 @@ def read_tokenizer(path: Path, n_vocab: int) -> HfTokenizer:
         eos_id=eos if eos is not None and eos < n_vocab else None,
         add_bos=bos is not None and start == (bos,),
         eog_ids=frozenset(ends | {i for i in (eos,) if i is not None}),
-        chat_template=_template(loaded.chat_template),
+        chat_template=default_template(read_templates(path)),
+        template_tokens=_template_tokens(loaded),
         start_ids=start if start != (bos,) else (),
     )
 
@@ -152,8 +156,8 @@ def _kinds(state: dict[str, Any]) -> set[str]:
     return found
 
 
-def _template(template: str | dict[str, str] | Sequence[Any] | None) -> str | None:
-    """The chat template; the default one of several."""
-    if isinstance(template, dict):
-        template = template.get("default")
-    return template if isinstance(template, str) else None
+def _template_tokens(loaded: Any) -> dict[str, Any]:
+    """The special tokens that a template may ask for by name, as the library gives them."""
+    named: dict[str, Any] = {name: str(token) for name, token in loaded.special_tokens_map.items()}
+    more = [str(token) for token in getattr(loaded, "extra_special_tokens", None) or ()]
+    return {"additional_special_tokens": more, **named} if more else named

@@ -36,7 +36,8 @@ def prompts(tmp_path):
 
 def result_of(*arguments, **settings):
     done = bftui_("measure", *arguments, "--json", **settings)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"bftui: templates: raw for .+; raw for .+\n", done.stderr)
     return json.loads(done.stdout)
 
 

@@ -48,7 +48,8 @@ def test_people_see_who_wrote_what(pair):
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"bftui: templates: .+\n", done.stderr)
     lines = done.stdout.splitlines()
-    assert lines[1] == "«Sure» here we go «then»"
+    assert lines[0].startswith("Templates: raw for ")
+    assert lines[3] == "«Sure» here we go «then»"
     assert "5 tokens, 40 % nudged · 2 rounds · the aligned model ended the text" in lines
     assert max(map(len, lines)) <= 80
 
