@@ -161,8 +161,8 @@ def template_tokens(value: Callable[[str], object], pieces: Sequence[bytes]) -> 
     for name, keys in _NAMED_TOKENS.items():
         for key in keys:
             number = value(f"tokenizer.ggml.{key}_token_id")
-            if number is not None and 0 <= int(str(number)) < len(pieces):
-                found[name] = pieces[int(str(number))].decode(errors="replace")
+            if isinstance(number, int) and 0 <= number < len(pieces):
+                found[name] = pieces[number].decode(errors="replace")
     return found
 
 

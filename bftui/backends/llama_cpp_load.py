@@ -267,9 +267,7 @@ def _info(
         ),
         special_ids=vocabulary.special_ids,
         chat_template=template.decode("utf-8", "replace") if template else None,
-        template_tokens=gguf_file.template_tokens(
-            lambda key: metadata(model, key), vocabulary.pieces
-        ),
+        template_tokens=gguf_file.template_tokens(header.values.get, vocabulary.pieces),
         parameters=C.llama_model_n_params(model),
         quantization=quantization,
         bytes=header.bytes,
