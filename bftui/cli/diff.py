@@ -58,6 +58,8 @@ def told(found: Compared) -> str:
     from bftui.core.text import safe
 
     drift = "" if found.largest is None else f", H(P) at most {found.largest[0]:.2e} nats apart"
+    if found.within_noise and found.largest is not None and found.largest[0] > 0:
+        drift += " (within the noise floor)"
     blocks = [
         _settings(found),
         _prompts(found),

@@ -62,6 +62,7 @@ class Compared:
         common: how many nodes both have: the same tokens after prompts that were asked alike.
         nodes: how many nodes each has.
         largest: the largest difference of H(P) over common nodes, in nats, and the node of the first trace.
+        within_noise: whether that is no more than twice the larger noise floor of the two; None without a floor.
         settings: settings that differ.
         actions: what was done in one of the two only, or otherwise; `differing` counts all of it.
         prompts: the prompts of both.
@@ -76,6 +77,7 @@ class Compared:
     common: int
     nodes: tuple[int, int]
     largest: tuple[float, int] | None
+    within_noise: bool | None
     settings: list[Setting]
     actions: list[ActionPair]
     differing: int
@@ -95,7 +97,11 @@ class Compared:
             "nodes": list(self.nodes),
             "largest_entropy_difference": None
             if self.largest is None
-            else {"nats": self.largest[0], "node": self.largest[1]},
+            else {
+                "nats": self.largest[0],
+                "node": self.largest[1],
+                "within_noise": self.within_noise,
+            },
             "settings": [{"name": each.name, "a": each.a, "b": each.b} for each in self.settings],
             "actions_differing": self.differing,
             "actions": [
@@ -199,6 +205,7 @@ def compare(a: TraceFile, b: TraceFile) -> Compared:
             off = abs(trees[0].entropy[node] - trees[1].entropy[other])
             if drift is None or off > drift[0]:
                 drift = off, node
+    floors = [each.outline.model.noise.entropy_max for each in (a, b) if each.outline.model.noise]
     named = [
         {node for each in laid.partings for node in (each.nodes[side], *each.only[side])}
         for side in (0, 1)
@@ -209,6 +216,7 @@ def compare(a: TraceFile, b: TraceFile) -> Compared:
         common=sum(other >= 0 for other in laid.matched),
         nodes=(a.count, b.count),
         largest=drift,
+        within_noise=None if drift is None or not floors else drift[0] <= 2 * max(floors),
         settings=settings[:MOST_SETTINGS],
         actions=actions,
         differing=differing,

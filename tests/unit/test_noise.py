@@ -2,6 +2,7 @@
 
 import json
 import math
+import pathlib
 import threading
 
 import numpy as np
@@ -171,3 +172,22 @@ def test_the_practice_pair_is_near_its_floor(cache):
     with bftui.open_model(practice.path("practice"), backend="reference", threads=1) as model:
         model.floor.measure()
         assert model.noise.entropy_max < 0.05
+
+
+def test_a_difference_within_the_floor_says_so(tiny, tmp_path, capsys):
+    paths = [str(tmp_path / name) for name in ("a.json", "b.json", "c.json")]
+    assert cli.run(["record", str(tiny), "--threads", "1", "--steps", "2", "-o", paths[0]]) == 0
+    document = json.loads(pathlib.Path(paths[0]).read_text())
+    floor = document["model"]["noise"]
+    document["nodes"][1]["next"]["entropy"] += floor["entropy_max"] + 1e-6
+    floor["entropy_max"] += 1e-6
+    pathlib.Path(paths[1]).write_text(json.dumps(document))
+    document["nodes"][1]["next"]["entropy"] += 0.01
+    pathlib.Path(paths[2]).write_text(json.dumps(document))
+    for other, within in zip(paths[1:], (True, False), strict=True):
+        capsys.readouterr()
+        assert cli.run(["diff", paths[0], other, "--json"]) == 5
+        found = json.loads(capsys.readouterr().out)["largest_entropy_difference"]
+        assert found["within_noise"] is within
+        assert cli.run(["diff", paths[0], other]) == 5
+        assert ("noise floor" in capsys.readouterr().out.replace("\n", " ")) is within
