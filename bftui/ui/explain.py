@@ -170,7 +170,7 @@ def candidate(view: View, found: Candidate | None) -> list[Item]:
         items.append(
             Item(
                 "Σp",
-                f"{found.total:.6g}",
+                probability(found.total, 6, view.noise),
                 "P summed from the best candidate down to this one",
                 "At temperature 1 the cut by top-p stands where this crosses its mass.",
             )

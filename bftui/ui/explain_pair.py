@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bftui.core.noise import Noise, probability
 from bftui.core.text import safe
 from bftui.ui.explain import Item
 from bftui.ui.kinds import SIGNS
@@ -63,7 +64,7 @@ def standing(view: View, token_id: int) -> list[Item]:
     return [
         Item(
             "partner",
-            f"#{found.rank:,} {found.kind}, P {found.prob:.3g}",
+            f"#{found.rank:,} {found.kind}, P {probability(found.prob, 3, view.partner_noise)}",
             "1 + the number of tokens that the partner gives a larger logit",
             f"The same token in the distribution of {safe(view.paired.name)} after the same text. {_CLASSES}",
             _SHIFT,
@@ -80,12 +81,16 @@ def token(view: View, node: int) -> list[Item]:
     return [
         Item(
             "partner",
-            f"#{there.rank:,} {there.kind}, P {there.prob:.3g}",
+            f"#{there.rank:,} {there.kind}, P {probability(there.prob, 3, view.partner_noise)}",
             "its rank and P in the partner's distribution before it",
             f"What {safe(view.paired.name)} says of this token after the same text. {_CLASSES}",
             _SHIFT,
         )
     ]
+
+
+def _ranked(found: Standing, noise: Noise | None) -> str:
+    return f"{found.rank:,}, {probability(found.prob, 3, noise)}"
 
 
 def shift(view: View, row: Row | None) -> list[Item]:
@@ -102,7 +107,7 @@ def shift(view: View, row: Row | None) -> list[Item]:
         ),
         Item(
             "rank, P",
-            "" if row is None else f"{row.scored.rank:,}, {row.scored.prob:.3g}",
+            "" if row is None else _ranked(row.scored, view.noise_beside(row.author)),
             "rank: 1 + tokens with a strictly larger logit;  P at temperature 1, uncut",
             "In the model that did not write the text, after its own prompt. Of several tokens that are compared "
             "together (another vocabulary): the largest rank, the product of P.",
@@ -110,7 +115,7 @@ def shift(view: View, row: Row | None) -> list[Item]:
         ),
         Item(
             "own rank, own P",
-            "" if row is None else f"{row.written.rank:,}, {row.written.prob:.3g}",
+            "" if row is None else _ranked(row.written, view.noise_of(row.author)),
             "the same in the model that wrote the text",
             "In a column where the vocabularies differ, in the place of the divergences.",
         ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.noise import Noise
     from bftui.core.sampler import Sampler
-    from bftui.core.shift import PartnerView, Standing
+    from bftui.core.shift import Author, PartnerView, Standing
     from bftui.core.tree import Tree
     from bftui.session.partner import Partner
     from bftui.session.prompt import Taken
@@ -89,6 +89,20 @@ class View:
     def noise(self) -> Noise | None:
         """The model's noise floor, as soon as it is known."""
         return self.session.model.noise
+
+    @property
+    def partner_noise(self) -> Noise | None:
+        """The partner's, likewise."""
+        partner = self.session.partner
+        return None if partner is None else partner.model.noise
+
+    def noise_of(self, author: Author) -> Noise | None:
+        """That of the model which wrote a text."""
+        return self.partner_noise if author == "partner" else self.noise
+
+    def noise_beside(self, author: Author) -> Noise | None:
+        """That of the model which reads a text of the other one."""
+        return self.noise if author == "partner" else self.partner_noise
 
     @property
     def root(self) -> int:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from bftui.core.noise import Noise
+from bftui.session.noise import Recorded
 from bftui.ui import explain
 from tests.ui.driver import Driver, workbench
+
+QUANTISED = Noise(48, 32, 0.2, 1.1, 0.05, 0.3, 0.06, 0.34, 0.1, 0.7)
+"""A floor of the size that quantised weights have."""
 
 
 async def explained(w: Driver) -> str:
@@ -51,6 +56,28 @@ async def test_every_pane_explains_what_it_shows(fruit: str) -> None:
         assert "exp of the mean of H(P~)" in await explained(w)
         await w.press("tab")
         assert "BF at the end" in await explained(w)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_noise_floor_is_told_and_no_number_says_more(
+    fruit: str, size: tuple[int, int]
+) -> None:
+    async with workbench(fruit, size=size) as w:
+        w.session.model.floor = Recorded(QUANTISED)
+        await w.press("down")
+        following = w.session.node.next
+        assert following is not None
+        text = " ".join((await explained(w)).replace("│", " ").split())
+        assert "noise floor H(P) ±0.06 nats" in text
+        assert "H(P) moves by 0.06 nats, at most 0.34" in text
+        assert "Exact" not in text
+        assert f"H {following.entropy:.2f} nats" in text
+        assert "p of ·Sure 0.2 " in text
+        assert "Σp 0.5 " in text
+        # The same digits on every pane.
+        screen = w.screen()
+        assert f"now {following.bf:.1f}" in screen
+        assert f"BF {following.bf:.1f} (" in screen
 
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 36)])

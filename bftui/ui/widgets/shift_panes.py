@@ -248,13 +248,16 @@ class PositionsPane(Pane):
             label(each.text[:_BYTES]) if each.text else "(nothing)",
             f"{scored.rank:,}",
             f"{SIGNS[each.kind]} {each.kind}",
-            probability(scored.prob),
-            *(map(_nats, nats) if self._apart else (f"{own.rank:,}", probability(own.prob))),
+            probability(scored.prob, self.now.noise_beside(each.author)),
+            *(map(_nats, nats) if self._apart else (f"{own.rank:,}", self._own_p(each))),
         )
         self._columns(line, palette.text, values, kind_style(palette, each.kind))
         if row != self.selected:
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
+
+    def _own_p(self, row: Row) -> str:
+        return probability(row.written.prob, self.now.noise_of(row.author))
 
     def _columns(
         self, line: LineBuilder, style: Style, values: Sequence[str], kind: Style | None = None
