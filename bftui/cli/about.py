@@ -26,6 +26,7 @@ def info(
     """Say what a model is, and how it would be run."""
     from bftui.core.text import json_text
 
+    opening.check_labels(1)
     with (
         interruptible() as interruption,
         bar(interruption) as show,

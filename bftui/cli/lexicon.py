@@ -52,6 +52,7 @@ def lexicon(
     sampler = sampling.sampler()
     lines = parse_prompts(o.read_bytes(prompts), str(prompts))
     asked = [framed(line, frame.around("")) for line in lines]
+    opening.check_labels(1)
     check_files([(model, opening.backend)], [output], [prompts])
     with interruptible() as interruption, bar(interruption) as show:
         with open_stoppable(model, opening, interruption, show) as opened:

@@ -98,6 +98,7 @@ def measure(
         insert=insert_random,
     )
     names = models or ["practice"]
+    opening.check_labels(len(names))
     lines = parse_prompts(o.read_bytes(prompts), str(prompts))
     check_files([(name, opening.backend) for name in names], [output], [prompts])
     store: Store = Store()
@@ -107,7 +108,8 @@ def measure(
         # What is no regular file has no place beside it.
         if to_file(output) and (output.is_file() or not output.exists()):
             store = stack.enter_context(PartialFile(output, settings.drawing()))
-        run = _Run(names, lines, settings, store, interruption, show)
+        shown = [opening.after(place).named or name for place, name in enumerate(names)]
+        run = _Run(names, shown, lines, settings, store, interruption, show)
         error = run.carry_out(opening)
         if error is not None and isinstance(store, PartialFile) and run.finished:
             raise stopped(error, f"{run.kept} in {store.path}: the same command goes on")
@@ -116,7 +118,7 @@ def measure(
             from bftui.cli.measure_report import report
             from bftui.session.measure_result import document
 
-            found = document(run.drawn, settings, names, run.failed, keep_tokens=keep_tokens)
+            found = document(run.drawn, settings, shown, run.failed, keep_tokens=keep_tokens)
             deliver(show, found, report(found), as_json=as_json, output=output)
             if isinstance(store, PartialFile):
                 store.remove()
@@ -139,6 +141,7 @@ class _Run:
     def __init__(
         self,
         names: Sequence[str],
+        shown: Sequence[str],
         lines: Sequence[PromptLine],
         settings: MeasureSettings,
         store: Store,
@@ -150,7 +153,8 @@ class _Run:
         self.drawn: list[Drawn] = []
         self.failed: dict[str, ModelError] = {}
         self.finished = 0
-        self._names, self._lines, self._settings, self._store = names, lines, settings, store
+        self._names, self._shown = names, shown
+        self._lines, self._settings, self._store = lines, settings, store
         self._interruption, self._show = interruption, show
         chats = [carries_template(name) for name in names]
         self._beside_chat = len(names) > 1 and any(chats)
@@ -165,7 +169,7 @@ class _Run:
                             for line in lines
                         ],
                     )
-                    for name, chat in zip(names, chats, strict=True)
+                    for name, chat in zip(shown, chats, strict=True)
                 ],
             )
         self._units = 0
@@ -181,7 +185,7 @@ class _Run:
         One of several models that fails does not stop the others.
         """
         try:
-            for place, name in enumerate(self._names):
+            for place, name in enumerate(self._shown):
                 try:
                     self._measure(place, opening)
                 except ModelError as error:
@@ -196,10 +200,11 @@ class _Run:
         from bftui.session.measure import Measurement
 
         name, before = self._names[place], self.finished
-        with open_stoppable(name, opening, self._interruption, self._show) as opened:
+        own = opening.after(place)
+        with open_stoppable(name, own, self._interruption, self._show) as opened:
             job = Measurement(
                 opened,
-                name,
+                self._shown[place],
                 self._lines,
                 self._settings,
                 self._store,

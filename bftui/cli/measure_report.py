@@ -13,23 +13,30 @@ from bftui.core.text import safe
 def report(found: dict[str, Any]) -> str:
     """The result for people: tables, ratios, the curves, and what the numbers are; safe to print."""
     settings, models = found["settings"], found["models"]
-    parts = [_model_table(each, settings) for each in models]
-    parts += ["\n".join(map(_ratio_line, found["ratios"]))] if found["ratios"] else []
-    lines = [Line(safe(each["model"]), [at["bf"] for at in each["curve"]]) for each in models]
+    called = _called(models)
+    parts = [_model_table(each, called, settings) for each in models]
+    ratios = [_ratio_line(each, called) for each in found["ratios"]]
+    parts += ["\n".join(ratios)] if ratios else []
+    lines = [Line(called[each["model"]], [at["bf"] for at in each["curve"]]) for each in models]
     title = "BF over the first tokens of the answers, up to each position (cumulative)"
     parts.append(f"{title}\n{plot(lines, colour=coloured())}")
     notes = list(dict.fromkeys(note for each in models for note in each["notes"]))
     prompts = max(len(each["prompts"]) for each in models)
-    said = [_definition(settings, prompts), _templates(models), *notes]
+    said = [_definition(settings, prompts), _templates(models, called), *notes]
     parts.append("\n".join(map(paragraph, said)))
     return "\n\n".join(parts)
 
 
-def _model_table(model: dict[str, Any], settings: dict[str, Any]) -> str:
-    name = safe(model["facts"]["name"])
-    asked = safe(model["model"])
+def _called(models: list[dict[str, Any]]) -> dict[str, str]:
+    """What each MODEL is called: its name, or as it was asked for where two have one name."""
+    names = {each["model"]: safe(each["facts"]["name"]) for each in models}
+    shared = {name for name in names.values() if list(names.values()).count(name) > 1}
+    return {asked: safe(asked) if name in shared else name for asked, name in names.items()}
+
+
+def _model_table(model: dict[str, Any], called: dict[str, str], settings: dict[str, Any]) -> str:
     of = f" · template {model['template']}"
-    title = clipped(name if name == asked else f"{asked} ({name})", WIDTH - len(of)) + of
+    title = clipped(called[model["model"]], WIDTH - len(of)) + of
     rows = [["", "BF", "95 % interval", "entropy", "nll", "tokens", "ended"]]
     rows += [_row(safe(each["id"]), each) for each in model["prompts"]]
     if len(model["prompts"]) > 1:
@@ -88,9 +95,8 @@ def _row(name: str, fields: dict[str, Any]) -> list[str]:
     ]
 
 
-def _ratio_line(fields: dict[str, Any]) -> str:
-
-    pair = f"BF of {safe(fields['base'])} / BF of {safe(fields['aligned'])}"
+def _ratio_line(fields: dict[str, Any], called: dict[str, str]) -> str:
+    pair = f"BF of {called[fields['base']]} / BF of {called[fields['aligned']]}"
     if fields["ratio"] is None:
         return paragraph(f"{pair}: none, {fields['reason']}")
     ci = "" if fields["ci"] is None else f" {interval(fields['ci'])}"
@@ -115,10 +121,10 @@ def _spread_line(spread: dict[str, Any]) -> str:
     return f"{found}; two settings differ by {number(spread['mean_difference'])} on average"
 
 
-def _templates(models: list[dict[str, Any]]) -> str:
+def _templates(models: list[dict[str, Any]], called: dict[str, str]) -> str:
     """What the prompts were put into: it moves BF as much as the model does."""
     taken = {each["template"] for each in models}
-    of = "; ".join(f"{each['template']} for {safe(each['model'])}" for each in models)
+    of = "; ".join(f"{each['template']} for {called[each['model']]}" for each in models)
     bare = {"raw", "chat"} <= taken
     hint = " A base that gets a bare question need not answer it: --template page asks it one."
     return f"Templates: {of}.{hint if bare else ''}"

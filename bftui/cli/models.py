@@ -37,6 +37,7 @@ def models(
     from bftui.ui.describing import Opening, described
     from bftui.ui.nearby import listing, places, shipped
 
+    opening.check_labels(0)
     seen = listing("" if folder == Path() else str(folder))
     if seen.problem:
         raise InputError(f"cannot look into {folder}", seen.problem, "give a folder")

@@ -88,6 +88,7 @@ def nudge(
     settings = [NudgeSettings(each, draft, max_tokens, rounds) for each in chosen]
     sampler = sampling.sampler()
     lines = prompt_lines(question, prompts)
+    opening.check_labels(2)
     second = partner.opening(opening)
     models = [(base, opening.backend), (aligned, second.backend)]
     check_files(models, [output, trace], [prompts, question.prompt_file])

@@ -54,6 +54,7 @@ def open_session(
     """
     from bftui.session.session import Session
 
+    start.opening.check_labels(1)
     with interruptible() as interruption, bar(interruption) as show:
         check_files([(model, start.opening.backend)], [output], [start.read])
         with open_stoppable(model, start.opening, interruption, show) as opened:
@@ -84,9 +85,13 @@ def open_stoppable(
     """
     from bftui.session.model import open_model
 
-    keywords = opening.keywords()
     with open_model(
-        model, backend=opening.backend, worker=True, progress=show, **keywords
+        model,
+        backend=opening.backend,
+        label=opening.named,
+        worker=True,
+        progress=show,
+        **opening.keywords(),
     ) as opened:
         interruption.stop.append(opened.host.cancel)
         try:

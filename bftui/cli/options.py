@@ -208,11 +208,40 @@ class Opening:
         ),
     ] = "auto"
 
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What to call the model on screens, in tables, traces and exports; once for each model, in order "
+            "[default: the name of its file or directory].",
+        ),
+    ] = None
+
     def keywords(self) -> dict[str, Any]:
-        """The keywords of `open_model` beside the backend."""
+        """How any model is opened: the keywords of `open_model` beside the backend and the label."""
         keywords = asdict(self)
-        del keywords["backend"]
+        del keywords["backend"], keywords["label"]
         return keywords
+
+    @property
+    def named(self) -> str:
+        """What the first model is called; "" takes the name of its file."""
+        return (self.label or [""])[0]
+
+    def after(self, place: int) -> Opening:
+        """How the models after the first `place` ones are opened."""
+        return replace(self, label=(self.label or [])[place:] or None)
+
+    def check_labels(self, models: int) -> None:
+        """Raises UsageError for more labels than models, and for an empty one."""
+        labels = self.label or []
+        if len(labels) > models:
+            raise UsageError(
+                f"--label names {len(labels)} models of {models}",
+                hint="give one for each model, in their order",
+            )
+        if not all(label.strip() for label in labels):
+            raise UsageError("--label needs a text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +262,7 @@ class PartnerOptions:
 
     def opening(self, first: Opening) -> Opening:
         """How the second model is opened beside the first."""
-        return replace(first, backend=self.partner_backend, kv=self.partner_kv)
+        return replace(first.after(1), backend=self.partner_backend, kv=self.partner_kv)
 
 
 @dataclass(frozen=True)

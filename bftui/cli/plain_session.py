@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bftui.cli import plain_telling as tell
 from bftui.cli.opening import Watched, finish
@@ -42,14 +41,20 @@ class Plain:
         self.journal: Journal | None = None
         self._watched = Watched(interruption, show)
         self._partner = ExitStack()
-        self.model = self._opened(settings.model, settings.backend, settings.options)
+        self.model = self._opened(settings)
         interruption.stop.append(lambda: self.model.host.cancel())
 
-    def _opened(self, model: str, backend: str, options: Mapping[str, Any]) -> Model:
+    def _opened(self, wanted: WorkbenchSettings | PartnerSettings) -> Model:
         from bftui.session.model import open_model
 
-        show = self._watched.show
-        opened = open_model(model, backend=backend, worker=True, progress=show, **options)
+        opened = open_model(
+            wanted.model,
+            backend=wanted.backend,
+            label=wanted.label,
+            worker=True,
+            progress=self._watched.show,
+            **wanted.options,
+        )
         # All bytes are fetched here, so that what was made can be saved also where the model ends.
         opened.token_bytes(0)
         return opened
@@ -57,7 +62,7 @@ class Plain:
     def reload(self) -> None:
         """Opens the model again, which may have ended; the session goes on with it."""
         self.model.close()
-        self.model = self._opened(self.settings.model, self.settings.backend, self.settings.options)
+        self.model = self._opened(self.settings)
         if self.session is not None:
             self.session.reload(self.model)
 
@@ -124,9 +129,7 @@ class Plain:
         """Opens a second model beside the first, in place of the one that was there."""
         session = self.live
         self.part()
-        model = self._partner.enter_context(
-            self._opened(wanted.model, wanted.backend, wanted.options)
-        )
+        model = self._partner.enter_context(self._opened(wanted))
         self._watched.interruption.stop.append(model.host.cancel)
         try:
             partner = session.pair_with(model, wanted.template)

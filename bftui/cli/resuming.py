@@ -79,9 +79,11 @@ def reopened(was: Opening, model: str | None, asked: o.Opening) -> tuple[str, o.
     """What is opened for a session, and how: as it was, but for what is asked for otherwise."""
     named = was.model if model is None else model
     # Of another model neither backend nor types are known.
-    old = o.Opening() if model is not None else o.Opening(backend=was.backend, **was.keywords)
+    old = o.Opening()
+    if model is None:
+        old = o.Opening(backend=was.backend, label=[was.label], **was.keywords)
     usual = o.Opening()
-    names = ("backend", *usual.keywords())
+    names = ("backend", "label", *usual.keywords())
     changed: dict[str, Any] = {
         name: getattr(asked, name) for name in names if getattr(asked, name) != getattr(usual, name)
     }

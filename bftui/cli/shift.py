@@ -51,6 +51,7 @@ def shift(
     and 3, else shifted (Lin et al., arXiv 2312.01552).
     """
     lines = prompt_lines(question, prompts)
+    opening.check_labels(2)
     second = partner.opening(opening)
     models = [(base, opening.backend), (aligned, second.backend)]
     check_files(models, [output], [prompts, question.prompt_file])

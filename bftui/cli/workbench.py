@@ -17,6 +17,7 @@ from bftui.cli.resuming import Resume, reopened
 from bftui.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from bftui.session.prompt import Template
     from bftui.session.resume import Saved
     from bftui.ui.config import Config
     from bftui.ui.settings import PartnerSettings
@@ -72,6 +73,7 @@ def run(
     from bftui.ui.config import checked_words, config_path, read_config
 
     text = question.text()
+    opening.check_labels(1 if partner is None else 2)
     saved = resuming.saved(question, sampling)
     config = read_config()
     untyped = partial(_untyped, context)
@@ -95,6 +97,7 @@ def run(
         model=opened,
         backend=first.backend,
         options=first.keywords(),
+        label=first.named,
         prompt=prompt,
         frame=question.frame.around(""),
         sampler=sampler,
@@ -179,14 +182,18 @@ def _beside(
     partner: str | None, second: o.PartnerOptions, opening: o.Opening, saved: Saved | None
 ) -> PartnerSettings | None:
     """The second model that is asked for, or that a resumed session had."""
-    from bftui.ui.settings import PartnerSettings
-
     beside = second.opening(opening)
     if partner is not None:
-        return PartnerSettings(partner, beside.backend, second.partner_template, beside.keywords())
+        return _partner(partner, second.partner_template, beside)
     was = None if saved is None else saved.partner
     if was is None:
         return None
     found, template = was
     named, beside = reopened(found, None, beside)
-    return PartnerSettings(named, beside.backend, template, beside.keywords())
+    return _partner(named, template, beside)
+
+
+def _partner(model: str, template: Template, opening: o.Opening) -> PartnerSettings:
+    from bftui.ui.settings import PartnerSettings
+
+    return PartnerSettings(model, opening.backend, template, opening.keywords(), opening.named)

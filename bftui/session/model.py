@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import get_args
 
+from bftui import practice
 from bftui.backends.base import Device, Dtype, Kv, ModelInfo, OpenSpec, Progress
 from bftui.backends.chat import ChatTemplate, Message, Told, Written
 from bftui.backends.engine import Engine
@@ -41,8 +42,10 @@ class Model:
         floor: its noise floor, and how that is measured.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, label: str = "") -> None:
+        """A model that is called `label` in the place of its file's name, where there is one."""
         self.host = host
+        self._label = label
         self.floor = Floor(host)
 
     @property
@@ -54,7 +57,9 @@ class Model:
     def name(self) -> str:
         """What people call it; of a practice model it says that it is one."""
         name = self.info.name
-        return f"{name} model" if self.is_practice else name
+        if not self.is_practice:
+            return name
+        return f"{name} model" if name in practice.NAMES else f"{name} (a practice model)"
 
     @property
     def is_practice(self) -> bool:
@@ -65,7 +70,8 @@ class Model:
     def info(self) -> ModelInfo:
         """What the model says of itself; `note` says of a practice model that it is one."""
         info = self.host.info
-        return replace(info, note=PRACTICE_NOTE) if _is_shipped(info) else info
+        note = PRACTICE_NOTE if _is_shipped(info) else info.note
+        return replace(info, name=self._label or info.name, note=note)
 
     @cached_property
     def _bytes(self) -> list[bytes]:
@@ -220,8 +226,6 @@ def _source(model: str) -> tuple[str, str]:
     if model.startswith("hf:"):
         return model.removeprefix("hf:"), "hub"
     if not os.path.exists(model) and os.sep not in model and not Path(model).suffix:
-        from bftui import practice
-
         if model in practice.NAMES:
             return str(practice.path(model)), "gguf"
         if model.startswith(PRACTICE):
@@ -277,6 +281,7 @@ def open_model(
     device: Device = "auto",
     dtype: Dtype = "auto",
     kv: Kv = "auto",
+    label: str = "",
     worker: bool = False,
     progress: Progress = lambda share, text: True,
 ) -> Model:
@@ -289,6 +294,7 @@ def open_model(
         threads: compute threads; 0 takes the physical cores.
         gpu_layers: layers on the GPU; -1 takes all.
         device, dtype, kv: where to compute, and in which types; see `OpenSpec`.
+        label: what to call it on screens, in tables, traces and exports, in the place of its file's name.
         worker: host the model in a child process, whose crash is then an error and not the end of this one.
         progress: called while loading with (share or None, text); returning False cancels.
 
@@ -318,13 +324,11 @@ def open_model(
         kv=kv,
     )
     host: Host = WorkerHost(spec, progress) if worker else Engine(open_backend(spec, progress))
-    return Model(host)
+    return Model(host, label)
 
 
 def _is_shipped(info: ModelInfo) -> bool:
     """Whether a model is one of the package, or a copy of one under another name."""
-    from bftui import practice
-
     return any(
         info.source == str(path)
         or (

@@ -203,4 +203,5 @@ def info_of(model: Mapping[str, Any]) -> ModelInfo:
         tokenizer_sha256=model["tokenizer_sha256"],
         exact=False,
         note=model.get("note", ""),
+        title=model.get("title", ""),
     )

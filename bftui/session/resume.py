@@ -23,10 +23,11 @@ from bftui.trace.records import JournalFile, begins_as_journal, trace_records
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How the model of a trace is opened again: for `open_model(model, backend=backend, **keywords)`."""
+    """How the model of a trace is opened again: for `open_model(model, backend=backend, label=label, **keywords)`."""
 
     model: str
     backend: str
+    label: str
     keywords: dict[str, Any]
 
 
@@ -171,7 +172,7 @@ def opening_of(model: dict[str, Any]) -> Opening:
         keywords["dtype"] = model["dtype"]
     if model["kv"] in get_args(Kv):
         keywords["kv"] = model["kv"]
-    return Opening(source, backend, keywords)
+    return Opening(source, backend, model["name"], keywords)
 
 
 def same_model(model: Model, fields: dict[str, Any]) -> bool | None:

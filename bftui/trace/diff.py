@@ -181,7 +181,7 @@ class _Tree:
 
 def compare(a: TraceFile, b: TraceFile) -> Compared:
     """Compares two traces; reads each once more. Raises InputError where a file changed."""
-    outlines = _outline(a), _outline(b)
+    outlines = _outlines(a, b)
     settings = list(
         _differences("", *({k: v for k, v in o.items() if k not in _END} for o in outlines))
     )
@@ -229,13 +229,28 @@ def compare(a: TraceFile, b: TraceFile) -> Compared:
     )
 
 
-def _outline(trace: TraceFile) -> dict[str, Any]:
-    """Everything outside the lists, but for when the session was, where the model came from and its noise floor."""
-    document = trace.outline.model_dump(mode="json", by_alias=True, exclude={"created"})
-    for model in (document["model"], (document["partner"] or {}).get("model", {})):
-        for name in ("source", "noise"):
-            model.pop(name, None)
-    return document
+def _outlines(a: TraceFile, b: TraceFile) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Everything outside the lists, but for when the sessions were, where models came from, noise floors and labels.
+
+    What one model is called says nothing of it: names count only where no checksums tell that it is one.
+    """
+    documents = [
+        trace.outline.model_dump(mode="json", by_alias=True, exclude={"created"})
+        for trace in (a, b)
+    ]
+    for which in ("model", "partner"):
+        models = [
+            document["model"] if which == "model" else (document["partner"] or {}).get("model", {})
+            for document in documents
+        ]
+        sums = {model.get("sha256") for model in models}
+        for model in models:
+            for name in ("source", "noise"):
+                model.pop(name, None)
+            if len(sums) == 1 and None not in sums:
+                model.pop("name", None)
+                model.pop("title", None)
+    return documents[0], documents[1]
 
 
 def _differences(name: str, a: Any, b: Any) -> Iterator[Setting]:

@@ -53,7 +53,8 @@ class Noise(Part):
 class Model(Part):
     """What ran. `sha256` is of the weights file, of a directory's sorted file hashes, null for a server.
 
-    `note` says what numbers of this model are good for: a practice model says that it is one.
+    `name` is the label that it was given, else the name of its file or directory; `title` is what it calls itself
+    where that is another. `note` says what numbers of this model are good for: a practice model says that it is one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Model(Part):
     kv: str
     device: str
     threads: int
+    title: str = Field(default="", exclude_if=lambda value: not value)
     note: str = Field(default="", exclude_if=lambda value: not value)
     noise: Noise | None = Field(
         default=None,

@@ -78,8 +78,14 @@ class EngineOpening(EngineDoing):
 
         state = self.state
         state.share, state.doing = None, ""
+        settings = state.settings
         model = open_model(
-            source, backend=backend, worker=True, progress=self._progress, **state.settings.options
+            source,
+            backend=backend,
+            label=settings.label if source == settings.model else "",
+            worker=True,
+            progress=self._progress,
+            **settings.options,
         )
         # All bytes are fetched here, so that drawing a token never waits for the model.
         model.token_bytes(0)

@@ -66,6 +66,7 @@ class Loading:
             model = open_model(
                 wanted.model,
                 backend=wanted.backend,
+                label=wanted.label,
                 worker=True,
                 progress=self._progress,
                 **wanted.options,

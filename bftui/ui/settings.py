@@ -35,12 +35,14 @@ class PartnerSettings:
     Attributes:
         model, backend, options: as those of `WorkbenchSettings`.
         template: how its prompt is written.
+        label: what it is called; "" takes the name of its file.
     """
 
     model: str
     backend: str = "auto"
     template: Template = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class WorkbenchSettings:
         model: any MODEL form of the command line.
         backend: `auto`, or a name of the backends' registry.
         options: fields of `OpenSpec` for `open_model`.
+        label: what the model is called; "" takes the name of its file. One that is opened later has its own name.
         prompt: the first prompt; None opens the prompt editor.
         frame: the system text, template and beginning of the answer of prompts that are typed.
         sampler: the first sampler; None takes the session's defaults.
@@ -72,6 +75,7 @@ class WorkbenchSettings:
     model: str = "practice"
     backend: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
     prompt: Prompt | None = None
     frame: Prompt = field(default_factory=Prompt)
     sampler: Sampler | None = None

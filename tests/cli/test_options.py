@@ -32,7 +32,7 @@ def test_the_options_of_a_group_stand_in_its_place():
     asked = ["prompt", "prompt_file", "system", "template", "prefill"]
     prompt = [*asked, "template_arg", "date", "examples", "special"]
     sampler = ["temperature", "top_k", "top_p", "min_p", "seed"]
-    opening = ["backend", "ctx", "threads", "gpu_layers", "device", "dtype", "kv"]
+    opening = ["backend", "ctx", "threads", "gpu_layers", "device", "dtype", "kv", "label"]
     assert names(asks) == ["model", *prompt, *sampler, *opening, "as_json"]
 
 

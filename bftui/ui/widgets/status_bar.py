@@ -40,7 +40,7 @@ class StatusBar(ClickableLine):
         super().__init__(id="status")
         self.palette = palette
         self._bridge = bridge
-        self._parts: tuple[str, ...] = ("",) * 6
+        self._parts: tuple[str, ...] = ("",) * 7
         self._beside: tuple[str, ...] = ()
         self._gauge = 0.0
         self._word = bridge.word
@@ -51,6 +51,7 @@ class StatusBar(ClickableLine):
         word = self._bridge.word
         parts = (
             *self._model(),
+            self._own_name(),
             self._runtime(view),
             sampling(view.sampler) if view else "",
             self._filling(view),
@@ -72,6 +73,18 @@ class StatusBar(ClickableLine):
         partner = {Beside.LOADING: "…", Beside.FAILED: "partner failed"}.get(paired.state)
         other, brief = safe(paired.name), safe(paired.short)
         return f"{name} {_BESIDE} {partner or other}", f"{short} {_BESIDE} {partner or brief}"
+
+    def _own_name(self) -> str:
+        """What one model alone calls itself, where that says more than its name."""
+        bridge = self._bridge
+        if (
+            bridge.word is Word.LOADING
+            or bridge.model is None
+            or bridge.paired.state is not Beside.NONE
+        ):
+            return ""
+        info = bridge.model.info
+        return f" ({safe(info.title)})" if info.title and info.title not in info.name else ""
 
     def _runtime(self, view: View | None) -> str:
         model = self._bridge.model
@@ -124,7 +137,7 @@ class StatusBar(ClickableLine):
 
     def render_line(self, y: int) -> Strip:
         palette = self.palette
-        model, short, runtime, sampling, context, state = self._parts
+        model, short, own, runtime, sampling, context, state = self._parts
         line = LineBuilder(self.size.width, palette.text)
         self.forget_places()
         line.add(" bftui ", palette.accent).add(" ")
@@ -138,6 +151,9 @@ class StatusBar(ClickableLine):
         right += _GAUGE + 3 if gauge else 0
         room = line.room - right - gap
         model = model if cell_len(model) <= room - sampled else short
+        beside = sampled + (cell_len(runtime) + 3 if runtime else 0) + _PROGRESS
+        if own and cell_len(model) + cell_len(own) + beside <= room:
+            model += own
         start = line.at
         shown = fitted(model, min(max(0, room), max(named, room - sampled)))
         line.add(shown, palette.title)
