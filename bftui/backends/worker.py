@@ -272,15 +272,23 @@ class WorkerHost:
         root = str(Path(__file__).resolve().parents[2])
         # NumPy reads this when it is imported. Its threads only wait for each other on rows this small.
         env = {**os.environ, "OPENBLAS_NUM_THREADS": str(max(1, spec.threads))}
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT, root],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=env,
-            # Signals of the terminal (ctrl+c, ctrl+z) are for the program that owns it.
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _BOOT, root],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env=env,
+                # Signals of the terminal (ctrl+c, ctrl+z) are for the program that owns it.
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._log.close()
+            raise BackendCrashed(
+                "cannot start a process for the model",
+                error.strerror or str(error),
+                "end other programs, or allow more of them (ulimit -u, ulimit -v)",
+            ) from error
         self._write_lock = threading.Lock()
         self._waiting: dict[int, queue.SimpleQueue[_Reply]] = {}
         self._waiting_lock = threading.Lock()

@@ -11,6 +11,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 
 
 def main() -> None:
@@ -21,6 +22,9 @@ def main() -> None:
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    if not sys.warnoptions:
+        # What a library would like to be told is no line of ours; -W or PYTHONWARNINGS shows it.
+        warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

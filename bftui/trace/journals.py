@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import mmap
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -163,23 +163,43 @@ def _kept(path: Path) -> Kept:
     )
 
 
+_WINDOW = 1 << 16
 _NODES, _LINE, _END = b'"nodes":[{"id":', b"\n", b'{"end":'
 
 
 def _end(path: Path) -> tuple[int, bool]:
     """How many nodes there are, and whether the session was ended: from the end, since journals are long.
 
+    The file is read, not mapped: it may be cut meanwhile by whoever writes it.
+    """
+    with path.open("rb") as file:
+        size, window = file.seek(0, os.SEEK_END), _WINDOW
+        while True:
+            start = max(0, size - window)
+            file.seek(start)
+            found = _end_of(file.read(size - start), whole=start == 0)
+            if found is not None:
+                return found
+            window *= 16
+
+
+def _end_of(data: bytes, *, whole: bool) -> tuple[int, bool] | None:
+    """What the end of a journal says; None where it has to be a longer one, `whole` where there is no longer one.
+
     Inside a text the quotes of `_NODES` would be escaped, so it is found only where nodes begin.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        end = data.rfind(_LINE)
-        last = data.rfind(_LINE, 0, max(end, 0)) + 1
-        ended = data[last : last + len(_END)] == _END and end == len(data) - 1
-        stop = end
-        while (at := data.rfind(_NODES, 0, max(stop, 0))) >= 0:
-            begin = data.rfind(_LINE, 0, at) + 1
-            with suppress(ValueError, LookupError, TypeError, RecursionError):
-                record = json.loads(data[begin : data.find(_LINE, at)])
-                return int(record["nodes"][-1]["id"]) + 1, ended
-            stop = begin
-    return 0, ended
+    end = data.rfind(_LINE)
+    last = data.rfind(_LINE, 0, max(end, 0)) + 1
+    if not last and not whole:
+        return None
+    ended = data[last : last + len(_END)] == _END and end == len(data) - 1
+    stop = end
+    while (at := data.rfind(_NODES, 0, max(stop, 0))) >= 0:
+        begin = data.rfind(_LINE, 0, at) + 1
+        if not begin and not whole:
+            return None
+        with suppress(ValueError, LookupError, TypeError, RecursionError):
+            record = json.loads(data[begin : data.find(_LINE, at)])
+            return int(record["nodes"][-1]["id"]) + 1, ended
+        stop = begin
+    return (0, ended) if whole else None

@@ -329,5 +329,6 @@ def run(settings: WorkbenchSettings) -> int:
     if unsaved:
         return unsaved
     if code == 1:
-        print(f"bftui: the workbench failed; the log is {terminal.keep_log()}", file=sys.stderr)
+        log = safe(str(terminal.keep_log()))
+        print(f"bftui: the workbench failed; the log is {log}", file=sys.stderr)
     return code

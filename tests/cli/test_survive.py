@@ -8,7 +8,7 @@ import sys
 import gguf
 import pytest
 
-from tests.cli.test_commands import bftui_, fails
+from tests.cli.test_commands import bftui_, fails, interrupted
 from tests.models import rewritten, tiny_model
 from tests.tables import table
 
@@ -138,6 +138,14 @@ def test_a_plain_session_goes_on_with_the_model_opened_again(tmp_path):
     assert done.returncode == 3
     assert done.stderr.count("reload opens the model again") == 2
     assert "4 nodes kept in" in done.stdout
+
+
+def test_ctrl_c_stops_an_evaluation_that_does_not_end_and_keeps_what_is_made(tmp_path):
+    hanging = table(tmp_path / "t.json", faults=[{"at": 5, "kind": "hang"}], eog=[])
+    out = tmp_path / "t.out.json"
+    _, shown = interrupted(["record", hanging, "--prompt", "x", "-o", out], b"step 3 of 64")
+    assert "interrupted: kept the 3 tokens made so far" in shown
+    assert len(json.loads(out.read_text())["nodes"]) == 4
 
 
 # Disks and homes -------------------------------------------------------------------------------------------------

@@ -244,6 +244,14 @@ def test_a_session_that_runs_is_not_resumed(model, tmp_path):
     assert not later_runs(tmp_path / "0.jsonl")
 
 
+def test_a_session_whose_last_record_is_long_is_listed(model, tmp_path):
+    _, journal = recorded(model, tmp_path, [c.Step(), c.Force(" the" * 150)])
+    assert journal.path.stat().st_size > 2 << 16
+    assert listed(tmp_path)[0].nodes == 152
+    journal.close()
+    assert (listed(tmp_path)[0].nodes, listed(tmp_path)[0].state) == (152, "ended")
+
+
 def test_sessions_are_listed_newest_first_with_how_they_ended(model, tmp_path):
     for place, ending in enumerate(("ended", "killed", "damaged")):
         session, journal = recorded(model, tmp_path / "made", [c.Step(), c.Force(" Sure")])

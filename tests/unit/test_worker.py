@@ -283,6 +283,68 @@ def test_what_libraries_print_in_the_worker_stays_out_of_the_terminal(tmp_path, 
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
+NATIVE = """
+import ctypes, mmap, os, sys, tempfile, warnings
+def open_model(spec, progress):
+    warnings.warn("a library would like to say")
+    if os.environ["HOW"] == "SIGSEGV":
+        ctypes.string_at(0)
+    if os.environ["HOW"] == "SIGBUS":
+        with tempfile.TemporaryFile() as file:
+            file.truncate(1 << 20)
+            data = mmap.mmap(file.fileno(), 0)
+            file.truncate(0)
+            data[1 << 19]
+    os.write(2, b"/build/of/somebody/lib.cpp:7: ASSERT(x) failed\\n")
+    os.abort()
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGSEGV", "SIGBUS", "SIGABRT"])
+def test_whatever_ends_a_process_that_opens_a_model_is_one_error(tmp_path, how):
+    (tmp_path / "native_backend.py").write_text(NATIVE)
+    site = tmp_path / "native-1.dist-info"
+    site.mkdir()
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: native\nVersion: 1\n")
+    (site / "entry_points.txt").write_text("[bftui.backends]\nnative = native_backend:open_model\n")
+    model = table(tmp_path / "t.json").removeprefix("table:")
+    done = subprocess.run(
+        [sys.executable, "-m", "bftui", "record", model, "--backend", "native"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}", "HOW": how},
+        timeout=60,
+    )
+    before = f"bftui: cannot open {model}: the process that opened it ended ({how})"
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(before)
+    assert done.stderr.count("\n") == 1
+    assert "library would like" not in done.stderr
+    assert "somebody" not in done.stderr
+    assert ("lib.cpp:7: ASSERT(x) failed" in done.stderr) == (how == "SIGABRT")
+    assert not list(tmp_path.glob("core*"))
+
+
+def test_one_that_ends_while_idle_is_noticed(tmp_path):
+    model = opened(tmp_path)
+    ended = threading.Event()
+    model.host.watch(ended.set)
+    assert model.host.crash is None
+    os.kill(model.host.pid, signal.SIGKILL)
+    assert ended.wait(10)
+    assert "memory" in model.host.crash.hint
+    model.close()
+
+
+def test_one_that_is_closed_is_not_mourned(tmp_path):
+    model = opened(tmp_path)
+    ended = threading.Event()
+    model.host.watch(ended.set)
+    model.close()
+    assert not ended.wait(0.2)
+
+
 def test_a_sampler_crosses_the_pipe(tmp_path):
     with opened(tmp_path) as model:
         following, elapsed = model.host.plant(99, 0, [0], Sampler(top_p=0.5, seed=2**63))
