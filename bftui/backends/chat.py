@@ -12,35 +12,18 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import json
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from bftui.backends.base import common_prefix
+from bftui.backends.chat_render import RAW, Replies, render
+from bftui.backends.chat_words import Message, Said, StandIns, strings
 from bftui.backends.vocabulary import Words
-from bftui.core.errors import BftuiError, InputError, LostText, TemplateError
+from bftui.core.errors import BftuiError, LostText, TemplateError
 
-Message = Mapping[str, str]
-"""`role` (system, user or assistant) and `content`."""
-
-SECONDS = 5
-_STARTUP_S = 15
-_MEMORY = 512 << 20
-_OUTPUT = 2_000_000
-_SOURCE = 1_000_000
-_RAW = "take the prompt without it: --template raw"
 _OTHER = "take another template: --template page, urial or raw"
-_CHILD = Path(__file__).with_name("chat_child.py")
-
-# Unicode promises that the first never stand for a character; the second are for a text that holds all of those.
-_STAND_INS = (range(0xFDD0, 0xFDF0), range(0xF0000, 0xFFFFE))
 
 _DAYS = {"date_string": "%d %b %Y", "current_date": "%Y-%m-%d", "today": "%Y-%m-%d"}
 """Variables that templates read the day from, each in the form that they write it in themselves."""
@@ -93,34 +76,6 @@ class Written:
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Replies:
-    """What came of some conversations, in order: texts, or the errors in their place."""
-
-    texts: list[str | BftuiError]
-    dated: bool
-    asks: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """Words that must come out.
-
-    Attributes:
-        name: what people call them.
-        hidden: as the template sees them.
-        probe: the same between two marks.
-    """
-
-    name: str
-    hidden: str
-    probe: str
-
-    def in_text(self, text: str) -> bool:
-        """Whether they are in a text, but for white space around them."""
-        return self.hidden.strip() in text
-
-
 class ChatTemplate:
     """One model's template and the control tokens that it may write.
 
@@ -152,8 +107,8 @@ class ChatTemplate:
         template fails or refuses, InputError for text that is no Unicode.
         """
         told = told or Told()
-        hidden = _StandIns(
-            self._spellings, [*_contents(messages), prefill, *_strings(told.arguments)]
+        hidden = StandIns(
+            self._spellings, [*_contents(messages), prefill, *strings(told.arguments)]
         )
         said = [hidden.said(_NAMES.get(each["role"], "turn"), each["content"]) for each in messages]
         plain = hidden.messages(messages)
@@ -200,7 +155,7 @@ class ChatTemplate:
         `messages` end with the user's turn that the last answer was to. Raises like `opening`.
         """
         told = told or Told()
-        hidden = _StandIns(self._spellings, [*_contents(messages), text, *_strings(told.arguments)])
+        hidden = StandIns(self._spellings, [*_contents(messages), text, *strings(told.arguments)])
         said, mark = hidden.said("turn", text), hidden.mark
 
         def whole(content: str) -> list[Message]:
@@ -224,9 +179,9 @@ class ChatTemplate:
         self,
         conversations: Sequence[tuple[Sequence[Message], bool]],
         told: Told,
-        hidden: _StandIns,
+        hidden: StandIns,
         lost: Callable[[Sequence[str]], list[str]],
-    ) -> tuple[list[str], _Replies]:
+    ) -> tuple[list[str], Replies]:
         """What the template writes of some conversations, with content in the shape that it wants.
 
         Args:
@@ -265,7 +220,7 @@ class ChatTemplate:
         self,
         conversation: tuple[Sequence[Message], bool],
         told: Told,
-        hidden: _StandIns,
+        hidden: StandIns,
         failed: BftuiError,
     ) -> None:
         """Raises LostText where the system text is what the template fails on."""
@@ -276,8 +231,8 @@ class ChatTemplate:
             raise LostText(message, failed.reason, _OTHER) from failed
 
     def _replies(
-        self, conversations: Sequence[tuple[Sequence[Any], bool]], told: Told, hidden: _StandIns
-    ) -> _Replies:
+        self, conversations: Sequence[tuple[Sequence[Any], bool]], told: Told, hidden: StandIns
+    ) -> Replies:
         common = {
             "tools": None,
             "documents": None,
@@ -290,13 +245,13 @@ class ChatTemplate:
         ]
         return render(self._source, variables, told.day)
 
-    def _read(self, text: str, hidden: _StandIns, told: Told, found: _Replies) -> Written:
+    def _read(self, text: str, hidden: StandIns, told: Told, found: Replies) -> Written:
         """What was written, as pieces."""
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise TemplateError(
-                "the model's chat template failed", "it writes half a character", _RAW
+                "the model's chat template failed", "it writes half a character", RAW
             ) from error
         pieces = [
             part if isinstance(part, int) else hidden.show(part)
@@ -311,7 +266,7 @@ _NAMES = {"system": "system text", "user": "prompt"}
 """What people call the content of a message."""
 
 
-def _comes_out(said: _Said, text: str, probe: str) -> bool:
+def _comes_out(said: Said, text: str, probe: str) -> bool:
     """Whether words come out in a text, and in the place of themselves: some other word may read like them."""
     if not said.hidden.strip():
         return True
@@ -351,149 +306,5 @@ def _shaped(messages: Sequence[Message], parts: Roles) -> list[Mapping[str, Any]
     ]
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Every text within plain data."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from (str(key), *_strings(each))
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _strings(each)
-
-
-def render(source: str, variables: Sequence[Mapping[str, Any]], day: str) -> _Replies:
-    """Renders a template with each set of variables, in a process of its own.
-
-    Raises TemplateError where the process gives no answer; what the template says or fails with is in the replies.
-    """
-    if len(source) > _SOURCE:
-        raise _failed(f"it is {len(source):,} characters long")
-    request = {
-        "template": source,
-        "renders": variables,
-        "day": day,
-        "limit": _OUTPUT,
-        "memory": _MEMORY,
-        "seconds": SECONDS,
-    }
-    try:
-        # -P: a file in the working folder must not stand in for a library.
-        done = subprocess.run(
-            [sys.executable, "-P", str(_CHILD)],
-            input=json.dumps(request).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=SECONDS + _STARTUP_S,
-            start_new_session=True,
-            check=False,
-        )
-    except OSError as error:
-        raise _failed(f"its process cannot start ({error.strerror or error})") from error
-    except subprocess.TimeoutExpired:
-        raise _failed(f"it did not end within {SECONDS} s") from None
-    if done.returncode != 0:
-        # An alarm is the child's own limit.
-        slow = done.returncode == -getattr(signal, "SIGALRM", 0)
-        raise _failed(f"it did not end within {SECONDS} s" if slow else "it ended its process")
-    reply: dict[str, Any] = json.loads(done.stdout)
-    texts = [_outcome(each) for each in reply["renders"]]
-    return _Replies(texts, bool(reply["dated"]), frozenset(reply["asks"]))
-
-
-def _outcome(reply: Mapping[str, str]) -> str | BftuiError:
-    if "refused" in reply:
-        return TemplateError("the model's chat template refused the prompt", reply["refused"], _RAW)
-    return _failed(reply["failed"]) if "failed" in reply else reply["text"]
-
-
-def _failed(reason: str) -> TemplateError:
-    return TemplateError("the model's chat template failed", reason, _RAW)
-
-
 def _contents(messages: Iterable[Message]) -> list[str]:
     return [message["content"] for message in messages]
-
-
-class _StandIns:
-    """Keeps text that people typed from becoming control tokens.
-
-    Attributes:
-        mark: a character that stands in none of the texts.
-    """
-
-    def __init__(self, spellings: Sequence[str], texts: Sequence[str]) -> None:
-        used = "".join(texts)
-        try:
-            used.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                "the text is not valid Unicode", "it holds half a character"
-            ) from error
-        self._free = (c for c in map(chr, chain(*_STAND_INS)) if c not in used)
-        self._spellings = spellings
-        self.mark = next(self._free)
-        self._hidden: dict[str, str] = {}
-
-    def said(self, name: str, text: str) -> _Said:
-        """Words under a name, with marks of their own around the probe."""
-        hidden = self.hide(text)
-        return _Said(name, hidden, f"{next(self._free)}{hidden}{next(self._free)}")
-
-    def value(self, value: Any) -> Any:
-        """An argument of a template with its texts hidden where they spell a control token as a whole.
-
-        Parts of one stay: templates compare such texts with their own.
-        """
-        if isinstance(value, str):
-            return self._replaced(value, _spelled)
-        if isinstance(value, Mapping):
-            return {key: self.value(each) for key, each in value.items()}
-        return list(map(self.value, value)) if isinstance(value, list | tuple) else value
-
-    def hide(self, text: str) -> str:
-        """The text, with stand-ins where it spells a control token, by itself or with what may stand beside it."""
-        return self._replaced(text, _touched)
-
-    def _replaced(self, text: str, places: Callable[[str, str], Iterator[int]]) -> str:
-        characters = list(text)
-        for spelling in self._spellings:
-            for at in places(text, spelling):
-                character = text[at]
-                if character not in self._hidden:
-                    self._hidden[character] = next(self._free)
-                characters[at] = self._hidden[character]
-        return "".join(characters)
-
-    def show(self, text: str) -> str:
-        """The text as it was typed."""
-        return text.translate({ord(hidden): shown for shown, hidden in self._hidden.items()})
-
-    def messages(self, messages: Iterable[Message]) -> list[Message]:
-        """The same conversation with its contents hidden."""
-        return [{**message, "content": self.hide(message["content"])} for message in messages]
-
-
-def _spelled(text: str, spelling: str) -> Iterator[int]:
-    """The places in a text where a spelling begins."""
-    at = text.find(spelling)
-    while at >= 0:
-        yield at
-        at = text.find(spelling, at + 1)
-
-
-def _touched(text: str, spelling: str) -> Iterator[int]:
-    """The places in a text that must change so that it takes no part in a spelling, whatever stands around it."""
-    yield from _spelled(text, spelling)
-    said = text.strip()
-    if not said:
-        return
-    start = len(text) - len(text.lstrip())
-    if said in spelling:
-        yield start
-    for size in range(1, len(spelling)):
-        if said.startswith(spelling[size:]):
-            yield start
-        if said.endswith(spelling[:size]):
-            yield start + len(said) - size

@@ -13,7 +13,8 @@ from typing import get_args
 
 from bftui import practice
 from bftui.backends.base import Device, Dtype, Kv, ModelInfo, OpenSpec, Progress
-from bftui.backends.chat import ChatTemplate, Message, Told, Written
+from bftui.backends.chat import ChatTemplate, Told, Written
+from bftui.backends.chat_words import Message
 from bftui.backends.engine import Engine
 from bftui.backends.host import Host
 from bftui.backends.registry import installed, open_backend, require

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from bftui.backends.chat import Message
+from bftui.backends.chat_words import Message
 from bftui.core.errors import UsageError
 from bftui.core.tree import Tree
 from bftui.session.prompt import Rendered

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
-from bftui.backends import chat
+from bftui.backends import chat_render
 from bftui.backends.engine import Engine
 from bftui.core.errors import InputError, LostText, ModelError, TemplateError, UsageError
 from bftui.session.model import Model
@@ -225,7 +225,7 @@ def test_a_template_that_fails_is_one_line_and_the_model_goes_on(opened, templat
     ],
 )
 def test_a_template_that_does_not_end_is_ended(opened, template, monkeypatch):
-    monkeypatch.setattr(chat, "SECONDS", 1)
+    monkeypatch.setattr(chat_render, "SECONDS", 1)
     start = time.monotonic()
     with pytest.raises(TemplateError, match="did not end within 1 s"):
         having(opened, template).render(Prompt("a"))
