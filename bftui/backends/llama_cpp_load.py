@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,16 @@ from bftui.backends.llama_cpp_plan import plan_context
 from bftui.backends.llama_cpp_tokenizer import LlamaCppTokenizer
 from bftui.backends.local import CHUNK, share
 from bftui.backends.machine import physical_cores, size
+from bftui.backends.reference_tokenizer import GgufTokenizer
 from bftui.backends.rotary import LONG, ORIGINAL
 from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
-from bftui.core.errors import Cancelled, CapabilityError, ModelLoadError, UnsupportedModel
+from bftui.core.errors import (
+    Cancelled,
+    CapabilityError,
+    ModelError,
+    ModelLoadError,
+    UnsupportedModel,
+)
 
 _KINDS = ("architecture", "tokenizer", "pre-tokenizer")
 """What a sound file may name that this version of the library does not know."""
@@ -93,6 +101,45 @@ def _check_vectors(path: Path, header: GgufHeader) -> None:
             )
 
 
+def read_tokenizer(path: Path) -> GgufTokenizer:
+    """The tokenizer of a file, for a backend that computes with the weights itself.
+
+    Raises ModelLoadError and UnsupportedModel.
+    """
+    params = C.llama_model_default_params()
+    params.vocab_only = True
+    no_devices = (ctypes.c_void_p * 1)(None)
+    params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
+    forget_log()
+    model = C.llama_model_load_from_file(os.fsencode(path), params)
+    if not model:
+        raise _not_loaded(path)
+    try:
+        vocab = C.llama_model_get_vocab(model)
+        vocabulary, tokenizer = _tokens(path, vocab)
+    except BaseException:
+        C.llama_model_free(model)
+        raise
+    weakref.finalize(tokenizer, C.llama_model_free, model)
+    bos, eos = _known(C.llama_vocab_bos(vocab)), _known(C.llama_vocab_eos(vocab))
+    return GgufTokenizer(
+        vocabulary=vocabulary,
+        text=tokenizer,
+        bos_id=bos,
+        add_bos=bos is not None and bool(C.llama_vocab_get_add_bos(vocab)),
+        eos_id=eos,
+        eog_ids=_ends(vocab, vocabulary),
+    )
+
+
+def _known(token_id: int) -> int | None:
+    return None if token_id == C.LLAMA_TOKEN_NULL else token_id
+
+
+def _ends(vocab: Any, vocabulary: Vocabulary) -> frozenset[int]:
+    return frozenset(i for i in range(len(vocabulary.pieces)) if C.llama_vocab_is_eog(vocab, i))
+
+
 def _use_gpu(spec: OpenSpec) -> bool:
     supported = bool(C.llama_supports_gpu_offload())
     if spec.device in ("cuda", "mps") and not supported:
@@ -151,13 +198,18 @@ def _load_model(path: Path, gpu_layers: int, gpu: bool, overrides: Any, progress
             C.llama_model_free(model)
         raise Cancelled("loading was cancelled")
     if not model:
-        reason = logged_reason("llama.cpp gives no reason")
-        if "unknown" in reason and any(word in reason for word in _KINDS):
-            raise UnsupportedModel(
-                f"cannot load {path}", reason, "a newer llama-cpp-python may know it"
-            )
-        raise gguf_file.senseless(path, reason)
+        raise _not_loaded(path)
     return model
+
+
+def _not_loaded(path: Path) -> ModelError:
+    """Why the library did not load a file."""
+    reason = logged_reason("llama.cpp gives no reason")
+    if "unknown" in reason and any(word in reason for word in _KINDS):
+        return UnsupportedModel(
+            f"cannot load {path}", reason, "a newer llama-cpp-python may know it"
+        )
+    return gguf_file.senseless(path, reason)
 
 
 def _refuse_unsupported(path: Path, model: Any) -> None:
@@ -246,8 +298,7 @@ def _info(
     if file_type is None:
         file_type = C.llama_model_ftype(model) & ~C.LLAMA_FTYPE_GUESSED
     quantization = gguf_file.file_type_name(file_type) or "unknown"
-    bos = C.llama_vocab_bos(vocab)
-    eos = C.llama_vocab_eos(vocab)
+    bos, eos = _known(C.llama_vocab_bos(vocab)), _known(C.llama_vocab_eos(vocab))
     template = C.llama_model_chat_template(model, None)
     state = C.llama_model_is_recurrent(model) or C.llama_model_is_hybrid(model)
     return ModelInfo(
@@ -260,11 +311,9 @@ def _info(
         n_vocab=len(vocabulary.pieces),
         n_ctx=plan.n_ctx,
         n_ctx_train=trained or None,
-        bos_id=bos if bos != C.LLAMA_TOKEN_NULL else None,
-        add_bos=bool(C.llama_vocab_get_add_bos(vocab)) and bos != C.LLAMA_TOKEN_NULL,
-        eog_ids=frozenset(
-            i for i in range(len(vocabulary.pieces)) if C.llama_vocab_is_eog(vocab, i)
-        ),
+        bos_id=bos,
+        add_bos=bos is not None and bool(C.llama_vocab_get_add_bos(vocab)),
+        eog_ids=_ends(vocab, vocabulary),
         special_ids=vocabulary.special_ids,
         chat_template=template.decode("utf-8", "replace") if template else None,
         template_tokens=gguf_file.template_tokens(header.values.get, vocabulary.pieces),
@@ -285,7 +334,7 @@ def _info(
         # Where the prefix of one row can be copied from another: neither out of a state nor past a sliding window.
         ragged=not state and C.llama_model_n_swa(model) == 0,
         note=trained_note(trained, plan.n_ctx),
-        eos_id=eos if eos != C.LLAMA_TOKEN_NULL else None,
+        eos_id=eos,
     )
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from bftui.backends.gguf_control import by_name
 from bftui.backends.gguf_file import damaged
 from bftui.backends.gguf_words import BLANKS, whole_words
 from bftui.backends.reference_file import GgufModel
 from bftui.backends.vocabulary import (
-    END_TEXTS,
     Encode,
     Parts,
     TextTokenizer,
@@ -56,8 +56,12 @@ def read_tokenizer(file: GgufModel) -> GgufTokenizer:
     kind = file.required("tokenizer.ggml.model")
     if not tokens or len(types) != len(tokens):
         raise damaged(file.path, f"{len(types)} token types for {len(tokens)} tokens")
-    ends = {i for i, token in enumerate(tokens) if token in END_TEXTS}
-    types = [_CONTROL if i in ends else t for i, t in enumerate(types)]
+    found = by_name(tokens, lambda part: _token_id(file, part, len(tokens), None))
+    ends = found.ends
+    types = [
+        _CONTROL if i in found.control else _USER_DEFINED if i in found.shown else t
+        for i, t in enumerate(types)
+    ]
     encode: Encode
     if kind == "gpt2":
         pieces, spaced = _byte_level_pieces(tokens, types), False
@@ -92,7 +96,7 @@ def read_tokenizer(file: GgufModel) -> GgufTokenizer:
         add_bos=bos_id is not None
         and bool(file.value("tokenizer.ggml.add_bos_token", kind == "llama")),
         eos_id=eos_id,
-        eog_ids=frozenset(ends | {i for i in (eos_id, *others) if i is not None}),
+        eog_ids=(ends | {i for i in (eos_id, *others) if i is not None}) - found.shown,
     )
 
 

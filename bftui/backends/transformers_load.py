@@ -19,7 +19,10 @@ from bftui.backends import gguf_file
 from bftui.backends.base import ModelInfo, OpenSpec, Progress
 from bftui.backends.local import share
 from bftui.backends.machine import available_memory, fits_as_float32, physical_cores, size
+from bftui.backends.reference_file import GgufModel
+from bftui.backends.reference_tokenizer import GgufTokenizer
 from bftui.backends.reference_tokenizer import read_tokenizer as read_gguf_tokenizer
+from bftui.backends.registry import installed
 from bftui.backends.safetensors_file import AGAIN, directory_files
 from bftui.backends.transformers_cache import path_cache
 from bftui.backends.transformers_gguf import check_settings, check_tensors, set_rotation
@@ -40,6 +43,7 @@ from bftui.core.errors import (
     CapabilityError,
     MissingDependency,
     ModelLoadError,
+    UnsupportedModel,
 )
 
 _LAYER = re.compile(r"\b(?:layers|h|blocks)\.\d+\.")
@@ -250,7 +254,7 @@ def _check_complete(source: Source, loading: dict[str, Any]) -> None:
 def _tokenizer(source: Source, n_vocab: int) -> HfTokenizer:
     if source.gguf is None:
         return read_tokenizer(source.path, n_vocab)
-    found = read_gguf_tokenizer(source.gguf)
+    found = gguf_tokenizer(source.gguf)
     return HfTokenizer(
         eos_id=found.eos_id,
         vocabulary=found.vocabulary,
@@ -261,6 +265,18 @@ def _tokenizer(source: Source, n_vocab: int) -> HfTokenizer:
         chat_template=source.gguf.value("tokenizer.chat_template"),
         template_tokens=gguf_file.template_tokens(source.gguf.value, found.vocabulary.pieces),
     )
+
+
+def gguf_tokenizer(file: GgufModel) -> GgufTokenizer:
+    """A file's tokenizer; what is not read here llama.cpp reads, where it is installed."""
+    try:
+        return read_gguf_tokenizer(file)
+    except UnsupportedModel:
+        if not installed("llama-cpp"):
+            raise
+    from bftui.backends.llama_cpp_load import read_tokenizer as read_with_llama_cpp
+
+    return read_with_llama_cpp(file.path)
 
 
 def cache_argument(model: Any) -> str | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
 from typing import Protocol
 
-from bftui.core.errors import InputError, InvalidToken, ModelError
+from bftui.core.errors import InputError, InvalidToken, Unwritable
 
 Encode = Callable[[str], list[int]]
 """Text to ids, with nothing put before or after it."""
@@ -66,6 +66,10 @@ END_TEXTS = frozenset(
         "<|end_of_text|>",
         "<end_of_utterance>",
         "<eos>",
+        "<turn|>",
+        "<|tool_response>",
+        "<｜end▁of▁sentence｜>",
+        "[e~[",
     )
 )
 """Control tokens that end a generation whatever a file says of them, as llama.cpp has it."""
@@ -139,7 +143,7 @@ class Vocabulary:
     # Literal ---------------------------------------------------------------------------------------------------
 
     def tokenize(self, text: str, literal: Literal, *, special: bool = False) -> list[int]:
-        """Ids whose bytes are the text's; raises InputError or ModelError for text that cannot be written."""
+        """Ids whose bytes are the text's; raises InputError, and Unwritable for what no tokens write."""
         _check(text)
         tried = literal(text, special) if text else []
         if self._writes(tried, text, special=special):
@@ -198,7 +202,7 @@ class Vocabulary:
         try:
             return [self.byte_ids[value] for value in character.encode()]
         except KeyError:
-            raise ModelError(
+            raise Unwritable(
                 f"this vocabulary cannot write {character!r}",
                 "it has no token for one of its bytes",
             ) from None
@@ -221,7 +225,7 @@ class Vocabulary:
             special: whether control tokens that are written in the text are read as such.
             begins: whether this is the beginning of a text; else words that come first are taken literally.
 
-        Raises InputError for text that is no Unicode, ModelError where it cannot be written.
+        Raises InputError for text that is no Unicode, Unwritable for what no tokens write.
         """
         parts = _joined(parts)
         if not begins and parts and isinstance(parts[0], str):
@@ -299,7 +303,7 @@ class Vocabulary:
         """Words inside a prompt; the sign for what cannot be written where the tokenizer has one."""
         try:
             return self.tokenize(text, tokenizer.literal)
-        except ModelError:
+        except Unwritable:
             if not self._unknown:
                 raise
             if len(text) == 1:

@@ -70,7 +70,7 @@ def _table(facts: dict[str, Any]) -> str:
     rows = {
         name.replace("_", " "): units.get(name, value)
         for name, value in facts.items()
-        if name not in hidden and value not in ("", None, [])
+        if name not in hidden and value not in ("", None, [], {})
     }
     width = max(map(len, rows))
     return "\n".join(f"{name:<{width}}  {safe(str(value))}" for name, value in rows.items())

@@ -85,6 +85,10 @@ class LostText(TemplateError):
     exit_code = 4
 
 
+class Unwritable(ModelError):
+    """Text that a model's vocabulary has no tokens for."""
+
+
 class BackendCrashed(ModelError):
     """The worker process ended by itself; the reason carries its last log lines."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from bftui.backends.host import Host
 from bftui.backends.registry import installed, open_backend, require
 from bftui.backends.safetensors_file import check_directory
 from bftui.backends.worker import WorkerHost
-from bftui.core.errors import ModelError, ModelLoadError, UsageError
+from bftui.core.errors import LostText, ModelError, ModelLoadError, Unwritable, UsageError
 from bftui.core.noise import Noise
 from bftui.session.noise import Floor
 from bftui.session.prompt import Prompt, Rendered, Special, Taken, checked_special
@@ -150,12 +151,46 @@ class Model:
                 hint="give a prompt of at least one character",
             )
         text = b"".join(map(self.token_bytes, ids)).decode(errors="replace")
+        notes = self._unwritten(prompt)
         if opened is None:
-            return Rendered(text, tuple(ids), messages, taken)
-        notes = tuple(
+            return Rendered(text, tuple(ids), messages, taken, None, notes)
+        notes += tuple(
             f"the chat template of {self.info.name} asks for no {name}" for name in opened.unknown
         )
         return Rendered(text, tuple(ids), messages, taken, opened.date, notes)
+
+    def _unwritten(self, prompt: Prompt) -> tuple[str, ...]:
+        """What people should know of characters that this vocabulary cannot write: its tokenizer leaves them out.
+
+        Raises LostText where that is all of the prompt.
+        """
+        lost = self._unwritable(prompt.text + (prompt.system or "") + prompt.prefill)
+        if not lost:
+            return ()
+        shown = ", ".join(f"U+{ord(character):04X}" for character in lost[:5])
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        if prompt.text and set(prompt.text) <= set(lost):
+            raise LostText(
+                "the prompt would be lost",
+                f"the vocabulary of {self.info.name} cannot write {shown}{more}",
+                "write it with other characters",
+            )
+        reads = f"the vocabulary of {self.info.name} cannot write {shown}{more}"
+        return (f"{reads}: the model reads the prompt without",)
+
+    def _unwritable(self, text: str) -> list[str]:
+        """The characters of a text that no tokens write."""
+        try:
+            self.tokenize(text)
+        except Unwritable:
+            return [c for c in sorted(set(text)) if self._fails(c)]
+        return []
+
+    def _fails(self, text: str) -> bool:
+        with suppress(Unwritable):
+            self.tokenize(text)
+            return False
+        return True
 
     def turn_ids(
         self, messages: Sequence[Message], text: str, prompt: Prompt | None = None

@@ -206,6 +206,49 @@ def test_a_token_of_two_kinds_is_a_control_token(
         backend.close()
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("<|fim_prefix|>", "<SUF>", "<fim_middle>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"),
+        ("<|prefix|>", "<turn|>", "[PAD]", "<|channel|>", "<|message|>"),
+        ("<|return|>", "<|call|>"),
+        ("<|flush|>", "<|calls|>"),
+    ],
+)
+def test_names_say_more_than_types(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """A file may call any token user-defined: llama.cpp goes by what some are called, and so do we."""
+    vocabulary = bpe_vocab()
+    path = tmp_path / "named.gguf"
+    types = (*vocabulary.types, *[USER_DEFINED] * len(names))
+    tokens = (*vocabulary.tokens, *names)
+    tiny_model(path, "bpe", vocabulary=replace(vocabulary, tokens=tokens, types=types))
+    found = []
+    for name in BACKENDS:
+        backend = open_backend(OpenSpec(str(path), name, n_ctx=64, threads=1), quiet)
+        text = f"a{''.join(names)}<|end|>b"
+        found.append(
+            (backend.info.special_ids, backend.info.eog_ids, backend.tokenize_prompt([text]))
+        )
+        backend.close()
+    assert found[0] == found[1] == found[2]
+
+
+def test_transformers_reads_tokenizers_of_llama_cpp_alone(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "a.gguf", "bpe", vocabulary=VOCABULARIES["bpe, extended"]())
+    changes = {"tokenizer.ggml.pre": ("smollm", STRING)}
+    path = rewritten(tmp_path / "a.gguf", tmp_path / "b.gguf", changes=changes)
+    first, other = (
+        open_backend(OpenSpec(str(path), name, n_ctx=64, threads=1), quiet)
+        for name in ("llama-cpp", "transformers")
+    )
+    for name in ("bos_id", "eos_id", "add_bos", "eog_ids", "special_ids", "tokenizer_sha256"):
+        assert getattr(first.info, name) == getattr(other.info, name)
+    for text in texts():
+        _check([first, other], text)
+    first.close()
+    other.close()
+
+
 @pytest.mark.parametrize(("spaced", "tidied"), [(True, True), (True, False), (False, False)])
 def test_unigram(tmp_path: Path, spaced: bool, tidied: bool) -> None:
     tiny_model(tmp_path / "spm.gguf", "spm", vocabulary=spm_vocab())

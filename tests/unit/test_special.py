@@ -1,16 +1,17 @@
 """Control tokens that people write: text, unless they ask for them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import bftui
-from bftui.core.errors import UsageError
+from bftui.core.errors import LostText, Unwritable, UsageError
 from bftui.session.like import Imitation, prompt_of
 from bftui.session.prompt import Prompt
 from bftui.session.resume import read_saved, resume
 from bftui.trace.reading import TraceFile
-from tests.models import tiny_model
+from tests.models import bpe_vocab, tiny_model
 from tests.templates import CHATML
 
 BOS, EOS, USER, END = range(4)
@@ -105,3 +106,20 @@ def test_a_start_token_is_there_once(model):
     for special in ("text", "tokens"):
         ids = model.render(Prompt("<|bos|>a", template="raw", special=special)).token_ids
         assert control(ids) == [BOS]
+
+
+def test_what_the_vocabulary_cannot_write_is_said(tmp_path):
+    vocabulary = bpe_vocab()
+    tokens = tuple("<unused>" if token == chr(256 + 4) else token for token in vocabulary.tokens)
+    path = tmp_path / "lossy.gguf"
+    tiny_model(path, "bpe", vocabulary=replace(vocabulary, tokens=tokens))
+    with bftui.open_model(path, backend="reference", ctx=64) as model:
+        rendered = model.render(Prompt("a\x04b"))
+        assert rendered.text == "<|bos|>ab"
+        (note,) = rendered.notes
+        assert note.endswith("cannot write U+0004: the model reads the prompt without")
+        assert model.render(Prompt("ab")).notes == ()
+        with pytest.raises(LostText, match="cannot write U\\+0004"):
+            model.render(Prompt("\x04"))
+        with pytest.raises(Unwritable, match="cannot write"):
+            bftui.Session(model, "a").force("\x04")
