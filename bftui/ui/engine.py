@@ -35,6 +35,7 @@ class Engine(EngineOpening):
     def run(self) -> None:
         """Opens what there is to open, and works until a None is queued; then ends everything."""
         state = self.state
+        self.partnering.coming = state.settings.partner
         self._guarded(self.open)
         if state.settings.partner is not None:
             # After the base, which is what a person waits for.

@@ -38,12 +38,17 @@ _SILENT_S = 10.0
 
 
 class Partnering(PairWork):
-    """Opens, feeds and asks the partner."""
+    """Opens, feeds and asks the partner.
+
+    Attributes:
+        coming: a partner that is to be opened as soon as the session's own model is there.
+    """
 
     def __init__(self, wake: Callable[[], None], tell: Callable[[], None]) -> None:
         """`wake` has `advance` called soon, `tell` says that something is published; both from any thread."""
         super().__init__()
         self._wake, self._tell = wake, tell
+        self.coming: PartnerSettings | None = None
         self._loading: Loading | None = None
         self._model: Model | None = None
         self._wanted: PartnerSettings | None = None
@@ -75,14 +80,16 @@ class Partnering(PairWork):
         """Whether the partner, or the one that is being opened, has a chat template: see `templates.asking`."""
         from bftui.session.model import carries_template
 
-        if self._loading is not None:
-            return carries_template(self._loading.wanted.model)
+        coming = self.coming if self._loading is None else self._loading.wanted
+        if coming is not None:
+            return carries_template(coming.model)
         return self._model is not None and bool(self._model.info.chat_template)
 
     # Opening ---------------------------------------------------------------------------------------------------
 
     def open(self, wanted: PartnerSettings) -> None:
         """Begins to open a partner; the one before stays until the new one is there."""
+        self.coming = None
         if self._loading is not None:
             self._loading.abandon(0.0)
 

@@ -15,7 +15,7 @@ from bftui.session.prompt import Prompt
 from bftui.ui.bridge import Bridge
 from bftui.ui.screens.prompt import PAGES, PromptScreen
 from bftui.ui.screens.turn import TurnScreen
-from bftui.ui.settings import QUESTIONS
+from bftui.ui.settings import QUESTIONS, PartnerSettings
 from tests.ui.driver import END, PROMPT, Driver, lines, table, workbench
 
 TEMPLATE = (
@@ -330,3 +330,49 @@ async def test_all_lines_of_a_paste_are_kept(fruit: str, key: str) -> None:
             assert w.session.text().endswith("Here is\na fig\nI like")
         else:
             assert w.session.prompt.prefill == "Here is\na fig\nI like"
+
+
+USERS = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}A:"
+FIRST = "{{ messages[0].content }}{% for m in messages[1:2] %}{{ m.content }}{% endfor %}A:"
+
+
+async def test_a_system_text_that_would_be_lost_says_so_in_place(tmp_path: Path) -> None:
+    async with workbench(table(tmp_path / "users.json", chat_template=USERS)) as w:
+        await w.press("i")
+        area(w, "system").text = "Hello"
+        await w.pilot.pause()
+        await w.settled()
+        assert "the system text would be lost" in w.screen()
+        await w.press("ctrl+s")
+        assert isinstance(w.app.screen, PromptScreen)
+        area(w, "system").text = ""
+        await w.pilot.pause()
+        await w.settled()
+        await w.press("ctrl+s")
+        assert w.session.rendered.template == "chat"
+
+
+async def test_a_turn_that_would_be_lost_says_so_and_changes_nothing(tmp_path: Path) -> None:
+    async with workbench(table(tmp_path / "first.json", chat_template=FIRST)) as w:
+        await w.press("g")
+        nodes = len(w.session.tree)
+        w.bridge.send(commands.AddTurn("fruit"))
+        await w.settled()
+        assert "the turn would be lost" in w.notice
+        assert len(w.session.tree) == nodes
+
+
+async def test_a_base_beside_a_chat_is_asked_on_a_page(fruit: str, tmp_path: Path) -> None:
+    chat = table(tmp_path / "chat.json", chat_template=TEMPLATE)
+    async with workbench(fruit, prompt="fruit", partner=PartnerSettings(chat)) as w:
+        assert w.session.rendered.template == "page"
+        await w.press("i")
+        assert "no template: takes page" in w.screen()
+        area(w, "text").text = PROMPT
+        await w.pilot.pause()
+        await w.settled()
+        assert "no template: takes raw" in w.screen()
+        await w.press("escape")
+        w.bridge.set_prompt(Prompt("an apple"))
+        await w.settled()
+        assert w.session.rendered.text == "Q: an apple\nA:"

@@ -8,17 +8,20 @@ import bftui
 from bftui.core.errors import ContextFull, InputError, ModelError, UsageError
 from bftui.core.sampler import Sampler
 from bftui.session.measure import Measurement, MeasureSettings
+from bftui.session.measure_parts import EMPTY_BLOCK
 from bftui.session.measure_result import document
 from bftui.session.measure_store import PartialFile, Store
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.document import NotSaved
 from bftui.trace.prompts import PromptLine
+from tests import chat_families
 from tests.tables import BYTES, table
 
 WORDS = [" w0", " w1", " w2", " w3"]
 LINES = (PromptLine("open", " w0"), PromptLine("two", " two"), PromptLine("one", " one"))
 ALL = Sampler(top_p=1.0)
+ANSWER = "<|im_start|>assistant\n"
 
 
 def words(path, **changes):
@@ -297,3 +300,30 @@ def test_nothing_is_left_in_the_model(model):
     trees = set(model.host._trees)
     measured(model, insert=2)
     assert set(model.host._trees) == trees
+
+
+@pytest.mark.parametrize(
+    ("template", "prefill", "rendered"),
+    [
+        (chat_families.QWEN3, "", ANSWER + EMPTY_BLOCK),
+        (chat_families.QWEN3, "Sure", f"{ANSWER}{EMPTY_BLOCK}Sure"),
+        (chat_families.QWEN3, "<think>\nHm", ANSWER + EMPTY_BLOCK),
+        (chat_families.QWEN3, "<think>\nHm\n</think>\n\nSure", f"{ANSWER}{EMPTY_BLOCK}Sure"),
+        (chat_families.PLAIN_BLOCK, "", ANSWER + EMPTY_BLOCK),
+        (chat_families.CHATML, "", ANSWER + EMPTY_BLOCK),
+        (chat_families.R1, "", f"<｜Assistant｜>{EMPTY_BLOCK}"),
+        (None, "", EMPTY_BLOCK),
+        (None, "<think>\n", EMPTY_BLOCK),
+    ],
+)
+def test_what_is_measured_after_an_empty_block_is_well_formed(
+    tmp_path, template, prefill, rendered
+):
+    spec = words(tmp_path / "t.json", chat_template=template)
+    with bftui.open_model(spec) as opened:
+        frame = Prompt(prefill=prefill)
+        job = Measurement(opened, "m", LINES[1:2], settings(think=True, frame=frame), Store())
+        text = job._empty[0].text
+        job.close()
+    assert text.endswith(f" two{rendered}" if template is None else rendered)
+    assert text.count("<think>") == text.count("</think>") == 1
