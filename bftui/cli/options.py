@@ -63,7 +63,8 @@ class Frame:
         Literal["auto", "raw", "chat", "page", "urial"],
         typer.Option(
             help="raw takes the prompt as it is, chat puts it into the model's chat template; "
-            "auto takes chat where the model has one. For models without one, page writes a question "
+            "auto takes chat where the model has one, else page where it is compared with a model that has "
+            "one (shift and nudge: always), else raw. For models without one, page writes a question "
             "and answer page, and urial puts three examples before the question."
         ),
     ] = "auto"

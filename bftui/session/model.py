@@ -152,12 +152,11 @@ class Model:
             )
         text = b"".join(map(self.token_bytes, ids)).decode(errors="replace")
         notes = self._unwritten(prompt)
-        if opened is None:
-            return Rendered(text, tuple(ids), messages, taken, None, notes)
-        notes += tuple(
-            f"the chat template of {self.info.name} asks for no {name}" for name in opened.unknown
-        )
-        return Rendered(text, tuple(ids), messages, taken, opened.date, notes)
+        unknown = prompt.template_args if opened is None else opened.unknown
+        who = f"the template {taken}" if opened is None else f"{self.info.name}'s chat template"
+        notes += tuple(f"{who} asks for no {name}" for name in unknown)
+        day = None if opened is None else opened.date
+        return Rendered(text, tuple(ids), messages, taken, day, notes)
 
     def _unwritten(self, prompt: Prompt) -> tuple[str, ...]:
         """What people should know of characters that this vocabulary cannot write: its tokenizer leaves them out.
