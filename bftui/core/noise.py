@@ -83,10 +83,7 @@ def exactness(noise: Noise | None, backend: str) -> str:
     whole = "Over the whole vocabulary, in float64, nothing sampled"
     if noise is None:
         return f"{whole}."
-    return (
-        f"{whole}; with the shape of a batch this model's H(P) moves by {noise.entropy_sd:.2g} nats, "
-        f"at most {noise.entropy_max:.2g} where that was measured."
-    )
+    return f"{whole}; true to the noise floor of this model, {noise.entropy_sd:.2g} nats of H(P)."
 
 
 def within(delta: float | None, noise: Noise | None, positions: tuple[int, int]) -> bool:
