@@ -363,7 +363,7 @@ class WorkerHost:
             ended = f"the process that opened it ended ({cause})"
             reason = f"{ended}: {words}" if words else ended
             return BackendCrashed(f"cannot open {self.spec.source}", reason, hint or _ABORTED)
-        return BackendCrashed(f"the model process ended ({cause})", words, hint)
+        return BackendCrashed(f"the model process ended ({cause})", words, hint or _AGAIN)
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):
@@ -596,6 +596,7 @@ _FOLDERS = re.compile(r"\S*/(?=[^/\s]+:\d+:)")
 """Where a library's own source lay when it was built."""
 
 _ABORTED = "the file may be damaged, or of a kind that this backend cannot run: try another one"
+_AGAIN = "if it does so again, take another file of the model or another --backend"
 _ADVICE = {
     "SIGKILL": "the memory may be too small: try a smaller --ctx or a smaller model",
     "SIGBUS": "its file may have been cut short meanwhile: see that it is whole",
