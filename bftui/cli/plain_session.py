@@ -98,9 +98,14 @@ class Plain:
 
     def plant(self, prompt: Prompt) -> None:
         """Begins the session, or gives it another prompt."""
-        if self.session is not None:
+        if self.session is None:
+            self._begin(prompt)
+        else:
             self.session.set_prompt(prompt)
-            return
+        for note in self.live.rendered.notes:
+            say(safe(note))
+
+    def _begin(self, prompt: Prompt) -> None:
         from bftui.session.session import Session
         from bftui.ui.keeping import drop_journal, open_journal
 
@@ -114,8 +119,6 @@ class Plain:
             drop_journal(journal)
             raise
         self.journal = journal
-        for note in self.session.rendered.notes:
-            say(safe(note))
 
     @property
     def _beside_chat(self) -> bool:

@@ -113,6 +113,8 @@ class Session(SessionState, SessionMethods):
         self._record.take_up(found)
         self.experiments.take_up(found.measurements)
         self._seen = found.partner, found.views
+        if found.partner is not None:
+            self._beside_chat = found.partner["prompt"]["template"] == "chat"
         self.reload(self.model)
 
     # Doing -----------------------------------------------------------------------------------------------------
