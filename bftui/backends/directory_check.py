@@ -153,6 +153,14 @@ def _check_sizes(path: Path, config: Mapping[str, Any], found: Stored) -> None:
             f"its config says {layers} layers, and its weights have {len(here)}",
             AGAIN,
         )
+    widest = max((n for _, shape in found.tensors.values() for n in shape), default=0)
+    inner = config.get("intermediate_size")
+    if type(inner) is int and inner > widest and found.kind not in _WHOLE_NUMBERS:
+        raise ModelLoadError(
+            f"cannot load {path}",
+            f"intermediate_size is {inner} in its config, and no tensor is as wide",
+            TOGETHER,
+        )
     for name, (kind, shape) in found.tensors.items():
         if not _EMBEDDING.search(name) or len(shape) != 2 or kind in _WHOLE_NUMBERS:
             continue

@@ -33,7 +33,8 @@ class Facts:
     """What is known of a model before it is opened. Its texts are the file's: hostile.
 
     Attributes:
-        name: what it calls itself, or "".
+        name: what people call it: its file's name or its directory's.
+        title: what it calls itself, or "".
         stored: what its weights are stored as: "Q4_K_M", "BF16", "gptq 4", "" for a table.
         parameters: None where unknown.
         bytes: on the disk.
@@ -45,6 +46,7 @@ class Facts:
 
     kind: Kind
     name: str
+    title: str
     architecture: str
     stored: str
     parameters: int | None
@@ -94,6 +96,7 @@ def read(kind: Kind, path: str) -> Facts:
 
 def _gguf(path: Path) -> Facts:
     from bftui.backends.gguf_check import checked_header
+    from bftui.backends.gguf_file import stem
     from bftui.backends.gguf_header import Long
 
     header = checked_header(path)
@@ -102,7 +105,8 @@ def _gguf(path: Path) -> Facts:
     shape = gguf_shape(header)
     return Facts(
         kind="gguf",
-        name=header.title,
+        name=stem(path),
+        title=header.title,
         architecture=header.architecture,
         stored=header.quantization,
         parameters=shape.parameters,
@@ -139,12 +143,14 @@ def gguf_shape(header: GgufHeader) -> Shape:
 
 def _directory(path: Path) -> Facts:
     from bftui.backends.directory_header import read_directory
+    from bftui.backends.safetensors_file import directory_name
 
     header = read_directory(path)
     shape = Shape(header.trained or 0, 0, 0, 0, header.kv_numbers, 0, header.parameters or 0)
     return Facts(
         kind="directory",
-        name="",
+        name=directory_name(path),
+        title="",
         architecture=header.architecture,
         stored=header.quantization,
         parameters=header.parameters,
@@ -174,6 +180,7 @@ def _table(path: Path) -> Facts:
     return Facts(
         kind="table",
         name=str(table.get("name", "")),
+        title="",
         architecture="table",
         stored="",
         parameters=None,

@@ -64,6 +64,7 @@ def _fields(entry: Entry, known: Described) -> dict[str, Any]:
         "model": entry.path,
         "kind": entry.kind,
         "name": facts.name or None if facts else None,
+        "title": facts.title or None if facts else None,
         "architecture": facts.architecture if facts else None,
         "stored": facts.stored or None if facts else None,
         "parameters": facts.parameters if facts else None,
@@ -91,7 +92,7 @@ def _page(found: list[tuple[Entry, Described]], places: list[str], *, whole: boo
     rows = [["model", *columns, ""]]
     notes = []
     for entry, known in found:
-        name = safe(entry.path)
+        name = safe(entry.name)
         what, _, compared = sentences(entry, known)
         mark = DAMAGED if known.facts is None else WARNING if known.over else ""
         rows.append([name, *(cell(column, entry, known) for column in columns), mark])

@@ -197,7 +197,7 @@ def sentences(entry: Entry, known: Described) -> tuple[Sequence[str], Sequence[s
     facts, need = known.facts, known.need
     if facts is None or need is None:
         return [f"{DAMAGED} {known.problem}"], [known.advice], ""
-    own = safe(facts.name)
+    own = safe(facts.title)
     what = (
         f"{amount(facts.parameters)} parameters" if facts.parameters else "",
         f"trained with {facts.trained:,} tokens" if facts.trained else "",

@@ -31,6 +31,9 @@ _CACHED = re.compile(r"models--(.+)")
 
 _SHORT_REVISION = 7
 
+_LATER_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
+"""A part of a split GGUF file; one whose first part is not there is shown, so that it is told what it lacks."""
+
 _FIRST_PART = re.compile(r"-00001-of-(\d{5})\.gguf$")
 
 
@@ -134,7 +137,7 @@ def _entry(folder: str, entry: os.DirEntry[str]) -> Iterator[Entry]:
                 yield Entry(f"{entry.name}/", f"{path}/", "directory", weights(path))
             else:
                 yield Entry(f"{entry.name}/", f"{path}/", "folder")
-        elif _OPENED.search(entry.name):
+        elif _OPENED.search(entry.name) or _is_first_left(path):
             if entry.is_file():
                 yield Entry(entry.name, path, "gguf", _split_size(path))
         elif entry.name.endswith(".json") and entry.is_file() and _is_table(path):
@@ -183,6 +186,16 @@ def weights(folder: str) -> int | None:
             )
     except OSError:
         return None
+
+
+def _is_first_left(path: str) -> bool:
+    """Whether this is a part of a split GGUF file of which no earlier one is there."""
+    part = _LATER_PART.fullmatch(path)
+    if part is None:
+        return False
+    stem, number, count = part.groups()
+    earlier = (f"{stem}-{each:05}-of-{count}.gguf" for each in range(1, int(number)))
+    return not any(map(os.path.exists, earlier))
 
 
 def _is_table(path: str) -> bool:

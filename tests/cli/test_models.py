@@ -35,7 +35,8 @@ def test_json_holds_every_fact(folder: Path, capsys: pytest.CaptureFixture[str])
     assert sound == {
         "model": str(folder / "sound.gguf"),
         "kind": "gguf",
-        "name": "tiny-bpe",
+        "name": "sound",
+        "title": "tiny-bpe",
         "architecture": "llama",
         "stored": "F32",
         "parameters": parameters,
