@@ -158,6 +158,9 @@ def _check_numbers(path: Path, header: GgufHeader) -> None:
     base = header.value("rope.freq_base")
     if base is not None and not _is_number(base, 0.0, open_=True):
         raise senseless(path, f"{own}rope.freq_base is {_short(base)}")
+    factor = header.value("rope.scaling.factor")
+    if factor is not None and not _is_number(factor, 0.0):
+        raise senseless(path, f"{own}rope.scaling.factor is {_short(factor)}")
     scaling = header.value("rope.scaling.type")
     if scaling is not None and scaling not in _SCALINGS:
         raise UnsupportedModel(
