@@ -180,6 +180,36 @@ def tiny_model(
     return TinyModel(path, vocabulary, config)
 
 
+def rounded_model(path: Path, matrices: gguf.GGMLQuantizationType, *, seed: int = 5) -> TinyModel:
+    """Writes a model of hidden size 128 and 8 layers with matrices of this type.
+
+    Deep enough that what rounding makes of another batch is seen: entropies are off by .01 to .06 nats (float types,
+    Q8_0 and Q4_1; of some seeds by nothing).
+    """
+    vocabulary = bpe_vocab()
+    config = LlamaConfig(
+        n_vocab=len(vocabulary.tokens),
+        n_ctx=1024,
+        n_embd=128,
+        n_layer=8,
+        n_head=4,
+        n_head_kv=2,
+        n_ff=256,
+    )
+    plain = path.with_suffix(".f32")
+    write_llama_gguf(
+        plain,
+        config=config,
+        tensors=random_weights(config, seed=seed, tied=False),
+        tokenizer=vocabulary,
+        dtype="f32",
+        name="tiny-rounded",
+    )
+    rewritten(plain, path, matrices=matrices)
+    plain.unlink()
+    return TinyModel(path, vocabulary, config)
+
+
 def random_ids(model: TinyModel, count: int, *, seed: int = 1) -> list[int]:
     """Ids of the vocabulary, drawn evenly."""
     rng = np.random.default_rng(seed)

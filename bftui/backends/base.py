@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, Sampled, Scored
 from bftui.core.errors import ContextFull, InvalidToken, ModelError
 from bftui.core.sampler import Sampler
@@ -84,6 +85,9 @@ class ModelInfo:
         fan_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
         batch_rows: continuations that are best stepped at once.
         ragged: whether a fan's rows of different lengths go well together, and a dropped one can begin anew.
+        shaped: whether its numbers depend on which tokens are evaluated together. What is asked of it then says so
+            (`batches`), so that the same numbers come again.
+        padded: whether every batch of continuations has `batch_rows` rows, each in a place of its own.
         dtype, kv, device: as the trace shows them.
         sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
     """
@@ -117,6 +121,8 @@ class ModelInfo:
     fan_tokens: int = 0
     batch_rows: int = 32
     ragged: bool = False
+    shaped: bool = False
+    padded: bool = False
     note: str = ""
     eos_id: int | None = None
     start_ids: tuple[int, ...] = ()
@@ -171,7 +177,7 @@ class Fan(Protocol):
         """Appends one token to each of these rows; their logits, row after row, owned by the caller.
 
         Rows left out rest as they are. ContextFull for rows shorter than the context says that the cache has no room
-        for them, or that their room was given to the path: fewer of them may fit.
+        for them: fewer of them may fit. Displaced says that their room was given to other work.
         """
         ...
 
@@ -187,10 +193,48 @@ class Fan(Protocol):
         ...
 
 
-class Backend(Protocol):
+class Evaluator(Protocol):
+    """What gives logits after absolute prefixes, over a cache of its own. Prefixes are never empty."""
+
+    def next_logits(self, prefix: Sequence[int], batches: Sequence[Batch] | None = None) -> Logits:
+        """Logits after a prefix; shape (n_vocab,). Raises ContextFull, InvalidToken, Cancelled.
+
+        `batches` has one for each token of the prefix: where `info.shaped` the result is then, bit by bit, what these
+        batches give, whatever was asked before. A last batch may go on past the prefix.
+        """
+        ...
+
+    def path_logits(
+        self,
+        prefix: Sequence[int],
+        token_ids: Sequence[int],
+        batches: Sequence[Batch] | None = None,
+    ) -> Iterator[Logits]:
+        """Teacher-forced logits after prefix + token_ids[:i+1], i = 0, 1, ...; each of shape (n_vocab,).
+
+        Evaluated in batches; the first forwarding covers what of the prefix is not cached. Bad ids and a full context
+        are refused by the call, not by the first row. `batches` as in `next_logits`, of prefix and tokens.
+        """
+        ...
+
+    def fan(
+        self,
+        prefix: Sequence[int],
+        rows: int,
+        batches: Sequence[Batch] | None = None,
+        tokens: int = 0,
+    ) -> AbstractContextManager[Fan]:
+        """Opens `rows` <= info.max_fan_out continuations of a prefix; the prefix is evaluated at most once.
+
+        `batches` as in `next_logits`; `tokens` says how long the rows may become, so that there is room for them.
+        """
+        ...
+
+
+class Backend(Evaluator, Protocol):
     """One loaded model. Methods raise errors of `core.errors`; `cancel` alone may be called from another thread.
 
-    Prefixes are never empty. Logits that are returned are owned by the caller and do not change later.
+    Logits that are returned are owned by the caller and do not change later.
     """
 
     @property
@@ -222,20 +266,14 @@ class Backend(Protocol):
         """The bytes of one token; of a control token its written form (`<|end|>`); b"" for padding ids."""
         ...
 
-    def next_logits(self, prefix: Sequence[int]) -> Logits:
-        """Logits after a prefix; shape (n_vocab,). Raises ContextFull, InvalidToken, Cancelled."""
+    @property
+    def aside(self) -> Evaluator:
+        """What reads texts that are not the session's path; this one, unless `info.shaped`."""
         ...
 
-    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[Logits]:
-        """Teacher-forced logits after prefix + token_ids[:i+1], i = 0, 1, ...; each of shape (n_vocab,).
-
-        Evaluated in batches; the first forwarding covers what of the prefix is not cached. Bad ids and a full context
-        are refused by the call, not by the first row.
-        """
-        ...
-
-    def fan(self, prefix: Sequence[int], rows: int) -> AbstractContextManager[Fan]:
-        """Opens `rows` <= info.max_fan_out continuations of a prefix; the prefix is evaluated at most once."""
+    @property
+    def drawing(self) -> Evaluator:
+        """What draws continuations; this one, unless `info.shaped`."""
         ...
 
     def distribution(self, logits: Logits, sampler: Sampler) -> Distribution:
@@ -276,7 +314,7 @@ def check_prefix(prefix: Sequence[int], n_vocab: int, n_ctx: int) -> None:
 
 
 def common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
-    """Length of the shared start of two id lists, or of two texts."""
+    """Length of the shared start of two lists, or of two texts."""
     n = min(len(a), len(b))
     if a[:n] == b[:n]:
         return n

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bftui.core.batch import Batch
+
 EVERY = 16
 """Tokens after which another state is saved while a path grows by single steps."""
 
@@ -25,12 +27,14 @@ class Checkpoint:
         state: whatever the backend restores.
         bytes: what it takes.
         gap: how many tokens later than the checkpoint before it on its path, when it was made.
+        batches: those that the ids were forwarded in; empty where nobody said.
     """
 
     ids: list[int]
     state: Any
     bytes: int
     gap: int
+    batches: list[Batch]
 
 
 class Checkpoints:
@@ -45,30 +49,38 @@ class Checkpoints:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def longest(self, path: Sequence[int], most: int) -> Checkpoint | None:
-        """The one that covers most of path[:most]."""
+    def longest(
+        self, path: Sequence[int], most: int, batches: Sequence[Batch] = ()
+    ) -> Checkpoint | None:
+        """The one that covers most of path[:most], forwarded in these batches."""
         best: Checkpoint | None = None
         for checkpoint in self._kept:
             length = len(checkpoint.ids)
             if length > most or (best is not None and length <= len(best.ids)):
                 continue
             # The last id tells most of them apart without a comparison of whole paths.
-            if path[length - 1] == checkpoint.ids[-1] and path[:length] == checkpoint.ids:
+            if (
+                path[length - 1] == checkpoint.ids[-1]
+                and path[:length] == checkpoint.ids
+                and list(batches[:length]) == checkpoint.batches
+            ):
                 best = checkpoint
         return best
 
-    def add(self, path: Sequence[int], state: Any, size: int) -> None:
+    def add(
+        self, path: Sequence[int], state: Any, size: int, batches: Sequence[Batch] = ()
+    ) -> None:
         """Keeps the state after `path`.
 
         Room is made among the half that was not used for longest: by what is nearest to the one before it on its path,
         so that ends of prompts and a thin trail of each path stay.
         """
-        before = self.longest(path, len(path))
+        before = self.longest(path, len(path), batches)
         if before is not None and len(before.ids) == len(path):
             self.drop(before)
-            before = self.longest(path, len(path))
+            before = self.longest(path, len(path), batches)
         gap = len(path) - (len(before.ids) if before else 0)
-        self._kept.append(Checkpoint(list(path), state, size, gap))
+        self._kept.append(Checkpoint(list(path), state, size, gap, list(batches)))
         self._bytes += size
         while self._bytes > self._most_bytes or len(self._kept) > self._most:
             older = self._kept[: max(1, len(self._kept) // 2)]

@@ -17,10 +17,12 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from bftui.backends import noise
-from bftui.backends.base import F32, Backend, Distribution, Logits
+from bftui.backends.base import F32, Backend, Distribution, Evaluator, Logits
 from bftui.backends.host import Advanced, Best, Drawn, Page, Row
+from bftui.backends.padded import padded_rollouts
 from bftui.backends.reading import Reading, in_memory
 from bftui.backends.rollouts import Fans, Plan, check_plan, rollouts
+from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
 from bftui.core.errors import Cancelled, UsageError
@@ -45,22 +47,31 @@ class _Paths:
     parents: array[int] = field(default_factory=lambda: array("i"))
     tokens: array[int] = field(default_factory=lambda: array("i"))
     prompts: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    batches: dict[int, Batch] = field(default_factory=dict)
 
-    def add(self, node: int, parent: int, token_id: int) -> None:
+    def add(self, node: int, parent: int, token_id: int, batch: Batch | None = None) -> None:
         """Node numbers only grow; those below `node` that never came stay unused."""
         while len(self.parents) <= node:
             self.parents.append(-1)
             self.tokens.append(-1)
         self.parents[node] = parent
         self.tokens[node] = token_id
+        if batch is not None:
+            self.batches[node] = batch
 
-    def prefix(self, node: int) -> list[int]:
-        ids = []
+    def prefix(self, node: int) -> tuple[list[int], list[Batch]]:
+        """The ids of a path from its first, and the batch that each of them was evaluated in."""
+        nodes = []
         while node not in self.prompts:
-            ids.append(self.tokens[node])
+            nodes.append(node)
             node = self.parents[node]
-        ids.reverse()
-        return [*self.prompts[node], *ids]
+        nodes.reverse()
+        prompt = self.prompts[node]
+        known, begun = self.batches, len(prompt)
+        own = [known.get(each) or step(begun + place) for place, each in enumerate(nodes)]
+        ids = [*prompt, *(self.tokens[each] for each in nodes)]
+        size = known[node].rows if node in known else CHUNK
+        return ids, [*batches(0, begun, size), *own]
 
 
 def _one_at_a_time(method: Callable[P, R]) -> Callable[P, R]:
@@ -87,7 +98,7 @@ class Engine:
         self._trees: dict[int, _Paths] = {}
         self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
         self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
-        self._prefix: tuple[tuple[int, int], list[int]] | None = None
+        self._prefix: tuple[tuple[int, int], list[int], list[Batch]] | None = None
         self._latest: tuple[tuple[int, int], Distribution] | None = None
         self._cancelled = threading.Event()
         self._labels: list[str] | None = None
@@ -101,33 +112,34 @@ class Engine:
         parents: Sequence[int],
         tokens: Sequence[int],
         prompts: dict[int, tuple[int, ...]],
+        batches: Sequence[Batch | None] = (),
     ) -> None:
         """Takes over a whole tree at once: after another model was loaded into a session."""
-        self._trees[tree] = _Paths(array("i", parents), array("i", tokens), dict(prompts))
+        known = {node: batch for node, batch in enumerate(batches) if batch is not None}
+        self._trees[tree] = _Paths(array("i", parents), array("i", tokens), dict(prompts), known)
 
     @_one_at_a_time
     def drop(self, tree: int) -> None:
         """Forgets a tree that no session needs any more."""
         self._trees.pop(tree, None)
 
-    def _path(self, tree: int, node: int) -> list[int]:
-        """The absolute prefix of a node. The latest one is kept, so that going on costs no walk to the root."""
+    def _path(self, tree: int, node: int) -> tuple[list[int], list[Batch]]:
+        """The absolute prefix of a node, with batches. The latest one is kept: going on costs no walk to the root."""
         key = (tree, node)
-        if self._prefix is not None and self._prefix[0] == key:
-            return self._prefix[1]
-        ids = self._trees[tree].prefix(node)
-        self._prefix = (key, ids)
-        return ids
+        if self._prefix is None or self._prefix[0] != key:
+            self._prefix = (key, *self._trees[tree].prefix(node))
+        return self._prefix[1:]
 
-    def _extend(self, tree: int, parent: int, node: int, token_id: int) -> None:
-        ids = self._path(tree, parent)
-        self._trees[tree].add(node, parent, token_id)
+    def _extend(self, tree: int, parent: int, node: int, token_id: int, batch: Batch) -> None:
+        ids, path = self._path(tree, parent)
+        self._trees[tree].add(node, parent, token_id, batch if self.info.shaped else None)
         # A number that the session did not keep comes again for another token.
         self._logits.pop((tree, node), None)
         if self._latest is not None and self._latest[0] == (tree, node):
             self._latest = None
         ids.append(token_id)
-        self._prefix = ((tree, node), ids)
+        path.append(batch)
+        self._prefix = ((tree, node), ids, path)
 
     def _remember(self, tree: int, node: int, logits: Logits) -> None:
         self._logits[tree, node] = logits
@@ -139,9 +151,17 @@ class Engine:
         """The logits after a node, evaluated where they are not among the recent ones."""
         logits = self._logits.get((tree, node))
         if logits is None:
-            logits = self.backend.next_logits(self._path(tree, node))
+            logits = self._evaluated_after(tree, *self._path(tree, node))
             self._remember(tree, node, logits)
         return logits
+
+    def _evaluated_after(self, tree: int, ids: Sequence[int], path: Sequence[Batch]) -> Logits:
+        """The logits after a path that was evaluated in these batches."""
+        return self._evaluator(tree).next_logits(ids, path if self.info.shaped else None)
+
+    def _evaluator(self, tree: int) -> Evaluator:
+        """What evaluates the paths of a tree: a session's is not pushed out by those that are no session's."""
+        return self.backend if tree >= 0 else self.backend.aside
 
     def _distribution(self, tree: int, node: int, sampler: Sampler) -> Distribution:
         """The distribution after a node. The latest one is kept: the next step draws from what this one summarised."""
@@ -160,7 +180,7 @@ class Engine:
         """A new root: evaluates a prompt; the distribution after it and the milliseconds it took."""
         self._start()
         start = time.perf_counter()
-        logits = self.backend.next_logits(list(token_ids))
+        logits = self._evaluated_after(tree, list(token_ids), batches(0, len(token_ids), CHUNK))
         distribution = self.backend.distribution(logits, sampler)
         paths = self._trees.setdefault(tree, _Paths())
         paths.add(node, -1, -1)
@@ -196,37 +216,38 @@ class Engine:
         through_eog: bool,
     ) -> Advanced:
         eog = scored.token_id in self.info.eog_ids
-        if eog and not through_eog:
-            self._extend(tree, node, child, scored.token_id)
-            return Advanced(scored, None, eog, _since(start))
-        logits = self.backend.next_logits([*self._path(tree, node), scored.token_id])
-        distribution = self.backend.distribution(logits, sampler)
-        self._extend(tree, node, child, scored.token_id)
+        ids, path = self._path(tree, node)
+        batch = step(len(ids))
+        logits = following = None
+        if not eog or through_eog:
+            logits = self._evaluated_after(tree, [*ids, scored.token_id], [*path, batch])
+            following = self.backend.distribution(logits, sampler)
+        self._extend(tree, node, child, scored.token_id, batch)
+        if logits is None or following is None:
+            return Advanced(scored, None, eog, _since(start), self._said(batch))
         self._remember(tree, child, logits)
-        self._latest = ((tree, child), distribution)
-        return Advanced(scored, distribution.summary(), eog, _since(start))
+        self._latest = ((tree, child), following)
+        return Advanced(scored, following.summary(), eog, _since(start), self._said(batch))
+
+    def _said(self, batch: Batch) -> Batch | None:
+        """A batch as a session is told of it: only where it matters."""
+        return batch if self.info.shaped else None
 
     def _along(
         self,
         distribution: Distribution,
-        prefix: Sequence[int],
+        passes: Iterator[Logits],
         token_ids: Sequence[int],
-        open_end: bool,
     ) -> Iterator[tuple[Scored, Distribution | None, Logits | None]]:
-        """Each token's score, the distribution after it and its logits, in one teacher-forced pass.
-
-        Without `open_end` nothing comes after the last token, and it is not evaluated.
-        """
-        evaluated = token_ids if open_end else token_ids[:-1]
-        if evaluated:
-            passes = self.backend.path_logits(prefix, evaluated)
-            for token_id, logits in zip(evaluated, passes, strict=True):
-                self._check()
-                scored = distribution.score(token_id)
-                distribution = self.backend.distribution(logits, distribution.sampler)
-                yield scored, distribution, logits
-        if len(evaluated) < len(token_ids):
-            yield distribution.score(token_ids[-1]), None, None
+        """Each token's score, the distribution after it and its logits, which may end before the last token."""
+        for token_id in token_ids:
+            self._check()
+            scored, logits = distribution.score(token_id), next(passes, None)
+            if logits is None:
+                yield scored, None, None
+                return
+            distribution = self.backend.distribution(logits, distribution.sampler)
+            yield scored, distribution, logits
 
     @_one_at_a_time
     def extend(
@@ -243,17 +264,27 @@ class Engine:
         start = time.perf_counter()
         open_end = through_eog or token_ids[-1] not in self.info.eog_ids
         first = self._distribution(tree, node, sampler)
-        found = list(self._along(first, self._path(tree, node), token_ids, open_end))
+        ids, path = self._path(tree, node)
+        given = token_ids if open_end else token_ids[:-1]
+        end = len(ids) + len(given)
+        new = batches(len(ids), end, most_scored(self.info.n_vocab), scored=True)
+        passes: Iterator[Logits] = iter(())
+        if given:
+            known = [*path, *new] if self.info.shaped else None
+            passes = self._evaluator(tree).path_logits(ids, given, known)
+        found = list(self._along(first, passes, token_ids))
+        if not open_end:
+            new.append(step(end))
         each = _since(start) / len(found)
         advanced = []
         for offset, (scored, distribution, logits) in enumerate(found):
             parent = node if offset == 0 else child + offset - 1
-            self._extend(tree, parent, child + offset, scored.token_id)
+            self._extend(tree, parent, child + offset, scored.token_id, new[offset])
             if logits is not None:
                 self._remember(tree, child + offset, logits)
             following = distribution.summary() if distribution else None
             eog = scored.token_id in self.info.eog_ids
-            advanced.append(Advanced(scored, following, eog, each))
+            advanced.append(Advanced(scored, following, eog, each, self._said(new[offset])))
         return advanced
 
     @_one_at_a_time
@@ -301,12 +332,13 @@ class Engine:
                 continue
             stop = next((i for i in range(at, end) if known[i] is not None), end)
             if nodes[at] in paths.prompts:
-                yield self.backend.next_logits(self._path(tree, nodes[at]))
+                yield self._evaluated_after(tree, *self._path(tree, nodes[at]))
                 at += 1
             if at < stop:
-                prefix = list(self._path(tree, paths.parents[nodes[at]]))
-                tokens = [paths.tokens[node] for node in nodes[at:stop]]
-                yield from self.backend.path_logits(prefix, tokens)
+                ids, path = paths.prefix(nodes[stop - 1])
+                begun = len(ids) - (stop - at)
+                said = path if self.info.shaped else None
+                yield from self._evaluator(tree).path_logits(ids[:begun], ids[begun:], said)
             at = stop
         if not open_end:
             yield None
@@ -323,9 +355,16 @@ class Engine:
     ) -> list[Scored]:
         """Each token's score along a text after `node`, in one pass; nothing joins the tree."""
         self._start()
+        ids, _ = self._path(tree, node)
+        if self.info.shaped:
+            rows = self._reading.path_logits(ids, token_ids)
+            return [
+                self.backend.distribution(row, sampler).score(token_id)
+                for token_id, row in zip(token_ids, rows, strict=True)
+            ]
         first = self._distribution(tree, node, sampler)
-        found = self._along(first, self._path(tree, node), token_ids, open_end=False)
-        return [scored for scored, _, _ in found]
+        passes = self.backend.path_logits(ids, token_ids[:-1]) if token_ids[1:] else iter(())
+        return [scored for scored, _, _ in self._along(first, passes, token_ids)]
 
     @_one_at_a_time
     def page(
@@ -387,6 +426,11 @@ class Engine:
     def evaluated(self) -> int:
         return self.backend.evaluated
 
+    @property
+    def finished_batches(self) -> int:
+        """Batches of rollouts that came to their end."""
+        return self._fans.finished
+
     # Background ------------------------------------------------------------------------------------------------
 
     def lookahead(
@@ -406,11 +450,11 @@ class Engine:
         yield from ((token_id, None) for token_id in token_ids if token_id in eog)
         evaluated = 0
         while live:
-            chunk = live[: self._fans.room(steps)]
+            chunk = live[: self.info.batch_rows if self.info.padded else self._fans.room(steps)]
             del live[: len(chunk)]
             with self.turn:
                 before = self.backend.evaluated
-                found = self._ahead(self._path(tree, node), chunk, sampler, steps)
+                found = self._ahead(self._path(tree, node)[0], chunk, sampler, steps)
                 evaluated += self.backend.evaluated - before
             yield from zip(chunk, found, strict=True)
         return evaluated
@@ -421,11 +465,16 @@ class Engine:
         """What comes after each of these tokens and `steps` - 1 greedy ones; None after an end of generation."""
         found: list[NextToken | None] = [None] * len(token_ids)
         tokens = dict(enumerate(token_ids))
-        with self._fans.open(prefix, len(token_ids), steps) as fan:
+        width = self.info.batch_rows if self.info.padded else len(token_ids)
+        with self._fans.open(prefix, width, steps, ahead=True) as fan:
             for later in range(1, steps + 1):
-                logits = fan.step(list(tokens), list(tokens.values()))
+                # Rows of padding, and those that ended, take any token.
+                rows = list(range(width)) if self.info.padded else list(tokens)
+                logits = fan.step(rows, [tokens.get(row, 0) for row in rows])
                 self._check()
-                for row, each in zip(list(tokens), logits, strict=True):
+                for row, each in zip(rows, logits, strict=True):
+                    if row not in tokens:
+                        continue
                     distribution = self.backend.distribution(each, sampler)
                     if later == steps:
                         found[row] = distribution.summary()
@@ -464,15 +513,19 @@ class Engine:
     ) -> Iterator[Drawn]:
         """Continuations of a path and each of these texts; see `host.Host`."""
         with self.turn:
-            prefix = tuple(self._path(tree, node))
+            prefix = tuple(self._path(tree, node)[0])
         texts = tuple(map(tuple, suffixes))
         plan = Plan(prefix, texts, sampler, tuple(numbers), horizon, purpose, cap_k)
         check_plan(plan)
         self._start()
+        if self.info.padded:
+            return padded_rollouts(self._fans, plan, self._check)
 
         def first(suffix: tuple[int, ...]) -> Distribution:
             if suffix:
-                logits = self.backend.next_logits([*prefix, *suffix])
+                whole = [*prefix, *suffix]
+                known = afresh(len(whole)) if self.info.shaped else None
+                logits = self.backend.drawing.next_logits(whole, known)
                 return self.backend.distribution(logits, sampler)
             return self._distribution(tree, node, sampler)
 

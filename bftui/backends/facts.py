@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bftui.backends.base import OpenSpec
-from bftui.backends.context_plan import Shape, default_context, planned, state_numbers
+from bftui.backends.context_plan import (
+    Shape,
+    default_context,
+    planned,
+    rounding,
+    state_numbers,
+)
 from bftui.backends.machine import fits_as_float32, gpu
 from bftui.core.errors import ModelError, ModelLoadError
 
@@ -138,6 +144,7 @@ def gguf_shape(header: GgufHeader) -> Shape:
         kv_numbers=kv_heads * (key + value),
         state_numbers=state_numbers(layers, width, header.number),
         parameters=header.parameters,
+        rounding=rounding(header.types, header.parameters),
     )
 
 
@@ -211,7 +218,8 @@ def needed(facts: Facts, spec: OpenSpec) -> Need:
         return Need(facts.bytes, 0, min(spec.n_ctx or trained, trained), "table", "", False)
     if spec.backend == "llama-cpp":
         plan = planned(spec, facts.shape)
-        return Need(facts.bytes, plan.bytes, plan.n_ctx, "llama-cpp", plan.kv, maybe_gpu)
+        context = plan.bytes + plan.bytes_aside
+        return Need(facts.bytes, context, plan.n_ctx, "llama-cpp", plan.kv, maybe_gpu)
     n_ctx = spec.n_ctx or default_context(trained)
     if spec.backend == "reference":
         parameters = facts.parameters or 0

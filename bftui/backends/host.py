@@ -1,7 +1,8 @@
 """The outer protocol: what a session may ask of a model, wherever the model runs.
 
 `engine.Engine` answers in process, `worker.WorkerHost` through a child process, with the same numbers. Trees are told
-apart by a number that the caller chooses; node numbers within a tree are the session's.
+apart by a number that the caller chooses: from 0 for those of sessions, below for texts that are read beside them. Node
+numbers within a tree are the session's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bftui.backends.base import F32, ModelInfo
+from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
 from bftui.core.noise import Noise
@@ -19,12 +21,16 @@ from bftui.core.sampler import Sampler
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """One token more: how probable it was, and the distribution after it (None after an end of generation)."""
+    """One token more: how probable it was, and the distribution after it (None after an end of generation).
+
+    `batch` says what it was evaluated in, where numbers depend on it (`info.shaped`).
+    """
 
     scored: Scored
     next: NextToken | None
     eog: bool
     elapsed_ms: float
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,12 @@ class Host(Protocol):
         parents: Sequence[int],
         tokens: Sequence[int],
         prompts: dict[int, tuple[int, ...]],
+        batches: Sequence[Batch | None] = (),
     ) -> None:
-        """Takes over a whole tree at once: after another model was loaded into a session."""
+        """Takes over a whole tree at once: after another model was loaded into a session.
+
+        `batches` has one for each node: what it was evaluated in. Without one it is evaluated alone.
+        """
         ...
 
     def drop(self, tree: int) -> None:

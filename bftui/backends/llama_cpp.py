@@ -1,7 +1,8 @@
 """GGUF models of every architecture through llama.cpp.
 
-One context: sequence 0 holds the path, the others continuations of it, all in one pool of cache cells, so that a shared
-prefix is stored once. Models whose memory cannot be cut (recurrent and hybrid ones) go back to a saved state.
+In a context sequence 0 holds a path, the others continuations of it, all in one pool of cache cells, so that a shared
+prefix is stored once. Where weights are rounded, the session's path has a context of its own, in which each token's
+cell is that of its position. Models whose memory cannot be cut (recurrent and hybrid ones) go back to a saved state.
 Not for: sampling and distributions, which are `core.distribution`'s.
 """
 
@@ -10,16 +11,21 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from bftui.backends import base
 from bftui.backends.base import F32, OpenSpec, Progress
+from bftui.backends.context_plan import ASIDE_BATCH, OWN_SEQUENCES
+from bftui.backends.llama_cpp_aside import Aside
 from bftui.backends.llama_cpp_library import C, forget_log, logged_reason
 from bftui.backends.llama_cpp_load import Loaded, load
 from bftui.backends.llama_cpp_threads import Threads
-from bftui.backends.local import CHUNK, LocalFan, PathBackend
-from bftui.backends.machine import is_small
+from bftui.backends.local import LocalFan, PathBackend
+from bftui.backends.machine import available_memory, is_small, size
+from bftui.core.batch import CHUNK
 from bftui.core.errors import (
     Cancelled,
     CapabilityError,
@@ -71,10 +77,21 @@ class _Batch:
 
 
 class LlamaCppBackend(PathBackend):
-    """One GGUF model; implements `base.Backend`."""
+    """One GGUF model with a context; implements `base.Backend`."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, *, beside: bool = False) -> None:
+        """`beside` is a context beside that of the path, whose model belongs to another one."""
         super().__init__(loaded.info, loaded.vocabulary, loaded.tokenizer)
+        self._loaded, self._beside = loaded, beside
+        # Continuations whose numbers depend on their cells have them to themselves.
+        self._alone = beside and loaded.info.padded
+        self._asides: list[Aside] = []
+        if loaded.info.shaped and not beside:
+            most = loaded.plan.n_ctx + loaded.plan.pool
+            if loaded.info.padded:
+                self._asides = [Aside(self._make_aside, most) for _ in range(2)]
+            else:
+                self._asides = [Aside(self._make_aside, most, fewest=most)]
         self._model = loaded.model
         self._context = loaded.context
         self._memory = C.llama_get_memory(loaded.context)
@@ -91,6 +108,37 @@ class LlamaCppBackend(PathBackend):
         # Referenced as long as the context, which calls it between the nodes of its graph.
         self._abort = C.ggml_abort_callback(lambda _data: self._cancelled)
         C.llama_set_abort_callback(loaded.context, self._abort, None)
+
+    @property
+    def aside(self) -> base.Evaluator:
+        return self._asides[0] if self._asides else self
+
+    @property
+    def drawing(self) -> base.Evaluator:
+        return self._asides[-1] if self._asides else self
+
+    @property
+    def evaluated(self) -> int:
+        return self._evaluated + sum(each.evaluated for each in self._asides)
+
+    def cancel(self) -> None:
+        super().cancel()
+        for each in self._asides:
+            each.cancel()
+
+    def _make_aside(self, cells: int) -> LlamaCppBackend:
+        """Another context of the model. Raises ContextFull where the memory does not hold it."""
+        plan = self._loaded.plan
+        need, free = cells * plan.kv_bytes_per_token, available_memory()
+        if self.info.device == "cpu" and free is not None and need > free:
+            raise ContextFull(
+                "there is no room to measure here",
+                f"about {size(need)} are needed and {size(free)} are available",
+                "measure at a shorter text, or fewer tokens",
+            )
+        ubatch = min(plan.ubatch, ASIDE_BATCH) if self.info.padded else plan.ubatch
+        context = self._loaded.make(cells, plan.rows + OWN_SEQUENCES, ubatch)
+        return LlamaCppBackend(replace(self._loaded, context=context), beside=True)
 
     def _cut(self, length: int) -> int:
         if self._keeper is not None:
@@ -110,6 +158,8 @@ class LlamaCppBackend(PathBackend):
         return bool(C.llama_state_seq_set_data(self._context, state, len(state), 0))
 
     def _forward(self, token_ids: Sequence[int], scored: int) -> list[F32]:
+        if self._alone:
+            self._displace()
         self._batch.path(token_ids, len(self._path), scored)
         try:
             self._decode_path()
@@ -125,11 +175,15 @@ class LlamaCppBackend(PathBackend):
         except ContextFull:
             if not self._fans:
                 raise
-            for fan in self._fans.copy():
-                fan.lose()
+            self._displace()
             self.decode()
         if self._keeper is not None:
             C.llama_memory_seq_cp(self._memory, 0, self._keeper, len(self._path), -1)
+
+    def _displace(self) -> None:
+        """Takes the room of the continuations that are open."""
+        for fan in self._fans.copy():
+            fan.lose()
 
     def decode(self) -> None:
         """Evaluates the batch; raises ContextFull, Cancelled or ModelError."""
@@ -161,10 +215,11 @@ class LlamaCppBackend(PathBackend):
 
     def _after_failure(self) -> None:
         """Brings cache and path together again. What a failed chunk left behind is dropped, even where it is valid."""
-        length = min(len(self._path), C.llama_memory_seq_pos_max(self._memory, 0) + 1)
-        del self._path[self._cut(length) :]
+        self._shorten(min(len(self._path), C.llama_memory_seq_pos_max(self._memory, 0) + 1))
 
     def _open_fan(self, length: int, rows: int) -> LocalFan:
+        if self._alone:
+            self._displace()
         if rows > len(self._free_sequences):
             raise CapabilityError(
                 f"{rows} more continuations at once are not possible",
@@ -226,9 +281,14 @@ class LlamaCppBackend(PathBackend):
         return whole
 
     def _free(self) -> None:
+        for aside in self._asides:
+            aside.close()
+        if self._beside:
+            self._displace()
         self._batch.free()
         C.llama_free(self._context)
-        C.llama_model_free(self._model)
+        if not self._beside:
+            C.llama_model_free(self._model)
 
 
 class _Fan(LocalFan):

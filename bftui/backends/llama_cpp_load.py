@@ -9,6 +9,7 @@ import ctypes
 import os
 import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ from bftui.backends.llama_cpp_library import (
 )
 from bftui.backends.llama_cpp_plan import plan_context
 from bftui.backends.llama_cpp_tokenizer import LlamaCppTokenizer
-from bftui.backends.local import CHUNK, share
+from bftui.backends.local import share
 from bftui.backends.machine import physical_cores, size
 from bftui.backends.reference_tokenizer import GgufTokenizer
 from bftui.backends.rotary import LONG, ORIGINAL
 from bftui.backends.vocabulary import Vocabulary, vocabulary_sha256
+from bftui.core.batch import CHUNK
 from bftui.core.errors import (
     Cancelled,
     CapabilityError,
@@ -48,11 +50,17 @@ _KINDS = ("architecture", "tokenizer", "pre-tokenizer")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model with a context, both owned by whoever holds this; `fixed_threads` where somebody asked for a number."""
+    """A model with a context, both owned by whoever holds this; `fixed_threads` where somebody asked for a number.
+
+    `make` gives another context of the model: of so many cells and sequences, and so many tokens computed at once. It
+    raises ModelLoadError.
+    """
 
     model: Any
     vocab: Any
     context: Any
+    plan: Plan
+    make: Callable[[int, int, int], Any]
     info: ModelInfo
     vocabulary: Vocabulary
     tokenizer: LlamaCppTokenizer
@@ -76,12 +84,16 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
         vocab = C.llama_model_get_vocab(model)
         _refuse_unsupported(path, model)
         threads = spec.threads or physical_cores()
-        context = _new_context(path, model, plan, threads, gpu)
+
+        def make(cells: int, sequences: int, ubatch: int) -> Any:
+            return _new_context(path, model, plan, cells, sequences, ubatch, threads, gpu)
+
+        context = make(plan.cells, plan.sequences, plan.ubatch)
         vocabulary, tokenizer = _tokens(path, vocab)
         sha256 = gguf_file.file_sha256(path, share(progress, 0.5, 1))
         info = _info(header, path, model, vocab, vocabulary, plan, threads, gpu, sha256)
         fixed = spec.threads > 0
-        return Loaded(model, vocab, context, info, vocabulary, tokenizer, fixed)
+        return Loaded(model, vocab, context, plan, make, info, vocabulary, tokenizer, fixed)
     except BaseException:
         if context is not None:
             C.llama_free(context)
@@ -225,12 +237,21 @@ def _refuse_unsupported(path: Path, model: Any) -> None:
         )
 
 
-def _new_context(path: Path, model: Any, plan: Plan, threads: int, gpu: bool) -> Any:
+def _new_context(
+    path: Path,
+    model: Any,
+    plan: Plan,
+    cells: int,
+    sequences: int,
+    ubatch: int,
+    threads: int,
+    gpu: bool,
+) -> Any:
     params = C.llama_context_default_params()
-    params.n_ctx = plan.cells
-    params.n_batch = max(CHUNK, plan.rows)
-    params.n_ubatch = plan.ubatch
-    params.n_seq_max = plan.sequences
+    params.n_ctx = cells
+    params.n_batch = batch = max(CHUNK, plan.rows)
+    params.n_ubatch = ubatch
+    params.n_seq_max = sequences
     params.n_outputs_max_per_seq = 0
     params.kv_unified = True
     params.swa_full = True
@@ -246,14 +267,14 @@ def _new_context(path: Path, model: Any, plan: Plan, threads: int, gpu: bool) ->
     context = C.llama_init_from_model(model, params)
     if not context:
         raise ModelLoadError(
-            f"cannot make a context of {plan.n_ctx} tokens for {path}",
+            f"cannot make a context of {cells} tokens for {path}",
             logged_reason(f"about {size(plan.bytes)} are needed"),
             "choose a smaller --ctx",
         )
-    if C.llama_n_ctx(context) < plan.cells or C.llama_n_batch(context) < CHUNK:
+    if C.llama_n_ctx(context) < cells or C.llama_n_batch(context) < batch:
         C.llama_free(context)
         raise ModelLoadError(
-            f"cannot make a context of {plan.n_ctx} tokens for {path}",
+            f"cannot make a context of {cells} tokens for {path}",
             "llama.cpp made a smaller one",
             "choose a smaller --ctx",
         )
@@ -329,11 +350,13 @@ def _info(
         tokenizer_sha256=vocabulary_sha256(vocabulary.pieces),
         rewind="checkpoint" if state else "any",
         max_fan_out=plan.rows,
-        fan_tokens=plan.cells - plan.n_ctx,
+        fan_tokens=plan.pool,
         batch_rows=plan.batch_rows,
         # Where the prefix of one row can be copied from another: neither out of a state nor past a sliding window.
         ragged=not state and C.llama_model_n_swa(model) == 0,
         note=trained_note(trained, plan.n_ctx),
+        shaped=plan.rounding != "none",
+        padded=plan.rounding == "coarse",
         eos_id=eos,
     )
 

@@ -17,22 +17,18 @@ from bftui.backends import base
 from bftui.backends.base import Logits, ModelInfo, Progress, check_prefix, common_prefix
 from bftui.backends.checkpoints import EVERY, Checkpoints
 from bftui.backends.vocabulary import Parts, TextTokenizer, Vocabulary
+from bftui.core.batch import CHUNK, Batch, most_scored
 from bftui.core.distribution import Distribution
 from bftui.core.errors import (
     Cancelled,
     CapabilityError,
     ContextFull,
+    Displaced,
     InvalidToken,
     ModelError,
     NonFiniteLogits,
 )
 from bftui.core.sampler import Sampler
-
-CHUNK = 256
-"""Tokens forwarded at once; between two chunks a cancel is noticed, whatever the library does."""
-
-_ROWS_BYTES = 64 << 20
-"""Float32 logits that one forwarding may give."""
 
 
 class LocalFan(ABC):
@@ -97,9 +93,9 @@ class LocalFan(ABC):
 
     def _check_open(self) -> None:
         if self._lost:
-            raise ContextFull(
+            raise Displaced(
                 "the cache has no room for these continuations",
-                "the path needed it",
+                "other work needed it",
                 "open the model with a larger --ctx",
             )
         if not self._open:
@@ -112,7 +108,7 @@ class LocalFan(ABC):
             self._release()
 
     def lose(self) -> None:
-        """Closes it for the sake of the path; a step then raises ContextFull."""
+        """Closes it for the sake of other work; a step then raises Displaced."""
         self.close()
         self._lost = True
 
@@ -139,6 +135,8 @@ class PathBackend(ABC):
         self._vocabulary = vocabulary
         self._tokenizer = tokenizer
         self._path: list[int] = []
+        # The batches that it was forwarded in, where whoever asked said so.
+        self._batches: list[Batch] = []
         self._checkpoints = Checkpoints()
         self._saved = 0
         self._evaluated = 0
@@ -156,7 +154,7 @@ class PathBackend(ABC):
     def check_logits(self) -> None:
         """Evaluates one token and forgets it; raises NonFiniteLogits or UnsupportedModel."""
         peak = float(self.next_logits([self._info.bos_id or 0]).max())
-        del self._path[self._cut(0) :]
+        self._shorten(0)
         self._evaluated = 0
         if not math.isfinite(peak):
             hint = "the weights are damaged: download the file again"
@@ -193,26 +191,60 @@ class PathBackend(ABC):
                     f"token {token_id} is not in the vocabulary of {self._info.n_vocab}"
                 )
 
-    def next_logits(self, prefix: Sequence[int]) -> Logits:
-        path = self._start(prefix)
-        return self._forward_to(path, len(path) - 1)[0]
+    @property
+    def aside(self) -> base.Evaluator:
+        return self
 
-    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[Logits]:
+    @property
+    def drawing(self) -> base.Evaluator:
+        return self
+
+    def next_logits(self, prefix: Sequence[int], batches: Sequence[Batch] | None = None) -> Logits:
+        path = self._start(prefix)
+        return self._forward_to(path, len(path) - 1, batches)[0]
+
+    def path_logits(
+        self,
+        prefix: Sequence[int],
+        token_ids: Sequence[int],
+        batches: Sequence[Batch] | None = None,
+    ) -> Iterator[Logits]:
         start = len(self._start(prefix))
         path = [*prefix, *token_ids]
         check_prefix(path, self._info.n_vocab, self._info.n_ctx)
-        return self._path_rows(path, start)
+        if batches is None:
+            return self._path_rows(path, start)
+        return self._batch_rows(path, start, batches)
 
     def _path_rows(self, path: list[int], start: int) -> Iterator[Logits]:
         """Rows after path[: start + 1], path[: start + 2], …; each window finds the cache as others left it."""
         self._cancelled = False
-        window = max(1, min(CHUNK, _ROWS_BYTES // (4 * self._info.n_vocab)))
+        window = most_scored(self._info.n_vocab)
         for first in range(start, len(path), window):
             self._check_open()
             yield from self._forward_to(path[: first + window], first)
 
+    def _batch_rows(
+        self, path: list[int], start: int, batches: Sequence[Batch]
+    ) -> Iterator[Logits]:
+        """The same rows, each from the batch that it is said to be of."""
+        self._cancelled = False
+        at = start
+        while at < len(path):
+            self._check_open()
+            batch = batches[at]
+            end = min(len(path), batch.start + batch.rows)
+            yield from self._forward_to(path[:end], at, batches[:end])
+            at = end
+
     @contextmanager
-    def fan(self, prefix: Sequence[int], rows: int) -> Iterator[LocalFan]:
+    def fan(
+        self,
+        prefix: Sequence[int],
+        rows: int,
+        batches: Sequence[Batch] | None = None,
+        tokens: int = 0,
+    ) -> Iterator[LocalFan]:
         path = self._start(prefix)
         if not 0 < rows <= self._info.max_fan_out:
             raise CapabilityError(
@@ -220,8 +252,8 @@ class PathBackend(ABC):
                 f"this model was opened for up to {self._info.max_fan_out}",
             )
         cached = self._path[: len(path)] if self._info.rewind == "any" else self._path
-        if cached != path:
-            self._forward_to(path, len(path))
+        if batches is not None or cached != path:
+            self._forward_to(path, len(path), batches)
         fan = self._open_fan(len(path), rows)
         try:
             yield fan
@@ -261,8 +293,16 @@ class PathBackend(ABC):
         self._cancelled = False
         return list(prefix)
 
-    def _forward_to(self, path: Sequence[int], first: int) -> list[Logits]:
-        """Makes the cache hold exactly `path`; the logits after each of path[first:], which are forwarded anew."""
+    def _forward_to(
+        self, path: Sequence[int], first: int, batches: Sequence[Batch] | None = None
+    ) -> list[Logits]:
+        """Makes the cache hold exactly `path`; the logits after each of path[first:], which are forwarded anew.
+
+        With `batches` every token that the cache holds is of the batch that they name, and its logits are, too.
+        """
+        if batches is not None:
+            return self._forward_batches(path, first, batches)
+        self._batches = []
         keep = min(common_prefix(self._path, path), first)
         saving = self._info.rewind == "checkpoint"
         if saving and (keep < len(self._path) or keep < first):
@@ -283,25 +323,76 @@ class PathBackend(ABC):
                 self._save_checkpoint()
         return rows
 
-    def _seek(self, path: Sequence[int], keep: int, most: int) -> None:
+    def _forward_batches(
+        self, path: Sequence[int], first: int, batches: Sequence[Batch]
+    ) -> list[Logits]:
+        if self._info.rewind != "any":
+            batches = _as_held(batches[: len(path)])
+        keep = min(common_prefix(self._path, path), common_prefix(self._batches, batches), first)
+        if keep < len(path):
+            # What is left of a batch would be of another one: it is forwarded as a whole.
+            keep = batches[keep].start
+        if self._info.rewind == "checkpoint" and (keep < len(self._path) or keep < first):
+            self._seek(path, keep, first, batches)
+        elif keep < len(self._path):
+            self._shorten(keep)
+        rows: list[Logits] = []
+        while len(self._path) < len(path):
+            self.check_cancelled()
+            start = len(self._path)
+            rows += self._forward_batch(path[start : start + batches[start].rows], first, batches)
+            if self._info.rewind == "checkpoint" and (
+                batches[start].rows > 1 or len(self._path) - self._saved >= EVERY
+            ):
+                self._save_checkpoint()
+        return rows
+
+    def _forward_batch(
+        self, token_ids: Sequence[int], first: int, batches: Sequence[Batch]
+    ) -> list[Logits]:
+        """Forwards one batch after the path; the logits after those of its tokens that are not before `first`."""
+        start, count = len(self._path), len(token_ids)
+        batch = batches[start]
+        # What comes after a token changes nothing but the shape.
+        whole = [*token_ids, *[token_ids[-1]] * (batch.rows - count)]
+        wanted = max(first - start, 0)
+        scored = min(wanted, 0 if batch.scored else batch.rows - 1)
+        if wanted >= count:
+            scored = len(whole)
+        found = self._forward(whole, scored)
+        self._path += whole
+        self._batches += [batch] * len(whole)
+        self._evaluated += len(whole)
+        if count < len(whole):
+            self._shorten(start + count)
+        return found[wanted - scored : count - scored] if wanted < count else []
+
+    def _shorten(self, length: int) -> None:
+        """Cuts the cache to `length` ids, or to fewer where it cannot."""
+        del self._path[self._cut(length) :]
+        del self._batches[len(self._path) :]
+
+    def _seek(
+        self, path: Sequence[int], keep: int, most: int, batches: Sequence[Batch] = ()
+    ) -> None:
         """Makes the cache hold a start of `path`: the path that is held, or what a checkpoint of up to `most` holds."""
         held = keep if keep == len(self._path) else 0
-        checkpoint = self._checkpoints.longest(path, most)
+        checkpoint = self._checkpoints.longest(path, most, batches)
         if checkpoint is None or len(checkpoint.ids) <= held:
             if not held:
-                del self._path[self._cut(0) :]
+                self._shorten(0)
         elif self._restore(checkpoint.state):
             self._checkpoints.used(checkpoint)
-            self._path = list(checkpoint.ids)
+            self._path, self._batches = list(checkpoint.ids), list(checkpoint.batches)
         else:
             self._checkpoints.drop(checkpoint)
-            del self._path[self._cut(0) :]
+            self._shorten(0)
         self._saved = len(self._path)
 
     def _save_checkpoint(self) -> None:
         saved = self._save()
         if saved is not None:
-            self._checkpoints.add(self._path, *saved)
+            self._checkpoints.add(self._path, *saved, self._batches)
             self._saved = len(self._path)
 
     @abstractmethod
@@ -336,6 +427,20 @@ class PathBackend(ABC):
     @abstractmethod
     def _free(self) -> None:
         """Frees the model; called once."""
+
+
+def _as_held(batches: Sequence[Batch]) -> list[Batch]:
+    """Batches of a memory that cannot be cut: what a path leaves before its end was never forwarded further."""
+    found: list[Batch] = []
+    at = 0
+    while at < len(batches):
+        batch = batches[at]
+        count = 1
+        while at + count < len(batches) and batches[at + count] == batch:
+            count += 1
+        found += [Batch(batch.start, count, batch.scored and count > 1)] * count
+        at += count
+    return found
 
 
 def share(progress: Progress, start: float, stop: float) -> Progress:

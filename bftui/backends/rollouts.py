@@ -3,7 +3,7 @@
 A batch is stepped by whoever takes its items, so other requests come in between two steps. Where the backend can step
 rows of different lengths, the next row takes the place of one that ended. What a row holds of the cache can be lost to
 other requests (the path goes first): it is then evaluated again from its tokens, in smaller batches.
-Not for: estimates, which are `core.branching`'s.
+Not for: estimates, which are `core.branching`'s; models whose numbers depend on their batch, see `padded.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from bftui.backends.base import Backend, Distribution, Fan, Logits, check_prefix
 from bftui.backends.host import Drawn
+from bftui.core.batch import afresh
 from bftui.core.distribution import Sampled
 from bftui.core.drawing import draw_rows
 from bftui.core.draws import Purpose, prefix_key, uniform
@@ -53,7 +54,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class _Row:
+class Row:
     """One continuation.
 
     Attributes:
@@ -74,7 +75,74 @@ class _Row:
 
     @property
     def drawn(self) -> int:
+        """Tokens drawn so far."""
         return len(self.token_ids) - self.own
+
+    def ended(self, eog_ids: frozenset[int]) -> bool:
+        """Whether nothing more is drawn."""
+        if not self.drawn:
+            return False
+        return self.drawn >= self.most or self.token_ids[-1] in eog_ids
+
+
+def rows_of(plan: Plan, text: int, shared: Text, n_ctx: int) -> list[Row]:
+    """The continuations of one text, in the order of the plan's numbers.
+
+    `shared` is what the prefix of their batch holds of the text.
+    """
+    suffix = plan.suffixes[text]
+    whole, own = (*plan.prefix, *suffix), suffix[len(shared) :]
+    key, most = prefix_key(whole), min(plan.horizon, n_ctx - len(whole))
+    return [Row(text, number, key, list(own), len(own), most) for number in plan.numbers]
+
+
+def share_batches(plan: Plan) -> bool:
+    """Whether the texts of a plan are short enough to be evaluated again for every row, in batches that they share."""
+    longest = max(map(len, plan.suffixes), default=0)
+    return len(plan.suffixes) > 1 and longest * _REPEATED <= plan.horizon
+
+
+class Drawer:
+    """Draws tokens for rows of a plan, each with the draws that its number has."""
+
+    def __init__(self, backend: Backend, plan: Plan) -> None:
+        self._backend, self._plan = backend, plan
+
+    def draw(self, rows: list[Row], logits: Sequence[Logits]) -> Drawn:
+        """One token more for each of these rows, from these logits."""
+        plan, us = self._plan, self._uniforms(rows)
+        if isinstance(logits[0], np.ndarray):
+            return self._told(rows, draw_rows(logits, plan.sampler, us, plan.cap_k))
+        # One after the other: a distribution is several times as large as its logits.
+        distribution = self._backend.distribution
+        pairs = zip(logits, us, strict=True)
+        found = [distribution(each, plan.sampler).sample(u, plan.cap_k) for each, u in pairs]
+        return self._told(rows, found)
+
+    def draw_first(self, rows: list[Row], start: Distribution) -> Drawn:
+        """The first token of these rows, from the distribution after their prefix."""
+        cap_k = self._plan.cap_k
+        return self._told(rows, [start.sample(u, cap_k) for u in self._uniforms(rows)])
+
+    def _uniforms(self, rows: list[Row]) -> list[float]:
+        seed, purpose = self._plan.sampler.seed, self._plan.purpose
+        return [uniform(seed, purpose, row.drawn, row.number, row.key) for row in rows]
+
+    def _told(self, rows: list[Row], found: list[Sampled]) -> Drawn:
+        """Gives each row its token."""
+        for row, each in zip(rows, found, strict=True):
+            row.token_ids.append(each.token_id)
+        eog_ids = self._backend.info.eog_ids
+        return Drawn(
+            texts=tuple(row.text for row in rows),
+            numbers=tuple(row.number for row in rows),
+            token_ids=tuple(each.token_id for each in found),
+            entropy=tuple(each.entropy for each in found),
+            entropy_truncated=tuple(each.entropy_truncated for each in found),
+            logprob=tuple(each.logprob for each in found),
+            logprob_truncated=tuple(each.logprob_truncated for each in found),
+            eog=tuple(each.token_id in eog_ids for each in found),
+        )
 
 
 def check_plan(plan: Plan) -> None:
@@ -95,12 +163,17 @@ def check_plan(plan: Plan) -> None:
 
 
 class Fans:
-    """The open continuations of one backend: how many more there is room for, and their opening and closing."""
+    """The open continuations of one backend: how many more there is room for, and their opening and closing.
+
+    Attributes:
+        finished: batches of rollouts that came to their end.
+    """
 
     def __init__(self, backend: Backend, turn: threading.RLock) -> None:
         """`turn` is held during everything that the backend does."""
         self.backend = backend
         self.turn = turn
+        self.finished = 0
         self._rows = 0
         self._tokens = 0
 
@@ -118,15 +191,23 @@ class Fans:
         return max(1, rows)
 
     @contextmanager
-    def open(self, prefix: Sequence[int], rows: int, tokens: int) -> Iterator[Fan]:
-        """Rows of up to `tokens` tokens, closed with the block whatever happens in it; the turn is free inside."""
+    def open(
+        self, prefix: Sequence[int], rows: int, tokens: int, *, ahead: bool = False
+    ) -> Iterator[Fan]:
+        """Rows of up to `tokens` tokens, closed with the block whatever happens in it; the turn is free inside.
+
+        `ahead` is for look-ahead, which is soon done. Where numbers depend on batches the prefix is read afresh.
+        """
         with self.turn:
-            context = self.backend.fan(prefix, rows)
+            of = self.backend.aside if ahead else self.backend.drawing
+            batches = afresh(len(prefix)) if self.backend.info.shaped else None
+            context = of.fan(prefix, rows, batches, tokens)
             fan = context.__enter__()
             self._rows += rows
             self._tokens += rows * tokens
         try:
             yield fan
+            self.finished += not ahead
         finally:
             with self.turn:
                 self._rows -= rows
@@ -146,12 +227,11 @@ def rollouts(
     info = fans.backend.info
     for suffix in plan.suffixes:
         check_prefix([*plan.prefix, *suffix, 0], info.n_vocab, info.n_ctx)
-    longest = max(map(len, plan.suffixes), default=0)
-    if len(plan.suffixes) > 1 and longest * _REPEATED <= plan.horizon:
-        batches = [_Batches(fans, plan, (), list(enumerate(plan.suffixes)), first, check)]
+    if share_batches(plan):
+        batches = [_Batches(fans, plan, (), range(len(plan.suffixes)), first, check)]
     else:
         batches = [
-            _Batches(fans, plan, suffix, [(text, suffix)], first, check)
+            _Batches(fans, plan, suffix, [text], first, check)
             for text, suffix in enumerate(plan.suffixes)
         ]
     return (drawn for each in batches for drawn in each.run())
@@ -165,7 +245,7 @@ class _Batches:
         fans: Fans,
         plan: Plan,
         shared: Text,
-        texts: Sequence[tuple[int, Text]],
+        texts: Sequence[int],
         first: Callable[[Text], Distribution],
         check: Callable[[], None],
     ) -> None:
@@ -176,15 +256,12 @@ class _Batches:
         self._prefix = (*plan.prefix, *shared)
         self._eog_ids, self._ragged = info.eog_ids, info.ragged
         self._start: Distribution | None = None
-        self._waiting: deque[_Row] = deque()
-        for text, suffix in texts:
-            whole, own = (*plan.prefix, *suffix), suffix[len(shared) :]
-            key, most = prefix_key(whole), min(plan.horizon, info.n_ctx - len(whole))
-            self._waiting.extend(
-                _Row(text, number, key, list(own), len(own), most) for number in plan.numbers
-            )
+        self._drawer = Drawer(fans.backend, plan)
+        self._waiting: deque[Row] = deque()
+        for text in texts:
+            self._waiting.extend(rows_of(plan, text, shared, info.n_ctx))
         self._longest = max((row.own + row.most for row in self._waiting), default=0)
-        self._going: dict[int, _Row] = {}
+        self._going: dict[int, Row] = {}
         self._steps = 0
 
     def run(self) -> Iterator[Drawn]:
@@ -232,7 +309,7 @@ class _Batches:
                     drawn = self._step(fan)
                 if drawn is not None:
                     yield drawn
-                ended = [place for place, row in going.items() if self._ended(row)]
+                ended = [place for place, row in going.items() if row.ended(self._eog_ids)]
                 for place in ended:
                     del going[place]
                 free.extend(ended)
@@ -270,22 +347,17 @@ class _Batches:
                     drawn = self._draw_first(fresh)
                 yield drawn
             for row in rows:
-                if not self._ended(row):
+                if not row.ended(self._eog_ids):
                     self._going[free.popleft()] = row
             if not self._ragged and self._waiting and _length(self._waiting[0]) != alike:
                 return
-
-    def _ended(self, row: _Row) -> bool:
-        if not row.drawn:
-            return False
-        return row.drawn >= row.most or row.token_ids[-1] in self._eog_ids
 
     def _step(self, fan: Fan) -> Drawn | None:
         """Evaluates one token more of each row; what is drawn by those that have no other left."""
         going = self._going
         logits = fan.step(list(going), [row.token_ids[row.fed] for row in going.values()])
         self._check()
-        rows: list[_Row] = []
+        rows: list[Row] = []
         found: list[Logits] = []
         for row, each in zip(going.values(), logits, strict=True):
             row.fed += 1
@@ -295,46 +367,15 @@ class _Batches:
         if not rows:
             return None
         self._steps += 1
-        return self._draw(rows, found)
+        return self._drawer.draw(rows, found)
 
-    def _draw(self, rows: list[_Row], logits: Sequence[Logits]) -> Drawn:
-        """One token more for each of these rows, from these logits."""
-        plan, us = self._plan, self._uniforms(rows)
-        if isinstance(logits[0], np.ndarray):
-            return self._told(rows, draw_rows(logits, plan.sampler, us, plan.cap_k))
-        # One after the other: a distribution is several times as large as its logits.
-        distribution = self._fans.backend.distribution
-        pairs = zip(logits, us, strict=True)
-        found = [distribution(each, plan.sampler).sample(u, plan.cap_k) for each, u in pairs]
-        return self._told(rows, found)
-
-    def _draw_first(self, rows: list[_Row]) -> Drawn:
+    def _draw_first(self, rows: list[Row]) -> Drawn:
         """The first token of these rows, from the distribution after the prefix."""
         if self._start is None:
             self._start = self._first(self._shared)
-        cap_k = self._plan.cap_k
-        return self._told(rows, [self._start.sample(u, cap_k) for u in self._uniforms(rows)])
-
-    def _uniforms(self, rows: list[_Row]) -> list[float]:
-        seed, purpose = self._plan.sampler.seed, self._plan.purpose
-        return [uniform(seed, purpose, row.drawn, row.number, row.key) for row in rows]
-
-    def _told(self, rows: list[_Row], found: list[Sampled]) -> Drawn:
-        """Gives each row its token."""
-        for row, each in zip(rows, found, strict=True):
-            row.token_ids.append(each.token_id)
-        return Drawn(
-            texts=tuple(row.text for row in rows),
-            numbers=tuple(row.number for row in rows),
-            token_ids=tuple(each.token_id for each in found),
-            entropy=tuple(each.entropy for each in found),
-            entropy_truncated=tuple(each.entropy_truncated for each in found),
-            logprob=tuple(each.logprob for each in found),
-            logprob_truncated=tuple(each.logprob_truncated for each in found),
-            eog=tuple(each.token_id in self._eog_ids for each in found),
-        )
+        return self._drawer.draw_first(rows, self._start)
 
 
-def _length(row: _Row) -> int:
+def _length(row: Row) -> int:
     """Tokens of a row that a batch evaluates before the row draws again; a new row draws its first token before."""
     return len(row.token_ids) or 1

@@ -27,6 +27,7 @@ import numpy as np
 from bftui.backends import base
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress, check_prefix
 from bftui.backends.vocabulary import Parts, Vocabulary, Words, vocabulary_sha256
+from bftui.core.batch import Batch
 from bftui.core.distribution import Distribution
 from bftui.core.errors import Cancelled, CapabilityError, ModelError, ModelLoadError
 from bftui.core.sampler import Sampler
@@ -168,12 +169,25 @@ class TableBackend:
     def token_bytes(self, token_id: int) -> bytes:
         return self._vocabulary.token_bytes(token_id)
 
-    def next_logits(self, prefix: Sequence[int]) -> F32:
+    @property
+    def aside(self) -> base.Evaluator:
+        return self
+
+    @property
+    def drawing(self) -> base.Evaluator:
+        return self
+
+    def next_logits(self, prefix: Sequence[int], batches: Sequence[Batch] | None = None) -> F32:
         check_prefix(prefix, self.info.n_vocab, self.info.n_ctx)
         self._evaluate(1)
         return self._look_up(prefix)
 
-    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+    def path_logits(
+        self,
+        prefix: Sequence[int],
+        token_ids: Sequence[int],
+        batches: Sequence[Batch] | None = None,
+    ) -> Iterator[F32]:
         check_prefix(prefix, self.info.n_vocab, self.info.n_ctx)
         whole = [*prefix, *token_ids]
         check_prefix(whole, self.info.n_vocab, self.info.n_ctx)
@@ -182,7 +196,13 @@ class TableBackend:
             yield self._look_up(whole[:end])
 
     @contextmanager
-    def fan(self, prefix: Sequence[int], rows: int) -> Iterator[_TableFan]:
+    def fan(
+        self,
+        prefix: Sequence[int],
+        rows: int,
+        batches: Sequence[Batch] | None = None,
+        tokens: int = 0,
+    ) -> Iterator[_TableFan]:
         check_prefix(prefix, self.info.n_vocab, self.info.n_ctx)
         if not 0 < rows <= self.info.max_fan_out:
             raise CapabilityError(f"{rows} continuations at once are not possible")

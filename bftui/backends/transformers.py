@@ -118,7 +118,7 @@ class TransformersBackend(PathBackend):
                 found += self.owned(self.run([line], self._cache, max(1, wanted))[0])
         except BaseException:
             # Some layers hold the new tokens, others do not.
-            del self._path[self._cut(len(self._path)) :]
+            self._shorten(len(self._path))
             raise
         return found[len(found) - (len(token_ids) - scored) :]
 
@@ -176,7 +176,7 @@ class TransformersBackend(PathBackend):
 
     def forgo_cache(self) -> None:
         """Evaluates from the first token every time from now on."""
-        del self._path[self._cut(0) :]
+        self._shorten(0)
         self._cache_name = self._cache = None
         self._info = replace(self._info, rewind="recompute", kv_bytes_per_token=0)
 

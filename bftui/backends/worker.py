@@ -29,6 +29,7 @@ from typing import IO, Any, cast
 
 from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress
 from bftui.backends.host import Advanced, Best, Drawn, Page
+from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, Scored
 from bftui.core.draws import Purpose
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
@@ -38,6 +39,9 @@ from bftui.core.sampler import Sampler
 _BACKGROUND = frozenset(
     {"lookahead", "rollouts", "rollouts_after", "path_logits", "greedy", "noise"}
 )
+_DRAWING = frozenset({"rollouts", "rollouts_after"})
+"""Of these, where batches are padded, one has the cache to itself until its batch ends."""
+
 _LOG_LINES = 3
 _LONGEST_LOG = 300
 """Characters of the log that are quoted."""
@@ -92,7 +96,8 @@ class _Child:
         self._requests = requests
         self._replies = replies
         self._foreground: queue.SimpleQueue[_Request] = queue.SimpleQueue()
-        self._background: deque[tuple[int, Generator[Any, None, None]]] = deque()
+        self._background: deque[tuple[int, Generator[Any, None, None], str]] = deque()
+        self._holder: int | None = None
         self._used_s = 0.0
         self._open_numbers: set[int] = set()
         self._dropped: set[int] = set()
@@ -174,7 +179,7 @@ class _Child:
                 result = getattr(self._engine, request.name)(*request.args)
             if request.name in _BACKGROUND:
                 with self._lock:
-                    self._background.append((request.number, result))
+                    self._background.append((request.number, result, request.name))
             else:
                 self._reply(request.number, "done", result)
         except Exception as error:
@@ -187,20 +192,23 @@ class _Child:
                 self._running = None
 
     def _advance_background(self) -> None:
-        number, job = self._background[0]
+        number, job, name = self._background[0]
         if not self._begin(number):
             self._end_background()
             job.close()
             self._fail(number, Cancelled("stopped"))
             return
         start = time.perf_counter()
+        finished = self._engine.finished_batches
         try:
             self._reply(number, "item", next(job))
             self._used_s += time.perf_counter() - start
+            if name in _DRAWING and self._engine.info.padded:
+                # Whoever begins a batch while another one's is open takes its room, and it begins anew.
+                self._holder = number if self._engine.finished_batches == finished else None
             if self._used_s >= _SLICE_S:
                 self._used_s = 0.0
-                with self._lock:
-                    self._background.rotate(-1)
+                self._rotate()
         except StopIteration as end:
             self._end_background()
             self._reply(number, "done", end.value)
@@ -211,11 +219,22 @@ class _Child:
             with self._lock:
                 self._running = None
 
+    def _rotate(self) -> None:
+        """Gives the next job its turn; those that draw wait while another one holds the cache."""
+        with self._lock:
+            for _ in self._background.copy():
+                self._background.rotate(-1)
+                number, _, name = self._background[0]
+                if name not in _DRAWING or self._holder in (None, number):
+                    return
+
     def _end_background(self) -> None:
         """Forgets the job whose turn it is."""
         self._used_s = 0.0
         with self._lock:
-            self._background.popleft()
+            number, _, _ = self._background.popleft()
+            if self._holder == number:
+                self._holder = None
 
     def _open(self, request: _Request) -> ModelInfo:
         from bftui.backends.engine import Engine
@@ -473,8 +492,9 @@ class WorkerHost:
         parents: Sequence[int],
         tokens: Sequence[int],
         prompts: dict[int, tuple[int, ...]],
+        batches: Sequence[Batch | None] = (),
     ) -> None:
-        self._call("adopt", tree, parents, tokens, prompts)
+        self._call("adopt", tree, parents, tokens, prompts, batches)
 
     def drop(self, tree: int) -> None:
         self._call("drop", tree)

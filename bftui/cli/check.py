@@ -43,16 +43,25 @@ def check(
         float | None,
         typer.Option(
             min=0,
-            help="Largest difference in nats [default: 1e-5 of entropies and 1e-4 of log-probabilities for float32 "
-            "on the same backend, else 2e-2].",
+            help="Largest difference in nats [default: 1e-5 of entropies and 1e-4 of log-probabilities where the same "
+            "arithmetic is done again, else what the noise floor in the trace allows, or 2e-2].",
         ),
     ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="Read texts in chunks, whatever they were made in; numbers of a quantised model are then off by its "
+            "noise floor.",
+        ),
+    ] = False,
     opening: o.Opening,
     output: o.Output = None,
     as_json: o.Json = False,
 ) -> int:
     """Evaluate every path of a trace again, and say how far its numbers are off.
 
+    Each token is read in a batch of the shape in which it was made: quantised weights give other numbers in another.
     The model is opened with the trace's context and types, where no option says otherwise.
     """
     if tolerance is not None and not 0 < tolerance < math.inf:
@@ -74,7 +83,7 @@ def check(
                 _refuse_another(opened, file, named)
             if to_file(output):
                 refuse_model(output, opened.info.source)
-            job = _job(opened, file, tolerance)
+            job = _job(opened, file, tolerance, fast)
             watched = Watched(interruption, show)
             error = finish(job, watched, lambda: f"{job.checked} of {file.count} nodes")
             if error is None or job.checked:
@@ -91,7 +100,9 @@ def check(
     if job.different:
         raise DifferenceFound(
             f"{trace} differs from the model",
-            f"node {job.past} is the first that is off by more than the tolerance",
+            "its nodes are off by more than the tolerance in the mean"
+            if job.past is None
+            else f"node {job.past} is the first that is off by more than the tolerance",
         )
     return 0
 
@@ -159,13 +170,11 @@ def _refuse_another(model: Model, file: TraceFile, named: str) -> None:
         )
 
 
-def _job(model: Model, file: TraceFile, tolerance: float | None) -> Checking:
-    from bftui.session.check import Checking, Tolerance, tolerance_for
+def _job(model: Model, file: TraceFile, tolerance: float | None, fast: bool) -> Checking:
+    from bftui.session.check import Checking, Tolerance
 
-    if tolerance is None:
-        recorded = file.outline.model.model_dump(mode="json")
-        return Checking(model, file, tolerance_for(recorded, model.info))
-    return Checking(model, file, Tolerance(tolerance, tolerance))
+    allowed = None if tolerance is None else Tolerance(tolerance, tolerance)
+    return Checking(model, file, allowed, fast=fast)
 
 
 def told(job: Checking, model: Model) -> str:
@@ -186,11 +195,16 @@ def told(job: Checking, model: Model) -> str:
         False: "another file than the trace's, by checksum",
         None: "it has no checksum to compare",
     }[result["same_model"]]
-    past = (
-        "every node is within the tolerance"
-        if job.past is None
-        else f"node {job.past} is the first past the tolerance"
-    )
+    if job.past is not None:
+        past = f"node {job.past} is the first past the tolerance"
+    elif job.different:
+        past = "the mean is past the tolerance"
+    elif job.within_noise:
+        past = "every node is within the model's noise floor"
+    else:
+        past = "every node is within the tolerance"
+    if not job.alike:
+        past += "; they were read in chunks"
     model_line = f"{safe(model.info.name)} on {safe(model.info.backend)}: {same}"
     return "\n".join(
         [

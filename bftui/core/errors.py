@@ -63,6 +63,10 @@ class ContextFull(ModelError):
     """A path longer than the context."""
 
 
+class Displaced(ContextFull):
+    """Continuations whose cache was given to other work; evaluated again they give the same numbers."""
+
+
 class InvalidToken(ModelError):
     """A token id outside the vocabulary."""
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from bftui.core.batch import Batch
 from bftui.core.distribution import TOP, NextToken, Scored, frozen
 
 _BLOCK_BITS = 8
@@ -75,7 +76,11 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node as the trace shows it; `next` is the distribution after it, None after an end-of-generation token."""
+    """One node as the trace shows it; `next` is the distribution after it, None after an end-of-generation token.
+
+    `batch` says what it was evaluated in (the trace's `read`), where its numbers depend on that; of a root it is the
+    first one of its prompt.
+    """
 
     id: int
     parent: int | None
@@ -89,6 +94,7 @@ class Node:
     eog: bool
     next: NextToken | None
     elapsed_ms: float
+    batch: Batch | None = None
 
 
 class Tree:
@@ -103,6 +109,8 @@ class Tree:
         self._drawn = array("i")
         self._draw = array("q")
         self._eog = array("b")
+        self._batch_start = array("i")
+        self._batch_rows = array("i")
         self._depth = array("i")
         self._first = array("i")
         self._last = array("i")
@@ -127,11 +135,14 @@ class Tree:
         *,
         sampler: int,
         elapsed_ms: float,
+        batch: Batch | None = None,
     ) -> int:
         """Adds a prompt and the distribution after it; returns its node."""
         node = len(self)
         self._prompts[node] = tuple(token_ids)
-        return self._append(-1, -1, Source.PROMPT, sampler, -1, None, False, following, elapsed_ms)
+        return self._append(
+            -1, -1, Source.PROMPT, sampler, -1, None, False, following, elapsed_ms, batch
+        )
 
     def add(
         self,
@@ -144,11 +155,12 @@ class Tree:
         draw: int | None = None,
         eog: bool = False,
         elapsed_ms: float = 0.0,
+        batch: Batch | None = None,
     ) -> int:
         """Adds one token below `parent`, with the distribution after it; returns its node."""
         at = -1 if draw is None else draw
         return self._append(
-            parent, scored.token_id, source, sampler, at, scored, eog, following, elapsed_ms
+            parent, scored.token_id, source, sampler, at, scored, eog, following, elapsed_ms, batch
         )
 
     def _append(
@@ -162,6 +174,7 @@ class Tree:
         eog: bool,
         following: NextToken | None,
         elapsed_ms: float,
+        batch: Batch | None,
     ) -> int:
         node = len(self)
         if node >> _BLOCK_BITS == len(self._blocks):
@@ -174,6 +187,8 @@ class Tree:
         self._drawn.append(sampler)
         self._draw.append(draw)
         self._eog.append(eog)
+        self._batch_start.append(0 if batch is None else batch.start)
+        self._batch_rows.append(0 if batch is None else batch.rows)
         self._depth.append(self._depth[parent] + 1 if parent >= 0 else 0)
         self._first.append(-1)
         self._last.append(-1)
@@ -263,6 +278,18 @@ class Tree:
     def drawn_under(self, node: int) -> int:
         """The sampler that the token was drawn under; `sampler` is the one that its numbers are for now."""
         return self._drawn[node]
+
+    def batch(self, node: int) -> Batch | None:
+        """What a node was evaluated in; None where nobody said, or nothing depends on it."""
+        rows = self._batch_rows[node]
+        if not rows:
+            return None
+        # Of a prompt the last logits alone are asked for.
+        return Batch(self._batch_start[node], rows, rows > 1 and self._parent[node] >= 0)
+
+    def batches(self) -> list[Batch | None]:
+        """The batch of every node."""
+        return [self.batch(node) for node in range(len(self))] if any(self._batch_rows) else []
 
     def eog(self, node: int) -> bool:
         return bool(self._eog[node])
@@ -398,4 +425,5 @@ class Tree:
             eog=self.eog(node),
             next=self._following(node, numbers),
             elapsed_ms=elapsed_ms,
+            batch=self.batch(node),
         )

@@ -1,21 +1,23 @@
-"""A trace held against a model: every token once more, in one teacher-forced pass a branch."""
+"""A trace held against a model: every token once more, evaluated as it was when it was made, or in chunks."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bftui.backends.base import ModelInfo
 from bftui.backends.host import Advanced
+from bftui.core.batch import Batch, batches, most_scored
 from bftui.core.distribution import NextToken
 from bftui.core.errors import ModelError
 from bftui.session.job import Job
 from bftui.session.model import Model
 from bftui.session.resume import same_model
+from bftui.trace.nodes import batch_of
 from bftui.trace.reading import TraceFile
 
 _PIECE = 512
@@ -29,23 +31,57 @@ _numbers = itertools.count(_FIRST_TREE)
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a number may be off, in nats."""
+    """How far a number may be off, in nats.
+
+    Attributes:
+        entropy, logprob: at a node.
+        mean_entropy, mean_logprob: in the mean over all nodes; infinite where that is not judged by itself.
+        noise: whether they are those of the model's noise floor.
+    """
 
     entropy: float
     logprob: float
+    mean_entropy: float = math.inf
+    mean_logprob: float = math.inf
+    noise: bool = False
 
 
 FINE, COARSE = Tolerance(1e-5, 1e-4), Tolerance(2e-2, 2e-2)
-"""For float32 on the same backend, and where another backend or a coarser type has part."""
+"""Where the same arithmetic is done again, and where another one has part and the trace has no noise floor."""
 
 
-def tolerance_for(recorded: dict[str, Any], info: ModelInfo) -> Tolerance:
-    """The default tolerance for a trace's `model` and the model that it is held against."""
-    fine = all(
+def tolerance_for(recorded: dict[str, Any], info: ModelInfo, *, alike: bool = True) -> Tolerance:
+    """The default tolerance for a trace's `model` and the model that it is held against.
+
+    `alike` says that positions are read in the batches in which they were made.
+    """
+    if recorded["backend"] == info.backend and (
+        _float32(recorded, info) or (alike and info.shaped and _same_arithmetic(recorded, info))
+    ):
+        return FINE
+    noise = recorded.get("noise")
+    if not noise:
+        return COARSE
+    return Tolerance(
+        2 * noise["entropy_max"],
+        2 * noise["logprob_max"],
+        2 * noise.get("entropy_mean", noise["entropy_sd"]),
+        2 * noise.get("logprob_mean", noise["logprob_sd"]),
+        noise=True,
+    )
+
+
+def _float32(recorded: dict[str, Any], info: ModelInfo) -> bool:
+    return all(
         model["dtype"] in ("float32", "f32") and model["kv"] in ("float32", "f32")
         for model in (recorded, {"dtype": info.dtype, "kv": info.kv})
     )
-    return FINE if fine and recorded["backend"] == info.backend else COARSE
+
+
+def _same_arithmetic(recorded: dict[str, Any], info: ModelInfo) -> bool:
+    """Whether the same library computes the same weights with the same types on the same kind of device."""
+    names = ("library", "device", "dtype", "kv", "sha256")
+    return all(recorded[name] == getattr(info, name) for name in names)
 
 
 @dataclass(slots=True)
@@ -81,16 +117,30 @@ class Checking(Job):
     """Evaluates every path of a trace and compares entropy, log-probability and rank at every node.
 
     Attributes:
+        alike: whether positions are read in the batches in which they were made, where that matters.
         checked: nodes compared so far.
         entropy, logprob: how far they are off.
         ranks: how many tokens have another rank.
         past: the first node, by number, that is off by more than the tolerance; None where none is.
     """
 
-    def __init__(self, model: Model, trace: TraceFile, tolerance: Tolerance) -> None:
-        """Raises ModelError where the tokens of the trace mean something else to the model."""
+    def __init__(
+        self,
+        model: Model,
+        trace: TraceFile,
+        tolerance: Tolerance | None = None,
+        *,
+        fast: bool = False,
+    ) -> None:
+        """Without a tolerance `tolerance_for` says it; `fast` reads in chunks, which may give other numbers.
+
+        Raises ModelError where the tokens of the trace mean something else to the model.
+        """
         _check_tokens(model, trace)
-        self.tolerance = tolerance
+        self._batches = [] if fast else _batches(trace)
+        self.alike = bool(self._batches) or not model.info.shaped
+        recorded = trace.outline.model.model_dump(mode="json")
+        self.tolerance = tolerance or tolerance_for(recorded, model.info, alike=self.alike)
         self.checked = self.ranks = 0
         self.entropy, self.logprob = Drift(), Drift()
         self.past: int | None = None
@@ -105,8 +155,15 @@ class Checking(Job):
 
     @property
     def different(self) -> bool:
-        """Whether a node was off by more than the tolerance."""
-        return self.past is not None
+        """Whether a node was off by more than the tolerance, or all of them in the mean."""
+        allowed = self.tolerance
+        means = self.entropy.mean > allowed.mean_entropy or self.logprob.mean > allowed.mean_logprob
+        return self.past is not None or (self.checked == self._trace.count and means)
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether numbers are off by no more than the model's noise floor."""
+        return self.tolerance.noise and not self.different
 
     def result(self) -> dict[str, Any]:
         """What was found, with the fields of `bftui check --json`; differences in nats, null for infinite ones."""
@@ -125,7 +182,13 @@ class Checking(Job):
             "max_entropy_drift_node": self.entropy.node,
             "max_logprob_drift_node": self.logprob.node,
             "ranks_changed": self.ranks,
-            "tolerance": {"entropy": self.tolerance.entropy, "logprob": self.tolerance.logprob},
+            "tolerance": {
+                name: allowed
+                for name in ("entropy", "logprob", "mean_entropy", "mean_logprob")
+                if math.isfinite(allowed := getattr(self.tolerance, name))
+            },
+            "within_noise": self.within_noise,
+            "same_batches": self.alike,
             "model": {
                 "trace": {name: self._recorded[name] for name in _NAMED},
                 "checked": {name: getattr(self._model.info, name) for name in _NAMED},
@@ -147,7 +210,12 @@ class Checking(Job):
         links = trace.links
         prompts = {node: tuple(prompt.token_ids) for node, prompt in trace.prompts().items()}
         number = next(_numbers)
-        host.adopt(number, links.parents.tolist(), links.tokens.tolist(), prompts)
+        shaped = self._model.info.shaped
+        if shaped and not self._batches:
+            begun = {node: len(ids) for node, ids in prompts.items()}
+            self._batches = _in_chunks(links.parents, begun, most_scored(self._model.info.n_vocab))
+        known = self._batches if shaped else []
+        host.adopt(number, links.parents.tolist(), links.tokens.tolist(), prompts, known)
         sampler = trace.samplers[0]
         try:
             for branch in branches(links.parents):
@@ -181,6 +249,29 @@ class Checking(Job):
 
 
 _NAMED = ("name", "backend", "dtype", "kv", "device", "sha256")
+
+
+def _batches(trace: TraceFile) -> list[Batch | None]:
+    """What each node of a trace was evaluated in; empty where a node does not say so."""
+    found = [batch_of(fields) for fields in trace.nodes()]
+    return [] if None in found else found
+
+
+def _in_chunks(parents: array[int], begun: Mapping[int, int], size: int) -> list[Batch | None]:
+    """The batches in which branches are read fastest, of up to `size` tokens; `begun` has the length of each prompt."""
+    found: list[Batch | None] = [None] * len(parents)
+    ends = array("i", [0]) * len(parents)
+    for branch in branches(parents):
+        tokens = branch
+        if branch[0] in begun:
+            ends[branch[0]], tokens = begun[branch[0]], branch[1:]
+        if not tokens:
+            continue
+        start = ends[parents[tokens[0]]]
+        each = batches(start, start + len(tokens), size, scored=True)
+        for place, (node, batch) in enumerate(zip(tokens, each, strict=True), start=start + 1):
+            found[node], ends[node] = batch, place
+    return found
 
 
 def branches(parents: array[int]) -> Iterator[list[int]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 import numpy as np
 
 from bftui.backends.host import Advanced
+from bftui.core.batch import batches
 from bftui.core.branching_samples import Finish, Sample
 from bftui.core.distribution import F64, NextToken
 from bftui.core.sampler import Sampler
@@ -56,7 +57,9 @@ def read(
     found: list[Advanced | NextToken] = []
     with planted(host, prefix, sampler) as tree:
         prompts = {0: tuple(prefix)}
-        host.adopt(tree, list(range(-1, count)), [-1, *token_ids], prompts)
+        begun = len(prefix)
+        passes = batches(begun, begun + count, _SLICE, scored=True)
+        host.adopt(tree, list(range(-1, count)), [-1, *token_ids], prompts, [None, *passes])
         for start in range(0, count + 1, _SLICE):
             nodes = range(start, min(count + 1, start + _SLICE))
             # Nothing of what comes after the last token is asked for.

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bftui.backends.host import Advanced
+from bftui.core.batch import CHUNK, Batch
 from bftui.core.distribution import NextToken
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UsageError
@@ -232,7 +233,13 @@ class Session(SessionState, SessionMethods):
         # A root that somebody sees in the tree has its prompt.
         self._prompts[node] = prompt, rendered
         self._stops = tuple(dict.fromkeys((*self._stops, *rendered.stops)))
-        self.tree.add_root(ids, following, sampler=self._place.sampler, elapsed_ms=elapsed)
+        self.tree.add_root(
+            ids,
+            following,
+            sampler=self._place.sampler,
+            elapsed_ms=elapsed,
+            batch=Batch(0, CHUNK) if self.model.info.shaped else None,
+        )
         self._go(node)
 
     def _add_turn(self, text: str) -> None:
@@ -360,6 +367,7 @@ class Session(SessionState, SessionMethods):
                 draw=draw,
                 eog=advanced.eog,
                 elapsed_ms=advanced.elapsed_ms,
+                batch=advanced.batch,
             )
         )
 
@@ -436,7 +444,7 @@ class Session(SessionState, SessionMethods):
                 "this model has another vocabulary", hint="start a new session with it"
             )
         prompts = {root: self.tree.prompt_ids(root) for root in self.tree.roots}
-        model.host.adopt(self._number, *self.tree.links(), prompts)
+        model.host.adopt(self._number, *self.tree.links(), prompts, self.tree.batches())
         self.model = model
         if self.partner is not None:
             self.partner.rebase(model)

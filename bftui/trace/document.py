@@ -241,7 +241,8 @@ def _nodes(
                 f'"source":"{tree.source(node).word}","sampler":{tree.sampler(node)},'
                 f'"draw":{_or_null(tree.draw(node))},"logprob":{logprob},"logprob_truncated":{truncated},'
                 f'"rank":{rank},"eog":{"true" if tree.eog(node) else "false"},"next":{after},'
-                f'"partner":{partner},"elapsed_ms":{elapsed[row]}{_drawn_under(tree, node)}}}'
+                f'"partner":{partner},"elapsed_ms":{elapsed[row]}{_drawn_under(tree, node)}'
+                f"{_read(tree, node)}}}"
             )
             yield text, seen
 
@@ -320,6 +321,13 @@ def _drawn_under(tree: Tree, node: int) -> str:
     if tree.draw(node) is None or drawn == tree.sampler(node):
         return ""
     return f',"drawn_under":{drawn}'
+
+
+def _read(tree: Tree, node: int) -> str:
+    batch = tree.batch(node)
+    if batch is None:
+        return ""
+    return f',"read":{{"kind":"{batch.kind}","rows":{batch.rows},"start":{batch.start}}}'
 
 
 def _own(column: NDArray[np.float64]) -> list[str]:

@@ -44,11 +44,14 @@ def model_fields(info: Described, noise: Noise | None = None) -> dict[str, Any]:
     """`model` of the trace, with its noise floor; with a `title`, what it calls itself, where that is not its name, and
     with a `note` where there is something to say of it.
 
-    Bytes of a path that are no UTF-8 are replaced: JSON has no place for them.
+    `rows` is there where every batch of continuations has so many. Bytes of a path that are no UTF-8 are replaced: JSON
+    has no place for them.
     """
     fields = {name: getattr(info, name) for name in _MODEL}
     for name in ("name", "source"):
         fields[name] = os.fsencode(fields[name]).decode(errors="replace")
+    if getattr(info, "padded", False):
+        fields["rows"] = getattr(info, "batch_rows", None)
     told = {"title": info.title if info.title != info.name else "", "note": info.note}
     fields |= {name: text for name, text in told.items() if text}
     if noise is not None:

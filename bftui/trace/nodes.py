@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bftui.core.batch import Batch
 from bftui.core.distribution import TOP, NextToken, Scored
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
@@ -24,7 +25,8 @@ SOURCES = {source.word: source for source in Source}
 
 _PLACE = ("id", "parent", "token_id", "source", "sampler", "draw", "eog", "elapsed_ms")
 _OWN = ("logprob", "logprob_truncated", "rank", "next", "partner")
-_FIELDS = frozenset((*_PLACE, *_OWN, "drawn_under"))
+_FIELDS = frozenset((*_PLACE, *_OWN, "drawn_under", "read"))
+_READ = frozenset(("kind", "rows", "start"))
 _NEXT_FLOATS = (
     "entropy",
     "entropy_truncated",
@@ -43,6 +45,9 @@ _floats = itemgetter(*_NEXT_FLOATS)
 _ACTION = frozenset(("at_ms", "op", "args", "node"))
 _TOP = frozenset(("ids", "logprobs"))
 _INT, _NUMBERS = frozenset((int,)), frozenset((int, float))
+
+MOST_ROWS = 1 << 16
+"""Tokens that were evaluated together, at most."""
 
 MOST_NATS, MOST_CHOICES, MOST_MS, HUGE = 22.0, 3e9, 1e15, 1e45
 """Most of nats, of choices, of milliseconds, of any other size.
@@ -106,10 +111,22 @@ def _usual(node: Any) -> bool:
             and _within(node["elapsed_ms"], 0, MOST_MS)
             and (node.get("partner") is None or _usual_partner(node["partner"]))
             and ("drawn_under" not in node or _whole(node["drawn_under"]))
+            and ("read" not in node or _usual_read(node["read"]))
         )
     except (KeyError, TypeError, OverflowError):
         # Integers beyond all floats overflow.
         return False
+
+
+def _usual_read(read: Any) -> bool:
+    return (
+        type(read) is dict
+        and read.keys() == _READ
+        and read["kind"] in ("step", "chunk")
+        and _whole(read["rows"], 1)
+        and read["rows"] <= MOST_ROWS
+        and _whole(read["start"])
+    )
 
 
 def _usual_next(after: Any) -> bool:
@@ -201,6 +218,12 @@ def node_fields(tree: Tree, number: int) -> dict[str, Any]:
     }
     if node.draw is not None and drawn != node.sampler:
         fields["drawn_under"] = drawn
+    if node.batch is not None:
+        fields["read"] = {
+            "kind": node.batch.kind,
+            "rows": node.batch.rows,
+            "start": node.batch.start,
+        }
     return fields
 
 
@@ -279,9 +302,12 @@ def plant(
         prompt_ids: the prompt's tokens, of a node without a parent.
     """
     number = fields["sampler"]
+    batch = batch_of(fields)
     following = next_token(fields["next"], samplers[number].temperature, tree.n_vocab)
     if prompt_ids is not None:
-        return tree.add_root(prompt_ids, following, sampler=number, elapsed_ms=fields["elapsed_ms"])
+        return tree.add_root(
+            prompt_ids, following, sampler=number, elapsed_ms=fields["elapsed_ms"], batch=batch
+        )
     scored = Scored(
         fields["token_id"],
         -math.inf if fields["logprob"] is None else fields["logprob"],
@@ -298,10 +324,20 @@ def plant(
         draw=fields["draw"],
         eog=fields["eog"],
         elapsed_ms=fields["elapsed_ms"],
+        batch=batch,
     )
     if drawn != number:
         tree.restate(node, scored, following, sampler=number)
     return node
+
+
+def batch_of(fields: Mapping[str, Any]) -> Batch | None:
+    """The batch that a checked node says it was evaluated in; None where it does not say."""
+    read = fields.get("read")
+    if read is None or read["kind"] == "rows":
+        return None
+    rows: int = read["rows"]
+    return Batch(read["start"], rows, rows > 1 and fields["parent"] is not None)
 
 
 def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> None:

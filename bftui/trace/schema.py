@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bftui.trace.links import LARGEST, Links
-from bftui.trace.nodes import HUGE, MOST_CHOICES, MOST_MS, MOST_NATS
+from bftui.trace.nodes import HUGE, MOST_CHOICES, MOST_MS, MOST_NATS, MOST_ROWS
 
 FORMAT = "bftui-trace"
 VERSION = 1
@@ -71,6 +71,11 @@ class Model(Part):
     device: str
     threads: int
     title: str = Field(default="", exclude_if=lambda value: not value)
+    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="rows of every batch of continuations, where numbers depend on them",
+    )
     note: str = Field(default="", exclude_if=lambda value: not value)
     noise: Noise | None = Field(
         default=None,
@@ -208,6 +213,17 @@ class PartnerNode(Part):
     )
 
 
+class Read(Part):
+    """How a node was evaluated: alone, in a chunk of a text, or among rows that share a prefix.
+
+    A chunk has `rows` tokens from the position `start` on; a prompt is read in chunks of `rows` from its first token.
+    """
+
+    kind: Literal["step", "chunk", "rows"]
+    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)]
+    start: Id
+
+
 class Node(Part):
     """One token (node 0: the whole prompt); `logprob`, `logprob_truncated` and `rank` are in the parent's `next`."""
 
@@ -228,6 +244,11 @@ class Node(Part):
         default=None,
         exclude_if=lambda value: value is None,
         description="the sampler of the draw, where `sampler` is another one that the numbers were made anew under",
+    )
+    read: Read | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="how it was evaluated, where the model's numbers depend on that",
     )
 
 

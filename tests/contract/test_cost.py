@@ -10,7 +10,7 @@ import pytest
 
 from bftui.backends.base import Backend
 from bftui.backends.checkpoints import EVERY
-from bftui.backends.local import CHUNK
+from bftui.core.batch import CHUNK
 from tests.contract.conftest import Case, close, ids
 
 # What is evaluated ---------------------------------------------------------------------------------

@@ -1,0 +1,344 @@
+"""The same shape for the same work: where weights are rounded, the same request gives the same numbers, bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bftui
+from bftui.backends.base import F32, Backend, OpenSpec
+from bftui.backends.engine import Engine
+from bftui.backends.registry import open_backend
+from bftui.core.batch import AFRESH, Batch, afresh, batches, step
+from bftui.core.draws import Purpose
+from bftui.core.errors import Displaced, ModelError, UsageError
+from bftui.core.sampler import Sampler
+from bftui.session.check import FINE, Checking
+from bftui.session.resume import read_saved, resume
+from bftui.session.session import Session
+from bftui.trace.reading import TraceFile
+from tests.contract.conftest import ids, quiet
+from tests.contract.test_rollouts import by_text, collected
+from tests.models import rounded_model
+
+pytest.importorskip("llama_cpp")
+
+Q = gguf.GGMLQuantizationType
+TYPES = ("Q8_0", "Q4_1", "BF16", "F16")
+SAMPLER = Sampler(top_p=0.9, seed=3)
+TREE, ROOT = 1, 0
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The tiny model of a type of weights, written once."""
+    folder = tmp_path_factory.mktemp("rounded")
+
+    def get(kind: str) -> Path:
+        path = folder / f"{kind}.gguf"
+        if not path.exists():
+            rounded_model(path, Q[kind])
+        return path
+
+    return get
+
+
+@pytest.fixture(scope="module", params=TYPES)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def rounded(file: Callable[[str], Path], kind: str) -> Iterator[Backend]:
+    backend = open_backend(spec(file(kind)), quiet)
+    yield backend
+    backend.close()
+
+
+def spec(path: Path, **changes: Any) -> OpenSpec:
+    return OpenSpec(str(path), "llama-cpp", threads=1, **{"n_ctx": 1024, **changes})
+
+
+def rows(backend: Backend, path: list[int], shape: list[Batch]) -> list[F32]:
+    return list(backend.path_logits(path[:1], path[1:], shape))
+
+
+def same(a: Any, b: Any) -> bool:
+    return all(np.array_equal(one, other) for one, other in zip(a, b, strict=True))
+
+
+# Paths ---------------------------------------------------------------------------------------------
+
+
+def test_the_shape_matters_here(rounded: Backend, kind: str) -> None:
+    """Without this, everything below would hold for nothing."""
+    path = ids(rounded, 300)
+    alone, together = (
+        rows(rounded, path, shape)
+        for shape in ([step(i) for i in range(300)], batches(0, 300, 64, scored=True))
+    )
+    assert not same(alone, together)
+    assert rounded.info.shaped
+    assert rounded.info.padded == (kind != "F16")
+
+
+def test_the_same_batches_give_the_same_bits_whatever_came_before(rounded: Backend) -> None:
+    """Prompts, steps, forced texts, branches from the middle of one, and other texts in between."""
+    base = ids(rounded, 300)
+    trunk = [*batches(0, 90, 256), *batches(90, 130, 64, scored=True), *map(step, range(130, 150))]
+    texts = [
+        (base[:150], trunk),
+        (base[:90], batches(0, 90, 256)),
+        ([*base[:110], *base[200:220]], [*trunk[:110], *map(step, range(110, 130))]),
+        (base[100:260], batches(0, 160, AFRESH)),
+        (base[:150], [step(i) for i in range(150)]),
+        ([*base[:95], *base[240:260]], [*trunk[:95], *batches(95, 115, 64, scored=True)]),
+    ]
+    first = [np.array(rounded.next_logits(*each)) for each in texts]
+    order = np.random.default_rng(5).integers(0, len(texts), 30)
+    for place in order:
+        assert np.array_equal(rounded.next_logits(*texts[place]), first[place])
+    other = open_backend(spec(Path(rounded.info.source)), quiet)
+    try:
+        for place in (5, 2, 0):
+            assert np.array_equal(other.next_logits(*texts[place]), first[place])
+    finally:
+        other.close()
+
+
+def test_a_shared_prefix_in_the_same_batches_is_not_evaluated_again(rounded: Backend) -> None:
+    path = ids(rounded, 80)
+    shape = [*batches(0, 40, 256), *map(step, range(40, 80))]
+    rounded.next_logits(path, shape)
+    before = rounded.evaluated
+    rounded.next_logits([*path[:60], 1], [*shape[:60], step(60)])
+    assert rounded.evaluated - before == 1
+
+
+def test_a_text_is_read_alike_whatever_the_cache_holds(rounded: Backend) -> None:
+    engine, path = Engine(rounded), ids(rounded, 260)
+    first = list(engine.path_logits(path[:70], path[70:250]))
+    for other in (path[:30], path[5:200], path[:251], path[:70]):
+        list(engine.path_logits(other[:10], other[10:]))
+        list(engine.greedy(other, 3))
+        assert same(first, engine.path_logits(path[:70], path[70:250]))
+    told = [list(engine.greedy(path[:50], 6)) for _ in range(2)]
+    assert told[0] == told[1]
+
+
+# Continuations -------------------------------------------------------------------------------------
+
+
+def planted(backend: Backend, count: int = 70) -> Engine:
+    engine = Engine(backend)
+    engine.plant(TREE, ROOT, ids(backend, count), SAMPLER)
+    return engine
+
+
+def rolled(engine: Engine, numbers: Any, horizon: int = 20, node: int = ROOT) -> dict[int, Any]:
+    return collected(engine.rollouts(TREE, node, (), SAMPLER, numbers, horizon))
+
+
+def only(kind: str) -> None:
+    if kind == "F16":
+        pytest.skip("its noise is small: places are not kept")
+
+
+def test_a_continuation_follows_from_its_number_alone(rounded: Backend, kind: str) -> None:
+    only(kind)
+    engine = planted(rounded)
+    many = rolled(engine, range(40))
+    assert list(many) == list(range(40))
+    for numbers in ([0, 1], range(8), range(2, 8), [39, 3], [17]):
+        for number, walk in rolled(engine, numbers).items():
+            assert walk == many[number]
+    longer = rolled(engine, [5], horizon=40)[5]
+    assert longer.token_ids[: len(many[5].token_ids)] == many[5].token_ids
+    assert longer.numbers[: len(many[5].numbers)] == many[5].numbers
+
+
+def test_it_does_not_depend_on_how_a_person_came_there(rounded: Backend, kind: str) -> None:
+    only(kind)
+    forced, stepped = planted(rounded), planted(rounded)
+    text = ids(rounded, 12, seed=9)
+    forced.extend(TREE, ROOT, 1, text, SAMPLER, True)
+    node = ROOT
+    for place, token_id in enumerate(text, start=1):
+        stepped.extend(TREE, node, place, [token_id], SAMPLER, True)
+        node = place
+    assert rolled(forced, range(3), node=12) == rolled(stepped, range(3), node=12)
+    found = [
+        dict(engine.lookahead(TREE, 12, range(2, 22), SAMPLER, 2)) for engine in (forced, stepped)
+    ]
+    assert _entropies(found[0]) == _entropies(found[1])
+    scores = [engine.score(TREE, 12, text[:4], SAMPLER) for engine in (forced, stepped)]
+    assert scores[0] == scores[1]
+
+
+def _entropies(found: dict[int, Any]) -> dict[int, float | None]:
+    return {token_id: after and after.entropy for token_id, after in found.items()}
+
+
+def test_a_candidate_is_looked_at_alike_beside_fewer_others(rounded: Backend, kind: str) -> None:
+    only(kind)
+    engine = planted(rounded)
+    wanted = [each for each in range(2, 40) if each not in rounded.info.eog_ids][:20]
+    many = _entropies(dict(engine.lookahead(TREE, ROOT, wanted, SAMPLER)))
+    few = _entropies(dict(engine.lookahead(TREE, ROOT, wanted[:5], SAMPLER)))
+    assert few.items() <= many.items()
+
+
+def test_other_work_in_between_changes_no_bit(rounded: Backend, kind: str) -> None:
+    """Steps, texts that are read, look-ahead, and rollouts that take the room of others."""
+    only(kind)
+    engine = planted(rounded)
+    expected = rolled(engine, range(20))
+    one = engine.rollouts(TREE, ROOT, (), SAMPLER, range(20), 20)
+    two = engine.rollouts(TREE, ROOT, (), SAMPLER, range(5, 13), 20)
+    items = ([*islice(one, 7)], [*islice(two, 5)])
+    engine.step(TREE, ROOT, 1, SAMPLER, 0.3, True)
+    dict(engine.lookahead(TREE, ROOT, range(2, 12), SAMPLER))
+    list(engine.path_logits(ids(rounded, 30, seed=8), ids(rounded, 30)))
+    items[0].extend(islice(one, 3))
+    for stream, found in zip((one, two), items, strict=True):
+        for number, walk in collected(iter([*found, *stream])).items():
+            assert walk == expected[number]
+
+
+def test_texts_that_are_compared_are_drawn_alike_each_time(rounded: Backend, kind: str) -> None:
+    only(kind)
+    engine, texts = planted(rounded), [(), (3,), (4, 5)]
+
+    def drawn() -> Any:
+        stream = engine.rollouts_after(
+            TREE, ROOT, texts, SAMPLER, range(6), 24, purpose=Purpose.CONTROL
+        )
+        return by_text(stream)
+
+    first = drawn()
+    assert len(first) == 18
+    rolled(engine, range(3))
+    engine.step(TREE, ROOT, 1, SAMPLER, 0.3, True)
+    assert drawn() == first
+
+
+def test_rows_that_outgrow_the_cache_are_drawn_in_halves(file: Callable[[str], Path]) -> None:
+    """Where that is follows from the model and the prefix: asking for fewer tokens changes nothing."""
+    backend = open_backend(spec(file("Q8_0"), n_ctx=900, fan_out=8), quiet)
+    try:
+        assert backend.info.batch_rows * 800 > 900 + backend.info.fan_tokens
+        engine = planted(backend, 20)
+        long, short = rolled(engine, range(3), 800), rolled(engine, range(3), 100)
+        assert max(len(walk.token_ids) for walk in long.values()) == 800
+        for number, walk in short.items():
+            count = len(walk.token_ids)
+            assert long[number].token_ids[:count] == walk.token_ids
+            assert long[number].numbers[:count] == walk.numbers
+        assert rolled(engine, [1], 800)[1] == long[1]
+    finally:
+        backend.close()
+
+
+def test_one_batch_at_a_time_has_the_room(file: Callable[[str], Path]) -> None:
+    backend = open_backend(spec(file("Q8_0")), quiet)
+    try:
+        path = ids(backend, 40)
+        with backend.drawing.fan(path, 8, afresh(40), 10) as first:
+            kept = first.step(range(8), range(8))
+            with backend.drawing.fan(path, 8, afresh(40), 10) as second:
+                assert np.array_equal(second.step(range(8), range(8)), kept)
+                with pytest.raises(Displaced):
+                    first.step(range(8), range(8))
+    finally:
+        backend.close()
+
+
+# Sessions ------------------------------------------------------------------------------------------
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("step"), st.integers(1, 6)),
+        st.tuples(st.just("greedy"), st.integers(1, 3)),
+        st.tuples(
+            st.just("force"), st.sampled_from([" the", " river rises in the hills", "ab", "\n"])
+        ),
+        st.tuples(st.just("back"), st.integers(1, 8)),
+        st.tuples(st.just("goto"), st.integers(0, 60)),
+        st.tuples(
+            st.just("prompt"), st.sampled_from(["The river", "It rained for nine days. " * 20])
+        ),
+        st.tuples(st.just("turn"), st.just("Where is the captain?")),
+        st.tuples(st.just("sampler"), st.sampled_from([0.5, 1.5])),
+        st.tuples(st.just("measure"), st.integers(1, 9)),
+        st.tuples(st.just("resume"), st.just(0)),
+    ),
+    min_size=3,
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def model(file: Callable[[str], Path], kind: str) -> Iterator[Any]:
+    with bftui.open_model(str(file(kind)), backend="llama-cpp", ctx=1024, threads=1) as opened:
+        yield opened
+
+
+def do(session: Session, action: str, value: Any) -> None:
+    match action:
+        case "step" | "greedy":
+            for _ in range(value):
+                getattr(session, action)()
+        case "force":
+            session.force(value)
+        case "back":
+            session.back(value)
+        case "goto":
+            session.goto(value % len(session.tree))
+        case "prompt":
+            session.set_prompt(value)
+        case "turn":
+            session.add_turn(value)
+        case "sampler":
+            session.set_sampler(temperature=value)
+            session.align()
+        case "measure":
+            session.rollouts(samples=value, horizon=3)
+            session.lookahead(k=value)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(actions=ACTIONS)
+def test_a_wild_session_is_checked_to_the_last_digit(
+    model: Any, tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[str, Any]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "wild.json"
+    session = Session(model, "The bridge was gone. " * 15, seed=2, ignore_eos=True)
+    for action, value in actions:
+        # Not everything can be done everywhere: no turn without a template, nothing before a prompt.
+        with suppress(UsageError, ModelError):
+            if action == "resume":
+                session.trace().save(path)
+                session = resume(model, read_saved(path))
+            else:
+                do(session, action, value)
+    session.trace().save(path)
+    job = Checking(model, TraceFile(path))
+    while job.advance():
+        pass
+    assert job.tolerance == FINE
+    assert not job.different, (job.past, job.entropy, job.logprob)
+    fast = Checking(model, TraceFile(path), fast=True)
+    while fast.advance():
+        pass
+    assert not fast.alike
+    assert fast.checked == job.checked
