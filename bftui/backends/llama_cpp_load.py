@@ -166,16 +166,17 @@ def _use_gpu(spec: OpenSpec) -> bool:
 def _overrides(header: GgufHeader, n_ctx: int) -> Any:
     """What the library is to take for the file's own settings, as an array that ends with an empty one.
 
-    It chooses the factors of LongRoPE by the pool that a path shares with its continuations, and not by the context.
+    It chooses the factors of LongRoPE by the cells of a context, which hold continuations too or are made as they are
+    needed, and not by the tokens of the longest path.
     """
     key = f"{header.architecture}.{ORIGINAL}"
     original = header.number(ORIGINAL) or header.number("context_length")
-    if LONG not in header.tensors or n_ctx > original:
+    if LONG not in header.tensors:
         return (C.llama_model_kv_override * 1)()
     overrides = (C.llama_model_kv_override * 2)()
     overrides[0].tag = C.LLAMA_KV_OVERRIDE_TYPE_INT
     overrides[0].key = key.encode()
-    overrides[0].value.val_i64 = 2**31 - 1
+    overrides[0].value.val_i64 = 1 if n_ctx > original else 2**31 - 1
     return overrides
 
 
