@@ -63,6 +63,13 @@ BPE_SPECIALS = ("<|bos|>", "<|endoftext|>", "<|user|>", "<|end|>")
 SPM_SPECIALS = ("<unk>", "<s>", "</s>")
 
 
+CHATML = (
+    "{% for m in messages %}<|{{ 'user' if m.role == 'user' else 'bos' }}|>{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|bos|>{% endif %}"
+)
+"""A chat template of the control tokens that the byte-level vocabulary has."""
+
+
 @cache
 def bpe_vocab(size: int = 700) -> BpeVocab:
     """Byte-level BPE over all 256 bytes: specials, bytes, then merges; at most `size` tokens."""
@@ -204,6 +211,7 @@ def rounded_model(path: Path, matrices: gguf.GGMLQuantizationType, *, seed: int 
         tokenizer=vocabulary,
         dtype="f32",
         name="tiny-rounded",
+        chat_template=CHATML,
     )
     rewritten(plain, path, matrices=matrices)
     plain.unlink()

@@ -127,7 +127,8 @@ class _Batch:
                     drawn = None
                     if going:
                         rows = list(going.values())
-                        drawn = self._drawer.draw(rows, logits[[at - places[0] for at in going]])
+                        found = [logits[at - places[0]] for at in going]
+                        drawn = self._drawer.draw(rows, found)
                 if drawn is not None:
                     yield drawn
 

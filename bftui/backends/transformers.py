@@ -43,13 +43,15 @@ class TransformersBackend(PathBackend):
 
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded.info, loaded.tokenizer.vocabulary, loaded.tokenizer.text)
+        self._loaded = loaded
+        self._beside: TransformersBackend | None = None
         self._model = loaded.model
         self._config = loaded.config
         self._device = loaded.device
         self._dtype = getattr(torch, loaded.info.dtype)
         self._cache_name = cache_argument(loaded.model) if loaded.cached else None
         self._cache = self.new_cache()
-        self._by_one = False
+        self.by_one = False
         self._open_fans = 0
         # Logits are summarised where they are: numbers of a whole vocabulary never cross to the host in a step.
         self.on_device = loaded.device == "cuda"
@@ -57,6 +59,29 @@ class TransformersBackend(PathBackend):
         for layer in _layers(loaded.model):
             # Between two layers a cancel is noticed.
             layer.register_forward_pre_hook(lambda _layer, _inputs: self.check_cancelled())
+
+    @property
+    def aside(self) -> base.Evaluator:
+        """Another cache over the same model, so that the path's stays as it was filled."""
+        if not self.info.shaped:
+            return self
+        if self._beside is None:
+            self._beside = TransformersBackend(replace(self._loaded, info=self.info))
+            self._beside.by_one = self.by_one
+        return self._beside
+
+    @property
+    def drawing(self) -> base.Evaluator:
+        return self.aside
+
+    @property
+    def evaluated(self) -> int:
+        return self._evaluated + (self._beside.evaluated if self._beside else 0)
+
+    def cancel(self) -> None:
+        super().cancel()
+        if (beside := self._beside) is not None:
+            beside.cancel()
 
     def new_cache(self) -> Any:
         """An empty cache of a path; None where the model goes without."""
@@ -106,7 +131,7 @@ class TransformersBackend(PathBackend):
 
     def _forward(self, token_ids: Sequence[int], scored: int) -> list[Logits]:
         try:
-            if self._by_one and self._path and self._cache is not None:
+            if self.by_one and self._path and self._cache is not None:
                 lines = [[token_id] for token_id in token_ids]
             elif self._cache is None:
                 lines = [[*self._path, *token_ids]]
@@ -160,7 +185,7 @@ class TransformersBackend(PathBackend):
             )
         if self._cache is None or self._goes_on(ids, 2, whole):
             return
-        self._by_one = True
+        self.by_one = True
         if not self._goes_on(ids, 1, whole):
             self.forgo_cache()
 
@@ -178,7 +203,9 @@ class TransformersBackend(PathBackend):
         """Evaluates from the first token every time from now on."""
         self._shorten(0)
         self._cache_name = self._cache = None
-        self._info = replace(self._info, rewind="recompute", kv_bytes_per_token=0)
+        self._info = replace(
+            self._info, rewind="recompute", kv_bytes_per_token=0, shaped=False, padded=False
+        )
 
     def _goes_on(self, ids: Sequence[int], size: int, whole: Any) -> bool:
         """Whether these tokens, evaluated `size` at a time from a cache, give the logits of one pass."""
@@ -199,7 +226,9 @@ class TransformersBackend(PathBackend):
         return agree(whole, found, self._dtype)
 
     def _free(self) -> None:
-        del self._model, self._cache
+        if self._beside is not None:
+            self._beside.close()
+        del self._model, self._cache, self._loaded
         if self._device == "cuda":
             torch.cuda.empty_cache()
 

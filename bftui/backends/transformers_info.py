@@ -39,6 +39,8 @@ def describe(
         named = getattr(holder, "eos_token_id", None)
         ends |= set(_ids(source, named))
     n_vocab = len(tokenizer.vocabulary.pieces)
+    # Without a cache every number comes from one pass over all that is before it.
+    shaped = cache is not None and (dtype.itemsize < 4 or _quantised(model))
     return ModelInfo(
         name=source.name,
         title=source.title,
@@ -69,8 +71,19 @@ def describe(
         tokenizer_sha256=vocabulary_sha256(tokenizer.vocabulary.pieces),
         rewind="recompute" if cache is None else "any" if can_cut(cache) else "checkpoint",
         max_fan_out=max(1, spec.fan_out),
+        batch_rows=_PADDED_ROWS if shaped and device == "cpu" else _ROWS,
+        shaped=shaped,
+        padded=shaped,
         note=trained_note(trained, n_ctx),
     )
+
+
+_ROWS, _PADDED_ROWS = 32, 8
+"""Continuations that are best stepped at once; of padded ones few on a CPU, for all of them are computed."""
+
+
+def _quantised(model: Any) -> bool:
+    return getattr(model.config, "quantization_config", None) is not None
 
 
 def _ids(source: Source, named: Any) -> list[int]:

@@ -28,12 +28,13 @@ from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.contract.conftest import ids, quiet
 from tests.contract.test_rollouts import by_text, collected
-from tests.models import rounded_model
+from tests.families import family_directory
+from tests.models import CHATML, rounded_model
 
 pytest.importorskip("llama_cpp")
 
 Q = gguf.GGMLQuantizationType
-TYPES = ("Q8_0", "Q4_1", "BF16", "F16")
+TYPES = ("Q8_0", "Q4_1", "BF16", "F16", "transformers")
 SAMPLER = Sampler(top_p=0.9, seed=3)
 TREE, ROOT = 1, 0
 
@@ -44,9 +45,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     folder = tmp_path_factory.mktemp("rounded")
 
     def get(kind: str) -> Path:
-        path = folder / f"{kind}.gguf"
+        path = folder / (kind if kind == "transformers" else f"{kind}.gguf")
         if not path.exists():
-            rounded_model(path, Q[kind])
+            if kind == "transformers":
+                family_directory(path, "bpe", chat_template=CHATML)
+            else:
+                rounded_model(path, Q[kind])
         return path
 
     return get
@@ -55,6 +59,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="module", params=TYPES)
 def kind(request: pytest.FixtureRequest) -> str:
     name: str = request.param
+    if name == "transformers":
+        pytest.importorskip("transformers")
     return name
 
 
@@ -66,7 +72,11 @@ def rounded(file: Callable[[str], Path], kind: str) -> Iterator[Backend]:
 
 
 def spec(path: Path, **changes: Any) -> OpenSpec:
-    return OpenSpec(str(path), "llama-cpp", threads=1, **{"n_ctx": 1024, **changes})
+    """A GGUF file on llama.cpp, a directory on transformers in bfloat16."""
+    common = {"n_ctx": 1024, **changes}
+    if path.is_dir():
+        return OpenSpec(str(path), "transformers", threads=1, dtype="bfloat16", **common)
+    return OpenSpec(str(path), "llama-cpp", threads=1, **common)
 
 
 def rows(backend: Backend, path: list[int], shape: list[Batch]) -> list[F32]:
@@ -289,7 +299,8 @@ ACTIONS = st.lists(
 
 @pytest.fixture(scope="module")
 def model(file: Callable[[str], Path], kind: str) -> Iterator[Any]:
-    with bftui.open_model(str(file(kind)), backend="llama-cpp", ctx=1024, threads=1) as opened:
+    dtype: Any = "bfloat16" if kind == "transformers" else "auto"
+    with bftui.open_model(str(file(kind)), ctx=1024, threads=1, dtype=dtype) as opened:
         yield opened
 
 
