@@ -9,8 +9,8 @@ Not for: sampling and distributions, which are `core.distribution`'s.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from bftui.backends.llama_cpp_load import Loaded, load
 from bftui.backends.llama_cpp_threads import Threads
 from bftui.backends.local import LocalFan, PathBackend
 from bftui.backends.machine import available_memory, is_small, size
-from bftui.core.batch import CHUNK
+from bftui.core.batch import CHUNK, Batch, afresh
 from bftui.core.errors import (
     Cancelled,
     CapabilityError,
@@ -116,6 +116,23 @@ class LlamaCppBackend(PathBackend):
     @property
     def drawing(self) -> base.Evaluator:
         return self._asides[-1] if self._asides else self
+
+    @contextmanager
+    def fan(
+        self,
+        prefix: Sequence[int],
+        rows: int,
+        batches: Sequence[Batch] | None = None,
+        tokens: int = 0,
+    ) -> Iterator[base.Fan]:
+        of: AbstractContextManager[base.Fan]
+        if self._asides:
+            # The path's own context has no room for continuations.
+            of = self.drawing.fan(prefix, rows, batches or afresh(len(prefix)), tokens)
+        else:
+            of = super().fan(prefix, rows, batches, tokens)
+        with of as fan:
+            yield fan
 
     @property
     def evaluated(self) -> int:

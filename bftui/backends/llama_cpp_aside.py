@@ -58,7 +58,7 @@ class Aside:
         batches: Sequence[Batch] | None = None,
         tokens: int = 0,
     ) -> Iterator[Fan]:
-        held = self._holding(len(prefix) + rows * tokens)
+        held = self._holding(len(prefix) + rows * tokens if tokens else self._most)
         with held.fan(prefix, rows, batches, tokens) as fan:
             yield fan
 

@@ -244,7 +244,7 @@ class PathBackend(ABC):
         rows: int,
         batches: Sequence[Batch] | None = None,
         tokens: int = 0,
-    ) -> Iterator[LocalFan]:
+    ) -> Iterator[base.Fan]:
         path = self._start(prefix)
         if not 0 < rows <= self._info.max_fan_out:
             raise CapabilityError(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bftui.backends.base import F32, Backend, Distribution, Logits
 from bftui.backends.reading import in_memory
-from bftui.core.errors import BftuiError
+from bftui.core.batch import afresh, batches, most_scored, step
+from bftui.core.errors import BftuiError, Displaced
 from bftui.core.noise import Noise, Quantity
 from bftui.core.sampler import Sampler
 
@@ -123,7 +124,8 @@ def noise(
     for at in range(count):
         with turn:
             check()
-            alone.append(_read(backend, backend.next_logits(ids[: at + 1]), ids[at + 1]))
+            logits = backend.aside.next_logits(ids[: at + 1], [step(i) for i in range(at + 1)])
+            alone.append(_read(backend, logits, ids[at + 1]))
         done += 1
         yield done / pieces
     found = Differences()
@@ -157,27 +159,35 @@ def _other_shapes(
     together: int,
 ) -> Iterator[tuple[int, Logits]]:
     """The logits after ids[: place + 1], with the place: in the pass of a whole text, and among other rows."""
-    count = len(ids) - 1
+    count, aside = len(ids) - 1, backend.aside
     for first in range(1, count, _PASS):
+        end = min(first + _PASS, count)
+        passes = batches(first, end, most_scored(backend.info.n_vocab), scored=True)
         with turn:
             check()
-            found = list(backend.path_logits(ids[:first], ids[first : min(first + _PASS, count)]))
+            rest = aside.path_logits(ids[:first], ids[first:end], [*afresh(first), *passes])
+            found = list(rest)
         yield from enumerate(found, first)
-    start = count - together
-    with turn:
-        context = backend.fan(ids[:start], rows)
-        fan = context.__enter__()
-    try:
-        for place in range(start, count):
-            with turn:
-                check()
-                # The other rows read other parts of the text.
-                tokens = [ids[(place + row) % count] for row in range(rows)]
-                logits = fan.step(list(range(rows)), tokens)[0]
-            yield place, logits
-    finally:
+    place = count - together
+    while place < count:
         with turn:
-            context.__exit__(None, None, None)
+            context = aside.fan(ids[:place], rows, afresh(place), count - place)
+            fan = context.__enter__()
+        try:
+            while place < count:
+                with turn:
+                    check()
+                    # The other rows read other parts of the text.
+                    tokens = [ids[(place + row) % count] for row in range(rows)]
+                    logits = fan.step(list(range(rows)), tokens)[0]
+                yield place, logits
+                place += 1
+        except Displaced:
+            # Other work took their room: they begin again where they were.
+            continue
+        finally:
+            with turn:
+                context.__exit__(None, None, None)
 
 
 def _read(backend: Backend, logits: Logits, token_id: int) -> _Read:
