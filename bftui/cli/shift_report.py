@@ -55,7 +55,10 @@ def _shares(found: dict[str, Any]) -> str:
         ends = None if found["intervals"] is None else found["intervals"][kind]
         span = "–" if ends is None else f"[{_percent(ends[0])}, {_percent(ends[1])}]"
         rows.append([kind, _percent(found[kind]), span, ranks])
-    return f"{aligned(rows, '<>>>')}\n{found['n']} token{'s' if found['n'] > 1 else ''}"
+    told = f"{found['n']} token{'s' if found['n'] > 1 else ''}"
+    if found["within_noise"]:
+        told += f", {found['within_noise']} of them with a class within the noise floor"
+    return f"{aligned(rows, '<>>>')}\n{told}"
 
 
 def _positions(means: Sequence[dict[str, Any]]) -> str:
@@ -140,6 +143,12 @@ def _notes(found: dict[str, Any]) -> list[str]:
         f"2 or 3, else shifted (arXiv 2312.01552). Rank and P are those of the {scorer}, over the whole vocabulary."
         f"{kl}{_basis(len(found['answers']))}"
     ]
+    if found["within_noise"]:
+        notes.append(
+            f"Within the noise floor: with another shape of batch the {scorer} might give another class, for the gap "
+            f"to it is at most twice the floor of a logit; or the {writer}, which wrote the token as its best, has "
+            "another one in this pass. Their classes stay."
+        )
     contexts = [each["contexts"] for each in found["answers"]]
     if any(each["seam"] for each in contexts):
         notes.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -42,10 +42,14 @@ class Standing:
         rank: 1 + the number of tokens with a strictly larger logit; 1 within `TIE` of the best. Of several tokens the
             largest.
         logprob: ln P, -inf for a probability of 0. Of several tokens the sum.
+        over_best, over_third: its logit less the largest and the third largest of all others: what its class hangs on.
+            Of several tokens the smallest; None where the logits are not known any more.
     """
 
     rank: int
     logprob: float
+    over_best: float | None = field(default=None, compare=False)
+    over_third: float | None = field(default=None, compare=False)
 
     @property
     def kind(self) -> Kind:
@@ -56,6 +60,22 @@ class Standing:
     def prob(self) -> float:
         """P."""
         return math.exp(self.logprob)
+
+    def unsettled(self, move: float) -> bool:
+        """Whether its class would be another one, were its logit higher or lower by `move`; False for unknown ones."""
+        if self.over_best is None or self.over_third is None:
+            return False
+        return any(
+            _class_over(self.over_best + by, self.over_third + by) != self.kind
+            for by in (move, -move)
+        )
+
+
+def _class_over(best: float, third: float) -> Kind:
+    """The class of a token whose logit is larger by so much than the best and the third best of the others."""
+    if best >= -TIE:
+        return "unshifted"
+    return "marginal" if third >= 0 else "shifted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +181,14 @@ def together(base: Sequence[Standing], partner: Sequence[Standing]) -> Compared:
 
 
 def _joined(standings: Sequence[Standing]) -> Standing:
+    bests = [each.over_best for each in standings if each.over_best is not None]
+    thirds = [each.over_third for each in standings if each.over_third is not None]
+    known = len(bests) == len(thirds) == len(standings)
     return Standing(
-        max(each.rank for each in standings), math.fsum(each.logprob for each in standings)
+        max(each.rank for each in standings),
+        math.fsum(each.logprob for each in standings),
+        min(bests) if known else None,
+        min(thirds) if known else None,
     )
 
 
@@ -222,9 +248,22 @@ def standings(logits: F32, token_ids: Sequence[int]) -> list[Standing]:
 def _standing(logits: F32, logs: F64, token_id: int) -> Standing:
     _check(token_id, len(logs))
     own = float(logs[token_id])
+    over = _over_others(logits, token_id)
     if own >= float(logs.max()) - TIE:
-        return Standing(1, own)
-    return Standing(1 + int(np.count_nonzero(logits > logits[token_id])), own)
+        return Standing(1, own, *over)
+    return Standing(1 + int(np.count_nonzero(logits > logits[token_id])), own, *over)
+
+
+def _over_others(logits: F32, token_id: int) -> tuple[float, float]:
+    """A token's logit less the largest and the third largest of the others; inf where there are not so many."""
+    own = float(logits[token_id])
+    count = min(4, len(logits))
+    best = sorted(np.partition(logits, -count)[-count:].tolist(), reverse=True)
+    # Either it is among them, or the last of them is one too many.
+    best.remove(own if own in best else best[-1])
+    others = [*best, -math.inf, -math.inf, -math.inf]
+    found = (math.inf if other == -math.inf else own - other for other in (others[0], others[2]))
+    return next(found), next(found)
 
 
 def _check(token_id: int, width: int) -> None:

@@ -31,6 +31,8 @@ class Position:
         token_ids: its tokens, as the author's.
         author: who wrote it.
         compared: it in the distributions of both.
+        within_noise: whether its class is within the noise floor of the model that scored it: another shape of batch
+            might give another one.
     """
 
     position: int
@@ -38,11 +40,17 @@ class Position:
     token_ids: tuple[int, ...]
     author: Author
     compared: Compared
+    within_noise: bool = False
 
     @property
     def scored(self) -> Standing:
         """It in the distribution of the model that did not write it."""
         return self.compared.base if self.author == "partner" else self.compared.partner
+
+    @property
+    def written(self) -> Standing:
+        """It in the distribution of the model that wrote it."""
+        return self.compared.partner if self.author == "partner" else self.compared.base
 
     @property
     def kind(self) -> Kind:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
 from bftui.backends.base import F32
-from bftui.core.errors import ContextFull, UsageError
+from bftui.core.errors import ContextFull, ModelError, UsageError
 from bftui.core.shift import Author, Compared, compare, standings, together
 from bftui.core.shift_summary import Position, Shares, shares
 from bftui.session.alignment import Span, aligned, whole
@@ -131,6 +132,7 @@ class Shift(Job):
         self.max_tokens = max_tokens
         self.positions: list[Position] = []
         self._spans = 0
+        self._measuring = False
         super().__init__()
 
     @property
@@ -145,6 +147,8 @@ class Shift(Job):
         if not self._spans:
             tokens = "token" if len(self.answer) == 1 else "tokens"
             return f"writing the answer, {len(self.answer)} {tokens}"
+        if self._measuring:
+            return "measuring the noise floor"
         return f"reading the answer, {len(self.positions)} of {self._spans}"
 
     def shares(self) -> Shares | None:
@@ -157,13 +161,45 @@ class Shift(Job):
         base, partner, spans = self._sides()
         own = self._own(base, partner)
         self._spans = len(spans)
+        yield from self._look_for_noise()
         self._settle()
         for span, compared in zip(spans, read_both(base, partner, spans), strict=True):
             place = span.base if self.author == "base" else span.partner
             ids = tuple(own.token_ids[place.start : place.stop])
             text = b"".join(map(own.model.token_bytes, ids))
-            self.positions.append(Position(place.start, text, ids, self.author, compared))
+            found = Position(place.start, text, ids, self.author, compared)
+            self.positions.append(replace(found, within_noise=self._within_noise(found)))
             yield
+
+    @property
+    def scorer(self) -> Model:
+        """The model that reads what the other wrote."""
+        return self.pair.partner if self.author == "base" else self.pair.base
+
+    @property
+    def within_noise(self) -> int:
+        """How many of the positions have a class within the noise floor of the scorer."""
+        return sum(each.within_noise for each in self.positions)
+
+    def _look_for_noise(self) -> Iterator[None]:
+        """Measures the noise floor of the scorer where nobody did; a model that cannot be read so has none."""
+        if self.scorer.floor.missing:
+            self._measuring = True
+            with suppress(ModelError):
+                job = self.scorer.floor.job()
+                while job.advance():
+                    yield
+            self._measuring = False
+
+    def _within_noise(self, found: Position) -> bool:
+        """Whether a class is no surer than the floor: by the gap to the next class, or by its author.
+
+        A greedy answer was written token by token: where one is not the best of this pass, the pass is as far off.
+        """
+        if self.ended != "given" and found.written.rank > 1:
+            return True
+        noise = self.scorer.noise
+        return noise is not None and found.scored.unsettled(2 * noise.logit_sd)
 
     def _own(self, base: Side, partner: Side) -> Side:
         """The author's side."""

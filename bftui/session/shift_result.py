@@ -34,6 +34,7 @@ def document(pair: Pair, answers: Sequence[Answered], author: str, seed: int = 0
     return {
         **_share_fields(found),
         "n": 0 if found is None else found.n,
+        "within_noise": sum(each.shift.within_noise for each in answers),
         "intervals": _interval_fields(found),
         "intervals_basis": None if found is None or found.intervals is None else _basis(positions),
         "text": WHOSE[author],
@@ -88,6 +89,7 @@ def _answer_fields(shift: Shift) -> dict[str, Any]:
         "token_ids": list(shift.answer),
         "ended": shift.ended,
         **_share_fields(found),
+        "within_noise": shift.within_noise,
         "contexts": {
             "base": _context_fields(contexts.base),
             "aligned": _context_fields(contexts.partner),
@@ -111,6 +113,7 @@ def _position_fields(position: Position) -> dict[str, Any]:
         "text": position.text.decode(errors="replace"),
         "token_ids": list(position.token_ids),
         "class": position.kind,
+        "within_noise": position.within_noise,
         "base_rank": compared.base.rank,
         "base_prob": compared.base.prob,
         "aligned_rank": compared.partner.rank,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bftui.core.noise import Noise, probability
 from bftui.core.text import safe
 from bftui.ui.explain import Item
-from bftui.ui.kinds import SIGNS
+from bftui.ui.kinds import SIGNS, WITHIN
 from bftui.ui.strips import fine
 
 if TYPE_CHECKING:
@@ -104,6 +104,17 @@ def shift(view: View, row: Row | None) -> list[Item]:
             f"A token that one model wrote, in the distribution of the other after the same text before it. {_CLASSES} "
             "The published counts of base models under their aligned partners: 78 to 82 % unshifted, 5 to 8 % shifted.",
             _SHIFT,
+        ),
+        Item(
+            f"class {WITHIN}",
+            ""
+            if row is None
+            else "within the noise floor"
+            if row.within_noise
+            else "beyond the noise floor",
+            "the gap of logits to the next class ≤ 2 × the sd of a logit with the shape of a batch",
+            "The class stays, and may be another one in another batch. So is every token of a greedy answer that is "
+            "not the best of the model which wrote it, when that reads its finished answer.",
         ),
         Item(
             "rank, P",

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 SIGNS: dict[Kind, str] = {"unshifted": "=", "marginal": "≈", "shifted": "≠"}
 """The other model takes the token as its best, among its best three, or not."""
 
+WITHIN = "~"
+"""Behind a class that is within the noise floor."""
+
 _STRONG = Style(bold=True)
 _SLANTED = Style(italic=True)
 _UNDERLINED = Style(underline=True)

@@ -73,6 +73,7 @@ def _shifted(found: Mapping[str, Any]) -> Shifted:
                 kl_base_partner=maybe_number(each["kl_base_aligned"]),
                 js=maybe_number(each["js"]),
             ),
+            within_noise=each.get("within_noise") is True,
         )
         for each in result["positions"]
     )

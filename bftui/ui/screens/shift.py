@@ -114,7 +114,8 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         if self._bridge.session is not view.session or view.partner is None:
             self.dismiss(None)
             return
-        state = (view.paired.version, view.cursor, self._answer, self.has_class("-narrow"))
+        known = view.partner.model.noise is not None
+        state = (view.paired.version, view.cursor, self._answer, known, self.has_class("-narrow"))
         if state == self._shown:
             return
         self._shown = state
@@ -151,7 +152,8 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
                 doing = hint("no answer was recorded: {shift} shows the path")
             return Read("partner", (), None, doing, view.model_name)
         rows = tuple(
-            Row(each.position, each.text, each.compared, "partner") for each in found.positions
+            Row(each.position, each.text, each.compared, "partner", within_noise=each.within_noise)
+            for each in found.positions
         )
         doing = ""
         if found.running:
@@ -165,7 +167,8 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         view = self._view
         assert view.partner is not None
         rows, unread = [], 0
-        nodes = view.path.nodes
+        nodes, noise = view.path.nodes, view.partner.model.noise
+        move = None if noise is None else 2 * noise.logit_sd
         for place, node in enumerate(nodes[1:]):
             found = view.partnered(node)
             if found is None:
@@ -173,7 +176,8 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             elif found.compared is not None and found.last:
                 first = max(0, place - found.tokens + 1)
                 text = b"".join(view.bytes(each) for each in nodes[first + 1 : place + 2])
-                rows.append(Row(first, text, found.compared, "base", nodes[first]))
+                within = move is not None and found.compared.partner.unsettled(move)
+                rows.append(Row(first, text, found.compared, "base", nodes[first], within))
         doing = f"{unread:,} tokens are not read yet" if unread else ""
         if view.paired.error:
             doing = safe(view.paired.error)

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
 from bftui.core.text import label
-from bftui.ui.kinds import SIGNS, kind_style
+from bftui.ui.kinds import SIGNS, WITHIN, kind_style
 from bftui.ui.strips import LineBuilder, fit, probability
 from bftui.ui.themes import Palette
 from bftui.ui.view import View
@@ -51,13 +52,17 @@ _NOTHING = ("0.000", "–")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One position: its place, its text, what it is in both models, and the node before it on the path, if any."""
+    """One position: its place, its text, what it is in both models, and the node before it on the path, if any.
+
+    `within_noise`: whether its class is within the noise floor of the model that did not write it.
+    """
 
     place: int
     text: bytes
     compared: Compared
     author: Author
     node: int = -1
+    within_noise: bool = False
 
     @property
     def scored(self) -> Standing:
@@ -171,6 +176,11 @@ class ShiftPane(CurvePane):
             found = counts[kind]
             parts += [(_ROLES[kind], f"{sign} {kind} {found:,}")]
             parts += [("dim", f" · {100 * found / total:.0f} %{gap}")]
+        within = sum(row.within_noise for row in read.rows)
+        if within:
+            named = f"{WITHIN} {within:,} within the noise floor"
+            taken = sum(cell_len(text) for _, text in parts)
+            parts += [("dim", fit(named, max(0, self.columns - taken)))]
         return parts
 
 
@@ -247,7 +257,7 @@ class PositionsPane(Pane):
             f"{each.place}",
             label(each.text[:_BYTES]) if each.text else "(nothing)",
             f"{scored.rank:,}",
-            f"{SIGNS[each.kind]} {each.kind}",
+            f"{SIGNS[each.kind]} {each.kind}{WITHIN if each.within_noise else ''}",
             probability(scored.prob, self.now.noise_beside(each.author)),
             *(map(_nats, nats) if self._apart else (f"{own.rank:,}", self._own_p(each))),
         )
