@@ -11,6 +11,7 @@ from scipy.special import rel_entr, softmax
 
 from bftui.core.errors import InvalidToken, NonFiniteLogits
 from bftui.core.shift import (
+    TIE,
     Compared,
     Standing,
     compare,
@@ -216,3 +217,42 @@ def test_who_wrote_it_is_not_who_scores_it():
     by_base = Position(0, b"x", (1,), "base", compared)
     assert (by_partner.kind, by_partner.scored.logprob, by_partner.kl) == ("shifted", -3.0, 0.25)
     assert (by_base.kind, by_base.scored.logprob, by_base.kl) == ("marginal", -1.0, 0.75)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(-4, 4), min_size=1, max_size=9),
+    st.data(),
+    st.sampled_from([0.0, 5e-4, 0.3, 1.0, 2.5]),
+)
+def test_a_class_is_unsettled_where_a_move_of_the_logit_gives_another_one(
+    levels: list[int], data: st.DataObject, move: float
+) -> None:
+    logits = np.array(levels, dtype=np.float32) * 0.25
+    token_id = data.draw(st.integers(0, len(levels) - 1))
+    (found,) = standings(logits, [token_id])
+    others = sorted(np.delete(logits, token_id).tolist(), reverse=True)
+
+    def kind(logit: float) -> str:
+        if not others or logit >= others[0] - TIE:
+            return "unshifted"
+        return "marginal" if sum(other > logit for other in others) < 3 else "shifted"
+
+    own = float(logits[token_id])
+    assert found.kind == kind(own)
+    assert found.unsettled(move) == any(kind(own + by) != found.kind for by in (move, -move))
+
+
+def test_several_tokens_are_unsettled_as_the_worst_of_them_is() -> None:
+    logits = np.array([3.0, 2.9, 1.0, 0.0, -5.0], dtype=np.float32)
+    sure, near, far = (standings(logits, [i])[0] for i in (0, 1, 4))
+    assert sure.unsettled(0.2)
+    assert not sure.unsettled(0.05)
+    joined = together([sure, near], [sure, far])
+    assert (joined.base.kind, joined.base.unsettled(0.2), joined.base.unsettled(0.05)) == (
+        "marginal",
+        True,
+        False,
+    )
+    assert (joined.partner.kind, joined.partner.unsettled(0.2)) == ("shifted", False)
+    assert not Standing(2, -1.0).unsettled(9.0), "of a trace the gaps are not known"

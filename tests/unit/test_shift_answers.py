@@ -2,11 +2,14 @@
 
 import base64
 import json
+import math
 
 import pytest
 
 from bftui.core.errors import BackendCrashed, ContextFull, ModelError, UsageError
+from bftui.core.noise import Noise
 from bftui.session.model import open_model
+from bftui.session.noise import Recorded
 from bftui.session.nudging_runs import Question
 from bftui.session.pair import Pair
 from bftui.session.prompt import Prompt
@@ -209,3 +212,44 @@ def test_a_model_that_dies_in_the_middle_keeps_what_is_finished(pair):
         job.finish()
     assert job.found
     assert document(both, job.found, "partner")["n"] == 4 * len(job.found)
+
+
+# The noise floor ---------------------------------------------------------------------------------------------------
+
+
+def floor(logit_sd: float) -> Recorded:
+    return Recorded(Noise(64, 32, logit_sd, 3 * logit_sd, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+
+
+def test_a_class_nearer_to_another_than_the_floor_says_so_and_stays(pair):
+    """In the base " red" is third after " Here": .1 beside the .3 of " a", and far above all others."""
+    both = pair()
+    assert [each.within_noise for each in read(both).positions] == [False] * 4
+    # The class of a token changes where its logit moves by ln 3 and by ln 5; those of the others by more.
+    gap = math.log(0.5 / 0.1)
+    for share, within in ((0.45, False), (0.55, True)):
+        both.base.floor = floor(share * gap)
+        both.partner.floor = floor(100.0)
+        job = read(both)
+        assert job.positions[2].kind == "marginal"
+        assert job.positions[2].within_noise is within
+        assert job.within_noise == sum(each.within_noise for each in job.positions)
+        found = document(both, [Answered("x", job)], "partner")
+        assert found["within_noise"] == job.within_noise == found["answers"][0]["within_noise"]
+        assert [each["within_noise"] for each in found["positions"]] == [
+            each.within_noise for each in job.positions
+        ]
+        assert found["marginal"] == 0.25, "the classes stay"
+
+
+def test_a_greedy_token_that_is_not_the_best_of_its_own_pass_is_within_the_floor(pair):
+    both = pair()
+    greedy = read(both)
+    other = greedy.answer[:1] + tuple(both.partner.tokenize(" a")) + greedy.answer[2:]
+    written = Shift(both, greedy.contexts)
+    # As if the library had said something else while the answer was written.
+    written.answer, written.ended = other, "eog"
+    written.finish()
+    assert [each.within_noise for each in written.positions] == [False, True, True, False]
+    given = read(both, token_ids=other)
+    assert not any(each.within_noise for each in given.positions), "that is what was given"
