@@ -114,7 +114,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         if self._bridge.session is not view.session or view.partner is None:
             self.dismiss(None)
             return
-        known = view.partner.model.noise is not None
+        known = view.partner_noise is not None
         state = (view.paired.version, view.cursor, self._answer, known, self.has_class("-narrow"))
         if state == self._shown:
             return
@@ -167,7 +167,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         view = self._view
         assert view.partner is not None
         rows, unread = [], 0
-        nodes, noise = view.path.nodes, view.partner.model.noise
+        nodes, noise = view.path.nodes, view.partner_noise
         move = None if noise is None else 2 * noise.logit_sd
         for place, node in enumerate(nodes[1:]):
             found = view.partnered(node)
