@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import bftui
+from bftui.session.check import FINE, Checking
 from bftui.session.like import Imitation, prompt_of, seen_by
 from bftui.session.prompt import Prompt
+from bftui.session.resume import read_saved, resume
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.tables import BYTES, WORDS, table
@@ -49,3 +53,32 @@ def test_prompts_of_a_trace(tmp_path: Path) -> None:
         session = Session(model, prompt_of(trace))
         assert imitated(session, trace) == texts
         assert session.rendered.date == recorded[-1].date
+
+
+def test_a_session_is_resumed_and_checked_without_its_template(tmp_path: Path) -> None:
+    first = table(tmp_path / "first.json", chat_template=DATED)
+    with bftui.open_model(first) as model:
+        session = Session(model, "one", date="2025-02-03")
+        session.force(" a")
+        session.trace().save(tmp_path / "t.json")
+        text = session.rendered.text
+    with bftui.open_model(table(tmp_path / "broken.json", chat_template="{% if")) as model:
+        resumed = resume(model, read_saved(tmp_path / "t.json"))
+        assert (resumed.rendered.text, resumed.rendered.date) == (text, "2025-02-03")
+        resumed.force(" fruit")
+        job = Checking(model, TraceFile(tmp_path / "t.json"), FINE)
+        job.finish()
+        assert not job.different
+
+
+def test_a_notebook_is_told_what_would_be_lost(tmp_path: Path) -> None:
+    users = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}:"
+    with bftui.open_model(table(tmp_path / "users.json", chat_template=users)) as model:
+        with pytest.raises(bftui.BftuiError, match="the system text would be lost"):
+            Session(model, "one", system="s")
+        session = Session(model, "one")
+        with pytest.raises(bftui.BftuiError, match="the system text would be lost"):
+            session.set_prompt("two", system="s")
+        with pytest.raises(bftui.BftuiError, match="would be lost"):
+            session.add_turn("three")
+        assert len(session.tree) == 1
