@@ -303,6 +303,17 @@ async def test_two_vocabularies_leave_no_half_of_the_shift_screen_empty(
         await w.press("escape")
 
 
+async def test_both_templates_stand_over_the_text(fruit: str, tmp_path: Path) -> None:
+    chatty = aligned(
+        tmp_path / "chat.json",
+        chat_template="{% for m in messages %}{{ m['content'] }}{% endfor %}A:",
+    )
+    async with both(fruit, chatty, size=(80, 24)) as w:
+        assert "raw ⇄ chat · 0 tokens" in lines(w.bench.text_pane)[0]
+    async with workbench(chatty) as w:
+        assert "chat · 0 tokens" in lines(w.bench.text_pane)[0]
+
+
 async def test_another_session_gets_the_partner(fruit: str, helper: str, tmp_path: Path) -> None:
     async with both(fruit, helper) as w:
         w.bridge.open_other(table(tmp_path / "second.json", name="second", tokens=BYTES))

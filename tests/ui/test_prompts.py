@@ -76,6 +76,17 @@ async def test_rows_of_prompts_begin_with_what_was_asked(tmp_path: Path) -> None
         assert "2 rows" in w.screen()
 
 
+async def test_tokens_wait_for_a_model_that_works(tmp_path: Path) -> None:
+    async with workbench(table(tmp_path / "slow.json", step_ms=1500, eog=[])) as w:
+        await w.press_only("space", "i")
+        await w.pilot.pause()
+        assert "the tokens are shown when the model is free" in w.screen()
+        assert "when the model is open" not in w.screen()
+        await w.settled()
+        assert "tokens · raw" in w.screen()
+        await w.press("escape")
+
+
 async def test_the_template_is_chosen(chatty: str) -> None:
     async with workbench(chatty) as w:
         assert "float32 chat" in lines(w.bench.status)[0]

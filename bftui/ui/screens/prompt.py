@@ -220,9 +220,13 @@ class PromptScreen(Dialog[Prompt | None], Follower):
         answer = self._bridge.rendered.ask(self.prompt) if model is not None else None
         self._rendered.tell(answer, model)
         has = self._chat
-        bare_as = answer.template if isinstance(answer, Rendered) else "raw"
+        # Before there is an answer: beside a partner with a template a text may be a page.
+        beside = self._bridge.partnering is not None and self._bridge.partnering.chats
+        bare_as = "" if beside else ": takes raw"
+        if isinstance(answer, Rendered):
+            bare_as = f": takes {answer.template}"
         notes = {
-            "auto": "takes chat here" if has else f"no template: takes {bare_as}",
+            "auto": "takes chat here" if has else f"no template{bare_as}",
             "chat": "" if has else "no template: ^t goes on",
             "page": "questions on a page",
             "urial": "three examples first",

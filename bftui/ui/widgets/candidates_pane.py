@@ -317,7 +317,7 @@ class CandidatesPane(Pane):
         line.add(bar(min(share, 1.0), room), style).to(start + room)
         line.add(f" {probability(found.p, self.now.noise):>5}", text)
         if sums and found.total is not None and (wide or not ahead):
-            line.add(f" {probability(found.total):>5}", palette.dim)
+            line.add(f" {probability(found.total, self.now.noise):>5}", palette.dim)
         end = line.width - beside
         if ahead and sums:
             line.to(end - (_AHEAD if wide else 6))

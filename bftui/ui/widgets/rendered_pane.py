@@ -42,6 +42,10 @@ class RenderedPane(ReadingPane):
 
     def tell(self, answer: Rendered | str | None, model: Model | None) -> None:
         """Shows a rendered prompt, or an error in words; None while it is not known."""
+        if answer is None and model is not None and self._answer is None:
+            # Nothing is known yet, and no longer for want of a model.
+            self._model = model
+            self.refresh()
         if (answer is None and model is not None) or answer is self._answer:
             # What was known stays until the next is, so that nothing flickers while typing.
             return
@@ -89,7 +93,10 @@ class RenderedPane(ReadingPane):
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         palette, answer, model = self.palette, self._answer, self._model
         if answer is None or model is None:
-            line.add(fit("the tokens are shown when the model is open", line.room), palette.dim)
+            waits = "the tokens are shown when the model " + (
+                "is open" if model is None else "is free"
+            )
+            line.add(fit(waits, line.room), palette.dim)
         elif isinstance(answer, str):
             line.add("✗ " if row == 0 else "  ", palette.bad)
             line.add(self._reason(answer)[row], palette.bad)

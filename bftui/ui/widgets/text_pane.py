@@ -336,8 +336,15 @@ class TextPane(Pane):
         tokens = counted(len(self._path) - 1, "token")
         legends = [each.format(gamma=self.gamma) for each in _LEGENDS[self.shading]]
         forms = [f"{tokens} · {legend}" for legend in legends]
+        if templates := self._templates():
+            forms = [*(f"{templates} · {form}" for form in forms), *forms]
         room = self.size.width - len(self.NAME) - 8
         return next((form for form in forms if cell_len(form) <= room), tokens)
+
+    def _templates(self) -> str:
+        """What the prompt was put into, and what for the partner; nothing for a raw prompt alone."""
+        own, partner = self.now.template, self.now.paired.template
+        return f"{own} ⇄ {safe(partner)}" if partner else "" if own == "raw" else own
 
     def footing(self) -> str:
         if self.view is None or not len(self._layout):
