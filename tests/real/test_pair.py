@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from bftui.backends.base import F32
+from bftui.session.alignment import aligned as aligned_spans
 from bftui.session.model import Model
+from bftui.session.pair import Pair
 from bftui.session.partner import Partner
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
+from bftui.session.shift import Shift
 from tests.real import models
 from tests.real.conftest import Opened
 
@@ -117,3 +120,37 @@ def test_the_vocabulary_comes_in_the_order_of_the_partners_logits(
     best = np.argsort(-row, kind="stable")[:2000].tolist()
     wanted = [data for i in best if other.is_text(i) and (data := other.token_bytes(i)) in ours]
     assert shown[:100] == list(dict.fromkeys(wanted))[:100]
+
+
+def test_the_ranks_of_a_shift_are_those_of_one_pass_over_the_finished_answer(
+    pair: tuple[Model, Model],
+) -> None:
+    aligned, base = pair
+    both = Pair(base, aligned)
+    contexts = both.contexts(Prompt(ASKED, template="page"), Prompt(ASKED, template="chat"))
+    job = Shift(both, contexts, max_tokens=24)
+    job.finish()
+    assert base.noise is not None, "measured where the answer is read"
+    ids = both.to_base(job.answer, contexts)
+    spans = aligned_spans(both, contexts, ids, job.answer, "partner")
+    rows = list(base.host.path_logits(contexts.base.token_ids, ids))
+    for span, found in zip(spans, job.positions, strict=True):
+        ranks = [rank_of(rows[i], ids[i]) for i in span.base]
+        best = [float(rows[i].max() - rows[i][ids[i]]) for i in span.base]
+        near = [1 if gap <= 1e-3 else rank for rank, gap in zip(ranks, best, strict=True)]
+        if ids[span.base.start] not in base.info.eog_ids:
+            assert found.compared.base.rank == pytest.approx(max(near), rel=0.3, abs=2)
+        assert found.compared.kl_partner_base is None
+    assert job.positions[0].compared.base.rank < 5_000, "read with its blank"
+
+
+def test_a_model_read_by_itself_is_unshifted_but_for_the_floor(pair: tuple[Model, Model]) -> None:
+    aligned, _ = pair
+    both = Pair(aligned, aligned)
+    asked = Prompt("How do I boil an egg?", template="chat")
+    job = Shift(both, both.contexts(asked, asked), max_tokens=64)
+    job.finish()
+    assert both.by == "ids"
+    for each in job.positions:
+        assert each.kind == "unshifted" or each.within_noise
+        assert each.compared.kl_partner_base == pytest.approx(0.0, abs=1e-6)
