@@ -45,8 +45,10 @@ def shift(asked: Asked) -> Section:
             direction="aligned ‖ base",
         )
         picture = pictures_pair.shift(asked.name, compared)
+    within = sum(each.within_noise for each in found.positions)
+    floor = f", {within:,} of them with a class within the noise floor" if within else ""
     return Section(
-        f"{said or 'nothing was compared'}; {counted(len(found.positions), 'token')}",
+        f"{said or 'nothing was compared'}; {counted(len(found.positions), 'token')}{floor}",
         words.SHIFT,
         Table(("shifted token", "times"), rows, "Shifted tokens, the most frequent first.", True)
         if rows

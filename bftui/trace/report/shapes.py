@@ -96,6 +96,7 @@ class ShiftedAt(_Shape):
     kind: Annotated[Literal["unshifted", "marginal", "shifted"], Field(alias="class")]
     base_rank: Place
     kl_aligned_base: Finite | None
+    within_noise: bool = False
 
 
 class Shift(_Shape):
