@@ -66,8 +66,8 @@ SHIFT = Definition(
     "rank of the token in the model that reads: 1 unshifted, 2 or 3 marginal, from 4 on shifted",
     "One model's greedy answer is read by the other in one pass. A token within 0.001 of the best logit counts as "
     "unshifted. KL is over the whole vocabulary, in nats; its direction stands with it. A class is within the noise "
-    "floor where the gap to the next one is at most twice that of a logit, and where a greedy token is not its author's "
-    "best.",
+    "floor where the gap to the next one is at most twice that of a logit, and where a greedy token is not the "
+    "best of its author.",
     "Lin et al., arXiv 2312.01552",
 )
 
