@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -18,6 +19,7 @@ import bftui
 from bftui.backends.base import F32, Backend, OpenSpec
 from bftui.backends.engine import Engine
 from bftui.backends.registry import open_backend
+from bftui.backends.worker import WorkerHost
 from bftui.core.batch import AFRESH, Batch, afresh, batches, step
 from bftui.core.draws import Purpose
 from bftui.core.errors import Displaced, ModelError, UsageError
@@ -271,6 +273,36 @@ def test_one_batch_at_a_time_has_the_room(file: Callable[[str], Path]) -> None:
                     first.step(range(8), range(8))
     finally:
         backend.close()
+
+
+def test_jobs_that_draw_take_turns_at_the_ends_of_batches(file: Callable[[str], Path]) -> None:
+    """Through a worker: none makes another one begin anew at every step, and both give what each gives alone."""
+    host = WorkerHost(spec(file("Q8_0")), quiet)
+    try:
+        host.plant(TREE, ROOT, list(range(5, 75)), SAMPLER)
+        width = host.info.batch_rows
+        asked = [range(2 * width), range(width, 3 * width)]
+        found: list[Any] = [None, None]
+
+        def draw(place: int) -> None:
+            stream = host.rollouts(TREE, ROOT, (), SAMPLER, asked[place], 40)
+            found[place] = collected(stream)
+
+        before = host.evaluated()
+        threads = [threading.Thread(target=draw, args=(place,)) for place in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        spent = host.evaluated() - before
+        together, found = found, [None, None]
+        before = host.evaluated()
+        draw(0)
+        draw(1)
+        assert together == found
+        assert spent < 1.5 * (host.evaluated() - before)
+    finally:
+        host.close()
 
 
 # Sessions ------------------------------------------------------------------------------------------
