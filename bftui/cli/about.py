@@ -64,6 +64,8 @@ def _table(facts: dict[str, Any]) -> str:
         "rewind",
         "max_fan_out",
         "fan_tokens",
+        "shaped",
+        "padded",
         "add_bos",
         "eos_id",
     }
