@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 import weakref
 from collections.abc import Callable
@@ -43,6 +44,9 @@ from bftui.core.errors import (
     ModelLoadError,
     UnsupportedModel,
 )
+
+_WIDE = re.compile(r"norm\b|norm\.|\.bias$|\.ssm_(?:a|d|conv1d)\b|\.shortconv\.conv\b")
+"""Norms, biases, and what recurrent layers have beside their matrices."""
 
 _KINDS = ("architecture", "tokenizer", "pre-tokenizer")
 """What a sound file may name that this version of the library does not know."""
@@ -102,13 +106,12 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
 
 
 def _check_vectors(path: Path, header: GgufHeader) -> None:
-    """Raises UnsupportedModel for norms and biases that are no float32: the library ends the process on them."""
+    """Raises UnsupportedModel for tensors that the library takes as float32 alone: it ends the process on others."""
     for name, tensor in header.tensors.items():
-        vector = name.endswith("bias") or "norm" in name
-        if vector and len(tensor.shape) == 1 and tensor.kind != "F32":
+        if tensor.kind != "F32" and _WIDE.search(name):
             raise UnsupportedModel(
                 f"llama.cpp cannot run {path}",
-                f"its tensor {name[:60]} is stored as {tensor.kind}, and it takes norms and biases as F32",
+                f"its tensor {name[:60]} is stored as {tensor.kind}, and it takes such a one as F32 alone",
                 "convert the model again, or take another file of it",
             )
 
