@@ -22,7 +22,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from bftui.core.errors import Cancelled
-from bftui.core.text import label, safe
+from bftui.core.text import safe
 from bftui.ui.actions import ACTIONS
 from bftui.ui.driver import quiet_driver
 from bftui.ui.keeping import leave
@@ -247,7 +247,8 @@ class WorkbenchApp(App[None]):
 
             its = self.settings.keymap.keys["word"]
             note = f" ({shown(its[place])})" if place < len(its) else ""
-            yield _command(f"force {label(word.encode())}", f"Force this word.{note}", force)
+            name = self.workbench.shown_word(word)
+            yield _command(f"force {name}", f"Force this word.{note}", force)
 
     def _beginnings(self) -> Iterable[SystemCommand]:
         """How the partner's answers begin, as words to force and as the palette of the keys."""
@@ -268,7 +269,9 @@ class WorkbenchApp(App[None]):
                 self.workbench.force_words(word)
 
             yield _command(
-                f"partner's {label(word.encode())}", f"Force how {partner} begins answers.", force
+                f"partner's {self.workbench.shown_word(word)}",
+                f"Force how {partner} begins answers.",
+                force,
             )
 
     def change(self, settings: WorkbenchSettings) -> None:

@@ -387,3 +387,17 @@ async def test_a_base_beside_a_chat_is_asked_on_a_page(fruit: str, tmp_path: Pat
         w.bridge.set_prompt(Prompt("an apple"))
         await w.settled()
         assert w.session.rendered.text == "Q: an apple\nA:"
+
+
+async def test_words_of_the_palette_show_the_space_that_goes_before_them(fruit: str) -> None:
+    async with workbench(fruit) as w:
+
+        def names() -> list[str]:
+            return [command.title for command in w.app.get_system_commands(w.app.screen)]
+
+        assert "force ·Sure" in names()
+        await w.press("1")
+        await w.settled()
+        assert w.session.text() == " Sure"
+        w.session.force("\n")
+        assert "force Sure" in names()

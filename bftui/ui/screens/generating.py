@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import on
 
-from bftui.core.text import label, safe
+from bftui.core.text import label
 from bftui.session import commands
 from bftui.ui.actions import BY_ID
 from bftui.ui.engine_state import RECORDED
@@ -58,6 +58,11 @@ class Generating(Bench):
         self.bridge.force_word(words[int(place) - 1])
         self.expect_work()
 
+    def shown_word(self, word: str) -> str:
+        """A palette word as it would be forced here: a space before it is shown."""
+        session = self.view.session if self.view is not None else None
+        return label((word if session is None else session.spaced(word)).encode())
+
     def force_words(self, text: str) -> None:
         """Forces a text with the space before it that it needs, or says why not."""
         if (reason := BY_ID["force"].why_not(self.facts())) is not None:
@@ -108,7 +113,9 @@ class Generating(Bench):
         if event.action != "word":
             self.act(event.action)
             return
-        words = " · ".join(f"{place + 1} {safe(word)}" for place, word in enumerate(self.words))
+        words = " ".join(
+            f"{place + 1} {self.shown_word(word)}" for place, word in enumerate(self.words)
+        )
         self.tell(Notice(f"forces a word: {words}"))
 
     def do_force(self) -> None:
