@@ -130,6 +130,15 @@ def test_alone_and_among_others_is_the_same(engine: Engine) -> None:
     agree(few[3], many[3])
 
 
+def test_two_of_eight_and_six_more_are_the_same_eight(engine: Engine, backend: Backend) -> None:
+    """Also after another text took the place of this one in the cache."""
+    eight = rolled(engine, range(8))
+    backend.next_logits(ids(backend, 40, seed=17))
+    two, six = rolled(engine, range(2)), rolled(engine, range(2, 8))
+    for number, walk in {**two, **six}.items():
+        agree(walk, eight[number])
+
+
 def test_a_suffix_is_part_of_the_prefix(engine: Engine) -> None:
     suffix = ids(engine.backend, 5, seed=8)
     stream = engine.rollouts(TREE, ROOT, suffix, SAMPLER, [2, 0], HORIZON, purpose=Purpose.CONTROL)
