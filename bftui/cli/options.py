@@ -138,7 +138,7 @@ class Question:
     def text(self) -> str | None:
         """The text of the two options; None where neither is given. Raises UsageError, InputError.
 
-        A file's byte order mark is no text; a line end at its end is, and is told of, as editors add it unasked.
+        A file's byte order mark is no text; a line end at its end is.
         """
         if self.prompt is not None and self.prompt_file is not None:
             raise UsageError("--prompt and --prompt-file exclude each other")
@@ -146,16 +146,9 @@ class Question:
             return self.prompt
         data = read_bytes(self.prompt_file)
         try:
-            text = data.decode("utf-8-sig")
+            return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InputError(f"{self.prompt_file} is not UTF-8", str(error)) from error
-        if text.endswith(("\n", "\r")):
-            from bftui.core.text import safe
-
-            file = "standard input" if str(self.prompt_file) == "-" else safe(str(self.prompt_file))
-            told = f"the prompt ends in the line end at the end of {file}, which is part of it"
-            print(f"bftui: {told}", file=sys.stderr)
-        return text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,6 +152,9 @@ class Model:
             )
         text = b"".join(map(self.token_bytes, ids)).decode(errors="replace")
         notes = self._unwritten(prompt)
+        if prompt.text.endswith(("\n", "\r")):
+            # An editor adds it to a file unasked, and the model's next step is another one after it.
+            notes += ("the prompt ends in a line end, which is part of it",)
         unknown = prompt.template_args if opened is None else opened.unknown
         who = f"the template {taken}" if opened is None else f"{self.info.name}'s chat template"
         notes += tuple(f"{who} asks for no {name}" for name in unknown)

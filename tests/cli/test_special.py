@@ -61,10 +61,7 @@ def test_a_mark_goes_and_a_line_end_at_the_end_of_a_file_is_told_of(model, tmp_p
     file.write_bytes(b"\xef\xbb\xbfThe river\n")
     document, told = recorded(model, "--prompt-file", file)
     assert document["prompt"]["text"] == "The river\n"
-    assert (
-        told
-        == f"bftui: the prompt ends in the line end at the end of {file}, which is part of it\n"
-    )
+    assert told == "bftui: the prompt ends in a line end, which is part of it\n"
     file.write_bytes(b"The river")
     document, told = recorded(model, "--prompt-file", file)
     assert (document["prompt"]["text"], told) == ("The river", "")
