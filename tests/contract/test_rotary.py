@@ -90,8 +90,8 @@ def test_a_scaled_llama_has_the_numbers_of_llama_cpp(backend: str, scaled: Path)
         if not installed(library):
             pytest.skip(f"{library} is not installed")
     ours, theirs = _rows(backend, scaled), _rows("llama-cpp", scaled)
-    assert np.abs(ours - theirs).max() < 2e-3
-    assert np.abs(ours - theirs)[_ORIGINAL:].max() < 2e-3
+    assert np.abs(ours - theirs).max() < 2e-4
+    assert np.abs(ours - theirs)[_ORIGINAL:].max() < 2e-4
 
 
 def test_every_scaling_is_another_model(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_the_context_that_was_asked_for_chooses_the_factors_of_longrope(
     for n_ctx, tensors in ((100, short), (101, long)):
         expected = rewritten(plain, tmp_path / f"{n_ctx}.gguf", tensors=tensors)
         rows = _rows(backend, path, n_ctx)
-        assert np.abs(rows - _rows("reference", expected, n_ctx)).max() < 2e-3
+        assert np.abs(rows - _rows("reference", expected, n_ctx)).max() < 2e-4
 
 
 def test_yarn_as_its_paper_has_it() -> None:
@@ -220,7 +220,7 @@ def test_another_architecture_is_scaled_alike(tmp_path: Path) -> None:
     named = {f"qwen2.{name}": change for name, change in _scaling("yarn").items()}
     path = rewritten(qwen, tmp_path / "scaled.gguf", changes=pre | named)
     ours, theirs = _rows("transformers", path), _rows("llama-cpp", path)
-    assert np.abs(ours - theirs).max() < 5e-3
+    assert np.abs(ours - theirs).max() < 5e-4
     assert np.abs(ours - _rows("transformers", plain)).max() > 0.1
 
 
