@@ -39,8 +39,8 @@ def document(pair: Pair, answers: Sequence[Answered], author: str, seed: int = 0
         "intervals_basis": None if found is None or found.intervals is None else _basis(positions),
         "text": WHOSE[author],
         "models": {
-            "base": {**model_fields(pair.base.info), "note": pair.base.info.note},
-            "aligned": {**model_fields(pair.partner.info), "note": pair.partner.info.note},
+            name: {**model_fields(model.info, model.noise), "note": model.info.note}
+            for name, model in (("base", pair.base), ("aligned", pair.partner))
         },
         "hand_over": {"by": pair.by, "why": pair.why},
         "answers": [{"id": each.id, **_answer_fields(each.shift)} for each in answers],
