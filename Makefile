@@ -33,6 +33,7 @@ format: $(VENV)/.test
 
 docs: $(VENV)/.test
 	$(BIN)/python -m tests.docs.readme
+	$(BIN)/python -m tests.real.readme
 	$(BIN)/python -m screenshots.make
 
 # A person at a keyboard: over a minute long, and other at every recording.

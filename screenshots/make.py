@@ -1,6 +1,7 @@
-"""Makes the pictures of the README from a real session on the practice model: `python -m screenshots.make`.
+"""Makes the pictures of the README from real sessions: `python -m screenshots.make`.
 
-The same keys that a person presses, at a fixed seed and size, drawn by the program itself.
+The same keys that a person presses, at a fixed seed and size, drawn by the program itself; on the practice models, and
+one on a pretrained model, which `make test-real` fetches.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bftui.ui.engine_state import Word
 from bftui.ui.known import Beside
 from bftui.ui.settings import PartnerSettings, WorkbenchSettings
 from screenshots import report
+from tests.real.models import SMOLLM2, fetch
 
 HERE = Path(__file__).resolve().parent
 TREE = (
@@ -36,6 +38,15 @@ TREE = (
     "a",  # looks one step ahead
 )
 STORY = "Tell me a story."
+PRETRAINED = (
+    *["space"] * 12,  # a first answer
+    *["left"] * 12,
+    *["space"] * 8,  # a second one
+    *["left"] * 8,
+    "1",  # forces "Sure"
+    *["space"] * 6,
+    "a",  # looks one step ahead
+)
 NUDGED = ("b", "p")  # the partner writes where the base is unsure, to the end of its text
 
 
@@ -47,6 +58,7 @@ class Shot:
     theme: str = "dark"
     partner: str | None = None
     question: str = "Name a fruit."
+    model: str = "practice"
 
 
 SHOTS = {
@@ -54,15 +66,18 @@ SHOTS = {
     "workbench-light": Shot(TREE, theme="light", question=STORY),
     "shift": Shot(("s",), partner="practice-aligned"),
     "nudge": Shot(NUDGED, partner="practice-aligned"),
+    "smollm2": Shot(PRETRAINED, model=str(SMOLLM2.gguf)),
 }
 SIZE = (120, 36)
 
 
 async def shoot(name: str, shot: Shot) -> None:
     """Plays the keys and writes `screenshots/NAME.svg`."""
+    practice = shot.model in NAMES
     settings = WorkbenchSettings(
-        backend="reference",
-        prompt=Prompt(shot.question, template="page"),
+        model=shot.model,
+        backend="reference" if practice else "llama-cpp",
+        prompt=Prompt(shot.question, template="page" if practice else "chat"),
         sampler=Sampler(seed=9),
         theme=shot.theme,
         partner=PartnerSettings(shot.partner, "reference") if shot.partner else None,
@@ -114,6 +129,7 @@ def curves() -> None:
 def main() -> None:
     curves()
     print(HERE / "curves.svg")
+    fetch(SMOLLM2)
     for name, shot in SHOTS.items():
         asyncio.run(shoot(name, shot))
         print(HERE / f"{name}.svg")

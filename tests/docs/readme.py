@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,12 @@ def _json(*arguments: str) -> Any:
 
 def generated(text: str) -> str:
     """The README with its generated parts made anew; raises ValueError for a part without its marks."""
-    for name, part in parts().items():
+    return filled(text, parts())
+
+
+def filled(text: str, found: Mapping[str, str]) -> str:
+    """The README with these parts in their places; raises ValueError for a part without its marks."""
+    for name, part in found.items():
         block = f"<!-- {name} -->\n{part}\n<!-- /{name} -->"
         pattern = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
         text, count = pattern.subn(lambda match, block=block: block, text)
