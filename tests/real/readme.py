@@ -1,6 +1,7 @@
-"""The part of the README that a pretrained model wrote: `python -m tests.real.readme` writes it, a test compares its words.
+"""The part of the README that a pretrained model wrote: `python -m tests.real.readme` writes it.
 
-Its figures are those of one machine: on another processor they may differ by the noise floor, and a sample with them.
+A test compares its words. The figures are those of one processor: on another one they may differ by the noise floor,
+and a sample with them.
 """
 
 from __future__ import annotations
