@@ -74,7 +74,7 @@ def test_a_mask_on_most_tokens_is_no_reason_to_refuse(
     )
     try:
         assert backend.info.rewind == "any"
-        assert not backend._by_one
+        assert not backend.by_one
         row = as_numpy(backend.next_logits([5, 6, 7]))
     finally:
         backend.close()
