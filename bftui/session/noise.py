@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +17,8 @@ from bftui.backends.host import Host
 from bftui.core.errors import ModelError
 from bftui.core.noise import Noise
 from bftui.session.job import Job
+from bftui.trace.document import replacing
+from bftui.trace.folders import user_folder
 
 _FORM = 1
 """Counts up when the text or the shapes change."""
@@ -95,8 +95,6 @@ def _file(info: ModelInfo) -> Path | None:
     """Where the floor is kept; None for a model that cannot be told from others."""
     if info.sha256 is None:
         return None
-    from platformdirs import user_cache_path
-
     settings = (
         _FORM,
         info.sha256,
@@ -110,7 +108,7 @@ def _file(info: ModelInfo) -> Path | None:
         platform.machine(),
     )
     name = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
-    return user_cache_path("bftui") / "noise" / f"{name}.json"
+    return user_folder("cache") / "noise" / f"{name}.json"
 
 
 def _kept(info: ModelInfo) -> Noise | None:
@@ -131,6 +129,5 @@ def _keep(info: ModelInfo, noise: Noise) -> None:
         return
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as beside:
-            beside.write(json.dumps(noise.as_dict()))
-        os.replace(beside.name, file)
+        with replacing(file) as written:
+            written.write(json.dumps(noise.as_dict()))

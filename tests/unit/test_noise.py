@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import pwd
 import threading
 
 import numpy as np
@@ -115,6 +116,20 @@ def test_a_cache_that_cannot_be_written_ends_nothing(tiny, cache):
     with bftui.open_model(tiny, threads=1) as model:
         model.floor.measure()
         assert model.noise is not None
+
+
+def test_a_home_that_nobody_knows_ends_nothing(tiny, tmp_path, monkeypatch):
+    def nobody(*_):
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.chdir(tmp_path)
+    with bftui.open_model(tiny, threads=1) as model:
+        model.floor.measure()
+        assert model.noise is not None
+    assert [*tmp_path.iterdir()] == [tiny]
 
 
 def test_through_a_worker_it_is_the_same(tiny, cache):
