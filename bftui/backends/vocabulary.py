@@ -91,20 +91,6 @@ def byte_characters() -> dict[str, int]:
     return characters | {chr(256 + i): value for i, value in enumerate(others)}
 
 
-def find_anchor(pieces: Sequence[bytes], encode: Encode) -> str:
-    """A character to put before texts where the tokenizer would put a space before them; else "".
-
-    No token contains it, so that nothing merges across it.
-    """
-    if b"".join(pieces[i] for i in encode("a")) == b"a":
-        return ""
-    for code in range(0x10FFFD, 0x10FF00, -1):
-        character = chr(code)
-        if not any(character.encode() in piece for piece in pieces):
-            return character
-    raise AssertionError("a vocabulary with 253 private characters")
-
-
 _CHUNK = re.compile(r"\s+(?=\s\S)|\s?\S+|\s+")
 """A word with one blank before it, or other blanks."""
 

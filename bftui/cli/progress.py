@@ -72,8 +72,6 @@ class Bar:
 
     def say(self, text: str) -> None:
         """Prints a line about the work, above the bar."""
-        from bftui.core.text import safe
-
         line = f"bftui: {safe(' '.join(text.split()))}"
         if self._progress is None:
             print(line, file=sys.stderr, flush=True)

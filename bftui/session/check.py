@@ -65,8 +65,8 @@ def tolerance_for(recorded: dict[str, Any], info: ModelInfo, *, alike: bool = Tr
     return Tolerance(
         2 * noise["entropy_max"],
         2 * noise["logprob_max"],
-        2 * noise.get("entropy_mean", noise["entropy_sd"]),
-        2 * noise.get("logprob_mean", noise["logprob_sd"]),
+        2 * noise["entropy_sd"],
+        2 * noise["logprob_sd"],
         noise=True,
     )
 
