@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from bftui.backends.base import F32, Fan, Logits
+from bftui.backends.base import Fan, Logits
+from bftui.backends.local import PathBackend
 from bftui.core.batch import CHUNK, Batch
 from bftui.core.errors import ModelError
-
-if TYPE_CHECKING:
-    from bftui.backends.llama_cpp import LlamaCppBackend
 
 _FEWEST_CELLS = 1024
 
@@ -24,11 +21,11 @@ class Aside:
     """Implements `base.Evaluator`; freed with `close`."""
 
     def __init__(
-        self, make: Callable[[int], LlamaCppBackend], most: int, *, fewest: int = _FEWEST_CELLS
+        self, make: Callable[[int], PathBackend], most: int, *, fewest: int = _FEWEST_CELLS
     ) -> None:
         """`make` gives a context of so many cells, up to `most`."""
         self._make, self._most, self._fewest = make, most, min(fewest, most)
-        self._held: LlamaCppBackend | None = None
+        self._held: PathBackend | None = None
         self._cells = self._evaluated = 0
         self._closed = False
 
@@ -37,9 +34,8 @@ class Aside:
         """Tokens forwarded so far."""
         return self._evaluated + (self._held.evaluated if self._held else 0)
 
-    def next_logits(self, prefix: Sequence[int], batches: Sequence[Batch] | None = None) -> F32:
-        logits: F32 = self._holding(len(prefix)).next_logits(prefix, batches)
-        return logits
+    def next_logits(self, prefix: Sequence[int], batches: Sequence[Batch] | None = None) -> Logits:
+        return self._holding(len(prefix)).next_logits(prefix, batches)
 
     def path_logits(
         self,
@@ -78,7 +74,7 @@ class Aside:
             self._held.close()
             self._held, self._cells = None, 0
 
-    def _holding(self, cells: int) -> LlamaCppBackend:
+    def _holding(self, cells: int) -> PathBackend:
         """A context with room for so many cells, or with the most that there are."""
         if self._closed:
             raise ModelError("the model is closed")
