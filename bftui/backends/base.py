@@ -126,6 +126,8 @@ class ModelInfo:
     note: str = ""
     eos_id: int | None = None
     start_ids: tuple[int, ...] = ()
+    template_tokens: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    title: str = ""
 
     @property
     def start(self) -> tuple[int, ...]:
@@ -133,9 +135,6 @@ class ModelInfo:
         if self.start_ids or self.bos_id is None:
             return self.start_ids
         return (self.bos_id,) if self.add_bos else ()
-
-    template_tokens: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    title: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
