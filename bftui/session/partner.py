@@ -268,7 +268,8 @@ class Partner:
 
     def _prompt(self, root: int) -> dict[str, Any]:
         contexts = self._contexts[root]
-        return {**root_fields(self._asked[root], contexts.partner), "seam": contexts.seam}
+        fields = root_fields(self._asked[root], contexts.partner)
+        return fields if contexts.seam is None else {**fields, "seam": contexts.seam}
 
     def seen(self) -> Seen:
         """What it said of nodes, for a trace."""

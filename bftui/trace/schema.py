@@ -128,6 +128,11 @@ class Prompt(Part):
         exclude_if=lambda value: value == "text",
         description="what control tokens that are written in it were read as",
     )
+    seam: Literal["base", "partner"] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="of a partner's prompt: whose text after it begins with a blank that the other's lacks",
+    )
 
 
 class Partner(Part):

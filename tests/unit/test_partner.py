@@ -232,6 +232,19 @@ def test_another_prompt_has_contexts_of_its_own(opened):
     assert document["partner"]["prompt"]["text"] == "one"
 
 
+def test_a_trace_says_whose_text_begins_with_a_blank(opened):
+    chat = {"chat_template": "{{ messages[-1]['content'] + '\\n' }}", "default": {"S": 0.9}}
+    session = Session(opened(**chat, rules={}), Prompt("the", template="chat"))
+    session.pair_with(opened(), "page")
+    document = session.trace().as_dict()
+    assert document["partner"]["prompt"]["seam"] == "partner"
+    jsonschema.validate(document, json_schema())
+    raw = Session(opened(), "the")
+    raw.pair_with(opened())
+    assert "seam" not in raw.trace().as_dict()["partner"]["prompt"]
+    assert "seam" in json_schema()["$defs"]["Prompt"]["properties"]
+
+
 # Another vocabulary ------------------------------------------------------------------------------------------------
 
 
