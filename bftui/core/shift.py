@@ -97,6 +97,14 @@ class Compared:
     kl_base_partner: float | None = None
     js: float | None = None
 
+    def of(self, author: Author) -> Standing:
+        """The token in the distribution of the model that wrote it."""
+        return self.partner if author == "partner" else self.base
+
+    def beside(self, author: Author) -> Standing:
+        """The token in the distribution of the model that did not write it."""
+        return self.base if author == "partner" else self.partner
+
     @property
     def base_rank(self) -> int:
         return self.base.rank

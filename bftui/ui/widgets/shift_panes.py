@@ -67,12 +67,12 @@ class Row:
     @property
     def scored(self) -> Standing:
         """It in the distribution of the model that did not write it."""
-        return self.compared.base if self.author == "partner" else self.compared.partner
+        return self.compared.beside(self.author)
 
     @property
     def written(self) -> Standing:
         """It in the distribution of the model that wrote it."""
-        return self.compared.partner if self.author == "partner" else self.compared.base
+        return self.compared.of(self.author)
 
     @property
     def kind(self) -> Kind:
