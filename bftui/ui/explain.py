@@ -65,7 +65,7 @@ def _other(view: View, node: int) -> str:
     sampler = view.sampler_of(node)
     return (
         f" *: it was made at temperature {sampler.temperature:g}, {cut(sampler)}, which are not in force; "
-        "going there makes it anew."
+        "going there recomputes it."
     )
 
 

@@ -71,7 +71,7 @@ def compared(view: View, pair: Pair | None) -> list[Item]:
             "tokens after the prompt",
             "Who wrote them is counted from the token in which they differ: sampled from P~, greedy (the most probable "
             "one was taken), forced from outside, by the partner, or as a rollout. *: numbers of positions that were "
-            "made under another temperature or cut than the one in force are among these; going there makes them anew.",
+            "made under another temperature or cut than the one in force are among these; going there recomputes them.",
         ),
         Item(
             "the curves",

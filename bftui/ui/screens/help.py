@@ -38,7 +38,7 @@ SIGNS = (
         "move in the text or the tree where one has the focus, else the session",
     ),
     ("BF", "exp H(P~): at the session's temperature and cut"),
-    ("7.2*", "of another sampler than the one in force: going there makes it anew"),
+    ("7.2*", "of another sampler than the one in force: going there recomputes it"),
     ("full", "exp H(P): over the whole vocabulary, temperature 1"),
     ("path", "exp of the mean H(P~) over the path's tokens"),
     ("rollouts", "BF of continuations drawn from here, with its 95 % interval"),
