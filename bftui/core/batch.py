@@ -14,8 +14,8 @@ CHUNK = 256
 AFRESH = 32
 """Tokens of a batch where a measurement reads its prefix from position 0.
 
-Small, so that a prefix that grew by a token is read again from a little before its end; a CPU is as fast at it as at
-256 (SmolLM2 135M Q4_1: 11 ms a token at 32, 12 at 256).
+Small, so that a prefix that grew by a token is read again from a little before its end; a CPU is hardly slower at it
+than at `CHUNK`.
 """
 
 _SCORES_BYTES = 64 << 20
