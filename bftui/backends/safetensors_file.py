@@ -27,7 +27,6 @@ _INDEX = f"{_WHOLE}.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _CONFIG_BYTES = 16 << 20
 _CACHED = re.compile(r"models--(.+)")
-"""A repository in the cache of the Hugging Face hub; below it `snapshots/` has a directory for each revision."""
 
 _MOST_HEADER = 64 << 20
 _MOST_PER_BYTE = 8
@@ -222,6 +221,14 @@ def directory_name(path: Path) -> str:
     """What people call the model of a directory: its name, or ORG/NAME in the cache of the Hugging Face hub."""
     # Not resolved: a link has the name that somebody gave it.
     whole = Path(os.path.abspath(path))
-    if whole.parent.name == "snapshots" and (match := _CACHED.fullmatch(whole.parent.parent.name)):
-        return match[1].replace("--", "/", 1)
-    return whole.name
+    found = repository(whole.parent.parent.name) if whole.parent.name == "snapshots" else None
+    return found or whole.name
+
+
+def repository(folder: str) -> str | None:
+    """ORG/NAME of a folder in the cache of the Hugging Face hub, by its name; None for any other folder.
+
+    Below it `snapshots/` has a directory for each revision.
+    """
+    match = _CACHED.fullmatch(folder)
+    return None if match is None else match[1].replace("--", "/", 1)

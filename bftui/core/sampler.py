@@ -38,6 +38,6 @@ class Sampler:
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"seed {self.seed} is not in [0, 2**64)")
 
-    def same_cut(self, other: Sampler) -> bool:
+    def same_numbers(self, other: Sampler) -> bool:
         """Whether both make one P~ of the same logits: the seed is in the draws, and not in the numbers."""
         return replace(self, seed=other.seed) == other

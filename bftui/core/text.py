@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -43,6 +44,11 @@ def _visible(character: str) -> str:
         # A lone combining mark would join whatever the pane drew before it.
         return f"◌{character}"
     return "␣" if category == "Zs" else character
+
+
+def of_path(name: str) -> str:
+    """A name that may be a path's as Unicode, for JSON: bytes of it that are no UTF-8 are replaced."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 _BEYOND = re.compile(r"[^ -~\n]")

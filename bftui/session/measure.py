@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from typing import Any
 from bftui.core.branching_samples import SURVIVORS, Estimator, Sample
 from bftui.core.errors import ContextFull, ModelError, UsageError
 from bftui.core.sampler import Sampler
+from bftui.core.text import of_path
 from bftui.session.job import Job
 from bftui.session.measure_parts import (
     CLOSING,
@@ -163,11 +163,8 @@ class Measurement(Job):
         """
         info = model.info
         facts = {each: getattr(info, each) for each in _FACTS}
-        # Bytes of a path that are no UTF-8 have no place in JSON.
-        facts["name"], shown = (
-            os.fsencode(each).decode(errors="replace") for each in (info.name, name)
-        )
-        self.drawn = Drawn(shown, facts, tuple(line.id for line in prompts))
+        facts["name"] = of_path(info.name)
+        self.drawn = Drawn(of_path(name), facts, tuple(line.id for line in prompts))
         self.units_done = 0
         self.doing = ""
         self._model, self._settings, self._store = model, settings, store

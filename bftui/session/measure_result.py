@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +20,7 @@ from bftui.core.branching import (
 from bftui.core.branching_intervals import basis
 from bftui.core.errors import BftuiError
 from bftui.core.sampler import Sampler
+from bftui.core.text import of_path
 from bftui.session.measure import WINDOW, Drawn, MeasureSettings, Samples
 from bftui.session.rollouts import estimate_fields, sample_fields
 from bftui.trace.header import sampler_fields
@@ -42,21 +42,16 @@ def document(
         failed: why models are missing or not measured to the end.
     """
     measured = [each for each in drawn if each.plain]
-    based = not names or (bool(measured) and measured[0].model == _shown(names[0]))
+    based = not names or (bool(measured) and measured[0].model == of_path(names[0]))
     found: dict[str, Any] = {
         "models": [model_fields(each, settings, keep_tokens=keep_tokens) for each in measured],
         "ratios": [ratio_fields(measured[0], each, settings) for each in measured[1:] if based],
     }
     if failed:
         found["failed"] = [
-            {"model": _shown(name), "reason": error.line()} for name, error in failed.items()
+            {"model": of_path(name), "reason": error.line()} for name, error in failed.items()
         ]
     return {**found, "settings": _settings(settings)}
-
-
-def _shown(name: str) -> str:
-    """A MODEL as a measurement names it: bytes of a path that are no UTF-8 have no place in JSON."""
-    return os.fsencode(name).decode(errors="replace")
 
 
 def model_fields(

@@ -166,7 +166,9 @@ class SessionState:
     def stale_at(self, node: int) -> bool:
         """Whether H(P~) and BF after a node are those of another sampler than the one in force."""
         number = self.tree.sampler(node)
-        return number != self._place.sampler and not self._samplers[number].same_cut(self.sampler)
+        return number != self._place.sampler and not self._samplers[number].same_numbers(
+            self.sampler
+        )
 
     def page(self, start: int, stop: int, *, node: int | None = None, query: str = "") -> Page:
         """Rows of the full vocabulary after a node (default: the cursor), best first; see `Host.page`."""

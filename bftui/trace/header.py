@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
 from bftui.core.noise import Noise
 from bftui.core.sampler import Sampler
+from bftui.core.text import of_path
 
 _MODEL = (
     "name",
@@ -44,12 +44,11 @@ def model_fields(info: Described, noise: Noise | None = None) -> dict[str, Any]:
     """`model` of the trace, with its noise floor; with a `title`, what it calls itself, where that is not its name, and
     with a `note` where there is something to say of it.
 
-    `rows` is there where every batch of continuations has so many. Bytes of a path that are no UTF-8 are replaced: JSON
-    has no place for them.
+    `rows` is there where every batch of continuations has so many.
     """
     fields = {name: getattr(info, name) for name in _MODEL}
     for name in ("name", "source"):
-        fields[name] = os.fsencode(fields[name]).decode(errors="replace")
+        fields[name] = of_path(fields[name])
     if getattr(info, "padded", False):
         fields["rows"] = getattr(info, "batch_rows", None)
     told = {"title": info.title if info.title != info.name else "", "note": info.note}

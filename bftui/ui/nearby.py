@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bftui import practice
+from bftui.backends.safetensors_file import repository
 from bftui.trace.folders import user_folder
 
 _MOST = 2_000
@@ -25,9 +26,6 @@ _TABLE = re.compile(rb'\s*\{.*"tokens"\s*:\s*\[', re.DOTALL)
 
 _OPENED = re.compile(r"(?<!-\d{5}-of-\d{5})\.gguf$|-00001-of-\d{5}\.gguf$")
 """A GGUF file, of a split one the first part."""
-
-_CACHED = re.compile(r"models--(.+)")
-"""A repository in the cache of the Hugging Face hub."""
 
 _SHORT_REVISION = 7
 
@@ -128,11 +126,9 @@ def _entry(folder: str, entry: os.DirEntry[str]) -> Iterator[Entry]:
     path = os.path.join(folder, entry.name)
     try:
         if entry.is_dir():
-            cached = _CACHED.fullmatch(entry.name)
-            if cached is not None and os.path.isdir(os.path.join(path, "snapshots")):
-                yield from _snapshots(
-                    cached[1].replace("--", "/", 1), os.path.join(path, "snapshots")
-                )
+            cached, snapshots = repository(entry.name), os.path.join(path, "snapshots")
+            if cached is not None and os.path.isdir(snapshots):
+                yield from _snapshots(cached, snapshots)
             elif is_model(path):
                 yield Entry(f"{entry.name}/", f"{path}/", "directory", weights(path))
             else:

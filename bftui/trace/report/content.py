@@ -145,7 +145,7 @@ class Content:
         known, found = self.file.samplers, list[Sampler]()
         path = self.file.outline.path or [0]
         for number in (self.samplers[node] for node in reversed(path)):
-            if not any(known[number].same_cut(each) for each in found):
+            if not any(known[number].same_numbers(each) for each in found):
                 found.append(known[number])
         seeds = (
             known[self.drawn[node]].seed
@@ -159,7 +159,9 @@ class Content:
         """Whether numbers of some nodes are those of another sampler than at the end of the visible path."""
         known = self.file.samplers
         end = known[self.samplers[(self.file.outline.path or [0])[-1]]]
-        return any(not known[number].same_cut(end) for number in {self.samplers[n] for n in nodes})
+        return any(
+            not known[number].same_numbers(end) for number in {self.samplers[n] for n in nodes}
+        )
 
     @property
     def left_out(self) -> int:
