@@ -154,7 +154,7 @@ def _check_numbers(path: Path, header: GgufHeader) -> None:
         raise senseless(path, f"{own}embedding_length is {_short(width)}")
     heads, shared = (header.value(f"attention.head_count{end}") for end in ("", "_kv"))
     if _is_count(heads) and _is_count(shared) and heads % shared:
-        raise senseless(path, f"its {heads} heads of queries are of {shared} heads of keys")
+        raise senseless(path, f"its {heads} query heads cannot share {shared} key heads evenly")
     base = header.value("rope.freq_base")
     if base is not None and not _is_number(base, 0.0, open_=True):
         raise senseless(path, f"{own}rope.freq_base is {_short(base)}")

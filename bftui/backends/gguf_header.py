@@ -247,7 +247,7 @@ class _File:
         if version == 1:
             raise UnsupportedModel(
                 message,
-                "it is of version 1 of GGUF, which is read no more",
+                "it is of version 1 of GGUF, which is no longer read",
                 "convert the model again",
             )
         if version in _NEWER:

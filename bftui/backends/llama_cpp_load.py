@@ -111,7 +111,7 @@ def _check_vectors(path: Path, header: GgufHeader) -> None:
         if tensor.kind != "F32" and _WIDE.search(name):
             raise UnsupportedModel(
                 f"llama.cpp cannot run {path}",
-                f"its tensor {name[:60]} is stored as {tensor.kind}, and it takes such a one as F32 alone",
+                f"its tensor {name[:60]} is stored as {tensor.kind}, and llama.cpp takes it as F32 alone",
                 "convert the model again, or take another file of it",
             )
 

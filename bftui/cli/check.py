@@ -100,7 +100,7 @@ def check(
     if job.different:
         raise DifferenceFound(
             f"{trace} differs from the model",
-            "its nodes are off by more than the tolerance in the mean"
+            "on average its nodes are off by more than the tolerance"
             if job.past is None
             else f"node {job.past} is the first that is off by more than the tolerance",
         )

@@ -178,7 +178,7 @@ class Model:
                 "write it with other characters",
             )
         reads = f"the vocabulary of {self.info.name} cannot write {shown}{more}"
-        return (f"{reads}: the model reads the prompt without",)
+        return (f"{reads}: the model reads the prompt without them",)
 
     def _unwritable(self, text: str) -> list[str]:
         """The characters of a text that no tokens write."""

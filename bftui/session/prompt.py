@@ -88,7 +88,7 @@ def checked_special(special: object) -> Special:
     """Raises UsageError for what is none of `Special`."""
     if special == "text" or special == "tokens":
         return special
-    raise UsageError(f"there is no special {str(special)[:40]!r}", hint="choose text, tokens")
+    raise UsageError(f"special is not {str(special)[:40]!r}", hint="choose text or tokens")
 
 
 def framed(line: PromptLine, frame: Prompt) -> Prompt:
@@ -145,7 +145,7 @@ def _check_told(prompt: Prompt) -> None:
             ) from None
     for name, value in prompt.template_args.items():
         if not isinstance(name, str) or not name.isidentifier() or name in _RESERVED:
-            raise UsageError(f"no argument of a template is called {str(name)[:40]!r}")
+            raise UsageError(f"an argument of a template cannot be called {str(name)[:40]!r}")
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:

@@ -316,7 +316,7 @@ async def test_a_text_to_force_is_read_as_is_switched(fruit: str) -> None:
         await w.pilot.pause()
         await w.settled()
         assert "^o special: tokens" in w.screen()
-        assert f"2 tokens, 1 of control: ! {END}" in w.screen()
+        assert f"2 tokens, 1 of them control: ! {END}" in w.screen()
         await w.press("enter")
         await w.settled()
         assert w.session.ended

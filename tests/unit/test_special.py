@@ -47,7 +47,7 @@ def test_a_text_to_force_is_read_as_is_asked(model):
     node = session.force(" is <|user|>", special="tokens")
     assert node.token_id == USER
     assert session.force("<|end|>", special="tokens").eog
-    with pytest.raises(UsageError, match="choose text, tokens"):
+    with pytest.raises(UsageError, match="choose text or tokens"):
         session.force("a", special="all")
 
 
@@ -117,7 +117,7 @@ def test_what_the_vocabulary_cannot_write_is_said(tmp_path):
         rendered = model.render(Prompt("a\x04b"))
         assert rendered.text == "<|bos|>ab"
         (note,) = rendered.notes
-        assert note.endswith("cannot write U+0004: the model reads the prompt without")
+        assert note.endswith("cannot write U+0004: the model reads the prompt without them")
         assert model.render(Prompt("ab")).notes == ()
         with pytest.raises(LostText, match="cannot write U\\+0004"):
             model.render(Prompt("\x04"))

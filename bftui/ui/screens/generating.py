@@ -129,7 +129,7 @@ class Generating(Bench):
                 return "…"
             shown = " ".join(label(data) for data, _ in tokens)
             control = sum(special for _, special in tokens)
-            of_them = f", {control} of control" if control else ""
+            of_them = f", {control} of them control" if control else ""
             return f"{counted(len(tokens), 'token')}{of_them}: {shown}"
 
         def turn() -> None:
