@@ -77,7 +77,7 @@ class ModelInfo:
         eos_id: the one of them that chat templates write as `eos_token`, None where unknown.
         special_ids: control tokens, which plain text never tokenises to.
         chat_template: the model's own Jinja source.
-        template_tokens: special tokens beside start and end that it may ask for, by name: `pad_token`, `unk_token`.
+        template_tokens: special tokens that it may ask for, by name, in place of or beside `bos_id` and `eos_id`.
         exact: whether logits over the full vocabulary are known.
         rewind: `any` keeps any shared prefix; `checkpoint` evaluates again what came after a saved state, some tokens
             at most where a path grew step by step; `recompute` evaluates a shorter prefix again as a whole.

@@ -136,6 +136,7 @@ def test_what_they_say_of_the_model_agrees(pair: Pair) -> None:
         "bytes",
         "bos_id",
         "n_ctx_train",
+        "template_tokens",
     )
     batches = ("fan_tokens", "batch_rows", "ragged")
     of_the_library = ("backend", "library", "threads", "device", "kv", *batches)
