@@ -32,12 +32,25 @@ KEYS = {
 }
 
 
+class Screen(pyte.Screen):
+    """A screen that one thread draws while another reads it: looking at a line may make it."""
+
+    def __init__(self, columns, lines):
+        self.turn = threading.RLock()
+        super().__init__(columns, lines)
+
+    @property
+    def display(self):
+        with self.turn:
+            return super().display
+
+
 class Terminal:
     """`bftui` with these arguments, in a terminal of this size."""
 
     def __init__(self, *arguments, size=(120, 36), cwd=None, stderr=None, **environment):
         columns, rows = size
-        self.screen = pyte.Screen(columns, rows)
+        self.screen = Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.output = b""
         self._controller, self._terminal = pty.openpty()
@@ -74,12 +87,14 @@ class Terminal:
             if not data:
                 return
             self.output += data
-            self._stream.feed(data)
+            with self.screen.turn:
+                self._stream.feed(data)
 
     def resize(self, columns, rows):
         """Another size, as a person drags the window."""
         self.signal_size(columns, rows)
-        self.screen.resize(rows, columns)
+        with self.screen.turn:
+            self.screen.resize(rows, columns)
 
     def signal_size(self, columns, rows):
         """The same, but for what the emulator shows."""
