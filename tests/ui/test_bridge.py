@@ -44,13 +44,13 @@ def test_what_is_asked_is_done_as_soon_as_it_is_there(tmp_path: Path) -> None:
     bridge = bridge_to(tmp_path)
     bridge.set_prompt(Prompt(PROMPT))
     assert bridge.send(commands.Greedy())
-    assert bridge.splits.ask(" fig") is None
+    assert bridge.splits.ask((" fig", "text")) is None
     bridge.start()
     try:
         until(lambda: not bridge.working)
         assert bridge.session is not None
         assert bridge.session.text() == " The"
-        assert bridge.splits.ask(" fig") == [b" fig"]
+        assert bridge.splits.ask((" fig", "text")) == [(b" fig", False)]
     finally:
         bridge.close()
 

@@ -50,6 +50,9 @@ class Standing:
     def stop(self, node: int) -> None:
         """No stop string was reached."""
 
+    def stale_at(self, node: int) -> bool:
+        return False
+
     def begins_force(self, node: int) -> bool:
         return self.tree.source(node) is Source.FORCED
 

@@ -35,7 +35,7 @@ async def test_the_key_line_does_what_it_says(fruit: str) -> None:
         await clicked(w, w.bench.key_line, "← back")
         assert w.tokens == []
         await clicked(w, w.bench.key_line, "1-9")
-        assert "1 Sure" in w.notice
+        assert "1 ·Sure" in w.notice
         await w.pilot.click(w.bench.notice, offset=(3, 0))
         assert w.notice == ""
 
