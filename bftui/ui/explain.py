@@ -54,7 +54,7 @@ def distribution(view: View) -> list[Item]:
     following = view.next
     if following is None:
         return [Item("■", "the text ends here", "", "An end of generation has nothing after it.")]
-    found = [_bf(view, following), _kept(view, following), _full(view, following)]
+    found = [_bf(view, following), _kept(following), _full(view, following)]
     return [*found, _entropy(view, following), *_floor(view)]
 
 
@@ -83,7 +83,7 @@ def _bf(view: View, following: NextToken) -> Item:
     )
 
 
-def _kept(view: View, following: NextToken) -> Item:
+def _kept(following: NextToken) -> Item:
     mass = math.exp(following.log_kept) if following.temperature == 1 else None
     held = f" They hold {mass:.4f} of P." if mass is not None else ""
     return Item(
@@ -135,10 +135,8 @@ def _floor(view: View) -> list[Item]:
             f"H(P) ±{noise.entropy_sd:.2g} nats",
             "root of the mean squared difference of H(P), one fixed text read in two shapes of batches",
             "The library adds up in another order where other tokens are evaluated beside, and what is rounded on the "
-            f"way makes more of it. {noise.positions} positions, alone, in one pass and among {noise.rows} rows: "
-            f"H(P) at most {noise.entropy_max:.2g} apart, H(P~) {noise.entropy_truncated_sd:.2g} "
-            f"({noise.entropy_truncated_max:.2g}), ln P of a token {noise.logprob_sd:.2g} ({noise.logprob_max:.2g}), "
-            f"a logit {noise.logit_sd:.2g} ({noise.logit_max:.2g}). Numbers are shown in the digits that it allows.",
+            f"way makes more of it: {noise.sentence()} that were read alone, in one pass and among {noise.rows} rows; "
+            f"a logit by {noise.logit_sd:.2g} ({noise.logit_max:.2g}). Numbers are shown in the digits that it allows.",
         )
     ]
 

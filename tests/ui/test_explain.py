@@ -70,7 +70,7 @@ async def test_the_noise_floor_is_told_and_no_number_says_more(
         text = " ".join((await explained(w)).replace("│", " ").split())
         assert "noise floor H(P) ±0.06 nats" in text
         assert "true to the noise floor of this model, 0.06 nats of H(P)" in text
-        assert "H(P) at most 0.34 apart" in text
+        assert "H(P) moves by 0.06 nats (at most 0.34)" in text
         assert "Exact" not in text
         assert f"H {following.entropy:.2f} nats" in text
         assert "p of ·Sure 0.2 " in text
