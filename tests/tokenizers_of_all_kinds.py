@@ -58,7 +58,7 @@ def texts() -> tuple[str, ...]:
     )
 
 
-def _sentencepiece(**_: Any) -> Tokenizer:
+def _sentencepiece() -> Tokenizer:
     """The legacy conversion of Llama: a normaliser puts a blank before every piece of text."""
     return sentencepiece(spm_vocab())
 

@@ -14,7 +14,7 @@ def report(found: dict[str, Any]) -> str:
     """The result for people: tables, ratios, the curves, and what the numbers are; safe to print."""
     settings, models = found["settings"], found["models"]
     called = _called(models)
-    parts = [_model_table(each, called, settings) for each in models]
+    parts = [_model_table(each, called) for each in models]
     ratios = [_ratio_line(each, called) for each in found["ratios"]]
     parts += ["\n".join(ratios)] if ratios else []
     lines = [Line(called[each["model"]], [at["bf"] for at in each["curve"]]) for each in models]
@@ -34,7 +34,7 @@ def _called(models: list[dict[str, Any]]) -> dict[str, str]:
     return {asked: safe(asked) if name in shared else name for asked, name in names.items()}
 
 
-def _model_table(model: dict[str, Any], called: dict[str, str], settings: dict[str, Any]) -> str:
+def _model_table(model: dict[str, Any], called: dict[str, str]) -> str:
     of = f" · template {model['template']}"
     title = clipped(called[model["model"]], WIDTH - len(of)) + of
     rows = [["", "BF", "95 % interval", "entropy", "nll", "tokens", "ended"]]

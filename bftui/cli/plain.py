@@ -117,7 +117,7 @@ def _run(settings: WorkbenchSettings, keyboard: _Keyboard) -> int:
         raise Cancelled("interrupted") from None
     try:
         try:
-            code = _begin(plain, settings, keyboard) or _loop(plain, keyboard, interactive)
+            code = _begin(plain, keyboard) or _loop(plain, keyboard, interactive)
         finally:
             plain.close()
         unsaved = plain.leave()
@@ -126,7 +126,7 @@ def _run(settings: WorkbenchSettings, keyboard: _Keyboard) -> int:
     return code or unsaved
 
 
-def _begin(plain: Plain, settings: WorkbenchSettings, keyboard: _Keyboard) -> int:
+def _begin(plain: Plain, keyboard: _Keyboard) -> int:
     """The session that is asked for, if there is one; the exit code of an interruption, or 0."""
     try:
         with keyboard.work():
@@ -140,7 +140,7 @@ def _loop(plain: Plain, keyboard: _Keyboard, interactive: bool) -> int:
     first_failure = 0
     while True:
         try:
-            line = _line(keyboard, interactive)
+            line = _line(interactive)
             if line is None:
                 return first_failure
             with keyboard.work():
@@ -158,7 +158,7 @@ def _loop(plain: Plain, keyboard: _Keyboard, interactive: bool) -> int:
         sys.stdout.flush()
 
 
-def _line(keyboard: _Keyboard, interactive: bool) -> str | None:
+def _line(interactive: bool) -> str | None:
     """The next line; None at the end of the input."""
     while True:
         if interactive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bftui.core.errors import ContextFull, ModelError, UsageError
@@ -49,13 +49,11 @@ class NudgingRuns(Job):
         sampler: Sampler,
         *,
         plain: bool = False,
-        finished: Callable[[Nudged], None] = lambda found: None,
     ) -> None:
         """Renders all prompts, so that one which cannot be nudged is found before the work.
 
         Args:
             settings: one for each gamma; they differ in nothing else.
-            finished: is told of each run.
 
         Raises ModelError that names the prompt, UsageError.
         """
@@ -64,7 +62,6 @@ class NudgingRuns(Job):
         self.found: list[Nudged] = []
         self.units = len(questions) * len(settings)
         self._pair, self._settings, self._sampler, self._plain = pair, settings, sampler, plain
-        self._finished = finished
         self._ids = [each.id for each in questions]
         self._rendered = [rendered_for(pair, each) for each in questions]
         self._running: Nudging | None = None
@@ -94,9 +91,7 @@ class NudgingRuns(Job):
                 while run.advance():
                     yield
                 self._running, alone = None, run.alone
-                found = Nudged(name, run)
-                self.found.append(found)
-                self._finished(found)
+                self.found.append(Nudged(name, run))
 
 
 def rendered_for(pair: Pair, question: Question) -> tuple[Rendered, Rendered]:

@@ -70,7 +70,7 @@ def rendered(picture: Picture, ink: Ink, form: Form) -> bytes:
     with _settings(ink, outlines=True):
         figure = _figure(picture, ink)
         figure.set_facecolor(ink.background)
-        return _saved(figure, form, picture.name)
+        return _saved(figure, form)
 
 
 def inline(picture: Picture) -> str:
@@ -78,7 +78,7 @@ def inline(picture: Picture) -> str:
     with _settings(LIGHT, outlines=False):
         figure = _figure(picture, LIGHT)
         figure.set_facecolor("none")
-        return _adopted(_saved(figure, "svg", picture.name), picture)
+        return _adopted(_saved(figure, "svg"), picture)
 
 
 def _figure(picture: Picture, ink: Ink) -> Figure:
@@ -125,7 +125,7 @@ def _settings(ink: Ink, *, outlines: bool) -> Iterator[None]:
         yield
 
 
-def _saved(figure: Figure, form: Form, name: str) -> bytes:
+def _saved(figure: Figure, form: Form) -> bytes:
     file = io.BytesIO()
     metadata: dict[str, Any] = {"Creator": None, "Date": None} if form == "svg" else {}
     figure.savefig(file, format=form, dpi=DPI, metadata=metadata)
