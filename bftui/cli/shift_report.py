@@ -162,7 +162,7 @@ def _notes(found: dict[str, Any]) -> list[str]:
             "probabilities in them, without KL."
         )
     ended = [each["ended"] for each in found["answers"]]
-    for reason, said in (("length", "was cut at --max-tokens"), ("context", "filled a context")):
+    for reason, said in (("length", "reached --max-tokens"), ("context", "filled a context")):
         if reason in ended:
             notes.append(f"{ended.count(reason)} of {len(ended)} answers {said}.")
     return notes
