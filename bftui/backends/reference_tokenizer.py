@@ -101,8 +101,12 @@ def read_tokenizer(file: GgufModel) -> GgufTokenizer:
 
 
 def _token_id(file: GgufModel, name: str, n_vocab: int, default: int | None) -> int | None:
-    token_id = file.value(f"tokenizer.ggml.{name}_token_id", default)
-    return int(token_id) if token_id is not None and 0 <= token_id < n_vocab else None
+    """The token that a file names, or the default in the place of one that is none, as llama.cpp has it."""
+    named = file.value(f"tokenizer.ggml.{name}_token_id")
+    for token_id in (named, default):
+        if token_id is not None and 0 <= token_id < n_vocab:
+            return int(token_id)
+    return None
 
 
 def _swallowing(file: GgufModel, tokens: Sequence[str], whole_ids: Sequence[int]) -> set[int]:

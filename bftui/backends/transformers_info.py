@@ -6,7 +6,6 @@ from typing import Any
 
 from bftui.backends.base import ModelInfo, OpenSpec
 from bftui.backends.context_plan import default_context, trained_note
-from bftui.backends.safetensors_file import AGAIN
 from bftui.backends.transformers_cache import attention_layers, can_cut
 from bftui.backends.transformers_library import LIBRARY, torch
 from bftui.backends.transformers_source import Source
@@ -93,7 +92,7 @@ def _ids(source: Source, named: Any) -> list[int]:
         raise ModelLoadError(
             f"cannot load {source.path}",
             f"eos_token_id is {str(named)[:60]} in its config for generation",
-            AGAIN,
+            source.otherwise,
         )
     return list(ids)
 

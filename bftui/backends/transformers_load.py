@@ -23,7 +23,7 @@ from bftui.backends.reference_file import GgufModel
 from bftui.backends.reference_tokenizer import GgufTokenizer
 from bftui.backends.reference_tokenizer import read_tokenizer as read_gguf_tokenizer
 from bftui.backends.registry import installed
-from bftui.backends.safetensors_file import AGAIN, directory_files
+from bftui.backends.safetensors_file import directory_files
 from bftui.backends.transformers_cache import path_cache
 from bftui.backends.transformers_gguf import check_settings, check_tensors, set_rotation
 from bftui.backends.transformers_info import describe, kv_name
@@ -217,7 +217,9 @@ def _model(source: Source, config: Any, dtype: Any, device: str, progress: Progr
         ) from error
     except Exception as error:
         # Wrong shapes, damaged files and options that make no sense show as any of a dozen errors.
-        raise ModelLoadError(f"cannot load {source.path}", one_line(error), AGAIN) from error
+        raise ModelLoadError(
+            f"cannot load {source.path}", one_line(error), source.otherwise
+        ) from error
     _check_complete(source, loading)
     for config in (model.config, model.config.get_text_config(decoder=True)):
         # Its modules ask their config in which shape they answer.
@@ -238,7 +240,7 @@ def _check_complete(source: Source, loading: dict[str, Any]) -> None:
         raise ModelLoadError(
             f"cannot load {source.path}",
             f"{names[0]} is {what}, one of {len(names)} such tensors",
-            AGAIN,
+            source.otherwise,
         )
     left = sorted(
         key for key in map(str, loading.get("unexpected_keys") or ()) if _LAYER.search(key)
@@ -247,7 +249,7 @@ def _check_complete(source: Source, loading: dict[str, Any]) -> None:
         raise ModelLoadError(
             f"cannot load {source.path}",
             f"its config has no place for {left[0]}, one of {len(left)} tensors of layers",
-            AGAIN,
+            source.otherwise,
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from bftui.backends import gguf_file
 from bftui.backends.directory_check import check_config
+from bftui.backends.file_kinds import ANOTHER
 from bftui.backends.reference_file import GgufModel
 from bftui.backends.safetensors_file import (
     AGAIN,
@@ -57,6 +58,11 @@ class Source:
         return found
 
     @property
+    def otherwise(self) -> str:
+        """What to do where it makes no sense: of a file all is here by now, of a directory something may be missing."""
+        return AGAIN if self.gguf is None else ANOTHER
+
+    @property
     def name(self) -> str:
         """What people call the model: by its file or its directory."""
         return gguf_file.stem(self.path) if self.gguf is not None else directory_name(self.path)
@@ -93,7 +99,9 @@ def read_config(source: Source) -> Any:
     architectures = config.architectures or []
     if not isinstance(architectures, list):
         raise ModelLoadError(
-            f"cannot read the config of {source.path}", "its architectures are no list", AGAIN
+            f"cannot read the config of {source.path}",
+            "its architectures are no list",
+            source.otherwise,
         )
     known = any(name in names for name in architectures) or not architectures
     if not known or config.is_encoder_decoder:
@@ -119,4 +127,6 @@ def _config_error(source: Source, error: Exception) -> BftuiError:
             f"its architecture is unknown to transformers {transformers.__version__}",
             "a newer transformers may know it",
         )
-    return ModelLoadError(f"cannot read the config of {source.path}", one_line(error), AGAIN)
+    return ModelLoadError(
+        f"cannot read the config of {source.path}", one_line(error), source.otherwise
+    )

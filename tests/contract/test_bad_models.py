@@ -70,13 +70,24 @@ EXPECTED = {
     "a norm of whole numbers": UNSUPPORTED,
     "a wider embedding than its tensors": LOAD,
     "more heads than its tensors": LOAD,
+    "half a turn": LOAD,
+    "a wider layer than its tensors": LOAD,
+    "a start token beyond the vocabulary": None,
     "a context of 0 tokens": None,
     "a context of -1 tokens": None,
 }
 
-ONLY_REFERENCE = {"quantised as Q4_0": UNSUPPORTED}
-ONLY_LLAMA_CPP = {"norms as F16": UNSUPPORTED}
-"""What the other backend runs."""
+OWN = {
+    "reference": {"quantised as Q4_0": UNSUPPORTED, "norms as F16": None, "no heads": UNSUPPORTED},
+    "llama-cpp": {"quantised as Q4_0": None, "norms as F16": UNSUPPORTED, "no heads": LOAD},
+    "transformers": {
+        "quantised as Q4_0": None,
+        "norms as F16": None,
+        "no heads": LOAD,
+        "no epsilon": UNSUPPORTED,
+    },
+}
+"""What another backend runs, or refuses in another way."""
 
 
 def _weights(value: float, name: str, model: TinyModel) -> dict[str, Any]:
@@ -144,6 +155,10 @@ def files(
         "scaled in an unknown way": {"llama.rope.scaling.type": ("spiral", text)},
         "a wider embedding than its tensors": {"llama.embedding_length": (2**20, uint32)},
         "more heads than its tensors": {"llama.attention.head_count_kv": (2**20, uint32)},
+        "no heads": {"llama.attention.head_count": (0, uint32)},
+        "half a turn": {"llama.rope.dimension_count": (7, uint32)},
+        "a wider layer than its tensors": {"llama.feed_forward_length": (161, uint32)},
+        "a start token beyond the vocabulary": {"tokenizer.ggml.bos_token_id": (99999, uint32)},
         "a context of 0 tokens": {"llama.context_length": (0, uint32)},
         "a context of -1 tokens": {"llama.context_length": (2**32 - 1, uint32)},
     }
@@ -186,15 +201,16 @@ def files(
     return options
 
 
-@pytest.fixture(scope="module", params=["reference", "llama-cpp"])
+@pytest.fixture(scope="module", params=["reference", "llama-cpp", "transformers"])
 def outcome(
     request: pytest.FixtureRequest,
     files: dict[str, dict[str, Any]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[str, subprocess.CompletedProcess[bytes], dict[str, dict[str, str]]]:
     """A backend, the process that opened every file with it, and what came of each."""
-    if request.param == "llama-cpp":
-        pytest.importorskip("llama_cpp")
+    library = {"llama-cpp": "llama_cpp", "transformers": "transformers"}.get(request.param)
+    if library is not None:
+        pytest.importorskip(library)
     folder = tmp_path_factory.mktemp("outcome")
     cases, out = folder / "cases.json", folder / "out.jsonl"
     cases.write_text(json.dumps(files))
@@ -220,12 +236,11 @@ def test_the_process_survives_in_silence(outcome: Outcome, files: dict[str, Any]
     assert results.keys() == files.keys()
 
 
-@pytest.mark.parametrize("name", [*EXPECTED, *ONLY_REFERENCE, *ONLY_LLAMA_CPP])
+@pytest.mark.parametrize("name", [*EXPECTED, *OWN["reference"]])
 def test_one_clear_error(outcome: Outcome, name: str) -> None:
     backend, _, results = outcome
     result = results[name]
-    own = ONLY_LLAMA_CPP if backend == "llama-cpp" else ONLY_REFERENCE
-    expected = (EXPECTED | own).get(name)
+    expected = (EXPECTED | OWN[backend])[name]
     assert result["error"] == expected, result
     if expected is not None:
         assert result["message"]

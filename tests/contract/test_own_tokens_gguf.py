@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gguf
 import pytest
@@ -204,6 +204,25 @@ def test_a_token_of_two_kinds_is_a_control_token(
             assert end not in ids
         assert end in backend.tokenize("a</s>b", special=True)
         backend.close()
+
+
+@pytest.mark.parametrize("kind", ["bpe", "spm"])
+def test_a_start_token_that_is_none_is_the_usual_one(
+    tmp_path: Path, kind: Literal["bpe", "spm"]
+) -> None:
+    tiny_model(tmp_path / "a.gguf", kind)
+    beyond = {
+        f"tokenizer.ggml.{name}_token_id": (2**32 - 1, gguf.GGUFValueType.UINT32)
+        for name in ("bos", "eos")
+    }
+    path = rewritten(tmp_path / "a.gguf", tmp_path / "b.gguf", changes=beyond)
+    found = []
+    for name in BACKENDS:
+        backend = open_backend(OpenSpec(str(path), name, n_ctx=64, threads=1), quiet)
+        info = backend.info
+        found.append((info.bos_id, info.eos_id, info.start, backend.tokenize_prompt(["The river"])))
+        backend.close()
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize(
