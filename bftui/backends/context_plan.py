@@ -1,6 +1,6 @@
 """How large a llama.cpp context is to be, from a model's numbers alone: cells, precision, batch, and its memory.
 
-The numbers come from the library for a model that is loaded, and from a file's header for one that is not. Pure.
+The numbers come from the headers of a model's files, for one that is opened as for one that is not. Pure.
 """
 
 from __future__ import annotations

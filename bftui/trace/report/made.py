@@ -20,19 +20,8 @@ from bftui.trace.report.telling import Table, clipped, counted
 _ACTIONS, _SAMPLERS = 200, 20
 
 _MODEL = (
-    *(
-        "name",
-        "title",
-        "backend",
-        "library",
-        "architecture",
-        "n_vocab",
-        "n_ctx",
-        "dtype",
-        "kv",
-        "device",
-    ),
-    *("threads", "sha256", "tokenizer_sha256"),
+    *("name", "title", "backend", "library", "architecture", "n_vocab", "n_ctx"),
+    *("dtype", "kv", "device", "threads", "sha256", "tokenizer_sha256"),
 )
 """What is told of a model. Where its file lay is nobody else's business; the checksum tells which it was."""
 
