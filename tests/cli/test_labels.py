@@ -32,7 +32,7 @@ def recorded(*arguments):
 
 
 @pytest.mark.parametrize("backend", ["reference", "llama-cpp", "transformers"])
-def test_the_name_of_the_file_comes_first(renamed, tmp_path, backend):
+def test_the_name_of_the_file_comes_first(renamed, backend):
     pytest.importorskip({"llama-cpp": "llama_cpp"}.get(backend, "numpy"))
     if backend == "transformers":
         pytest.importorskip("transformers")
@@ -120,7 +120,7 @@ def test_several_models_have_labels_in_order(tmp_path):
     assert "needs a text" in fails(2, "record", orchard, "--label", " ")
 
 
-def test_a_pair_has_its_labels(tmp_path):
+def test_a_pair_has_its_labels():
     done = bftui_(
         *("shift", "practice", "practice-aligned", "--prompt", "Name a fruit."),
         *("--max-tokens", 3, "--label", "base", "--label", "aligned", "--json"),

@@ -185,9 +185,7 @@ def test_a_file_says_whether_a_text_begins_with_a_space(
             assert b"".join(map(backend.token_bytes, backend.tokenize("The river"))) == b"The river"
 
 
-def test_a_token_of_two_kinds_is_a_control_token(
-    opened: Callable[[str], list[Backend]], tmp_path: Path
-) -> None:
+def test_a_token_of_two_kinds_is_a_control_token(tmp_path: Path) -> None:
     """As `</s>` of Gemma, which its file calls user-defined and llama.cpp a control token."""
     vocabulary = spm_vocab()
     types = tuple(

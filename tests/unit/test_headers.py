@@ -228,7 +228,7 @@ def test_what_is_no_text_model_says_so(
     assert caught.value.hint
 
 
-def test_a_vocabulary_alone_is_no_model(tiny: TinyModel, tmp_path: Path) -> None:
+def test_a_vocabulary_alone_is_no_model(tmp_path: Path) -> None:
     tokens = pair(b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, 1) + text(b"a"))
     path = tmp_path / "vocabulary.gguf"
     path.write_bytes(gguf_bytes(pair(b"general.architecture", 8, text(b"llama")), tokens))
