@@ -81,7 +81,6 @@ def _parts(insertion: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _row(name: str, fields: dict[str, Any]) -> list[str]:
-
     if fields["bf"] is None:
         return [name, "–", "", "", "", "", ""]
     return [

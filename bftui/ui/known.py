@@ -62,7 +62,6 @@ class Paired:
             opened its MODEL form.
         by, why: how text goes to it (`ids` or `text`), and why not as ids.
         template, seam: how its prompt is written, and whose answer begins with a blank that the other's lacks.
-        practice: whether it is a model of the package.
         error: why it cannot go on here, or could not be opened; "" where it can.
         running: what is being done with it.
         shifted: texts that were read, by the prompt they answer and by author.
@@ -79,7 +78,6 @@ class Paired:
     why: str = ""
     template: str = ""
     seam: Author | None = None
-    practice: bool = False
     error: str = ""
     running: tuple[Running, ...] = ()
     shifted: Mapping[int, Shifted] = field(default_factory=dict)

@@ -52,9 +52,9 @@ def pair_of(
         state=Beside.READY,
         name=partner.model.name,
         short=partner.model.info.name,
-        practice=partner.model.is_practice,
         by=partner.by,
         template="" if contexts is None else contexts.partner.template,
+        seam=None if contexts is None else contexts.seam,
     )
 
 

@@ -255,6 +255,16 @@ async def test_the_partner_and_what_it_said_is_there(fruit, tmp_path):
         assert len(driver.session.tree) == 4
 
 
+async def test_whose_text_begins_with_a_blank_is_there(fruit, tmp_path):
+    chat = "{{ messages[-1]['content'] + '\\n' }}"
+    partner = table(tmp_path / "partner.json", chat_template=chat, rules={}, default={"S": 0.9})
+    path = tmp_path / "pair.json"
+    _, _, paired = await recorded(fruit, path, "space", partner=PartnerSettings(partner))
+    assert paired.seam == "base"
+    async with replayed(path) as driver:
+        assert driver.bridge.paired.seam == "base"
+
+
 async def test_measurements_that_cannot_be_read_are_left_out(trace):
     document = json.loads(trace.read_text())
     wrong = [
