@@ -66,17 +66,17 @@ class Row:
 
     @property
     def scored(self) -> Standing:
-        """It in the distribution of the model that did not write it."""
+        """The text in the distribution of the model that did not write it."""
         return self.compared.beside(self.author)
 
     @property
     def written(self) -> Standing:
-        """It in the distribution of the model that wrote it."""
+        """The text in the distribution of the model that wrote it."""
         return self.compared.of(self.author)
 
     @property
     def kind(self) -> Kind:
-        """Its class there."""
+        """The class of the text in the model that did not write it."""
         return self.scored.kind
 
 
