@@ -232,7 +232,9 @@ def test_a_session_that_runs_is_not_resumed(model, tmp_path):
         read_saved(journal.path)
     with pytest.raises(InputError, match="no session to resume"):
         latest(tmp_path)
+    later = journal.path.stat().st_mtime + 1
     (tmp_path / "0.jsonl").touch()
+    os.utime(tmp_path / "0.jsonl", (later, later))
     assert not later_runs(tmp_path / "0.jsonl")
     os.utime(tmp_path / "0.jsonl", (1, 1))
     assert later_runs(tmp_path / "0.jsonl")
