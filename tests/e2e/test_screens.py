@@ -43,7 +43,7 @@ def test_every_screen_opens_and_is_left(start, size):
         terminal.wait_for(
             lambda: terminal.screen.display[-1] == home, what=f"the way back from {keys}"
         )
-        assert "▲·Sure▮" in terminal.text
+        terminal.wait("▲·Sure▮")
     terminal.press("q")
     assert terminal.leave() == 0
     assert terminal.restored()
