@@ -102,5 +102,7 @@ def size(count: float) -> str:
 
 def cut_short(there: int, claimed: int) -> str:
     """The reason against a file of `there` bytes whose header claims more."""
-    whole = size(claimed) if claimed < _ABSURD else "more than any disk holds"
-    return f"it is cut short: {size(there)} of {whole} are here"
+    here, whole = size(there), size(claimed) if claimed < _ABSURD else "more than any disk holds"
+    if here == whole:
+        here, whole = f"{there:,}", f"{claimed:,} bytes"
+    return f"it is cut short: {here} of {whole} are here"

@@ -63,7 +63,9 @@ def run(arguments: list[str]) -> int:
         return _fail(f"cannot write the output: {error.strerror or error}", 1, debug)
     except Exception as error:
         if hasattr(error, "format_message"):
-            return _fail(f"{error.format_message()} See `bftui --help`.", 2, debug)
+            message = error.format_message().rstrip()
+            end = "" if message.endswith((".", "?")) else "."
+            return _fail(f"{message}{end} See `bftui --help`.", 2, debug)
         if type(error).__name__ == "Abort":
             return _fail("interrupted", Cancelled.exit_code, debug)
         what = f"this is a fault of bftui: {type(error).__name__}: {error}"

@@ -191,9 +191,10 @@ def summary(session: Session) -> str:
     stop = session.stop()
     ended = "ended" if session.ended else "not ended"
     ended = ended if stop is None else f"stopped at {label(stop.encode())}"
+    tokens = f"{len(known)} token" + ("" if len(known) == 1 else "s")
     return (
         f"{text}\n\n"
-        f"{len(known)} tokens, {ended} · BF along the path {cut:.2f} (exp of the mean H(P~) over its tokens)"
+        f"{tokens}, {ended} · BF along the path {cut:.2f} (exp of the mean H(P~) over its tokens)"
         f" · over the full vocabulary {full:.2f}{note}"
     )
 

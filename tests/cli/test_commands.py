@@ -118,8 +118,10 @@ def test_prompts_come_from_files_too(orchard, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["record", "--bogus"], "No such option"),
-        (["nothing"], "No such command"),
+        (["record", "--bogus"], "No such option: --bogus. See `bftui --help`."),
+        (["recrd"], "Did you mean 'record'? See `bftui --help`."),
+        (["nothing"], "No such command 'nothing'. See `bftui --help`."),
+        (["record", "a", "b"], "(b). See `bftui --help`."),
         (["record", "{model}", "--temperature", "0"], "use greedy"),
         (["record", "{model}", "--top-p", "1.5"], "top-p"),
         (["record", "{model}", "--steps", "-1"], "steps"),
@@ -412,3 +414,8 @@ def test_odd_paths_have_an_answer(tmp_path):
     done = bftui_("record", "table:" + os.fsdecode(name), "--steps", 1, "--json")
     assert done.returncode == 0, done.stderr
     assert "bad\ufffd.json" in json.loads(done.stdout)["model"]["source"]
+
+
+def test_one_token_is_one_token(orchard):
+    for steps, said in ((1, "\n1 token, not ended"), (2, "\n2 tokens, not ended")):
+        assert said in bftui_("record", orchard, "--prompt", "Name", "--steps", steps).stdout

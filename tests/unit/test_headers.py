@@ -145,6 +145,13 @@ def test_a_damaged_file_has_one_reason(
     assert said in problem(path)
 
 
+def test_what_is_cut_short_by_little_is_told_in_bytes(tiny: TinyModel, tmp_path: Path) -> None:
+    path = tmp_path / "short.gguf"
+    data = tiny.path.read_bytes()
+    path.write_bytes(data[:-1])
+    assert f"{len(data) - 1:,} of {len(data):,} bytes are here" in problem(path)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
