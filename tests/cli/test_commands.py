@@ -417,5 +417,6 @@ def test_odd_paths_have_an_answer(tmp_path):
 
 
 def test_one_token_is_one_token(orchard):
-    for steps, said in ((1, "\n1 token, not ended"), (2, "\n2 tokens, not ended")):
-        assert said in bftui_("record", orchard, "--prompt", "Name", "--steps", steps).stdout
+    for text, said in (("a", "\n1 token, not ended"), ("ab", "\n2 tokens, not ended")):
+        asked = ("record", orchard, "--prompt", "Name", "--force", text, "--steps", 0)
+        assert said in bftui_(*asked).stdout
