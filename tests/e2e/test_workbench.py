@@ -13,7 +13,7 @@ import pytest
 import bftui
 from bftui.session.session import Session
 from tests.tables import table
-from tests.unit.test_session import same
+from tests.unit.test_session import alike, same
 
 PROMPT = "Q: Name a fruit.\nA:"
 
@@ -68,22 +68,6 @@ def test_step_force_back_branch_prompt_export_quit(start, tmp_path, backend):
         session.force(session.spaced("Sure"))
         session.undo()
         assert alike(same(session.trace().as_dict()), same(document))
-
-
-def alike(a, b):
-    """Whether two traces are the same, to float noise.
-
-    The noise floor is measured behind a session, whose path is then read in other batches; candidates are kept to four
-    decimals, other numbers to six.
-    """
-    if isinstance(a, dict):
-        a, b = (
-            {k: v for k, v in each.items() if k not in ("noise", "logprobs")} for each in (a, b)
-        )
-        return a.keys() == b.keys() and all(alike(a[name], b[name]) for name in a)
-    if isinstance(a, list):
-        return len(a) == len(b) and all(map(alike, a, b))
-    return a == b or (isinstance(a, float) and abs(a - b) <= 2e-5)
 
 
 def wait_for_journal(terminal, home, count):
