@@ -24,9 +24,14 @@ _NEW = 0.25
 class Threads:
     """One thread or all: chosen anew for each batch."""
 
-    def __init__(self, most: int, use: Callable[[int], None]) -> None:
-        """`use` sets the number of threads; `most` is set already."""
-        self._use = use
+    def __init__(
+        self,
+        most: int,
+        use: Callable[[int], None],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`use` sets the number of threads; `most` is set already. `clock` gives seconds."""
+        self._use, self._clock = use, clock
         self._current = self._best = most
         self._other = 1
         self._seconds: dict[int, float] = {}
@@ -42,9 +47,9 @@ class Threads:
         self._batches += 1
         trying = self._batches % _EVERY == 2
         self._set(self._other if trying else self._best)
-        began = time.perf_counter()
+        began = self._clock()
         yield
-        self._note((time.perf_counter() - began) / rows)
+        self._note((self._clock() - began) / rows)
         self._set(self._best)
 
     def _set(self, count: int) -> None:

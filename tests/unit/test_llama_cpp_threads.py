@@ -1,7 +1,5 @@
 """The number of threads of a batch: whatever was faster lately, tried again now and then."""
 
-import time
-
 import pytest
 
 from bftui.backends.llama_cpp_threads import Threads
@@ -9,17 +7,15 @@ from bftui.backends.llama_cpp_threads import Threads
 
 @pytest.mark.parametrize(("slow", "fast"), [(1, 4), (4, 1)])
 def test_the_faster_number_is_taken_and_the_other_tried(slow, fast):
-    used = [4]
-    threads = Threads(4, used.append)
+    used, now = [4], [0.0]
+    threads = Threads(4, used.append, clock=lambda: now[0])
 
     def batches(count, slow):
         taken = []
         for _ in range(count):
             with threads.batch(8):
                 taken.append(used[-1])
-                end = time.perf_counter() + (0.002 if used[-1] == slow else 0.0002)
-                while time.perf_counter() < end:
-                    pass
+                now[0] += 0.002 if used[-1] == slow else 0.0002
         return taken
 
     first = batches(100, slow)
