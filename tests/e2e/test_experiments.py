@@ -6,7 +6,7 @@ import math
 import bftui
 from bftui.session.session import Session
 from tests.tables import table
-from tests.unit.test_session import alike, same
+from tests.unit.test_session import same
 
 
 def test_force_verdict_rollouts_branch_quit(start, tmp_path):
@@ -46,7 +46,7 @@ def test_force_verdict_rollouts_branch_quit(start, tmp_path):
         document = json.loads(trace.read_text())
         kinds = [each["kind"] for each in document["measurements"]]
         assert kinds == ["response", "rollouts", "lookahead"]
-        assert alike(same(session.trace().as_dict()), same(document))
+        assert same(session.trace().as_dict()) == same(document)
 
 
 def test_measuring_can_be_switched_off(start, tmp_path):
