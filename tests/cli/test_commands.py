@@ -3,10 +3,8 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +13,7 @@ import pytest
 import bftui
 from bftui import cli
 from bftui.session.session import Session
+from tests.command_line import apart, bftui_, fails, interrupted
 from tests.tables import table
 from tests.unit.test_session import same
 
@@ -24,25 +23,27 @@ def orchard(tmp_path):
     return table(tmp_path / "orchard.json")
 
 
-def bftui_(*arguments, **settings):
-    return subprocess.run(
-        [sys.executable, "-m", "bftui", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-        **settings,
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--version",
+        "info {model} --json",
+        "record {model} --prompt x --steps 3 --seed 5",
+        "measure {model} --prompts - --samples 2 --max-tokens 3 --json",
+        "run --plain {model} --ctx 0 --theme nothing",
+        "record --bogus",
+        "record --steps 0 -o .",
+        "info table:none",
+    ],
+)
+def test_a_process_of_its_own_says_the_same(orchard, line):
+    """What all tests here rest on that run a command in theirs."""
+    arguments = line.format(model=orchard).split()
+    text = '{"id": "a", "prompt": "x"}\n'
+    there, here = apart(*arguments, input=text), bftui_(*arguments, stdin=text)
+    assert (here.returncode, here.stdout, here.stderr) == (
+        *(there.returncode, there.stdout, there.stderr),
     )
-
-
-def fails(code, *arguments, **settings):
-    """Runs a command that must fail with this code; returns the one line that it says."""
-    done = bftui_(*arguments, **settings)
-    assert done.returncode == code, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
 
 
 def test_record_equals_the_python_interface(orchard, tmp_path):
@@ -222,27 +223,6 @@ def test_a_full_disk_is_a_message(orchard):
     done = bftui_("record", orchard, "--steps", 1, "-o", "/dev/full")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "No space left" in done.stderr
-
-
-def interrupted(arguments, when):
-    """Presses ctrl+c as soon as the bar on the terminal says `when`; standard output, and all the terminal showed."""
-    terminal, end = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bftui", *map(str, arguments)], stdout=subprocess.PIPE, stderr=end
-    )
-    os.close(end)
-    shown = b""
-    while when not in shown:
-        shown += os.read(terminal, 1000)
-    process.send_signal(signal.SIGINT)
-    # Read on to the end: a terminal that nobody reads would hold the program up.
-    with suppress(OSError):
-        while data := os.read(terminal, 1000):
-            shown += data
-    output, _ = process.communicate(timeout=60)
-    os.close(terminal)
-    assert process.returncode == 130
-    return output.decode(), shown.decode()
 
 
 @pytest.mark.parametrize("command", [("record",), ("lookahead",), ("respond", "--force", " a")])

@@ -9,7 +9,7 @@ import pytest
 import bftui
 from bftui.backends.safetensors_file import directory_name
 from bftui.session.model import PRACTICE_NOTE
-from tests.cli.test_commands import bftui_, fails
+from tests.command_line import bftui_, fails
 from tests.families import family_directory
 from tests.models import rewritten, tiny_model
 from tests.tables import table

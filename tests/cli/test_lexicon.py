@@ -10,7 +10,7 @@ import pytest
 import bftui
 from bftui.session.lexicon import Harvest
 from bftui.session.prompt import Prompt
-from tests.cli.test_commands import bftui_, fails, interrupted
+from tests.command_line import bftui_, fails, interrupted
 from tests.tables import table
 
 

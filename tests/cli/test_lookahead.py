@@ -6,7 +6,7 @@ import pytest
 
 import bftui
 from bftui.session.session import Session
-from tests.cli.test_commands import bftui_, fails
+from tests.command_line import bftui_, fails
 from tests.tables import table
 
 

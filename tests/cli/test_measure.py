@@ -15,7 +15,7 @@ from bftui.session.measure import Measurement, MeasureSettings
 from bftui.session.measure_result import document
 from bftui.session.measure_store import Store
 from bftui.trace.prompts import parse_prompts
-from tests.cli.test_commands import bftui_, fails, interrupted
+from tests.command_line import bftui_, fails, interrupted
 from tests.tables import BYTES, table
 
 SMALL = ["--samples", 4, "--max-tokens", 6]
@@ -115,13 +115,8 @@ def test_curves_have_colours_on_terminals_that_want_them(orchard, prompts, no_co
 
 
 def test_prompts_come_from_standard_input_too(orchard, prompts):
-    done = subprocess.run(
-        [sys.executable, "-m", "bftui", "measure", orchard, "--prompts", "-", "--samples", "1",
-         "--json"],
-        input=prompts.read_bytes(),
-        capture_output=True,
-        timeout=60,
-    )  # fmt: skip
+    asked = ("measure", orchard, "--prompts", "-", "--samples", 1, "--json")
+    done = bftui_(*asked, stdin=prompts.read_bytes())
     assert [each["ci"] for each in json.loads(done.stdout)["models"][0]["prompts"]] == [None] * 3
 
 

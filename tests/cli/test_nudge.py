@@ -6,9 +6,8 @@ import re
 import jsonschema
 import pytest
 
-from bftui import cli
 from bftui.trace.schema import json_schema
-from tests.cli.test_commands import bftui_, fails
+from tests.command_line import bftui_, fails, ran
 from tests.unit.test_nudging import END, UNSURE, model, says
 
 BASE = says(" Sure", " here", prob=UNSURE) | says(" here", " we", " go")
@@ -122,7 +121,7 @@ def test_a_result_replaces_nothing_that_is_read_and_no_other_result(pair, tmp_pa
     assert "two results" in said
 
 
-def test_a_base_that_dies_loses_no_text_and_the_trace_has_what_it_can(tmp_path, capsys):
+def test_a_base_that_dies_loses_no_text_and_the_trace_has_what_it_can(tmp_path):
     """Wherever it dies: among the texts, or when the trace evaluates them again."""
     partner = model(tmp_path / "partner.json", PARTNER)
     prompts, trace, out = (tmp_path / name for name in ("p.jsonl", "t.json", "o.json"))
@@ -136,9 +135,7 @@ def test_a_base_that_dies_loses_no_text_and_the_trace_has_what_it_can(tmp_path, 
         trace.unlink(missing_ok=True)
         base = model(tmp_path / "base.json", BASE, faults=[{"at": at, "kind": "nan"}])
         arguments = ["nudge", base, "--with", partner, *RAW, "--gammas", "0.4,0.2", *files]
-        arguments += ["--max-tokens", "8"]
-        code = cli.run([*map(str, arguments)])
-        said = capsys.readouterr().err
+        code, _, said = ran(*arguments, "--max-tokens", 8)
         kept = len(json.loads(out.read_text())["results"])
         traced = len(json.loads(trace.read_text())["measurements"]) if trace.exists() else 0
         assert (code == 0) == (kept == traced == 6)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 import bftui
 from bftui.cli.plain_commands import NAMES, WORDS
 from bftui.session.session import Session
+from tests.command_line import bftui_
 from tests.tables import table
 from tests.unit.test_session import same
 
@@ -31,14 +30,11 @@ def say(tmp_path):
     environment = {**os.environ, **dict.fromkeys(names, str(tmp_path))}
 
     def say(model, *lines, arguments=("--prompt", PROMPT), code=0):
-        command = [sys.executable, "-m", "bftui", "run", "--plain", model, *map(str, arguments)]
-        text = "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")
-        done = subprocess.run(
-            command, input=text, capture_output=True, env=environment, timeout=120
-        )
+        text = "".join(f"{line}\n" for line in lines)
+        done = bftui_("run", "--plain", model, *arguments, stdin=text, env=environment)
         assert done.returncode == code, done.stderr
-        assert b"\x1b" not in done.stdout + done.stderr
-        return done.stdout.decode(), done.stderr.decode()
+        assert "\x1b" not in done.stdout + done.stderr
+        return done.stdout, done.stderr
 
     return say
 

@@ -1,23 +1,21 @@
 """What shows a practice model says that it is one: every command, every form of it, every trace."""
 
-import io
 import json
 import shutil
-from contextlib import redirect_stdout
 
 import pytest
 
 import bftui
-from bftui import cli, practice
+from bftui import practice
 from bftui.session.model import PRACTICE_NOTE
+from tests.command_line import bftui_
 
 
 def said(*arguments):
-    """What a command prints, run in this process."""
-    out = io.StringIO()
-    with redirect_stdout(out):
-        assert cli.run([*map(str, arguments), "--backend", "reference", "--threads", "1"]) == 0
-    return out.getvalue()
+    """What a command prints."""
+    done = bftui_(*arguments, "--backend", "reference", "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture

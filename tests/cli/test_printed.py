@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from bftui import cli
+from tests.command_line import ran
 from tests.tables import WORDS, table
 
 HOSTILE = "\x9b31m\u202e\u200b\x7f\u2028\U000e0041é"
@@ -84,21 +84,18 @@ def trace(place):
     """A trace with a hostile name and another one that differs; no other than `record` makes them."""
     model = MODEL.format(f=place)
     for name, text in ((TRACE.format(f=place), HOSTILE), (f"{place}/other-trace.json", "x")):
-        arguments = ["record", model, "--prompt", text, "--steps", "3", "-o", name]
-        assert cli.run(arguments) == 0
+        assert ran("record", model, "--prompt", text, "--steps", 3, "-o", name)[0] == 0
     assert HOSTILE in (place / f"t{HOSTILE}.json").read_text()
 
 
 def run(line, place):
-    return cli.run([part.format(f=place) for part in line.split(" ")])
+    return ran(*(part.format(f=place) for part in line.split(" ")))
 
 
 @pytest.mark.parametrize("line", RESULTS, ids=lambda line: line.split()[0])
 @pytest.mark.parametrize("form", ["", " --json", " -o -"])
-def test_results_are_safe_to_print(place, trace, capsys, line, form):
-    capsys.readouterr()
-    code = run(line + form, place)
-    printed, said = capsys.readouterr()
+def test_results_are_safe_to_print(place, trace, line, form):
+    code, printed, said = run(line + form, place)
     assert code == (5 if line.startswith("diff") else 0), said
     assert printed
     assert raw(printed + said) == set()
@@ -114,14 +111,13 @@ DELIVERED = {
 """Whose results in a file are JSON."""
 
 
-def test_exports_and_reports_are_safe_to_print(place, trace, capsys):
+def test_exports_and_reports_are_safe_to_print(place, trace):
     for line in (f"export {TRACE} --to jsonl", f"export {TRACE} --to json", f"report {TRACE} -o -"):
-        capsys.readouterr()
-        assert run(line, place) == 0
-        printed, said = capsys.readouterr()
+        code, printed, said = run(line, place)
+        assert code == 0
         assert printed
         assert raw(printed + said) == set()
-    assert run(f"report {TRACE} -o - --json", place) == 2
+    assert run(f"report {TRACE} -o - --json", place)[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -144,9 +140,8 @@ def test_exports_and_reports_are_safe_to_print(place, trace, capsys):
         HOSTILE,
     ],
 )
-def test_messages_are_safe_to_print(place, trace, capsys, line):
-    capsys.readouterr()
-    assert run(line, place) > 0
-    printed, said = capsys.readouterr()
+def test_messages_are_safe_to_print(place, trace, line):
+    code, printed, said = run(line, place)
+    assert code > 0
     assert said.count("\n") == 1
     assert raw(printed + said) == set()

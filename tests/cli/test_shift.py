@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.cli.test_commands import bftui_, fails, interrupted
+from tests.command_line import bftui_, fails, interrupted
 from tests.tables import BYTES, table
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cli.test_commands import bftui_
+from tests.command_line import bftui_
 from tests.models import tiny_model
 
 END, USER = 3, 2

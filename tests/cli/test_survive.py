@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
+import pwd
 
 import gguf
 import pytest
 
-from tests.cli.test_commands import bftui_, fails, interrupted
+from tests.command_line import apart, bftui_, fails, interrupted
 from tests.models import rewritten, tiny_model
 from tests.tables import table
 
@@ -56,7 +55,7 @@ def test_an_abort_in_native_code_is_one_line(tmp_path, prompts, command, at):
     """While the model is opened, and at its first evaluation."""
     named = {"good": table(tmp_path / "good.json", eog=[]), "prompts": prompts}
     arguments = COMMANDS[command].format(bad=crashing(tmp_path, at), **named).split()
-    done = bftui_(command, *arguments)
+    done = bftui_(command, *arguments, worker=True)
     assert done.returncode == 3
     said = failure(done)
     assert "SIGABRT" in said
@@ -66,13 +65,14 @@ def test_an_abort_in_native_code_is_one_line(tmp_path, prompts, command, at):
 
 def test_what_was_made_before_an_abort_is_saved(tmp_path):
     out = tmp_path / "t.json"
-    done = bftui_("record", crashing(tmp_path, 5), "--prompt", "x", "--top-p", 1, "-o", out)
+    asked = ("--prompt", "x", "--top-p", 1, "-o", out)
+    done = bftui_("record", crashing(tmp_path, 5), *asked, worker=True)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "SIGABRT" in done.stderr
     document = json.loads(out.read_text())
     assert len(document["nodes"]) == 4
     assert document["tokens"]
-    checked = bftui_("check", out, "--model", crashing(tmp_path, 2))
+    checked = bftui_("check", out, "--model", crashing(tmp_path, 2), worker=True)
     assert (checked.returncode, checked.stderr.count("\n")) == (3, 1)
 
 
@@ -90,7 +90,7 @@ def test_a_file_that_aborts_the_library_is_one_line(tmp_path, name):
     pytest.importorskip("llama_cpp")
     sound = tiny_model(tmp_path / "sound.gguf", "bpe").path
     bad = rewritten(sound, tmp_path / "bad.gguf", changes=CHANGES[name])
-    said = fails(3, "info", bad)
+    said = fails(3, "info", bad, worker=True)
     assert "bad.gguf" in said
     assert "another" in said
 
@@ -100,7 +100,7 @@ def test_a_measurement_finishes_what_can_be_measured(tmp_path, prompts):
     size = ["--samples", 2, "--max-tokens", 3]
     out = tmp_path / "result.json"
     for models in ([good, bad], [bad, good]):
-        done = bftui_("measure", *models, "--prompts", prompts, *size, "-o", out)
+        done = bftui_("measure", *models, "--prompts", prompts, *size, "-o", out, worker=True)
         assert done.returncode == 3
         said = failure(done)
         assert "SIGABRT" in said
@@ -120,13 +120,11 @@ def test_a_partner_that_ends_leaves_the_plain_session(tmp_path):
         *("sample", f"partner {crashing(tmp_path, 0)}", "sample"),
         *(f"partner {crashing(tmp_path, 2)}", "sample", "sample", "where"),
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "bftui", "run", "--plain", good, "--prompt", "x"],
-        input="".join(f"{line}\n" for line in lines),
-        capture_output=True,
-        text=True,
+    done = bftui_(
+        *("run", "--plain", good, "--prompt", "x"),
+        stdin="".join(f"{line}\n" for line in lines),
         env={**os.environ, "HOME": str(tmp_path)},
-        timeout=120,
+        worker=True,
     )
     assert done.returncode == 3
     assert [line.count("SIGABRT") for line in done.stderr.splitlines()] == [1, 1]
@@ -136,13 +134,11 @@ def test_a_partner_that_ends_leaves_the_plain_session(tmp_path):
 
 def test_a_plain_session_goes_on_with_the_model_opened_again(tmp_path):
     lines = "sample\nsample 5\nsample\nreload\nsample\n"
-    done = subprocess.run(
-        [sys.executable, "-m", "bftui", "run", "--plain", crashing(tmp_path, 4), "--prompt", "x"],
-        input=lines,
-        capture_output=True,
-        text=True,
+    done = bftui_(
+        *("run", "--plain", crashing(tmp_path, 4), "--prompt", "x"),
+        stdin=lines,
         env={**os.environ, "HOME": str(tmp_path)},
-        timeout=120,
+        worker=True,
     )
     assert done.returncode == 3
     assert done.stderr.count("reload opens the model again") == 2
@@ -163,12 +159,9 @@ def test_ctrl_c_stops_an_evaluation_that_does_not_end_and_keeps_what_is_made(tmp
 def limited(size, *arguments, lines=""):
     """Runs a command whose files may have so many bytes at most."""
     resource = pytest.importorskip("resource")
-    return subprocess.run(
-        [sys.executable, "-m", "bftui", *map(str, arguments)],
+    return apart(
+        *arguments,
         input=lines,
-        capture_output=True,
-        text=True,
-        timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
     )
 
@@ -199,26 +192,23 @@ def test_a_result_that_no_disk_holds_names_its_file(tmp_path, prompts, size):
 
 
 HOMES = ["/dev/null", "file", "relative", "", None, "nobody knows it"]
-UNKNOWN = (
-    "import os, sys, pwd\n"
-    "def nobody(*who): raise KeyError(who)\n"
-    "pwd.getpwuid = pwd.getpwnam = nobody\n"
-    "from bftui.cli import run\n"
-    "sys.exit(run(sys.argv[1:]))\n"
-)
-"""The program for somebody of whom the system knows nothing."""
+
+
+def nobody(*who):
+    """Stands for a system that knows nothing of who runs the program."""
+    raise KeyError(who)
 
 
 @pytest.mark.parametrize("home", HOMES)
-def test_a_home_that_is_no_directory_ends_nothing(tmp_path, home):
+def test_a_home_that_is_no_directory_ends_nothing(tmp_path, monkeypatch, home):
     (tmp_path / "file").write_text("")
     good = table(tmp_path / "good.json", eog=[])
     environment = {name: value for name, value in os.environ.items() if name[:4] != "XDG_"}
     del environment["HOME"]
     environment["TMPDIR"] = str(tmp_path)
-    program = ["-m", "bftui"]
     if home == "nobody knows it":
-        program = ["-c", UNKNOWN]
+        for name in ("getpwuid", "getpwnam"):
+            monkeypatch.setattr(pwd, name, nobody)
     elif home is not None:
         environment["HOME"] = str(tmp_path / "file") if home == "file" else home
     reachable = home in ("/dev/null", "file", "nobody knows it")
@@ -232,15 +222,7 @@ def test_a_home_that_is_no_directory_ends_nothing(tmp_path, home):
         if command.startswith("run") and not reachable:
             # The journal would go to the home of whoever runs the tests.
             continue
-        done = subprocess.run(
-            [sys.executable, *program, *command.split()],
-            input=lines,
-            capture_output=True,
-            text=True,
-            env={**environment, "PYTHONPATH": os.getcwd()},
-            cwd=tmp_path,
-            timeout=120,
-        )
+        done = bftui_(*command.split(), stdin=lines, env=environment, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, ""), command
         if command.startswith("run"):
             assert "no journal can be written" in done.stdout

@@ -1,13 +1,11 @@
 """`--template page` and `urial` on the command line: what the model is given, and where a text stops."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import bftui_, fails
+from tests.command_line import bftui_, fails
 from tests.tables import table
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "urial-short.jsonl"
@@ -110,10 +108,7 @@ def test_a_base_beside_a_chat_is_asked_on_a_page(chatting, plain, tmp_path):
 def rendered(tmp_path, *arguments, lines="quit\n"):
     """What the roots of a session on lines are put into."""
     trace = tmp_path / "trace.json"
-    command = [sys.executable, "-m", "bftui", "run", *map(str, arguments), "--plain"]
-    done = subprocess.run(
-        [*command, "--trace", str(trace)], input=lines, capture_output=True, text=True, timeout=120
-    )
+    done = bftui_("run", *arguments, "--plain", "--trace", trace, stdin=lines)
     assert done.returncode == 0, done.stderr
     document = json.loads(trace.read_text())
     return [document["prompt"], *(each["prompt"] for each in document["prompts"])], done
