@@ -54,6 +54,7 @@ class TableBackend:
             raise ValueError(f"a fault is none of {', '.join(_KINDS)}")
         self._evaluations = 0
         self._evaluated = 0
+        self._closed = False
         self._strike()
         self._rules = self._compile(table.get("rules", {}))
         self._depth = max((len(context) for context in self._rules), default=0)
@@ -216,6 +217,8 @@ class TableBackend:
         return self._default.copy()
 
     def _evaluate(self, tokens: int) -> None:
+        if self._closed:
+            raise ModelError("the model is closed")
         self._cancel.clear()
         self._evaluations += 1
         self._evaluated += tokens
@@ -250,6 +253,7 @@ class TableBackend:
         self._cancel.set()
 
     def close(self) -> None:
+        self._closed = True
         self._rules = {}
 
 

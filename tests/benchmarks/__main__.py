@@ -9,6 +9,7 @@ NAMES = (
     "backends",
     "step",
     "torch_step",
+    "memory",
     "tree",
     "startup",
     "practice",

@@ -24,8 +24,18 @@ _FAMILIES = {
 }
 _LIBRARIES = {"llama-cpp": "llama_cpp", "transformers": "transformers"}
 
+TORCH = pytest.mark.xdist_group("torch")
+"""For what computes with torch: its import takes seconds, and one process of those that share the tests is enough."""
+
 CASES = [f"{backend}-{family}" for backend, families in _FAMILIES.items() for family in families]
 CASES.append("table")
+
+
+def grouped(name: str) -> Any:
+    """The parameter `backend` or `backend-family`: one process opens its models, and one alone imports torch."""
+    marks = TORCH if name.startswith("transformers") else pytest.mark.xdist_group(name)
+    return pytest.param(name, marks=marks)
+
 
 TABLE_EOG = 260
 
@@ -50,7 +60,7 @@ class Case:
     eog: frozenset[int]
     padding: range = range(0)
     recurrent: bool = False
-    steps: int = 10_000
+    steps: int = 3_000
     tolerance: float = 1e-4
 
     def open(self, **changes: Any) -> Backend:
@@ -149,11 +159,11 @@ def case_of(name: str, family_file: Callable[[str, str], Path]) -> Case:
         range(tokens, family.n_vocab),
         family.recurrent,
         # Without kernels of its own, the scan over tokens is a loop in Python.
-        2_500 if name == "transformers-mamba" else 10_000,
+        2_500 if name == "transformers-mamba" else 3_000,
     )
 
 
-@pytest.fixture(scope="session", params=CASES)
+@pytest.fixture(scope="session", params=[*map(grouped, CASES)])
 def case(
     request: pytest.FixtureRequest,
     family_file: Callable[[str, str], Path],

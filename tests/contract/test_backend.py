@@ -267,9 +267,17 @@ def test_cancel_from_another_thread_and_go_on(case: Case) -> None:
         model.close()
 
 
-def test_a_cancel_with_nothing_running_is_forgotten(backend: Backend) -> None:
+def test_a_cancel_with_nothing_running_is_forgotten(backend: Backend, case: Case) -> None:
+    path = ids(backend, 8)
+    expected = as_numpy(backend.next_logits(path)).copy()
     backend.cancel()
-    backend.next_logits(ids(backend, 5))
+    assert close(case, expected, backend.next_logits(path))
+    backend.cancel()
+    rows = list(backend.path_logits(path[:3], path[3:]))
+    assert close(case, expected, rows[-1])
+    backend.cancel()
+    with backend.fan(path[:-1], 2) as fan:
+        assert close(case, expected, fan.step([0], path[-1:])[0])
 
 
 def test_cancelled_loading(case: Case) -> None:
@@ -298,7 +306,16 @@ def test_progress_grows_to_the_end(case: Case) -> None:
     assert all(0 <= share <= 1 for share in shares)
 
 
-def test_close_twice(case: Case) -> None:
+def test_close_twice(backend: Backend, case: Case) -> None:
+    """A closed model refuses work; another one of the same file goes on as before."""
+    path = ids(backend, 8)
+    expected = as_numpy(backend.next_logits(path)).copy()
     model = case.open()
+    assert close(case, expected, model.next_logits(path))
     model.close()
     model.close()
+    with pytest.raises(ModelError, match="closed"):
+        model.next_logits(path)
+    with pytest.raises(ModelError, match="closed"):
+        list(model.path_logits(path[:4], path[4:]))
+    assert close(case, expected, backend.next_logits(path))

@@ -19,6 +19,9 @@ from tests.contract.test_bad_models import LOAD, NOT_FINITE, ROOT, UNSUPPORTED
 
 pytest.importorskip("transformers")
 
+# One process opens all of them: only one of those that share the tests is to start it.
+pytestmark = pytest.mark.xdist_group("bad directories")
+
 MISSING, CAPABILITY = "MissingDependency", "CapabilityError"
 
 Change = Callable[[Path], None]

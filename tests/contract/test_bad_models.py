@@ -201,7 +201,13 @@ def files(
     return options
 
 
-@pytest.fixture(scope="module", params=["reference", "llama-cpp", "transformers"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.xdist_group(f"bad models, {name}"))
+        for name in ("reference", "llama-cpp", "transformers")
+    ],
+)
 def outcome(
     request: pytest.FixtureRequest,
     files: dict[str, dict[str, Any]],

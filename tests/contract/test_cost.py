@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-
-import numpy as np
-import psutil
 import pytest
 
 from bftui.backends.base import Backend
 from bftui.backends.checkpoints import EVERY
 from bftui.core.batch import CHUNK
 from tests.contract.conftest import Case, close, ids
+from tests.memory_walk import growth
 
 # What is evaluated ---------------------------------------------------------------------------------
 
@@ -96,37 +93,14 @@ def test_fan_evaluates_an_unknown_prefix_once(backend: Backend) -> None:
 
 # Memory --------------------------------------------------------------------------------------------
 
-_LENGTH, _BACK = 304, 240
-_MOST = 8 << 20
-"""Bytes that a process may grow by for reasons of its own; a row of logits kept from each of 10,000 steps is 28 MB."""
-
-
-def _walk(backend: Backend, steps: int, stride: int, rng: np.random.Generator) -> None:
-    """`stride` tokens on at a time; at the end of the line back, and on along another branch."""
-    path = [1]
-    for tokens in rng.integers(0, backend.info.n_vocab, (steps // stride, stride)):
-        if len(path) > _LENGTH:
-            del path[-_BACK:]
-        for _row in backend.path_logits(path, tokens.tolist()):
-            pass
-        path += tokens.tolist()
-
-
-def _resident() -> int:
-    gc.collect()
-    return int(psutil.Process().memory_info().rss)
+_MOST = 4 << 20
+"""Bytes that a process may grow by for reasons of its own; a row of logits kept from each step is 5 MB and more."""
 
 
 def test_many_steps_take_no_memory(case: Case) -> None:
     """As many as fill every cache, then three times as many: what a step left behind would show."""
-    # A step of torch is mostly Python: eight tokens cost as much as one.
-    stride = 8 if case.spec.backend == "transformers" else 1
     with_own_caches = case.open()
     try:
-        rng = np.random.default_rng(0)
-        _walk(with_own_caches, case.steps // 4, stride, rng)
-        before = _resident()
-        _walk(with_own_caches, 3 * case.steps // 4, stride, rng)
-        assert _resident() - before < _MOST
+        assert growth(with_own_caches, case.steps) < _MOST
     finally:
         with_own_caches.close()

@@ -22,7 +22,7 @@ from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UnsupportedModel
 from bftui.core.sampler import Sampler
 from bftui.practice.gguf_writer import USER_DEFINED
-from tests.contract.conftest import as_numpy, case_of, ids, quiet
+from tests.contract.conftest import as_numpy, case_of, grouped, ids, quiet
 from tests.families import FAMILIES, UNUSED, WINDOW, Family
 from tests.models import (
     TinyModel,
@@ -54,7 +54,7 @@ class Pair:
     llama: Backend
 
 
-@pytest.fixture(scope="module", params=PAIRS)
+@pytest.fixture(scope="module", params=[*map(grouped, PAIRS)])
 def pair(request: pytest.FixtureRequest, family_file: Callable[[str, str], Path]) -> Iterator[Pair]:
     other = case_of(request.param, family_file)
     name = request.param.rsplit("-", 1)[1]

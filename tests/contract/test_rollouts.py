@@ -14,7 +14,7 @@ from bftui.backends.base import Backend
 from bftui.backends.engine import Engine
 from bftui.backends.host import Drawn
 from bftui.core.draws import Purpose, prefix_key, uniform
-from bftui.core.errors import Cancelled, ContextFull, InvalidToken, UsageError
+from bftui.core.errors import Cancelled, ContextFull, InvalidToken, ModelError, UsageError
 from bftui.core.sampler import Sampler
 from tests.contract.conftest import Case, ids
 
@@ -312,13 +312,19 @@ def test_a_stream_that_is_left_holds_nothing(engine: Engine, backend: Backend) -
 
 
 def test_a_stream_may_outlive_its_model(case: Case) -> None:
+    """Left, it ends in silence; asked for more, it says that the model is closed."""
     engine = Engine(case.open())
     engine.plant(TREE, ROOT, ids(engine.backend, 20), SAMPLER)
-    stream = engine.rollouts(TREE, ROOT, (), SAMPLER, range(4), HORIZON)
-    next(stream)
-    next(stream)
+    left, asked = (engine.rollouts(TREE, ROOT, (), SAMPLER, range(4), HORIZON) for _ in range(2))
+    for stream in (left, asked):
+        next(stream)
+        next(stream)
     engine.close()
-    stream.close()  # type: ignore[attr-defined]
+    left.close()  # type: ignore[attr-defined]
+    assert list(left) == []
+    with pytest.raises(ModelError, match="closed"):
+        next(asked)
+    assert list(asked) == []
 
 
 def test_a_cancel_ends_the_stream_and_the_model_goes_on(engine: Engine, backend: Backend) -> None:

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
+from bftui.backends import context_plan
 from bftui.backends.base import F32, Backend, OpenSpec
 from bftui.backends.engine import Engine
 from bftui.backends.registry import open_backend
@@ -28,10 +29,11 @@ from bftui.session.check import FINE, Checking
 from bftui.session.resume import read_saved, resume
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
-from tests.contract.conftest import ids, quiet
+from tests.contract.conftest import grouped, ids, quiet
 from tests.contract.test_rollouts import by_text, collected
 from tests.families import family_directory
 from tests.models import CHATML, rounded_model
+from tests.rendering import rendered_once
 
 pytest.importorskip("llama_cpp")
 
@@ -58,7 +60,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return get
 
 
-@pytest.fixture(scope="module", params=TYPES)
+@pytest.fixture(scope="module", params=[*map(grouped, TYPES)])
 def kind(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     if name == "transformers":
@@ -244,19 +246,23 @@ def test_texts_that_are_compared_are_drawn_alike_each_time(rounded: Backend, kin
     assert drawn() == first
 
 
-def test_rows_that_outgrow_the_cache_are_drawn_in_halves(file: Callable[[str], Path]) -> None:
+def test_rows_that_outgrow_the_cache_are_drawn_in_halves(
+    file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where that is follows from the model and the prefix: asking for fewer tokens changes nothing."""
-    backend = open_backend(spec(file("Q8_0"), n_ctx=900, fan_out=8), quiet)
+    # A cache that eight rows outgrow soon, and four of them too.
+    monkeypatch.setattr(context_plan, "_PADDED_CELLS", 32)
+    backend = open_backend(spec(file("Q8_0"), n_ctx=260, fan_out=8), quiet)
     try:
-        assert backend.info.batch_rows * 800 > 900 + backend.info.fan_tokens
+        assert backend.info.batch_rows // 2 * 235 > 260 + backend.info.fan_tokens
         engine = planted(backend, 20)
-        long, short = rolled(engine, range(3), 800), rolled(engine, range(3), 100)
-        assert max(len(walk.token_ids) for walk in long.values()) == 800
+        long, short = rolled(engine, range(3), 235), rolled(engine, range(3), 40)
+        assert max(len(walk.token_ids) for walk in long.values()) == 235
         for number, walk in short.items():
             count = len(walk.token_ids)
             assert long[number].token_ids[:count] == walk.token_ids
             assert long[number].numbers[:count] == walk.numbers
-        assert rolled(engine, [1], 800)[1] == long[1]
+        assert rolled(engine, [1], 235)[1] == long[1]
     finally:
         backend.close()
 
@@ -332,7 +338,8 @@ ACTIONS = st.lists(
 @pytest.fixture(scope="module")
 def model(file: Callable[[str], Path], kind: str) -> Iterator[Any]:
     dtype: Any = "bfloat16" if kind == "transformers" else "auto"
-    with bftui.open_model(str(file(kind)), ctx=1024, threads=1, dtype=dtype) as opened:
+    source = str(file(kind))
+    with rendered_once(), bftui.open_model(source, ctx=1024, threads=1, dtype=dtype) as opened:
         yield opened
 
 

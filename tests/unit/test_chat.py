@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import gguf
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bftui
@@ -15,6 +15,7 @@ from bftui.core.errors import InputError, LostText, ModelError, TemplateError, U
 from bftui.session.model import Model
 from bftui.session.prompt import Prompt, as_prompt
 from tests.models import rewritten, tiny_model
+from tests.rendering import rendered_once
 from tests.templates import CHATML, FAMILIES, SPACED, STRICT, WITH_BOS
 
 BOS, EOS, USER, END = range(4)
@@ -96,9 +97,21 @@ HOSTILE_TEXT = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=12, deadline=None)
+@pytest.fixture
+def plain_once():
+    """What is compared with the plain prompt renders it once, not in a process for each example."""
+    with rendered_once():
+        yield
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    # The plain prompt is the same for all examples.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.sampled_from(sorted(FAMILIES)), HOSTILE_TEXT, HOSTILE_TEXT)
-def test_what_people_type_never_becomes_a_control_token(opened, family, said, prefill):
+def test_what_people_type_never_becomes_a_control_token(opened, plain_once, family, said, prefill):
     model = having(opened, FAMILIES[family])
     plain = model.render(Prompt("hi", prefill="x"))
     rendered = model.render(Prompt(said, prefill=f"x{prefill}"))

@@ -1,6 +1,5 @@
 """Sessions in a chat template: turns are given tokens, later ones know the earlier ones, traces say it all."""
 
-import jsonschema
 import pytest
 
 import bftui
@@ -9,8 +8,8 @@ from bftui.session import commands as c
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.document import read
-from bftui.trace.schema import json_schema
 from tests.models import tiny_model
+from tests.schemas import validate
 from tests.templates import CHATML, SPACED, STRICT
 from tests.unit.test_chat import BOS, END, EOS, having
 
@@ -146,7 +145,7 @@ def test_the_trace_holds_what_was_asked_and_what_the_model_saw(opened, tmp_path)
     session.set_prompt(Prompt("three", prefill="x"))
     session.trace().save(tmp_path / "t.json")
     document = session.trace().as_dict()
-    jsonschema.validate(document, json_schema())
+    validate(document)
     assert read(tmp_path / "t.json").model_dump(mode="json", by_alias=True) == document
     prompt = document["prompt"]
     assert prompt["token_ids"] == list(session.tree.prompt_ids(0))

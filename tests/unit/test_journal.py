@@ -340,7 +340,9 @@ def _killed_in_the_middle(path: str, model_path: str, ready) -> None:
 
 
 def test_every_token_that_was_shown_is_there_after_kill_9(model, tmp_path):
-    context = multiprocessing.get_context("spawn")
+    # Each process is a fork of one that has imported all that it needs.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bftui", "bftui.session.session", "bftui.trace.journal"])
     chance = random.Random(0)
     for round_ in range(10):
         folder = tmp_path / str(round_)

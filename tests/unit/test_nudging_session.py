@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from bftui.core.errors import BackendCrashed, ContextFull, UsageError
@@ -23,7 +22,7 @@ from bftui.session.nudging_writers import Setting
 from bftui.session.pair import Pair
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
-from bftui.trace.schema import json_schema
+from tests.schemas import validate
 from tests.unit.test_nudging import END, UNSURE, model, says
 
 BASE = says(" Sure", " here", prob=UNSURE) | says(" here", " we", " go")
@@ -86,7 +85,7 @@ def test_the_trace_holds_what_was_nudged_and_what_came_of_it(tmp_path: Path) -> 
         found.keep(job.measured(0))
         found.trace().save(tmp_path / "t.json")
     trace = json.loads((tmp_path / "t.json").read_text())
-    jsonschema.validate(trace, json_schema())
+    validate(trace)
     assert [action["op"] for action in trace["actions"]] == ["nudge", "nudge"]
     authors = [author for author, _ in trace["actions"][0]["args"]["pieces"]]
     assert authors == ["partner", "base"]

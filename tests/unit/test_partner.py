@@ -5,7 +5,6 @@ import math
 import os
 import signal
 
-import jsonschema
 import pytest
 
 import bftui
@@ -20,6 +19,7 @@ from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.nodes import PLACES
 from bftui.trace.schema import json_schema
+from tests.schemas import validate
 from tests.tables import BYTES, WORDS, table
 
 ROUNDED = 10.0**-PLACES
@@ -238,7 +238,7 @@ def test_a_trace_says_whose_text_begins_with_a_blank(opened):
     session.pair_with(opened(), "page")
     document = session.trace().as_dict()
     assert document["partner"]["prompt"]["seam"] == "partner"
-    jsonschema.validate(document, json_schema())
+    validate(document)
     raw = Session(opened(), "the")
     raw.pair_with(opened())
     assert "seam" not in raw.trace().as_dict()["partner"]["prompt"]
@@ -556,7 +556,7 @@ def test_a_trace_holds_what_the_partner_said(opened, tmp_path, changes):
     file = tmp_path / "t.json"
     session.trace().save(file)
     document = json.loads(file.read_text())
-    jsonschema.validate(document, json_schema())
+    validate(document)
     read = bftui.read_trace(file)
     assert read.model_dump(mode="json", by_alias=True) == document
     assert document["partner"]["model"]["name"] == "orchard"

@@ -1,6 +1,5 @@
 """Marks, folds and pruning: what they hide, what brings it back, and that undo brings back everything."""
 
-import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +11,7 @@ from bftui.session import events as e
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.document import read
-from bftui.trace.schema import json_schema
+from tests.schemas import validate
 from tests.tables import table
 from tests.unit.test_session import same
 
@@ -154,7 +153,7 @@ def test_all_of_it_is_in_journal_events_and_trace(model, tmp_path):
     assert said[1:] == [("mark", {"name": "m"}), ("fold", {"node": 1}), ("prune", {"node": 2})]
     document = session.trace().as_dict()
     assert (document["marks"], document["folded"], document["pruned"]) == ({"m": 2}, [1], [2])
-    jsonschema.validate(document, json_schema())
+    validate(document)
     session.trace().save(tmp_path / "t.json")
     assert read(tmp_path / "t.json").model_dump(mode="json", by_alias=True) == document
 

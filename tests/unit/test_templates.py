@@ -7,7 +7,6 @@ import json
 import re
 from pathlib import Path
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +17,7 @@ from bftui.session import templates, urial
 from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.prompts import parse_examples
-from bftui.trace.schema import json_schema
+from tests.schemas import validate
 from tests.tables import table
 from tests.templates import CHATML
 from tests.unit.test_chat import having
@@ -336,7 +335,7 @@ def test_turns_are_undone_and_stay_in_the_trace(orchard):
     session.force(" Fig.")
     session.add_turn("Why?")
     document = session.trace().as_dict()
-    jsonschema.validate(document, json_schema())
+    validate(document)
     prompt = document["prompt"]
     assert (prompt["template"], prompt["messages"], prompt["text"]) == (
         "page",

@@ -6,7 +6,6 @@ import math
 import os
 import stat
 
-import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +16,7 @@ from bftui.core.errors import InputError, UsageError
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 from bftui.trace.document import NotSaved, Trace, read, refuse_model
-from bftui.trace.schema import json_schema
+from tests.schemas import validate
 
 MODEL = {
     "name": "m",
@@ -107,7 +106,7 @@ def test_what_is_written_is_valid_and_reads_back_equal(tmp_path_factory, tokens,
     path = tmp_path_factory.mktemp("trace") / "t.json"
     trace.save(path)
     written = json.loads(path.read_text("utf-8"))
-    jsonschema.validate(written, json_schema())
+    validate(written)
     back = read(path)
     assert back.model_dump(mode="json", by_alias=True) == written
     assert [node["parent"] for node in written["nodes"]] == [
