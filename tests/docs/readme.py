@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import typer
 
 from bftui.cli import options as o
 from bftui.cli.app import command as parser
+from tests.command_line import bftui_
 
 _OF_TYPER = {"install_completion", "show_completion", "help"}
 
@@ -37,9 +36,9 @@ def parts() -> dict[str, str]:
 
 
 def _console(command: str) -> str:
-    arguments = [sys.executable, "-m", *command.split()]
     env = {**os.environ, "COLUMNS": "96", "TERM": "dumb"}
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=env)
+    done = bftui_(*command.split()[1:], env=env)
+    done.check_returncode()
     lines = (line.rstrip() for line in done.stdout.strip().splitlines())
     return "```console\n$ " + command + "\n" + "\n".join(lines) + "\n```"
 
@@ -170,8 +169,8 @@ def _factor(found: dict[str, Any], name: str) -> str:
 
 
 def _json(*arguments: str) -> Any:
-    command = [sys.executable, "-m", "bftui", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=README.parent)
+    done = bftui_(*arguments, cwd=README.parent)
+    done.check_returncode()
     return json.loads(done.stdout)
 
 
