@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -210,29 +209,12 @@ def test_a_bad_actions_file_is_exit_code_4(orchard, tmp_path, actions, says):
     assert says in fails(4, "record", orchard, "--actions", write(tmp_path, actions))
 
 
-def test_an_output_that_cannot_be_written_is_exit_code_1_and_says_why(orchard, tmp_path):
-    done = bftui_("record", orchard, "--steps", 1, "-o", tmp_path / "none" / "t.json")
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "No such file" in done.stderr
-
-
 def test_a_full_disk_is_a_message(orchard):
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
     done = bftui_("record", orchard, "--steps", 1, "-o", "/dev/full")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "No space left" in done.stderr
-
-
-@pytest.mark.parametrize("command", [("record",), ("lookahead",), ("respond", "--force", " a")])
-def test_a_result_does_not_replace_the_prompt_that_it_is_of(orchard, tmp_path, command):
-    asked = tmp_path / "question.txt"
-    asked.write_text("x")
-    name, *rest = command
-    said = fails(2, name, orchard, *rest, "--prompt-file", asked, "-o", asked)
-    assert "choose another file" in said
-    assert asked.read_text() == "x"
 
 
 def test_an_interrupted_record_keeps_what_is_finished(tmp_path):
@@ -297,16 +279,6 @@ def test_debug_shows_the_traceback(tmp_path):
 
 def test_the_version_is_that_of_the_package():
     assert bftui_("--version").stdout == f"bftui {bftui.__version__}\n"
-
-
-def test_a_result_never_replaces_the_model(orchard):
-    path = Path(orchard.removeprefix("table:"))
-    before = path.read_bytes()
-    for command in (["record", orchard, "--steps", "1"], ["info", orchard]):
-        done = bftui_(*command, "-o", path)
-        assert done.returncode == 2
-        assert "is the model" in done.stderr
-    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">/dev/full"])

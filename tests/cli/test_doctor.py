@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,9 @@ import pytest
 from bftui.backends.probe import Report, probe
 from bftui.backends.registry import BUILTIN
 from bftui.cli.doctor import _page, findings
+from tests.command_line import apart, bftui_
 
 READY = {name: Report("a library 1.0", ("cpu",)) for name in BUILTIN}
-
-
-def run(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bftui", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def backend(found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -35,7 +23,7 @@ def backend(found: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_it_says_what_is_there() -> None:
-    result = run(["doctor", "--json"])
+    result = bftui_("doctor", "--json")
     assert (result.returncode, result.stderr) == (0, "")
     found = json.loads(result.stdout)
     assert [b["name"] for b in found["backends"]] == list(BUILTIN)
@@ -50,8 +38,8 @@ def test_a_broken_library_is_told_with_the_command_that_mends_it(tmp_path: Path)
     broken = tmp_path / "llama_cpp"
     broken.mkdir()
     (broken / "__init__.py").write_text("raise ImportError('libcudart.so.12: cannot open')\n")
-    path = str(tmp_path)
-    result = run(["doctor", "--json"], PYTHONPATH=path)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    result = apart("doctor", "--json", env=environment)
     assert result.returncode == 0
     found = json.loads(result.stdout)
     llama = backend(found, "llama-cpp")
@@ -60,7 +48,7 @@ def test_a_broken_library_is_told_with_the_command_that_mends_it(tmp_path: Path)
     assert shlex.split(llama["command"])[1:4] == ["-m", "pip", "install"]
     assert "llama-cpp-python>=" in llama["command"]
     assert found["auto"]["GGUF file"] == "reference"
-    result = run(["info", "practice", "--backend", "llama-cpp"], PYTHONPATH=path)
+    result = apart("info", "practice", "--backend", "llama-cpp", env=environment)
     assert result.returncode == 3
     assert result.stderr.count("\n") == 1
     assert "bftui doctor" in result.stderr

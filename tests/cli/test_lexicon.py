@@ -98,17 +98,6 @@ def test_wrong_usage_is_exit_code_2(orchard, prompts, arguments, says):
     assert says in fails(2, "lexicon", orchard, "--prompts", prompts, *arguments)
 
 
-def test_bad_files_are_refused(orchard, prompts, tmp_path):
-    assert "cannot read" in fails(4, "lexicon", orchard, "--prompts", tmp_path / "none")
-    arguments = ["lexicon", orchard, "--prompts", prompts, "-o", tmp_path / "none" / "o.json"]
-    assert "cannot write" in fails(1, *arguments)
-    before = prompts.read_bytes()
-    assert "is read" in fails(2, "lexicon", orchard, "--prompts", prompts, "-o", prompts)
-    assert prompts.read_bytes() == before
-    model = tmp_path / "orchard.json"
-    assert "is the model" in fails(2, "lexicon", orchard, "--prompts", prompts, "-o", model)
-
-
 def test_prompts_without_end_are_refused(orchard, tmp_path):
     assert "no regular file" in fails(4, "lexicon", orchard, "--prompts", "/dev/zero")
     huge = tmp_path / "huge.jsonl"

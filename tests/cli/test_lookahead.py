@@ -56,8 +56,3 @@ def test_results_on_the_practice_model_say_so():
 )
 def test_wrong_usage_is_exit_code_2(orchard, arguments, says):
     assert says in fails(2, "lookahead", orchard, *arguments)
-
-
-def test_an_unwritable_output_is_refused(orchard, tmp_path):
-    assert "cannot write" in fails(1, "lookahead", orchard, "-o", tmp_path / "none" / "o.json")
-    assert "it is a directory" in fails(1, "lookahead", orchard, "-o", tmp_path)

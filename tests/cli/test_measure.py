@@ -133,7 +133,6 @@ def test_a_bad_prompts_file_is_exit_code_4_and_names_the_line(orchard, tmp_path,
     path = tmp_path / "p.jsonl"
     path.write_text(text)
     assert says in fails(4, "measure", orchard, "--prompts", path)
-    assert "cannot read" in fails(4, "measure", orchard, "--prompts", tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -155,15 +154,9 @@ def test_wrong_usage_is_exit_code_2(orchard, prompts, arguments, says):
     assert says in fails(2, "measure", orchard, "--prompts", prompts, *arguments)
 
 
-def test_what_cannot_work_is_refused_before_the_work(orchard, prompts, tmp_path):
+def test_what_cannot_work_is_refused_before_the_work(prompts, tmp_path):
     hangs = table(tmp_path / "h.json", faults=[{"at": 1, "kind": "hang"}])
-    start = ["measure", hangs, "--prompts", prompts, *SMALL]
     assert "--prompts" in fails(2, "measure", hangs)
-    assert "does not exist" in fails(3, *start, tmp_path / "none.gguf")
-    assert "cannot write" in fails(1, *start, "-o", tmp_path / "none" / "o.json")
-    assert "it is a directory" in fails(1, *start, "-o", tmp_path)
-    assert "is read" in fails(2, *start, "-o", prompts)
-    assert "is the model" in fails(2, *start, "-o", tmp_path / "h.json")
     small = table(tmp_path / "s.json", n_ctx=2, faults=[{"at": 1, "kind": "hang"}])
     assert "prompt 'p0' leaves no room" in fails(3, "measure", small, "--prompts", prompts)
 

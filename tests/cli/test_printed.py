@@ -2,9 +2,11 @@
 
 import json
 import unicodedata
+from functools import cache
 
 import pytest
 
+from bftui.backends import probe
 from tests.command_line import ran
 from tests.tables import WORDS, table
 
@@ -71,6 +73,14 @@ RESULTS = [
     "doctor",
     "keys",
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def looked_at_once():
+    """Has `doctor` import each library once: that takes seconds, and what it finds is the same every time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probe, "probe", cache(probe.probe))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -67,12 +67,6 @@ def test_wrong_usage_is_exit_code_2(orchard, arguments, says):
     assert says in fails(2, "respond", orchard, *arguments)
 
 
-def test_an_unwritable_output_is_refused_before_the_work(tmp_path):
-    hangs = table(tmp_path / "t.json", faults=[{"at": 1, "kind": "hang"}])
-    arguments = ["respond", hangs, "--force", " a", "-o", tmp_path / "none" / "o.json"]
-    assert "cannot write" in fails(1, *arguments)
-
-
 def test_an_interrupted_run_says_what_was_measured_and_gives_no_verdict(tmp_path):
     """The model hangs while the controls are measured."""
     hangs = table(tmp_path / "t.json", faults=[{"at": 20, "kind": "hang"}])

@@ -102,7 +102,7 @@ def test_the_models_of_the_package_need_no_names():
     assert "a practice model" in done.stdout
 
 
-def test_bad_usage_is_one_line(models, prompts, tmp_path):
+def test_bad_usage_is_one_line(models, prompts):
     base, aligned = models
     assert "give --prompt TEXT or --prompts FILE" in fails(2, "shift", base, aligned)
     both = ("--prompt", "x", "--prompts", prompts)
@@ -110,9 +110,6 @@ def test_bad_usage_is_one_line(models, prompts, tmp_path):
     assert "max-tokens" in fails(2, "shift", base, aligned, "--prompt", "x", "--max-tokens", "0")
     chat = ("--prompt", "x", "--partner-template", "chat")
     assert "has no chat template" in fails(3, "shift", base, aligned, *chat)
-    assert "there is no model" in fails(3, "shift", base, tmp_path / "none", "--prompt", "x")
-    over = ("--prompts", prompts, "-o", prompts)
-    assert "is read" in fails(2, "shift", base, aligned, *over)
     prompts.write_text('{"id": "a", "prompt": "x", "answer": 3}')
     assert '"answer" is no text' in fails(4, "shift", base, aligned, "--prompts", prompts)
     prompts.write_text('{"id": "a", "prompt": "x"}\n{"id": "b", "prompt": "x", "answer": ""}')
