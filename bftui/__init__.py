@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bftui.core.errors import BftuiError as BftuiError
-    from bftui.session.model import Model as Model
-    from bftui.session.model import open_model as open_model
-    from bftui.session.prompt import Prompt as Prompt
+    from bftui.model.loaded_model import Model as Model
+    from bftui.model.loaded_model import open_model as open_model
+    from bftui.model.prompt import Prompt as Prompt
     from bftui.session.session import Session as Session
     from bftui.trace.document import read as read_trace
 
@@ -38,10 +38,10 @@ __all__ = [
 
 _HOMES = {
     "BftuiError": ("bftui.core.errors", "BftuiError"),
-    "Model": ("bftui.session.model", "Model"),
-    "Prompt": ("bftui.session.prompt", "Prompt"),
+    "Model": ("bftui.model.loaded_model", "Model"),
+    "Prompt": ("bftui.model.prompt", "Prompt"),
     "Session": ("bftui.session.session", "Session"),
-    "open_model": ("bftui.session.model", "open_model"),
+    "open_model": ("bftui.model.loaded_model", "open_model"),
     "read_trace": ("bftui.trace.document", "read"),
 }
 

@@ -17,11 +17,11 @@ from rich.console import Console
 
 from bftui.core.sampler import Sampler
 from bftui.practice import NAMES
-from bftui.session.prompt import Prompt
+from bftui.model.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_state import Word
-from bftui.ui.known import Beside
-from bftui.ui.settings import PartnerSettings, WorkbenchSettings
+from bftui.workbench.workbench_state import Word
+from bftui.workbench.snapshot import Beside
+from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
 from screenshots import report
 from tests.real.models import SMOLLM2, fetch
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bftui import __version__
 from bftui.session import commands as c
-from bftui.session.model import open_model
-from bftui.session.prompt import Prompt
+from bftui.model.loaded_model import open_model
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.e2e import browser
@@ -44,9 +44,9 @@ def make() -> str:
         return f"{PICTURE}: not made, as it takes a browser ({', '.join(browser.NAMES)}) and matplotlib"
     from PIL import Image
 
-    from bftui.trace.report.files import save_page
-    from bftui.trace.report.page import page as write
-    from bftui.trace.report.page import report_of
+    from bftui.trace.report.report_files import save_page
+    from bftui.trace.report.html_page import page as write
+    from bftui.trace.report.html_page import report_of
 
     with tempfile.TemporaryDirectory() as folder:
         source, page = Path(folder) / "sure.json", Path(folder) / "sure.html"

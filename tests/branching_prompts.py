@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core import shift_summary
-from bftui.core.branching import Sample, overall, ratio
+from bftui.core.bf.estimate import Sample, overall, ratio
+from bftui.core.pair import shift_summary
 
 _KINDS = ("unshifted", "shifted")
 Shape = Literal["normal", "skewed"]

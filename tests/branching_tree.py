@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui import practice
-from bftui.backends.base import Backend, Distribution, OpenSpec
+from bftui.backends.protocol import Backend, Distribution
 from bftui.backends.registry import open_backend
-from bftui.core.branching import Estimator, Sample, estimate
+from bftui.core.bf.estimate import Estimator, Sample, estimate
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.sampler import Sampler
+from bftui.formats.open_spec import OpenSpec
 
 PROMPTS = ("Q: Name a fruit.\nA:", "Q: Tell me a story.\nA:", "Q: How are you?\nA:")
 FAN = 64
@@ -188,9 +189,9 @@ def grammar_tree(backend: Backend, prompt: str, depth: int, sampler: Sampler) ->
     Exact: words are written in tokens one by one, each in at least one, so that `depth` words hold as many tokens.
     The end of a document is the token that ends a generation.
     """
-    from bftui.practice.grammar_all import practice_grammar
-    from bftui.practice.truth import Truth
-    from bftui.practice.words import END
+    from recipes.practice.grammar_all import practice_grammar
+    from recipes.practice.truth import Truth
+    from recipes.practice.words import END
 
     end = backend.info.eos_id
     assert end is not None

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from bftui import cli
-from bftui.session import model as models
-from bftui.ui import keys
+from bftui.model import loaded_model as models
+from bftui.workbench import keys
 
 Done = subprocess.CompletedProcess[str]
 

@@ -17,7 +17,7 @@ from typing import Any
 import gguf
 import numpy as np
 
-from bftui.practice.gguf_writer import BpeVocab, LlamaConfig, SpmVocab
+from recipes.practice.gguf_writer import BpeVocab, LlamaConfig, SpmVocab
 from tests.family_tensors import (
     EMBD,
     F32,

@@ -18,7 +18,7 @@ from tokenizers import (
     processors,
 )
 
-from bftui.practice.gguf_writer import CONTROL, UNKNOWN, BpeVocab, SpmVocab
+from recipes.practice.gguf_writer import CONTROL, UNKNOWN, BpeVocab, SpmVocab
 
 _SPACE = "\u2581"
 

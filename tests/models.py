@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from bftui.practice.gguf_writer import (
+from recipes.practice.gguf_writer import (
     BYTE,
     CONTROL,
     NORMAL,

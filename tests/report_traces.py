@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bftui.core.nudging import NudgeSettings
+from bftui.core.pair.nudging_rounds import NudgeSettings
+from bftui.measures.response import Setup
+from bftui.model.loaded_model import open_model
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session.model import open_model
-from bftui.session.prompt import Prompt
-from bftui.session.response import Setup
 from bftui.session.session import Session
 from tests.tables import table
 

@@ -7,13 +7,14 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import cast
 
-from bftui.backends.base import Backend, Opener, OpenSpec, Progress
+from bftui.backends.protocol import Backend, Opener
 from bftui.core.errors import Cancelled, MissingDependency, UsageError
+from bftui.formats.open_spec import OpenSpec, Progress
 
 BUILTIN = {
-    "reference": "bftui.backends.reference:open_model",
-    "llama-cpp": "bftui.backends.llama_cpp:open_model",
-    "transformers": "bftui.backends.transformers:open_model",
+    "reference": "bftui.backends.reference.reference_backend:open_model",
+    "llama-cpp": "bftui.backends.llama_cpp.llama_backend:open_model",
+    "transformers": "bftui.backends.transformers.hf_backend:open_model",
     "table": "bftui.backends.table:open_model",
 }
 

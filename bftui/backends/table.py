@@ -24,13 +24,14 @@ from typing import Any
 
 import numpy as np
 
-from bftui.backends import base
-from bftui.backends.base import F32, ModelInfo, OpenSpec, Progress, check_prefix
-from bftui.backends.vocabulary import Parts, Vocabulary, Words, vocabulary_sha256
+from bftui.backends import protocol
+from bftui.backends.protocol import F32, ModelInfo, check_prefix
+from bftui.backends.shared.vocabulary import Parts, Vocabulary, Words, vocabulary_sha256
 from bftui.core.batch import Batch
 from bftui.core.distribution import Distribution
 from bftui.core.errors import Cancelled, CapabilityError, ModelError, ModelLoadError
 from bftui.core.sampler import Sampler
+from bftui.formats.open_spec import OpenSpec, Progress
 
 _TICK = 0.005
 _SEE = "see `table:` in the README"
@@ -171,11 +172,11 @@ class TableBackend:
         return self._vocabulary.token_bytes(token_id)
 
     @property
-    def aside(self) -> base.Evaluator:
+    def aside(self) -> protocol.Evaluator:
         return self
 
     @property
-    def drawing(self) -> base.Evaluator:
+    def drawing(self) -> protocol.Evaluator:
         return self
 
     def next_logits(self, prefix: Sequence[int], batches: Sequence[Batch] | None = None) -> F32:
@@ -246,7 +247,7 @@ class TableBackend:
             if self._cancel.wait(min(_TICK, (milliseconds - gone) / 1e3)):
                 raise Cancelled("stopped")
 
-    def distribution(self, logits: F32, sampler: Sampler) -> base.Distribution:
+    def distribution(self, logits: F32, sampler: Sampler) -> protocol.Distribution:
         return Distribution(logits, sampler)
 
     def cancel(self) -> None:

@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
     from bftui.core.errors import BftuiError, Cancelled
 
     try:
-        from bftui.cli.app import command
+        from bftui.cli.command_table import command
 
         # In this mode the value is the callback's return, or the code of an Exit (as after --help).
         result = command(arguments).main(args=arguments, prog_name="bftui", standalone_mode=False)

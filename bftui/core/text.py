@@ -106,3 +106,8 @@ def spans(tokens: Iterable[bytes]) -> list[str]:
     if rest and result:
         result[-1] += rest
     return result
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 token`, `2,000 tokens`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,8 +1,7 @@
 """The practice models: small models of our own, shipped inside the package.
 
-For the rest of the program this room is data: `path` says where a shipped GGUF file lies. The
-recipe that made the files (grammar, tokenizer, training, GGUF writing) lives in the sibling
-modules; none of them is imported here, so that asking for a path costs nothing.
+This room is data: `path` says where a shipped GGUF file lies. The recipe that made the files (grammar, tokenizer,
+training, GGUF writing) is `recipes/practice/`, which is not installed.
 
 A practice model shows how the tool works. It says nothing about how the world is.
 """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bftui.session.prompt import Prompt, Rendered, Special
+from bftui.model.prompt import Prompt, Rendered, Special
 
 if TYPE_CHECKING:
-    from bftui.core.nudging import Piece
+    from bftui.core.pair.nudging_rounds import Piece
 
 
 @dataclass(frozen=True, slots=True)

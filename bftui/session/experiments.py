@@ -11,21 +11,22 @@ from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from bftui.backends.host import Advanced
-from bftui.core.branching import Sample
+from bftui.backends.client.client_protocol import Advanced
+from bftui.core.bf.estimate import Sample
 from bftui.core.distribution import NextToken
 from bftui.core.draws import prefix_key
 from bftui.core.errors import ModelError, UsageError
-from bftui.core.nudging import NudgeSettings
+from bftui.core.job import Job
+from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.tree import Source
-from bftui.session.job import Job
-from bftui.session.lookahead import MOST_CANDIDATES, MOST_STEPS, Lookahead
-from bftui.session.nudging import Nudging, start_nudging
-from bftui.session.prompt import Special
-from bftui.session.response import NEUTRAL, Response, Setup
-from bftui.session.rollouts import Rollouts, Start, check_size
-from bftui.session.sample import sample_of
-from bftui.session.saving import Measured
+from bftui.measures.lookahead import MOST_CANDIDATES, MOST_STEPS, Lookahead
+from bftui.measures.nudging.nudging_run import Nudging
+from bftui.measures.response import NEUTRAL, Response, Setup
+from bftui.measures.rollouts import Rollouts, Start, check_size
+from bftui.measures.sample_reading import sample_of
+from bftui.model.prompt import Special
+from bftui.results.stored_result import StoredResult
+from bftui.session.session_nudging import start_nudging
 
 if TYPE_CHECKING:
     from bftui.session.session import Session
@@ -213,19 +214,19 @@ class Experiments:
         if len(job.controls) >= kinds:
             self._responded[asked] = self._session.keep(measured, place), len(job.controls)
 
-    def _measured(self, job: Job) -> Measured | None:
+    def _measured(self, job: Job) -> StoredResult | None:
         if isinstance(job, Rollouts):
             if not job.samples:
                 return None
             kind = "rollouts" if job.original is None else "resampling"
-            return Measured(kind, job.start.node, job.settings(), job.result())
+            return StoredResult(kind, job.start.node, job.settings(), job.result())
         if isinstance(job, Lookahead):
             result = job.result(self._session.model.token_bytes)
-            return Measured("lookahead", job.node, job.settings(), result)
+            return StoredResult("lookahead", job.node, job.settings(), result)
         if isinstance(job, Nudging):
             return job.measured() if job.rounds else None
         if isinstance(job, Response) and job.contrast is not None:
-            return Measured("response", job.node, job.settings(), job.result())
+            return StoredResult("response", job.node, job.settings(), job.result())
         return None
 
     def _at(self, node: int | None) -> int:

@@ -12,32 +12,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bftui.backends.host import Advanced
+from bftui.backends.client.client_protocol import Advanced
 from bftui.core.batch import CHUNK, Batch
 from bftui.core.distribution import NextToken
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UsageError
-from bftui.core.nudging import Piece
+from bftui.core.pair.distribution_shift import PartnerView
+from bftui.core.pair.nudging_rounds import Piece
 from bftui.core.sampler import Sampler
-from bftui.core.shift import PartnerView
 from bftui.core.tree import Source, Tree
+from bftui.model.loaded_model import Model
+from bftui.model.prompt import Prompt, Rendered, Special, Template, as_prompt, special_field
+from bftui.model.templates import asking, turn
+from bftui.model.turns import Turn, after_end, answer_at, said_before
+from bftui.results.stored_result import StoredResult
 from bftui.session import commands as c
 from bftui.session import events as e
-from bftui.session import place as p
+from bftui.session import view_state as p
 from bftui.session.experiments import Experiments
-from bftui.session.following import same_partner
-from bftui.session.methods import SessionMethods
-from bftui.session.model import Model
-from bftui.session.partner import Partner
-from bftui.session.prompt import Prompt, Rendered, Special, Template, as_prompt, special_field
-from bftui.session.saving import Log, Measured, Record, asked_fields, trace_of
-from bftui.session.state import SessionState
-from bftui.session.templates import asking, turn
-from bftui.session.turns import Turn, after_end, answer_at, said_before
+from bftui.session.partner.session_partner import Partner
+from bftui.session.records.journal_player import same_partner
+from bftui.session.records.session_log import Log, Record, asked_fields, trace_of
+from bftui.session.session_methods import SessionMethods
+from bftui.session.session_state import SessionState
 from bftui.trace.document import Trace
 
 if TYPE_CHECKING:
-    from bftui.session.following import Follower
+    from bftui.session.records.journal_player import Follower
 
 _tree_numbers = itertools.count()
 
@@ -481,7 +482,7 @@ class Session(SessionState, SessionMethods):
         self._emit(e.PartnerChanged())
         return model
 
-    def keep(self, measured: Measured, place: int | None = None) -> int:
+    def keep(self, measured: StoredResult, place: int | None = None) -> int:
         """Writes a measurement into the trace and the journal, at the end or in the place of one; returns its place."""
         place = self._record.measure(measured, place)
         self._emit(e.MeasurementKept(place))

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui.core.errors import BftuiError, UsageError
-from bftui.core.shift import PartnerView
+from bftui.core.pair.distribution_shift import PartnerView
 from bftui.core.text import label
 from bftui.core.tree import Block, Tree
 from bftui.trace.nodes import CANDIDATES, PLACES, needs_log_kept
-from bftui.trace.partner import Seen, partner_fields
+from bftui.trace.partner_fields import Seen, partner_fields
 
 if TYPE_CHECKING:
     from bftui.trace import schema

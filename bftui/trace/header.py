@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from bftui.core.noise import Noise
+from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
 from bftui.core.text import of_path
 

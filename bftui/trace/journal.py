@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bftui.core.errors import UsageError
-from bftui.trace.folders import user_folder
+from bftui.trace.user_folders import user_folder
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 

@@ -23,21 +23,21 @@ from textual.screen import Screen
 
 from bftui.core.errors import Cancelled
 from bftui.core.text import safe
-from bftui.ui.actions import ACTIONS
-from bftui.ui.driver import quiet_driver
-from bftui.ui.keeping import leave
-from bftui.ui.keys import hint, key, shown, use
-from bftui.ui.notice import Notice
-from bftui.ui.replaying import bridge_of
+from bftui.ui.actions.action_table import ACTIONS, USUAL
 from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.small import HEIGHT, WIDTH, TooSmall
-from bftui.ui.screens.workbench import Workbench
-from bftui.ui.settings import WorkbenchSettings
-from bftui.ui.terminal import OwnTerminal, check_terminal
-from bftui.ui.terminal_colors import TerminalColors, terminal_colors
-from bftui.ui.theme_files import ThemeFile, found
-from bftui.ui.themes import find, palette, textual_theme, variables
-from bftui.ui.type_ahead import TypeAhead
+from bftui.ui.screens.small_screen import HEIGHT, WIDTH, TooSmall
+from bftui.ui.screens.workbench_screen import Workbench
+from bftui.ui.terminal.driver import quiet_driver
+from bftui.ui.terminal.terminal import OwnTerminal, check_terminal
+from bftui.ui.terminal.terminal_colors import TerminalColors, terminal_colors
+from bftui.ui.terminal.type_ahead import TypeAhead
+from bftui.ui.themes.theme_files import ThemeFile, found
+from bftui.ui.themes.theme_styles import find, palette, textual_theme, variables
+from bftui.workbench.journal_keeping import leave
+from bftui.workbench.keys import hint, in_force, key, shown, use
+from bftui.workbench.notice import Notice
+from bftui.workbench.replay_bridge import bridge_of
+from bftui.workbench.settings import WorkbenchSettings
 
 FRAME_S = 1 / 30
 SELDOM_S = 1 / 4
@@ -88,7 +88,7 @@ class WorkbenchApp(App[None]):
         self.terminal_colors = colors or TerminalColors()
         self.theme_file = find(settings.theme, self.terminal_colors)
         self._greys, self._no_colors = Monochrome(), NoColor()
-        use(settings.keymap)
+        use(settings.keymap or USUAL)
         super().__init__(driver_class=quiet_driver())
         self.settings = settings
         self.bridge = bridge_of(settings, self._changed)
@@ -101,7 +101,7 @@ class WorkbenchApp(App[None]):
         self._interrupted = -_TWICE_S
         self._type_ahead = TypeAhead(self)
         self._put_on_textual()
-        self.set_keymap(settings.keymap.bindings())
+        self.set_keymap(in_force().bindings())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return variables(self.theme_file)
@@ -199,7 +199,7 @@ class WorkbenchApp(App[None]):
         self.workbench.tell(Notice("stopped; ctrl+c again quits"))
 
     def action_command_palette(self) -> None:
-        from bftui.ui.screens.palette import ActionPalette
+        from bftui.ui.screens.palette_screen import ActionPalette
 
         # Under a terminal that became too small there may be one already.
         if not any(isinstance(each, TooSmall | ActionPalette) for each in self.screen_stack):
@@ -245,7 +245,7 @@ class WorkbenchApp(App[None]):
             def force(place: str = str(place + 1)) -> None:
                 self.workbench.act("word", place)
 
-            its = self.settings.keymap.keys["word"]
+            its = in_force().keys["word"]
             note = f" ({shown(its[place])})" if place < len(its) else ""
             name = self.workbench.shown_word(word)
             yield _command(f"force {name}", f"Force this word.{note}", force)

@@ -106,7 +106,7 @@ def write_config(path: Path, changes: Mapping[tuple[str, str], Any]) -> None:
     this, NotSaved.
     """
     from bftui.trace.document import replacing, saving
-    from bftui.ui.config import config_of, default_text, read_text
+    from bftui.ui.config_file import config_of, default_text, read_text
 
     old = read_text(path)
     text = default_text() if old is None else old

@@ -9,22 +9,22 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from bftui.core.text import label, safe
-from bftui.ui.known import Measured, Paired
-from bftui.ui.strips import fit
-from bftui.ui.widgets.path import Path
-from bftui.ui.widgets.shown_rows import ShownRows
-from bftui.ui.widgets.tree_rows import TreeRows
+from bftui.ui.drawing.line_builder import fit
+from bftui.ui.drawing.path_rows import Path
+from bftui.ui.drawing.shown_rows import ShownRows
+from bftui.ui.drawing.tree_rows import TreeRows
+from bftui.workbench.snapshot import Measured, Paired
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
-    from bftui.core.noise import Noise
+    from bftui.core.noise_floor import Noise
+    from bftui.core.pair.distribution_shift import Author, PartnerView, Standing
     from bftui.core.sampler import Sampler
-    from bftui.core.shift import Author, PartnerView, Standing
     from bftui.core.tree import Tree
-    from bftui.session.partner import Partner
-    from bftui.session.prompt import Taken
+    from bftui.model.prompt import Taken
+    from bftui.session.partner.session_partner import Partner
     from bftui.session.session import Session
-    from bftui.ui.measured import Looked, Responded, Rolled
+    from bftui.workbench.measured_results import Looked, Responded, Rolled
 
 _LABEL_CELLS = 60
 _LABEL_BYTES = 240
@@ -220,7 +220,7 @@ class View:
         """P of the most probable token after a node, at temperature 1 and uncut; None after an end of text."""
         known = self._sure.get(node)
         if known is None:
-            from bftui.session.nudging import top_prob
+            from bftui.session.session_nudging import top_prob
 
             known = top_prob(self.session, node)
             if known is not None:

@@ -20,11 +20,12 @@ from typing import Literal
 
 import numpy as np
 
-from bftui.backends.base import Backend, OpenSpec
+from bftui.backends.protocol import Backend
 from bftui.backends.registry import installed, open_backend
 from bftui.core.distribution import Distribution
 from bftui.core.sampler import Sampler
-from bftui.practice.gguf_writer import NORMAL, BpeVocab, LlamaConfig, write_llama_gguf
+from bftui.formats.open_spec import OpenSpec
+from recipes.practice.gguf_writer import NORMAL, BpeVocab, LlamaConfig, write_llama_gguf
 from tests.families import FAMILIES, family_directory, family_gguf
 from tests.models import TinyModel, bpe_vocab, random_ids, random_weights, tiny_model
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bftui.practice.gguf_writer import NORMAL, LlamaConfig, write_llama_gguf
+from recipes.practice.gguf_writer import NORMAL, LlamaConfig, write_llama_gguf
 from tests.models import bpe_vocab, random_weights
 
 SPREAD = 0.22

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from bftui.session.resume import read_saved
+from bftui.session.records.resume import read_saved
 from bftui.trace.journals import latest
 from tests.e2e.terminal import Terminal
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 import bftui
 from bftui.backends.registry import installed
-from bftui.core.nudging import NudgeSettings
+from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
-from bftui.practice.chat import turns
-from bftui.practice.data import HELD_OUT, stream_seed
-from bftui.practice.grammar_all import practice_grammar
-from bftui.session.nudging import Nudging
-from bftui.session.nudging_result import summary
-from bftui.session.nudging_runs import NudgingRuns, Question
-from bftui.session.nudging_writers import Setting
-from bftui.session.pair import Contexts, Pair
-from bftui.session.prompt import Prompt
-from bftui.session.templates import asking
+from bftui.measures.nudging.nudging_result import summary
+from bftui.measures.nudging.nudging_run import Nudging
+from bftui.measures.nudging.nudging_runs import NudgingRuns, Question
+from bftui.measures.nudging.nudging_writers import Setting
+from bftui.model.model_pair import Contexts, Pair
+from bftui.model.prompt import Prompt
+from bftui.model.templates import asking
+from recipes.practice.chat import turns
+from recipes.practice.data import HELD_OUT, stream_seed
+from recipes.practice.grammar_all import practice_grammar
 
 PROMPTS, MAX_TOKENS = 200, 256
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 import bftui
 from bftui import practice
 from bftui.backends.registry import installed
-from bftui.core.branching import Sample, overall, ratio
-from bftui.practice.truth import PROBES
+from bftui.core.bf.estimate import Sample, overall, ratio
 from bftui.session.session import Session
+from recipes.practice.truth import PROBES
 
 SAMPLES, HORIZON = 48, 48
 """Rollouts a probe, and tokens of each."""

@@ -24,12 +24,12 @@ from pathlib import Path
 import psutil
 
 from bftui import practice
-from bftui.backends.base import OpenSpec
-from bftui.backends.engine import Engine
-from bftui.backends.host import Drawn
+from bftui.backends.client.client_protocol import Drawn
+from bftui.backends.client.inference_engine import Engine
 from bftui.backends.registry import installed, open_backend
 from bftui.core.sampler import Sampler
-from bftui.practice.gguf_writer import NORMAL, LlamaConfig, write_llama_gguf
+from bftui.formats.open_spec import OpenSpec
+from recipes.practice.gguf_writer import NORMAL, LlamaConfig, write_llama_gguf
 from tests.benchmarks.big_model import big_model
 from tests.benchmarks.step import PROMPT
 from tests.models import bpe_vocab, random_weights

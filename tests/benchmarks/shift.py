@@ -11,13 +11,13 @@ import time
 import bftui
 from bftui import practice
 from bftui.backends.registry import installed
-from bftui.core.shift import KINDS
-from bftui.core.shift_summary import by_position, overall
-from bftui.practice.truth import PROBES
-from bftui.session.nudging_runs import Question
-from bftui.session.pair import Pair
-from bftui.session.prompt import Prompt
-from bftui.session.shift_runs import ShiftRuns
+from bftui.core.pair.distribution_shift import KINDS
+from bftui.core.pair.shift_summary import by_position, overall
+from bftui.measures.nudging.nudging_runs import Question
+from bftui.measures.shift.shift_runs import ShiftRuns
+from bftui.model.model_pair import Pair
+from bftui.model.prompt import Prompt
+from recipes.practice.truth import PROBES
 
 MAX_TOKENS = 64
 BINS = ((0, 1), (1, 5), (5, 10), (10, 20), (20, 40), (40, 1000))

@@ -24,7 +24,7 @@ class BareLoop:
     """llama_decode and nothing else, in a context with the settings of the backend's."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        from bftui.backends.llama_cpp_library import C
+        from bftui.backends.llama_cpp.llama_library import C
 
         self._c = C
         self._model = C.llama_model_load_from_file(

@@ -22,7 +22,7 @@ class BareLoop:
     """The library's forward on its own cache, and the best token read from its logits."""
 
     def __init__(self, model: Any, prompt: list[int]) -> None:
-        from bftui.backends.transformers_library import torch, transformers
+        from bftui.backends.transformers.hf_library import torch, transformers
 
         self._torch = torch
         self._model = model
@@ -50,7 +50,7 @@ class BareLoop:
 
 def generated(model: Any, prompt: list[int], count: int) -> float:
     """Seconds for one token of the library's own greedy `generate`, the prompt's evaluation included."""
-    from bftui.backends.transformers_library import torch
+    from bftui.backends.transformers.hf_library import torch
 
     ids = torch.tensor([prompt], device=model.device)
     start = time.perf_counter()
@@ -67,7 +67,7 @@ def generated(model: Any, prompt: list[int], count: int) -> float:
 
 
 def main() -> None:
-    from bftui.backends.transformers_library import transformers
+    from bftui.backends.transformers.hf_library import transformers
 
     with (
         big_model() as path,

@@ -23,11 +23,11 @@ from bftui.core.distribution import Distribution
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 from bftui.session import commands as c
-from bftui.session.check import COARSE, Checking
-from bftui.session.resume import read_saved, resume
-from bftui.session.saving import Record
+from bftui.session.records.resume import read_saved, resume
+from bftui.session.records.session_log import Record
+from bftui.session.records.trace_check import COARSE, Checking
 from bftui.session.session import Session
-from bftui.trace.diff import compare
+from bftui.trace.diff.trace_comparison import compare
 from bftui.trace.document import Trace, read
 from bftui.trace.journal import Journal
 from bftui.trace.journals import latest

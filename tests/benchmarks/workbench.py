@@ -24,13 +24,13 @@ import psutil
 
 import bftui
 from bftui.core.sampler import Sampler
-from bftui.session.prompt import Prompt
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.journal import Journal
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_state import Word
-from bftui.ui.settings import WorkbenchSettings
-from bftui.ui.widgets.pane import Pane
+from bftui.ui.panes.pane import Pane
+from bftui.workbench.settings import WorkbenchSettings
+from bftui.workbench.workbench_state import Word
 from tests.benchmarks.big_model import big_model
 
 N_CTX = 2048

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bftui.backends.probe import Report, probe
+from bftui.catalog.backend_probe import Report, probe
 from bftui.backends.registry import BUILTIN
-from bftui.cli.doctor import _page, findings
+from bftui.cli.commands.doctor_command import _page, findings
 from tests.command_line import apart, bftui_
 
 READY = {name: Report("a library 1.0", ("cpu",)) for name in BUILTIN}

@@ -7,8 +7,8 @@ import gguf
 import pytest
 
 import bftui
-from bftui.backends.safetensors_file import directory_name
-from bftui.session.model import PRACTICE_NOTE
+from bftui.formats.safetensors_file import directory_name
+from bftui.model.loaded_model import PRACTICE_NOTE
 from tests.command_line import bftui_, fails
 from tests.families import family_directory
 from tests.models import rewritten, tiny_model

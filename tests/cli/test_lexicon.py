@@ -8,8 +8,8 @@ import tomllib
 import pytest
 
 import bftui
-from bftui.session.lexicon import Harvest
-from bftui.session.prompt import Prompt
+from bftui.measures.style_lexicon import Harvest
+from bftui.model.prompt import Prompt
 from tests.command_line import bftui_, fails, interrupted
 from tests.tables import table
 

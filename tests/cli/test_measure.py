@@ -11,10 +11,10 @@ import time
 import pytest
 
 import bftui
-from bftui.session.measure import Measurement, MeasureSettings
-from bftui.session.measure_result import document
-from bftui.session.measure_store import Store
-from bftui.trace.prompts import parse_prompts
+from bftui.measures.bulk.bulk_measurement import Measurement, MeasureSettings
+from bftui.measures.bulk.bulk_result import document
+from bftui.measures.bulk.sample_store import Store
+from bftui.trace.prompts_file import parse_prompts
 from tests.command_line import bftui_, fails, interrupted
 from tests.tables import BYTES, table
 

@@ -65,7 +65,7 @@ def test_json_holds_every_fact(folder: Path, capsys: pytest.CaptureFixture[str])
 def test_the_table_fits_and_says_what_is_wrong(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bftui.ui.describing.available_memory", lambda: 1 << 20)
+    monkeypatch.setattr("bftui.catalog.model_summary.available_memory", lambda: 1 << 20)
     monkeypatch.chdir(folder)
     assert run(["models"]) == 0
     out = capsys.readouterr().out

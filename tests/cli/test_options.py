@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from bftui.cli import options as o
+from bftui.cli.shared import options as o
 from bftui.core.errors import UsageError
 
 
@@ -49,7 +49,7 @@ def test_a_command_gets_its_groups_with_the_values_that_were_given():
 def test_what_opens_a_model_is_what_open_model_takes():
     from inspect import signature
 
-    from bftui.session.model import open_model
+    from bftui.model.loaded_model import open_model
 
     taken = signature(open_model, eval_str=True).parameters
     opening = o.Opening()

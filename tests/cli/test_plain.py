@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bftui
-from bftui.cli.plain_commands import NAMES, WORDS
+from bftui.cli.plain.plain_commands import NAMES, WORDS
 from bftui.session.session import Session
 from tests.command_line import bftui_
 from tests.tables import table

@@ -7,7 +7,7 @@ import pytest
 
 import bftui
 from bftui import practice
-from bftui.session.model import PRACTICE_NOTE
+from bftui.model.loaded_model import PRACTICE_NOTE
 from tests.command_line import bftui_
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bftui.cli import run
-from bftui.ui.theme_files import own_folder, shipped
+from bftui.ui.themes.theme_files import own_folder, shipped
 
 
 @pytest.fixture(autouse=True)

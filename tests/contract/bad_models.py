@@ -9,9 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from bftui.backends.base import OpenSpec
 from bftui.backends.registry import open_backend
 from bftui.core.errors import BftuiError
+from bftui.formats.open_spec import OpenSpec
 
 
 def main() -> None:

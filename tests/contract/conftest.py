@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.backends.base import F32, Backend, Logits, OpenSpec
+from bftui.backends.protocol import F32, Backend, Logits
 from bftui.backends.registry import open_backend
+from bftui.formats.open_spec import OpenSpec
 from tests.families import FAMILIES, family_directory, family_gguf
 from tests.models import LONG_WORD, TinyModel, tiny_model
 

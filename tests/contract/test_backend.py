@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from bftui.backends.base import F32, Backend, Fan
+from bftui.backends.protocol import F32, Backend, Fan
 from bftui.backends.registry import open_backend
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import Cancelled, CapabilityError, ContextFull, ModelError

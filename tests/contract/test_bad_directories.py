@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.backends.facts import read
 from bftui.core.errors import ModelError
+from bftui.formats.model_facts import read
 from tests.contract.test_bad_models import LOAD, NOT_FINITE, ROOT, UNSUPPORTED
 
 pytest.importorskip("transformers")
@@ -341,7 +341,7 @@ def test_memory_is_bounded_by_the_headers(
 
 
 def test_running_out_of_memory_is_an_error_of_the_model() -> None:
-    from bftui.backends.transformers_library import out_of_memory, torch
+    from bftui.backends.transformers.hf_library import out_of_memory, torch
     from bftui.core.errors import ModelError
 
     with pytest.raises(ModelError, match="--ctx"), out_of_memory("cpu", "this evaluation"):

@@ -13,8 +13,8 @@ import gguf
 import numpy as np
 import pytest
 
-from bftui.backends.facts import read
 from bftui.core.errors import ModelError
+from bftui.formats.model_facts import read
 from tests.models import TinyModel, random_weights, rewritten, tiny_model
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bftui.backends.checkpoints import Checkpoints
+from bftui.backends.shared.checkpoints import Checkpoints
 from tests.contract.conftest import case_of, close, ids
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bftui.backends.base import Backend
-from bftui.backends.checkpoints import EVERY
+from bftui.backends.protocol import Backend
+from bftui.backends.shared.checkpoints import EVERY
 from bftui.core.batch import CHUNK
 from tests.contract.conftest import Case, close, ids
 from tests.memory_walk import growth

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bftui.backends.context_plan import planned
-from bftui.backends.facts import Kind, needed, read
 from bftui.backends.registry import installed
-from bftui.practice.gguf_writer import SpmVocab
-from bftui.session.model import open_model
-from bftui.session.prompt import Prompt
+from bftui.formats.context_plan import planned
+from bftui.formats.model_facts import Kind, needed, read
+from bftui.model.loaded_model import open_model
+from bftui.model.prompt import Prompt
+from recipes.practice.gguf_writer import SpmVocab
 from tests import families
 from tests.contract.conftest import CASES, case_of
 from tests.families import family_directory, family_gguf

@@ -10,16 +10,16 @@ import gguf
 import numpy as np
 import pytest
 
-from bftui.backends.base import OpenSpec
 from bftui.backends.registry import open_backend
 from bftui.core.errors import UnsupportedModel
+from bftui.formats.open_spec import OpenSpec
 from tests.contract.conftest import quiet
 from tests.families import family_gguf
 from tests.models import rewritten
 
 pytest.importorskip("llama_cpp")
 
-IMPORTING = "import bftui.backends.llama_cpp_library"
+IMPORTING = "import bftui.backends.llama_cpp.llama_library"
 
 
 def test_the_library_leaves_no_file_open() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.backends.base import OpenSpec
 from bftui.backends.registry import open_backend
 from bftui.core.errors import UnsupportedModel
-from bftui.session.model import open_model
+from bftui.formats.open_spec import OpenSpec
+from bftui.model.loaded_model import open_model
 from bftui.session.session import Session
 from tests.contract.conftest import as_numpy, quiet
 from tests.family_tokenizers import write_tokenizer

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import bftui
-from bftui.session.model import Model
-from bftui.session.prompt import Prompt
+from bftui.model.loaded_model import Model
+from bftui.model.prompt import Prompt
 from tests.families import family_directory
 from tests.tokenizers_of_all_kinds import write
 

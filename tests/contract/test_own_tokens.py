@@ -17,7 +17,7 @@ from tests.tokenizers_of_all_kinds import KINDS, texts, write
 
 transformers = pytest.importorskip("transformers")
 
-from bftui.backends.transformers_tokenizer import HfTokenizer, read_tokenizer  # noqa: E402
+from bftui.backends.transformers.hf_tokenizer import HfTokenizer, read_tokenizer  # noqa: E402
 
 
 @dataclass(frozen=True)

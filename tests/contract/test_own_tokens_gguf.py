@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.backends.base import Backend, OpenSpec
+from bftui.backends.protocol import Backend
 from bftui.backends.registry import open_backend
-from bftui.practice.gguf_writer import CONTROL, USER_DEFINED, BpeVocab, SpmVocab
+from bftui.formats.open_spec import OpenSpec
+from recipes.practice.gguf_writer import CONTROL, USER_DEFINED, BpeVocab, SpmVocab
 from tests.contract.conftest import quiet
 from tests.models import bpe_vocab, rewritten, spm_vocab, tiny_model
 from tests.texts import SAMPLES
@@ -23,7 +24,7 @@ from tests.tokenizers_of_all_kinds import texts
 
 pytest.importorskip("llama_cpp")
 
-from bftui.backends.llama_cpp_library import C, encode
+from bftui.backends.llama_cpp.llama_library import C, encode
 
 BACKENDS = ("llama-cpp", "reference", "transformers")
 

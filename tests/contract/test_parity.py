@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.backends.base import F32, Backend, Distribution, OpenSpec
+from bftui.backends.protocol import F32, Backend, Distribution, OpenSpec
 from bftui.backends.registry import open_backend
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UnsupportedModel
 from bftui.core.sampler import Sampler
-from bftui.practice.gguf_writer import USER_DEFINED
+from recipes.practice.gguf_writer import USER_DEFINED
 from tests.contract.conftest import as_numpy, case_of, grouped, ids, quiet
 from tests.families import FAMILIES, UNUSED, WINDOW, Family
 from tests.models import (

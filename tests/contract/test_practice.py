@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from bftui import practice
-from bftui.backends.base import ModelInfo
-from bftui.practice.truth import PROBES
-from bftui.session.model import open_model
+from bftui.backends.protocol import ModelInfo
+from bftui.model.loaded_model import open_model
 from bftui.session.session import Session
+from recipes.practice.truth import PROBES
 from tests.models import rewritten
 
 pytest.importorskip("llama_cpp")

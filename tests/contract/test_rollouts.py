@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.backends.base import Backend
-from bftui.backends.engine import Engine
-from bftui.backends.host import Drawn
+from bftui.backends.client.client_protocol import Drawn
+from bftui.backends.client.inference_engine import Engine
+from bftui.backends.protocol import Backend
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import Cancelled, ContextFull, InvalidToken, ModelError, UsageError
 from bftui.core.sampler import Sampler

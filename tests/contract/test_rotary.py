@@ -10,10 +10,10 @@ import gguf
 import numpy as np
 import pytest
 
-from bftui.backends.base import OpenSpec
 from bftui.backends.registry import installed, open_backend
-from bftui.backends.rotary import rotation
 from bftui.core.errors import UnsupportedModel
+from bftui.formats.open_spec import OpenSpec
+from bftui.formats.rotary import rotation
 from tests.contract.conftest import as_numpy, quiet
 from tests.families import family_gguf
 from tests.models import rewritten, tiny_model

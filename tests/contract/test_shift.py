@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from bftui.backends.engine import Engine
-from bftui.core.shift import Author
-from bftui.session.model import Model
-from bftui.session.pair import Contexts, Pair
-from bftui.session.prompt import Rendered
-from bftui.session.shift import Shift
+from bftui.backends.client.inference_engine import Engine
+from bftui.core.pair.distribution_shift import Author
+from bftui.measures.shift.shift_reading import Shift
+from bftui.model.loaded_model import Model
+from bftui.model.model_pair import Contexts, Pair
+from bftui.model.prompt import Rendered
 from tests.contract.conftest import Case, ids
 
 SOME = [

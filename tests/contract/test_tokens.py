@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.backends.base import Backend
+from bftui.backends.protocol import Backend
 from bftui.core.errors import InputError, InvalidToken
 from tests.contract.conftest import Case, ids
 from tests.models import LONG_WORD, sentences

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.backends.base import OpenSpec
-from bftui.backends.engine import Engine
+from bftui.backends.client.inference_engine import Engine
 from bftui.backends.registry import open_backend
 from bftui.core.distribution import Distribution
 from bftui.core.errors import CapabilityError
 from bftui.core.sampler import Sampler
-from bftui.session.model import Model
+from bftui.formats.open_spec import OpenSpec
+from bftui.model.loaded_model import Model
 from bftui.session.session import Session
 from tests.contract.conftest import as_numpy, ids, quiet
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bftui.backends.vocabulary import Vocabulary, Words, vocabulary_sha256
+from bftui.backends.shared.vocabulary import Vocabulary, Words, vocabulary_sha256
 from bftui.core.errors import InvalidToken, ModelError
 
 PIECES = [b"<end>", *[bytes([i]) for i in range(256)], b"the", b"<tool>"]

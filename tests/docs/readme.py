@@ -14,8 +14,8 @@ from typing import Any
 
 import typer
 
-from bftui.cli import options as o
-from bftui.cli.app import command as parser
+from bftui.cli.shared import options as o
+from bftui.cli.command_table import command as parser
 from tests.command_line import bftui_
 
 _OF_TYPER = {"install_completion", "show_completion", "help"}
@@ -105,7 +105,7 @@ def _is_argument(parameter: Any) -> bool:
 
 
 def _keys() -> str:
-    from bftui.ui.actions import key_table
+    from bftui.ui.actions.action_table import key_table
 
     rows = [
         f"| {' '.join(f'`{key}`' for key in keys.split())} | {name} | {description} |"

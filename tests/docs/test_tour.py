@@ -4,7 +4,7 @@ import json
 
 import pyte
 
-from bftui.ui.actions import ACTIONS
+from bftui.ui.actions.action_table import ACTIONS
 from screenshots.tour import CAPTION_ROWS, CAST, SCENES, SIZE
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import bftui
 from bftui.core.sampler import Sampler
-from bftui.session.prompt import Prompt
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from tests.families import family_directory, family_gguf
 from tests.templates import CHATML

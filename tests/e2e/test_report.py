@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bftui import cli
-from bftui.trace.report.ink import DARK
+from bftui.trace.report.palette import DARK
 from tests.e2e import browser as b
 from tests.report_traces import full_trace, hostile_trace
 

@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import bftui
 from bftui import cli
-from bftui.core.nudging import NudgeSettings
+from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.trace.journal import Journal
 from tests.golden import steps
 from tests.golden.steps import Step

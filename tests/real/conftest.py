@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bftui.session.model import Model, open_model
+from bftui.model.loaded_model import Model, open_model
 from tests.real import models
 
 RUNTIMES = ("llama-cpp", "transformers")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bftui.session.prompt import Prompt
+from bftui.model.prompt import Prompt
 from tests.real import models
 from tests.real.conftest import RUNTIMES, Opened
 

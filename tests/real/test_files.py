@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bftui.backends.base import OpenSpec
-from bftui.backends.facts import read
 from bftui.backends.registry import open_backend
 from bftui.core.errors import ModelError
+from bftui.formats.model_facts import read
+from bftui.formats.open_spec import OpenSpec
 
 pytestmark = pytest.mark.real
 

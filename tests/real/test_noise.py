@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bftui.core.noise import exact
+from bftui.core.noise_floor import exact
 from tests.real.conftest import RUNTIMES, Figure, Opened
 from tests.real.models import MODELS, RealModel
 

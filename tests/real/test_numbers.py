@@ -12,8 +12,8 @@ import pytest
 from bftui import Session
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Node
-from bftui.session.model import Model
-from bftui.session.prompt import Prompt, Template
+from bftui.model.loaded_model import Model
+from bftui.model.prompt import Prompt, Template
 from tests.real.conftest import RUNTIMES, Figure, Opened
 from tests.real.definitions import Numbers, numbers
 from tests.real.models import MODELS, SMOLLM2, RealModel

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bftui.backends.base import F32
-from bftui.session.alignment import aligned as aligned_spans
-from bftui.session.model import Model
-from bftui.session.pair import Pair
-from bftui.session.partner import Partner
-from bftui.session.prompt import Prompt
+from bftui.backends.protocol import F32
+from bftui.measures.shift.shift_reading import Shift
+from bftui.model.loaded_model import Model
+from bftui.model.model_pair import Pair
+from bftui.model.prompt import Prompt
+from bftui.model.token_alignment import aligned as aligned_spans
+from bftui.session.partner.session_partner import Partner
 from bftui.session.session import Session
-from bftui.session.shift import Shift
 from tests.real import models
 from tests.real.conftest import Opened
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bftui import Session
-from bftui.session.model import Model
+from bftui.model.loaded_model import Model
 from tests.models import sentences
 from tests.real.conftest import Figure, Opened
 from tests.real.models import MODELS, RealModel

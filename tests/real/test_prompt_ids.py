@@ -15,8 +15,8 @@ import pytest
 
 from bftui import practice
 from bftui.core.errors import BftuiError, Unwritable
-from bftui.session.model import Model, open_model
-from bftui.session.prompt import Prompt
+from bftui.model.loaded_model import Model, open_model
+from bftui.model.prompt import Prompt
 from tests.real.conftest import RUNTIMES, Figure, Opened
 from tests.real.models import MODELS, SMOLLM2, RealModel
 from tests.texts import SAMPLES
@@ -132,8 +132,8 @@ def test_a_practice_model_reads_as_in_llama_cpp(figure: Figure, name: str, backe
 
 @pytest.mark.parametrize("real", MODELS, ids=lambda real: real.name)
 def test_a_file_reads_alike_on_transformers(opened: Opened, real: RealModel) -> None:
-    from bftui.backends.reference_file import GgufModel
-    from bftui.backends.transformers_load import gguf_tokenizer
+    from bftui.backends.reference.reference_file import GgufModel
+    from bftui.backends.transformers.hf_load import gguf_tokenizer
 
     model = opened(real, "llama-cpp")
     found = gguf_tokenizer(GgufModel(real.gguf))

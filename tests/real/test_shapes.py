@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.session.check import FINE, Checking
-from bftui.session.model import Model
-from bftui.session.resume import read_saved, resume
+from bftui.model.loaded_model import Model
+from bftui.session.records.resume import read_saved, resume
+from bftui.session.records.trace_check import FINE, Checking
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.real.conftest import Figure, Opened

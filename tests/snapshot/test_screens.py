@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from bftui.session.prompt import Prompt
+from bftui.model.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_state import Word
-from bftui.ui.screens.open import OpenScreen
-from bftui.ui.settings import PartnerSettings, WorkbenchSettings
+from bftui.ui.screens.open_screen import OpenScreen
+from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
+from bftui.workbench.workbench_state import Word
 from tests.models import tiny_model
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, rules, table
 from tests.ui.test_open import known_machine, weights

@@ -15,12 +15,12 @@ from textual.keys import key_to_character
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from bftui.session.prompt import Prompt
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_state import Word
-from bftui.ui.known import Beside
-from bftui.ui.settings import WorkbenchSettings
+from bftui.workbench.settings import WorkbenchSettings
+from bftui.workbench.snapshot import Beside
+from bftui.workbench.workbench_state import Word
 
 PROMPT = "Q: Name a fruit.\nA:"
 WORDS = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bftui.ui.glyphs import ASCII, CONSOLE, FINE, Glyphs, glyphs
-from bftui.ui.widgets.bars import Bars, Line
-from bftui.ui.widgets.chart import Fixed, Linear
+from bftui.ui.drawing.bars import Bars, Line
+from bftui.ui.drawing.chart import Fixed, Linear
+from bftui.ui.drawing.glyphs import ASCII, CONSOLE, FINE, Glyphs, glyphs
 
 COLUMNS, ROWS = 70, 4
 

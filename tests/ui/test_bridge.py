@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bftui.model.prompt import Prompt
 from bftui.session import commands
-from bftui.session.prompt import Prompt
-from bftui.ui.bridge import Bridge
-from bftui.ui.engine_state import Word
-from bftui.ui.known import Beside
-from bftui.ui.settings import WorkbenchSettings
+from bftui.workbench.bridge import Bridge
+from bftui.workbench.settings import WorkbenchSettings
+from bftui.workbench.snapshot import Beside
+from bftui.workbench.workbench_state import Word
 from tests.ui.driver import PROMPT, table
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from bftui.session.replay import Replay
-from bftui.ui.branches import others
-from bftui.ui.comparing import pair
-from bftui.ui.glyphs import glyphs
+from bftui.session.records.trace_replay import Replay
+from bftui.ui.drawing.glyphs import glyphs
+from bftui.ui.path_comparison import pair
 from bftui.ui.screens.bench import Bench
-from bftui.ui.screens.compare import CompareScreen
-from bftui.ui.screens.pick import PickScreen
+from bftui.ui.screens.compare_screen import CompareScreen
+from bftui.ui.screens.pick_screen import PickScreen
+from bftui.ui.side_branches import others
 from bftui.ui.view import View
 from tests.ui.driver import Driver, lines, table, workbench
 

@@ -18,8 +18,8 @@ from textual.strip import Strip
 from bftui.core.distribution import Distribution
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
-from bftui.session.model import Model
-from bftui.session.prompt import Prompt
+from bftui.model.loaded_model import Model
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from bftui.ui.view import View
 from tests.ui.driver import lines, table, workbench

@@ -8,8 +8,8 @@ import pytest
 from textual.widgets import OptionList
 
 from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.palette import ActionPalette
-from bftui.ui.screens.small import TooSmall
+from bftui.ui.screens.palette_screen import ActionPalette
+from bftui.ui.screens.small_screen import TooSmall
 from tests.ui.driver import table, workbench
 
 

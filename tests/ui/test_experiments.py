@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import bftui
-from bftui.session.rollouts import Rollouts
+from bftui.measures.rollouts import Rollouts
 from bftui.session.session import Session
-from bftui.ui.engine_state import Word
-from bftui.ui.glyphs import glyphs
-from bftui.ui.screens.rollouts import RolloutsScreen
+from bftui.ui.drawing.glyphs import glyphs
+from bftui.ui.screens.rollouts_screen import RolloutsScreen
+from bftui.workbench.workbench_state import Word
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench
 
 

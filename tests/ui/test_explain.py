@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bftui.core.noise import Noise
-from bftui.session.noise import Recorded
-from bftui.ui import explain
+from bftui.core.noise_floor import Noise
+from bftui.model.noise_cache import Recorded
+from bftui.ui.explain import explain_items
 from tests.ui.driver import Driver, workbench
 
 QUANTISED = Noise(48, 32, 0.2, 1.1, 0.05, 0.3, 0.06, 0.34, 0.1, 0.7)
@@ -93,7 +93,7 @@ async def test_an_end_of_text_is_explained(fruit: str) -> None:
     async with workbench(fruit, prompt="A:.") as w:
         await w.press("g")
         assert w.bench.view is not None
-        (item,) = explain.distribution(w.bench.view)
+        (item,) = explain_items.distribution(w.bench.view)
         assert item.value == "the text ends here"
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from bftui.ui.engine_state import Word
-from bftui.ui.screens.small import TooSmall
-from bftui.ui.settings import WorkbenchSettings
+from bftui.ui.screens.small_screen import TooSmall
+from bftui.workbench.settings import WorkbenchSettings
+from bftui.workbench.workbench_state import Word
 from tests.ui.driver import lines, table, workbench
 
 HOSTILE: list[str | bytes] = [

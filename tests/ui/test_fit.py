@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from bftui.ui.panes.status_bar import fitted
 from bftui.ui.screens.bench import Bench
-from bftui.ui.widgets.status_bar import fitted
 from tests.ui.driver import lines, table, workbench
 
 SIZES = [(60, 16), (80, 24), (100, 30), (120, 36), (200, 60)]

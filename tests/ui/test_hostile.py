@@ -13,10 +13,10 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from bftui.core.text import label
-from bftui.ui.notice import Kind, Notice
-from bftui.ui.settings import PartnerSettings
-from bftui.ui.strips import LineBuilder, fit
-from bftui.ui.widgets.text_layout import TextLayout
+from bftui.ui.drawing.line_builder import LineBuilder, fit
+from bftui.ui.drawing.text_layout import TextLayout
+from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.settings import PartnerSettings
 from tests.ui.driver import Driver, table, workbench
 from tests.ui.test_faults import HOSTILE
 

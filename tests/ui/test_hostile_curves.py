@@ -13,17 +13,17 @@ from rich.cells import cell_len
 from textual.geometry import Size
 
 from bftui.session.commands import ForceIds, Goto
-from bftui.ui.branches import others
-from bftui.ui.comparing import pair
-from bftui.ui.measured import Continuation, Rolled
-from bftui.ui.screens.response import ResponsePane
-from bftui.ui.themes import find, palette
+from bftui.ui.panes.bf_pane import StripPane
+from bftui.ui.panes.compared_panes import BranchPane, ComparedPane
+from bftui.ui.panes.continuations_pane import ContinuationsPane
+from bftui.ui.panes.pane import Pane
+from bftui.ui.panes.rollouts_pane import RolloutsPane
+from bftui.ui.path_comparison import pair
+from bftui.ui.screens.response_screen import ResponsePane
+from bftui.ui.side_branches import others
+from bftui.ui.themes.theme_styles import find, palette
 from bftui.ui.view import View
-from bftui.ui.widgets.compared_panes import BranchPane, ComparedPane
-from bftui.ui.widgets.continuations_pane import ContinuationsPane
-from bftui.ui.widgets.pane import Pane
-from bftui.ui.widgets.rollouts_pane import RolloutsPane
-from bftui.ui.widgets.strip_pane import StripPane
+from bftui.workbench.measured_results import Continuation, Rolled
 from tests.ui.driver import lines, table, workbench
 
 HOSTILE: list[bytes] = [

@@ -9,10 +9,10 @@ import pytest
 from textual.widgets import Input, TextArea
 
 from bftui.core.sampler import Sampler
-from bftui.ui.actions import ACTIONS, Facts, key_table
-from bftui.ui.engine_state import Word
-from bftui.ui.screens.help import HelpScreen
-from bftui.ui.screens.prompt import PromptScreen
+from bftui.ui.actions.action_table import ACTIONS, Facts, key_table
+from bftui.ui.screens.help_screen import HelpScreen
+from bftui.ui.screens.prompt_screen import PromptScreen
+from bftui.workbench.workbench_state import Word
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench
 
 
@@ -393,7 +393,7 @@ def test_the_registry_is_whole() -> None:
 
 
 def test_every_action_has_its_method() -> None:
-    from bftui.ui.screens.workbench import Workbench
+    from bftui.ui.screens.workbench_screen import Workbench
 
     for action in ACTIONS:
         assert action.id == "interrupt" or hasattr(Workbench, f"do_{action.id}")

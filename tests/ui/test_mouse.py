@@ -6,11 +6,11 @@ import pytest
 from textual.events import MouseScrollDown
 from textual.widget import Widget
 
-from bftui.ui.copying import LIMIT, copied
-from bftui.ui.screens.open import OpenScreen
-from bftui.ui.screens.prompt import PromptScreen
-from bftui.ui.screens.sampler import SamplerScreen
-from bftui.ui.widgets.key_bar import KeyBar
+from bftui.ui.clipboard import LIMIT, copied
+from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.screens.open_screen import OpenScreen
+from bftui.ui.screens.prompt_screen import PromptScreen
+from bftui.ui.screens.sampler_screen import SamplerScreen
 from tests.ui.driver import Driver, lines, workbench
 
 

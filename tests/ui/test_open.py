@@ -14,13 +14,13 @@ import gguf
 import pytest
 from textual.widgets import Input
 
-from bftui.backends import facts
-from bftui.backends.machine import size as size_text
+from bftui.catalog.model_listing import completed, listing, places
+from bftui.catalog.model_summary import amount
 from bftui.core.sampler import Sampler
-from bftui.ui.describing import amount
-from bftui.ui.engine_state import Word
-from bftui.ui.nearby import completed, listing, places
-from bftui.ui.screens.open import OpenScreen
+from bftui.formats import model_facts
+from bftui.formats.machine import size as size_text
+from bftui.ui.screens.open_screen import OpenScreen
+from bftui.workbench.workbench_state import Word
 from tests.models import rewritten, tiny_model
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench
 
@@ -36,9 +36,9 @@ def known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of which it is known how much memory is free, without a GPU and models of other programs."""
     for name in ("HF_HOME", "HF_HUB_CACHE", "LLAMA_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("bftui.ui.describing.available_memory", lambda: 8 * GIB)
-    monkeypatch.setattr("bftui.backends.facts.gpu", lambda: None)
-    monkeypatch.setattr("bftui.backends.machine.available_memory", lambda: 8 * GIB)
+    monkeypatch.setattr("bftui.catalog.model_summary.available_memory", lambda: 8 * GIB)
+    monkeypatch.setattr("bftui.formats.model_facts.gpu", lambda: None)
+    monkeypatch.setattr("bftui.formats.machine.available_memory", lambda: 8 * GIB)
 
 
 @pytest.fixture
@@ -309,7 +309,7 @@ async def test_what_needs_more_than_is_free_says_so(
         await typed(w, f"{models}/huge")
         await w.press("down")
         assert "⚠ does not fit: 8.0 GiB of memory are free; take a smaller" in w.screen()
-    monkeypatch.setattr("bftui.backends.facts.gpu", lambda: "cuda")
+    monkeypatch.setattr("bftui.formats.model_facts.gpu", lambda: "cuda")
     async with workbench(fruit, size=(80, 24)) as w:
         await opened(w, f"{models}/huge")
         assert "⚠ 12.0 GiB" in row(w, "huge/")
@@ -320,7 +320,7 @@ async def test_what_needs_more_than_is_free_says_so(
 async def test_a_backend_that_is_not_installed_is_named(
     fruit: str, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bftui.ui.describing.missing", lambda name: [name])
+    monkeypatch.setattr("bftui.catalog.model_summary.missing", lambda name: [name])
     async with workbench(fruit) as w:
         await opened(w, f"{models}/hf")
         await w.press("down")
@@ -334,9 +334,9 @@ async def test_names_come_before_headers_are_read(
 
     def slow(kind: Any, path: str) -> Any:
         gate.wait(30)
-        return facts.read(kind, path)
+        return model_facts.read(kind, path)
 
-    monkeypatch.setattr("bftui.ui.describing.read", slow)
+    monkeypatch.setattr("bftui.catalog.model_summary.read", slow)
     async with workbench(fruit) as w:
         await w.press("o")
         screen = w.app.screen
@@ -362,9 +362,9 @@ async def test_only_what_is_drawn_is_read(
 
     def counted(kind: Any, path: str) -> Any:
         asked.append(path)
-        return facts.read(kind, path)
+        return model_facts.read(kind, path)
 
-    monkeypatch.setattr("bftui.ui.describing.read", counted)
+    monkeypatch.setattr("bftui.catalog.model_summary.read", counted)
     async with workbench(fruit, size=(80, 24)) as w:
         await opened(w, f"{models}/many")
         assert 5 < len(asked) < 25

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from bftui.ui.known import Beside
-from bftui.ui.screens.nudge import NudgeScreen
-from bftui.ui.screens.shift import ShiftScreen
-from bftui.ui.settings import PartnerSettings
-from bftui.ui.widgets.candidates_pane import Order
-from bftui.ui.widgets.nudge_panes import SurePane
-from bftui.ui.widgets.text_pane import Shading
+from bftui.ui.panes.candidates_pane import Order
+from bftui.ui.panes.nudge_panes import SurePane
+from bftui.ui.panes.text_pane import Shading
+from bftui.ui.screens.nudge_screen import NudgeScreen
+from bftui.ui.screens.shift_screen import ShiftScreen
+from bftui.workbench.settings import PartnerSettings
+from bftui.workbench.snapshot import Beside
 from tests.ui.driver import END, Driver, lines, table, workbench
 
 BYTES = [bytes([byte]) for byte in range(128, 256)]
@@ -253,7 +253,7 @@ async def test_a_long_pass_of_the_partner_gives_way_to_keys(fruit: str, tmp_path
 async def test_one_that_does_not_answer_is_ended_and_the_session_goes_on(
     fruit: str, helper: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bftui.ui.partnering._SILENT_S", 0.2)
+    monkeypatch.setattr("bftui.workbench.pairing._SILENT_S", 0.2)
     async with both(fruit, helper) as w:
         os.kill(pid(w), signal.SIGSTOP)
         await w.press_only("g")

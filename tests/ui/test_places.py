@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bftui.ui import jumps
+from bftui.workbench import jumps
 from tests.ui.driver import Driver, lines, workbench
 
 

@@ -9,13 +9,13 @@ import pytest
 from textual import events
 from textual.widgets import Input, TextArea
 
-from bftui.practice.truth import PROBES
+from bftui.model.prompt import Prompt
 from bftui.session import commands
-from bftui.session.prompt import Prompt
-from bftui.ui.bridge import Bridge
-from bftui.ui.screens.prompt import PAGES, PromptScreen
-from bftui.ui.screens.turn import TurnScreen
-from bftui.ui.settings import QUESTIONS, PartnerSettings
+from bftui.ui.screens.prompt_screen import PAGES, PromptScreen
+from bftui.ui.screens.turn_screen import TurnScreen
+from bftui.workbench.bridge import Bridge
+from bftui.workbench.settings import QUESTIONS, PartnerSettings
+from recipes.practice.truth import PROBES
 from tests.ui.driver import END, PROMPT, Driver, lines, table, workbench
 
 TEMPLATE = (

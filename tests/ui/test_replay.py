@@ -6,15 +6,15 @@ from itertools import pairwise
 
 import pytest
 
+from bftui.model.loaded_model import open_model
 from bftui.session.commands import SetSampler
-from bftui.session.model import open_model
-from bftui.session.replay import Replay
+from bftui.session.records.trace_replay import Replay
 from bftui.session.session import Session
 from bftui.trace.journals import latest
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.engine_state import Word
-from bftui.ui.settings import PartnerSettings, WorkbenchSettings
-from bftui.ui.strips import factor
+from bftui.ui.drawing.line_builder import factor
+from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
+from bftui.workbench.workbench_state import Word
 from tests.ui.driver import Driver, lines, table, workbench
 
 KEYS = ["a", "1", "space", "space", "left", "r", "escape", "g", "left", "left", "E", "escape", "m"]

@@ -12,11 +12,11 @@ import pytest
 import bftui
 from bftui.session import commands
 from bftui.session.session import Session
-from bftui.ui import experimenting
-from bftui.ui.known import Measured
-from bftui.ui.measured import Responded
-from bftui.ui.screens.response import ResponseScreen
-from bftui.ui.widgets.strip_pane import told
+from bftui.ui.panes.bf_pane import told
+from bftui.ui.screens.response_screen import ResponseScreen
+from bftui.workbench import measuring
+from bftui.workbench.measured_results import Responded
+from bftui.workbench.snapshot import Measured
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, lines, rules, table, workbench
 
 
@@ -124,7 +124,7 @@ async def test_the_setting_is_in_the_palette(fruit: str) -> None:
 async def test_what_takes_long_waits_to_be_asked_for(
     fruit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experimenting, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(measuring, "PATIENCE_S", 0.0)
     async with workbench(fruit, response="auto") as w:
         await w.press("1")
         await w.until(lambda: "E goes on" in line(w))
@@ -197,7 +197,7 @@ async def test_a_stopped_one_begins_anew(tmp_path: Path) -> None:
 async def test_only_the_latest_responses_keep_their_samples(
     fruit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experimenting, "_RESPONSES", 2)
+    monkeypatch.setattr(measuring, "_RESPONSES", 2)
     async with workbench(fruit, response="auto") as w:
         for key in "123":
             await w.press(key)

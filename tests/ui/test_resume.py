@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from bftui.session.resume import read_saved
+from bftui.session.records.resume import read_saved
 from bftui.trace.journal import Journal
 from bftui.trace.journals import latest, listed
-from bftui.ui.keeping import farewell
-from bftui.ui.settings import PartnerSettings
+from bftui.workbench.journal_keeping import farewell
+from bftui.workbench.settings import PartnerSettings
 from tests.ui.driver import lines, table, workbench
 
 

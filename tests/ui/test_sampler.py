@@ -10,8 +10,8 @@ from textual import events
 from textual.widgets import Input
 
 from bftui.core.sampler import Sampler
-from bftui.ui.glyphs import glyphs
-from bftui.ui.screens.sampler import SETTINGS, SamplerScreen, parsed, stepped
+from bftui.ui.drawing.glyphs import glyphs
+from bftui.ui.screens.sampler_screen import SETTINGS, SamplerScreen, parsed, stepped
 from bftui.ui.view import View
 from tests.ui.driver import Driver, lines, table, workbench
 
@@ -99,8 +99,8 @@ async def test_the_path_is_made_anew_in_the_background(tmp_path: Path) -> None:
 async def test_long_work_on_the_path_says_how_much_is_left(
     fruit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bftui.ui.engine_doing._ALIGNED", 1)
-    monkeypatch.setattr("bftui.ui.engine._LONG_S", 0.0)
+    monkeypatch.setattr("bftui.workbench.session_jobs._ALIGNED", 1)
+    monkeypatch.setattr("bftui.workbench.loop._LONG_S", 0.0)
     async with workbench(fruit) as w:
         w.session.force("Sure" * 200)
         await w.settled()
@@ -134,7 +134,7 @@ async def test_keys_go_before_the_background(fruit: str, monkeypatch: pytest.Mon
     async with workbench(fruit) as w:
         w.session.force("Sure" * 100)
         await w.settled()
-        monkeypatch.setattr("bftui.ui.engine_doing._ALIGNED", 1)
+        monkeypatch.setattr("bftui.workbench.session_jobs._ALIGNED", 1)
         await w.press_only("t", "left", "enter", "left", "left")
         await w.until(lambda: len(w.tokens) == 98)
         await w.settled()

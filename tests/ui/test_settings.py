@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette
 
-from bftui.ui import keys
-from bftui.ui.actions import USUAL
+from bftui.ui.actions.action_table import USUAL
 from bftui.ui.app import SELDOM_S
-from bftui.ui.config import default_text, read_config
-from bftui.ui.screens.explain import ExplainScreen
-from bftui.ui.screens.help import HelpScreen
-from bftui.ui.screens.prompt import PromptScreen
-from bftui.ui.screens.rollouts import RolloutsScreen
-from bftui.ui.screens.settings import SettingsScreen
-from bftui.ui.widgets.text_pane import Shading
+from bftui.ui.config_file import default_text, read_config
+from bftui.ui.panes.text_pane import Shading
+from bftui.ui.screens.explain_screen import ExplainScreen
+from bftui.ui.screens.help_screen import HelpScreen
+from bftui.ui.screens.prompt_screen import PromptScreen
+from bftui.ui.screens.rollouts_screen import RolloutsScreen
+from bftui.ui.screens.settings_screen import SettingsScreen
+from bftui.workbench import keys
 from tests.ui.driver import lines, workbench
 
 MINE = USUAL.with_keys(

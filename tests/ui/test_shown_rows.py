@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bftui.ui.widgets.shown_rows import ShownRows
-from bftui.ui.widgets.tree_rows import TreeRows
-from bftui.ui.widgets.tree_texts import TreeTexts
+from bftui.ui.drawing.shown_rows import ShownRows
+from bftui.ui.drawing.tree_rows import TreeRows
+from bftui.ui.drawing.tree_texts import TreeTexts
 
 
 class Links:

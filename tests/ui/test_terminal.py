@@ -21,9 +21,9 @@ import pytest
 _START = """
 import os, sys
 from pathlib import Path
-from bftui.session.prompt import Prompt
+from bftui.model.prompt import Prompt
 from bftui.ui.app import run
-from bftui.ui.settings import WorkbenchSettings
+from bftui.workbench.settings import WorkbenchSettings
 model, trace = sys.argv[1:3]
 code = run(WorkbenchSettings(model=model, prompt=Prompt("A:"), trace=Path(trace) if trace else None))
 print("left", file=sys.stderr)
@@ -131,10 +131,10 @@ def test_signals_end_it_in_order(started: Terminal, number: signal.Signals, tmp_
 
 def test_nothing_of_a_model_is_imported_before_the_first_frame() -> None:
     code = (
-        "import sys; import bftui.ui.app; from bftui.ui.settings import WorkbenchSettings;"
+        "import sys; import bftui.ui.app; from bftui.workbench.settings import WorkbenchSettings;"
         "bftui.ui.app.WorkbenchApp(WorkbenchSettings());"
         "print([m for m in ('numpy', 'llama_cpp', 'torch', 'transformers', 'gguf', 'tokenizers',"
-        " 'bftui.session.session', 'bftui.backends.worker') if m in sys.modules])"
+        " 'bftui.session.session', 'bftui.backends.client.worker_client') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

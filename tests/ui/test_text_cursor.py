@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from bftui.ui.strips import probability
-from bftui.ui.widgets.text_layout import TextLayout
-from bftui.ui.widgets.text_pane import Shading
+from bftui.ui.drawing.line_builder import probability
+from bftui.ui.drawing.text_layout import TextLayout
+from bftui.ui.panes.text_pane import Shading
 from tests.ui.driver import PROMPT, Driver, lines, workbench
 
 

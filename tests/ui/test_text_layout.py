@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from bftui.core.text import spans
-from bftui.ui.widgets.text_layout import TextLayout, visible
+from bftui.ui.drawing.text_layout import TextLayout, visible
 
 TOKENS = [
     *(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bftui.core.errors import InputError
-from bftui.ui.theme_files import ROLES, found, named, read, shipped
-from bftui.ui.themes import palette
+from bftui.ui.themes.theme_files import ROLES, found, named, read, shipped
+from bftui.ui.themes.theme_styles import palette
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

@@ -15,13 +15,13 @@ from rich.style import Style
 from textual.filter import monochrome_style
 
 from bftui.core.errors import InputError, UsageError
+from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.theme import ThemeScreen
-from bftui.ui.terminal_colors import TerminalColors, terminal_colors
-from bftui.ui.theme_colors import within_256
-from bftui.ui.theme_files import ThemeFile, own_folder, shipped
-from bftui.ui.themes import find, palette, themes
-from bftui.ui.widgets.notice_box import NoticeBox
+from bftui.ui.screens.theme_screen import ThemeScreen
+from bftui.ui.terminal.terminal_colors import TerminalColors, terminal_colors
+from bftui.ui.themes.theme_colors import within_256
+from bftui.ui.themes.theme_files import ThemeFile, own_folder, shipped
+from bftui.ui.themes.theme_styles import find, palette, themes
 from tests.ui import colours
 from tests.ui.colours import contrast, lightness, shown_in_256
 from tests.ui.driver import Driver, workbench

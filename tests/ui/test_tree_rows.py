@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.trace.naming import letters
-from bftui.ui.widgets.tree_rows import Order, TreeRows
+from bftui.trace.branch_names import letters
+from bftui.ui.drawing.tree_rows import Order, TreeRows
 
 
 class Links:

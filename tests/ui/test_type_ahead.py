@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bftui.ui.engine_state import Word
+from bftui.workbench.workbench_state import Word
 from tests.ui.driver import Driver, table, workbench
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bftui.backends import blas
+from bftui.backends.reference import blas
 
 
 def test_threads_are_held_down_in_the_block_alone():

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from bftui.core.branching import Sample, estimate, hill, overall, ratio
+from bftui.core.bf.estimate import Sample, estimate, hill, overall, ratio
 from bftui.core.errors import UsageError
 
 RAGGED = [10, 20, 30, 40, 50, 20, 10, 30, 40, 50]

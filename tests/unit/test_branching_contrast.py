@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bftui.core.branching import Contrast, Sample, contrast, with_holm
-from bftui.core.branching_contrast import contrast_samples, mean_interval
+from bftui.core.bf.contrast import contrast_samples, mean_interval
+from bftui.core.bf.estimate import Contrast, Sample, contrast, with_holm
 from bftui.core.errors import UsageError
 
 CONTROLS = [1.0, 1.1, 0.9, 1.2, 0.8, 1.05, 0.95, 1.15, 0.85, 1.0, 1.1, 0.9]

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from bftui.backends.base import Backend
-from bftui.core.branching import estimate
+from bftui.backends.protocol import Backend
+from bftui.core.bf.estimate import estimate
 from bftui.core.sampler import Sampler
-from bftui.practice.grammar_all import practice_grammar
-from bftui.practice.truth import Truth
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.truth import Truth
 from tests import branching_tree
 from tests.branching_tree import Tree, coverage, enumerate_tree, grammar_tree
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.core.branching import Sample, curve, estimate, overall, windows
+from bftui.core.bf.estimate import Sample, curve, estimate, overall, windows
 from bftui.core.errors import UsageError
 
 

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bftui
-from bftui.backends import chat_render
-from bftui.backends.engine import Engine
+from bftui.backends.chat import chat_renderer
+from bftui.backends.client.inference_engine import Engine
 from bftui.core.errors import InputError, LostText, ModelError, TemplateError, UsageError
-from bftui.session.model import Model
-from bftui.session.prompt import Prompt, as_prompt
+from bftui.model.loaded_model import Model
+from bftui.model.prompt import Prompt, as_prompt
 from tests.models import rewritten, tiny_model
 from tests.rendering import rendered_once
 from tests.templates import CHATML, FAMILIES, SPACED, STRICT, WITH_BOS
@@ -238,7 +238,7 @@ def test_a_template_that_fails_is_one_line_and_the_model_goes_on(opened, templat
     ],
 )
 def test_a_template_that_does_not_end_is_ended(opened, template, monkeypatch):
-    monkeypatch.setattr(chat_render, "SECONDS", 1)
+    monkeypatch.setattr(chat_renderer, "SECONDS", 1)
     start = time.monotonic()
     with pytest.raises(TemplateError, match="did not end within 1 s"):
         having(opened, template).render(Prompt("a"))

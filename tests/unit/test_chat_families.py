@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from bftui.backends.chat import ChatTemplate, Told
+from bftui.backends.chat.chat_template import ChatTemplate, Told
 from bftui.core.errors import LostText, TemplateError
 from tests import chat_families as f
 

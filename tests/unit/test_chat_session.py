@@ -4,8 +4,8 @@ import pytest
 
 import bftui
 from bftui.core.errors import TemplateError, UsageError
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.document import read
 from tests.models import tiny_model

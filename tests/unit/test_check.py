@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bftui
-from bftui.session.check import COARSE, FINE, Checking, branches, tolerance_for
+from bftui.session.records.trace_check import COARSE, FINE, Checking, branches, tolerance_for
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.families import family_directory, family_gguf
@@ -115,7 +115,7 @@ def test_long_branches_are_checked_in_pieces_with_the_same_result(tmp_path, monk
         session.trace().save(tmp_path / "t.json")
         results = []
         for size in (512, 7, 1):
-            monkeypatch.setattr("bftui.session.check._PIECE", size)
+            monkeypatch.setattr("bftui.session.records.trace_check._PIECE", size)
             job = Checking(model, TraceFile(tmp_path / "t.json"), FINE)
             shares = []
             while job.advance():

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from bftui.backends.host import Host
-from bftui.backends.vocabulary import Vocabulary, byte_characters, vocabulary_sha256
+from bftui.backends.client.client_protocol import Host
+from bftui.backends.shared.vocabulary import Vocabulary, byte_characters, vocabulary_sha256
 from bftui.core.sampler import Sampler
-from bftui.session.counterparts import NO_TOKEN, Counterparts, Spelling
-from bftui.session.model import Model, open_model
-from bftui.session.pair import Contexts, Pair
-from bftui.session.partner_order import partner_order
-from bftui.session.prompt import Rendered
-from bftui.session.recorded import info_of
+from bftui.model.counterparts import NO_TOKEN, Counterparts, Spelling
+from bftui.model.loaded_model import Model, open_model
+from bftui.model.model_pair import Contexts, Pair
+from bftui.model.prompt import Rendered
+from bftui.session.partner.rank_order import partner_order
+from bftui.session.records.recorded_model import info_of
 from tests.tables import table
 
 ALPHABET = "ab,. é漢"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bftui.core.batch_sampling import draw_rows
 from bftui.core.distribution import Distribution
-from bftui.core.drawing import draw_rows
 from bftui.core.errors import NonFiniteLogits
 from bftui.core.sampler import Sampler
 from tests.unit.test_distribution import LOGITS, SAMPLERS

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import bftui
-from bftui.backends.base import OpenSpec
-from bftui.backends.engine import Engine
+from bftui.backends.client.inference_engine import Engine
+from bftui.backends.client.worker_client import WorkerHost
 from bftui.backends.registry import open_backend
-from bftui.backends.worker import WorkerHost
 from bftui.core.errors import BftuiError, Cancelled, ContextFull, UsageError
 from bftui.core.sampler import Sampler
+from bftui.formats.open_spec import OpenSpec
 from tests.contract.test_rollouts import by_text, collected
 from tests.models import tiny_model
 from tests.tables import table

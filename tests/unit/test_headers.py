@@ -19,11 +19,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bftui.backends.base import OpenSpec
-from bftui.backends.facts import Facts, needed, read
-from bftui.backends.gguf_header import Long, read_header
-from bftui.backends.machine import available_memory, size
 from bftui.core.errors import ModelError, ModelLoadError, UnsupportedModel
+from bftui.formats.gguf_header import Long, read_header
+from bftui.formats.machine import available_memory, size
+from bftui.formats.model_facts import Facts, needed, read
+from bftui.formats.open_spec import OpenSpec
 from tests.models import TinyModel, rewritten, tiny_model
 
 _SOON_S = 5.0
@@ -497,8 +497,8 @@ def test_describing_imports_no_library_of_models(tiny: TinyModel, tmp_path: Path
     path = directory(tmp_path / "model")
     code = f"""
 import sys
-from bftui.ui.describing import Opening, described
-from bftui.ui.nearby import Entry
+from bftui.catalog.model_summary import Opening, described
+from bftui.catalog.model_listing import Entry
 for kind, file in (("gguf", {str(tiny.path)!r}), ("directory", {str(path)!r})):
     assert described(Entry("m", file, kind, 1), Opening()).facts is not None
 print(*{{"torch", "transformers", "llama_cpp", "safetensors", "textual"}} & set(sys.modules))

@@ -23,11 +23,17 @@ def imported(code):
         ("import bftui", ("numpy", "textual", "rich", "typer", "pydantic", *HEAVY)),
         ("from bftui.cli import run; run(['--help'])", ("numpy", "textual", *HEAVY)),
         ("from bftui.cli import run; run(['record', '--help'])", ("numpy", "textual", *HEAVY)),
-        ("import bftui.session.session, bftui.backends.worker", ("textual", "rich", *HEAVY)),
+        (
+            "import bftui.session.session, bftui.backends.client.worker_client",
+            ("textual", "rich", *HEAVY),
+        ),
         ("import bftui.ui.app", ("numpy", "pydantic", *HEAVY)),
         ("import bftui.core.tree, bftui.core.text", ("textual", "rich", "pydantic", *HEAVY)),
         ("import bftui.trace.document, bftui.trace.journal", ("textual", "pydantic", *HEAVY)),
-        ("from bftui.ui.actions import key_table; key_table()", ("textual", "numpy", *HEAVY)),
+        (
+            "from bftui.ui.actions.action_table import key_table; key_table()",
+            ("textual", "numpy", *HEAVY),
+        ),
     ],
 )
 def test_an_import_brings_nothing_heavy(code, absent):
@@ -35,7 +41,7 @@ def test_an_import_brings_nothing_heavy(code, absent):
 
 
 def test_the_first_frame_waits_for_nothing_that_the_engine_runs():
-    code = "import sys, bftui.cli.workbench, bftui.ui.config, bftui.ui.app; print(*sys.modules)"
+    code = "import sys, bftui.cli.commands.run_command, bftui.ui.config_file, bftui.ui.app; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import bftui
 from bftui.core.errors import InputError, ModelError, UsageError
-from bftui.core.nudging import Piece
+from bftui.core.pair.nudging_rounds import Piece
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session.prompt import Prompt
-from bftui.session.resume import continued, read_saved, resume, same_model
+from bftui.session.records.resume import continued, read_saved, resume, same_model
 from bftui.session.session import Session
 from bftui.trace.journal import Journal, runs
 from bftui.trace.journals import later_runs, latest, listed, prune

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from bftui.core.errors import UsageError
-from bftui.ui import keys
-from bftui.ui.actions import ACTIONS, BY_ID, USUAL, Facts, key_table
-from bftui.ui.keys import parsed, shown
+from bftui.ui.actions.action_table import ACTIONS, BY_ID, USUAL, Facts, key_table
+from bftui.workbench import keys
+from bftui.workbench.keys import parsed, shown
 
 
 @pytest.fixture

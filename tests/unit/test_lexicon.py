@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 import bftui
 from bftui.core.errors import UsageError
 from bftui.core.sampler import Sampler
-from bftui.session.lexicon import SHIFTED, WORDS, Harvest, Prefix, harvest, is_published, offered
-from bftui.session.prompt import Prompt
+from bftui.measures.style_lexicon import (
+    SHIFTED,
+    WORDS,
+    Harvest,
+    Prefix,
+    harvest,
+    is_published,
+    offered,
+)
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from tests.tables import table
 

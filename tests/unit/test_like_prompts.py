@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import bftui
-from bftui.session.check import FINE, Checking
-from bftui.session.like import Imitation, prompt_of, seen_by
-from bftui.session.prompt import Prompt
-from bftui.session.resume import read_saved, resume
+from bftui.model.prompt import Prompt
+from bftui.session.records.replicate import Imitation, prompt_of, seen_by
+from bftui.session.records.resume import read_saved, resume
+from bftui.session.records.trace_check import FINE, Checking
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.tables import BYTES, WORDS, table

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bftui.backends.llama_cpp_threads import Threads
+from bftui.backends.llama_cpp.llama_threads import Threads
 
 
 @pytest.mark.parametrize(("slow", "fast"), [(1, 4), (4, 1)])

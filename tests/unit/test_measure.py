@@ -7,14 +7,14 @@ import pytest
 import bftui
 from bftui.core.errors import ContextFull, InputError, ModelError, UsageError
 from bftui.core.sampler import Sampler
-from bftui.session.measure import Measurement, MeasureSettings
-from bftui.session.measure_parts import EMPTY_BLOCK
-from bftui.session.measure_result import document
-from bftui.session.measure_store import PartialFile, Store
-from bftui.session.prompt import Prompt
+from bftui.measures.bulk.bulk_measurement import Measurement, MeasureSettings
+from bftui.measures.bulk.bulk_result import document
+from bftui.measures.bulk.sample_parts import EMPTY_BLOCK
+from bftui.measures.bulk.sample_store import PartialFile, Store
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.document import NotSaved
-from bftui.trace.prompts import PromptLine
+from bftui.trace.prompts_file import PromptLine
 from tests import chat_families
 from tests.tables import BYTES, table
 

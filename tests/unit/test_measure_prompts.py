@@ -3,7 +3,7 @@
 import pytest
 
 from bftui.core.errors import InputError
-from bftui.trace.prompts import PromptLine, parse_prompts
+from bftui.trace.prompts_file import PromptLine, parse_prompts
 
 
 def test_each_line_is_a_prompt():

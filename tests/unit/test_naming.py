@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bftui.trace.naming import branches, letters
-from bftui.ui.widgets.tree_rows import TreeRows
+from bftui.trace.branch_names import branches, letters
+from bftui.ui.drawing.tree_rows import TreeRows
 from tests.ui.test_tree_rows import Links
 
 

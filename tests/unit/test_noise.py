@@ -11,11 +11,11 @@ import pytest
 
 import bftui
 from bftui import cli, practice
-from bftui.backends.noise import Differences, noise
-from bftui.core.noise import Noise
-from bftui.session import noise as kept
+from bftui.backends.client.noise_measurement import Differences, noise
+from bftui.core.noise_floor import Noise
+from bftui.model import noise_cache as kept
 from bftui.session.commands import Step
-from bftui.trace.diff import compare
+from bftui.trace.diff.trace_comparison import compare
 from bftui.trace.reading import TraceFile
 from tests.models import tiny_model
 from tests.tables import table

@@ -6,8 +6,8 @@ import json
 import pytest
 
 import bftui
-from bftui.cli.lookahead import table as told
-from bftui.core.noise import (
+from bftui.cli.commands.lookahead_command import table as told
+from bftui.core.noise_floor import (
     Noise,
     choices,
     decimals,
@@ -18,13 +18,13 @@ from bftui.core.noise import (
     share,
     within,
 )
+from bftui.model.noise_cache import Recorded
 from bftui.session.commands import Force, Step
-from bftui.session.noise import Recorded
 from bftui.trace.reading import TraceFile
-from bftui.trace.report.page import page, report_of
-from bftui.ui import explain
-from bftui.ui.strips import factor, fine
-from bftui.ui.strips import probability as cell
+from bftui.trace.report.html_page import page, report_of
+from bftui.ui.drawing.line_builder import factor, fine
+from bftui.ui.drawing.line_builder import probability as cell
+from bftui.ui.explain import explain_items
 from bftui.ui.view import View
 from tests.models import tiny_model
 
@@ -97,7 +97,7 @@ def session(tmp_path):
 
 def test_what_explains_the_numbers_says_how_far_they_move(session):
     view = View(session)
-    items = explain.distribution(view)
+    items = explain_items.distribution(view)
     said = " ".join(item.text for item in items)
     assert "Exact" not in said
     assert "0.064 nats" in said
@@ -106,9 +106,9 @@ def test_what_explains_the_numbers_says_how_far_they_move(session):
     entropy = next(item.value for item in items if item.name == "H")
     assert entropy == f"{view.next.entropy:.2f} nats"
     session.model.floor = Recorded(STILL)
-    assert "Exact" in " ".join(item.text for item in explain.distribution(View(session)))
+    assert "Exact" in " ".join(item.text for item in explain_items.distribution(View(session)))
     session.model.floor = Recorded(None)
-    items = explain.distribution(View(session))
+    items = explain_items.distribution(View(session))
     assert "Exact" not in " ".join(item.text for item in items)
     assert items[-1].name == "H"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bftui.core.errors import UsageError
-from bftui.core.nudging import (
+from bftui.core.pair.nudging_rounds import (
     NudgeSettings,
     Piece,
     Token,
@@ -21,12 +21,12 @@ from bftui.core.nudging import (
     whole,
     without_repeats,
 )
-from bftui.session.model import open_model
-from bftui.session.nudging import Nudging
-from bftui.session.nudging_result import summary
-from bftui.session.nudging_writers import Setting
-from bftui.session.pair import Pair
-from bftui.session.prompt import Prompt
+from bftui.measures.nudging.nudging_result import summary
+from bftui.measures.nudging.nudging_run import Nudging
+from bftui.measures.nudging.nudging_writers import Setting
+from bftui.model.loaded_model import open_model
+from bftui.model.model_pair import Pair
+from bftui.model.prompt import Prompt
 from tests.tables import BYTES
 
 WORDS = [" Sure", " here", " we", " go", " now", " then", " one", " two", " six", " end"]

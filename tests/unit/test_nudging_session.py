@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from bftui.core.errors import BackendCrashed, ContextFull, UsageError
-from bftui.core.nudging import NudgeSettings
+from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
 from bftui.session import commands as c
-from bftui.session.model import open_model
-from bftui.session.nudging import Nudging, look_ahead_at, start_nudging, top_prob, would_nudge
-from bftui.session.nudging_result import document
-from bftui.session.nudging_runs import NudgingRuns, Question
-from bftui.session.nudging_writers import Setting
-from bftui.session.pair import Pair
-from bftui.session.prompt import Prompt
+from bftui.model.loaded_model import open_model
+from bftui.measures.nudging.nudging_run import Nudging, look_ahead_at, start_nudging, top_prob, would_nudge
+from bftui.measures.nudging.nudging_result import document
+from bftui.measures.nudging.nudging_runs import NudgingRuns, Question
+from bftui.measures.nudging.nudging_writers import Setting
+from bftui.model.model_pair import Pair
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from tests.schemas import validate
 from tests.unit.test_nudging import END, UNSURE, model, says

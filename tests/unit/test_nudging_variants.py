@@ -13,16 +13,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.backends.host import Best
+from bftui.backends.client.client_protocol import Best
 from bftui.core.errors import ModelError
-from bftui.core.nudging import NudgeSettings, Piece, Token, nudge
-from bftui.session.model import Model, open_model
-from bftui.session.nudging import Nudging
-from bftui.session.nudging_result import document as document_of
-from bftui.session.nudging_runs import Nudged
-from bftui.session.nudging_writers import BaseWriter, PartnerWriter, Setting, ids_of
-from bftui.session.pair import Pair
-from bftui.session.prompt import Prompt
+from bftui.core.pair.nudging_rounds import NudgeSettings, Piece, Token, nudge
+from bftui.measures.nudging.nudging_result import document as document_of
+from bftui.measures.nudging.nudging_run import Nudging
+from bftui.measures.nudging.nudging_runs import Nudged
+from bftui.measures.nudging.nudging_writers import BaseWriter, PartnerWriter, Setting, ids_of
+from bftui.model.loaded_model import Model, open_model
+from bftui.model.model_pair import Pair
+from bftui.model.prompt import Prompt
 
 END = 1
 TEXTS = [b" ", b"  ", b" a", b" ab", b"b", b"a b", b"\n", "é".encode(), b"\xc3", b"\xa9", b" a a"]

@@ -9,7 +9,7 @@ import pytest
 from bftui import practice
 from bftui.backends import registry
 from bftui.core.errors import MissingDependency, ModelLoadError, UsageError
-from bftui.session.model import resolve
+from bftui.model.loaded_model import resolve
 from tests.families import family_directory
 
 real = importlib.util.find_spec
@@ -54,7 +54,7 @@ def test_the_practice_model_runs_with_the_base_install_only():
         "sys.meta_path.insert(0, Absent())\n"
         "from bftui.backends import registry\n"
         "registry.installed = lambda name: name != 'llama-cpp'\n"
-        "import bftui, bftui.session.model as m\n"
+        "import bftui, bftui.model.loaded_model as m\n"
         "m.installed = registry.installed\n"
         "model = bftui.open_model()\n"
         "print(model.info.backend, bftui.Session(model, 'Q:').step().id)\n"

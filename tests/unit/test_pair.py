@@ -3,10 +3,10 @@
 import pytest
 
 from bftui.core.errors import ModelError
-from bftui.session.alignment import Span, aligned, whole
-from bftui.session.model import open_model
-from bftui.session.pair import Contexts, Pair
-from bftui.session.prompt import Prompt, Rendered
+from bftui.model.loaded_model import open_model
+from bftui.model.model_pair import Contexts, Pair
+from bftui.model.prompt import Prompt, Rendered
+from bftui.model.token_alignment import Span, aligned, whole
 from tests.tables import BYTES, WORDS, table
 
 

@@ -10,12 +10,12 @@ import pytest
 import bftui
 from bftui.core.distribution import Distribution
 from bftui.core.errors import BackendCrashed, ContextFull, ModelError, UsageError
-from bftui.core.shift import PartnerView, compare
+from bftui.core.pair.distribution_shift import PartnerView, compare
+from bftui.model.loaded_model import open_model
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
 from bftui.session import events as e
-from bftui.session.model import open_model
-from bftui.session.partner import Partner
-from bftui.session.prompt import Prompt
+from bftui.session.partner.session_partner import Partner
 from bftui.session.session import Session
 from bftui.trace.nodes import PLACES
 from bftui.trace.schema import json_schema

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from bftui.practice.belief import Filter, NotWritten
-from bftui.practice.grammar import Grammar
-from bftui.practice.grammar_all import practice_grammar
-from bftui.practice.rules import Category, Literal, SubRule, parse_rules
-from bftui.practice.words import END, split_words
+from recipes.practice.belief import Filter, NotWritten
+from recipes.practice.grammar import Grammar
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.rules import Category, Literal, SubRule, parse_rules
+from recipes.practice.words import END, split_words
 
 CATEGORIES = [
     Category("name", ("one", "them"), (("Ada", "her"), ("Ben", "him"), ("Cy", "them")), (3, 1, 2)),

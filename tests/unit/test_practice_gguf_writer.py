@@ -9,7 +9,7 @@ import gguf
 import numpy as np
 import pytest
 
-from bftui.practice.gguf_writer import (
+from recipes.practice.gguf_writer import (
     BYTE,
     CONTROL,
     NORMAL,

@@ -9,11 +9,11 @@ import re
 
 import pytest
 
-from bftui.practice.grammar import Grammar
-from bftui.practice.grammar_all import practice_grammar
-from bftui.practice.lexicon import VALID_SETS, plural, with_article
-from bftui.practice.rules import Category, parse_rules
-from bftui.practice.words import split_words
+from recipes.practice.grammar import Grammar
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.lexicon import VALID_SETS, plural, with_article
+from recipes.practice.rules import Category, parse_rules
+from recipes.practice.words import split_words
 
 KINDS = {
     "questions", "asked", "story", "forum", "recipe", "how_to", "letter", "entry", "news", "dialogue", "list",

@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 
 from bftui import practice
-from bftui.backends.base import Backend, OpenSpec
+from bftui.backends.protocol import Backend
 from bftui.backends.registry import open_backend
 from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.sampler import Sampler
-from bftui.practice.chat import TEMPLATE
-from bftui.practice.data import HELD_OUT, stream_seed
-from bftui.practice.grammar_all import practice_grammar
-from bftui.practice.truth import PROBES, Truth, total_variation
+from bftui.formats.open_spec import OpenSpec
+from recipes.practice.chat import TEMPLATE
+from recipes.practice.data import HELD_OUT, stream_seed
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.truth import PROBES, Truth, total_variation
 
 PAIR = ("practice", "practice-sft", "practice-aligned", "practice-aligned-small")
 

@@ -14,26 +14,26 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bftui.backends.base import OpenSpec  # noqa: E402
 from bftui.backends.registry import open_backend  # noqa: E402
 from bftui.core.sampler import Sampler  # noqa: E402
-from bftui.practice import checkpoint  # noqa: E402
-from bftui.practice.align import answer_logprobs, prefer, preference_loss  # noqa: E402
-from bftui.practice.chat import TEMPLATE  # noqa: E402
-from bftui.practice.data import encode  # noqa: E402
-from bftui.practice.descent import schedule  # noqa: E402
-from bftui.practice.gguf_writer import LlamaConfig  # noqa: E402
-from bftui.practice.grammar_all import practice_grammar  # noqa: E402
-from bftui.practice.make import make, make_tokenizer  # noqa: E402
-from bftui.practice.measure import Effort, decode  # noqa: E402
-from bftui.practice.model import Cache, Llama  # noqa: E402
-from bftui.practice.model_file import read_model, write_model  # noqa: E402
-from bftui.practice.recipe import FULL, QUICK, Line, Preference, Recipe, Stage  # noqa: E402
-from bftui.practice.sampling import sample  # noqa: E402
-from bftui.practice.scoring import document_nats, word_chances  # noqa: E402
-from bftui.practice.tokenizer import vocabulary  # noqa: E402
-from bftui.practice.train import Place, Training, train  # noqa: E402
-from bftui.practice.truth import PROBES  # noqa: E402
+from bftui.formats.open_spec import OpenSpec  # noqa: E402
+from recipes.practice import checkpoint  # noqa: E402
+from recipes.practice.align import answer_logprobs, prefer, preference_loss  # noqa: E402
+from recipes.practice.chat import TEMPLATE  # noqa: E402
+from recipes.practice.data import encode  # noqa: E402
+from recipes.practice.descent import schedule  # noqa: E402
+from recipes.practice.gguf_writer import LlamaConfig  # noqa: E402
+from recipes.practice.grammar_all import practice_grammar  # noqa: E402
+from recipes.practice.make import make, make_tokenizer  # noqa: E402
+from recipes.practice.measure import Effort, decode  # noqa: E402
+from recipes.practice.model import Cache, Llama  # noqa: E402
+from recipes.practice.model_file import read_model, write_model  # noqa: E402
+from recipes.practice.recipe import FULL, QUICK, Line, Preference, Recipe, Stage  # noqa: E402
+from recipes.practice.sampling import sample  # noqa: E402
+from recipes.practice.scoring import document_nats, word_chances  # noqa: E402
+from recipes.practice.tokenizer import vocabulary  # noqa: E402
+from recipes.practice.train import Place, Training, train  # noqa: E402
+from recipes.practice.truth import PROBES  # noqa: E402
 
 CPU = Place("cpu", False)
 CONFIG = LlamaConfig(n_vocab=640, n_ctx=512, n_embd=32, n_layer=2, n_head=2, n_head_kv=1, n_ff=64)
@@ -109,7 +109,7 @@ def test_an_interrupted_stage_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
         return schedule(_step, _steps, _warmup)
 
-    monkeypatch.setattr("bftui.practice.descent.schedule", stop)
+    monkeypatch.setattr("recipes.practice.descent.schedule", stop)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "cut.pt")
     cut, _ = trained(tmp_path / "cut.pt")
@@ -156,7 +156,7 @@ def test_answers_are_scored_after_their_prompt() -> None:
 
 
 def test_the_preference_step_prefers(tmp_path: Path) -> None:
-    from bftui.practice.preferences import preference_pair
+    from recipes.practice.preferences import preference_pair
 
     model = new_model()
     pairs = [preference_pair(GRAMMAR, 77, index) for index in range(16)]

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bftui import practice
-from bftui.practice.gguf_writer import CONTROL, NORMAL, BpeVocab
-from bftui.practice.grammar_all import practice_grammar
-from bftui.practice.tokenizer import SPECIALS, from_vocabulary
+from recipes.practice.gguf_writer import CONTROL, NORMAL, BpeVocab
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.tokenizer import SPECIALS, from_vocabulary
 
 LIMIT, LIMIT_IN_ALL = 8 * 2**20, 24 * 2**20
 

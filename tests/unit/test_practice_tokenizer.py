@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from bftui.practice.data import HELD_OUT, TRAINING, Documents, packed_windows, token_ids
-from bftui.practice.gguf_writer import CONTROL, NORMAL
-from bftui.practice.grammar_all import practice_grammar
-from bftui.practice.tokenizer import SPECIALS, from_vocabulary, train_tokenizer, vocabulary
+from recipes.practice.data import HELD_OUT, TRAINING, Documents, packed_windows, token_ids
+from recipes.practice.gguf_writer import CONTROL, NORMAL
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.tokenizer import SPECIALS, from_vocabulary, train_tokenizer, vocabulary
 
 
 def trained() -> Tokenizer:

@@ -8,12 +8,12 @@ import jinja2
 import numpy as np
 import pytest
 
-from bftui.practice.chat import TEMPLATE, render, turns
-from bftui.practice.grammar_all import practice_grammar
-from bftui.practice.lexicon import VALID_SETS
-from bftui.practice.preferences import preference_pair
-from bftui.practice.truth import PROBES, Probe, Truth, entropy, total_variation
-from bftui.practice.words import END, split_words
+from recipes.practice.chat import TEMPLATE, render, turns
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.lexicon import VALID_SETS
+from recipes.practice.preferences import preference_pair
+from recipes.practice.truth import PROBES, Probe, Truth, entropy, total_variation
+from recipes.practice.words import END, split_words
 
 BASE = Truth(practice_grammar())
 HELPFUL = Truth(practice_grammar(), "help")

@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from bftui.cli.interrupt import Interruption
-from bftui.cli.progress import Bar, progress_on
-from bftui.session.job import Job
+from bftui.cli.shared.interrupt import Interruption
+from bftui.cli.shared.progress_bars import Bar, progress_on
+from bftui.core.job import Job
 
 
 class Watch:

@@ -9,7 +9,7 @@ import pytest
 
 from bftui.core.errors import ContextFull, UsageError
 from bftui.core.sampler import Sampler
-from bftui.session.model import Model, open_model
+from bftui.model.loaded_model import Model, open_model
 
 TEXT = (
     "Q: Name a fruit.\nA: I like apples. They are red, and they grow on a tree in the garden. " * 5

@@ -6,15 +6,15 @@ from contextlib import suppress
 import pytest
 
 from bftui.core.errors import InputError, UsageError
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session.prompt import Prompt
-from bftui.session.recovered import trace_file
-from bftui.session.replay import Replay
+from bftui.session.records.open_trace import trace_file
+from bftui.session.records.trace_replay import Replay
 from bftui.session.session import Session
-from bftui.trace.diff import compare
-from bftui.trace.export import exported
+from bftui.trace.diff.trace_comparison import compare
 from bftui.trace.journal import Journal
-from bftui.trace.partner import partner_fields
+from bftui.trace.partner_fields import partner_fields
+from bftui.trace.trace_table import exported
 from tests.unit.test_replay import COMMANDS, LETTERS
 
 DONE = [*COMMANDS, c.SetSampler(temperature=0.7, top_p=0.5), c.Step(), c.Step()]

@@ -3,12 +3,12 @@
 import pytest
 
 from bftui.core.errors import UsageError
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session.prompt import Prompt
-from bftui.session.replay import Replay
+from bftui.session.records.trace_replay import Replay
 from bftui.session.session import Session
 from bftui.trace.nodes import node_fields
-from bftui.trace.partner import partner_fields
+from bftui.trace.partner_fields import partner_fields
 from tests.tables import BYTES
 
 LETTERS = ["<s>", "</s>", *({"bytes": byte} for byte in BYTES), " th", "e ", " fru", "it"]

@@ -19,9 +19,10 @@ from bftui.core.tree import Source, Tree
 from bftui.session import commands as c
 from bftui.trace.document import Trace
 from bftui.trace.reading import TraceFile
-from bftui.trace.report import branches as b
-from bftui.trace.report import content, measured, measured_pair
-from bftui.trace.report.ink import DARK, LIGHT
+from bftui.trace.report import branch_rows as b
+from bftui.trace.report import content
+from bftui.trace.report.palette import DARK, LIGHT
+from bftui.trace.report.sections import measurement_sections, pair_sections
 from tests.report_traces import HOSTILE, full_trace, hostile_trace
 from tests.tables import table
 from tests.unit.test_trace import BYTES, LOGITS, MODEL, PROMPT, SAMPLER, make_trace
@@ -30,8 +31,8 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.figure import Figure
 
-from bftui.trace.report.drawing import Picture, factor_axis, inline, rendered
-from bftui.trace.report.page import page, report_of
+from bftui.trace.report.figures.axes import Picture, factor_axis, inline, rendered
+from bftui.trace.report.html_page import page, report_of
 
 
 class Page(HTMLParser):
@@ -214,7 +215,7 @@ def test_the_tree_has_a_row_for_each_run_without_a_branch(report, trace):
 
 def test_every_kind_of_measurement_has_numbers_a_picture_and_a_definition(report, html, trace):
     kinds = {each["kind"] for each in document(trace)["measurements"]}
-    assert kinds == set(measured.KINDS)
+    assert kinds == set(measurement_sections.KINDS)
     assert len(report.measurements) == len(document(trace)["measurements"])
     for section in report.measurements:
         assert section.picture is not None
@@ -231,12 +232,12 @@ def test_a_measurement_of_another_kind_or_shape_is_told_as_it_is(trace, tmp_path
         kinds = [{}, {"bf": "x"}, {"bf": 1e999 and 2.0, "samples": []}, {"forced": None}]
         fields["measurements"] = [
             {"kind": kind, "node": 0, "settings": {}, "result": result}
-            for kind in (*measured.KINDS, "other")
+            for kind in (*measurement_sections.KINDS, "other")
             for result in kinds
         ]
 
     report = changed(trace, tmp_path, spoil)
-    assert len(report.measurements) == measured.MOST
+    assert len(report.measurements) == measurement_sections.MOST
     assert report.measured_count == 28
     assert all(section.picture is None and section.notes for section in report.measurements)
     assert "28" in page(report, "1")
@@ -268,7 +269,7 @@ def test_the_nudged_text_says_how_sure_the_base_was_and_who_wrote(trace, report)
     nodes = {node["id"]: node for node in fields["nodes"]}
     found = next(each for each in fields["measurements"] if each["kind"] == "nudging")
     ids = [token for piece in found["result"]["pieces"] for token in piece["token_ids"]]
-    sure = measured_pair.best_along(report.content, found["node"], ids)
+    sure = pair_sections.best_along(report.content, found["node"], ids)
     at = found["node"]
     for token, value in zip(ids, sure, strict=True):
         assert value == pytest.approx(math.exp(nodes[at]["next"]["top"]["logprobs"][0]))

@@ -14,9 +14,9 @@ from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import Cancelled, ContextFull, InvalidToken, ModelError, UsageError
 from bftui.core.sampler import Sampler
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
 from bftui.session import events as e
-from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.journal import Journal
 from tests.tables import table

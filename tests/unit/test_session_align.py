@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 import bftui
 from bftui.core.errors import Cancelled, UsageError
 from bftui.core.sampler import Sampler
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
 from bftui.session import events as e
-from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from tests.tables import table
 from tests.unit.test_session import forget, same

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 import bftui
 from bftui.core.errors import UsageError
+from bftui.model.prompt import Prompt
 from bftui.session import commands as c
 from bftui.session import events as e
-from bftui.session.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.document import read
 from tests.schemas import validate

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 
 from bftui.core.errors import InvalidToken, NonFiniteLogits
-from bftui.core.shift import (
+from bftui.core.pair.distribution_shift import (
     TIE,
     Compared,
     Standing,
@@ -20,7 +20,7 @@ from bftui.core.shift import (
     standings,
     together,
 )
-from bftui.core.shift_summary import Position, by_position, most_shifted, overall, shares
+from bftui.core.pair.shift_summary import Position, by_position, most_shifted, overall, shares
 
 
 def logits(*values: float) -> np.ndarray:

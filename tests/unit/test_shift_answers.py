@@ -7,15 +7,15 @@ import math
 import pytest
 
 from bftui.core.errors import BackendCrashed, ContextFull, ModelError, UsageError
-from bftui.core.noise import Noise
-from bftui.session.model import open_model
-from bftui.session.noise import Recorded
-from bftui.session.nudging_runs import Question
-from bftui.session.pair import Pair
-from bftui.session.prompt import Prompt
-from bftui.session.shift import Shift
-from bftui.session.shift_result import Answered, document
-from bftui.session.shift_runs import ShiftRuns
+from bftui.core.noise_floor import Noise
+from bftui.measures.nudging.nudging_runs import Question
+from bftui.measures.shift.shift_reading import Shift
+from bftui.measures.shift.shift_result import Answered, document
+from bftui.measures.shift.shift_runs import ShiftRuns
+from bftui.model.loaded_model import open_model
+from bftui.model.model_pair import Pair
+from bftui.model.noise_cache import Recorded
+from bftui.model.prompt import Prompt
 from tests.tables import BYTES, WORDS, table
 
 LETTERS = ["<s>", "</s>", *({"bytes": byte} for byte in BYTES), " th", "it"]

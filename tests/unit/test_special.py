@@ -7,9 +7,9 @@ import pytest
 
 import bftui
 from bftui.core.errors import LostText, Unwritable, UsageError
-from bftui.session.like import Imitation, prompt_of
-from bftui.session.prompt import Prompt
-from bftui.session.resume import read_saved, resume
+from bftui.model.prompt import Prompt
+from bftui.session.records.replicate import Imitation, prompt_of
+from bftui.session.records.resume import read_saved, resume
 from bftui.trace.reading import TraceFile
 from tests.models import bpe_vocab, tiny_model
 from tests.templates import CHATML

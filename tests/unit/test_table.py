@@ -2,7 +2,7 @@
 
 import time
 
-from bftui.session.model import open_model
+from bftui.model.loaded_model import open_model
 from tests.tables import table
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import bftui
 from bftui.core.errors import UsageError
-from bftui.session import templates, urial
-from bftui.session.prompt import Prompt
+from bftui.model import templates, urial
+from bftui.model.prompt import Prompt
 from bftui.session.session import Session
-from bftui.trace.prompts import parse_examples
+from bftui.trace.prompts_file import parse_examples
 from tests.schemas import validate
 from tests.tables import table
 from tests.templates import CHATML

@@ -35,7 +35,7 @@ samplers = st.builds(
 
 
 def both(values: Any, sampler: Sampler, device: str) -> tuple[Distribution, Any]:
-    from bftui.backends.torch_distribution import TorchDistribution
+    from bftui.backends.transformers.torch_distribution import TorchDistribution
 
     row = np.asarray(values, dtype=np.float32)
     return Distribution(row, sampler), TorchDistribution(torch.tensor(row, device=device), sampler)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 import bftui
 from bftui.session import commands as c
 from bftui.session.session import Session
-from bftui.trace.diff import compare
-from bftui.trace.diff_trees import overlay
+from bftui.trace.diff.trace_comparison import compare
+from bftui.trace.diff.tree_overlay import overlay
 from bftui.trace.reading import TraceFile
 from tests.tables import BYTES, table
 from tests.unit.test_trace import BYTES as SPELLED

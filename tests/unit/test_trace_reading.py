@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from bftui.core.errors import InputError
 from bftui.trace import schema
-from bftui.trace.diff import compare
+from bftui.trace.branch_names import branches, letters
+from bftui.trace.diff.trace_comparison import compare
 from bftui.trace.document import Trace, read
-from bftui.trace.export import COLUMNS, document, exported
-from bftui.trace.naming import branches, letters
 from bftui.trace.nodes import checked, node_fields
 from bftui.trace.reading import TraceFile
+from bftui.trace.trace_table import COLUMNS, document, exported
 from tests.report_traces import full_trace
 from tests.unit.test_trace import BYTES, LOGITS, make_trace
 

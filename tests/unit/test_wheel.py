@@ -62,6 +62,6 @@ def test_an_installed_wheel_runs_outside_the_checkout(wheel, tmp_path):
     assert document["model"]["backend"] == "reference"
     assert len(document["nodes"]) > 1
     names = {path.stem for path in (ROOT / "themes").glob("*.toml")}
-    code = "from bftui.ui.themes import themes; print(*themes())"
+    code = "from bftui.ui.themes.theme_styles import themes; print(*themes())"
     shown = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert names <= set(shown.stdout.split()), shown.stderr

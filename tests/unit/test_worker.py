@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 import bftui
-from bftui.backends.base import OpenSpec
-from bftui.backends.worker import WorkerHost
+from bftui.backends.client.worker_client import WorkerHost
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, ModelLoadError
 from bftui.core.sampler import Sampler
+from bftui.formats.open_spec import OpenSpec
 from bftui.session.session import Session
 from tests.tables import table
 from tests.unit.test_session import same

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.noise import Noise, choices, nats, share
-from bftui.core.noise import probability as digits
+from bftui.core.noise_floor import Noise, choices, nats, share
+from bftui.core.noise_floor import probability as digits
 from bftui.core.sampler import Sampler
 from bftui.core.text import NEWLINE, label, safe, spans
 from bftui.trace.header import noise_of

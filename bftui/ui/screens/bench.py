@@ -15,31 +15,30 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from bftui.core.text import safe
-from bftui.ui.actions import BY_ID, Facts
-from bftui.ui.bridge import Bridge
-from bftui.ui.engine_state import Word
-from bftui.ui.keys import key
-from bftui.ui.known import Beside
-from bftui.ui.notice import Kind, Notice
-from bftui.ui.replaying import recorded
-from bftui.ui.rollout_size import Size
+from bftui.ui.actions.action_table import BY_ID, Facts
+from bftui.ui.drawing.coloured import Coloured
+from bftui.ui.panes.bf_pane import StripPane
+from bftui.ui.panes.candidates_pane import CandidatesPane
+from bftui.ui.panes.key_line import KeyLine
+from bftui.ui.panes.notice_box import NoticeBox
+from bftui.ui.panes.pane import Pane
+from bftui.ui.panes.status_bar import StatusBar
+from bftui.ui.panes.text_pane import Shading, TextPane
+from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.follower import Follower
-from bftui.ui.settings import PartnerSettings, WorkbenchSettings
-from bftui.ui.themes import Palette
+from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
-from bftui.ui.widgets.candidates_pane import CandidatesPane
-from bftui.ui.widgets.coloured import Coloured
-from bftui.ui.widgets.key_line import KeyLine
-from bftui.ui.widgets.notice_box import NoticeBox
-from bftui.ui.widgets.pane import Pane
-from bftui.ui.widgets.status_bar import StatusBar
-from bftui.ui.widgets.strip_pane import StripPane
-from bftui.ui.widgets.text_pane import Shading, TextPane
-from bftui.ui.widgets.tree_pane import TreePane
+from bftui.workbench.bridge import Bridge
+from bftui.workbench.keys import key
+from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.rollout_size import Size
+from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
+from bftui.workbench.snapshot import Beside
+from bftui.workbench.workbench_state import Word
 
 if TYPE_CHECKING:
+    from bftui.model.prompt import Special
     from bftui.session import commands
-    from bftui.session.prompt import Special
     from bftui.ui.app import WorkbenchApp
 
 _BUSY_AFTER_S = 0.1
@@ -245,6 +244,18 @@ class Bench(Screen[None]):
         self, title: str, value: str, hint: Callable[[str], str], done: Callable[[str | None], None]
     ) -> None:
         """Asks for a line of text; `done` gets it, or None."""
-        from bftui.ui.screens.line import LineScreen
+        from bftui.ui.screens.line_screen import LineScreen
 
         self.app.push_screen(LineScreen(title, value, hint, self.palette), done)
+
+
+def recorded(view: View) -> frozenset[str]:
+    """The actions whose results are known where the session stands."""
+    rolled = view.rolled
+    known = {
+        "rollouts": rolled is not None and not rolled.resampled,
+        "resample": rolled is not None and rolled.resampled,
+        "response": view.responded is not None,
+        "nudge": view.paired.nudged is not None,
+    }
+    return frozenset(action for action, is_known in known.items() if is_known)

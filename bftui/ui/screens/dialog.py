@@ -7,8 +7,8 @@ from typing import TypeVar
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
-from bftui.ui.themes import Palette
-from bftui.ui.widgets.coloured import Coloured
+from bftui.ui.drawing.coloured import Coloured
+from bftui.ui.themes.theme_styles import Palette
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bftui.ui.notice import Notice
+from bftui.workbench.notice import Notice
 
 
 class Follower:

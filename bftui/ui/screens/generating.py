@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from textual import on
 
-from bftui.core.text import label
+from bftui.core.text import counted, label
 from bftui.session import commands
-from bftui.ui.actions import BY_ID
-from bftui.ui.engine_state import RECORDED
-from bftui.ui.keys import hint
-from bftui.ui.notice import Notice
-from bftui.ui.replaying import LONGEST_S
+from bftui.ui.actions.action_table import BY_ID
+from bftui.ui.drawing.clickable import ClickableLine
+from bftui.ui.panes.bf_pane import StripPane
+from bftui.ui.panes.candidates_pane import CandidatesPane
+from bftui.ui.panes.pane import Pane
+from bftui.ui.panes.text_pane import TextPane
+from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.bench import Bench
-from bftui.ui.strips import counted
-from bftui.ui.widgets.candidates_pane import CandidatesPane
-from bftui.ui.widgets.clickable import ClickableLine
-from bftui.ui.widgets.pane import Pane
-from bftui.ui.widgets.strip_pane import StripPane
-from bftui.ui.widgets.text_pane import TextPane
-from bftui.ui.widgets.tree_pane import TreePane
+from bftui.workbench.keys import hint
+from bftui.workbench.notice import Notice
+from bftui.workbench.settings import LONGEST_S
+from bftui.workbench.workbench_state import RECORDED
 
 
 class Generating(Bench):
@@ -119,7 +118,7 @@ class Generating(Bench):
         self.tell(Notice(f"forces a word: {words}"))
 
     def do_force(self) -> None:
-        from bftui.ui.screens.line import LineScreen, Switch
+        from bftui.ui.screens.line_screen import LineScreen, Switch
 
         def hint(text: str) -> str:
             if not text:
@@ -145,7 +144,7 @@ class Generating(Bench):
         )
 
     def do_sampler(self) -> None:
-        from bftui.ui.screens.sampler import SamplerScreen
+        from bftui.ui.screens.sampler_screen import SamplerScreen
 
         if self.view is None:
             return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bftui.ui.keys import hint
-from bftui.ui.notice import Notice
+from bftui.ui.panes.candidates_pane import CandidatesPane
+from bftui.ui.panes.pane import Pane
+from bftui.ui.panes.text_pane import Shading, TextPane
+from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.moving import Moving
-from bftui.ui.widgets.candidates_pane import CandidatesPane
-from bftui.ui.widgets.pane import Pane
-from bftui.ui.widgets.text_pane import Shading, TextPane
-from bftui.ui.widgets.tree_pane import TreePane
+from bftui.workbench.keys import hint
+from bftui.workbench.notice import Notice
 
 _SEARCHED = {
     "candidates": (
@@ -159,37 +159,37 @@ class Looking(Moving):
         self.strip.toggle()
 
     def do_theme(self) -> None:
-        from bftui.ui.screens.theme import ThemeScreen
+        from bftui.ui.screens.theme_screen import ThemeScreen
 
         self.app.push_screen(ThemeScreen(self.palette))
 
     def do_explain(self) -> None:
-        from bftui.ui import explain, explain_experiments, explain_pair
-        from bftui.ui.screens.explain import ExplainScreen
+        from bftui.ui.explain import explain_experiments, explain_items, explain_pair
+        from bftui.ui.screens.explain_screen import ExplainScreen
 
         pane, view = self.pane(), self.view
         if view is None:
             return
         if isinstance(pane, CandidatesPane):
-            items = explain.distribution(view)
+            items = explain_items.distribution(view)
             chosen = pane.candidate(pane.selected)
-            items[1:1] = explain.candidate(view, chosen)
+            items[1:1] = explain_items.candidate(view, chosen)
             if chosen is not None:
                 items[1:1] = explain_pair.standing(view, chosen.token_id)
                 items[1:1] = explain_experiments.ahead(view, chosen.token_id)
         elif isinstance(pane, TextPane) and (node := pane.target()) is not None:
             parent = view.tree.parent(node)
             before = None if parent is None else view.tree.next(parent)
-            items = explain.token(view, view.tree.node(node), before) + explain_pair.token(
+            items = explain_items.token(view, view.tree.node(node), before) + explain_pair.token(
                 view, node
             )
         elif isinstance(pane, TreePane) and (target := pane.target()) is not None:
-            items = explain.branch(view, target)
+            items = explain_items.branch(view, target)
         else:
-            items = explain.curve(view)
-            items += explain.beside(view, self.strip.beside)
+            items = explain_items.curve(view)
+            items += explain_items.beside(view, self.strip.beside)
             if self.strip.away:
-                items[:0] = explain.position(view, self.strip.place)
+                items[:0] = explain_items.position(view, self.strip.place)
             if view.rolled is not None:
                 items += explain_experiments.rollouts(view, view.rolled)
             items += explain_experiments.response(view, view.responded)
@@ -198,6 +198,6 @@ class Looking(Moving):
         self.app.push_screen(ExplainScreen(title, items, self.palette, view.model_name))
 
     def do_help(self) -> None:
-        from bftui.ui.screens.help import HelpScreen
+        from bftui.ui.screens.help_screen import HelpScreen
 
         self.app.push_screen(HelpScreen(self.palette, self.words))

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 
 from bftui.core.text import safe
 from bftui.session import commands
-from bftui.ui import jumps
-from bftui.ui.keys import hint, key
-from bftui.ui.notice import Notice
+from bftui.ui.drawing.line_builder import factor
+from bftui.ui.panes.text_pane import TextPane
+from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.generating import Generating
-from bftui.ui.strips import factor
-from bftui.ui.widgets.text_pane import TextPane
-from bftui.ui.widgets.tree_pane import TreePane
+from bftui.workbench import jumps
+from bftui.workbench.keys import hint, key
+from bftui.workbench.notice import Notice
 
 
 class Moving(Generating):
@@ -58,7 +58,7 @@ class Moving(Generating):
         self.ask("mark this place", offered, hint, marked)
 
     def do_marks(self) -> None:
-        from bftui.ui.screens.pick import Pick, PickScreen
+        from bftui.ui.screens.pick_screen import Pick, PickScreen
 
         view = self.view
         if view is None:

@@ -1,0 +1,1 @@
+"""What a session asks of a model, answered in this process or by a worker process."""

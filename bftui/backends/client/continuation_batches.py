@@ -1,0 +1,381 @@
+"""Continuations drawn together: batches of rows that share a prefix, each row with draws of its own.
+
+A batch is stepped by whoever takes its items, so other requests come in between two steps. Where the backend can step
+rows of different lengths, the next row takes the place of one that ended. What a row holds of the cache can be lost to
+other requests (the path goes first): it is then evaluated again from its tokens, in smaller batches.
+Not for: estimates, which are `core.branching`'s; models whose numbers depend on their batch, see `padded.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from bftui.backends.client.client_protocol import Drawn
+from bftui.backends.protocol import Backend, Distribution, Fan, Logits, check_prefix
+from bftui.core.batch import afresh
+from bftui.core.batch_sampling import draw_rows
+from bftui.core.distribution import Sampled
+from bftui.core.draws import Purpose, prefix_key, uniform
+from bftui.core.errors import ContextFull, UsageError
+from bftui.core.sampler import Sampler
+
+_LOOKAHEAD_ROWS = 32
+"""Rows of one batch of look-ahead. More gain little, and the step that a foreground request waits for grows."""
+
+_RESERVE = 9
+"""One part of so many is left by rollouts to look-ahead, of rows and of tokens."""
+
+_REPEATED = 8
+"""Texts share batches where what each has of its own is at most one part in so many of the horizon.
+
+It is then evaluated for every row, otherwise once for each text.
+"""
+
+Text = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be drawn: continuations `numbers` of `prefix` and each suffix; see `host.Host.rollouts_after`."""
+
+    prefix: Text
+    suffixes: tuple[Text, ...]
+    sampler: Sampler
+    numbers: tuple[int, ...]
+    horizon: int
+    purpose: Purpose
+    cap_k: int
+
+
+@dataclass(slots=True)
+class Row:
+    """One continuation.
+
+    Attributes:
+        text, number: which of the suffixes it follows, and its number there.
+        key: the prefix key of its draws.
+        token_ids: what it has beyond the prefix of its batch: `own` tokens that were given, then those drawn.
+        most: tokens that may be drawn.
+        fed: how many of its tokens were evaluated in the open batch.
+    """
+
+    text: int
+    number: int
+    key: int
+    token_ids: list[int]
+    own: int
+    most: int
+    fed: int = 0
+
+    @property
+    def drawn(self) -> int:
+        """Tokens drawn so far."""
+        return len(self.token_ids) - self.own
+
+    def ended(self, eog_ids: frozenset[int]) -> bool:
+        """Whether nothing more is drawn."""
+        if not self.drawn:
+            return False
+        return self.drawn >= self.most or self.token_ids[-1] in eog_ids
+
+
+def rows_of(plan: Plan, text: int, shared: Text, n_ctx: int) -> list[Row]:
+    """The continuations of one text, in the order of the plan's numbers.
+
+    `shared` is what the prefix of their batch holds of the text.
+    """
+    suffix = plan.suffixes[text]
+    whole, own = (*plan.prefix, *suffix), suffix[len(shared) :]
+    key, most = prefix_key(whole), min(plan.horizon, n_ctx - len(whole))
+    return [Row(text, number, key, list(own), len(own), most) for number in plan.numbers]
+
+
+def share_batches(plan: Plan) -> bool:
+    """Whether the texts of a plan are short enough to be evaluated again for every row, in batches that they share."""
+    longest = max(map(len, plan.suffixes), default=0)
+    return len(plan.suffixes) > 1 and longest * _REPEATED <= plan.horizon
+
+
+class Drawer:
+    """Draws tokens for rows of a plan, each with the draws that its number has."""
+
+    def __init__(self, backend: Backend, plan: Plan) -> None:
+        self._backend, self._plan = backend, plan
+
+    def draw(self, rows: list[Row], logits: Sequence[Logits]) -> Drawn:
+        """One token more for each of these rows, from these logits."""
+        plan, us = self._plan, self._uniforms(rows)
+        if isinstance(logits[0], np.ndarray):
+            return self._told(rows, draw_rows(logits, plan.sampler, us, plan.cap_k))
+        # One after the other: a distribution is several times as large as its logits.
+        distribution = self._backend.distribution
+        pairs = zip(logits, us, strict=True)
+        found = [distribution(each, plan.sampler).sample(u, plan.cap_k) for each, u in pairs]
+        return self._told(rows, found)
+
+    def draw_first(self, rows: list[Row], start: Distribution) -> Drawn:
+        """The first token of these rows, from the distribution after their prefix."""
+        cap_k = self._plan.cap_k
+        return self._told(rows, [start.sample(u, cap_k) for u in self._uniforms(rows)])
+
+    def _uniforms(self, rows: list[Row]) -> list[float]:
+        seed, purpose = self._plan.sampler.seed, self._plan.purpose
+        return [uniform(seed, purpose, row.drawn, row.number, row.key) for row in rows]
+
+    def _told(self, rows: list[Row], found: list[Sampled]) -> Drawn:
+        """Gives each row its token."""
+        for row, each in zip(rows, found, strict=True):
+            row.token_ids.append(each.token_id)
+        eog_ids = self._backend.info.eog_ids
+        return Drawn(
+            texts=tuple(row.text for row in rows),
+            numbers=tuple(row.number for row in rows),
+            token_ids=tuple(each.token_id for each in found),
+            entropy=tuple(each.entropy for each in found),
+            entropy_truncated=tuple(each.entropy_truncated for each in found),
+            logprob=tuple(each.logprob for each in found),
+            logprob_truncated=tuple(each.logprob_truncated for each in found),
+            eog=tuple(each.token_id in eog_ids for each in found),
+        )
+
+
+def check_plan(plan: Plan) -> None:
+    """Raises UsageError for what cannot be drawn."""
+    numbers, horizon, cap_k = plan.numbers, plan.horizon, plan.cap_k
+    # Other integers, NumPy's among them, have not the bits that a draw's counter needs.
+    for value in (horizon, cap_k, *numbers):
+        if type(value) is not int:
+            raise UsageError(f"{value!r} is not a whole number")
+    if horizon < 1:
+        raise UsageError(f"a horizon of {horizon} tokens is too short", hint="take 1 or more")
+    if cap_k < 0:
+        raise UsageError(f"cap-k {cap_k} is negative", hint="0 switches it off")
+    if len(set(numbers)) != len(numbers):
+        raise UsageError("a continuation is asked for twice", "its number is its draws")
+    if any(not 0 <= number < 2**64 for number in numbers):
+        raise UsageError("numbers of continuations are whole numbers in [0, 2**64)")
+
+
+class Fans:
+    """The open continuations of one backend: how many more there is room for, and their opening and closing.
+
+    Attributes:
+        finished: batches of rollouts that came to their end.
+    """
+
+    def __init__(self, backend: Backend, turn: threading.RLock) -> None:
+        """`turn` is held during everything that the backend does."""
+        self.backend = backend
+        self.turn = turn
+        self.finished = 0
+        self._rows = 0
+        self._tokens = 0
+
+    def room(self, tokens: int, *, reserve: bool = False) -> int:
+        """Rows that a batch of up to `tokens` tokens each may have, at least one.
+
+        With `reserve` it is a batch of rollouts, which leaves some room to look-ahead.
+        """
+        info = self.backend.info
+        parts = _RESERVE - 1 if reserve else _RESERVE
+        most = info.batch_rows if reserve else _LOOKAHEAD_ROWS
+        rows = min(most, info.max_fan_out * parts // _RESERVE - self._rows)
+        if info.fan_tokens:
+            rows = min(rows, (info.fan_tokens * parts // _RESERVE - self._tokens) // tokens)
+        return max(1, rows)
+
+    @contextmanager
+    def open(
+        self, prefix: Sequence[int], rows: int, tokens: int, *, ahead: bool = False
+    ) -> Iterator[Fan]:
+        """Rows of up to `tokens` tokens, closed with the block whatever happens in it; the turn is free inside.
+
+        `ahead` is for look-ahead, which is soon done. Where numbers depend on batches the prefix is read afresh.
+        """
+        with self.turn:
+            of = self.backend.aside if ahead else self.backend.drawing
+            batches = afresh(len(prefix)) if self.backend.info.shaped else None
+            context = of.fan(prefix, rows, batches, tokens)
+            fan = context.__enter__()
+            self._rows += rows
+            self._tokens += rows * tokens
+        try:
+            yield fan
+            self.finished += not ahead
+        finally:
+            with self.turn:
+                self._rows -= rows
+                self._tokens -= rows * tokens
+                context.__exit__(None, None, None)
+
+
+def rollouts(
+    fans: Fans, plan: Plan, first: Callable[[Text], Distribution], check: Callable[[], None]
+) -> Iterator[Drawn]:
+    """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
+
+    Args:
+        first: the distribution after the prefix and one of the suffixes.
+        check: raises Cancelled when the work is to stop.
+    """
+    info = fans.backend.info
+    for suffix in plan.suffixes:
+        check_prefix([*plan.prefix, *suffix, 0], info.n_vocab, info.n_ctx)
+    if share_batches(plan):
+        batches = [_Batches(fans, plan, (), range(len(plan.suffixes)), first, check)]
+    else:
+        batches = [
+            _Batches(fans, plan, suffix, [text], first, check)
+            for text, suffix in enumerate(plan.suffixes)
+        ]
+    return (drawn for each in batches for drawn in each.run())
+
+
+class _Batches:
+    """Draws the rows of some texts, batch after batch."""
+
+    def __init__(
+        self,
+        fans: Fans,
+        plan: Plan,
+        shared: Text,
+        texts: Sequence[int],
+        first: Callable[[Text], Distribution],
+        check: Callable[[], None],
+    ) -> None:
+        """`shared` is what all of the texts have in common after the plan's prefix."""
+        info = fans.backend.info
+        self._fans, self._plan, self._check = fans, plan, check
+        self._first, self._shared = first, shared
+        self._prefix = (*plan.prefix, *shared)
+        self._eog_ids, self._ragged = info.eog_ids, info.ragged
+        self._start: Distribution | None = None
+        self._drawer = Drawer(fans.backend, plan)
+        self._waiting: deque[Row] = deque()
+        for text in texts:
+            self._waiting.extend(rows_of(plan, text, shared, info.n_ctx))
+        self._longest = max((row.own + row.most for row in self._waiting), default=0)
+        self._going: dict[int, Row] = {}
+        self._steps = 0
+
+    def run(self) -> Iterator[Drawn]:
+        """Everything, one step of a batch after another."""
+        narrow = 0
+        while self._waiting:
+            self._going, self._steps = {}, 0
+            try:
+                yield from self._batch(narrow or self._width(), refill=self._ragged and not narrow)
+                narrow = 0
+            except ContextFull:
+                # The path of the foreground took the room that these rows had, or they outgrew it together.
+                left = list(self._going.values())
+                if not left or (len(left) == 1 and not self._steps):
+                    raise
+                for row in reversed(left):
+                    row.fed = 0
+                    self._waiting.appendleft(row)
+                narrow = (len(left) + 1) // 2
+
+    def _width(self) -> int:
+        """Rows of the next batch. Where none takes the place of another, batches are about equally large."""
+        room = self._fans.room(self._longest, reserve=True)
+        if self._ragged:
+            return room
+        alike = sum(_length(row) == _length(self._waiting[0]) for row in self._waiting)
+        batches = -(-alike // room)
+        return -(-alike // batches)
+
+    def _batch(self, width: int, *, refill: bool) -> Iterator[Drawn]:
+        """Rows until all of them ended; with `refill` others take their places."""
+        going = self._going
+        yield from self._admit(deque(range(width)))
+        if not going:
+            return
+        # Others may have opened continuations since the width was settled.
+        room = max(1, min(len(going), self._fans.room(self._longest, reserve=True)))
+        for place in sorted(going, reverse=True)[: len(going) - room]:
+            self._waiting.appendleft(going.pop(place))
+        with self._fans.open(self._prefix, room, self._longest) as fan:
+            free: deque[int] = deque()
+            while going:
+                with self._fans.turn:
+                    self._check()
+                    drawn = self._step(fan)
+                if drawn is not None:
+                    yield drawn
+                ended = [place for place, row in going.items() if row.ended(self._eog_ids)]
+                for place in ended:
+                    del going[place]
+                free.extend(ended)
+                # The last rows end with the batch: what begins anew is a copy of what goes on.
+                if not going:
+                    break
+                with self._fans.turn:
+                    fan.drop(ended)
+                if refill and free and self._waiting:
+                    yield from self._join(fan, free)
+
+    def _join(self, fan: Fan, free: deque[int]) -> Iterator[Drawn]:
+        """Waiting rows take the free places."""
+        before = set(self._going)
+        yield from self._admit(free)
+        with self._fans.turn:
+            fan.renew([place for place in self._going if place not in before])
+
+    def _admit(self, free: deque[int]) -> Iterator[Drawn]:
+        """Gives the free places to the rows that wait first, as many as go on after their first token.
+
+        Where rows of different lengths do not go together, only those as long as the first one.
+        """
+        while free and self._waiting:
+            rows = [self._waiting.popleft()]
+            while self._waiting and len(rows) < len(free):
+                if not self._ragged and _length(self._waiting[0]) != _length(rows[0]):
+                    break
+                rows.append(self._waiting.popleft())
+            alike = _length(rows[0])
+            fresh = [row for row in rows if not row.token_ids]
+            if fresh:
+                with self._fans.turn:
+                    self._check()
+                    drawn = self._draw_first(fresh)
+                yield drawn
+            for row in rows:
+                if not row.ended(self._eog_ids):
+                    self._going[free.popleft()] = row
+            if not self._ragged and self._waiting and _length(self._waiting[0]) != alike:
+                return
+
+    def _step(self, fan: Fan) -> Drawn | None:
+        """Evaluates one token more of each row; what is drawn by those that have no other left."""
+        going = self._going
+        logits = fan.step(list(going), [row.token_ids[row.fed] for row in going.values()])
+        self._check()
+        rows: list[Row] = []
+        found: list[Logits] = []
+        for row, each in zip(going.values(), logits, strict=True):
+            row.fed += 1
+            if row.fed == len(row.token_ids):
+                rows.append(row)
+                found.append(each)
+        if not rows:
+            return None
+        self._steps += 1
+        return self._drawer.draw(rows, found)
+
+    def _draw_first(self, rows: list[Row]) -> Drawn:
+        """The first token of these rows, from the distribution after the prefix."""
+        if self._start is None:
+            self._start = self._first(self._shared)
+        return self._drawer.draw_first(rows, self._start)
+
+
+def _length(row: Row) -> int:
+    """Tokens of a row that a batch evaluates before the row draws again; a new row draws its first token before."""
+    return len(row.token_ids) or 1

@@ -1,0 +1,577 @@
+"""The outer protocol, done: one backend, the paths that are known to it, and everything the session may ask.
+
+Paths travel as (known node, new tokens): the engine mirrors each session's tree as parents and token ids, and keeps
+the logits of the latest nodes, so that a step costs one evaluation and one small reply. Used in process by the
+Python interface, and behind the pipe of `worker.py` by workbench and commands; both give the same numbers.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from bftui.backends.client import noise_measurement
+from bftui.backends.client.client_protocol import Advanced, Best, Drawn, Page, Row
+from bftui.backends.client.continuation_batches import Fans, Plan, check_plan, rollouts
+from bftui.backends.client.padded_batches import padded_rollouts
+from bftui.backends.client.text_reading import Reading, in_memory
+from bftui.backends.protocol import F32, Backend, Distribution, Evaluator, Logits
+from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
+from bftui.core.distribution import NextToken, Scored
+from bftui.core.draws import Purpose
+from bftui.core.errors import Cancelled, UsageError
+from bftui.core.noise_floor import Noise
+from bftui.core.sampler import Sampler
+from bftui.core.text import label
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LOGITS_BUDGET = 256 << 20
+"""Bytes of recent logits kept, so that going back to draw, force or look again needs no evaluation.
+
+That is 2,000 nodes at a vocabulary of 32k and 500 at 128k; an older node costs one token.
+"""
+
+
+@dataclass
+class _Paths:
+    """One session's tree as seen from here; node numbers are the session's."""
+
+    parents: array[int] = field(default_factory=lambda: array("i"))
+    tokens: array[int] = field(default_factory=lambda: array("i"))
+    prompts: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    batches: dict[int, Batch] = field(default_factory=dict)
+
+    def add(self, node: int, parent: int, token_id: int, batch: Batch | None = None) -> None:
+        """Node numbers only grow; those below `node` that never came stay unused."""
+        while len(self.parents) <= node:
+            self.parents.append(-1)
+            self.tokens.append(-1)
+        self.parents[node] = parent
+        self.tokens[node] = token_id
+        if batch is not None:
+            self.batches[node] = batch
+
+    def prefix(self, node: int) -> tuple[list[int], list[Batch]]:
+        """The ids of a path from its first, and the batch that each of them was evaluated in."""
+        nodes = []
+        while node not in self.prompts:
+            nodes.append(node)
+            node = self.parents[node]
+        nodes.reverse()
+        prompt = self.prompts[node]
+        known, begun = self.batches, len(prompt)
+        own = [known.get(each) or step(begun + place) for place, each in enumerate(nodes)]
+        ids = [*prompt, *(self.tokens[each] for each in nodes)]
+        size = known[node].rows if node in known else CHUNK
+        return ids, [*batches(0, begun, size), *own]
+
+
+def _one_at_a_time(method: Callable[P, R]) -> Callable[P, R]:
+    """Lets threads take turns: backends crash, or answer wrongly, when two evaluate at once."""
+
+    @wraps(method)
+    def turn(*args: P.args, **kwargs: P.kwargs) -> R:
+        engine: Any = args[0]
+        with engine.turn:
+            return method(*args, **kwargs)
+
+    return turn
+
+
+class Engine:
+    """Implements `host.Host` over a backend. Threads take turns; `cancel` alone comes in between."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.turn = threading.RLock()
+        self.info = backend.info
+        self._fans = Fans(backend, self.turn)
+        self._reading = Reading(backend, self.turn, self._check)
+        self._trees: dict[int, _Paths] = {}
+        self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
+        self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
+        self._prefix: tuple[tuple[int, int], list[int], list[Batch]] | None = None
+        self._latest: tuple[tuple[int, int], Distribution] | None = None
+        self._cancelled = threading.Event()
+        self._labels: list[str] | None = None
+
+    # Paths -----------------------------------------------------------------------------------------------------
+
+    @_one_at_a_time
+    def adopt(
+        self,
+        tree: int,
+        parents: Sequence[int],
+        tokens: Sequence[int],
+        prompts: dict[int, tuple[int, ...]],
+        batches: Sequence[Batch | None] = (),
+    ) -> None:
+        """Takes over a whole tree at once: after another model was loaded into a session."""
+        known = {node: batch for node, batch in enumerate(batches) if batch is not None}
+        self._trees[tree] = _Paths(array("i", parents), array("i", tokens), dict(prompts), known)
+
+    @_one_at_a_time
+    def drop(self, tree: int) -> None:
+        """Forgets a tree that no session needs any more."""
+        self._trees.pop(tree, None)
+
+    def _path(self, tree: int, node: int) -> tuple[list[int], list[Batch]]:
+        """The absolute prefix of a node, with batches. The latest one is kept: going on costs no walk to the root."""
+        key = (tree, node)
+        if self._prefix is None or self._prefix[0] != key:
+            self._prefix = (key, *self._trees[tree].prefix(node))
+        return self._prefix[1:]
+
+    def _extend(self, tree: int, parent: int, node: int, token_id: int, batch: Batch) -> None:
+        ids, path = self._path(tree, parent)
+        self._trees[tree].add(node, parent, token_id, batch if self.info.shaped else None)
+        # A number that the session did not keep comes again for another token.
+        self._logits.pop((tree, node), None)
+        if self._latest is not None and self._latest[0] == (tree, node):
+            self._latest = None
+        ids.append(token_id)
+        path.append(batch)
+        self._prefix = ((tree, node), ids, path)
+
+    def _remember(self, tree: int, node: int, logits: Logits) -> None:
+        self._logits[tree, node] = logits
+        self._logits.move_to_end((tree, node))
+        while len(self._logits) > self._keep:
+            self._logits.popitem(last=False)
+
+    def _after(self, tree: int, node: int) -> Logits:
+        """The logits after a node, evaluated where they are not among the recent ones."""
+        logits = self._logits.get((tree, node))
+        if logits is None:
+            logits = self._evaluated_after(tree, *self._path(tree, node))
+            self._remember(tree, node, logits)
+        return logits
+
+    def _evaluated_after(self, tree: int, ids: Sequence[int], path: Sequence[Batch]) -> Logits:
+        """The logits after a path that was evaluated in these batches."""
+        return self._evaluator(tree).next_logits(ids, path if self.info.shaped else None)
+
+    def _evaluator(self, tree: int) -> Evaluator:
+        """What evaluates the paths of a tree: a session's is not pushed out by those that are no session's."""
+        return self.backend if tree >= 0 else self.backend.aside
+
+    def _distribution(self, tree: int, node: int, sampler: Sampler) -> Distribution:
+        """The distribution after a node. The latest one is kept: the next step draws from what this one summarised."""
+        if self._latest is not None:
+            place, distribution = self._latest
+            if place == (tree, node) and distribution.sampler == sampler:
+                return distribution
+        return self.backend.distribution(self._after(tree, node), sampler)
+
+    # Foreground ------------------------------------------------------------------------------------------------
+
+    @_one_at_a_time
+    def plant(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> tuple[NextToken, float]:
+        """A new root: evaluates a prompt; the distribution after it and the milliseconds it took."""
+        self._start()
+        start = time.perf_counter()
+        logits = self._evaluated_after(tree, list(token_ids), batches(0, len(token_ids), CHUNK))
+        distribution = self.backend.distribution(logits, sampler)
+        paths = self._trees.setdefault(tree, _Paths())
+        paths.add(node, -1, -1)
+        paths.prompts[node] = tuple(token_ids)
+        self._prefix = None
+        self._remember(tree, node, logits)
+        self._latest = ((tree, node), distribution)
+        return distribution.summary(), _since(start)
+
+    @_one_at_a_time
+    def step(
+        self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
+    ) -> Advanced:
+        """Draws from the distribution after `node` (`u` in [0, 1); None: greedy) and evaluates the token as `child`.
+
+        After an end-of-generation token there is nothing to evaluate, unless `through_eog` asks for it.
+        """
+        self._start()
+        start = time.perf_counter()
+        distribution = self._distribution(tree, node, sampler)
+        token_id = distribution.greedy() if u is None else distribution.draw(u)
+        scored = distribution.score(token_id)
+        return self._advance(tree, node, child, scored, sampler, start, through_eog)
+
+    def _advance(
+        self,
+        tree: int,
+        node: int,
+        child: int,
+        scored: Scored,
+        sampler: Sampler,
+        start: float,
+        through_eog: bool,
+    ) -> Advanced:
+        eog = scored.token_id in self.info.eog_ids
+        ids, path = self._path(tree, node)
+        batch = step(len(ids))
+        logits = following = None
+        if not eog or through_eog:
+            logits = self._evaluated_after(tree, [*ids, scored.token_id], [*path, batch])
+            following = self.backend.distribution(logits, sampler)
+        self._extend(tree, node, child, scored.token_id, batch)
+        if logits is None or following is None:
+            return Advanced(scored, None, eog, _since(start), self._said(batch))
+        self._remember(tree, child, logits)
+        self._latest = ((tree, child), following)
+        return Advanced(scored, following.summary(), eog, _since(start), self._said(batch))
+
+    def _said(self, batch: Batch) -> Batch | None:
+        """A batch as a session is told of it: only where it matters."""
+        return batch if self.info.shaped else None
+
+    def _along(
+        self,
+        distribution: Distribution,
+        passes: Iterator[Logits],
+        token_ids: Sequence[int],
+    ) -> Iterator[tuple[Scored, Distribution | None, Logits | None]]:
+        """Each token's score, the distribution after it and its logits, which may end before the last token."""
+        for token_id in token_ids:
+            self._check()
+            scored, logits = distribution.score(token_id), next(passes, None)
+            if logits is None:
+                yield scored, None, None
+                return
+            distribution = self.backend.distribution(logits, distribution.sampler)
+            yield scored, distribution, logits
+
+    @_one_at_a_time
+    def extend(
+        self,
+        tree: int,
+        node: int,
+        child: int,
+        token_ids: Sequence[int],
+        sampler: Sampler,
+        through_eog: bool,
+    ) -> list[Advanced]:
+        """Forces tokens after `node` as nodes `child`, `child + 1`, …, in one teacher-forced pass."""
+        self._start()
+        start = time.perf_counter()
+        open_end = through_eog or token_ids[-1] not in self.info.eog_ids
+        first = self._distribution(tree, node, sampler)
+        ids, path = self._path(tree, node)
+        given = token_ids if open_end else token_ids[:-1]
+        end = len(ids) + len(given)
+        new = batches(len(ids), end, most_scored(self.info.n_vocab), scored=True)
+        passes: Iterator[Logits] = iter(())
+        if given:
+            known = [*path, *new] if self.info.shaped else None
+            passes = self._evaluator(tree).path_logits(ids, given, known)
+        found = list(self._along(first, passes, token_ids))
+        if not open_end:
+            new.append(step(end))
+        each = _since(start) / len(found)
+        advanced = []
+        for offset, (scored, distribution, logits) in enumerate(found):
+            parent = node if offset == 0 else child + offset - 1
+            self._extend(tree, parent, child + offset, scored.token_id, new[offset])
+            if logits is not None:
+                self._remember(tree, child + offset, logits)
+            following = distribution.summary() if distribution else None
+            eog = scored.token_id in self.info.eog_ids
+            advanced.append(Advanced(scored, following, eog, each, self._said(new[offset])))
+        return advanced
+
+    @_one_at_a_time
+    def restate(
+        self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
+    ) -> list[Advanced | NextToken]:
+        """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
+
+        The first node need be no root: its score comes from its parent's distribution.
+        """
+        self._start()
+        start = time.perf_counter()
+        paths = self._trees[tree]
+        before: Distribution | None = None
+        if nodes[0] not in paths.prompts:
+            before = self._distribution(tree, paths.parents[nodes[0]], sampler)
+        result: list[Advanced | NextToken] = []
+        for node, logits in zip(nodes, self._slice(tree, nodes, open_end), strict=True):
+            self._check()
+            after = None if logits is None else self.backend.distribution(logits, sampler)
+            following = None if after is None else after.summary()
+            if before is None:
+                assert following is not None
+                result.append(following)
+            else:
+                scored = before.score(paths.tokens[node])
+                eog = scored.token_id in self.info.eog_ids
+                result.append(Advanced(scored, following, eog, _since(start)))
+            before = after
+        return result
+
+    def _slice(self, tree: int, nodes: Sequence[int], open_end: bool) -> Iterator[Logits | None]:
+        """The logits after each node of a slice of a path; those that are kept are not evaluated again.
+
+        They are not remembered: a long path would push out what the cursor needs.
+        """
+        paths = self._trees[tree]
+        known = [self._logits.get((tree, node)) for node in nodes]
+        end = len(nodes) if open_end else len(nodes) - 1
+        at = 0
+        while at < end:
+            if known[at] is not None:
+                yield known[at]
+                at += 1
+                continue
+            stop = next((i for i in range(at, end) if known[i] is not None), end)
+            if nodes[at] in paths.prompts:
+                yield self._evaluated_after(tree, *self._path(tree, nodes[at]))
+                at += 1
+            if at < stop:
+                ids, path = paths.prefix(nodes[stop - 1])
+                begun = len(ids) - (stop - at)
+                said = path if self.info.shaped else None
+                yield from self._evaluator(tree).path_logits(ids[:begun], ids[begun:], said)
+            at = stop
+        if not open_end:
+            yield None
+
+    @_one_at_a_time
+    def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:
+        """The distribution after a node under any sampler; nothing changes."""
+        self._start()
+        return self._distribution(tree, node, sampler).summary()
+
+    @_one_at_a_time
+    def score(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
+    ) -> list[Scored]:
+        """Each token's score along a text after `node`, in one pass; nothing joins the tree."""
+        self._start()
+        ids, _ = self._path(tree, node)
+        if self.info.shaped:
+            rows = self._reading.path_logits(ids, token_ids)
+            return [
+                self.backend.distribution(row, sampler).score(token_id)
+                for token_id, row in zip(token_ids, rows, strict=True)
+            ]
+        first = self._distribution(tree, node, sampler)
+        passes = self.backend.path_logits(ids, token_ids[:-1]) if token_ids[1:] else iter(())
+        return [scored for scored, _, _ in self._along(first, passes, token_ids)]
+
+    @_one_at_a_time
+    def page(
+        self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
+    ) -> Page:
+        """Rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
+        self._start()
+        distribution = self._distribution(tree, node, sampler)
+        order = distribution.ranking()
+        if query:
+            labels = self._all_labels()
+            wanted = query.casefold()
+            places = [i for i, token_id in enumerate(order) if wanted in labels[token_id]]
+        else:
+            places = list(range(start, min(stop, len(order))))
+        total = len(places) if query else len(order)
+        shown = places[start:stop] if query else places
+        logprobs = distribution.logprobs([int(order[i]) for i in shown])
+        rows = tuple(
+            Row(int(order[i]), i + 1, float(logprob), i < distribution.kept)
+            for i, logprob in zip(shown, logprobs, strict=True)
+        )
+        return Page(rows, start, total)
+
+    def _all_labels(self) -> list[str]:
+        if self._labels is None:
+            self._labels = [
+                label(self.backend.token_bytes(i)).casefold() for i in range(self.info.n_vocab)
+            ]
+        return self._labels
+
+    @_one_at_a_time
+    def logits(self, tree: int, node: int) -> F32:
+        """The logits after a node, in host memory."""
+        self._start()
+        return in_memory(self._after(tree, node))
+
+    @_one_at_a_time
+    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
+        """What is most probable after a prefix and after each of these tokens; see `host.Host`."""
+        self._start()
+        return self._reading.best(prefix, token_ids)
+
+    @_one_at_a_time
+    def tokenize(self, text: str, special: bool = False) -> list[int]:
+        return self.backend.tokenize(text, special=special)
+
+    @_one_at_a_time
+    def tokenize_prompt(
+        self, parts: Sequence[str | int], special: bool = False, begins: bool = True
+    ) -> list[int]:
+        return self.backend.tokenize_prompt(parts, special=special, begins=begins)
+
+    @_one_at_a_time
+    def token_bytes(self) -> list[bytes]:
+        """The bytes of every token, by id."""
+        return [self.backend.token_bytes(i) for i in range(self.info.n_vocab)]
+
+    def evaluated(self) -> int:
+        return self.backend.evaluated
+
+    @property
+    def finished_batches(self) -> int:
+        """Batches of rollouts that came to their end."""
+        return self._fans.finished
+
+    # Background ------------------------------------------------------------------------------------------------
+
+    def lookahead(
+        self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
+    ) -> Generator[tuple[int, NextToken | None], None, int]:
+        """The distribution after each of these tokens and `steps` - 1 greedy ones; see `host.Host`."""
+        if steps < 1:
+            raise UsageError(f"{steps} steps of look-ahead are too few", hint="take 1 or more")
+        self._start()
+        return self._lookahead(tree, node, list(token_ids), sampler, steps)
+
+    def _lookahead(
+        self, tree: int, node: int, token_ids: list[int], sampler: Sampler, steps: int
+    ) -> Generator[tuple[int, NextToken | None], None, int]:
+        eog = self.info.eog_ids
+        live = [token_id for token_id in token_ids if token_id not in eog]
+        yield from ((token_id, None) for token_id in token_ids if token_id in eog)
+        evaluated = 0
+        while live:
+            chunk = live[: self.info.batch_rows if self.info.padded else self._fans.room(steps)]
+            del live[: len(chunk)]
+            with self.turn:
+                before = self.backend.evaluated
+                found = self._ahead(self._path(tree, node)[0], chunk, sampler, steps)
+                evaluated += self.backend.evaluated - before
+            yield from zip(chunk, found, strict=True)
+        return evaluated
+
+    def _ahead(
+        self, prefix: Sequence[int], token_ids: Sequence[int], sampler: Sampler, steps: int
+    ) -> list[NextToken | None]:
+        """What comes after each of these tokens and `steps` - 1 greedy ones; None after an end of generation."""
+        found: list[NextToken | None] = [None] * len(token_ids)
+        tokens = dict(enumerate(token_ids))
+        width = self.info.batch_rows if self.info.padded else len(token_ids)
+        with self._fans.open(prefix, width, steps, ahead=True) as fan:
+            for later in range(1, steps + 1):
+                # Rows of padding, and those that ended, take any token.
+                rows = list(range(width)) if self.info.padded else list(tokens)
+                logits = fan.step(rows, [tokens.get(row, 0) for row in rows])
+                self._check()
+                for row, each in zip(rows, logits, strict=True):
+                    if row not in tokens:
+                        continue
+                    distribution = self.backend.distribution(each, sampler)
+                    if later == steps:
+                        found[row] = distribution.summary()
+                        continue
+                    tokens[row] = distribution.greedy()
+                    if tokens[row] in self.info.eog_ids:
+                        del tokens[row]
+                if not tokens:
+                    break
+        return found
+
+    def rollouts(
+        self,
+        tree: int,
+        node: int,
+        suffix: Sequence[int],
+        sampler: Sampler,
+        numbers: Sequence[int],
+        horizon: int,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+    ) -> Iterator[Drawn]:
+        """Continuations of a path, batch by batch; see `host.Host`. Nothing is evaluated before the first item."""
+        return self.rollouts_after(tree, node, [suffix], sampler, numbers, horizon, purpose, cap_k)
+
+    def rollouts_after(
+        self,
+        tree: int,
+        node: int,
+        suffixes: Sequence[Sequence[int]],
+        sampler: Sampler,
+        numbers: Sequence[int],
+        horizon: int,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+    ) -> Iterator[Drawn]:
+        """Continuations of a path and each of these texts; see `host.Host`."""
+        with self.turn:
+            prefix = tuple(self._path(tree, node)[0])
+        texts = tuple(map(tuple, suffixes))
+        plan = Plan(prefix, texts, sampler, tuple(numbers), horizon, purpose, cap_k)
+        check_plan(plan)
+        self._start()
+        if self.info.padded:
+            return padded_rollouts(self._fans, plan, self._check)
+
+        def first(suffix: tuple[int, ...]) -> Distribution:
+            if suffix:
+                whole = [*prefix, *suffix]
+                known = afresh(len(whole)) if self.info.shaped else None
+                logits = self.backend.drawing.next_logits(whole, known)
+                return self.backend.distribution(logits, sampler)
+            return self._distribution(tree, node, sampler)
+
+        return rollouts(self._fans, plan, first, self._check)
+
+    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+        """The logits that each of these tokens is read from; see `host.Host`."""
+        self._start()
+        return self._reading.path_logits(prefix, token_ids)
+
+    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
+        """Takes the most probable token again and again after a prefix; see `host.Host`."""
+        self._start()
+        return self._reading.greedy(prefix, limit)
+
+    def noise(self) -> Generator[float, None, Noise | None]:
+        """Measures the noise floor; see `host.Host`."""
+        self._start()
+        return noise_measurement.noise(self.backend, self.turn, self._check)
+
+    # Cancelling ------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._cancelled.clear()
+
+    def go_on(self) -> None:
+        """Ends a cancel that has hit what it was meant for, so that background work in progress is not hit too."""
+        self._cancelled.clear()
+
+    def _check(self) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled("stopped")
+
+    def forget_cancel(self) -> None:
+        """Takes back a cancel that nothing was left for."""
+        self._cancelled.clear()
+
+    def cancel(self) -> None:
+        """Stops what is running now; thread-safe."""
+        self._cancelled.set()
+        self.backend.cancel()
+
+    def close(self) -> None:
+        with self.turn:
+            self.backend.close()
+
+
+def _since(start: float) -> float:
+    return (time.perf_counter() - start) * 1e3

@@ -1,0 +1,290 @@
+"""The inner protocol: one backend, in one process, blocking, called by one thread.
+
+A backend turns absolute prefixes of token ids into logits and nothing more; KV reuse is its own affair, hidden behind
+the prefix. Temperature, cut, draw and entropy are `core.distribution`'s, the same for every backend, so no sampler of
+any library is ever used. Logits never leave the process: `worker.py` summarises them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bftui.core.batch import Batch
+from bftui.core.distribution import NextToken, Sampled, Scored
+from bftui.core.errors import ContextFull, InvalidToken, ModelError
+from bftui.core.sampler import Sampler
+from bftui.formats.open_spec import OpenSpec, Progress
+
+F32 = NDArray[np.float32]
+
+Logits = Any
+"""Float32 logits of shape (n_vocab,): a NumPy array, or a tensor on a device, which the backend's `distribution` reads.
+
+`numpy.asarray(row.cpu() if hasattr(row, "cpu") else row)` gives the numbers of either.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a loaded model says of itself.
+
+    Attributes:
+        name: what people call it: its file's name or its directory's, or the label that they gave it.
+        title: what it calls itself, "" where it does not.
+        n_vocab: width of the logits; ids past the tokenizer's are padding and have empty bytes.
+        n_ctx: logical limit in tokens that prefixes are held to.
+        n_ctx_train: context that the model was trained with, None where unknown.
+        bos_id: the token that a raw prompt starts with, None where the model has none.
+        add_bos: whether a raw prompt gets it.
+        start_ids: what a raw prompt gets before it where that is more or other than `bos_id`.
+        eog_ids: every token that ends a generation.
+        eos_id: the one of them that chat templates write as `eos_token`, None where unknown.
+        special_ids: control tokens, which plain text never tokenises to.
+        chat_template: the model's own Jinja source.
+        template_tokens: special tokens that it may ask for, by name, in place of or beside `bos_id` and `eos_id`.
+        exact: whether logits over the full vocabulary are known.
+        rewind: `any` keeps any shared prefix; `checkpoint` evaluates again what came after a saved state, some tokens
+            at most where a path grew step by step; `recompute` evaluates a shorter prefix again as a whole.
+        max_fan_out: continuations that may be open at once.
+        fan_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
+        batch_rows: continuations that are best stepped at once.
+        ragged: whether a fan's rows of different lengths go well together, and a dropped one can begin anew.
+        shaped: whether its numbers depend on which tokens are evaluated together. What is asked of it then says so
+            (`batches`), so that the same numbers come again.
+        padded: whether every batch of continuations has `batch_rows` rows, each in a place of its own.
+        dtype, kv, device: as the trace shows them.
+        sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
+    """
+
+    name: str
+    backend: str
+    library: str
+    source: str
+    architecture: str
+    n_vocab: int
+    n_ctx: int
+    n_ctx_train: int | None
+    bos_id: int | None
+    add_bos: bool
+    eog_ids: frozenset[int]
+    special_ids: frozenset[int]
+    chat_template: str | None
+    parameters: int
+    quantization: str
+    bytes: int
+    kv_bytes_per_token: int
+    dtype: str
+    kv: str
+    device: str
+    threads: int
+    sha256: str | None = None
+    tokenizer_sha256: str | None = None
+    exact: bool = True
+    rewind: Literal["any", "checkpoint", "recompute"] = "any"
+    max_fan_out: int = 32
+    fan_tokens: int = 0
+    batch_rows: int = 32
+    ragged: bool = False
+    shaped: bool = False
+    padded: bool = False
+    note: str = ""
+    eos_id: int | None = None
+    start_ids: tuple[int, ...] = ()
+    template_tokens: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    title: str = ""
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        """The tokens that every prompt begins with."""
+        if self.start_ids or self.bos_id is None:
+            return self.start_ids
+        return (self.bos_id,) if self.add_bos else ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data = asdict(self)
+        for name in ("eog_ids", "special_ids"):
+            data[name] = sorted(data[name])
+        data["start_ids"] = list(self.start_ids)
+        return data
+
+
+class Distribution(Protocol):
+    """One vector of logits under one sampler; `core.distribution.Distribution` says what each method means."""
+
+    @property
+    def sampler(self) -> Sampler: ...
+
+    @property
+    def kept(self) -> int: ...
+
+    def summary(self) -> NextToken: ...
+
+    def draw(self, u: float) -> int: ...
+
+    def sample(self, u: float, cap_k: int = 0) -> Sampled: ...
+
+    def greedy(self) -> int: ...
+
+    def score(self, token_id: int) -> Scored: ...
+
+    def ranking(self) -> NDArray[np.int64]: ...
+
+    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]: ...
+
+
+class Fan(Protocol):
+    """Continuations that share one prefix, stepped together. Rows are numbered from 0."""
+
+    def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits:
+        """Appends one token to each of these rows; their logits, row after row, owned by the caller.
+
+        Rows left out rest as they are. ContextFull for rows shorter than the context says that the cache has no room
+        for them: fewer of them may fit. Displaced says that their room was given to other work.
+        """
+        ...
+
+    def drop(self, rows: Sequence[int]) -> None:
+        """Frees what these rows hold; they are not stepped any more."""
+        ...
+
+    def renew(self, rows: Sequence[int]) -> None:
+        """Puts dropped rows back to the end of the prefix; only where `info.ragged`, beside a row that goes on.
+
+        ContextFull as in `step`, after which the fan is closed.
+        """
+        ...
+
+
+class Evaluator(Protocol):
+    """What gives logits after absolute prefixes, over a cache of its own. Prefixes are never empty."""
+
+    def next_logits(self, prefix: Sequence[int], batches: Sequence[Batch] | None = None) -> Logits:
+        """Logits after a prefix; shape (n_vocab,). Raises ContextFull, InvalidToken, Cancelled.
+
+        `batches` has one for each token of the prefix: where `info.shaped` the result is then, bit by bit, what these
+        batches give, whatever was asked before. A last batch may go on past the prefix.
+        """
+        ...
+
+    def path_logits(
+        self,
+        prefix: Sequence[int],
+        token_ids: Sequence[int],
+        batches: Sequence[Batch] | None = None,
+    ) -> Iterator[Logits]:
+        """Teacher-forced logits after prefix + token_ids[:i+1], i = 0, 1, ...; each of shape (n_vocab,).
+
+        Evaluated in batches; the first forwarding covers what of the prefix is not cached. Bad ids and a full context
+        are refused by the call, not by the first row. `batches` as in `next_logits`, of prefix and tokens.
+        """
+        ...
+
+    def fan(
+        self,
+        prefix: Sequence[int],
+        rows: int,
+        batches: Sequence[Batch] | None = None,
+        tokens: int = 0,
+    ) -> AbstractContextManager[Fan]:
+        """Opens `rows` <= info.max_fan_out continuations of a prefix; the prefix is evaluated at most once.
+
+        `batches` as in `next_logits`; `tokens` says how long the rows may become, so that there is room for them.
+        """
+        ...
+
+
+class Backend(Evaluator, Protocol):
+    """One loaded model. Methods raise errors of `core.errors`; `cancel` alone may be called from another thread.
+
+    Logits that are returned are owned by the caller and do not change later.
+    """
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    @property
+    def evaluated(self) -> int:
+        """Tokens forwarded through the model so far."""
+        ...
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """Ids of text that goes on inside another, with nothing put before or after it.
+
+        The ids' bytes, joined, are the text's UTF-8. `special` lets control tokens be written in the text.
+        """
+        ...
+
+    def tokenize_prompt(
+        self, parts: Sequence[str | int], *, special: bool = False, begins: bool = True
+    ) -> list[int]:
+        """Ids of a prompt as the model's own tokenizer gives them, but for what it puts before and after a text.
+
+        `parts` are text and the ids of control tokens in it. `special` lets control tokens be written in the text, too.
+        Where it does not begin there, what comes before the first control token is literal.
+        """
+        ...
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of one token; of a control token its written form (`<|end|>`); b"" for padding ids."""
+        ...
+
+    @property
+    def aside(self) -> Evaluator:
+        """What reads texts that are not the session's path; this one, unless `info.shaped`."""
+        ...
+
+    @property
+    def drawing(self) -> Evaluator:
+        """What draws continuations; this one, unless `info.shaped`."""
+        ...
+
+    def distribution(self, logits: Logits, sampler: Sampler) -> Distribution:
+        """What logits of this backend say under a sampler, computed where they are. Raises NonFiniteLogits."""
+        ...
+
+    def cancel(self) -> None:
+        """Makes the evaluation that is running raise Cancelled; the model stays usable. Thread-safe.
+
+        With nothing running it is forgotten by the next call, which a step of an open fan is, too.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees the model; may be called twice."""
+        ...
+
+
+Opener = Callable[[OpenSpec, Progress], Backend]
+"""What a backend module offers as `open_model`."""
+
+
+def check_prefix(prefix: Sequence[int], n_vocab: int, n_ctx: int) -> None:
+    """Refuses what no backend may see: an empty prefix, ids outside the vocabulary, more tokens than the context."""
+    if not prefix:
+        raise ModelError(
+            "the prompt is empty and this model has no start token",
+            hint="type at least one character",
+        )
+    if len(prefix) > n_ctx:
+        raise ContextFull(
+            f"{len(prefix)} tokens do not fit the context of {n_ctx}",
+            hint="go back, or open the model with a larger --ctx",
+        )
+    for token_id in (min(prefix), max(prefix)):
+        if not 0 <= token_id < n_vocab:
+            raise InvalidToken(f"token {token_id} is not in the vocabulary of {n_vocab}")
+
+
+def common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
+    """Length of the shared start of two lists, or of two texts."""
+    n = min(len(a), len(b))
+    if a[:n] == b[:n]:
+        return n
+    return next(i for i in range(n) if a[i] != b[i])

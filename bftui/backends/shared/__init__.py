@@ -1,0 +1,1 @@
+"""What several backends share: the cached path, tokens as bytes, checkpoints."""

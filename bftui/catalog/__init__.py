@@ -1,0 +1,1 @@
+"""Which models are on this machine, what they are and what they need."""

@@ -1,0 +1,181 @@
+"""`bftui doctor`: what is installed, which backend will be used for what, and the command for what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bftui import __version__
+from bftui.cli.commands.info_command import Output
+from bftui.cli.shared import options as o
+from bftui.cli.shared.interrupt import interruptible
+from bftui.cli.shared.opening import emit
+from bftui.cli.shared.progress_bars import bar
+
+if TYPE_CHECKING:
+    from bftui.catalog.backend_probe import Report
+
+_GPU_BUILD = {
+    "cuda": '"-DGGML_CUDA=on"',
+    "mps": '"-DGGML_METAL=on"',
+}
+
+
+def doctor(as_json: o.Json = False, output: Output = None) -> None:
+    """Say what is installed, what will run which model, and how to get what is missing."""
+    from bftui.backends.registry import BUILTIN
+    from bftui.catalog.backend_probe import probe
+    from bftui.core.text import json_text
+    from bftui.formats.machine import gpu
+
+    reports: dict[str, Report] = {}
+    with interruptible() as interruption, bar(interruption) as progress:
+        for done, name in enumerate(BUILTIN):
+            interruption.check()
+            progress(done / len(BUILTIN), f"asking {name}")
+            reports[name] = probe(name)
+    found = findings(reports, gpu())
+    emit(json_text(found) if as_json else _page(found), output)
+
+
+def findings(reports: dict[str, Report], gpu: str | None) -> dict[str, Any]:
+    """Everything that is known, as plain data.
+
+    Args:
+        reports: by backend.
+        gpu: `cuda` or `mps` where this machine has such a device, else None.
+    """
+    from bftui.formats.machine import available_memory, physical_cores
+
+    gguf = "llama-cpp" if reports["llama-cpp"].ready else "reference"
+    return {
+        "bftui": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": physical_cores(),
+        "memory": available_memory(),
+        "gpu": gpu,
+        "backends": [
+            {
+                "name": name,
+                "ready": report.ready,
+                "library": report.library,
+                "devices": list(report.devices),
+                "missing": list(report.missing),
+                "problem": report.problem,
+                "command": _command(name, report, gpu),
+            }
+            for name, report in reports.items()
+        ],
+        "auto": {
+            "practice": gguf,
+            "GGUF file": gguf,
+            "Hugging Face directory": "transformers",
+            "table:FILE.json": "table",
+        },
+        "terminal": _terminal(),
+        "sessions": _sessions(),
+    }
+
+
+def _command(name: str, report: Report, gpu: str | None) -> str | None:
+    """What to type so that this backend works, or works on the machine's GPU; None where all is well."""
+    pip = f"{shlex.quote(sys.executable)} -m pip install"
+    if report.missing:
+        return f"{pip} {_requirements(name)}"
+    if report.problem:
+        return f"{pip} --force-reinstall --no-cache-dir {_requirements(name)}"
+    if gpu is None or any(device.startswith(gpu) for device in report.devices):
+        return None
+    if name == "llama-cpp":
+        build = f"CMAKE_ARGS={_GPU_BUILD[gpu]}"
+        return f"{build} {pip} --force-reinstall --no-cache-dir llama-cpp-python"
+    if name == "transformers":
+        return f"{pip} --force-reinstall torch"
+    return None
+
+
+def _requirements(name: str) -> str:
+    """What the extra of a backend asks for, quoted for a shell."""
+    from importlib.metadata import requires
+
+    from bftui.backends.registry import extra
+
+    mark = re.compile(rf"""\s*;\s*extra\s*==\s*['"]{extra(name)}['"]\s*$""")
+    asked = [mark.sub("", line) for line in requires("bftui") or () if mark.search(line)]
+    return " ".join(map(shlex.quote, asked))
+
+
+def _terminal() -> dict[str, Any]:
+    size = shutil.get_terminal_size()
+    colours = "24 bit" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256 or fewer"
+    return {
+        "terminal": sys.stdout.isatty(),
+        "columns": size.columns,
+        "rows": size.lines,
+        "type": os.environ.get("TERM", ""),
+        "colours": "none (NO_COLOR)" if os.environ.get("NO_COLOR") else colours,
+        "encoding": sys.stdout.encoding,
+    }
+
+
+def _sessions() -> dict[str, Any]:
+    from bftui.trace.journal import default_directory
+
+    path = default_directory()
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    return {"path": str(path), "writable": there.is_dir() and os.access(there, os.W_OK)}
+
+
+def _page(found: dict[str, Any]) -> str:
+    """The findings for people."""
+    from bftui.core.text import safe
+    from bftui.formats.machine import size
+
+    memory = f" · {size(found['memory'])} of memory free" if found["memory"] else ""
+    lines = [
+        f"bftui {found['bftui']} · Python {found['python']} · {found['platform']} · "
+        f"{found['cores']} cores{memory} · GPU: {found['gpu'] or 'none found'}",
+        "",
+        "backends",
+    ]
+    for backend in found["backends"]:
+        mark = "✓" if backend["ready"] else "✗"
+        lines.append(f"  {mark} {backend['name']:<13} {safe(_said(backend))}")
+    lines += ["", "what runs with which (--backend auto)"]
+    lines += [f"    {kind:<24} {name}" for kind, name in found["auto"].items()]
+    lines += ["", "to type", *_advice(found)]
+    terminal, sessions = found["terminal"], found["sessions"]
+    lines += [
+        "",
+        f"terminal  {safe(terminal['type']) or 'unknown'}, {terminal['columns']}×{terminal['rows']}, "
+        f"colours: {terminal['colours']}, {terminal['encoding']}",
+        f"sessions  {safe(sessions['path'])}"
+        + ("" if sessions["writable"] else "  (not writable: sessions will not be kept)"),
+    ]
+    return "\n".join(lines)
+
+
+def _said(backend: dict[str, Any]) -> str:
+    if backend["missing"]:
+        return f"not installed: {', '.join(backend['missing'])}"
+    if backend["problem"]:
+        return f"installed, but it does not work: {backend['problem']}"
+    return f"{backend['library']} · on {', '.join(backend['devices'])}"
+
+
+def _advice(found: dict[str, Any]) -> list[str]:
+    from bftui.core.text import safe
+
+    commands = [(b["name"], b["ready"], b["command"]) for b in found["backends"] if b["command"]]
+    if not commands:
+        return ["    nothing: everything is there"]
+    return [
+        f"    {safe(command)}\n        {name} {'on the GPU' if ready else 'on this machine'}"
+        for name, ready, command in commands
+    ]

@@ -1,0 +1,118 @@
+"""`bftui info`, `schema` and `keys`: what there is, without a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bftui.cli.shared import options as o
+from bftui.cli.shared.interrupt import interruptible
+from bftui.cli.shared.opening import Watched, emit, measured_noise, open_stoppable, to_file
+from bftui.cli.shared.progress_bars import bar
+
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")]
+
+
+@o.unfolded
+def info(
+    *,
+    model: o.Model = "practice",
+    opening: o.Opening,
+    as_json: o.Json = False,
+    output: Output = None,
+) -> None:
+    """Say what a model is, and how it would be run."""
+    from bftui.core.text import json_text
+
+    opening.check_labels(1)
+    with (
+        interruptible() as interruption,
+        bar(interruption) as show,
+        open_stoppable(model, opening, interruption, show) as opened,
+    ):
+        stopped = measured_noise(opened, Watched(interruption, show))
+        if stopped is not None:
+            raise stopped
+        noise = opened.noise
+        facts = {**opened.info.as_dict(), "noise": None if noise is None else noise.as_dict()}
+    if to_file(output):
+        from bftui.trace.document import refuse_model
+
+        refuse_model(output, facts["source"])
+    emit(json_text(facts) if as_json else _table(facts), output)
+
+
+def _table(facts: dict[str, Any]) -> str:
+    """The facts for people, one a line, with units."""
+    from bftui.core.noise_floor import Noise
+    from bftui.core.text import safe
+
+    units = {
+        "bytes": f"{facts['bytes'] / 2**20:.1f} MiB",
+        "kv_bytes_per_token": f"{facts['kv_bytes_per_token'] / 1024:.1f} KiB",
+        "parameters": f"{facts['parameters']:,}",
+        "n_ctx": f"{facts['n_ctx']} of {facts['n_ctx_train'] or '?'} tokens",
+        "chat_template": "yes" if facts["chat_template"] else "none",
+        "noise": None if facts["noise"] is None else Noise.of(facts["noise"]).sentence(),
+    }
+    hidden = {
+        "n_ctx_train",
+        "special_ids",
+        "exact",
+        "rewind",
+        "max_fan_out",
+        "fan_tokens",
+        "shaped",
+        "padded",
+        "add_bos",
+        "eos_id",
+    }
+    rows = {
+        name.replace("_", " "): units.get(name, value)
+        for name, value in facts.items()
+        if name not in hidden and value not in ("", None, [], {})
+    }
+    width = max(map(len, rows))
+    return "\n".join(f"{name:<{width}}  {safe(str(value))}" for name, value in rows.items())
+
+
+def schema(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The schema is always JSON; accepted for uniformity.")
+    ] = False,
+    output: Output = None,
+) -> None:
+    """Print the JSON Schema of a trace."""
+    from bftui.core.text import json_text
+    from bftui.trace.schema import json_schema
+
+    emit(json_text(json_schema(), indent=2), output)
+
+
+def keys(as_json: o.Json = False, output: Output = None) -> None:
+    """Print the workbench's keys, with those of config.toml, and the names that it knows actions by."""
+    from bftui.core.text import json_text
+    from bftui.ui.actions.action_table import ACTIONS
+    from bftui.ui.config_file import read_config
+    from bftui.workbench.keys import use
+
+    use(read_config().keymap)
+    rows = [
+        {
+            "id": action.id,
+            "keys": action.shown(),
+            "name": action.name,
+            "description": action.told(),
+        }
+        for action in ACTIONS
+    ]
+    if as_json:
+        emit(json_text(rows), output)
+        return
+    width, ids = (max(len(row[column]) for row in rows) for column in ("keys", "id"))
+    lines = (
+        f"{row['keys'] or '–':<{width}}  {row['id']:<{ids}}  {row['description']}" for row in rows
+    )
+    emit("\n".join(lines), output)

@@ -1,0 +1,1 @@
+"""`bftui run --plain`: the workbench on lines of text."""

@@ -1,0 +1,360 @@
+"""The commands of the plain workbench: a line each, under the names of the screen's actions."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bftui.cli.plain import plain_sentences as tell
+from bftui.cli.plain.plain_sentences import say
+from bftui.core.errors import UsageError
+from bftui.core.text import safe
+from bftui.session import commands as c
+
+if TYPE_CHECKING:
+    from bftui.cli.plain.plain_session import Plain
+
+_MOST_STEPS = 100_000
+_SAMPLER = ("temperature", "top_k", "top_p", "min_p", "seed")
+
+
+class Left(Exception):
+    """`quit` was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One command.
+
+    Attributes:
+        name: as it is typed.
+        takes: what may come after it.
+        does: one sentence.
+        run: what does it, with what came after it.
+        also: other names.
+        alone: whether it needs no session.
+    """
+
+    name: str
+    takes: str
+    does: str
+    run: Callable[[Plain, str], None]
+    also: tuple[str, ...] = ()
+    alone: bool = False
+
+
+def _count(rest: str, usual: int, most: int) -> int:
+    text = rest.strip()
+    if not text:
+        return usual
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:12]) <= most:
+        raise UsageError(f"'{safe(text[:40])}' is no whole number from 1 to {most}")
+    return int(text)
+
+
+def _text(rest: str) -> str:
+    """What comes after a command: as it is, or a JSON text for blanks, line ends and everything else."""
+    if rest.strip().startswith('"'):
+        try:
+            found = json.loads(rest)
+        except ValueError as error:
+            raise UsageError("this is no JSON text", str(error), 'write it as " Sure"') from None
+        if isinstance(found, str) and found:
+            return found
+    if not rest:
+        raise UsageError("there is no text")
+    return rest
+
+
+def _force(plain: Plain, rest: str) -> None:
+    plain.command(c.Force(_text(rest), plain.settings.frame.special))
+
+
+def _style(plain: Plain, rest: str) -> None:
+    words = plain.settings.words
+    if not rest.strip():
+        for place, word in enumerate(words):
+            say(f"{place + 1}. {safe(word)}")
+        return
+    text = _text(rest).strip()
+    if text.isascii() and text.isdigit():
+        text = words[_count(text, 1, len(words)) - 1]
+    plain.command(c.Force(plain.live.spaced(text)))
+
+
+def _go(plain: Plain, rest: str) -> None:
+    target, session = rest.strip(), plain.live
+    if target in session.marks:
+        plain.command(c.Goto(session.marks[target]))
+    elif target.isascii() and target.isdigit():
+        plain.command(c.Goto(int(target[:12])))
+    else:
+        raise UsageError(
+            f"'{safe(target[:40])}' is neither a node nor a mark", hint="tree lists them"
+        )
+
+
+def _prune(plain: Plain, rest: str) -> None:
+    session = plain.live
+    node = session.cursor if not rest.strip() else _count(rest, 0, len(session.tree) - 1)
+    plain.command(c.Prune(node))
+
+
+def _mark(plain: Plain, rest: str) -> None:
+    session = plain.live
+    if not rest.strip():
+        for name, node in session.marks.items():
+            say(f"{safe(name)}: node {node}")
+        if not session.marks:
+            say("nothing is marked yet: mark NAME marks this place")
+        return
+    name = rest.strip()
+    session.mark(name)
+    say(f"{safe(name)} is node {session.cursor}." if name in session.marks else "The mark is gone.")
+
+
+def _candidates(plain: Plain, rest: str) -> None:
+    count, _, query = rest.strip().partition(" ")
+    if plain.live.tree.next(plain.live.cursor) is None:
+        raise UsageError("the text ends here", hint="back goes back")
+    for line in tell.candidates(plain.live, _count(count, 10, 1000), _text(query) if query else ""):
+        say(line)
+
+
+def _tree(plain: Plain, rest: str) -> None:
+    for line in tell.tree_rows(plain.live):
+        say(line)
+
+
+def _all_text(plain: Plain, rest: str) -> None:
+    from bftui.cli.commands.record_command import summary
+
+    say(summary(plain.live))
+
+
+def _rollouts(plain: Plain, rest: str, *, again: bool = False) -> None:
+    session = plain.live
+    first, _, second = rest.strip().partition(" ")
+    samples = _count(first, 32, 10_000)
+    if again:
+        job = session.experiments.start_resampling(samples)
+    else:
+        job = session.experiments.start_rollouts(samples, _count(second, 64, 100_000))
+    plain.measure(job, "rollouts")
+    if job.samples:
+        for line in tell.rollouts(job, session):
+            say(line)
+
+
+def _look_ahead(plain: Plain, rest: str) -> None:
+    from bftui.cli.commands.lookahead_command import table
+
+    session = plain.live
+    job = session.experiments.start_lookahead(_count(rest, 10, 1000))
+    plain.measure(job, "look-ahead")
+    if job.candidates:
+        say(table(job, session.model))
+
+
+def _response(plain: Plain, rest: str) -> None:
+    from bftui.cli.commands.respond_command import corrected, report
+
+    session, tree = plain.live, plain.live.tree
+    if rest.strip():
+        job = session.experiments.start_response(_text(rest))
+    else:
+        end = session.cursor
+        path = tree.path(end)
+        while len(path) > 1 and tree.source(path[-1]).word != "forced":
+            path.pop()
+        ids: list[int] = []
+        while len(path) > 1 and tree.source(node := path[-1]).word == "forced":
+            ids.insert(0, tree.token_id(node) or 0)
+            path.pop()
+            if session.begins_force(node):
+                break
+        if not ids:
+            raise UsageError(
+                "no text was forced on this path", hint="response TEXT measures a text"
+            )
+        job = session.experiments.start_response(ids=ids, node=path[-1])
+    plain.measure(job, "measuring the response")
+    if job.measured:
+        say(report([job], corrected([job]), session.model))
+
+
+def _sampler(plain: Plain, rest: str) -> None:
+    parts = rest.split()
+    if len(parts) % 2:
+        raise UsageError(
+            "sampler takes names with values", hint="such as: sampler top-p 0.8 seed 3"
+        )
+    changes: dict[str, Any] = {}
+    for name, value in zip(parts[::2], parts[1::2], strict=True):
+        key = name.lower().replace("-", "_")
+        if key not in _SAMPLER:
+            near = difflib.get_close_matches(key, _SAMPLER, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0].replace('_', '-')}?" if near else ", ".join(_SAMPLER)
+            raise UsageError(f"there is no setting '{safe(name[:40])}'", hint=hint)
+        try:
+            whole = key in ("top_k", "seed")
+            changes[key] = int(value) if whole else float(value)
+        except ValueError:
+            what = "whole number" if whole else "number"
+            raise UsageError(f"'{safe(value[:40])}' is no {what}") from None
+    if changes:
+        plain.live.set_sampler(**changes)
+    say(tell.sampler(plain.live.sampler))
+    say(tell.place(plain.live))
+
+
+def _prompt(plain: Plain, rest: str) -> None:
+    plain.plant(replace(plain.settings.frame, text=_text(rest)))
+    say(tell.place(plain.live))
+
+
+def _open_partner(plain: Plain, rest: str) -> None:
+    from bftui.workbench.settings import PartnerSettings
+
+    if rest.strip() in ("", "none"):
+        plain.part()
+        say("There is no partner.")
+        return
+    plain.pair(PartnerSettings(rest.strip(), options=plain.settings.options))
+    plain.moved(plain.live.cursor)
+
+
+def _shift(plain: Plain, rest: str) -> None:
+    partner, session = plain.partner, plain.live
+    job = partner.start_shift(_count(rest, 256, 100_000))
+    error = plain.advance(job, "reading the partner's answer")
+    partner.keep(job)
+    for line in tell.shift(job, session.model.info.name, partner.model.info.name):
+        say(line)
+    if error is not None:
+        raise error
+
+
+def _nudge(plain: Plain, rest: str) -> None:
+    from bftui.core.pair.nudging_rounds import NudgeSettings
+
+    _ = plain.partner
+    start = plain.live.cursor
+    settings = NudgeSettings(max_tokens=_count(rest, 64, 100_000))
+    job = plain.live.experiments.start_nudging(settings)
+    plain.measure(job, "nudging")
+    if job.share_nudged is not None:
+        say(f"{job.tokens} tokens, {job.share_nudged:.0%} of them by the partner.")
+    if job.warning:
+        say(safe(job.warning))
+    plain.moved(start)
+
+
+def _save(plain: Plain, rest: str) -> None:
+    written = rest.strip()
+    target = Path(os.path.expanduser(written)) if written else plain.settings.trace
+    if target is None:
+        raise UsageError("there is no file to write", hint="save FILE")
+    plain.live.model.floor.measure()
+    plain.live.trace().save(target)
+    say(f"saved to {safe(str(target))}")
+
+
+def _explain(plain: Plain, rest: str) -> None:
+    from bftui.ui.explain import explain_items
+    from bftui.ui.view import View
+
+    view = View(plain.live)
+    parent = view.tree.parent(view.cursor)
+    items = explain_items.distribution(view)
+    if parent is not None:
+        items = [
+            *explain_items.token(view, view.tree.node(view.cursor), view.tree.next(parent)),
+            *items,
+        ]
+    for item in (*items, *explain_items.curve(view)):
+        formula = f" {item.formula}." if item.formula else ""
+        source = f" Source: {item.source}." if item.source else ""
+        say(f"{safe(item.name)}: {safe(item.value)}.{formula} {safe(item.text)}{source}")
+
+
+def _help(plain: Plain, rest: str) -> None:
+    wanted = rest.strip().lower()
+    words = [NAMES[wanted]] if wanted in NAMES else WORDS
+    for word in words:
+        also = f" Also {', '.join(word.also)}." if word.also else ""
+        say(f"{' '.join(filter(None, (word.name, word.takes)))}: {word.does}{also}")
+    if words is WORDS:
+        say('TEXT is taken as it is, or as a JSON text: force " Sure". # begins a comment.')
+
+
+def _reload(plain: Plain, rest: str) -> None:
+    plain.reload()
+    say(f"{safe(plain.model.info.name)} is open again.")
+
+
+def _quit(plain: Plain, rest: str) -> None:
+    raise Left
+
+
+WORDS = (
+    Word("sample", "[N]", "Sample a token, or N.", lambda p, rest: p.step(_count(rest, 1, _MOST_STEPS), greedy=False),
+         ("step",)),
+    Word("greedy", "[N]", "Take the most probable token, N times.",
+         lambda p, rest: p.step(_count(rest, 1, _MOST_STEPS), greedy=True)),
+    Word("force", "TEXT", "Append a text of your own, literally.", _force),
+    Word("style", "[N|WORD]", "Force a word of the style palette, with the space it needs; alone: list them.",
+         _style, ("word",)),
+    Word("back", "[N]", "Go back a token, or N; the branch stays.",
+         lambda p, rest: p.command(c.Back(_count(rest, 1, 2**31)))),
+    Word("on", "", "Go on along the branch last visited.", lambda p, rest: p.command(c.Forward()),
+         ("forward",)),
+    Word("go", "NODE|MARK", "Go to a node or a mark.", _go, ("goto",)),
+    Word("undo", "", "Take back the last change; tokens never vanish.", lambda p, rest: p.command(c.Undo())),
+    Word("redo", "", "Do again what was undone.", lambda p, rest: p.command(c.Redo())),
+    Word("mark", "[NAME]", "Name this place; the same name here takes it away; alone: list them.", _mark,
+         ("marks",)),
+    Word("prune", "[NODE]", "Hide a node and all after it; undo brings it back.", _prune),
+    Word("where", "", "Say where the session stands.", lambda p, rest: p.moved(p.live.cursor)),
+    Word("text", "", "Say the whole text, and BF along it.", _all_text),
+    Word("tree", "", "List the branches.", _tree),
+    Word("candidates", "[N] [TEXT]", "List the N best candidates, or those with this text in them.", _candidates),
+    Word("explain", "", "Say what the numbers here mean.", _explain),
+    Word("sampler", "[NAME VALUE]...", "Change temperature, top-k, top-p, min-p, seed.", _sampler),
+    Word("look-ahead", "[N]", "BF after each of the N best candidates.", _look_ahead, ("lookahead",)),
+    Word("rollouts", "[N [TOKENS]]", "Draw N continuations: BF with its interval.", _rollouts),
+    Word("resample", "[N]", "Sample again from here, against the path that goes on.",
+         lambda p, rest: _rollouts(p, rest, again=True)),
+    Word("response", "[TEXT]", "What the forced text, or this one, does to BF, against controls.", _response),
+    Word("partner", "MODEL|none", "Open a second model beside this one, or take it away.", _open_partner),
+    Word("shift", "[TOKENS]", "The partner's answer in this model's eyes.", _shift),
+    Word("nudge", "[TOKENS]", "The partner writes where this model is unsure.", _nudge),
+    Word("prompt", "TEXT", "Begin with another prompt; the old tree stays.", _prompt, alone=True),
+    Word("turn", "TEXT", "Add a user turn.", lambda p, rest: p.command(c.AddTurn(_text(rest)))),
+    Word("save", "[FILE]", "Save the trace.", _save, ("export",)),
+    Word("reload", "", "Open the model again, after it ended; the session stays.", _reload, alone=True),
+    Word("help", "[COMMAND]", "List the commands.", _help, ("?",), alone=True),
+    Word("quit", "", "Quit; the session is kept.", _quit, ("exit", "q"), alone=True),
+)  # fmt: skip
+
+NAMES = {name: word for word in WORDS for name in (word.name, *word.also)}
+
+
+def do(plain: Plain, line: str) -> None:
+    """Carries out one line. Raises UsageError for what is no command, `Left`, and what the command raises."""
+    name, _, rest = line.rstrip("\r\n").lstrip().partition(" ")
+    if not name or name.startswith("#"):
+        return
+    word = NAMES.get(name.lower().replace("_", "-"))
+    if word is None:
+        near = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "help lists the commands"
+        raise UsageError(f"there is no command '{safe(name[:40])}'", hint=hint)
+    if not word.alone:
+        plain.check()
+    word.run(plain, rest)

@@ -1,0 +1,138 @@
+"""Nudged texts for people: the texts with their authors, a table of prompts, and one of gammas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bftui.cli.shared.tables import aligned, clipped, interval, number, paragraph
+from bftui.core.bf.prompt_intervals import rests
+from bftui.core.text import safe
+
+if TYPE_CHECKING:
+    from bftui.measures.nudging.nudging_runs import Nudged
+
+MARKS = "«", "»"
+"""Stand around what the aligned model wrote."""
+
+_TEXTS = 8
+"""Texts that are printed; of more there is a line each."""
+
+_STOPS = {
+    "partner": ("ended", "the aligned model ended the text"),
+    "repeat": ("repeats", "stopped: the aligned model said the same again and again"),
+    "rounds": ("rounds", "stopped after the rounds asked for"),
+    "length": ("length", "stopped at the length asked for"),
+    "context": ("context", "stopped: a context is full"),
+}
+
+_SPLIT = {
+    False: "where the base keeps its own tokens",
+    True: "where the whole text is split anew each time, as published (--plain)",
+}
+
+
+def report(document: dict[str, Any], found: Sequence[Nudged]) -> str:
+    """The result for people; safe to print."""
+    several = len(document["sweep"]) > 1
+    models, templates = document["models"], document["templates"]
+    said = (
+        f"{templates[which]} for {safe(models[which]['name'])}" for which in ("base", "aligned")
+    )
+    parts = [paragraph(f"Templates: {'; '.join(said)}.")]
+    parts += [_text(each, several) for each in found] if len(found) <= _TEXTS else []
+    if len(found) > 1:
+        parts.append(_prompts(document["results"], several))
+    else:
+        parts.append(_outcome(document["results"][0]))
+    parts.append(_sweep(document["sweep"]))
+    parts.append("\n".join(map(paragraph, [_definition(document), *document["warnings"]])))
+    return "\n\n".join(parts)
+
+
+def _text(each: Nudged, several: bool) -> str:
+    run = each.run
+    gamma = f" · gamma {run.settings.gamma:g}" if several else ""
+    left, lines = len(run.text), list[str]()
+    for piece in run.pieces:
+        said = piece.text.decode(errors="replace")[:left]
+        left -= len(said)
+        body = said.lstrip()
+        if piece.author == "partner" and body:
+            # The blank before a word stays outside: marks stand at what is read.
+            said = f"{said[: len(said) - len(body)]}{MARKS[0]}{body}{MARKS[1]}"
+        lines.append(said)
+    text = "".join(lines).strip()
+    folded = "\n".join(paragraph(safe(line)) for line in text.split("\n"))
+    return f"{safe(each.id)}{gamma}\n{folded or '(no text)'}"
+
+
+def _outcome(fields: dict[str, Any]) -> str:
+    counts = ((fields["tokens"], "token"), (fields["rounds"], "round"))
+    tokens, rounds = (f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts)
+    share = _percent(fields["share_nudged"])
+    return paragraph(f"{tokens}, {share} nudged · {rounds} · {_STOPS[fields['stop']][1]}")
+
+
+def _prompts(results: Sequence[dict[str, Any]], several: bool) -> str:
+    rows = [["prompt", "gamma", "nudged", "tokens", "rounds", "stop", "BF alone", "nudged", "own"]]
+    rows += [
+        [
+            safe(each["id"]),
+            f"{each['gamma']:g}",
+            _percent(each["share_nudged"]),
+            str(each["tokens"]),
+            str(each["rounds"]),
+            _STOPS[each["stop"]][0],
+            *map(number, (each["bf_base"], each["bf_nudged"], each["bf_base_written"])),
+        ]
+        for each in results
+    ]
+    if not several:
+        rows = [[*row[:1], *row[2:]] for row in rows]
+    return aligned(rows, "<" + ">" * (len(rows[0]) - 1), first=12 if several else 20)
+
+
+def _sweep(summaries: Sequence[dict[str, Any]]) -> str:
+    rows = [["", "nudged", "BF", "95 % interval", "ratio", "95 % interval"]]
+    base = summaries[0]
+    rows.append(["base alone", "", *_bf(base["bf_base"]), "", ""])
+    for each in summaries:
+        share, ratio = each["share_nudged"], each["ratio"]
+        mean = None if share is None else share["mean"]
+        name = f"gamma {each['gamma']:g}"
+        rows.append([name, _percent(mean), *_bf(each["bf_nudged"]), *_ratio(ratio)])
+        rows.append(["  own", "", *_bf(each["bf_base_written"]), "", ""])
+    rows.append(["aligned alone", "", *_bf(base["bf_partner"]), *_ratio(base["ratio_aligned"])])
+    return aligned(rows, "<>>>>>", first=20)
+
+
+def _bf(fields: dict[str, Any] | None) -> list[str]:
+    return ["–", "–"] if fields is None else [number(fields["bf"]), interval(fields["ci"])]
+
+
+def _ratio(fields: dict[str, Any] | None) -> list[str]:
+    return ["–", "–"] if fields is None else [number(fields["ratio"]), interval(fields["ci"])]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def _basis(prompts: int) -> str:
+    return f"; its intervals are 95 %, {rests(prompts)}" if prompts > 1 else ""
+
+
+def _definition(document: dict[str, Any]) -> str:
+    models, settings = document["models"], document["settings"]
+    by = "as ids" if document["hand_over"]["by"] == "ids" else "as text"
+    why = f" ({safe(document['hand_over']['why'])})" if document["hand_over"]["why"] else ""
+    base, partner = (clipped(safe(models[name]["name"]), 40) for name in ("base", "aligned"))
+    return (
+        f"{MARKS[0]}…{MARKS[1]} was written by {partner}, the rest by {base}, both by their most probable tokens; "
+        f"handed over {by}{why}, {_SPLIT[document['hand_over']['split_anew']]}; drafts of {settings['draft']} "
+        "tokens (arXiv 2410.09300). BF: exp of the mean H(P~) of the base's positions along the text, of the "
+        "aligned model's along its own text alone; over prompts the mean"
+        f"{_basis(document['summary']['prompts'])}; ratio: BF of the base alone over it. "
+        "own: positions of tokens that the base wrote."
+    )

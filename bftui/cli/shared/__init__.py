@@ -1,0 +1,1 @@
+"""What the commands share: options, opening models, progress, tables."""

@@ -1,0 +1,98 @@
+"""A plot in characters: lines over token positions, of branching factors (a logarithmic axis) or of shares."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bftui.cli.shared.tables import WIDTH, clipped, number
+
+HEIGHT = 12
+_MARGIN = 8
+_MARKS = "●○▲△■□◆◇"
+_COLOURS = (34, 33, 32, 35, 36, 31, 37, 90)
+"""ANSI foregrounds; the marks alone tell the lines apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the plot: `values[t]` is the branching factor, or the share, at token t; `name` is safe text."""
+
+    name: str
+    values: Sequence[float]
+
+
+def plot(lines: Sequence[Line], *, colour: bool, shares: bool = False) -> str:
+    """The lines in `WIDTH` columns, with a legend under them; later lines are drawn behind earlier ones.
+
+    shares: the values are in [0, 1], and the axis is linear and in percent.
+    """
+    longest = max(len(line.values) for line in lines)
+    columns = WIDTH - _MARGIN - 2
+    scale = _Scale(0.0, 1.0) if shares else _logarithmic([v for line in lines for v in line.values])
+    cells = [[" "] * columns for _ in range(HEIGHT)]
+    for place, line in reversed(list(enumerate(lines))):
+        mark = _marked(place, colour)
+        for column in range(columns):
+            at = column * (longest - 1) // max(1, columns - 1)
+            if at < len(line.values) and (longest >= columns or _first(column, longest, columns)):
+                cells[scale.row(line.values[at])][column] = mark
+    rows = []
+    for row in range(HEIGHT):
+        tick = scale.tick(row) if row in (0, HEIGHT // 2, HEIGHT - 1) else ""
+        rows.append(f"{tick:>{_MARGIN}} {'┤' if tick else '│'}{''.join(cells[row])}".rstrip())
+    last = str(longest - 1)
+    rows.append(" " * (_MARGIN + 1) + "└" + "─" * columns)
+    rows.append(" " * (_MARGIN + 2) + "0" + last.rjust(columns - 1 if longest > 1 else 0))
+    names = [
+        f"{_marked(place, colour)} {clipped(line.name, WIDTH - 4)}"
+        for place, line in enumerate(lines)
+    ]
+    return "\n".join([*rows, *names])
+
+
+def coloured() -> bool:
+    """Whether standard output shows colours, and may."""
+    return (
+        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def _marked(place: int, colour: bool) -> str:
+    mark = _MARKS[place % len(_MARKS)]
+    return f"\x1b[{_COLOURS[place % len(_COLOURS)]}m{mark}\x1b[0m" if colour else mark
+
+
+def _first(column: int, longest: int, columns: int) -> bool:
+    """Whether a position has no column before this one: short lines are points, not bars."""
+    at = column * (longest - 1) // max(1, columns - 1)
+    before = (column - 1) * (longest - 1) // max(1, columns - 1)
+    return column == 0 or at != before
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The axis from `low` at the bottom to `high` at the top; of a logarithmic one these are logarithms."""
+
+    low: float
+    high: float
+    logarithmic: bool = False
+
+    def row(self, value: float) -> int:
+        """The row of a value, from 0 at the top."""
+        place = math.log(value) if self.logarithmic else value
+        return round((self.high - place) / (self.high - self.low) * (HEIGHT - 1))
+
+    def tick(self, row: int) -> str:
+        """What stands beside a row."""
+        place = self.high - (self.high - self.low) * row / (HEIGHT - 1)
+        return number(math.exp(place)) if self.logarithmic else f"{100 * place:.0f} %"
+
+
+def _logarithmic(values: Sequence[float]) -> _Scale:
+    """The axis of these values, whose ends are never less than a factor of 1.5 apart."""
+    low, high = math.log(min(values)), math.log(max(values))
+    return _Scale(low, max(high, low + math.log(1.5)), logarithmic=True)

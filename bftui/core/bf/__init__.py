@@ -1,0 +1,1 @@
+"""The branching factor (BF): samples, its estimate, intervals, curves, and the contrast of two texts."""

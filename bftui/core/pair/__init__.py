@@ -1,0 +1,1 @@
+"""Two distributions of one next token: how far they are apart, and who of two models writes."""

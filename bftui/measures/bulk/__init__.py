@@ -1,0 +1,1 @@
+"""`bftui measure`: samples of many prompts."""

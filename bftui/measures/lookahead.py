@@ -1,0 +1,122 @@
+"""Look-ahead: the branching factor one step later, for each of the best candidates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bftui.backends.client.client_protocol import Host, Row
+from bftui.core.distribution import NextToken
+from bftui.core.job import Job
+from bftui.core.sampler import Sampler
+
+MOST_CANDIDATES, MOST_STEPS = 1000, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate and the distribution after it; `after` is None where the text would end."""
+
+    row: Row
+    after: NextToken | None
+
+
+class Lookahead(Job):
+    """What comes after each of some candidates, in one batch; says nothing of what follows later.
+
+    Attributes:
+        node, sampler, steps: where, under which sampler, and how many tokens later: the candidate itself and
+            `steps` - 1 greedy ones.
+        before: the distribution at the node.
+        evaluated: tokens forwarded for it; counted when all of it is done.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        tree: int,
+        node: int,
+        sampler: Sampler,
+        before: NextToken,
+        rows: Sequence[Row],
+        known: dict[int, NextToken | None],
+        steps: int = 1,
+    ) -> None:
+        """`known` holds what was found at this node before, and gets what is found now."""
+        self.node, self.sampler, self.steps, self.before = node, sampler, steps, before
+        self.evaluated = 0
+        self._host, self._tree = host, tree
+        self._rows, self._known = tuple(rows), known
+        super().__init__()
+
+    @property
+    def share(self) -> float:
+        if not self._rows:
+            return 1.0
+        return sum(row.token_id in self._known for row in self._rows) / len(self._rows)
+
+    @property
+    def found(self) -> Mapping[int, NextToken | None]:
+        """The distributions that are known by now, by candidate id."""
+        return self._known
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The candidates, best first, that were looked at by now."""
+        return [
+            Candidate(row, self._known[row.token_id])
+            for row in self._rows
+            if row.token_id in self._known
+        ]
+
+    def narrowing(self) -> list[Candidate]:
+        """By BF afterwards, smallest first; those that end the text come last."""
+        return sorted(
+            self.candidates,
+            key=lambda each: (each.after is None, each.after.bf if each.after else 0.0),
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """What was asked for, as the trace keeps it."""
+        return {"top": len(self._rows), "steps": self.steps}
+
+    def result(self, token_bytes: Callable[[int], bytes]) -> dict[str, Any]:
+        """What was found, with the fields of `bftui lookahead --json`."""
+        return {
+            **four(self.before),
+            "evaluated": self.evaluated,
+            "candidates": [
+                {
+                    "id": each.row.token_id,
+                    "text": token_bytes(each.row.token_id).decode(errors="replace"),
+                    "prob": math.exp(each.row.logprob),
+                    "rank": each.row.rank,
+                    "after": None if each.after is None else four(each.after),
+                }
+                for each in self.candidates
+            ],
+        }
+
+    def _work(self) -> Iterator[None]:
+        wanted = [row.token_id for row in self._rows if row.token_id not in self._known]
+        found = self._host.lookahead(self._tree, self.node, wanted, self.sampler, self.steps)
+        while True:
+            try:
+                token_id, after = next(found)
+            except StopIteration as end:
+                self.evaluated = end.value
+                return
+            self._known[token_id] = after
+            yield
+
+
+def four(following: NextToken) -> dict[str, float]:
+    """The four names of a distribution's width."""
+    return {
+        "entropy": following.entropy,
+        "entropy_truncated": following.entropy_truncated,
+        "bf": following.bf,
+        "bf_full": following.bf_full,
+    }

@@ -1,0 +1,1 @@
+"""Nudging: texts that two models write."""

@@ -1,0 +1,306 @@
+"""Rollouts: M continuations of one place, drawn together, and what they say of the branching factor there."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bftui.backends.client.client_protocol import Drawn, Host
+from bftui.core.bf.estimate import (
+    CurvePoint,
+    Estimate,
+    Estimator,
+    Finish,
+    Sample,
+    Window,
+    curve,
+    estimate,
+    windows,
+)
+from bftui.core.draws import Purpose
+from bftui.core.errors import UsageError
+from bftui.core.job import Job
+from bftui.core.sampler import Sampler
+
+_tree_numbers = itertools.count(-1, -1)
+"""Sessions count their trees up from 0 on the same host."""
+
+MOST_SAMPLES, MOST_TOKENS = 10_000, 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where continuations start: a node of a session's tree and tokens after it that are not in the tree."""
+
+    tree: int
+    node: int
+    suffix: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Text that some continuations have in common as a whole: its tokens, and the places of these in `samples`."""
+
+    token_ids: tuple[int, ...]
+    places: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Row:
+    """One continuation as it grows."""
+
+    token_ids: array[int] = field(default_factory=lambda: array("i"))
+    entropy: array[float] = field(default_factory=lambda: array("d"))
+    entropy_truncated: array[float] = field(default_factory=lambda: array("d"))
+    logprob: array[float] = field(default_factory=lambda: array("d"))
+    logprob_truncated: array[float] = field(default_factory=lambda: array("d"))
+    eog: bool = False
+
+
+class Rollouts(Job):
+    """Continuations `first`, `first + 1`, … of a start, up to `horizon` tokens each.
+
+    Attributes:
+        start, sampler, horizon, first: what was asked for; `first` counts on from those made there before.
+        original: a continuation that was there before and is compared with them, or None.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        token_bytes: Callable[[int], bytes],
+        start: Start,
+        sampler: Sampler,
+        *,
+        samples: int,
+        horizon: int,
+        first: int = 0,
+        purpose: Purpose = Purpose.ROLLOUT,
+        cap_k: int = 0,
+        original: Sample | None = None,
+    ) -> None:
+        """Raises UsageError for a number of samples or tokens that makes no sense."""
+        check_size("samples", samples, MOST_SAMPLES)
+        check_size("horizon", horizon, MOST_TOKENS)
+        self.start, self.sampler, self.horizon, self.first = start, sampler, horizon, first
+        self.original = original
+        self._host, self._token_bytes = host, token_bytes
+        self._purpose, self._cap_k = purpose, cap_k
+        self._rows = [_Row() for _ in range(samples)]
+        self._tokens = 0
+        self._version = 0
+        self._made: tuple[int, tuple[Sample, ...]] = (-1, ())
+        super().__init__()
+
+    @property
+    def size(self) -> int:
+        """How many continuations are asked for."""
+        return len(self._rows)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens drawn so far, over all continuations."""
+        return self._tokens
+
+    @property
+    def share(self) -> float:
+        if self.done:
+            return 1.0
+        ended = sum(self.horizon - len(row.token_ids) for row in self._rows if row.eog)
+        return (self._tokens + ended) / (self.size * self.horizon)
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The continuations that have a token, as far as they are."""
+        if self._made[0] != self._version:
+            found = tuple(self._sample(row) for row in self._rows if row.token_ids)
+            self._made = (self._version, found)
+        return self._made[1]
+
+    def branching_factor(self, estimator: Estimator = "auto") -> Estimate:
+        """BF of the next tokens with its 95 % interval; raises UsageError before the first token is drawn."""
+        return estimate(self.samples, estimator, seed=self.sampler.seed)
+
+    def curve(self, estimator: Estimator = "auto") -> list[CurvePoint]:
+        """Cumulative BF over positions, counted from the start."""
+        return curve([self.samples], estimator, seed=self.sampler.seed)
+
+    def windows(self) -> list[Window]:
+        """BF over every five tokens, smoothed."""
+        return windows([self.samples], seed=self.sampler.seed)
+
+    def distinct(self) -> list[Shared]:
+        """The different continuations, most frequent first, then in the order of their numbers."""
+        places: dict[tuple[int, ...], list[int]] = {}
+        for place, sample in enumerate(self.samples):
+            places.setdefault(sample.token_ids, []).append(place)
+        found = [Shared(ids, tuple(at)) for ids, at in places.items()]
+        return sorted(found, key=lambda shared: (-len(shared.places), shared.places))
+
+    def settings(self) -> dict[str, Any]:
+        """What was asked for, as the trace keeps it."""
+        found: dict[str, Any] = {
+            "samples": self.size,
+            "horizon": self.horizon,
+            "first": self.first,
+            "temperature": self.sampler.temperature,
+            "top_k": self.sampler.top_k,
+            "top_p": self.sampler.top_p,
+            "min_p": self.sampler.min_p,
+            "seed": self.sampler.seed,
+        }
+        if self.start.suffix:
+            found["suffix"] = list(self.start.suffix)
+        if self.original is not None:
+            found["original"] = list(self.original.token_ids)
+        return found
+
+    def result(self) -> dict[str, Any]:
+        """What was found, as the trace keeps it."""
+        found = estimate_fields(self.branching_factor())
+        found["samples"] = [sample_fields(sample, tokens=True) for sample in self.samples]
+        if self.original is not None:
+            # They are compared by ln P, which nothing else of a sample's fields says.
+            found["original"] = sample_fields(self.original, tokens=True)
+            compared = zip(found["samples"], self.samples, strict=True)
+            for fields, sample in ((found["original"], self.original), *compared):
+                value = sample.surprisal
+                fields["surprisal"] = value if np.isfinite(value) else None
+        return found
+
+    def _sample(self, row: _Row) -> Sample:
+        ids = tuple(row.token_ids)
+        text = ids[:-1] if row.eog else ids
+        finish: Finish = "length"
+        if row.eog:
+            finish = "eog"
+        elif self.done and len(ids) < self.horizon:
+            finish = "context"
+        return Sample(
+            token_ids=ids,
+            entropy=np.array(row.entropy),
+            entropy_truncated=np.array(row.entropy_truncated),
+            logprob_truncated=np.array(row.logprob_truncated),
+            logprob=np.array(row.logprob),
+            n_bytes=sum(len(self._token_bytes(i)) for i in text),
+            finish=finish,
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more comes, or could: every continuation ended or has all its tokens."""
+        return self.done or all(row.eog or len(row.token_ids) == self.horizon for row in self._rows)
+
+    def _work(self) -> Iterator[None]:
+        yield from _drawn([self])
+
+    def stream(self, suffixes: Sequence[tuple[int, ...]]) -> Iterator[Drawn]:
+        """What its host gives for these texts after its node, everything else as it was asked for."""
+        return self._host.rollouts_after(
+            self.start.tree,
+            self.start.node,
+            suffixes,
+            self.sampler,
+            range(self.first, self.first + self.size),
+            self.horizon,
+            self._purpose,
+            self._cap_k,
+        )
+
+    def join(self, drawn: Drawn, place: int) -> None:
+        """Takes in one token, which is at this place of the columns."""
+        row = self._rows[drawn.numbers[place] - self.first]
+        row.token_ids.append(drawn.token_ids[place])
+        row.entropy.append(drawn.entropy[place])
+        row.entropy_truncated.append(drawn.entropy_truncated[place])
+        row.logprob.append(drawn.logprob[place])
+        row.logprob_truncated.append(drawn.logprob_truncated[place])
+        row.eog = drawn.eog[place]
+        self._tokens += 1
+        self._version += 1
+
+    def end(self) -> None:
+        """Says that nothing more comes."""
+        self.done = True
+        self._version += 1
+
+
+class Together(Job):
+    """Rollouts that differ in nothing but the text after their node, drawn in batches that they share."""
+
+    def __init__(self, rollouts: Sequence[Rollouts]) -> None:
+        self.rollouts = tuple(rollouts)
+        super().__init__()
+
+    @property
+    def share(self) -> float:
+        if not self.rollouts:
+            return 1.0
+        return sum(each.share for each in self.rollouts) / len(self.rollouts)
+
+    def _work(self) -> Iterator[None]:
+        if self.rollouts:
+            yield from _drawn(self.rollouts)
+
+
+def _drawn(rollouts: Sequence[Rollouts]) -> Iterator[None]:
+    """Draws these, piece by piece."""
+    for drawn in rollouts[0].stream([each.start.suffix for each in rollouts]):
+        for place, text in enumerate(drawn.texts):
+            rollouts[text].join(drawn, place)
+        yield
+    for each in rollouts:
+        each.end()
+
+
+@contextmanager
+def planted(host: Host, token_ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
+    """The number of a tree that holds a prompt as its node 0; the host forgets it with the block."""
+    tree = next(_tree_numbers)
+    host.plant(tree, 0, token_ids, sampler)
+    try:
+        yield tree
+    finally:
+        host.drop(tree)
+
+
+def check_size(name: str, value: Any, most: int) -> None:
+    """Raises UsageError unless `value` is a whole number in [1, most]."""
+    if type(value) is not int or not 1 <= value <= most:
+        raise UsageError(f"{name} {value!r} is not a whole number in [1, {most}]")
+
+
+def estimate_fields(found: Estimate) -> dict[str, Any]:
+    """An estimate as JSON; `ci` in BF units."""
+    return {
+        "bf": found.bf,
+        "ci": None if found.ci is None else list(found.ci),
+        "bf_full": found.bf_full,
+        "estimator": found.estimator,
+        "bf_entropy": found.bf_entropy,
+        "bf_nll": found.bf_nll,
+    }
+
+
+def sample_fields(sample: Sample, *, tokens: bool) -> dict[str, Any]:
+    """A sample as JSON; with `tokens` also, for each of them, id, H(P~) and ln P~."""
+    found: dict[str, Any] = {
+        "length": sample.length,
+        "mean_entropy": sample.mean_entropy,
+        "mean_nll": sample.mean_nll,
+        "finish": sample.finish,
+        "nats_per_byte": sample.nats_per_byte,
+    }
+    if tokens:
+        found["token_ids"] = list(sample.token_ids)
+        found["entropy"] = sample.entropy_truncated.tolist()
+        found["logprob"] = [
+            None if np.isnan(value) else float(value) for value in sample.logprob_truncated
+        ]
+    return found

@@ -1,0 +1,1 @@
+"""Token distribution shift: one model's answer, read by another."""

@@ -1,0 +1,1 @@
+"""A loaded model: prompts, templates, turns, and pairs of models."""

@@ -1,0 +1,379 @@
+"""A loaded model as a session and a notebook see it: `open_model` and `Model`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import get_args
+
+from bftui import practice
+from bftui.backends.chat.chat_template import ChatTemplate, Told, Written
+from bftui.backends.chat.typed_words import Message
+from bftui.backends.client.client_protocol import Host
+from bftui.backends.client.inference_engine import Engine
+from bftui.backends.client.worker_client import WorkerHost
+from bftui.backends.protocol import ModelInfo
+from bftui.backends.registry import installed, open_backend, require
+from bftui.core.errors import LostText, ModelError, ModelLoadError, Unwritable, UsageError
+from bftui.core.noise_floor import Noise
+from bftui.formats.open_spec import Device, Dtype, Kv, OpenSpec, Progress
+from bftui.formats.safetensors_file import check_directory
+from bftui.model.noise_cache import Floor
+from bftui.model.prompt import Prompt, Rendered, Special, Taken, checked_special
+from bftui.model.templates import written
+
+PRACTICE = "practice"
+PRACTICE_NOTE = "a practice model: results on it show how the tool works, not how the world is"
+
+MAX_THREADS = 512
+"""Beyond it libraries abort instead of refusing."""
+
+_URLS = ("http://", "https://")
+
+
+class Model:
+    """One loaded model; closes with its context manager.
+
+    Attributes:
+        host: answers what is asked of the model.
+        floor: its noise floor, and how that is measured.
+    """
+
+    def __init__(self, host: Host, label: str = "") -> None:
+        """A model that is called `label` in the place of its file's name, where there is one."""
+        self.host = host
+        self._label = label
+        self.floor = Floor(host)
+
+    @property
+    def noise(self) -> Noise | None:
+        """How far its numbers move with the shape of a batch; None where nobody has measured it yet."""
+        return self.floor.noise
+
+    @property
+    def name(self) -> str:
+        """What people call it; of a practice model it says that it is one."""
+        name = self.info.name
+        if not self.is_practice:
+            return name
+        return f"{name} model" if name in practice.NAMES else f"{name} (a practice model)"
+
+    @property
+    def is_practice(self) -> bool:
+        """Whether this is a model of the package: it shows how the tool works, not how the world is."""
+        return self.info.note == PRACTICE_NOTE
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """What the model says of itself; `note` says of a practice model that it is one."""
+        info = self.host.info
+        note = PRACTICE_NOTE if _is_shipped(info) else info.note
+        return replace(info, name=self._label or info.name, note=note)
+
+    @cached_property
+    def _bytes(self) -> list[bytes]:
+        return self.host.token_bytes()
+
+    def tokenize(self, text: str, special: Special = "text") -> list[int]:
+        """Ids of text that goes on inside another: their bytes joined are its UTF-8, nothing is put before or after.
+
+        `special` "tokens" has control tokens that are written in it read as such.
+        """
+        return self.host.tokenize(text, checked_special(special) == "tokens")
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of one token; a control token's written form, b"" for padding ids."""
+        if not 0 <= token_id < len(self._bytes):
+            raise IndexError(f"token {token_id} is not in the vocabulary of {len(self._bytes)}")
+        return self._bytes[token_id]
+
+    def is_text(self, token_id: int) -> bool:
+        """Whether a token is text: neither a control token nor an end of generation."""
+        return token_id not in self.info.special_ids and token_id not in self.info.eog_ids
+
+    @cached_property
+    def _chat(self) -> ChatTemplate | None:
+        info = self.info
+        if not info.chat_template:
+            return None
+        named = {"bos_token": info.bos_id, "eos_token": info.eos_id}
+        return ChatTemplate(
+            info.chat_template,
+            {
+                name: self.token_bytes(token_id).decode(errors="replace")
+                for name, token_id in named.items()
+                if token_id is not None
+            }
+            | dict(info.template_tokens),
+            {self.token_bytes(i): i for i in sorted(info.special_ids, reverse=True)},
+        )
+
+    def render(self, prompt: Prompt) -> Rendered:
+        """A prompt as the model sees it, with the start token once where the model wants one.
+
+        Raises LostText that names what of the prompt does not come out of the chat template, TemplateError where that
+        fails or refuses, ModelError for `chat` on a model without a template and for a prompt without tokens,
+        InputError for text that is no Unicode.
+        """
+        chat = self._chat if prompt.template in ("auto", "chat") else None
+        if prompt.template == "chat" and chat is None:
+            raise ModelError(
+                f"{self.info.name} has no chat template",
+                hint="take the prompt as it is: --template raw",
+            )
+        messages: tuple[Message, ...] | None = None
+        opened: Written | None = None
+        taken: Taken = "raw" if chat is None else "chat"
+        if prompt.template == "page" or prompt.template == "urial":
+            taken = prompt.template
+            parts: list[str | int] = [written(prompt)]
+        elif chat is None:
+            system = "" if prompt.system is None else f"{prompt.system}\n"
+            parts = [system + prompt.text + prompt.prefill]
+        else:
+            messages = _messages(prompt)
+            opened = chat.opening(messages, prompt.prefill, _told(prompt))
+            parts = opened.pieces
+            if prompt.prefill:
+                messages = (*messages, {"role": "assistant", "content": prompt.prefill})
+        ids = self.host.tokenize_prompt(parts, prompt.special == "tokens")
+        start = list(self.info.start)
+        if ids[: len(start)] != start:
+            ids = [*start, *ids]
+        if not ids:
+            raise ModelError(
+                "the prompt is empty and this model has no start token",
+                hint="give a prompt of at least one character",
+            )
+        text = b"".join(map(self.token_bytes, ids)).decode(errors="replace")
+        notes = self._unwritten(prompt)
+        if prompt.text.endswith(("\n", "\r")):
+            # An editor adds it to a file unasked, and the model's next step is another one after it.
+            notes += ("the prompt ends in a line end, which is part of it",)
+        unknown = prompt.template_args if opened is None else opened.unknown
+        who = f"the template {taken}" if opened is None else f"{self.info.name}'s chat template"
+        notes += tuple(f"{who} asks for no {name}" for name in unknown)
+        day = None if opened is None else opened.date
+        return Rendered(text, tuple(ids), messages, taken, day, notes)
+
+    def _unwritten(self, prompt: Prompt) -> tuple[str, ...]:
+        """What people should know of characters that this vocabulary cannot write: its tokenizer leaves them out.
+
+        Raises LostText where that is all of the prompt.
+        """
+        lost = self._unwritable(prompt.text + (prompt.system or "") + prompt.prefill)
+        if not lost:
+            return ()
+        shown = ", ".join(f"U+{ord(character):04X}" for character in lost[:5])
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        if prompt.text and set(prompt.text) <= set(lost):
+            raise LostText(
+                "the prompt would be lost",
+                f"the vocabulary of {self.info.name} cannot write {shown}{more}",
+                "write it with other characters",
+            )
+        reads = f"the vocabulary of {self.info.name} cannot write {shown}{more}"
+        return (f"{reads}: the model reads the prompt without them",)
+
+    def _unwritable(self, text: str) -> list[str]:
+        """The characters of a text that no tokens write."""
+        try:
+            self.tokenize(text)
+        except Unwritable:
+            return [c for c in sorted(set(text)) if self._fails(c)]
+        return []
+
+    def _fails(self, text: str) -> bool:
+        with suppress(Unwritable):
+            self.tokenize(text)
+            return False
+        return True
+
+    def turn_ids(
+        self, messages: Sequence[Message], text: str, prompt: Prompt | None = None
+    ) -> list[int]:
+        """What the chat template writes between the end of an answer and the next one's beginning.
+
+        Args:
+            messages: the conversation up to the user's turn that the answer was to.
+            text: the user's turn that comes now.
+            prompt: the conversation's first, which says what the template is told.
+
+        Raises TemplateError like `render`, UsageError on a model without a template.
+        """
+        if self._chat is None:
+            raise UsageError(f"{self.info.name} has no chat template", hint="force a text instead")
+        told = Told() if prompt is None else _told(prompt)
+        return self.host.tokenize_prompt(self._chat.turn(messages, text, told).pieces, begins=False)
+
+    def close(self) -> None:
+        """Frees the model; may be called twice."""
+        self.host.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _told(prompt: Prompt) -> Told:
+    """What a chat template is told beside the conversation."""
+    return Told(prompt.template_args, prompt.date)
+
+
+def _messages(prompt: Prompt) -> tuple[Message, ...]:
+    """What a chat template is given of a prompt, but for the answer's beginning."""
+    user = {"role": "user", "content": prompt.text}
+    if prompt.system is None:
+        return (user,)
+    return ({"role": "system", "content": prompt.system}, user)
+
+
+def resolve(model: str = PRACTICE, backend: str = "auto") -> OpenSpec:
+    """Turns any MODEL form of the command line into what is opened; looks at names only, opens nothing.
+
+    Raises UsageError for an unknown backend, ModelLoadError for a path that does not exist and for a directory without
+    a model, MissingDependency for a backend that is not installed.
+    """
+    source, kind = _source(model)
+    name = backend_for(kind, model) if backend == "auto" else backend
+    require(name)
+    return OpenSpec(source=source, backend=name)
+
+
+def _source(model: str) -> tuple[str, str]:
+    """The path or address behind a MODEL, and its kind."""
+    if model.startswith("table:"):
+        path = model.removeprefix("table:")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise ModelLoadError(f"cannot open {path}", "it is no regular file")
+        return path, "table"
+    if model.startswith(_URLS):
+        return model, "server"
+    if model.startswith("hf:"):
+        return model.removeprefix("hf:"), "hub"
+    if not os.path.exists(model) and os.sep not in model and not Path(model).suffix:
+        if model in practice.NAMES:
+            return str(practice.path(model)), "gguf"
+        if model.startswith(PRACTICE):
+            raise ModelLoadError(
+                f"there is no practice model {model}", hint=f"choose {', '.join(practice.NAMES)}"
+            )
+    if not os.path.exists(model):
+        raise ModelLoadError(
+            f"there is no model at {model}",
+            "the path does not exist",
+            f"give the path of a .gguf file or a Hugging Face directory, or `{PRACTICE}` for the model inside bftui",
+        )
+    if os.path.isdir(model):
+        # Before anything heavy is imported for it.
+        check_directory(Path(model))
+        return model, "directory"
+    if not os.path.isfile(model):
+        raise ModelLoadError(f"cannot open {model}", "it is no regular file")
+    return model, "gguf"
+
+
+def carries_template(model: str) -> bool:
+    """Whether a MODEL has a chat template, by its headers; not one that cannot be read: opening it says why."""
+    from bftui.formats.model_facts import read
+
+    try:
+        source, kind = _source(model)
+        return read(kind, source).chat_template  # type: ignore[arg-type]
+    except ModelError:
+        return False
+
+
+def backend_for(kind: str, model: str) -> str:
+    """The backend that `auto` takes for a `gguf` file, a `table` or a `directory`; raises ModelLoadError for others."""
+    if kind == "gguf":
+        return "llama-cpp" if installed("llama-cpp") else "reference"
+    if kind in ("table", "directory"):
+        return {"table": "table", "directory": "transformers"}[kind]
+    raise ModelLoadError(
+        f"cannot open {model}",
+        "this version runs GGUF files, directories of safetensors and tables only",
+        "give the path of a .gguf file or of a Hugging Face directory",
+    )
+
+
+def open_model(
+    model: str | os.PathLike[str] = PRACTICE,
+    *,
+    backend: str = "auto",
+    ctx: int = 0,
+    threads: int = 0,
+    gpu_layers: int = -1,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    kv: Kv = "auto",
+    label: str = "",
+    worker: bool = False,
+    progress: Progress = lambda share, text: True,
+) -> Model:
+    """Opens any MODEL form; blocks until it is loaded.
+
+    Args:
+        model: `practice`, a path to a GGUF file or to a Hugging Face directory, or `table:FILE.json`.
+        backend: `auto`, or a name of the registry.
+        ctx: logical limit of the context in tokens; 0 takes the model's own, at most 4096.
+        threads: compute threads; 0 takes the physical cores.
+        gpu_layers: layers on the GPU; -1 takes all.
+        device, dtype, kv: where to compute, and in which types; see `OpenSpec`.
+        label: what to call it on screens, in tables, traces and exports, in the place of its file's name.
+        worker: host the model in a child process, whose crash is then an error and not the end of this one.
+        progress: called while loading with (share or None, text); returning False cancels.
+
+    Raises ModelError where the model cannot be loaded, UsageError for an unknown backend, Cancelled.
+    """
+    for name, value, allowed in (
+        ("device", device, get_args(Device)),
+        ("dtype", dtype, get_args(Dtype)),
+        ("kv", kv, get_args(Kv)),
+    ):
+        if value not in allowed:
+            raise UsageError(f"there is no {name} {value!r}", hint=f"choose {', '.join(allowed)}")
+    for name, number, low, high in (
+        ("ctx", ctx, 0, 2**31 - 1),
+        ("threads", threads, 0, MAX_THREADS),
+        ("gpu_layers", gpu_layers, -1, 2**31 - 1),
+    ):
+        if type(number) is not int or not low <= number <= high:
+            raise UsageError(f"{name} {number!r} is not a whole number in [{low}, {high}]")
+    spec = replace(
+        resolve(os.fspath(model), backend),
+        n_ctx=ctx,
+        threads=threads,
+        gpu_layers=gpu_layers,
+        device=device,
+        dtype=dtype,
+        kv=kv,
+    )
+    host: Host = WorkerHost(spec, progress) if worker else Engine(open_backend(spec, progress))
+    return Model(host, label)
+
+
+def _is_shipped(info: ModelInfo) -> bool:
+    """Whether a model is one of the package, or a copy of one under another name."""
+    return any(
+        info.source == str(path)
+        or (
+            path.is_file()
+            and path.stat().st_size == info.bytes
+            and hashlib.sha256(path.read_bytes()).hexdigest() == info.sha256
+        )
+        for path in map(practice.path, practice.NAMES)
+    )

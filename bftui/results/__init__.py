@@ -1,0 +1,1 @@
+"""The result of each measurement, as a trace, a report and a screen read it."""

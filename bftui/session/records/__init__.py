@@ -1,0 +1,1 @@
+"""A session as records: kept, played back, resumed, replayed, replicated and checked."""

@@ -1,0 +1,207 @@
+"""A trace in the place of a model: what was recorded is answered from it, and everything else is refused.
+
+So the panes that draw a session draw a trace, with no second way of drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NoReturn
+
+from bftui.backends.client.client_protocol import Page, Row
+from bftui.backends.protocol import ModelInfo
+from bftui.core.errors import UsageError
+from bftui.core.noise_floor import Noise
+from bftui.core.pair.distribution_shift import PartnerView, Standing
+from bftui.core.sampler import Sampler
+from bftui.core.text import label
+from bftui.core.tree import Tree
+from bftui.model.loaded_model import Model
+from bftui.model.model_pair import Contexts, HandOver
+from bftui.model.noise_cache import Recorded
+from bftui.session import view_state as p
+from bftui.session.partner.session_partner import Partner
+from bftui.session.records.journal_player import Follower
+from bftui.session.session import Session
+
+_UNKNOWN = "\ufffd".encode()
+
+
+def _refused(self: object, *arguments: Any, **keywords: Any) -> NoReturn:
+    raise UsageError(
+        "this is a replay: there is no model to ask",
+        hint="`bftui run --resume-from FILE` goes on with its model",
+    )
+
+
+class RecordedHost:
+    """A `backends.host.Host` of what was recorded.
+
+    Attributes:
+        info: the model that ran, with `exact` False: only the stored candidates are known.
+        tree: the tree that is answered from, whatever its number.
+    """
+
+    def __init__(self, info: ModelInfo) -> None:
+        self.info = info
+        self.tree = Tree(info.n_vocab)
+        self.tokens: Mapping[int, bytes] = {}
+
+    def adopt(self, tree: int, *links: object) -> None:
+        """Nothing is evaluated, so that nothing must be known of the tree."""
+
+    def drop(self, tree: int) -> None:
+        """As `adopt`."""
+
+    def page(
+        self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
+    ) -> Page:
+        """Rows of the stored candidates, best first."""
+        following = self.tree.next(node)
+        if following is None:
+            return Page((), start, 0)
+        columns = zip(following.top_ids.tolist(), following.top_logprobs.tolist(), strict=True)
+        wanted = query.casefold()
+        rows = [
+            Row(token_id, place + 1, logprob, place < following.kept)
+            for place, (token_id, logprob) in enumerate(columns)
+            if wanted in label(self.tokens.get(token_id, b"")).casefold()
+        ]
+        return Page(tuple(rows[start:stop]), start, len(rows))
+
+    def evaluated(self) -> int:
+        """Nothing was."""
+        return 0
+
+    def cancel(self) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+    plant = step = extend = restate = preview = lookahead = rollouts = rollouts_after = _refused
+    noise = logits = path_logits = score = best = greedy = tokenize = tokenize_prompt = (
+        token_bytes
+    ) = _refused
+
+
+class RecordedModel(Model):
+    """A model of which the tokens of a trace are known."""
+
+    def __init__(
+        self, host: RecordedHost, tokens: Mapping[int, bytes], noise: Noise | None = None
+    ) -> None:
+        """`tokens` are the bytes of those that occur, `noise` is the floor that the trace has."""
+        super().__init__(host)
+        self.floor = Recorded(noise)
+        host.tokens = self._tokens = tokens
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        return self.host.info
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of a token; those of a replacement character for one that does not occur."""
+        return self._tokens.get(token_id, _UNKNOWN)
+
+
+class Watched(Session):
+    """A session that is looked at while a follower does what was recorded.
+
+    Whoever looks may go about in it, mark and fold: that lasts until the next recorded action.
+    """
+
+    def __init__(self, model: Model, follower: Follower) -> None:
+        super().__init__(model, resumed=follower)
+        self._look_on(follower)
+
+    def follow(self, follower: Follower) -> None:
+        """Stands where the recorded session stands."""
+        self._look_on(follower)
+
+    def _look_on(self, follower: Follower) -> None:
+        self._place, self.draws, self._stops = follower.place, follower.draws, follower.stops
+        # What somebody undoes is their own, never what was recorded.
+        self._history = p.History()
+
+
+class RecordedPartner(Partner):
+    """A second model of which only what it said is known. It has no pair: nothing is handed over.
+
+    Attributes:
+        by: how text was handed over.
+    """
+
+    def __init__(
+        self, session: Session, model: RecordedModel, contexts: dict[int, Contexts], by_ids: bool
+    ) -> None:
+        """`contexts` are the prompts of both, by root; `by_ids`: its ids mean what the base's do."""
+        self.model, self.session, self.template = model, session, "auto"
+        self.error = None
+        self.views: dict[int, PartnerView] = {}
+        self._contexts, self._by_ids = contexts, by_ids
+        self.by: HandOver = "ids" if by_ids else "text"
+
+    def candidates(self, node: int, token_ids: Sequence[int]) -> list[Standing | None] | None:
+        """Candidates of the base among those that are stored of the partner; None for any other."""
+        found = self.views.get(node)
+        if found is None or found.next is None:
+            return None
+        columns = zip(found.next.top_ids.tolist(), found.next.top_logprobs.tolist(), strict=True)
+        stood: dict[int | bytes, Standing] = {}
+        for place, (token_id, logprob) in enumerate(columns):
+            for key in (token_id, self.model.token_bytes(token_id)):
+                stood.setdefault(key, Standing(place + 1, logprob))
+        contexts = self._contexts.get(node)
+        keys: list[int | bytes] = []
+        for token_id in token_ids:
+            data = self.session.model.token_bytes(token_id)
+            there = data if contexts is None else contexts.turned(data, "partner")
+            keys.append(token_id if self._by_ids and there == data else there)
+        return [stood.get(key) for key in keys]
+
+    def page(self, start: int, stop: int, node: int) -> Page | None:
+        """The stored candidates of the base, those first that are stored of the partner, in its order."""
+        rows = self.session.page(0, self.session.tree.n_vocab, node=node).rows
+        found = self.candidates(node, [row.token_id for row in rows])
+        if found is None:
+            return None
+
+        def place(each: tuple[Row, Standing | None]) -> tuple[bool, int]:
+            return each[1] is None, 0 if each[1] is None else each[1].rank
+
+        ordered = tuple(row for row, _ in sorted(zip(rows, found, strict=True), key=place))
+        return Page(ordered[start:stop], start, len(ordered))
+
+
+def info_of(model: Mapping[str, Any]) -> ModelInfo:
+    """The `model` of a trace as a model says of itself; what a trace does not hold is as of no use as can be."""
+    return ModelInfo(
+        name=model["name"],
+        backend=model["backend"],
+        library=model["library"],
+        source=model["source"],
+        architecture=model["architecture"],
+        n_vocab=model["n_vocab"],
+        n_ctx=model["n_ctx"],
+        n_ctx_train=None,
+        bos_id=None,
+        add_bos=False,
+        eog_ids=frozenset(),
+        special_ids=frozenset(),
+        chat_template=None,
+        parameters=0,
+        quantization="",
+        bytes=0,
+        kv_bytes_per_token=0,
+        dtype=model["dtype"],
+        kv=model["kv"],
+        device=model["device"],
+        threads=model["threads"],
+        sha256=model["sha256"],
+        tokenizer_sha256=model["tokenizer_sha256"],
+        exact=False,
+        note=model.get("note", ""),
+        title=model.get("title", ""),
+    )

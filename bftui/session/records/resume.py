@@ -1,0 +1,194 @@
+"""A session from its journal or from its trace: on the same model, with the numbers that it had."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from bftui.core.errors import InputError, ModelError
+from bftui.formats.open_spec import Dtype, Kv
+from bftui.model.loaded_model import Model
+from bftui.model.prompt import Prompt, Template
+from bftui.session import events as e
+from bftui.session.records.journal_player import Follower, follow
+from bftui.session.records.session_log import Log
+from bftui.session.session import Session
+from bftui.trace.journal import Journal, runs
+from bftui.trace.reading import TraceFile, samplers_of
+from bftui.trace.records import JournalFile, begins_as_journal, trace_records
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How the model of a trace is opened again: for `open_model(model, backend=backend, label=label, **keywords)`."""
+
+    model: str
+    backend: str
+    label: str
+    keywords: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A session that was read from a file, and checked as a whole.
+
+    Attributes:
+        path: the file.
+        head: `schema.Head`: model, prompt and samplers that it started with.
+        follower: where the session stood in the end.
+        ignore_eos: whether its steps go on after an end of generation.
+        size: bytes of whole records of a journal; None for a trace.
+        cut: whether a last record was cut, and is left out.
+        overtaken: whether it was asked for as the one used last, and one that was used later still runs.
+    """
+
+    path: Path
+    head: Any
+    follower: Follower
+    ignore_eos: bool
+    size: int | None
+    cut: bool
+    overtaken: bool = False
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The fields of the trace's `model`."""
+        fields: dict[str, Any] = self.head.model.model_dump(mode="json", by_alias=True)
+        return fields
+
+    @property
+    def opening(self) -> Opening:
+        """How its model is opened."""
+        return opening_of(self.model)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt of the visible path, as it was asked for."""
+        follower = self.follower
+        return follower.prompts[follower.tree.root(follower.place.cursor)][0]
+
+    @property
+    def partner(self) -> tuple[Opening, Template] | None:
+        """How the second model is opened, and what its prompt is put into; None where there was none."""
+        found = self.follower.partner
+        if found is None:
+            return None
+        template = found["prompt"]["template"]
+        return opening_of(found["model"]), template if template in get_args(Template) else "auto"
+
+
+def read_saved(path: str | os.PathLike[str]) -> Saved:
+    """Reads a journal or a trace. Raises InputError that says where and why, and for a session that still runs."""
+    path = Path(path)
+    if not begins_as_journal(path):
+        trace = TraceFile(path)
+        follower = Follower(trace.samplers, trace.outline.model.n_vocab, trace.outline.created)
+        follow(follower, trace_records(trace), str(path))
+        return Saved(path, trace.outline, follower, False, None, False)
+    if runs(path):
+        raise InputError(
+            f"the session of {path} still runs", hint="end it there, or resume another one"
+        )
+    journal = JournalFile(path)
+    follower = Follower(
+        samplers_of(journal.head.samplers, str(path)),
+        journal.head.model.n_vocab,
+        journal.head.created,
+    )
+    follow(follower, journal.records(), str(path))
+    return Saved(path, journal.head, follower, journal.ignore_eos, journal.size, journal.cut)
+
+
+def resume(
+    model: Model,
+    saved: Saved,
+    *,
+    journal: Log | None = None,
+    on_event: Callable[[e.Event], None] = lambda event: None,
+) -> Session:
+    """The session again; evaluates nothing. `saved` belongs to it from now on.
+
+    Raises ModelError where the model has another vocabulary: token ids would mean other tokens.
+    """
+    check_vocabulary(model, saved.model)
+    return Session(
+        model,
+        ignore_eos=saved.ignore_eos,
+        journal=journal,
+        on_event=on_event,
+        resumed=saved.follower,
+    )
+
+
+def continued(saved: Saved, directory: Path) -> Journal:
+    """The journal for going on: the same file where it can be written, else a new one that begins with all of it.
+
+    Raises OSError where none can be written, UsageError where the session still runs.
+    """
+    if saved.size is not None:
+        try:
+            return Journal.reopen(saved.path, saved.size)
+        except OSError:
+            records = JournalFile(saved.path).records()
+    else:
+        records = trace_records(TraceFile(saved.path))
+    head = saved.head.model_dump(mode="json", by_alias=True, include=_HEAD)
+    journal = Journal(directory)
+    first = next(records)
+    try:
+        journal.write({"open": head, "ignore_eos": saved.ignore_eos, **first.fields()})
+        for record in records:
+            journal.write(record.fields())
+    except BaseException:
+        journal.close()
+        journal.path.unlink(missing_ok=True)
+        raise
+    return journal
+
+
+_HEAD = {"format", "version", "bftui", "created", "model", "prompt", "partner", "samplers"}
+
+
+def opening_of(model: dict[str, Any]) -> Opening:
+    """How a model is opened as the trace's `model` says: same file, backend, context and types.
+
+    Where the file is gone and was a practice model, the one of this installation is taken. Threads and device are the
+    machine's affair.
+    """
+    from bftui import practice
+
+    source, backend = model["source"], model["backend"]
+    name = Path(source).stem
+    if backend == "table":
+        source = f"table:{source}"
+    elif not os.path.exists(source) and name in practice.NAMES and source.endswith(".gguf"):
+        source = name
+    keywords: dict[str, Any] = {"ctx": model["n_ctx"]}
+    # The weights of a GGUF file have the types that the file says.
+    if backend == "transformers" and model["dtype"] in get_args(Dtype):
+        keywords["dtype"] = model["dtype"]
+    if model["kv"] in get_args(Kv):
+        keywords["kv"] = model["kv"]
+    return Opening(source, backend, model["name"], keywords)
+
+
+def same_model(model: Model, fields: dict[str, Any]) -> bool | None:
+    """Whether this is the very model of the trace, by checksum; None where one has none."""
+    if model.info.sha256 is None or fields["sha256"] is None:
+        return None
+    return bool(model.info.sha256 == fields["sha256"])
+
+
+def check_vocabulary(model: Model, fields: dict[str, Any]) -> None:
+    """Raises ModelError where token ids of the trace mean other tokens to this model."""
+    known = model.info.tokenizer_sha256, fields["tokenizer_sha256"]
+    same = model.info.n_vocab == fields["n_vocab"] and (None in known or known[0] == known[1])
+    if not same:
+        raise ModelError(
+            f"{model.info.name} has another vocabulary than {fields['name']}",
+            "the tokens of the session would mean something else",
+            "open the model that the session was made with",
+        )

@@ -1,0 +1,257 @@
+"""A session as the plain data of traces and journals."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bftui import __version__
+from bftui.core.pair.distribution_shift import PartnerView
+from bftui.core.sampler import Sampler
+from bftui.core.tree import Tree
+from bftui.model.prompt import Prompt, Rendered, told_fields
+from bftui.results.stored_result import StoredResult
+from bftui.session import events as e
+from bftui.trace.document import Trace, measured_ids
+from bftui.trace.header import model_fields, prompt_fields, sampler_fields
+from bftui.trace.journal import utc
+from bftui.trace.nodes import node_fields, restated_fields
+from bftui.trace.partner_fields import partner_fields
+
+if TYPE_CHECKING:
+    from bftui.model.loaded_model import Model
+    from bftui.session.partner.session_partner import Partner
+    from bftui.session.records.journal_player import Follower
+    from bftui.session.session import Session
+
+Prompts = Mapping[int, tuple[Prompt, Rendered]]
+"""What was asked for at each root, and what the model saw."""
+
+TokenBytes = Callable[[int], bytes]
+"""The exact bytes of a token."""
+
+
+class Log(Protocol):
+    """Where a session writes what it does, as it does it; see `trace.journal`."""
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Raises OSError for a record that cannot be written now; the next ones are given all the same."""
+
+
+class Record:
+    """What was done in a session and when, kept for the trace and written to the journal at once.
+
+    Attributes:
+        actions, measurements: as the trace holds them.
+    """
+
+    def __init__(
+        self, journal: Log | None, on_event: Callable[[e.Event], None], token_bytes: TokenBytes
+    ) -> None:
+        self.actions: list[dict[str, Any]] = []
+        self.measurements: list[dict[str, Any]] = []
+        self._began = time.monotonic()
+        self._created = _now()
+        self._journal, self._failing = journal, False
+        self._emit = on_event
+        self._token_bytes = token_bytes
+        # The tokens whose bytes the journal has: with them it can be read without the model.
+        self._spelled, self._spelled_partner = set[int](), set[int]()
+        self._partner_roots = set[int]()
+
+    def begin(self, head: dict[str, Any], tree: Tree, prompts: Prompts, ignore_eos: bool) -> None:
+        """Writes down the start: a tree of one prompt."""
+        nodes = [journal_node(tree, 0, prompts)]
+        start = {"open": head, "ignore_eos": ignore_eos, "nodes": nodes, "draws": 0}
+        self._note(start, _ids_of(nodes))
+
+    def take_up(self, found: Follower) -> None:
+        """Goes on with what was written down before; the time goes on where it stopped."""
+        self.actions, self.measurements = found.actions, found.measurements
+        self._created = found.created
+        if self.actions:
+            self._began -= self.actions[-1]["at_ms"] / 1e3
+        if self._journal is not None:
+            self._spelled = set(found.tokens)
+            used = found.tree.used_ids() | set(measured_ids(self.measurements))
+            self._note({"resumed": _now()}, used)
+
+    def restate(self, tree: Tree, nodes: Sequence[int]) -> None:
+        """Writes down numbers that were made anew."""
+        if self._journal is not None:
+            self._note({"restated": restated_fields(tree, nodes)})
+
+    def add(
+        self,
+        op: str,
+        args: dict[str, Any],
+        node: int,
+        tree: Tree,
+        first_new: int,
+        draws: int,
+        prompts: Prompts,
+    ) -> None:
+        """Writes down one action that ended at `node`, and the nodes from `first_new` on."""
+        at_ms = round((time.monotonic() - self._began) * 1e3, 1)
+        action = {"at_ms": at_ms, "op": op, "args": args, "node": node}
+        self.actions.append(action)
+        if self._journal is not None:
+            new = [journal_node(tree, n, prompts) for n in range(first_new, len(tree))]
+            self._note({"action": action, "nodes": new, "draws": draws}, _ids_of(new))
+
+    def measure(self, measured: StoredResult, place: int | None = None) -> int:
+        """Writes down what was measured, at the end or in the place of what was known before; returns its place."""
+        fields = asdict(measured)
+        if place is None:
+            place = len(self.measurements)
+            self.measurements.append(fields)
+        else:
+            self.measurements[place] = fields
+        self._note({"measurement": fields, "place": place}, measured_ids([fields]))
+        return place
+
+    def pair(self, partner: dict[str, Any] | None) -> None:
+        """Writes down which second model reads along from now on, as in the head of a trace; None for none."""
+        self._spelled_partner, self._partner_roots = set(), set()
+        self._note({"partner": partner})
+
+    def seen(self, partner: Partner, nodes: Sequence[int]) -> None:
+        """Writes down what the second model said of some nodes of one branch."""
+        if self._journal is None or not nodes:
+            return
+        views = {node: view for node in nodes if (view := partner.view(node)) is not None}
+        record: dict[str, Any] = {"seen": [_seen_fields(*each) for each in views.items()]}
+        root = partner.session.tree.root(nodes[0])
+        if root not in self._partner_roots:
+            self._partner_roots.add(root)
+            record["partner_prompt"] = {"node": root, **partner.later(root)}
+        ids = {i for view in views.values() if view.next for i in view.next.top_ids.tolist()}
+        if partner.pair.by == "ids":
+            self._note(record, ids)
+            return
+        new = ids - self._spelled_partner
+        self._spelled_partner |= new
+        self._note({**record, "partner_tokens": _spelled(new, partner.model.token_bytes)})
+
+    def head(
+        self,
+        model: Model,
+        prompt: tuple[Prompt, Rendered],
+        samplers: Sequence[Sampler],
+        partner: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        """The fields of a trace that come before its nodes."""
+        return {
+            "format": "bftui-trace",
+            "version": 1,
+            "bftui": __version__,
+            "created": self._created,
+            "model": model_fields(model.info, model.noise),
+            "prompt": root_fields(*prompt),
+            "partner": partner,
+            "samplers": [sampler_fields(sampler) for sampler in samplers],
+        }
+
+    def _note(self, record: dict[str, Any], ids: Iterable[int] = ()) -> None:
+        """Writes the journal, with the bytes of these tokens; a disk that fails is said, and ends nothing."""
+        if self._journal is None:
+            return
+        new = set(ids) - self._spelled
+        if new:
+            self._spelled |= new
+            record["tokens"] = _spelled(new, self._token_bytes)
+        try:
+            self._journal.write(record)
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                self._emit(e.JournalFailed(error.strerror or str(error)))
+            self._failing = True
+
+
+def trace_of(session: Session, head: dict[str, Any], record: Record) -> Trace:
+    """A session as it is now, ready to be saved."""
+    tree, partner = session.tree, session.partner
+    later = [
+        {
+            "node": root,
+            "prompt": root_fields(*session.prompt_at(root)),
+            **({} if partner is None else partner.later(root)),
+        }
+        for root in tree.roots[1:]
+    ]
+    return Trace(
+        head=head,
+        tail={
+            "path": tree.path(session.cursor),
+            "marks": dict(session.marks),
+            "pruned": sorted(session.pruned),
+            "folded": sorted(session.folded),
+            "actions": list(record.actions),
+            "measurements": list(record.measurements),
+            "prompts": later,
+            "draws": session.draws,
+        },
+        tree=tree,
+        count=len(tree),
+        token_bytes=session.model.token_bytes,
+        seen=None if partner is None else partner.seen(),
+    )
+
+
+def _ids_of(nodes: Sequence[Mapping[str, Any]]) -> set[int]:
+    """The tokens that occur in the journal's fields of some nodes."""
+    found = set[int]()
+    for node in nodes:
+        own = node["prompt"]["token_ids"] if node["parent"] is None else (node["token_id"],)
+        found.update(own, () if node["next"] is None else node["next"]["top"]["ids"])
+    return found
+
+
+def _seen_fields(node: int, view: PartnerView) -> dict[str, Any]:
+    return {"node": node, "sampler": view.sampler, **partner_fields(view)}
+
+
+def _spelled(ids: Iterable[int], token_bytes: TokenBytes) -> dict[str, str]:
+    """Tokens as the journal has them: their bytes in base64."""
+    return {str(i): base64.b64encode(token_bytes(i)).decode() for i in sorted(ids)}
+
+
+def _now() -> str:
+    return utc(datetime.now(UTC))
+
+
+def asked_fields(prompt: Prompt) -> dict[str, Any]:
+    """What was asked for, as the arguments of an action."""
+    return {
+        "text": prompt.text,
+        "system": prompt.system,
+        "template": prompt.template,
+        "prefill": prompt.prefill,
+        **told_fields(prompt),
+    }
+
+
+def root_fields(prompt: Prompt, rendered: Rendered) -> dict[str, Any]:
+    """A prompt of the trace."""
+    messages = rendered.messages
+    return prompt_fields(
+        prompt.text,
+        rendered.text,
+        rendered.token_ids,
+        system=prompt.system,
+        messages=None if messages is None else [dict(message) for message in messages],
+        template=rendered.template,
+        prefill=prompt.prefill,
+        told=told_fields(replace(prompt, date=rendered.date)),
+    )
+
+
+def journal_node(tree: Tree, node: int, prompts: Prompts) -> dict[str, Any]:
+    """The node's fields of the trace, with the prompt that a root holds."""
+    fields = node_fields(tree, node)
+    return {**fields, "prompt": root_fields(*prompts[node])} if fields["parent"] is None else fields

@@ -1,0 +1,1 @@
+"""Two traces compared: settings, actions, trees and numbers."""

@@ -1,0 +1,284 @@
+"""The measurements of a trace as sections of a report: numbers, a table, a picture, and what they mean."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from bftui.core.bf.estimate import Sample, curve, windows
+from bftui.core.text import safe
+from bftui.trace.report import report_definitions, shapes
+from bftui.trace.report.content import Content, number
+from bftui.trace.report.figures import session_figures
+from bftui.trace.report.sections import pair_sections
+from bftui.trace.report.sentences import (
+    LONG,
+    ROWS,
+    Asked,
+    Section,
+    Table,
+    clipped,
+    counted,
+    interval,
+    seed_of,
+    sentence,
+    settings_shown,
+    shown,
+    signed,
+    times,
+    token_text,
+    where,
+)
+
+MOST = 24
+"""Measurements that are shown; of more the last ones are counted."""
+
+_TEXTS = 6
+_MOST_DRAWN = 400_000
+"""Tokens of rollouts beyond which the curve would take longer than all the rest."""
+
+
+def sections(content: Content) -> tuple[list[Section], int]:
+    """The first `MOST` measurements, and how many there are in all."""
+    found: list[Section] = []
+    count = 0
+    for fields in content.file.measurements():
+        count += 1
+        if len(found) < MOST:
+            found.append(_section(content, fields, count))
+    return found, count
+
+
+def _section(content: Content, fields: dict[str, Any], place: int) -> Section:
+    kind = fields["kind"]
+    title, tell = KINDS.get(kind, (clipped(safe(kind), 40) or "measurement", None))
+    asked = Asked(content, fields["node"], fields["settings"], fields["result"], f"{place}-{kind}")
+    if tell is None:
+        told = _as_it_is(asked, "bftui has no picture of this kind of measurement.")
+    else:
+        try:
+            told = tell(asked)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            at = ".".join(map(str, first["loc"]))
+            told = _as_it_is(asked, safe(f"It cannot be drawn: {at}: {first['msg']}."))
+    return replace(
+        told,
+        title=title,
+        where=where(content, asked.node),
+        settings=settings_shown(asked.settings),
+    )
+
+
+def _as_it_is(asked: Asked, note: str) -> Section:
+    rows = tuple(
+        (clipped(safe(str(name)), 40), shown(value))
+        for name, value in list(asked.result.items())[:ROWS]
+    )
+    return Section("", None, Table(("", ""), rows, words=1), notes=(note,))
+
+
+def _rollouts(asked: Asked) -> Section:
+    found = shapes.Rollouts.model_validate(asked.result)
+    samples = [
+        _sample(each)
+        for each in found.samples
+        if each.token_ids and len(each.entropy) == len(each.token_ids)
+    ]
+    lengths = [len(sample.token_ids) for sample in samples]
+    ended = Counter(each.finish for each in found.samples)["eog"]
+    estimator = _ESTIMATORS.get(found.estimator, "given")
+    said = (
+        f"BF {number(found.bf)} {interval(found.ci)} by the {estimator} estimator, full BF {number(found.bf_full)}; "
+        f"{counted(len(found.samples), 'continuation')}, {ended} of them ended"
+    )
+    notes, picture = [], None
+    if not samples:
+        notes.append("The continuations are not in the trace.")
+    elif max(lengths) * len(samples) > _MOST_DRAWN:
+        notes.append("There are too many continuations to draw their curve here.")
+    else:
+        points = curve([samples], "entropy", seed=seed_of(asked.settings.get("seed")))
+        picture = session_figures.rollouts(asked.name, points, windows([samples]), len(samples))
+    count = f"{len(found.samples):,}"
+    table = Table(
+        ("estimator", "BF", "n"),
+        (
+            ("entropy, H(P~)", number(found.bf_entropy), count),
+            ("likelihood, −ln P~ of the tokens", number(found.bf_nll), count),
+            ("full, H(P)", number(found.bf_full), count),
+        ),
+        "BF, exp of the mean over the n continuations of each one's mean of what the estimator takes. "
+        f"The BF that counts is that by {estimator}; its 95 % interval is by bootstrap over continuations.",
+    )
+    spelled = (
+        ("base", f"{place}. {text}\n")
+        for place, sample in enumerate(samples, start=1)
+        if (text := _continued(asked.content, sample.token_ids)) is not None
+    )
+    pieces = tuple(islice(spelled, _TEXTS))
+    first = f"the first {len(pieces)} of " if len(pieces) < len(samples) else ""
+    written = f"The continuations, {first}{len(samples)}." if first else "The continuations."
+    return Section(said, report_definitions.ROLLOUTS, table, picture, pieces, written, tuple(notes))
+
+
+_ESTIMATORS = {"entropy": "entropy", "nll": "likelihood"}
+
+
+def _sample(found: shapes.Sampled) -> Sample:
+    """Enough of a sample for the entropy estimator: what is not in the trace is NaN."""
+    unknown = np.full(len(found.token_ids), math.nan)
+    return Sample(
+        token_ids=tuple(found.token_ids),
+        entropy=unknown,
+        entropy_truncated=np.array(found.entropy, dtype=np.float64),
+        logprob_truncated=unknown,
+        logprob=unknown,
+        n_bytes=0,
+        finish=found.finish,
+        chosen=True,
+    )
+
+
+def _continued(content: Content, token_ids: Iterable[int]) -> str | None:
+    """The text of tokens; None where the trace does not spell them."""
+    try:
+        data = b"".join(map(content.file.token_bytes, token_ids))
+    except KeyError:
+        return None
+    return clipped(safe(data.decode(errors="replace")), LONG)
+
+
+def _response(asked: Asked) -> Section:
+    found = shapes.Response.model_validate(asked.result)
+    forced = found.forced
+    text = token_text(forced.text)
+    if found.verdict is None or found.delta is None or found.delta_ci is None:
+        said = f"{text}: {safe(found.verdict or 'no verdict')}"
+    else:
+        low, high = (times(end) for end in found.delta_ci)
+        said = f"{text}: {safe(found.verdict)}, BF {times(found.delta)} [{low}, {high}]"
+        said += " against matched controls" + ("" if found.p is None else f", p {found.p:.2g}")
+    rows = [(f"forced {text}", "1", number(forced.bf), interval(forced.ci), "", "", "")]
+    drawn = [session_figures.Spread(f"forced {text}", forced.bf, forced.ci, True)]
+    for kind in found.controls[:ROWS]:
+        kind_name = clipped(safe(kind.kind), 20)
+        delta_ci = "–"
+        if kind.delta_ci is not None:
+            delta_ci = f"[{signed(kind.delta_ci[0])}, {signed(kind.delta_ci[1])}]"
+        rows.append(
+            (
+                kind_name,
+                str(len(kind.texts)),
+                number(kind.bf),
+                interval(kind.ci),
+                signed(kind.delta),
+                delta_ci,
+                _CONTROLS.get(kind.kind, ""),
+            )
+        )
+        if kind.bf is not None:
+            drawn.append(
+                session_figures.Spread(f"{kind_name} ({len(kind.texts)})", kind.bf, kind.ci)
+            )
+    head = (
+        "",
+        "texts",
+        "BF",
+        "95 % interval",
+        "Δ ln BF",
+        "95 % interval",
+        "what it is held against",
+    )
+    notes = [f"{100 * forced.ended:.0f} % of the samples after the forced text ended."]
+    if found.reason:
+        notes.append(safe(found.reason))
+    caption = (
+        f"BF over the up to {counted(found.horizon, 'token')} after each text, entropy estimator, "
+        f"{counted(found.samples, 'continuation')} of each text; with 95 % intervals: of a single text by bootstrap "
+        "over its continuations, of several the t-interval of their geometric mean. In brackets: how many texts."
+    )
+    picture = session_figures.spreads(asked.name, "BF of what follows", drawn, caption)
+    table = Table(
+        head,
+        tuple(rows),
+        "Δ ln BF is that of the forced text minus the mean of the controls'; its interval is that of one more text "
+        "like them.",
+        words=1,
+    )
+    return Section(
+        said, report_definitions.RESPONSE, table, picture, notes=tuple(map(sentence, notes))
+    )
+
+
+_CONTROLS = {
+    "matched": "texts that the model drew there, nearest in log-probability",
+    "free": "no text: what the model writes by itself",
+    "neutral": "openings that commit a text to little",
+    "random": "first tokens drawn evenly from those kept",
+    "top1": "the most probable token",
+}
+
+
+def _lookahead(asked: Asked) -> Section:
+    found = shapes.Lookahead.model_validate(asked.result)
+    rows = tuple(
+        (
+            token_text(each.text),
+            str(each.rank),
+            f"{each.prob:.4g}",
+            "the text ends" if each.after is None else number(each.after.bf),
+            "" if each.after is None else number(each.after.bf_full),
+        )
+        for each in found.candidates[:ROWS]
+    )
+    drawn = [
+        session_figures.Spread(token_text(each.text), each.after.bf, None)
+        for each in found.candidates[:ROWS]
+        if each.after is not None
+    ]
+    picture = None
+    if drawn:
+        steps = asked.settings.get("steps")
+        later = (
+            f" and {steps - 1} greedy tokens came after it"
+            if type(steps) is int and 1 < steps < 1000
+            else ""
+        )
+        caption = (
+            f"BF, exp H(P~), after each of the {len(drawn)} best candidates, were it forced{later}, best first. "
+            f"Nothing is sampled, so there is no interval. The line is the BF before, {number(found.bf)}."
+        )
+        picture = session_figures.spreads(
+            asked.name, "BF after the candidate", drawn, caption, before=found.bf
+        )
+    more = len(found.candidates) - ROWS
+    notes = (f"{more} more candidates are not shown.",) if more > 0 else ()
+    said = f"BF {number(found.bf)} before, full {number(found.bf_full)}"
+    table = Table(
+        ("candidate", "rank", "p", "BF after", "full BF after"),
+        rows,
+        "p and rank are those of the candidate in P; BF after is exp H(P~), full BF exp H(P).",
+        tokens=True,
+        folded=picture is not None and len(rows) > 8,
+    )
+    return Section(said, report_definitions.LOOKAHEAD, table, picture, notes=notes)
+
+
+_Tell = Callable[[Asked], Section]
+
+KINDS: dict[str, tuple[str, _Tell | None]] = {
+    "rollouts": ("Rollouts", _rollouts),
+    "resampling": ("Sampled again", _rollouts),
+    "response": ("Response to a forced text", _response),
+    "lookahead": ("Look-ahead", _lookahead),
+    "shift": ("Token distribution shift", pair_sections.shift),
+    "nudging": ("Nudging", pair_sections.nudging),
+}

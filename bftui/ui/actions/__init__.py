@@ -1,0 +1,1 @@
+"""Everything a key can do."""

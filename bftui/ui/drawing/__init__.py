@@ -1,0 +1,1 @@
+"""Lines, charts and layouts, drawn from plain data."""

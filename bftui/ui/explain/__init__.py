@@ -1,0 +1,1 @@
+"""What each number on the screen means."""

@@ -1,0 +1,379 @@
+"""What the numbers on the screen mean: value, formula, meaning, estimator, source. Data for `K`; draws nothing.
+
+The definitions follow Yang, Li and Holtzman, "LLM Probability Concentration: How Alignment Shrinks the Generative
+Horizon" (arXiv 2506.17871), in words of our own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from bftui.core.noise_floor import exactness, nats, probability
+from bftui.core.text import counted
+from bftui.ui.drawing.line_builder import factor, fine, starred
+from bftui.ui.path_comparison import pair
+from bftui.workbench.keys import hint
+from bftui.workbench.sampler_words import cut
+
+if TYPE_CHECKING:
+    from bftui.core.distribution import NextToken
+    from bftui.core.tree import Node
+    from bftui.ui.panes.candidates_pane import Candidate
+    from bftui.ui.side_branches import Apart
+    from bftui.ui.view import View
+
+BF_SOURCE = "Yang, Li and Holtzman, arXiv 2506.17871"
+"""Where the branching factor is from."""
+_SHANNON = "Shannon, A Mathematical Theory of Communication, 1948"
+_DIGITS = 6
+"""Significant digits of a probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One number.
+
+    Attributes:
+        name, value: as the screen shows them, the value with its unit.
+        formula: how it is made.
+        text: what it says, and how it is estimated.
+        source: where the definition is from.
+    """
+
+    name: str
+    value: str
+    formula: str
+    text: str
+    source: str = ""
+
+
+def distribution(view: View) -> list[Item]:
+    """The numbers of the distribution after the cursor."""
+    following = view.next
+    if following is None:
+        return [Item("■", "the text ends here", "", "An end of generation has nothing after it.")]
+    found = [_bf(view, following), _kept(following), _full(view, following)]
+    return [*found, _entropy(view, following), *_floor(view)]
+
+
+def _other(view: View, node: int) -> str:
+    """Which sampler BF at a node is of, where that is not the one in force."""
+    if not view.stale(node):
+        return ""
+    sampler = view.sampler_of(node)
+    return (
+        f" *: it was made at temperature {sampler.temperature:g}, {cut(sampler)}, which are not in force; "
+        "going there recomputes it."
+    )
+
+
+def _bf(view: View, following: NextToken) -> Item:
+    sampler = view.sampler_of(view.cursor)
+    return Item(
+        "BF",
+        factor(following.bf, view.noise),
+        "exp H(P~),  H(P~) = −Σ P~(v) ln P~(v) over the kept tokens",
+        "How many equally likely next tokens would be as uncertain as those that the cut leaves. P~ is P at "
+        f"temperature {sampler.temperature:g}, cut by {cut(sampler)}, scaled to sum to 1 again, once. Here H(P~) is "
+        f"{nats(following.entropy_truncated, 3, view.noise, 'entropy_truncated')} nats.{_other(view, view.cursor)} "
+        f"{_exactness(view)} Between 1 and the number of tokens kept.",
+        f"{BF_SOURCE}, the branching factor of one step",
+    )
+
+
+def _kept(following: NextToken) -> Item:
+    mass = math.exp(following.log_kept) if following.temperature == 1 else None
+    held = f" They hold {mass:.4f} of P." if mass is not None else ""
+    return Item(
+        "kept",
+        counted(following.kept, "token"),
+        "tokens v with P~(v) > 0",
+        "Each of top-k, top-p and min-p is judged on the tempered distribution before any cut, and a token stays "
+        "where all let it. Top-p keeps the token that crosses the mass; min-p is a share of the best one's "
+        f"probability.{held}",
+        "top-p: Holtzman et al., arXiv 1904.09751; min-p: Nguyen et al., arXiv 2407.01082",
+    )
+
+
+def _full(view: View, following: NextToken) -> Item:
+    return Item(
+        "full",
+        factor(following.bf_full, view.noise),
+        "exp H(P)",
+        f"The same without a cut, at temperature 1: over all {following.n_vocab:,} logits. {_exactness(view)} "
+        "It can rise while BF falls: the tail counts here.",
+        f"{_SHANNON}; as a number of kinds: Hill, 1973, order 1",
+    )
+
+
+def _entropy(view: View, following: NextToken) -> Item:
+    return Item(
+        "H",
+        f"{nats(following.entropy, 3, view.noise)} nats",
+        "H(P) = −Σ P(v) ln P(v)",
+        "How uncertain the model is of the next token, in nats (divide by ln 2 for bits: "
+        f"{nats(following.entropy / math.log(2), 3, view.noise)}). "
+        f"P is the softmax of the logits at temperature 1, whatever the session's temperature. {_exactness(view)}",
+        _SHANNON,
+    )
+
+
+def _exactness(view: View) -> str:
+    return exactness(view.noise, view.session.model.info.backend)
+
+
+def _floor(view: View) -> list[Item]:
+    """The noise floor; nothing where nobody has measured it."""
+    noise = view.noise
+    if noise is None:
+        return []
+    return [
+        Item(
+            "noise floor",
+            f"H(P) ±{noise.entropy_sd:.2g} nats",
+            "root of the mean squared difference of H(P), one fixed text read in two shapes of batches",
+            "The library adds up in another order where other tokens are evaluated beside, and what is rounded on the "
+            f"way makes more of it: {noise.sentence()} that were read alone, in one pass and among {noise.rows} rows; "
+            f"a logit by {noise.logit_sd:.2g} ({noise.logit_max:.2g}). Numbers are shown in the digits that it allows.",
+        )
+    ]
+
+
+def candidate(view: View, found: Candidate | None) -> list[Item]:
+    """The numbers of a selected candidate."""
+    following = view.next
+    if found is None or following is None:
+        return []
+    name = view.label(found.token_id)
+    items = [
+        Item(
+            f"p of {name}",
+            probability(found.p, _DIGITS, view.noise),
+            "P(v) = exp(logit v) / Σ exp(logit)",
+            "The probability of this token at temperature 1, before any cut; "
+            f"{nats(-math.log(found.p), 3, view.noise, 'logprob')} nats of surprisal."
+            if found.p > 0
+            else "The model gives this token a probability of 0.",
+        ),
+        Item(
+            "rank",
+            f"{found.rank:,} of {following.n_vocab:,}",
+            "1 + tokens with a strictly larger logit",
+            "Equal logits share a rank; the list shows them by id.",
+        ),
+    ]
+    if found.total is not None:
+        items.append(
+            Item(
+                "Σp",
+                probability(found.total, 6, view.noise),
+                "P summed from the best candidate down to this one",
+                "At temperature 1 the cut by top-p stands where this crosses its mass.",
+            )
+        )
+    drawn = "The cut keeps this token."
+    if not found.kept:
+        drawn = "This token is past the cut: P~ is 0, sampling never takes it, forcing can."
+    elif found.rank <= following.kept and found.rank <= len(following.top_logprobs):
+        log = following.logprob_truncated(found.rank - 1)
+        drawn += (
+            f" Sampling takes it with probability {probability(math.exp(log), 4, view.noise)}."
+            if log is not None
+            else ""
+        )
+    bar = Item(
+        "bar",
+        f"{found.p / math.exp(float(following.top_logprobs[0])):.3f} of the longest",
+        "p / p of the best candidate",
+        f"How flat the distribution is shows in the lengths, at any scale. {drawn}",
+    )
+    return [*items, bar]
+
+
+def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
+    """The numbers of a token of the text."""
+    if node.token_id is None or node.logprob is None:
+        return [
+            Item(
+                "prompt",
+                "given",
+                "",
+                "Tokens of the prompt were not drawn: they have no numbers of their own.",
+            )
+        ]
+    sampler = view.sampler_of(node.id)
+    at = f"temperature {sampler.temperature:g} and {cut(sampler)}"
+    p = math.exp(node.logprob)
+    cut_p = node.logprob_truncated
+    how = {
+        "sampled": f"drawn from P~, as number {node.draw} of the session's draws: the same seed draws it again",
+        "greedy": "the most probable token was taken, no draw was made",
+        "forced": "forced from outside: it is no sample, and does not count as one where samples are averaged",
+    }.get(node.source, node.source)
+    items = [
+        Item(
+            "p",
+            probability(p, _DIGITS, view.noise),
+            "P(token | all before it)",
+            "At temperature 1, before any cut. "
+            + (
+                f"Under P~, at {at}, it is {probability(math.exp(cut_p), 4, view.noise)}."
+                if cut_p is not None
+                else f"P~ is 0: it was past the cut, at {at}."
+            ),
+        ),
+        Item(
+            "surprisal",
+            f"{nats(-node.logprob, 3, view.noise, 'logprob')} nats",
+            "−ln p",
+            "What this token told that was not expected; its mean over P is H(P).",
+            _SHANNON,
+        ),
+        Item(
+            "rank",
+            f"{node.rank:,}",
+            "1 + tokens with a strictly larger logit",
+            "1 is what a greedy step takes.",
+        ),
+    ]
+    if before is not None:
+        parent = view.tree.parent(node.id)
+        bf = starred(factor(before.bf, view.noise), parent is not None and view.stale(parent))
+        items.append(
+            Item(
+                "H before",
+                f"{nats(before.entropy, 3, view.noise)} nats",
+                "H(P) of the distribution that the token was taken from",
+                f"How open the choice was: the shade of the token. After the cut BF was {bf}, "
+                f"{counted(before.kept, 'token')} kept.",
+                _SHANNON,
+            )
+        )
+    items.append(Item("how it came", node.source, "", f"{how[0].upper()}{how[1:]}."))
+    return items
+
+
+def branch(view: View, target: int) -> list[Item]:
+    """The numbers of a row of the tree."""
+    entropies = view.tree.entropies(target)
+    items = []
+    if entropies is not None:
+        items.append(
+            Item(
+                "BF at the end",
+                factor(math.exp(entropies[1]), view.noise),
+                "exp H(P~) after the row's last token",
+                f"One step's branching factor, at the end of the branch and not along it.{_other(view, target)} Two "
+                "branches are two samples: that one ends narrower says little about what narrowed it.",
+                f"{BF_SOURCE}, the branching factor of one step",
+            )
+        )
+    depth = view.tree.depth(target)
+    items.append(
+        Item(
+            "length",
+            counted(depth, "token"),
+            "tokens from the prompt to the row's end",
+            "The prompt is not counted.",
+        )
+    )
+    items.append(
+        Item(
+            "nodes",
+            f"{len(view.tree):,}",
+            "tokens ever generated, and prompts",
+            "Nodes never vanish; folding and pruning hide them.",
+        )
+    )
+    return items
+
+
+def curve(view: View) -> list[Item]:
+    """The numbers of the strip."""
+    nodes = view.path.nodes
+    logs = [
+        entropies[1]
+        for before, node in pairwise(nodes)
+        if (entropies := view.tree.entropies(before)) and not view.tree.of_prompt(node)
+    ]
+    items = []
+    sampler = view.sampler_of(view.cursor)
+    others = sum(map(view.stale, nodes[:-1]))
+    stale = f" *: {counted(others, 'position')} of these are of another sampler." if others else ""
+    if view.next is not None:
+        items.append(
+            Item(
+                "now",
+                factor(view.next.bf, view.noise),
+                "exp H(P~) at the open position",
+                f"The last bar. At temperature {sampler.temperature:g}, {cut(sampler)}."
+                f"{_other(view, view.cursor)} {_exactness(view)}",
+                f"{BF_SOURCE}, the branching factor of one step",
+            )
+        )
+    if logs:
+        mean = sum(logs) / len(logs)
+        items.append(
+            Item(
+                "path",
+                factor(math.exp(mean)),
+                "exp of the mean of H(P~) over the positions that have a token",
+                f"The branching factor along this one path of {counted(len(logs), 'token')}, forced ones included, "
+                "those of a user's turn left out: the entropy estimator with one sample. One path is one draw of many: "
+                f"comparing two of them says little.{stale}",
+                f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
+            )
+        )
+    items.append(
+        Item(
+            "the bars",
+            "one a position",
+            hint("BF on a logarithmic scale, or H(P) in nats: {curve} takes the other"),
+            "A bar stands for the distribution that its token was taken from: what a forced token ▲ does shows in the "
+            "bar after it. The scale is fixed, so that two curves can be compared.",
+        )
+    )
+    return items
+
+
+def position(view: View, place: int) -> list[Item]:
+    """The numbers of the position under the curve's cursor."""
+    node = view.path.nodes[place]
+    entropies = view.tree.entropies(node)
+    if entropies is None:
+        return [Item(f"position {place:,}", "the text ends here", "", "Nothing comes after it.")]
+    return [
+        Item(
+            f"BF at position {place:,}",
+            f"{factor(math.exp(entropies[1]), view.noise)}, H {nats(entropies[0], 3, view.noise)} nats",
+            "exp H(P~), and H(P), of the distribution at this position",
+            f"What the token after it was taken from, with {counted(place, 'token')} between it and the prompt. "
+            f"{_exactness(view)}{_other(view, node)}",
+            f"{BF_SOURCE}, the branching factor of one step",
+        )
+    ]
+
+
+def beside(view: View, branch: Apart | None) -> list[Item]:
+    """The branch that is drawn over the bars; nothing without one."""
+    if branch is None:
+        return []
+    side = pair(view, branch).sides[1]
+    bf = "–"
+    if side.since is not None:
+        bf = f"{starred(f'BF {fine(side.since.bf)}', side.stale_since)} since"
+    positions = counted(0 if side.since is None else side.since.count, "position")
+    return [
+        Item(
+            f"dotted: {branch.name}",
+            bf,
+            "exp of the mean of H(P~) over its positions after the token in which it leaves the path",
+            f"It leaves the path after position {branch.first - 1:,} and has {positions} after that. The branch that "
+            "was compared last is drawn, else that of the latest mark, else what comes after the cursor or the newest "
+            + hint("branch at the last fork; {compare} sets both side by side."),
+            f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
+        )
+    ]

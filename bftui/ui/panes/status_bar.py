@@ -1,0 +1,201 @@
+"""The first line: what runs, how it samples, how full the context is, and the state in a word.
+
+A click on a part changes it: the model, the partner, temperature and cut.
+"""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from bftui.core.text import safe
+from bftui.ui.drawing.clickable import ClickableLine
+from bftui.ui.drawing.line_builder import LineBuilder, bar, fit
+from bftui.ui.themes.theme_styles import Palette
+from bftui.ui.view import View
+from bftui.workbench.bridge import Bridge
+from bftui.workbench.sampler_words import sampling
+from bftui.workbench.snapshot import Beside
+from bftui.workbench.workbench_state import RECORDED, Word
+
+_BESIDE = "⇄"
+"""Stands between the model and its partner."""
+_GAUGE = 4
+_NAME = 9
+"""Cells that a model's name keeps; what is longer gives way to temperature and cut."""
+_NAMES = 27
+"""Cells that the name of a model, or two of them, keep against the gauge."""
+_PROGRESS = 15
+"""Cells kept free for what is being measured, where that costs no more than the runtime."""
+_STATE = 5
+"""Cells of `ready`: what stands before the state does not move while the model works."""
+
+
+class StatusBar(ClickableLine):
+    """One line, drawn again when what it says changes."""
+
+    DEFAULT_CSS = "StatusBar { height: 1; background: $background; }"
+
+    def __init__(self, palette: Palette, bridge: Bridge) -> None:
+        super().__init__(id="status")
+        self.palette = palette
+        self._bridge = bridge
+        self._parts: tuple[str, ...] = ("",) * 7
+        self._beside: tuple[str, ...] = ()
+        self._gauge = 0.0
+        self._word = bridge.word
+
+    def show(self, view: View | None) -> None:
+        """Brings the line up to date."""
+        # Read once: the engine's thread may change it before all is written, or drawn.
+        word = self._bridge.word
+        parts = (
+            *self._model(),
+            self._own_name(),
+            self._runtime(view),
+            sampling(view.sampler) if view else "",
+            self._filling(view),
+            self._state(word),
+        )
+        running = self._measuring()
+        if (parts, word, running) != (self._parts, self._word, self._beside):
+            self._parts, self._word, self._beside = parts, word, running
+            self.refresh()
+
+    def _model(self) -> tuple[str, str]:
+        """What runs, long and short; with the partner, or what is with it."""
+        bridge, paired = self._bridge, self._bridge.paired
+        if bridge.word is Word.LOADING or bridge.model is None:
+            return (safe(bridge.loading),) * 2
+        name, short = safe(bridge.model.name), safe(bridge.model.info.name)
+        if paired.state is Beside.NONE:
+            return name, name
+        partner = {Beside.LOADING: "…", Beside.FAILED: "partner failed"}.get(paired.state)
+        other, brief = safe(paired.name), safe(paired.short)
+        return f"{name} {_BESIDE} {partner or other}", f"{short} {_BESIDE} {partner or brief}"
+
+    def _own_name(self) -> str:
+        """What one model alone calls itself, where that says more than its name."""
+        bridge = self._bridge
+        if (
+            bridge.word is Word.LOADING
+            or bridge.model is None
+            or bridge.paired.state is not Beside.NONE
+        ):
+            return ""
+        info = bridge.model.info
+        return f" ({safe(info.title)})" if info.title and info.title not in info.name else ""
+
+    def _runtime(self, view: View | None) -> str:
+        model = self._bridge.model
+        if model is None or self._bridge.word is Word.LOADING:
+            return ""
+        info = model.info
+        template = "" if view is None or view.template == "raw" else f" {view.template}"
+        paired = self._bridge.paired
+        if paired.ready and paired.by:
+            template += f" {_BESIDE} {paired.template} by {paired.by}".replace("  ", " ")
+        return safe(f"{info.backend} {info.device} {info.dtype}{template}")
+
+    def _filling(self, view: View | None) -> str:
+        model = self._bridge.model
+        if view is None or model is None:
+            self._gauge = 0.0
+            return ""
+        self._gauge = view.length / model.info.n_ctx
+        return f"ctx {view.length:,}/{model.info.n_ctx:,}"
+
+    def _measuring(self) -> tuple[str, ...]:
+        """What is being measured beside everything else, the longest form first."""
+        bridge = self._bridge
+        opening = bridge.opening_partner
+        jobs = (*bridge.paired.running, *bridge.measured.running)
+        running = [
+            (each.name, f"{each.share:4.0%}") for each in ((opening, *jobs) if opening else jobs)
+        ]
+        if not running:
+            return ()
+        told = [f"{name}{share}" for name, share in running]
+        return (" · ".join(told), told[0], running[0][1])
+
+    def _state(self, word: Word) -> str:
+        bridge = self._bridge
+        state = f"{word.value:>{_STATE}}"
+        if word is Word.REPLAY and bridge.played is not None:
+            done, count = bridge.played
+            state += f" {done:,}/{count:,}"
+        if word is Word.LOADING and bridge.share is not None:
+            state += f" {bridge.share:.0%}"
+        if word is Word.BUSY and bridge.left:
+            state += f" {bridge.left:,} left"
+        if bridge.playing:
+            rate = bridge.rates[bridge.rate]
+            state += f" ▶ {rate:g}/s" if rate > 0 else " ▶ max" if rate != RECORDED else " ▶"
+            speed = bridge.speed()
+            state += f" {speed:.{0 if speed >= 10 else 1}f} tok/s" if speed else ""
+        return state
+
+    def render_line(self, y: int) -> Strip:
+        palette = self.palette
+        model, short, own, runtime, sampling, context, state = self._parts
+        line = LineBuilder(self.size.width, palette.text)
+        self.forget_places()
+        line.add(" bftui ", palette.accent).add(" ")
+        self.place(0, 6, "help")
+        # Without temperature and cut a BF means nothing: runtime, gauge and the end of a long name go first.
+        right = cell_len(state) + 1 + (cell_len(context) + 2 if context else 0)
+        named = min(cell_len(model), _NAME)
+        names = min(cell_len(short), _NAMES)
+        gap, sampled = 2, cell_len(sampling) + 3 if sampling else 0
+        gauge = bool(context) and names + sampled + gap + right + _GAUGE + 3 <= line.room
+        right += _GAUGE + 3 if gauge else 0
+        room = line.room - right - gap
+        model = model if cell_len(model) <= room - sampled else short
+        beside = sampled + (cell_len(runtime) + 3 if runtime else 0) + _PROGRESS
+        if own and cell_len(model) + cell_len(own) + beside <= room:
+            model += own
+        start = line.at
+        shown = fitted(model, min(max(0, room), max(named, room - sampled)))
+        line.add(shown, palette.title)
+        alone, both, _ = shown.partition(f" {_BESIDE} ")
+        if alone:
+            self.place(start, start + cell_len(alone + both), "open")
+            self.place(start + cell_len(alone + both), line.at, "partner")
+        room = line.room - right - gap
+        if runtime and sampled + cell_len(runtime) + 3 + _PROGRESS <= room:
+            line.add("   ").add(runtime, palette.dim)
+        if sampling and cell_len(sampling) + 2 <= room:
+            line.add(" " * min(3, room - cell_len(sampling)))
+            self.place(line.at, line.at + cell_len(sampling), "sampler")
+            line.add(sampling, palette.text)
+        # It takes what is free, so that nothing moves when it comes and goes.
+        room = line.room - right - 2
+        measuring = next((form for form in self._beside if cell_len(form) <= room), "")
+        line.to(line.width - right - cell_len(measuring) - 2).add(measuring, palette.accent)
+        line.to(line.width - right)
+        if context:
+            line.add(f"{context} ", palette.dim)
+        if gauge:
+            line.add("▕", palette.line)
+            line.add(f"{bar(self._gauge, _GAUGE):<{_GAUGE}}", palette.bar).add("▏ ", palette.line)
+        style = {
+            Word.LOADING: palette.forced,
+            Word.READY: palette.good,
+            Word.REPLAY: palette.accent,
+            Word.BUSY: palette.accent,
+            Word.FAILED: palette.bad,
+        }[self._word]
+        return line.add(f" {state}" if context else state, style).strip()
+
+
+def fitted(names: str, cells: int) -> str:
+    """One name, or two with the sign between them, in so many cells: of two the longer one gives way first."""
+    first, beside, second = names.partition(f" {_BESIDE} ")
+    room = cells - cell_len(beside)
+    if not beside or room < 2 or cell_len(names) <= cells:
+        return fit(names, cells)
+    half = room // 2
+    if cell_len(second) < room - half:
+        half = room - cell_len(second)
+    first = fit(first, half)
+    return f"{first}{beside}{fit(second, room - cell_len(first))}"

@@ -1,0 +1,436 @@
+"""The text: prompt and path, token by token, each shaded by what `w` chooses, with a cursor that looks at one token.
+
+A selection goes from where it began to the cursor, in whole tokens; any other move ends it.
+
+The prompt is dimmed; forced tokens begin with ▲ and are bold, those of the partner begin with ◇; `▮` is where the
+session stands, `■` the end of text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from enum import StrEnum
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual import events
+
+from bftui.core.noise_floor import nats
+from bftui.core.text import counted, safe
+from bftui.ui.drawing.line_builder import LineBuilder, fit, probability
+from bftui.ui.drawing.path_rows import Path
+from bftui.ui.drawing.shift_style import SIGNS, shaded
+from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
+from bftui.ui.panes.pane import Pane
+from bftui.ui.themes.theme_styles import RAMP_TOP, Palette
+from bftui.workbench.keys import hint
+
+_HERE, _END = "▮", "■"
+
+GAMMA = 0.4
+"""The threshold of nudging that the dry run begins with (arXiv 2410.09300)."""
+
+SURPRISAL_TOP = 8.0
+"""Surprisal in nats, from which on the last step of the ramp is used."""
+
+_GREEDY = Style(italic=True)
+_HIT = Style(underline=True, bold=True)
+_UNDERLINED = Style(underline=True)
+
+
+class Shading(StrEnum):
+    """What the text is shaded by."""
+
+    ENTROPY = "entropy"
+    SURPRISAL = "surprisal"
+    AUTHOR = "author"
+    SHIFT = "shift"
+    NUDGE = "nudge"
+    NONE = "none"
+
+
+_LEGENDS = {
+    Shading.ENTROPY: (
+        f"shade: H 0 to {RAMP_TOP:g} nats · ▲ forced",
+        f"H 0 to {RAMP_TOP:g} nats",
+    ),
+    Shading.SURPRISAL: (
+        f"shade: surprisal 0 to {SURPRISAL_TOP:g} nats · ▲ forced",
+        f"surprisal 0 to {SURPRISAL_TOP:g} nats",
+    ),
+    Shading.AUTHOR: (
+        "▲ forced · ◇ partner: underlined · greedy: slanted · prompt: dim · sampled: plain",
+        "▲ forced · ◇ partner: underlined · greedy: slanted",
+        "▲ forced · ◇ partner",
+    ),
+    Shading.SHIFT: (
+        "by rank in the partner: underlined shifted · slanted marginal · plain unshifted",
+        "rank in partner: underlined shifted · slanted marginal",
+        "rank in partner",
+    ),
+    Shading.NUDGE: (
+        "underlined: P of the best token below γ {gamma:.2f}, where the partner would write",
+        "underlined: best P < γ {gamma:.2f}",
+        "γ {gamma:.2f}",
+    ),
+    Shading.NONE: ("not shaded · ▲ forced", "not shaded"),
+}
+
+
+class TextPane(Pane):
+    """Draws the visible path as wrapped text; its cursor follows the end until it is moved away."""
+
+    NAME = "text"
+    EMPTY = (
+        "the text, token by token, shaded by entropy: {shading} shades by something else, "
+        "{select_right} selects, {copy} copies"
+    )
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(palette)
+        self.shading = Shading.ENTROPY
+        self.gamma = GAMMA
+        self.wanted = ""
+        self._path = Path()
+        self._prompt = 0
+        self._layout = TextLayout(1)
+        self._away: int | None = None
+        self._anchor: int | None = None
+        self._pressed: int | None = None
+        self._dragged = False
+        self._rolled = False
+        self._column = 0
+        self._found: list[range] = []
+        self._hits: set[int] = set()
+
+    # State -----------------------------------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        self._path, self._layout = Path(), TextLayout(1)
+        self._prompt, self._away, self._anchor, self._rolled = 0, None, None, False
+        self.wanted, self._found, self._hits = "", [], set()
+
+    def state(self) -> Hashable:
+        partner = self.view.paired.version if self.view else 0
+        return super().state(), self.shading, self.gamma, self.wanted, partner
+
+    def sync(self) -> None:
+        view = self.now
+        self._layout.resize(self.columns)
+        before = self._path.version
+        kept = self._path.follow(view.tree, view.cursor)
+        if self._path.version != before:
+            self._take_in(kept)
+            self._find()
+        self._show_cursor()
+
+    def _take_in(self, kept: int) -> None:
+        view = self.now
+        nodes = self._path.nodes
+        fresh = nodes[max(1, kept) :]
+        data = [view.bytes(node) for node in fresh]
+        if kept == 0:
+            prompt = view.tree.prompt_ids(nodes[0])
+            self._prompt = len(prompt)
+            data = [view.session.model.token_bytes(i) for i in prompt] + data
+        start = self._prompt + kept - 1 if kept else 0
+        first = self._prompt + max(1, kept) - 1
+        marks = {
+            first + i: FORCED if forced else NUDGED
+            for i, node in enumerate(fresh)
+            if (forced := view.session.begins_force(node)) or view.begins_nudge(node)
+        }
+        self._layout.replace(start, data, marks)
+        if self._away is not None and self._away >= start:
+            # What the cursor stood on has gone: it follows the end again.
+            self._away = None
+        if self._anchor is not None and (self._away is None or self._anchor >= start):
+            self._anchor = None
+
+    def on_resize(self) -> None:
+        # `Pane.on_resize` is called after this.
+        self._layout.resize(self.columns)
+        self._show_cursor()
+
+    def count(self) -> int:
+        return len(self._layout.lines)
+
+    def shade_by(self, shading: Shading) -> None:
+        """Shades by something else from now on."""
+        self.shading = shading
+        self.redraw()
+
+    # The cursor ------------------------------------------------------------------------------------------------
+
+    @property
+    def token(self) -> int:
+        """The token under the cursor, counted from 0 with the prompt's."""
+        last = max(0, len(self._layout) - 1)
+        return last if self._away is None else min(self._away, last)
+
+    @property
+    def away(self) -> bool:
+        """Whether the cursor was moved away from the end."""
+        return self._away is not None
+
+    @property
+    def place(self) -> int:
+        """The place on the path of the token under the cursor; 0 for every token of the prompt."""
+        return max(0, self.token - self._prompt + 1)
+
+    def target(self) -> int | None:
+        """The node of the token under the cursor; the prompt's for a token of it."""
+        return self._path.nodes[self.place] if self.view and self._path.nodes else None
+
+    def go_to(self, token: int, *, column: bool = True, anchor: int | None = None) -> bool:
+        """Puts the cursor on a token; False where it stands there already. What is selected goes on from `anchor`."""
+        before, last = self.token, len(self._layout) - 1
+        self._anchor, self._rolled = anchor, False
+        token = max(0, min(token, last))
+        self._away = token if token < last else None
+        if column:
+            self._column = self._layout.first_cell(token)[1]
+        self._show_cursor()
+        self.refresh()
+        return token != before
+
+    def go_to_place(self, place: int) -> bool:
+        """Puts the cursor on the token at a place of the path."""
+        return self.go_to(self._prompt + place - 1)
+
+    def move(self, by: int) -> bool:
+        if not len(self._layout):
+            return False
+        line = self._layout.first_cell(self.token)[0] + by
+        if not 0 <= line < self.count():
+            return self.go_to(0 if line < 0 else len(self._layout))
+        return self.go_to(self._layout.token_at(line, self._column), column=False)
+
+    def point(self, row: int, column: int) -> None:
+        if 0 <= row < self.count() and not self._dragged:
+            self.go_to(self._layout.token_at(row, column))
+
+    def roll(self, by: int) -> None:
+        """Scrolls; who followed the end follows it again as soon as it is back in view."""
+        followed, before = self._rolled or not self.away, self.top
+        self.top = max(0, min(self.top + by, self.count() - self.rows))
+        self.refresh()
+        if self.top == before or self._anchor is not None:
+            # What is selected stays so out of view.
+            return
+        line, column = self._layout.first_cell(self.token)
+        inside = max(self.top, min(line, self.top + self.rows - 1))
+        if followed and self.top == self.count() - self.rows:
+            self.go_to(len(self._layout))
+        elif inside != line:
+            top = self.top
+            self.go_to(self._layout.token_at(inside, column), column=False)
+            # The token may begin a line earlier.
+            self.top, self._rolled = top, followed
+
+    # Selecting -------------------------------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> range | None:
+        """The tokens that are selected; None where none are."""
+        if self._anchor is None:
+            return None
+        first, last = sorted((self._anchor, self.token))
+        return range(first, last + 1)
+
+    def selected_bytes(self) -> bytes:
+        """What the selected tokens stand for."""
+        found = self.selection
+        return b"" if found is None else b"".join(self._layout.data(found))
+
+    def extend(self, token: int) -> None:
+        """Moves the cursor, and selects what lies between it and where it stood when that began."""
+        if len(self._layout):
+            self.go_to(token, anchor=self.token if self._anchor is None else self._anchor)
+
+    def extend_lines(self, by: int) -> None:
+        """The same, by lines."""
+        anchor = self.token if self._anchor is None else self._anchor
+        self.move(by)
+        self._anchor = anchor
+        self.refresh()
+
+    def unselect(self) -> bool:
+        """Ends the selection; False where there is none."""
+        if self._anchor is None:
+            return False
+        self._anchor = None
+        self.refresh()
+        return True
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._dragged = False
+        row = self.top + event.y - 1
+        if self.ready and event.button == 1 and 0 < event.y <= self.rows and row < self.count():
+            self._pressed = self._layout.token_at(row, event.x - 2)
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._pressed is None:
+            return
+        # Past an edge the text scrolls on, line by line.
+        row = max(0, min(self.top + event.y - 1, self.count() - 1))
+        token = self._layout.token_at(row, max(0, event.x - 2))
+        if self._dragged or token != self._pressed:
+            self._dragged = True
+            self.go_to(token, anchor=self._pressed)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        self._pressed = None
+        self.release_mouse()
+
+    def to_first(self) -> None:
+        self.go_to(0)
+
+    def to_last(self) -> None:
+        self.go_to(len(self._layout))
+
+    def _show_cursor(self) -> None:
+        end = self.count() - 1
+        self.selected = end if self._away is None else self._layout.line_of(self.token)
+        self.reveal()
+
+    # Searching -------------------------------------------------------------------------------------------------
+
+    def search(self, query: str) -> None:
+        """Marks every place where the text contains this; none for an empty one."""
+        self.wanted = query
+        self._find()
+        self.redraw()
+
+    def _find(self) -> None:
+        self._found = self._layout.find(self.wanted) if self.wanted else []
+        self._hits = {token for tokens in self._found for token in tokens}
+
+    def matches(self) -> str:
+        """How many there are, in words."""
+        found = f"{len(self._found):,} {'match' if len(self._found) == 1 else 'matches'}"
+        at = next((i for i, tokens in enumerate(self._found) if self.token in tokens), None)
+        return found if at is None else f"{at + 1} of {found}"
+
+    def step_match(self, by: int, *, stay: bool = False) -> bool:
+        """Goes to the next or previous match, round the end; False where there is none. `stay`: unless on one."""
+        if not self._found:
+            return False
+        at = self.token
+        if stay and at in self._hits:
+            return True
+        starts = [tokens.start for tokens in self._found]
+        if by > 0:
+            self.go_to(next((start for start in starts if start > at), starts[0]))
+        else:
+            self.go_to(next((start for start in reversed(starts) if start < at), starts[-1]))
+        return True
+
+    # Drawing ---------------------------------------------------------------------------------------------------
+
+    def heading(self) -> str:
+        if self.view is None:
+            return ""
+        tokens = counted(len(self._path) - 1, "token")
+        legends = [each.format(gamma=self.gamma) for each in _LEGENDS[self.shading]]
+        forms = [f"{tokens} · {legend}" for legend in legends]
+        if templates := self._templates():
+            forms = [*(f"{templates} · {form}" for form in forms), *forms]
+        room = self.size.width - len(self.NAME) - 8
+        return next((form for form in forms if cell_len(form) <= room), tokens)
+
+    def _templates(self) -> str:
+        """What the prompt was put into, and what for the partner; nothing for a raw prompt alone."""
+        own, partner = self.now.template, self.now.paired.template
+        return f"{own} ⇄ {safe(partner)}" if partner else "" if own == "raw" else own
+
+    def footing(self) -> str:
+        if self.view is None or not len(self._layout):
+            return ""
+        if (chosen := self.selection) is not None:
+            return hint(f"{counted(len(chosen), 'token')} selected · {{copy}} copies")
+        search = f"{fit(safe(self.wanted), 16)}: {self.matches()} · " if self.wanted else ""
+        forms = [search + form for form in self._said()]
+        room = self.size.width - 6
+        return next((form for form in forms if cell_len(form) <= room), forms[-1])
+
+    def _said(self) -> list[str]:
+        """What stands under the cursor, the longest form first."""
+        view, token = self.now, self.token
+        position = f"pos {token:,}"
+        if token < self._prompt:
+            token_id = view.tree.prompt_ids(self._path.nodes[0])[token]
+            name = fit(view.label(token_id), 24)
+            return [f"{name} · id {token_id} · {position} · of the prompt", f"{name} · prompt"]
+        node = view.tree.node(self._path.nodes[self.place])
+        before = view.tree.entropies(self._path.nodes[self.place - 1])
+        assert node.token_id is not None
+        assert node.logprob is not None
+        name = fit(view.label(node.token_id), 24)
+        noise = view.noise
+        p = probability(math.exp(node.logprob), noise)
+        surprisal = f"{nats(-node.logprob, 2, noise, 'logprob')} nats"
+        rank, entropy = (
+            f"rank {node.rank:,}",
+            f"H before {nats(before[0], 2, noise)}" if before else "",
+        )
+        found = view.partnered(node.id)
+        there = None if found is None or found.compared is None else found.compared.partner
+        partner = [] if there is None else [f" · partner #{there.rank} {SIGNS[there.kind]}"]
+        whole = [
+            f"{name} · id {node.token_id} · {position} · p {p} · surprisal {surprisal} · {rank} · "
+            f"{entropy} · {node.source}",
+            f"{name} · id {node.token_id} · {position} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
+            f"{name} · p {p} · {surprisal} · {rank} · {entropy} · {node.source}",
+            f"{fit(name, 12)} · p {p} · {rank} · {node.source}",
+        ]
+        return [form + more for form in whole for more in (*partner, "")]
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        view, palette = self.now, self.palette
+        at = self.token
+        looked = self.has_focus or self.away
+        chosen = self.selection or range(0)
+        for piece in self._layout.lines[row].pieces:
+            style = self._style(piece.token)
+            if piece.token in self._hits:
+                style += _HIT
+            if piece.token in chosen:
+                style = palette.text + palette.cursor + _UNDERLINED
+            if looked and piece.token == at:
+                style += Style(reverse=True) if self.has_focus else Style(underline=True, bold=True)
+            line.add(piece.text, style)
+        if row == self.count() - 1:
+            line.add(_END if view.session.ended else _HERE, palette.accent)
+        return None
+
+    def _style(self, token: int) -> Style:
+        view, palette = self.now, self.palette
+        place = token - self._prompt + 1
+        if place < 1:
+            return palette.dim
+        node, before = self._path.nodes[place], self._path.nodes[place - 1]
+        if view.tree.of_prompt(node):
+            return palette.dim
+        source = view.tree.source(node).word
+        if source == "forced" and self.shading is Shading.AUTHOR:
+            return palette.forced
+        style = palette.text
+        if self.shading is Shading.ENTROPY:
+            entropies = view.tree.entropies(before)
+            style = palette.shade(entropies[0] / RAMP_TOP) if entropies else style
+        elif self.shading is Shading.SURPRISAL:
+            style = palette.shade(-view.tree.logprob(node) / SURPRISAL_TOP)
+        elif self.shading is Shading.AUTHOR and source == "greedy":
+            style = palette.good + _GREEDY
+        elif self.shading is Shading.AUTHOR and source == "nudged":
+            style = palette.accent + _UNDERLINED
+        elif self.shading is Shading.SHIFT:
+            found = view.partnered(node)
+            compared = None if found is None else found.compared
+            style = palette.dim if compared is None else shaded(palette, compared.partner_kind)
+        elif self.shading is Shading.NUDGE and (view.sure(before) or 1.0) < self.gamma:
+            style = palette.forced + _UNDERLINED
+        return style + Style(bold=True) if source == "forced" else style

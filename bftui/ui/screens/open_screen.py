@@ -1,0 +1,242 @@
+"""Another model, by its path: what is typed, and the models and folders beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from contextlib import suppress
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from bftui import practice
+from bftui.catalog.model_listing import (
+    Entry,
+    Listing,
+    completed,
+    is_model,
+    listing,
+    places,
+    shipped,
+)
+from bftui.catalog.model_summary import Describer, Opening
+from bftui.core.text import safe
+from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.panes.models_pane import ModelLines, ModelsPane
+from bftui.ui.panes.pane import Pane
+from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.fields import LineField
+from bftui.ui.themes.theme_styles import Palette
+
+_NO_PATHS = ("table:", "hf:", "http:", "https:")
+_ANEW = re.compile(r"(?<!:)(?<!:/)/(?=/|~|table:|hf:|https?:)")
+"""A slash after which a path begins that does not go on from the folder before it."""
+
+
+class OpenScreen(Dialog[str | None]):
+    """Ends with a MODEL form, or None."""
+
+    DEFAULT_CSS = """
+    OpenScreen { align: center middle; background: $background 60%; }
+    OpenScreen > Vertical {
+        width: 100%; max-width: 128; height: 100%; max-height: 40; padding: 0 1;
+        border: round $accent; border-title-style: bold; background: $background;
+    }
+    OpenScreen LineField { height: 1; border: none; padding: 0; background: $background; }
+    OpenScreen LineField:focus { border: none; background-tint: $background; }
+    OpenScreen ModelsPane { height: 1fr; }
+    OpenScreen .note { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
+    """
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape", "leave", "Leave", show=False),
+        Binding("tab", "complete", "Complete", show=False, priority=True),
+        *(
+            Binding(key, f"move({by})", "Move", show=False, priority=True)
+            for key, by in (("up", -1), ("down", 1), ("pageup", -8), ("pagedown", 8))
+        ),
+    ]
+
+    def __init__(
+        self,
+        source: str,
+        palette: Palette,
+        title: str = "open a model",
+        *,
+        opening: Opening | None = None,
+        none: str = "",
+    ) -> None:
+        """`source` is the MODEL form of the model that is open: its folder is looked at first.
+
+        `opening` says how what is chosen will be opened. With `none`, a line of that name stands first, which ends
+        with an empty text.
+        """
+        super().__init__()
+        self._title, self._none = title, none
+        path = source.removeprefix("table:").rstrip("/")
+        folder = os.path.dirname(path) if os.path.exists(path) else ""
+        folder = folder or os.getcwd()
+        self._start = folder if folder.endswith("/") else f"{folder}/"
+        self._describer = Describer(opening or Opening(), self._more_is_known)
+        self._pane = ModelsPane(palette, self._describer)
+        self._lines = ModelLines(palette, self._describer)
+        self._palette = palette
+        self._shipped, self._places = shipped(), places()
+        self._seen: dict[str, Listing] = {}
+
+    def compose(self) -> ComposeResult:
+        box = Vertical()
+        box.border_title = self._title
+        with box:
+            field = LineField(self._start, select_on_focus=False, compact=True)
+            field.cursor_blink = False
+            yield field
+            yield Static(id="said", classes="note", markup=False)
+            yield self._pane
+            yield self._lines
+            yield KeyBar(
+                self._palette,
+                ("↑ ↓", "choose"),
+                ("tab", "complete"),
+                ("enter", "open"),
+                ("esc", "leave"),
+                indent=0,
+            )
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(LineField))
+        self._look()
+
+    def on_unmount(self) -> None:
+        self._describer.end()
+
+    def _more_is_known(self) -> None:
+        """Called from the thread that reads headers."""
+        self.app.call_later(self._draw_again)
+
+    def _draw_again(self) -> None:
+        self._pane.refresh()
+        self._lines.show(self._pane.entry)
+
+    @property
+    def reading(self) -> bool:
+        """Whether more will be known of what is listed, or of what lies in the folder."""
+        return os.path.dirname(self.typed) not in self._seen or self._describer.busy
+
+    @property
+    def typed(self) -> str:
+        """The path in the field, with the home folder written out; one that begins anew after a slash counts alone."""
+        written = self.query_one(LineField).value
+        anew = list(_ANEW.finditer(written))
+        return os.path.expanduser(written[anew[-1].start() + 1 :] if anew else written)
+
+    @on(Input.Changed)
+    def _look(self) -> None:
+        folder = os.path.dirname(self.typed)
+        if folder in self._seen:
+            self._show()
+        else:
+            self._scan(folder)
+
+    def _scan(self, folder: str) -> None:
+        """Looks into a folder, which may be on a disk that does not answer: nobody waits for this thread to end."""
+        app = self.app
+
+        def look() -> None:
+            found = listing(folder)
+            with suppress(RuntimeError):  # the program may have ended
+                app.call_later(self._scanned, folder, found)
+
+        threading.Thread(target=look, name="bftui-folder", daemon=True).start()
+
+    def _scanned(self, folder: str, found: Listing) -> None:
+        self._seen[folder] = found
+        if self.is_mounted and self in self.app.screen_stack:
+            self._show()
+
+    def _show(self) -> None:
+        folder, part = os.path.split(self.typed)
+        seen = self._seen.get(folder, Listing())
+        found = [
+            entry
+            for entry in seen.entries
+            if part.lower() in entry.name.lower() and (part or not entry.name.startswith("."))
+        ]
+        own = [entry for entry in self._shipped if not part or part.lower() in entry.name]
+        nothing = [Entry(self._none, "", "none")] if self._none and not part else []
+        here = f"{folder.rstrip('/')}/"
+        others = [entry for entry in self._places if entry.path != here and not part]
+        self._pane.list(nothing + own + found + others, whole=seen.whole)
+        self._lines.show(self._pane.entry)
+        unread = seen.problem and not self.typed.startswith(_NO_PATHS)
+        self._say(f"this folder cannot be read: {safe(seen.problem)}" if unread else "")
+
+    def _say(self, text: str = "") -> None:
+        self.query_one("#said", Static).update(
+            text or "a .gguf file, a Hugging Face directory, table:FILE.json, or practice"
+        )
+
+    def action_complete(self) -> None:
+        """Adds to the path what all that fits has in common."""
+        folder = os.path.dirname(self.typed)
+        names = [entry.name for entry in self._seen.get(folder, Listing()).entries]
+        self._write(completed(self.typed, names))
+
+    def _write(self, path: str) -> None:
+        field = self.query_one(LineField)
+        field.value = path
+        field.cursor_position = len(path)
+
+    def action_move(self, by: int) -> None:
+        """Moves in the list."""
+        self._pane.select(self._pane.selected + by)
+        self._lines.show(self._pane.entry)
+
+    @on(Pane.Pointed)
+    def _pointed(self) -> None:
+        self._lines.show(self._pane.entry)
+
+    @on(Pane.Chosen)
+    @on(Input.Submitted)
+    def _take(self) -> None:
+        entry = self._pane.entry
+        if entry is not None:
+            if entry.kind == "folder":
+                self._write(entry.path)
+                return
+            self.dismiss(entry.path)
+            return
+        typed = self.typed.strip()
+        if not typed:
+            self._say("type a path, or choose below")
+        elif (meant := self._meant(typed)) is not None:
+            self.dismiss(meant)
+        elif os.path.isdir(typed) and not is_model(typed):
+            if not typed.endswith("/"):
+                self._write(f"{typed}/")
+            else:
+                self._say("this folder is no model: choose below")
+        elif typed.startswith(_NO_PATHS) or os.path.exists(typed):
+            self.dismiss(typed)
+        else:
+            self._say(f"there is no model at {safe(typed)}")
+
+    def _meant(self, typed: str) -> str | None:
+        """What is surely meant by a path that does not exist: a practice model, else the only line that is listed."""
+        if typed.startswith(_NO_PATHS) or os.path.exists(typed):
+            return None
+        name = os.path.basename(typed)
+        if name in practice.NAMES:
+            return name
+        if os.path.dirname(typed) not in self._seen:
+            return None
+        listed = self._pane.found
+        return listed[0].path if len(listed) == 1 and listed[0].kind != "folder" else None
+
+    def action_leave(self) -> None:
+        """Opens nothing."""
+        self.dismiss(None)

@@ -1,0 +1,206 @@
+"""`E`: what a forced text did to BF, against each kind of controls, live while they are measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from bftui.core.job import duration
+from bftui.core.noise_floor import within
+from bftui.core.text import counted, label
+from bftui.ui.actions.bindings import bound
+from bftui.ui.drawing.line_builder import LineBuilder, fine, fit, how_far
+from bftui.ui.panes.bf_pane import interval, times
+from bftui.ui.panes.curve_pane import wrapped
+from bftui.ui.panes.reading_pane import ReadingPane
+from bftui.ui.screens.follower import Follower
+from bftui.ui.screens.reading_screen import ReadingScreen
+from bftui.ui.themes.theme_styles import Palette
+from bftui.ui.view import View
+from bftui.workbench.keys import key
+from bftui.workbench.measured_results import Against, Responded
+
+if TYPE_CHECKING:
+    from bftui.workbench.bridge import Bridge
+
+KINDS = {
+    "matched": "Texts of the same length that the model might have written here: of 256 draws those whose first "
+    "token is nearest in ln P to the forced one. They alone make the verdict.",
+    "free": "Nothing forced: what the model does by itself from here.",
+    "neutral": "Openings that commit a text to little.",
+    "random": "The first token drawn evenly from all that the cut keeps, the others by the model.",
+    "top1": "The most probable tokens, one after the other.",
+}
+"""What each kind of controls is."""
+
+_TEXTS = 24
+"""Cells of one control's text."""
+_LONG = 240
+"""Characters of it that are looked at."""
+
+Line = tuple[str, str, str]
+"""What it is, its text, and a value beside it."""
+
+
+class ResponsePane(ReadingPane):
+    """One response as lines."""
+
+    NAME = "response"
+    HEADING = "response to a forced text"
+    LEAVE = "esc closes"
+
+    def __init__(self, palette: Palette, view: View) -> None:
+        super().__init__(palette)
+        self.view = view
+        self._found: Responded | None = None
+        self._lines: list[Line] = []
+
+    def heading(self) -> str:
+        return self.now.model_name
+
+    def footing(self) -> str:
+        goes_on = self._found is None or self._found.running
+        return super().footing() + (", measuring goes on" if goes_on else "")
+
+    def show_response(self, found: Responded | None) -> None:
+        """Brings it up to date."""
+        if found is not self._found:
+            self._found = found
+            self._wrap()
+            self.refresh()
+
+    def on_resize(self) -> None:
+        # `Pane.on_resize` is called after this.
+        self._wrap()
+
+    def _wrap(self) -> None:
+        found = self._found
+        if found is None:
+            self._lines = [
+                ("dim", "it is about to be measured …", ""),
+                *self._paragraph(
+                    "Then: BF after the forced text against texts that the model might have written in its place, as a "
+                    "factor with its interval: narrows, widens, no effect or undecided.",
+                    "dim",
+                ),
+            ]
+            return
+        self._lines = [*self._verdict(found), ("", "", "")]
+        for each in found.kinds:
+            self._lines += self._kind(each)
+        self._lines += self._paragraph(
+            f"BF is over up to {counted(found.horizon, 'token')} after each text, in {found.samples} samples of each, "
+            "by the entropy estimator: exp of the mean H(P~). The factor is BF after the forced text over the "
+            "geometric mean of BF after the controls; its interval says where one more text like them would fall.",
+            "dim",
+        )
+
+    def _verdict(self, found: Responded) -> list[Line]:
+        name = f"“{fit(self.now.text(found.token_ids), 40)}”"
+        lines: list[Line] = []
+        if found.bf is not None:
+            ci = f" {interval(found.ci)}" if found.ci else ""
+            more = []
+            if found.logprob is not None:
+                more.append(f"ln P {found.logprob:z.2f}")
+            if found.ended is not None:
+                more.append(f"{found.ended:.0%} ended")
+            lines.append(("head", f"{name}  BF {fine(found.bf)}{ci}", " · ".join(more)))
+        else:
+            lines.append(("head", name, ""))
+        if found.verdict is not None:
+            told = found.verdict
+            if found.delta is not None and found.delta_ci is not None:
+                low, high = map(times, found.delta_ci)
+                told = f"{times(found.delta)} [{low}, {high}] against {found.matched} matched controls: {told}"
+                if within(found.delta, self.now.noise, found.positions):
+                    told += ", within the noise floor"
+            lines.append(("verdict", told, ""))
+        if found.reason is not None:
+            lines += self._paragraph(found.reason, "text")
+        if found.running:
+            measuring = how_far("measuring", found.share, found.left)
+            lines.append(("running", f"{measuring}: {found.doing}", ""))
+        elif found.paused is not None:
+            lines.append(
+                (
+                    "running",
+                    f"about {duration(found.paused)} are left: {key('response')} goes on",
+                    "",
+                )
+            )
+        elif found.share < 1:
+            lines.append(
+                ("running", f"stopped at {found.share:.0%}: {key('response')} begins anew", "")
+            )
+        return lines
+
+    def _kind(self, each: Against) -> list[Line]:
+        count = counted(len(each.texts), "text")
+        value = "none was found"
+        if each.bf is not None:
+            value = f"BF {fine(each.bf)}" + (f" {interval(each.ci)}" if each.ci else "")
+        if each.delta is not None:
+            value += f"   {times(each.delta)}"
+            if each.delta_ci is not None:
+                low, high = map(times, each.delta_ci)
+                value += f" [{low}, {high}]"
+        texts = "  ".join(
+            "nothing" if not text else fit(label(text[:_LONG].encode()), _TEXTS)
+            for text in each.texts
+        )
+        lines: list[Line] = [("kind", f"{each.kind:<8} {count}", value)]
+        lines += self._paragraph(KINDS.get(each.kind, ""), "dim")
+        if texts and each.kind != "free":
+            lines += self._paragraph(texts, "text")
+        return [*lines, ("", "", "")]
+
+    def _paragraph(self, text: str, role: str) -> list[Line]:
+        return [(role, f"  {line}", "") for line in wrapped(text, max(20, self.columns - 2))]
+
+    def count(self) -> int:
+        return len(self._lines)
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        role, text, value = self._lines[row]
+        palette = self.palette
+        style = {
+            "head": palette.title,
+            "verdict": palette.accent,
+            "running": palette.forced,
+            "kind": palette.title,
+            "dim": palette.dim,
+        }.get(role, palette.text)
+        line.add(fit(text, line.room), style)
+        if role == "head" and value:
+            line.add(fit(f"  {value}", line.room), palette.dim)
+        elif value:
+            line.to(max(line.at + 2, min(20, line.width - cell_len(value))))
+            line.add(fit(value, line.room), palette.text)
+        return None
+
+
+class ResponseScreen(ReadingScreen, Follower):
+    """Follows one response."""
+
+    WIDTH, HEIGHT = 108, 40
+
+    BINDINGS = [bound("response", "leave")]  # noqa: RUF012
+
+    def __init__(self, bridge: Bridge, view: View, end: int, palette: Palette) -> None:
+        """`end` is the node of the forced text's last token."""
+        self._shown = ResponsePane(palette, view)
+        super().__init__(self._shown)
+        self._bridge, self._view, self._end = bridge, view, end
+
+    def on_mount(self) -> None:
+        self.news()
+
+    def news(self) -> None:
+        """Shows what is known by now."""
+        if self._bridge.session is not self._view.session:
+            self.dismiss(None)
+            return
+        self._shown.show_response(self._bridge.measured.responses.get(self._end))

@@ -1,0 +1,176 @@
+"""`r` and `R`: continuations of one place, live while they are drawn; each can be opened as a branch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from bftui.session.commands import OpenRollout
+from bftui.ui.actions.bindings import bound, moving
+from bftui.ui.panes.continuations_pane import PATH, ContinuationsPane
+from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.panes.notice_box import NoticeBox
+from bftui.ui.panes.pane import Pane
+from bftui.ui.panes.rollouts_pane import RolloutsPane
+from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.follower import Follower
+from bftui.ui.themes.theme_styles import Palette
+from bftui.workbench.keys import hint, key
+from bftui.workbench.measured_results import Rolled
+from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.rollout_size import Size
+
+if TYPE_CHECKING:
+    from bftui.ui.view import View
+    from bftui.workbench.bridge import Bridge
+
+
+class RolloutsScreen(Dialog[OpenRollout | None], Follower):
+    """Ends with the command that opens a continuation as a branch, or None; the drawing goes on either way."""
+
+    DEFAULT_CSS = """
+    RolloutsScreen { layers: base over; background: $background; }
+    RolloutsScreen #rolled { height: 1fr; max-height: 32; }
+    RolloutsScreen #continuations { height: 1fr; }
+    """
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape", "leave", "Back", show=False),
+        bound("quit", "app.quit"),
+        bound("enter", "open"),
+        bound("rollouts", "more"),
+        bound("order", "order"),
+        bound("explain", "explain"),
+        bound("slower", "samples(-1)"),
+        bound("faster", "samples(1)"),
+        Binding("plus", "samples(1)", "Samples", show=False),
+        bound("previous_fork", "horizon(-1)"),
+        bound("next_fork", "horizon(1)"),
+        *moving(),
+    ]
+
+    def __init__(
+        self, bridge: Bridge, view: View, palette: Palette, size: Size, *, resample: bool
+    ) -> None:
+        """`size` is what the next ones are drawn with, and is changed here."""
+        super().__init__()
+        self._bridge, self._view, self._palette = bridge, view, palette
+        self._wanted, self._resample = size, resample
+        self._place = view.cursor, view.in_force
+        self._curve = RolloutsPane(palette, view)
+        self._list = ContinuationsPane(palette, view)
+        self._key_bar = KeyBar(palette)
+        self._notice = NoticeBox(palette)
+
+    def compose(self) -> ComposeResult:
+        yield self._curve
+        yield self._list
+        yield self._key_bar
+        yield self._notice
+
+    def on_mount(self) -> None:
+        self.set_focus(self._list)
+        self.news()
+
+    @property
+    def _rolled(self) -> Rolled | None:
+        rolled = self._bridge.measured.rolled.get(self._place)
+        return rolled if rolled is not None and rolled.resampled == self._resample else None
+
+    def news(self) -> None:
+        """Shows what was drawn by now."""
+        if self._bridge.session is not self._view.session:
+            # Another model took the place of the session.
+            self.dismiss(None)
+            return
+        rolled = self._rolled
+        self._curve.show_rolled(rolled, self._bridge.measured.responses.get(self._place[0]))
+        self._list.show_rolled(rolled)
+        self._show_keys(rolled)
+
+    def _show_keys(self, rolled: Rolled | None) -> None:
+        size = self._wanted
+        number = f"{size.samples}" if self._resample else f"{size.samples}×{size.horizon}"
+        horizon = () if self._resample else ((hint("{previous_fork} {next_fork}"), "tokens"),)
+        self._key_bar.show(
+            (
+                (key("rollouts"), f"{number} more" if self._goes_on(rolled) else f"draw {number}"),
+                (hint("{slower} {faster}"), "samples"),
+                *horizon,
+                (key("enter"), "branch"),
+                (key("order"), "order"),
+                ("esc", "back, it goes on" if rolled and rolled.running else "back"),
+                (key("explain"), "explain"),
+            )
+        )
+
+    def _goes_on(self, rolled: Rolled | None) -> bool:
+        return rolled is not None and (self._resample or rolled.horizon == self._wanted.horizon)
+
+    def tell(self, notice: Notice | None) -> None:
+        self._notice.tell(notice)
+
+    @on(Pane.Chosen)
+    def _chosen(self) -> None:
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Makes the selected continuation a branch and goes to its end."""
+        chosen = self._list.chosen()
+        if chosen is None:
+            self.tell(Notice("nothing is drawn yet", Kind.WARNING))
+        elif chosen.number == PATH:
+            self.tell(
+                Notice(hint("this is the path itself, no sample: {forward} goes on along it"))
+            )
+        else:
+            self.dismiss(OpenRollout(self._place[0], chosen.token_ids))
+
+    def action_more(self) -> None:
+        """Draws as many again, counted on; of another number of tokens they begin anew."""
+        self.tell(None)
+        if self._resample:
+            self._bridge.resample(self._wanted.samples, self._place[0])
+        else:
+            self._bridge.roll(self._wanted.samples, self._wanted.horizon, self._place[0])
+
+    def action_samples(self, by: int) -> None:
+        """Draws more or fewer the next time."""
+        self._wanted.step(by)
+        self._show_keys(self._rolled)
+
+    def action_horizon(self, by: int) -> None:
+        """Draws longer or shorter ones the next time."""
+        if self._resample:
+            self.tell(Notice("they are as long as the path that they are compared with"))
+            return
+        self._wanted.stretch(by)
+        self._show_keys(self._rolled)
+
+    def action_order(self) -> None:
+        """Lists the continuations in the next order."""
+        self._list.next_listing()
+
+    def action_move(self, by: int) -> None:
+        """Moves in the list."""
+        self._list.move(by)
+
+    def action_edge(self, end: int) -> None:
+        """Goes to the first or the last one."""
+        self._list.select(self._list.count() - 1 if end else 0)
+
+    def action_explain(self) -> None:
+        """What the numbers mean."""
+        from bftui.ui.explain.explain_experiments import rollouts
+        from bftui.ui.screens.explain_screen import ExplainScreen
+
+        items = rollouts(self._view, self._rolled)
+        title, name = "what the numbers mean: rollouts", self._view.model_name
+        self.app.push_screen(ExplainScreen(title, items, self._palette, name))
+
+    def action_leave(self) -> None:
+        """Goes back; what is being drawn goes on."""
+        self.dismiss(None)

@@ -1,0 +1,1 @@
+"""Themes: their files, their styles, their colours."""

@@ -1,1 +1,0 @@
-"""The panes, one file each, and the pure models that they draw."""

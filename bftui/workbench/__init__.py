@@ -1,0 +1,1 @@
+"""The running program, with no screen: models, session, measurements and pairs, driven by one loop."""

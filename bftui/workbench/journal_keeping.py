@@ -1,0 +1,181 @@
+"""The journals of the workbench: a new one for a new session, the old one for a session that is taken up again.
+
+Belongs to the engine's thread. A journal that cannot be written is said, and the session goes on without it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bftui.core.errors import BftuiError
+from bftui.core.text import counted, safe
+from bftui.workbench.notice import Kind
+
+if TYPE_CHECKING:
+    from bftui.model.loaded_model import Model
+    from bftui.session.events import Event
+    from bftui.session.records.resume import Saved
+    from bftui.session.session import Session
+    from bftui.trace.journal import Journal
+    from bftui.workbench.restore_results import Recalled
+    from bftui.workbench.settings import WorkbenchSettings
+    from bftui.workbench.snapshot import Paired
+
+Say = Callable[[str, Kind], None]
+"""Told what a person is to read."""
+
+
+def open_journal(state_dir: Callable[[], Path] | None, say: Say) -> Journal | None:
+    """A journal for a new session; journals that became too old or too many are removed. None where none is written."""
+    from bftui.trace.journal import Journal
+    from bftui.trace.journals import prune
+
+    if state_dir is None:
+        return None
+    try:
+        journal = Journal(state_dir())
+    except OSError as error:
+        _unwritten(error, say)
+        return None
+    if removed := prune(state_dir()).text:
+        say(removed, Kind.INFO)
+    return journal
+
+
+def drop_journal(journal: Journal | None) -> None:
+    """Removes the journal of a session that never began."""
+    if journal is not None:
+        journal.close()
+        journal.path.unlink(missing_ok=True)
+
+
+def take_up(
+    model: Model,
+    saved: Saved,
+    state_dir: Callable[[], Path] | None,
+    on_event: Callable[[Event], None],
+    say: Say,
+) -> tuple[Session, Journal | None]:
+    """A saved session on its model again, and the journal that goes on with it.
+
+    Raises ModelError for a model with another vocabulary, UsageError for a session that runs elsewhere.
+    """
+    from bftui.session.records.resume import check_vocabulary, continued, resume, same_model
+
+    # Before the journal is touched.
+    check_vocabulary(model, saved.model)
+    journal = None
+    if state_dir is not None:
+        try:
+            journal = continued(saved, state_dir())
+        except OSError as error:
+            _unwritten(error, say)
+    session = resume(model, saved, journal=journal, on_event=on_event)
+    told = f"resumed with {counted(len(session.tree), 'node')}"
+    if saved.cut:
+        told += "; the last record was cut and is left out"
+    if saved.overtaken:
+        told += "; one that was used later still runs elsewhere, `bftui sessions` lists it"
+    if same_model(model, saved.model) is False:
+        say(f"{told}; the model's file is another one than the session was made with", Kind.WARNING)
+    else:
+        say(told, Kind.INFO)
+    return session, journal
+
+
+def without_model(saved: Saved, error: BftuiError) -> str:
+    """What can be done with a saved session whose model cannot be opened."""
+    return (
+        f"{error.line()}; the session is as it was: `bftui replay {saved.path}` shows it without a model, "
+        "`bftui run MODEL --resume-from` that file goes on with another"
+    )
+
+
+def recalled(session: Session, saved: Saved) -> Recalled:
+    """What a session that was taken up again had measured."""
+    from bftui.workbench.restore_results import recall
+
+    follower = saved.follower
+    token_bytes = session.model.token_bytes
+    return recall(follower.measurements, session.tree, follower.samplers, token_bytes)
+
+
+def recalled_pair(saved: Saved) -> tuple[Paired, Mapping[str, Any] | None]:
+    """What a session that was taken up again had done with its partner, and the head of that partner."""
+    from bftui.workbench.restore_pair import recall_pair
+
+    return recall_pair(saved.follower.measurements), saved.follower.partner
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """What is said of a session that is left; `kept`: whether it is anywhere."""
+
+    text: str
+    kept: bool = True
+
+    def tell(self) -> int:
+        """Says it where a person looks for it; the exit code."""
+        if self.kept:
+            _print(self.text)
+            return 0
+        _fail(self.text)
+        return BftuiError.exit_code
+
+
+def leave(session: Session, journal: Journal | None, settings: WorkbenchSettings) -> int:
+    """Saves the trace that was asked for and says where the session is kept; the exit code."""
+    code, saved = 0, settings.state_dir is None
+    if settings.trace is not None:
+        try:
+            session.trace().save(settings.trace)
+            saved = True
+            _print(f"{counted(len(session.tree), 'node')} saved in {settings.trace}")
+        except BftuiError as error:
+            _fail(error.line())
+            code = error.exit_code
+    if not saved or (journal is not None and journal.whole):
+        code = farewell(session, journal).tell() or code
+    return code
+
+
+def farewell(session: Session, journal: Journal | None) -> Farewell:
+    """Where a session that is left is kept. What is in no journal is saved as a trace first, where that can be."""
+    nodes = counted(len(session.tree), "node")
+    if journal is not None and journal.whole:
+        return Farewell(f"{nodes} kept in {journal.path}")
+    why = (
+        "there is no journal"
+        if journal is None
+        else f"{journal.path}: {journal.failure or 'it was removed'}"
+    )
+    try:
+        path = Path(tempfile.mkdtemp(prefix="bftui-")) / "session.json"
+        session.trace().save(path)
+    except (OSError, BftuiError) as error:
+        told = error.line() if isinstance(error, BftuiError) else error.strerror or str(error)
+        return Farewell(f"{nodes} could not be kept: {why}; {told}", kept=False)
+    return Farewell(f"{nodes} saved in {path} ({why}); `bftui run --resume-from` goes on with it")
+
+
+def _print(line: str) -> None:
+    """Prints a line where somebody may still read it: the terminal may be gone."""
+    with suppress(OSError):
+        print(safe(line))
+
+
+def _fail(line: str) -> None:
+    """Says what went wrong."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        print(f"bftui: {safe(line)}", file=sys.stderr)
+
+
+def _unwritten(error: OSError, say: Say) -> None:
+    say(f"no journal can be written: {error.strerror}; the session goes on", Kind.WARNING)

@@ -1,0 +1,348 @@
+"""Experiments beside what a person does: one piece at a time, in turn, and what they find published as it comes.
+
+Belongs to the engine's thread. Only `measured` is for others, who get a new frozen one whenever something is known.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
+from bftui.workbench.measured_results import Ids, Place, Responded
+from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.snapshot import Measured, Running
+
+if TYPE_CHECKING:
+    from bftui.core.job import Job
+    from bftui.measures.lookahead import Lookahead
+    from bftui.measures.response import Response
+    from bftui.measures.rollouts import Rollouts
+    from bftui.session.session import Session
+    from bftui.workbench.restore_results import Recalled
+    from bftui.workbench.result_summaries import Drawing
+
+AHEAD = 20
+"""Candidates that one look-ahead looks at more."""
+
+PATIENCE_S = 10.0
+"""A response that nobody asked for is measured to its end where all of it takes no longer."""
+
+_EVERY_S = 0.25
+"""Between two summaries of what still runs."""
+
+_RESPONSES = 16
+"""Responses whose samples are kept, so that other controls can be measured beside them."""
+
+
+class _Work(ABC):
+    """One experiment that runs, and how it is published."""
+
+    name = ""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.published = 0.0
+
+    @property
+    def told(self) -> str:
+        """What it is, and how much is done."""
+        return f"{self.name} at {self.job.share:.0%}"
+
+    @abstractmethod
+    def publish(self, measured: Measured, *, running: bool) -> Measured:
+        """What is known with what this found by now."""
+
+    def yields(self) -> bool:
+        """Whether it waits for somebody to ask for the rest; looked at after each piece."""
+        return False
+
+
+class _LookAhead(_Work):
+    name = "look-ahead"
+
+    def __init__(self, job: Lookahead, place: Place) -> None:
+        super().__init__(job)
+        self._look, self.place = job, place
+
+    def publish(self, measured: Measured, *, running: bool) -> Measured:
+        from bftui.workbench.result_summaries import looked
+
+        return replace(measured, looked={**measured.looked, self.place: looked(self._look)})
+
+
+@dataclass(slots=True)
+class _Series:
+    """Rollouts that are shown as one: of one place, one horizon, and compared with one path or none."""
+
+    place: Place
+    horizon: int
+    original: Ids | None
+    jobs: list[Drawing] = field(default_factory=list)
+    running: list[Drawing] = field(default_factory=list)
+
+    def join(self, job: Rollouts) -> None:
+        """Takes in one more; what was stopped before its end would count its beginnings twice as much."""
+        self.jobs[:] = [each for each in self.jobs if each.done or each in self.running]
+        self.jobs.append(job)
+        self.running.append(job)
+
+
+class _Rolling(_Work):
+    def __init__(self, job: Rollouts, series: _Series) -> None:
+        super().__init__(job)
+        self.rollouts, self.series = job, series
+        self.name = "rollouts" if series.original is None else "sampling again"
+
+    def publish(self, measured: Measured, *, running: bool) -> Measured:
+        from bftui.workbench.result_summaries import rolled
+
+        series = self.series
+        if not running and self.rollouts in series.running:
+            series.running.remove(self.rollouts)
+        found = rolled(series.jobs, series.running, series.place[1], measured.version)
+        return replace(measured, rolled={**measured.rolled, series.place: found})
+
+
+class _Responding(_Work):
+    name = "response"
+
+    def __init__(self, job: Response, known: Responded, *, asked: bool) -> None:
+        super().__init__(job)
+        self.response, self.known = job, known
+        self._judged = asked
+        self._left: float | None = None
+        self._finished = -1
+
+    @property
+    def waits(self) -> bool:
+        """Whether it takes so long that somebody must ask for the rest."""
+        return self._left is not None
+
+    def ask(self) -> None:
+        """Somebody wants all of it, with every kind of controls."""
+        self._judged, self._left = True, None
+        self.response.widen()
+
+    def yields(self) -> bool:
+        left = self.response.remaining
+        if self._judged or left is None:
+            return False
+        self._judged = True
+        if self.job.seconds + left > PATIENCE_S:
+            self._left = left
+        return self.waits
+
+    def publish(self, measured: Measured, *, running: bool) -> Measured:
+        from bftui.workbench.result_summaries import responded
+
+        # An interval is made when a text is finished, not with every piece.
+        if self.response.measured != self._finished or self.job.done:
+            self._finished = self.response.measured
+            self.known = responded(self.response, self.known)
+        self.known = replace(
+            self.known,
+            share=self.job.share,
+            doing=self.response.doing,
+            running=running,
+            left=self.job.left if running else None,
+            paused=self._left,
+        )
+        others = {end: each for end, each in measured.responses.items() if end != self.known.end}
+        return replace(measured, responses={**others, self.known.end: self.known})
+
+
+class Experimenting:
+    """The experiments of a session.
+
+    Attributes:
+        session: what they measure.
+        measured: everything that is known.
+    """
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self.measured = Measured()
+        self._running: deque[_Work] = deque()
+        self._series: dict[Place, _Series] = {}
+        self._responses: dict[int, _Responding] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a piece to be done."""
+        return bool(self._running)
+
+    @property
+    def _at(self) -> Session:
+        if self.session is None:
+            raise UsageError("there is no session to measure")
+        return self.session
+
+    # Starting --------------------------------------------------------------------------------------------------
+
+    def look_ahead(self) -> None:
+        """Looks at the best candidates after the cursor, or at more of them. Raises UsageError."""
+        session = self._at
+        place = session.cursor, session.sampler_number
+        if any(isinstance(work, _LookAhead) and work.place == place for work in self._running):
+            return
+        known = self.measured.looked.get(place)
+        count = AHEAD + (len(known.rows) if known else 0)
+        job = session.experiments.start_lookahead(min(count, session.tree.n_vocab))
+        self._begin(_LookAhead(job, place))
+
+    def roll(self, samples: int, horizon: int, node: int) -> None:
+        """Draws continuations of a node; raises UsageError."""
+        self._roll(self._at.experiments.start_rollouts(samples, horizon, node))
+
+    def resample(self, samples: int, node: int) -> None:
+        """Draws continuations of a node to compare with the path that goes on from it; raises UsageError."""
+        self._roll(self._at.experiments.start_resampling(samples, node))
+
+    def _roll(self, job: Rollouts) -> None:
+        place = job.start.node, self._at.sampler_number
+        original = None if job.original is None else job.original.token_ids
+        series = self._series.get(place)
+        if series is None or (series.horizon, series.original) != (job.horizon, original):
+            series = self._series[place] = _Series(place, job.horizon, original)
+        series.join(job)
+        self._begin(_Rolling(job, series))
+
+    def respond(self, node: int, ids: Ids, end: int, *, asked: bool) -> None:
+        """Measures what forcing a text after a node does; of several only the latest runs.
+
+        What was measured before is not measured again; with `asked` other kinds of controls are measured too. Raises
+        UsageError where the text ends the generation.
+        """
+        session = self._at
+        for running in [work for work in self._running if isinstance(work, _Responding)]:
+            if running.known.end != end:
+                self._drop(running)
+        known = self._responses.get(end)
+        if known is not None and known.known.sampler != session.sampler_number:
+            self._let_go(self._responses.pop(end))
+            known = None
+        if known is None:
+            self._measure(session, node, ids, end, asked=asked)
+            return
+        if asked:
+            known.ask()
+        if known not in self._running and not known.job.done and not known.waits:
+            self._begin(known)
+
+    def _measure(self, session: Session, node: int, ids: Ids, end: int, *, asked: bool) -> None:
+        from bftui.measures.response import Setup
+
+        setup = Setup(others=asked)
+        job = session.experiments.start_response(ids=ids, node=node, setup=setup)
+        known = Responded(
+            node=node,
+            token_ids=ids,
+            end=end,
+            sampler=session.sampler_number,
+            samples=setup.samples,
+            horizon=setup.horizon,
+            planned=setup.controls,
+        )
+        self._responses[end] = work = _Responding(job, known, asked=asked)
+        if len(self._responses) > _RESPONSES:
+            self._let_go(self._responses.pop(next(iter(self._responses))))
+        self._begin(work)
+
+    def _let_go(self, work: _Responding) -> None:
+        """Forgets the samples of a response; what it found stays."""
+        work.job.close()
+        if self.session is not None and work.response in self.session.experiments.responses:
+            self.session.experiments.responses.remove(work.response)
+
+    def _begin(self, work: _Work) -> None:
+        self._running.append(work)
+        self._publish(work, running=True)
+
+    # Advancing -------------------------------------------------------------------------------------------------
+
+    def advance(self) -> tuple[bool, Notice | None]:
+        """Does one piece of the experiment whose turn it is.
+
+        Returns whether something new is published, and what to tell. Raises BackendCrashed, and faults of ours; the
+        experiment is then gone.
+        """
+        work = self._running[0]
+        try:
+            more = work.job.advance()
+        except BackendCrashed:
+            self.stop()
+            raise
+        except BftuiError as error:
+            self._drop(work)
+            if isinstance(error, Cancelled):
+                return True, Notice(f"stopped: {work.told}")
+            return True, Notice(f"{work.name}: {error.line()}", Kind.ERROR)
+        except BaseException:
+            self._drop(work)
+            raise
+        if not more:
+            self._running.remove(work)
+            self._publish(work, running=False)
+            self._at.experiments.keep(work.job)
+            return True, None
+        if work.yields():
+            self._running.remove(work)
+            self._publish(work, running=False)
+            return True, None
+        self._running.rotate(-1)
+        if time.monotonic() - work.published < _EVERY_S:
+            return False, None
+        self._publish(work, running=True)
+        return True, None
+
+    def _publish(self, work: _Work, *, running: bool) -> None:
+        measured = replace(self.measured, version=self.measured.version + 1)
+        measured = work.publish(measured, running=running)
+        shares = tuple(Running(each.name, each.job.share) for each in self._running)
+        self.measured = replace(measured, running=shares)
+        work.published = time.monotonic()
+
+    def _drop(self, work: _Work) -> None:
+        """Ends one experiment that runs; what was found stays."""
+        self._running.remove(work)
+        work.job.close()
+        self._publish(work, running=False)
+        if isinstance(work, _Responding):
+            # What was stopped cannot go on: asked for again it begins anew.
+            self._responses.pop(work.known.end, None)
+            self._let_go(work)
+
+    def stop(self) -> str | None:
+        """Ends everything that runs; says what, or None where nothing ran."""
+        stopped = [work.told for work in self._running]
+        for work in list(self._running):
+            self._drop(work)
+        return ", ".join(stopped) or None
+
+    def recall(self, found: Recalled) -> None:
+        """Publishes what the session measured in another run of the program; further rollouts are added to it."""
+        self.measured = replace(found.measured, version=self.measured.version + 1)
+        for place, rolls in found.rolls.items():
+            horizon, original = rolls[-1].compared_with
+            self._series[place] = _Series(place, horizon, original, list(rolls))
+
+    def renew(self) -> None:
+        """Ends everything, as the model's process is another one; what was found stays."""
+        self.stop()
+        for work in self._responses.values():
+            self._let_go(work)
+        self._responses.clear()
+
+    def attend(self, session: Session | None) -> None:
+        """Ends everything and forgets what was found: it is about another session from now on."""
+        for work in self._running:
+            work.job.close()
+        self._running.clear()
+        self._series.clear()
+        self._responses.clear()
+        self.session = session
+        self.measured = Measured(version=self.measured.version + 1)

@@ -1,0 +1,56 @@
+"""The noise floors of the open models, measured piece by piece while nobody waits for anything.
+
+Belongs to the engine's thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bftui.core.errors import BackendCrashed, BftuiError
+
+if TYPE_CHECKING:
+    from bftui.core.job import Job
+    from bftui.model.loaded_model import Model
+    from bftui.session.session import Session
+
+
+class Floors:
+    """Measures each model once, behind its first work."""
+
+    def __init__(self) -> None:
+        self._job: tuple[Model, Job] | None = None
+
+    def waiting(self, session: Session | None) -> bool:
+        """Whether there is a piece to be done for the models of this session."""
+        if session is None:
+            return False
+        models = [session.model]
+        if session.partner is not None:
+            models.append(session.partner.model)
+        if self._job is not None:
+            if self._job[0] in models:
+                return True
+            self._job[1].close()
+            self._job = None
+        model = next((each for each in models if each.floor.missing), None)
+        if model is not None:
+            self._job = model, model.floor.job()
+        return model is not None
+
+    def advance(self) -> bool:
+        """Does one piece; whether a floor is known now. What fails is not tried again. Raises BackendCrashed."""
+        if self._job is None:
+            return False
+        try:
+            if self._job[1].advance():
+                return False
+        except BackendCrashed:
+            self._job = None
+            raise
+        except BftuiError:
+            # Stopped, or a model that cannot be read so: it goes on without a floor.
+            self._job = None
+            return False
+        self._job = None
+        return True

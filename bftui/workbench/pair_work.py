@@ -1,0 +1,302 @@
+"""What two models are asked together: an answer that the other reads, a text that both write, what comes next.
+
+The part of `Partnering` that needs a partner to be there. Belongs to the engine's thread; one piece at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
+from bftui.session import commands
+from bftui.workbench.keys import hint
+from bftui.workbench.notice import Notice
+from bftui.workbench.paired_results import Draft, Nudged, Shifted
+from bftui.workbench.snapshot import Paired, Running
+
+if TYPE_CHECKING:
+    from bftui.core.pair.nudging_rounds import NudgeSettings, Piece
+    from bftui.measures.nudging.nudging_run import Nudging
+    from bftui.measures.shift.shift_reading import Shift
+    from bftui.measures.style_lexicon import Harvest
+    from bftui.session.partner.session_partner import Partner
+    from bftui.session.session import Session
+
+_EVERY_S = 0.1
+"""Between two looks at what still runs."""
+
+
+class PairWork:
+    """Shift, nudging, drafts and prefixes.
+
+    Attributes:
+        session: whose partner it is.
+        paired: everything that is known.
+    """
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self.paired = Paired()
+        self._behind = False
+        self._shifting: tuple[int, Shift] | None = None
+        self._nudging: tuple[int, Nudging] | None = None
+        self._drafting: NudgeSettings | None = None
+        self._drafted: tuple[int, tuple[Piece, ...]] = -1, ()
+        self._harvest: Harvest | None = None
+        self._published = 0.0
+
+    @property
+    def _partner(self) -> Partner | None:
+        return self.session.partner if self.session is not None else None
+
+    @property
+    def _root(self) -> int:
+        assert self.session is not None
+        return self.session.tree.root(self.session.cursor)
+
+    # Shift -----------------------------------------------------------------------------------------------------
+
+    def shift(self) -> None:
+        """Has the partner answer the visible prompt and the base read it. Raises UsageError."""
+        partner = self._asked()
+        root = self._root
+        known = self.paired.shifted.get(root)
+        if self._shifting is not None and self._shifting[0] == root:
+            return
+        if known is None or known.stopped:
+            self._shifting = root, partner.start_shift()
+            self._show(running=True)
+
+    def _read(self) -> Notice | None:
+        assert self._shifting is not None
+        assert self._partner is not None
+        job = self._shifting[1]
+        if job.advance():
+            if self._due():
+                self._show(running=True)
+            return None
+        self._partner.keep(job)
+        self._show(running=False)
+        self._shifting = None
+        return None
+
+    def _show(self, *, running: bool) -> None:
+        assert self._shifting is not None
+        root, job = self._shifting
+        found = Shifted(
+            author=job.author,
+            root=root,
+            answer=tuple(job.answer),
+            positions=tuple(job.positions),
+            running=running,
+            stopped=not running and not job.done,
+            share=job.share,
+            left=job.left if running else None,
+            ended=None if running else job.ended,
+        )
+        self._publish(shifted={**self.paired.shifted, root: found})
+
+    def along_answer(self, root: int, index: int) -> list[commands.Command]:
+        """What leads to a position of the partner's answer and forces its token there; the last command forces it.
+
+        Nodes that hold the text before it are gone along, however they came to be; the rest of that text is added as
+        the partner's. Raises UsageError, ModelError.
+        """
+        from bftui.core.pair.nudging_rounds import Piece
+
+        partner, session = self._asked(), self.session
+        assert session is not None
+        found, contexts = self.paired.shifted.get(root), partner.contexts(root)
+        if found is None or contexts is None or index >= len(found.positions):
+            raise UsageError(
+                "there is no answer of the partner to this prompt", hint=hint("{shift} asks it")
+            )
+        at = found.positions[index]
+        before, upto = (
+            tuple(partner.pair.to_base(found.answer[:end], contexts))
+            for end in (at.position, at.position + len(at.token_ids))
+        )
+        common = _common(before, upto)
+        node, taken = _along(session, root, before[:common])
+        led: list[commands.Command] = []
+        if node != session.cursor:
+            led.append(commands.Goto(node))
+        if taken < common:
+            ids = before[taken:common]
+            text = b"".join(session.model.token_bytes(each) for each in ids)
+            led.append(commands.Nudge((Piece("partner", text, ids),)))
+        return [*led, commands.ForceIds(upto[common:])]
+
+    # Nudging ---------------------------------------------------------------------------------------------------
+
+    def nudge(self, settings: NudgeSettings) -> None:
+        """Writes on from the cursor with both models. Raises UsageError."""
+        from bftui.session.session_nudging import start_nudging
+
+        self._asked()
+        assert self.session is not None
+        self._stop_nudging()
+        start = self.session.cursor
+        self._nudging = start, start_nudging(self.session, settings)
+        self._tell_nudged(running=True)
+
+    def _nudge(self) -> Notice | None:
+        assert self._nudging is not None
+        assert self.session is not None
+        start, job = self._nudging
+        rounds = len(job.rounds)
+        more = job.advance()
+        if len(job.rounds) != rounds:
+            self._behind = True
+        if more:
+            if self._due() or len(job.rounds) != rounds:
+                self._tell_nudged(running=True)
+            return None
+        self._nudging = None
+        job.close()
+        self._tell_nudged(running=False, job=(start, job))
+        if job.pieces:
+            self.session.keep(job.measured(start))
+        return None
+
+    def _tell_nudged(self, *, running: bool, job: tuple[int, Nudging] | None = None) -> None:
+        start, found = job or self._nudging or (0, None)
+        assert found is not None
+        self._publish(
+            nudged=Nudged(
+                start=start,
+                gamma=found.settings.gamma,
+                rounds=len(found.rounds),
+                tokens=found.tokens,
+                tokens_nudged=found.tokens_nudged,
+                share_nudged=found.share_nudged,
+                running=running,
+                doing=found.doing,
+                stop=found.stop if found.stop or running else "stopped",
+                warning=found.warning,
+                bf_base=found.bf_base,
+                bf_nudged=found.bf_nudged,
+                bf_base_written=found.bf_base_written,
+                bf_partner=found.bf_partner,
+            )
+        )
+
+    def look(self, settings: NudgeSettings) -> None:
+        """Asks what the partner would write after the cursor."""
+        self._drafting = settings
+
+    def _draft(self) -> Notice | None:
+        settings, self._drafting = self._drafting, None
+        session = self.session
+        assert session is not None
+        assert settings is not None
+        reason = ""
+        try:
+            self._words(settings)
+        except Cancelled:
+            self._drafting = settings
+            raise
+        except BackendCrashed:
+            raise
+        except BftuiError as error:
+            self._drafted = session.cursor, ()
+            reason = error.line()
+        node, pieces = self._drafted
+        self._publish(draft=Draft(node, tuple(piece.text for piece in pieces), reason))
+        return None
+
+    def _words(self, settings: NudgeSettings) -> tuple[Piece, ...]:
+        """What the partner would write at the cursor; asked for once at each place."""
+        from bftui.session.session_nudging import look_ahead_at
+
+        assert self.session is not None
+        node = self.session.cursor
+        if self._drafted[0] != node:
+            self._drafted = node, look_ahead_at(self.session, settings)
+        return self._drafted[1]
+
+    def next_word(self, settings: NudgeSettings) -> commands.Command:
+        """What appends the partner's next word. Raises UsageError where it has none, ModelError."""
+        self._asked()
+        self._stop_nudging()
+        words = self._words(settings)
+        if not words:
+            raise UsageError("the partner ends the text here", hint="← goes back")
+        return commands.Nudge(words[:1])
+
+    # The style palette -----------------------------------------------------------------------------------------
+
+    def _gather(self) -> Notice | None:
+        """Looks how the partner's answers begin; nobody waits for that."""
+        from bftui.measures.style_lexicon import offered
+
+        job = self._harvest
+        if job is None:
+            return None
+        if job.advance():
+            return None
+        self._harvest = None
+        self._publish(words=offered(job.prefixes()))
+        return None
+
+    # Stopping and publishing -----------------------------------------------------------------------------------
+
+    def _stop_nudging(self) -> None:
+        if self._nudging is not None:
+            start, job = self._nudging
+            self._nudging = None
+            job.close()
+            self._tell_nudged(running=False, job=(start, job))
+
+    def _stop_reading(self) -> None:
+        if self._shifting is not None:
+            self._shifting[1].close()
+            self._show(running=False)
+            self._shifting = None
+
+    def _asked(self) -> Partner:
+        partner = self._partner
+        if partner is None:
+            raise UsageError("there is no partner", hint=hint("{partner} opens one"))
+        return partner
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._published >= _EVERY_S
+
+    def _publish(self, **changes: object) -> None:
+        running = []
+        if self._nudging is not None:
+            running.append(Running("nudging", self._nudging[1].share))
+        if self._shifting is not None and not self._shifting[1].done:
+            running.append(Running("shift", self._shifting[1].share))
+        self.paired = replace(
+            self.paired,
+            version=self.paired.version + 1,
+            running=tuple(running),
+            **changes,  # type: ignore[arg-type]
+        )
+        self._published = time.monotonic()
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens two texts begin with alike; of the second one at least one is left."""
+    same = (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    return min(next(same, len(a)), len(a), len(b) - 1)
+
+
+def _along(session: Session, root: int, ids: Sequence[int]) -> tuple[int, int]:
+    """The node that a text after a prompt leads to, as far as the tree holds it, and how many tokens that is.
+
+    The visible path goes first, then what was visited last.
+    """
+    tree, visible, node = session.tree, set(session.tree.path(session.cursor)), root
+    for taken, token_id in enumerate(ids):
+        last = tree.last_visited(node)
+        found = [each for each in tree.children(node) if tree.token_id(each) == token_id]
+        if not found:
+            return node, taken
+        node = max(found, key=lambda each: (each in visible, each == last, each))
+    return node, len(ids)

@@ -1,0 +1,288 @@
+"""What a session measured before, read from its measurements: as the screen shows it, with no model.
+
+What a newer bftui or somebody else wrote and cannot be shown is left out: the rest is still worth seeing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from bftui.core.bf.estimate import CurvePoint, Sample
+from bftui.core.bf.samples import Finish
+from bftui.core.errors import UsageError
+from bftui.core.sampler import Sampler
+from bftui.core.text import safe
+from bftui.measures.rollouts import Start
+from bftui.workbench.measured_results import Against, Ahead, Ids, Interval, Looked, Place, Responded
+from bftui.workbench.result_summaries import rolled
+from bftui.workbench.snapshot import Measured
+
+if TYPE_CHECKING:
+    from bftui.core.tree import Tree
+
+_NEAR = 1e-6
+"""Entropies that are this near are of the same distribution, after the rounding of a trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """Rollouts that were drawn before, as `summaries.rolled` reads them. Of each token H(P~) and ln P~ are known.
+
+    Attributes:
+        resampled: whether they were drawn to be compared with a path.
+        original: that path, where the record has its numbers.
+    """
+
+    start: Start
+    sampler: Sampler
+    horizon: int
+    size: int
+    first: int
+    samples: Sequence[Sample]
+    resampled: bool
+    share: float = 1.0
+    left: float | None = None
+    done: bool = True
+    original: Sample | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether further ones can be added."""
+        return self.original is not None or not self.resampled
+
+    @property
+    def compared_with(self) -> tuple[int, Ids | None]:
+        """What rollouts must have in common to be shown as one."""
+        return self.horizon, None if self.original is None else self.original.token_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What was measured: what the screen shows of it, and the rollouts that further ones are added to."""
+
+    measured: Measured = field(default_factory=Measured)
+    rolls: Mapping[Place, Sequence[Roll]] = field(default_factory=dict)
+
+
+def recall(
+    measurements: Iterable[Mapping[str, Any]],
+    tree: Tree,
+    samplers: Sequence[Sampler],
+    token_bytes: Callable[[int], bytes],
+) -> Recalled:
+    """Look-ahead, rollouts and responses of a session; of rollouts of one place those that go with the latest."""
+    looked: dict[Place, Looked] = {}
+    rolls: dict[Place, list[Roll]] = {}
+    responses: dict[int, Responded] = {}
+    for found in measurements:
+        node, settings, result = found["node"], found["settings"], found["result"]
+        with suppress(
+            LookupError, TypeError, ValueError, OverflowError, AttributeError, UsageError
+        ):
+            match found["kind"]:
+                case "lookahead":
+                    looked.update(_looked(node, settings, result, tree))
+                case "rollouts" | "resampling" as kind:
+                    roll = _roll(node, settings, result, token_bytes, kind == "resampling")
+                    _put(rolls, (node, samplers.index(roll.sampler)), roll)
+                case "response":
+                    response = _responded(node, settings, result, tree, samplers)
+                    responses[response.end] = response
+    shown = {place: rolled(jobs, (), place[1], n) for n, (place, jobs) in enumerate(rolls.items())}
+    marked = {
+        place: replace(each, resampled=rolls[place][-1].resampled) for place, each in shown.items()
+    }
+    goes_on = {place: jobs for place, jobs in rolls.items() if jobs[-1].goes_on}
+    return Recalled(Measured(looked=looked, rolled=marked, responses=responses), goes_on)
+
+
+def _put(rolls: dict[Place, list[Roll]], place: Place, roll: Roll) -> None:
+    """Adds rollouts to those that they go on from, or lets them take their place."""
+    known = rolls.get(place)
+    if known is not None and roll.goes_on and known[-1].compared_with == roll.compared_with:
+        known.append(roll)
+    else:
+        rolls[place] = [roll]
+
+
+def _looked(
+    node: int, settings: Mapping[str, Any], result: Mapping[str, Any], tree: Tree
+) -> dict[Place, Looked]:
+    """A look-ahead of one step; nothing where the numbers of its place were made anew since."""
+    following = tree.next(node)
+    if settings["steps"] != 1 or following is None:
+        return {}
+    if abs(following.entropy_truncated - float(result["entropy_truncated"])) > _NEAR:
+        return {}
+    rows = []
+    for each in result["candidates"]:
+        rank, after = whole(each["rank"], 1), each["after"]
+        bf = None if after is None else number(after["bf"])
+        rows.append(
+            Ahead(
+                whole(each["id"]),
+                rank,
+                min(1.0, number(each["prob"])),
+                rank <= following.kept,
+                bf,
+            )
+        )
+    open_ = [row for row in rows if row.bf is not None]
+    narrowest = min(open_, key=lambda row: row.bf or 0.0).token_id if len(open_) > 1 else None
+    after_each = {row.token_id: row.bf for row in rows}
+    return {(node, tree.sampler(node)): Looked(tuple(rows), after_each, narrowest)}
+
+
+def _roll(
+    node: int,
+    settings: Mapping[str, Any],
+    result: Mapping[str, Any],
+    token_bytes: Callable[[int], bytes],
+    resampled: bool,
+) -> Roll:
+    if settings.get("suffix"):
+        raise ValueError("these are of a text that is not in the tree")
+    # The mean over the full vocabulary is known of all together only.
+    full = math.log(number(result["bf_full"]))
+    samples = tuple(_sample(each, full, token_bytes) for each in result["samples"])
+    if not samples:
+        raise ValueError("there are none")
+    original = result.get("original") if resampled else None
+    return Roll(
+        start=Start(0, node),
+        sampler=_sampler(settings),
+        horizon=whole(settings["horizon"], 1),
+        size=whole(settings["samples"], 1),
+        first=whole(settings["first"]),
+        samples=samples,
+        resampled=resampled,
+        original=None if original is None else _sample(original, full, token_bytes),
+    )
+
+
+def _sample(each: Mapping[str, Any], full: float, token_bytes: Callable[[int], bytes]) -> Sample:
+    ids = ids_of(each["token_ids"])
+    finish: Finish = each["finish"]
+    if finish not in get_args(Finish):
+        raise ValueError(f"{finish} is no end")
+    text = ids[:-1] if finish == "eog" else ids
+    # Infinite where a token of the path has P 0.
+    surprisal = maybe_number(each["surprisal"]) if "surprisal" in each else math.nan
+    return Sample(
+        token_ids=ids,
+        entropy=np.full(len(ids), full),
+        entropy_truncated=np.array([number(value) for value in each["entropy"]]),
+        logprob_truncated=np.array(
+            [math.nan if value is None else number(value) for value in each["logprob"]]
+        ),
+        # As of H(P): the mean alone is known.
+        logprob=np.full(len(ids), -math.inf if surprisal is None else -surprisal),
+        n_bytes=sum(len(token_bytes(i)) for i in text),
+        finish=finish,
+    )
+
+
+def _responded(
+    node: int,
+    settings: Mapping[str, Any],
+    result: Mapping[str, Any],
+    tree: Tree,
+    samplers: Sequence[Sampler],
+) -> Responded:
+    ids, forced = ids_of(settings["token_ids"]), result["forced"]
+    kinds = tuple(_against(each) for each in result["controls"])
+    verdict, reason = result["verdict"], result["reason"]
+    return Responded(
+        node=node,
+        token_ids=ids,
+        end=_end(tree, node, ids),
+        sampler=samplers.index(_sampler(settings)),
+        samples=whole(settings["samples"], 1),
+        horizon=whole(settings["horizon"], 1),
+        planned=whole(settings["controls"]),
+        share=1.0,
+        running=False,
+        logprob=maybe_number(forced["logprob"]),
+        bf=number(forced["bf"]),
+        ci=_interval(forced["ci"]),
+        ended=number(forced["ended"]),
+        delta=maybe_number(result["delta"]),
+        delta_ci=_interval(result["delta_ci"]),
+        verdict=None if verdict is None else safe(str(verdict)),
+        reason=None if reason is None else safe(str(reason)),
+        kinds=kinds,
+        controls=tuple(map(_point, result.get("controls_curve", ()))),
+    )
+
+
+def _point(each: Mapping[str, Any]) -> CurvePoint:
+    return CurvePoint(
+        position=whole(each["position"]),
+        bf=number(each["bf"]),
+        std=number(each["std"]),
+        n=whole(each["n"]),
+        low=maybe_number(each["low"]),
+        high=maybe_number(each["high"]),
+    )
+
+
+def _against(each: Mapping[str, Any]) -> Against:
+    return Against(
+        kind=safe(str(each["kind"])),
+        texts=tuple(str(text) for text in each["texts"]),
+        bf=maybe_number(each["bf"]),
+        ci=_interval(each["ci"]),
+        delta=maybe_number(each["delta"]),
+        delta_ci=_interval(each["delta_ci"]),
+    )
+
+
+def _end(tree: Tree, node: int, ids: Ids) -> int:
+    """The node where a text that was forced after another one ends. Raises LookupError where the tree lacks it."""
+    for token_id in ids:
+        found = [each for each in tree.children(node) if tree.token_id(each) == token_id]
+        # Forced tokens are places of their own, whatever was sampled beside them.
+        forced = [each for each in found if tree.source(each).word == "forced"]
+        node = (forced or found)[0]
+    return node
+
+
+def _sampler(settings: Mapping[str, Any]) -> Sampler:
+    return Sampler(**{each.name: settings[each.name] for each in fields(Sampler)})
+
+
+def ids_of(values: Iterable[Any]) -> Ids:
+    """Token ids; raises ValueError for what are none."""
+    return tuple(whole(value) for value in values)
+
+
+def whole(value: Any, low: int = 0) -> int:
+    """A whole number; raises ValueError for anything else."""
+    if type(value) is not int or value < low:
+        raise ValueError(f"{value!r} is no whole number from {low} on")
+    return value
+
+
+def number(value: Any) -> float:
+    """A finite number; raises ValueError for anything else."""
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+def maybe_number(value: Any) -> float | None:
+    """A finite number or None; raises ValueError for anything else."""
+    return None if value is None else number(value)
+
+
+def _interval(pair: Any) -> Interval | None:
+    if pair is None:
+        return None
+    low, high = pair
+    return number(low), number(high)

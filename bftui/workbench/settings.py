@@ -1,0 +1,97 @@
+"""What the workbench is started with. Imports nothing heavy, so that the command line can build it before a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bftui.measures.style_lexicon import WORDS
+from bftui.model.prompt import Prompt
+from bftui.workbench.keys import Keymap
+
+if TYPE_CHECKING:
+    from bftui.core.sampler import Sampler
+    from bftui.model.prompt import Template
+    from bftui.session.records.resume import Saved
+    from bftui.session.records.trace_replay import Replay
+
+QUESTIONS = (
+    "Name a fruit.",
+    "Name an animal.",
+    "Tell me a story.",
+    "What is your favourite colour?",
+    "How are you?",
+)
+"""What an empty start offers to ask: as it is where a template goes around it, else as a page to be gone on with."""
+
+
+LONGEST_S = 2.0
+"""Longer pauses of a person are not waited for in a replay, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerSettings:
+    """A second model beside the session's.
+
+    Attributes:
+        model, backend, options: as those of `WorkbenchSettings`.
+        template: how its prompt is written.
+        label: what it is called; "" takes the name of its file.
+    """
+
+    model: str
+    backend: str = "auto"
+    template: Template = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class WorkbenchSettings:
+    """How to start.
+
+    Attributes:
+        model: any MODEL form of the command line.
+        backend: `auto`, or a name of the backends' registry.
+        options: fields of `OpenSpec` for `open_model`.
+        label: what the model is called; "" takes the name of its file. One that is opened later has its own name.
+        prompt: the first prompt; None opens the prompt editor.
+        frame: the system text, template and beginning of the answer of prompts that are typed.
+        sampler: the first sampler; None takes the session's defaults.
+        trace: where the trace is written on quit and on export; None asks on export.
+        theme: a theme's name; None or `auto` takes what suits the terminal.
+        state_dir: says where journals go, when the first is written; None writes none.
+        words: the style palette under the keys 1 to 9.
+        partner: the model that is opened beside the first one; None opens none.
+        response: `auto` measures every forced text against controls where that is quick; `off` waits to be asked.
+        shading: what the text is shaded by at first.
+        low_bandwidth: draws more seldom.
+        keymap: which keys do what; None takes the usual ones.
+        config: says where the config file is, to which the settings screen writes; None writes none.
+        resumed: the session that is taken up again, with its own prompt and samplers; None begins a new one.
+        replay: a trace that is shown in the place of a model; None opens the model.
+        pace: actions a second at which a replay plays; 0 is as fast as possible, below 0 as it was recorded.
+    """
+
+    model: str = "practice"
+    backend: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    prompt: Prompt | None = None
+    frame: Prompt = field(default_factory=Prompt)
+    sampler: Sampler | None = None
+    trace: Path | None = None
+    theme: str | None = None
+    state_dir: Callable[[], Path] | None = None
+    words: tuple[str, ...] = WORDS
+    partner: PartnerSettings | None = None
+    response: Literal["auto", "off"] = "auto"
+    shading: str = "entropy"
+    low_bandwidth: bool = False
+    keymap: Keymap | None = None
+    config: Callable[[], Path] | None = None
+    resumed: Saved | None = None
+    replay: Replay | None = None
+    pace: float = -1.0

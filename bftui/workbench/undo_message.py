@@ -1,0 +1,72 @@
+"""What undo brought back, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bftui.core.text import label, safe
+from bftui.workbench.sampler_words import sampling
+
+if TYPE_CHECKING:
+    from bftui.core.sampler import Sampler
+    from bftui.session.session import Session
+
+
+_LONGEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What undo can change."""
+
+    cursor: int
+    sampler: Sampler
+    marks: Mapping[str, int]
+    folded: frozenset[int]
+    pruned: frozenset[int]
+
+    @staticmethod
+    def of(session: Session) -> Snapshot:
+        """Where a session stands now."""
+        marks = dict(session.marks)
+        return Snapshot(session.cursor, session.sampler, marks, session.folded, session.pruned)
+
+
+def changed(session: Session, before: Snapshot, after: Snapshot) -> str:
+    """What differs between two snapshots of a session, in one line; the cursor where nothing else does."""
+    told = []
+    if before.sampler != after.sampler:
+        told.append(" ".join(sampling(after.sampler).split()))
+    for name in sorted({*before.marks, *after.marks}):
+        if name not in after.marks:
+            told.append(f"mark {safe(name)} is gone")
+        elif after.marks[name] != before.marks.get(name):
+            told.append(f"mark {safe(name)} is at {_node(session, after.marks[name])}")
+    told += _branches(session, before.pruned, after.pruned, "hidden", "back")
+    told += _branches(session, before.folded, after.folded, "folded", "unfolded")
+    if not told or (before.cursor != after.cursor and before.sampler == after.sampler):
+        told.append(f"at {_node(session, after.cursor)}")
+    return ", ".join(told)
+
+
+def _branches(
+    session: Session, before: frozenset[int], after: frozenset[int], gone: str, back: str
+) -> list[str]:
+    told = []
+    for nodes, word in ((after - before, gone), (before - after, back)):
+        if len(nodes) == 1:
+            told.append(f"{_node(session, *nodes)} is {word}")
+        elif nodes:
+            told.append(f"{len(nodes):,} branches are {word}")
+    return told
+
+
+def _node(session: Session, node: int) -> str:
+    """A node in a few words."""
+    token = session.tree.token_id(node)
+    if token is None:
+        return "the prompt"
+    text = label(session.model.token_bytes(token)[:80])
+    return f"{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'} (token {session.tree.depth(node)})"
