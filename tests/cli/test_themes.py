@@ -46,7 +46,7 @@ def test_a_damaged_theme_that_is_asked_for_ends_with_4(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "oops.toml").write_text("dark = 3")
-    for module in ("terminal", "app"):
+    for module in ("terminal.terminal", "app"):
         monkeypatch.setattr(f"bftui.ui.{module}.check_terminal", lambda _: None)
     for name, code, said in (("oops", 4, "is damaged"), ("oop", 2, "there is no theme 'oop'")):
         assert run(["run", "--theme", name]) == code

@@ -45,7 +45,13 @@ def test_the_first_frame_waits_for_nothing_that_the_engine_runs():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    later = ("ui.engine", "ui.experimenting", "ui.partnering", "ui.measured", "trace.journal")
+    later = (
+        "workbench.loop",
+        "workbench.measuring",
+        "workbench.pairing",
+        "workbench.measured_results",
+        "trace.journal",
+    )
     assert not set(done.stdout.split()) & {f"bftui.{name}" for name in later}
 
 
