@@ -2,7 +2,7 @@
 
 A backend turns absolute prefixes of token ids into logits and nothing more; KV reuse is its own affair, hidden behind
 the prefix. Temperature, cut, draw and entropy are `core.distribution`'s, the same for every backend, so no sampler of
-any library is ever used. Logits never leave the process: `worker.py` summarises them.
+any library is ever used. Logits never leave the process: `worker_client.py` summarises them.
 """
 
 from __future__ import annotations

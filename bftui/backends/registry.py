@@ -25,7 +25,7 @@ _NEEDS = {
 """What a backend imports, and the extra that brings it."""
 
 GROUP = "bftui.backends"
-"""Entry points of this group add backends: name = "module:callable" (see `base.Opener`)."""
+"""Entry points of this group add backends: name = "module:callable" (see `protocol.Opener`)."""
 
 
 def names() -> list[str]:

@@ -39,7 +39,7 @@ _KINDS = ("error", "crash", "hang", "nan")
 
 
 class TableBackend:
-    """One table; implements `base.Backend`."""
+    """One table; implements `protocol.Backend`."""
 
     def __init__(self, spec: OpenSpec, progress: Progress) -> None:
         path = Path(spec.source)

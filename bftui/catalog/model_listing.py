@@ -1,6 +1,6 @@
 """Models in a folder, found by name and size: only of JSON is the beginning read, since a table is told by that.
 
-Pure but for looking at the disk. What a model is says `describing.py`.
+Pure but for looking at the disk. What a model is says `model_summary.py`.
 """
 
 from __future__ import annotations

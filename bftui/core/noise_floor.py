@@ -3,7 +3,7 @@
 Libraries add up in another order in another batch. With float weights that is rounding at the end of a float; where
 activations are rounded to few bits (llama.cpp with quantised weights), it moves entropies by tenths of a nat. Digits
 below the floor say nothing, and differences within it are none.
-Not for: measuring it, which is `backends.noise`'s. Imports no NumPy: the first frame needs it.
+Not for: measuring it, which is `backends.client.noise_measurement`'s. Imports no NumPy: the first frame needs it.
 """
 
 from __future__ import annotations

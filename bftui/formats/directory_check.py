@@ -2,7 +2,7 @@
 
 A config that asks for more than the weights hold would have the rest allocated, and filled with random numbers, before
 anybody misses it. No library is imported, so that `bftui models` and opening say the same.
-Not for: what only the library knows; `transformers_size.py` compares with the model that it would build.
+Not for: what only the library knows; `hf_size.py` compares with the model that it would build.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a model is and how much memory it will take, before it is opened: from headers, without any model's library.
 
 `read` looks at the disk and takes milliseconds; `needed` is arithmetic. What a model says of itself once it is open is
-`base.ModelInfo`; the two agree (`tests/contract/test_facts.py`).
+`protocol.ModelInfo`; the two agree (`tests/contract/test_facts.py`).
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Prompt:
         system: the system text; None for none.
         template: `raw` takes the text as it is, `chat` puts it into the model's chat template, `page` writes it as a
             page of questions and answers, `urial` after an instruction and three examples; `auto` takes `chat` where
-            the model carries a template, else `raw`. See `session.templates`.
+            the model carries a template, else `raw`. See `model.templates`.
         prefill: how the answer begins.
         special: whether control tokens that are written in any of it are text, or read as such.
         template_args: what the chat template is told beside the conversation, by name: plain data for JSON.

@@ -2,7 +2,7 @@
 
 A base model goes on from a page the way its training text went on. `page` is the shortest such page; `urial` has the
 structure that Lin et al. published (ICLR 2024, arXiv 2312.01552): an instruction, three constant examples, and the
-query, with the fence of the answer left open. See `session.urial`.
+query, with the fence of the answer left open. See `model.urial`.
 
 What is constant comes first, so that the cache of a model that read one such prompt serves the next. An answer ends
 where it reaches a stop string, though the model itself never says so.

@@ -1,6 +1,6 @@
 """The bridge to a trace that stands in the place of a model; what its thread runs is `replay_engine.py`.
 
-What a model would be asked for is refused in words, here and in `actions.py`.
+What a model would be asked for is refused in words, here and in `action_table.py`.
 """
 
 from __future__ import annotations

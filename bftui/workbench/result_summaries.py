@@ -1,4 +1,4 @@
-"""Experiments as `measured.py` has them. For the engine's thread: the screen never computes an interval."""
+"""Experiments as `measured_results.py` has them. For the engine's thread: the screen never computes an interval."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def looked(job: Lookahead) -> Looked:
 
 
 class Drawing(Protocol):
-    """What is read of `session.rollouts.Rollouts`; rollouts that another run of the program drew have it too."""
+    """What is read of `measures.rollouts.Rollouts`; rollouts that another run of the program drew have it too."""
 
     @property
     def start(self) -> Start: ...
@@ -138,7 +138,7 @@ def _compared(original: Sample, samples: Sequence[Sample]) -> Compared | None:
 
 
 def responded(job: Response, known: Responded) -> Responded:
-    """What a response found so far; `known` says where it belongs, and whether it runs."""
+    """What a response found so far; `snapshot` says where it belongs, and whether it runs."""
     found = job.estimate
     planned = job.controls.get("matched")
     compared = job.contrast

@@ -1,6 +1,6 @@
 """What is known of a session beside its tree, whole: frozen, made by the engine's thread, replaced when more is known.
 
-Single results are in `measured.py` and `paired.py`, so that a first frame needs none of them.
+Single results are in `measured_results.py` and `paired_results.py`, so that a first frame needs none of them.
 """
 
 from __future__ import annotations

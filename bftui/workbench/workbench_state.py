@@ -1,6 +1,6 @@
 """What the screen knows of the engine's thread, and what is between the two.
 
-Here and in `bridge.py` is all that a first frame needs of it: what the thread runs (`engine.py`) is imported there.
+Here and in `bridge.py` is all that a first frame needs of it: what the thread runs (`loop.py`) is imported there.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _STARTUP_S = 15
 _MEMORY = 512 << 20
 _OUTPUT = 2_000_000
 _SOURCE = 1_000_000
-_CHILD = Path(__file__).with_name("chat_child.py")
+_CHILD = Path(__file__).with_name("chat_sandbox.py")
 
 RAW = "take the prompt without it: --template raw"
 """What to do about a template that fails."""

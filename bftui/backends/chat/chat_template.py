@@ -1,6 +1,6 @@
 """Chat templates: a conversation as the text and control tokens that a model was trained on.
 
-The template is the model's own and a program of a stranger: it runs in a process of its own (`chat_child`), with
+The template is the model's own and a program of a stranger: it runs in a process of its own (`chat_sandbox`), with
 limits of time, memory and output. What people typed stays text: where it spells a control token, or a part of one at
 its edges, stand-ins take the place of a character while the template runs, so that only what the template itself
 writes becomes one. And it reaches the model: content is offered as a text or in parts, as the template wants it, and

@@ -249,7 +249,7 @@ class Host(Protocol):
     def tokenize_prompt(
         self, parts: Sequence[str | int], special: bool = False, begins: bool = True
     ) -> list[int]:
-        """Ids of a prompt as the model's own tokenizer gives them; see `base.Backend`."""
+        """Ids of a prompt as the model's own tokenizer gives them; see `protocol.Backend`."""
         ...
 
     def token_bytes(self) -> list[bytes]:

@@ -3,7 +3,7 @@
 A batch is stepped by whoever takes its items, so other requests come in between two steps. Where the backend can step
 rows of different lengths, the next row takes the place of one that ended. What a row holds of the cache can be lost to
 other requests (the path goes first): it is then evaluated again from its tokens, in smaller batches.
-Not for: estimates, which are `core.branching`'s; models whose numbers depend on their batch, see `padded.py`.
+Not for: estimates, which are `core.bf.estimate`'s; models whose numbers depend on their batch, see `padded_batches.py`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Paths travel as (known node, new tokens): the engine mirrors each session's tree as parents and token ids, and keeps
 the logits of the latest nodes, so that a step costs one evaluation and one small reply. Used in process by the
-Python interface, and behind the pipe of `worker.py` by workbench and commands; both give the same numbers.
+Python interface, and behind the pipe of `worker_client.py` by workbench and commands; both give the same numbers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Measures the noise floor of a model: one fixed text, read token by token and in the other shapes in use.
 
-It is read beside the session's path where the backend has a place for that; see `core.noise` for what it means.
+It is read beside the session's path where the backend has a place for that; see `core.noise_floor` for what it means.
 """
 
 from __future__ import annotations

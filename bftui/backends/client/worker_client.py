@@ -287,7 +287,7 @@ class WorkerHost:
         """Starts the child and opens the model; blocks. A progress that returns False cancels."""
         self.spec = spec
         self._log = _log_file()
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(__file__).resolve().parents[3])
         # NumPy reads this when it is imported. Its threads only wait for each other on rows this small.
         env = {**os.environ, "OPENBLAS_NUM_THREADS": str(max(1, spec.threads))}
         try:

@@ -18,7 +18,7 @@ _FEWEST_CELLS = 1024
 
 
 class Aside:
-    """Implements `base.Evaluator`; freed with `close`."""
+    """Implements `protocol.Evaluator`; freed with `close`."""
 
     def __init__(
         self, make: Callable[[int], PathBackend], most: int, *, fewest: int = _FEWEST_CELLS

@@ -78,7 +78,7 @@ class _Batch:
 
 
 class LlamaCppBackend(PathBackend):
-    """One GGUF model with a context; implements `base.Backend`."""
+    """One GGUF model with a context; implements `protocol.Backend`."""
 
     def __init__(self, loaded: Loaded, *, beside: bool = False) -> None:
         """`beside` is a context beside that of the path, whose model belongs to another one."""

@@ -1,6 +1,6 @@
 """From a GGUF file to a llama.cpp model and a context that fits into memory, or one clear error.
 
-Not for: evaluation, which is `llama_cpp.py`.
+Not for: evaluation, which is `llama_backend.py`.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _ROWS = 40
 
 
 class ReferenceBackend(PathBackend):
-    """One model in NumPy; implements `base.Backend`."""
+    """One model in NumPy; implements `protocol.Backend`."""
 
     def __init__(self, info: ModelInfo, tokenizer: GgufTokenizer, model: Llama) -> None:
         super().__init__(info, tokenizer.vocabulary, tokenizer.text)

@@ -33,7 +33,7 @@ from bftui.formats.open_spec import Progress
 
 
 class LocalFan(ABC):
-    """Continuations of one prefix; implements `base.Fan`. Closed with the `with` block that opened it."""
+    """Continuations of one prefix; implements `protocol.Fan`. Closed with the `with` block that opened it."""
 
     def __init__(self, backend: PathBackend, length: int, rows: int) -> None:
         """Starts `rows` continuations of the first `length` ids of the backend's path."""
@@ -79,7 +79,7 @@ class LocalFan(ABC):
             self._drop(gone)
 
     def renew(self, rows: Sequence[int]) -> None:
-        """Puts dropped rows back to the end of the prefix; see `base.Fan`."""
+        """Puts dropped rows back to the end of the prefix; see `protocol.Fan`."""
         self._check_open()
         if not self._dropped.issuperset(rows) or len(self._dropped) == len(self.lengths):
             raise ModelError("only dropped continuations begin anew, beside one that goes on")
@@ -129,7 +129,7 @@ class LocalFan(ABC):
 
 
 class PathBackend(ABC):
-    """One model over one cached path; implements `base.Backend` but for opening and forwarding."""
+    """One model over one cached path; implements `protocol.Backend` but for opening and forwarding."""
 
     def __init__(self, info: ModelInfo, vocabulary: Vocabulary, tokenizer: TextTokenizer) -> None:
         self._info = info

@@ -40,7 +40,7 @@ _FAR = -20.0
 
 
 class TransformersBackend(PathBackend):
-    """One torch model; implements `base.Backend`."""
+    """One torch model; implements `protocol.Backend`."""
 
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded.info, loaded.tokenizer.vocabulary, loaded.tokenizer.text)

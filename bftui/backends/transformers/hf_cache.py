@@ -3,7 +3,7 @@
 `PathLayer` keeps everything in one growing buffer, so that a step copies nothing and a cut is a number. `FanLayer` is
 many continuations of one prefix that is stored once. The library's own layers stay for whatever is no plain attention:
 they can be copied, not cut.
-Not for: deciding what is evaluated; that is `local.py`.
+Not for: deciding what is evaluated; that is `path_backend.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a model that transformers loaded says of itself, as `base.ModelInfo`."""
+"""What a model that transformers loaded says of itself, as `protocol.ModelInfo`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The libraries torch and transformers: imported quietly, offline, and with their errors in one line.
 
 Nothing is ever downloaded, no code of a model directory is ever run, and no progress bar reaches the terminal.
-Not for: models; that is `transformers_load.py`.
+Not for: models; that is `hf_load.py`.
 """
 
 from __future__ import annotations

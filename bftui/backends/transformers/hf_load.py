@@ -1,7 +1,7 @@
 """From a Hugging Face directory or a GGUF file to a torch model on a device, or one clear error.
 
 Weights come from safetensors only, tensors that are missing are an error, and code of a directory is never run.
-Not for: evaluation, which is `transformers.py`.
+Not for: evaluation, which is `hf_backend.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Measurement: samples of each prompt on a model, for the branching factor in bulk.
 
-`Measurement` draws, as a job; `measure_result` makes numbers of what was drawn. Continuations are those of
+`Measurement` draws, as a job; `bulk_result` makes numbers of what was drawn. Continuations are those of
 `Session.rollouts` at the prompt, draw by draw. One prompt at a time is in the model's memory.
 """
 
@@ -46,7 +46,7 @@ class MeasureSettings:
     Attributes:
         sampler: how tokens are drawn.
         samples, max_tokens: continuations of each prompt, and tokens of each.
-        estimator: as in `core.branching`.
+        estimator: as in `core.bf.estimate`.
         compat: aggregate as the authors' code does.
         cap_k: measure on the `cap_k` best tokens only, as the authors' log-probabilities did; 0 switches it off.
         frame: template, prefill, and the system text of prompts that have none.

@@ -1,4 +1,4 @@
-"""The writers of `core.nudging` over two models.
+"""The writers of `core.pair.nudging_rounds` over two models.
 
 The base reads its prompt and the tokens that are written; the partner reads its own prompt and the same text. What is
 written is not split anew for the base, so that the cache of either model serves the next look-ahead. The plain writers
@@ -83,7 +83,7 @@ class _Known:
 
 
 class PartnerWriter:
-    """The partner; implements `core.nudging.Writer`. What it wanted to say is kept for where the base says it too."""
+    """The partner; implements `core.pair.nudging_rounds.Writer`. What it wanted to say is kept for where the base says it too."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting, self._model = setting, setting.pair.partner
@@ -127,7 +127,7 @@ class PlainPartnerWriter(PartnerWriter):
 
 
 class BaseWriter:
-    """The base; implements `core.nudging.Base`. One pass over the partner's words tells where it takes over.
+    """The base; implements `core.pair.nudging_rounds.Base`. One pass over the partner's words tells where it takes over.
 
     And how it goes on, as far as it says the same.
     """

@@ -36,7 +36,7 @@ def _refused(self: object, *arguments: Any, **keywords: Any) -> NoReturn:
 
 
 class RecordedHost:
-    """A `backends.host.Host` of what was recorded.
+    """A `backends.client.client_protocol.Host` of what was recorded.
 
     Attributes:
         info: the model that ran, with `exact` False: only the stored candidates are known.

@@ -1,4 +1,4 @@
-"""What the numbers of two compared paths mean. Data for `K`, as in `explain.py`."""
+"""What the numbers of two compared paths mean. Data for `K`, as in `explain_items.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the numbers of two models mean: partner, shift, nudging. Data for `K`, as in `explain.py`."""
+"""What the numbers of two models mean: partner, shift, nudging. Data for `K`, as in `explain_items.py`."""
 
 from __future__ import annotations
 

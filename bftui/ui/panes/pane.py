@@ -1,6 +1,6 @@
 """What all panes share: a frame with a title, lines drawn one by one, a selection that moves, and no keys of their own.
 
-Keys are the workbench's (`actions.py`); a pane is told to move. Lines are made only for what is visible.
+Keys are the workbench's (`action_table.py`); a pane is told to move. Lines are made only for what is visible.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def _themes_in(folder: Path) -> list[Path]:
 @cache
 def _folder() -> Path:
     """Inside the package in an installed wheel, beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     packaged = package / "themes"
     return packaged if packaged.is_dir() else package.parent / "themes"
 
