@@ -1,7 +1,7 @@
 """Whether a GGUF file is a model that generates text, by its header alone, and one that a library can be given.
 
-Every backend, `model_facts.py` and `bftui models` ask here first, so that they say the same of a file. A library ends the
-process on much of what is refused here: a layer count of 0, tensors of whole numbers, a token that is there twice.
+Every backend, `model_facts.py` and `bftui models` ask here first, so that they say the same of a file. A library ends
+the process on much of what is refused here: a layer count of 0, tensors of whole numbers, a token that is there twice.
 Not for: what one backend cannot run of a sound model; that is said by the backend.
 Source of the limits: llama.cpp, `llama_model_base::load_hparams`, `llama_vocab::impl::load`, ggml's type traits.
 """

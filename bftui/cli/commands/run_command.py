@@ -117,7 +117,7 @@ def run(
         from bftui.cli.plain.plain_loop import run_plain
 
         return run_plain(settings)
-    # What is made before the first frame stays: looking for garbage would only delay it (`command_table.py` begins again).
+    # What is made before the first frame stays: looking for garbage would only delay it.
     gc.disable()
     from bftui.ui.app import run as run_workbench
 

@@ -83,7 +83,10 @@ class _Known:
 
 
 class PartnerWriter:
-    """The partner; implements `core.pair.nudging_rounds.Writer`. What it wanted to say is kept for where the base says it too."""
+    """The partner; implements `core.pair.nudging_rounds.Writer`.
+
+    What it wanted to say is kept for where the base says it too.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self._setting, self._model = setting, setting.pair.partner
@@ -127,7 +130,9 @@ class PlainPartnerWriter(PartnerWriter):
 
 
 class BaseWriter:
-    """The base; implements `core.pair.nudging_rounds.Base`. One pass over the partner's words tells where it takes over.
+    """The base; implements `core.pair.nudging_rounds.Base`.
+
+    One pass over the partner's words tells where it takes over.
 
     And how it goes on, as far as it says the same.
     """

@@ -1,4 +1,7 @@
-"""What the measured numbers mean: look-ahead, rollouts, sampling again, response. Data for `K`, as in `explain_items.py`."""
+"""What the measured numbers mean: look-ahead, rollouts, sampling again, response.
+
+Data for `K`, as in `explain_items.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the workbench's screen is before any key: panes over one session, one frame for any number of changes.
 
-What a key may do is `action_table.py`; how it is done is in the modules beside this one, a class for each group of keys.
+What a key may do is `action_table.py`; how it is done is in the modules beside it, a class for each group of keys.
 """
 
 from __future__ import annotations
