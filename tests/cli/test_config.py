@@ -14,8 +14,8 @@ from bftui.core.errors import InputError
 from bftui.measures.style_lexicon import WORDS
 from bftui.trace.document import NotSaved
 from bftui.ui.actions.action_table import USUAL
-from bftui.ui.config_file import OPTIONS, SECTIONS, Config, config_of, default_text, read_config
 from bftui.ui.config_edit import edited, write_config
+from bftui.ui.config_file import OPTIONS, SECTIONS, Config, config_of, default_text, read_config
 from tests.command_line import bftui_, fails
 from tests.tables import table
 
