@@ -7,7 +7,7 @@ import gc
 import numpy as np
 import psutil
 
-from bftui.backends.base import Backend
+from bftui.backends.protocol import Backend
 
 _LENGTH, _BACK = 304, 240
 

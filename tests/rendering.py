@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bftui.backends import chat
-from bftui.backends.chat_render import Replies, render
+from bftui.backends.chat import chat_template
+from bftui.backends.chat.chat_renderer import Replies, render
 
 
 @contextmanager
@@ -25,5 +25,5 @@ def rendered_once() -> Iterator[None]:
         return known[asked]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chat, "render", keeping)
+        patch.setattr(chat_template, "render", keeping)
         yield

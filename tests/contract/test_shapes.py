@@ -16,17 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
-from bftui.formats import context_plan
-from bftui.backends.protocol import F32, Backend, OpenSpec
 from bftui.backends.client.inference_engine import Engine
-from bftui.backends.registry import open_backend
 from bftui.backends.client.worker_client import WorkerHost
+from bftui.backends.protocol import F32, Backend, OpenSpec
+from bftui.backends.registry import open_backend
 from bftui.core.batch import AFRESH, Batch, afresh, batches, step
 from bftui.core.draws import Purpose
 from bftui.core.errors import Displaced, ModelError, UsageError
 from bftui.core.sampler import Sampler
-from bftui.session.records.trace_check import FINE, Checking
+from bftui.formats import context_plan
 from bftui.session.records.resume import read_saved, resume
+from bftui.session.records.trace_check import FINE, Checking
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.contract.conftest import grouped, ids, quiet

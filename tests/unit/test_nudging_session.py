@@ -13,15 +13,16 @@ import pytest
 from bftui.core.errors import BackendCrashed, ContextFull, UsageError
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
-from bftui.session import commands as c
-from bftui.model.loaded_model import open_model
-from bftui.measures.nudging.nudging_run import Nudging, look_ahead_at, start_nudging, top_prob, would_nudge
 from bftui.measures.nudging.nudging_result import document
+from bftui.measures.nudging.nudging_run import Nudging
 from bftui.measures.nudging.nudging_runs import NudgingRuns, Question
 from bftui.measures.nudging.nudging_writers import Setting
+from bftui.model.loaded_model import open_model
 from bftui.model.model_pair import Pair
 from bftui.model.prompt import Prompt
+from bftui.session import commands as c
 from bftui.session.session import Session
+from bftui.session.session_nudging import look_ahead_at, start_nudging, top_prob, would_nudge
 from tests.schemas import validate
 from tests.unit.test_nudging import END, UNSURE, model, says
 
