@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bftui.catalog.backend_probe import Report, probe
 from bftui.backends.registry import BUILTIN
+from bftui.catalog.backend_probe import Report, probe
 from bftui.cli.commands.doctor_command import _page, findings
 from tests.command_line import apart, bftui_
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import typer
 
-from bftui.cli.shared import options as o
 from bftui.cli.command_table import command as parser
+from bftui.cli.shared import options as o
 from tests.command_line import bftui_
 
 _OF_TYPER = {"install_completion", "show_completion", "help"}
