@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from bftui.backends import probe
+from bftui.catalog import backend_probe
 from tests.command_line import ran
 from tests.tables import WORDS, table
 
@@ -79,7 +79,7 @@ RESULTS = [
 def looked_at_once():
     """Has `doctor` import each library once: that takes seconds, and what it finds is the same every time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probe, "probe", cache(probe.probe))
+        patch.setattr(backend_probe, "probe", cache(backend_probe.probe))
         yield
 
 
