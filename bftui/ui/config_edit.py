@@ -6,7 +6,6 @@ what it should say before it takes the file's place. Where it does not, nothing 
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,20 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bftui.core.errors import InputError
+from bftui.ui.config_file import config_of, default_text, read_text, toml
 
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]\s*(#.*)?$")
-
-
-def toml(value: Any) -> str:
-    """A text, number, truth or list of texts as TOML writes it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        # TOML's escapes are those of JSON; it wants DEL escaped too.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, Sequence):
-        return f"[{', '.join(map(toml, value))}]"
-    return repr(value)
 
 
 def edited(text: str, changes: Mapping[tuple[str, str], Any]) -> str | None:
@@ -106,7 +94,6 @@ def write_config(path: Path, changes: Mapping[tuple[str, str], Any]) -> None:
     this, NotSaved.
     """
     from bftui.trace.document import replacing, saving
-    from bftui.ui.config_file import config_of, default_text, read_text
 
     old = read_text(path)
     text = default_text() if old is None else old

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -258,8 +259,6 @@ def _checked(found: Mapping[str, Any]) -> Config:
 
 def default_text() -> str:
     """A complete file in which every line is a comment: what holds where nothing is said."""
-    from bftui.ui.config_edit import toml
-
     lines = [
         "# What `bftui run` begins with. Take the # of a line away to change it; what is typed on the",
         "# command line goes before this file.",
@@ -283,3 +282,15 @@ def default_text() -> str:
             keys = [shown(key) for key in action.keys]
             lines.append(f"#{action.id} = {toml(keys[0] if len(keys) == 1 else keys)}")
     return "\n".join(lines) + "\n"
+
+
+def toml(value: Any) -> str:
+    """A text, number, truth or list of texts as TOML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # TOML's escapes are those of JSON; it wants DEL escaped too.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Sequence):
+        return f"[{', '.join(map(toml, value))}]"
+    return repr(value)
