@@ -16,6 +16,7 @@ from bftui.backends.protocol import F32, Backend, Logits
 from bftui.backends.registry import open_backend
 from bftui.formats.open_spec import OpenSpec
 from tests.families import FAMILIES, family_directory, family_gguf
+from tests.groups import TORCH, one_process
 from tests.models import LONG_WORD, TinyModel, tiny_model
 
 _FAMILIES = {
@@ -25,16 +26,13 @@ _FAMILIES = {
 }
 _LIBRARIES = {"llama-cpp": "llama_cpp", "transformers": "transformers"}
 
-TORCH = pytest.mark.xdist_group("torch")
-"""For what computes with torch: its import takes seconds, and one process of those that share the tests is enough."""
-
 CASES = [f"{backend}-{family}" for backend, families in _FAMILIES.items() for family in families]
 CASES.append("table")
 
 
 def grouped(name: str) -> Any:
     """The parameter `backend` or `backend-family`: one process opens its models, and one alone imports torch."""
-    marks = TORCH if name.startswith("transformers") else pytest.mark.xdist_group(name)
+    marks = TORCH if name.startswith("transformers") else one_process(name)
     return pytest.param(name, marks=marks)
 
 

@@ -16,11 +16,12 @@ import pytest
 from bftui.core.errors import ModelError
 from bftui.formats.model_facts import read
 from tests.contract.test_bad_models import LOAD, NOT_FINITE, ROOT, UNSUPPORTED
+from tests.groups import one_process
 
 pytest.importorskip("transformers")
 
 # One process opens all of them: only one of those that share the tests is to start it.
-pytestmark = pytest.mark.xdist_group("bad directories")
+pytestmark = one_process("bad directories")
 
 MISSING, CAPABILITY = "MissingDependency", "CapabilityError"
 

@@ -15,6 +15,7 @@ import pytest
 
 from bftui.core.errors import ModelError
 from bftui.formats.model_facts import read
+from tests.groups import one_process
 from tests.models import TinyModel, random_weights, rewritten, tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -204,7 +205,7 @@ def files(
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, marks=pytest.mark.xdist_group(f"bad models, {name}"))
+        pytest.param(name, marks=one_process(f"bad models, {name}"))
         for name in ("reference", "llama-cpp", "transformers")
     ],
 )

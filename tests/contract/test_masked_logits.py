@@ -17,7 +17,10 @@ from bftui.model.loaded_model import open_model
 from bftui.session.session import Session
 from tests.contract.conftest import as_numpy, quiet
 from tests.family_tokenizers import write_tokenizer
+from tests.groups import TORCH
 from tests.models import bpe_vocab
+
+pytestmark = TORCH
 
 torch: Any = pytest.importorskip("torch")
 transformers: Any = pytest.importorskip("transformers")

@@ -13,7 +13,10 @@ import bftui
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt
 from tests.families import family_directory
+from tests.groups import TORCH
 from tests.tokenizers_of_all_kinds import write
+
+pytestmark = TORCH
 
 transformers = pytest.importorskip("transformers")
 

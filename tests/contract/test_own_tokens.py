@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bftui.core.errors import ModelError
+from tests.groups import TORCH
 from tests.texts import SAMPLES
 from tests.tokenizers_of_all_kinds import KINDS, texts, write
 
 transformers = pytest.importorskip("transformers")
 
 from bftui.backends.transformers.hf_tokenizer import HfTokenizer, read_tokenizer  # noqa: E402
+
+pytestmark = TORCH
 
 
 @dataclass(frozen=True)

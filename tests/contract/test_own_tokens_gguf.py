@@ -18,6 +18,7 @@ from bftui.backends.registry import open_backend
 from bftui.formats.open_spec import OpenSpec
 from recipes.practice.gguf_writer import CONTROL, USER_DEFINED, BpeVocab, SpmVocab
 from tests.contract.conftest import quiet
+from tests.groups import TORCH
 from tests.models import bpe_vocab, rewritten, spm_vocab, tiny_model
 from tests.texts import SAMPLES
 from tests.tokenizers_of_all_kinds import texts
@@ -25,6 +26,8 @@ from tests.tokenizers_of_all_kinds import texts
 pytest.importorskip("llama_cpp")
 
 from bftui.backends.llama_cpp.llama_library import C, encode
+
+pytestmark = TORCH
 
 BACKENDS = ("llama-cpp", "reference", "transformers")
 

@@ -19,7 +19,10 @@ from bftui.backends.protocol import ModelInfo
 from bftui.model.loaded_model import open_model
 from bftui.session.session import Session
 from recipes.practice.truth import PROBES
+from tests.groups import TORCH
 from tests.models import rewritten
+
+pytestmark = TORCH
 
 pytest.importorskip("llama_cpp")
 pytest.importorskip("torch")

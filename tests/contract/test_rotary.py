@@ -16,7 +16,10 @@ from bftui.formats.open_spec import OpenSpec
 from bftui.formats.rotary import rotation
 from tests.contract.conftest import as_numpy, quiet
 from tests.families import family_gguf
+from tests.groups import TORCH
 from tests.models import rewritten, tiny_model
+
+pytestmark = TORCH
 
 _ORIGINAL = 32
 """Tokens of the context that the scaled models were trained with at first; the texts are longer."""

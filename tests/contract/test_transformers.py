@@ -18,6 +18,9 @@ from bftui.formats.open_spec import OpenSpec
 from bftui.model.loaded_model import Model
 from bftui.session.session import Session
 from tests.contract.conftest import as_numpy, ids, quiet
+from tests.groups import TORCH
+
+pytestmark = TORCH
 
 torch: Any = pytest.importorskip("torch")
 pytest.importorskip("transformers")

@@ -15,6 +15,9 @@ from recipes.practice.grammar_all import practice_grammar
 from recipes.practice.truth import Truth
 from tests import branching_tree
 from tests.branching_tree import Tree, coverage, enumerate_tree, grammar_tree
+from tests.groups import one_process
+
+pytestmark = one_process("branching coverage")
 
 PROMPTS = branching_tree.PROMPTS[:2]
 """Two of them keep this within seconds; `python -m tests.branching_tree` takes all."""

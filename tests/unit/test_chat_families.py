@@ -7,6 +7,9 @@ import pytest
 from bftui.backends.chat.chat_template import ChatTemplate, Told
 from bftui.core.errors import LostText, TemplateError
 from tests import chat_families as f
+from tests.groups import TORCH
+
+pytestmark = TORCH
 
 tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")

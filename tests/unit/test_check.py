@@ -12,7 +12,10 @@ from bftui.session.records.trace_check import COARSE, FINE, Checking, branches, 
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.families import family_directory, family_gguf
+from tests.groups import TORCH
 from tests.tables import table
+
+pytestmark = TORCH
 
 WAYS = {"reference": "bpe", "llama-cpp": "bpe", "transformers": "bpe"}
 LIBRARIES = {"llama-cpp": "llama_cpp", "transformers": "torch"}

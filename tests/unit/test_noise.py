@@ -17,6 +17,7 @@ from bftui.model import noise_cache as kept
 from bftui.session.commands import Step
 from bftui.trace.diff.trace_comparison import compare
 from bftui.trace.reading import TraceFile
+from tests.groups import TORCH
 from tests.models import tiny_model
 from tests.tables import table
 
@@ -74,7 +75,9 @@ def test_what_is_no_floor_is_refused(wrong):
         Noise.of({})
 
 
-@pytest.mark.parametrize("backend", ["reference", "llama-cpp", "transformers"])
+@pytest.mark.parametrize(
+    "backend", ["reference", "llama-cpp", pytest.param("transformers", marks=TORCH)]
+)
 def test_float_weights_have_a_floor_of_float_noise(tiny, backend):
     with bftui.open_model(tiny, backend=backend, threads=1) as model:
         found, shares = measured(model)

@@ -19,8 +19,11 @@ from bftui.session.partner.session_partner import Partner
 from bftui.session.session import Session
 from bftui.trace.nodes import PLACES
 from bftui.trace.schema import json_schema
+from tests.groups import one_process
 from tests.schemas import validate
 from tests.tables import BYTES, WORDS, table
+
+pytestmark = one_process("partner")
 
 ROUNDED = 10.0**-PLACES
 LETTERS = ["<s>", "</s>", *({"bytes": byte} for byte in BYTES), " th", "e ", " fru", "it"]

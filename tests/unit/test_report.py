@@ -23,6 +23,7 @@ from bftui.trace.report import branch_rows as b
 from bftui.trace.report import content
 from bftui.trace.report.palette import DARK, LIGHT
 from bftui.trace.report.sections import measurement_sections, pair_sections
+from tests.groups import one_process
 from tests.report_traces import HOSTILE, full_trace, hostile_trace
 from tests.tables import table
 from tests.unit.test_trace import BYTES, LOGITS, MODEL, PROMPT, SAMPLER, make_trace
@@ -33,6 +34,8 @@ from matplotlib.figure import Figure
 
 from bftui.trace.report.figures.axes import Picture, factor_axis, inline, rendered
 from bftui.trace.report.html_page import page, report_of
+
+pytestmark = one_process("report")
 
 
 class Page(HTMLParser):

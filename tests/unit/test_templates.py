@@ -17,10 +17,13 @@ from bftui.model import templates, urial
 from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from bftui.trace.prompts_file import parse_examples
+from tests.groups import one_process
 from tests.schemas import validate
 from tests.tables import table
 from tests.templates import CHATML
 from tests.unit.test_chat import having
+
+pytestmark = one_process("templates")
 
 SHORT = Path(__file__).parents[2] / "examples" / "urial-short.jsonl"
 PAGE_STOPS, URIAL_STOPS = templates.STOPS["page"], templates.STOPS["urial"]

@@ -14,6 +14,9 @@ from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import InvalidToken, NonFiniteLogits
 from bftui.core.sampler import Sampler
+from tests.groups import TORCH
+
+pytestmark = TORCH
 
 torch: Any = pytest.importorskip("torch")
 

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.groups import one_process
+
+pytestmark = one_process("wheel")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
