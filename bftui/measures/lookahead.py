@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bftui.backends.client.client_protocol import Host, Row
+from bftui.backends.client.client_protocol import ModelClient, Row
 from bftui.core.distribution import NextToken
 from bftui.core.job import Job
 from bftui.core.sampler import Sampler
@@ -35,7 +35,7 @@ class Lookahead(Job):
 
     def __init__(
         self,
-        host: Host,
+        client: ModelClient,
         tree: int,
         node: int,
         sampler: Sampler,
@@ -47,7 +47,7 @@ class Lookahead(Job):
         """`known` holds what was found at this node before, and gets what is found now."""
         self.node, self.sampler, self.steps, self.before = node, sampler, steps, before
         self.evaluated = 0
-        self._host, self._tree = host, tree
+        self._client, self._tree = client, tree
         self._rows, self._known = tuple(rows), known
         super().__init__()
 
@@ -101,7 +101,7 @@ class Lookahead(Job):
 
     def _work(self) -> Iterator[None]:
         wanted = [row.token_id for row in self._rows if row.token_id not in self._known]
-        found = self._host.lookahead(self._tree, self.node, wanted, self.sampler, self.steps)
+        found = self._client.lookahead(self._tree, self.node, wanted, self.sampler, self.steps)
         while True:
             try:
                 token_id, after = next(found)

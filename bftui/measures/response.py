@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import Host
+from bftui.backends.client.client_protocol import ModelClient
 from bftui.core.bf.contrast import (
     FEWEST,
     Contrast,
@@ -73,7 +73,7 @@ class Response(Job):
 
     def __init__(
         self,
-        host: Host,
+        client: ModelClient,
         token_bytes: Callable[[int], bytes],
         tree: int,
         node: int,
@@ -90,7 +90,7 @@ class Response(Job):
         self.forced: Rollouts | None = None
         self.controls: dict[Kind, list[Control]] = {}
         self.doing = ""
-        self._host, self._token_bytes, self._tree = host, token_bytes, tree
+        self._client, self._token_bytes, self._tree = client, token_bytes, tree
         self._key = prefix_key(prefix)
         self._first = 0.0
         self._neutral = [ids for ids in neutral if ids != self.token_ids]
@@ -278,7 +278,7 @@ class Response(Job):
 
     def _rollouts(self, suffix: tuple[int, ...]) -> Rollouts:
         return Rollouts(
-            self._host,
+            self._client,
             self._token_bytes,
             Start(self._tree, self.node, suffix),
             self.sampler,
@@ -311,7 +311,7 @@ class Response(Job):
     ) -> Generator[None, None, list[Sample]]:
         """Texts of `length` tokens from P~, in the order of their numbers; those that end before are left out."""
         rollouts = Rollouts(
-            self._host,
+            self._client,
             self._token_bytes,
             Start(self._tree, self.node, suffix),
             sampler,
@@ -343,8 +343,8 @@ class Response(Job):
     def _random(self) -> Generator[None, None, list[tuple[int, ...]]]:
         """Texts of the forced one's length whose first token is uniform over the kept set."""
         found: dict[tuple[int, ...], None] = {}
-        kept = self._host.preview(self._tree, self.node, self.sampler).kept
-        rows = self._host.page(self._tree, self.node, self.sampler, 0, kept, "").rows
+        kept = self._client.preview(self._tree, self.node, self.sampler).kept
+        rows = self._client.page(self._tree, self.node, self.sampler, 0, kept, "").rows
         for number in range(DRAWN, DRAWN + RANDOM):
             u = uniform(self.sampler.seed, Purpose.CONTROL, 0, number, self._key)
             text: tuple[int, ...] = (rows[int(u * len(rows))].token_id,)
@@ -358,7 +358,7 @@ class Response(Job):
         return [ids for ids in found if ids != self.token_ids]
 
     def _score(self, token_ids: Sequence[int]) -> list[float]:
-        scored = self._host.score(self._tree, self.node, token_ids, self.sampler)
+        scored = self._client.score(self._tree, self.node, token_ids, self.sampler)
         return [each.logprob for each in scored]
 
 

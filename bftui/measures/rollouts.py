@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import Drawn, Host
+from bftui.backends.client.client_protocol import Drawn, ModelClient
 from bftui.core.bf.estimate import (
     CurvePoint,
     Estimate,
@@ -29,7 +29,7 @@ from bftui.core.job import Job
 from bftui.core.sampler import Sampler
 
 _tree_numbers = itertools.count(-1, -1)
-"""Sessions count their trees up from 0 on the same host."""
+"""Sessions count their trees up from 0 on the same client."""
 
 MOST_SAMPLES, MOST_TOKENS = 10_000, 100_000
 
@@ -73,7 +73,7 @@ class Rollouts(Job):
 
     def __init__(
         self,
-        host: Host,
+        client: ModelClient,
         token_bytes: Callable[[int], bytes],
         start: Start,
         sampler: Sampler,
@@ -90,7 +90,7 @@ class Rollouts(Job):
         check_size("horizon", horizon, MOST_TOKENS)
         self.start, self.sampler, self.horizon, self.first = start, sampler, horizon, first
         self.original = original
-        self._host, self._token_bytes = host, token_bytes
+        self._client, self._token_bytes = client, token_bytes
         self._purpose, self._cap_k = purpose, cap_k
         self._rows = [_Row() for _ in range(samples)]
         self._tokens = 0
@@ -201,8 +201,8 @@ class Rollouts(Job):
         yield from _drawn([self])
 
     def stream(self, suffixes: Sequence[tuple[int, ...]]) -> Iterator[Drawn]:
-        """What its host gives for these texts after its node, everything else as it was asked for."""
-        return self._host.rollouts_after(
+        """What its client gives for these texts after its node, everything else as it was asked for."""
+        return self._client.rollouts_after(
             self.start.tree,
             self.start.node,
             suffixes,
@@ -260,14 +260,14 @@ def _drawn(rollouts: Sequence[Rollouts]) -> Iterator[None]:
 
 
 @contextmanager
-def planted(host: Host, token_ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
-    """The number of a tree that holds a prompt as its node 0; the host forgets it with the block."""
+def planted(client: ModelClient, token_ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
+    """The number of a tree that holds a prompt as its node 0; the client forgets it with the block."""
     tree = next(_tree_numbers)
-    host.plant(tree, 0, token_ids, sampler)
+    client.plant(tree, 0, token_ids, sampler)
     try:
         yield tree
     finally:
-        host.drop(tree)
+        client.drop(tree)
 
 
 def check_size(name: str, value: Any, most: int) -> None:

@@ -53,17 +53,17 @@ def read(
 
     Raises ModelError, Cancelled.
     """
-    host, count = model.host, len(token_ids)
+    client, count = model.client, len(token_ids)
     found: list[Advanced | NextToken] = []
-    with planted(host, prefix, sampler) as tree:
+    with planted(client, prefix, sampler) as tree:
         prompts = {0: tuple(prefix)}
         begun = len(prefix)
         passes = batches(begun, begun + count, _SLICE, scored=True)
-        host.adopt(tree, list(range(-1, count)), [-1, *token_ids], prompts, [None, *passes])
+        client.adopt(tree, list(range(-1, count)), [-1, *token_ids], prompts, [None, *passes])
         for start in range(0, count + 1, _SLICE):
             nodes = range(start, min(count + 1, start + _SLICE))
             # Nothing of what comes after the last token is asked for.
-            found += host.restate(tree, list(nodes), sampler, nodes[-1] < count)
+            found += client.restate(tree, list(nodes), sampler, nodes[-1] < count)
             yield
     before, *steps = found
     assert isinstance(before, NextToken)

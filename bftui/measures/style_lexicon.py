@@ -198,7 +198,7 @@ class Harvest(Job):
             if self._samples:
                 yield from self._sampled(rendered.token_ids)
             else:
-                best = self._model.host.greedy(rendered.token_ids, self._length)
+                best = self._model.client.greedy(rendered.token_ids, self._length)
                 self._keep([each.token_id for each in best])
             self._ready += 1
             yield
@@ -206,10 +206,10 @@ class Harvest(Job):
     def _sampled(self, prefix: Sequence[int]) -> Iterator[None]:
         from bftui.measures.rollouts import Rollouts, Start, planted
 
-        host = self._model.host
-        with planted(host, prefix, self._sampler) as tree:
+        client = self._model.client
+        with planted(client, prefix, self._sampler) as tree:
             rollouts = Rollouts(
-                host,
+                client,
                 self._model.token_bytes,
                 Start(tree, 0),
                 self._sampler,

@@ -15,9 +15,9 @@ from typing import get_args
 from bftui import practice
 from bftui.backends.chat.chat_template import ChatTemplate, Told, Written
 from bftui.backends.chat.typed_words import Message
-from bftui.backends.client.client_protocol import Host
-from bftui.backends.client.inference_engine import Engine
-from bftui.backends.client.worker_client import WorkerHost
+from bftui.backends.client.client_protocol import ModelClient
+from bftui.backends.client.inference_engine import InferenceEngine
+from bftui.backends.client.worker_client import WorkerClient
 from bftui.backends.protocol import ModelInfo
 from bftui.backends.registry import installed, open_backend, require
 from bftui.core.errors import LostText, ModelError, ModelLoadError, Unwritable, UsageError
@@ -41,15 +41,15 @@ class Model:
     """One loaded model; closes with its context manager.
 
     Attributes:
-        host: answers what is asked of the model.
+        client: answers what is asked of the model.
         floor: its noise floor, and how that is measured.
     """
 
-    def __init__(self, host: Host, label: str = "") -> None:
+    def __init__(self, client: ModelClient, label: str = "") -> None:
         """A model that is called `label` in the place of its file's name, where there is one."""
-        self.host = host
+        self.client = client
         self._label = label
-        self.floor = Floor(host)
+        self.floor = Floor(client)
 
     @property
     def noise(self) -> Noise | None:
@@ -72,20 +72,20 @@ class Model:
     @cached_property
     def info(self) -> ModelInfo:
         """What the model says of itself; `note` says of a practice model that it is one."""
-        info = self.host.info
+        info = self.client.info
         note = PRACTICE_NOTE if _is_shipped(info) else info.note
         return replace(info, name=self._label or info.name, note=note)
 
     @cached_property
     def _bytes(self) -> list[bytes]:
-        return self.host.token_bytes()
+        return self.client.token_bytes()
 
     def tokenize(self, text: str, special: Special = "text") -> list[int]:
         """Ids of text that goes on inside another: their bytes joined are its UTF-8, nothing is put before or after.
 
         `special` "tokens" has control tokens that are written in it read as such.
         """
-        return self.host.tokenize(text, checked_special(special) == "tokens")
+        return self.client.tokenize(text, checked_special(special) == "tokens")
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes of one token; a control token's written form, b"" for padding ids."""
@@ -142,7 +142,7 @@ class Model:
             parts = opened.pieces
             if prompt.prefill:
                 messages = (*messages, {"role": "assistant", "content": prompt.prefill})
-        ids = self.host.tokenize_prompt(parts, prompt.special == "tokens")
+        ids = self.client.tokenize_prompt(parts, prompt.special == "tokens")
         start = list(self.info.start)
         if ids[: len(start)] != start:
             ids = [*start, *ids]
@@ -210,11 +210,13 @@ class Model:
         if self._chat is None:
             raise UsageError(f"{self.info.name} has no chat template", hint="force a text instead")
         told = Told() if prompt is None else _told(prompt)
-        return self.host.tokenize_prompt(self._chat.turn(messages, text, told).pieces, begins=False)
+        return self.client.tokenize_prompt(
+            self._chat.turn(messages, text, told).pieces, begins=False
+        )
 
     def close(self) -> None:
         """Frees the model; may be called twice."""
-        self.host.close()
+        self.client.close()
 
     def __enter__(self) -> Model:
         return self
@@ -362,8 +364,10 @@ def open_model(
         dtype=dtype,
         kv=kv,
     )
-    host: Host = WorkerHost(spec, progress) if worker else Engine(open_backend(spec, progress))
-    return Model(host, label)
+    client: ModelClient = (
+        WorkerClient(spec, progress) if worker else InferenceEngine(open_backend(spec, progress))
+    )
+    return Model(client, label)
 
 
 def _is_shipped(info: ModelInfo) -> bool:

@@ -159,11 +159,11 @@ def _open(model: Model, rendered: Rendered) -> bool:
 
 def _begins_bare(model: Model, rendered: Rendered) -> bool:
     """Whether the most probable text after a prompt begins without a blank; an end of generation is no text."""
-    best = model.host.best(rendered.token_ids, [])[0]
+    best = model.client.best(rendered.token_ids, [])[0]
     token_id = best.token_id
     if best.eog:
         # A token is read from what stands before it, whichever it is.
-        row = next(model.host.path_logits(rendered.token_ids, [token_id])).copy()
+        row = next(model.client.path_logits(rendered.token_ids, [token_id])).copy()
         row[[*model.info.eog_ids, *model.info.special_ids]] = -np.inf
         token_id = int(row.argmax())
     return not model.token_bytes(token_id)[:1].isspace()

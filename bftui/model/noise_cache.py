@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from bftui.backends.client.client_protocol import Host
+from bftui.backends.client.client_protocol import ModelClient
 from bftui.backends.protocol import ModelInfo
 from bftui.core.errors import ModelError
 from bftui.core.job import Job
@@ -27,8 +27,8 @@ _FORM = 1
 class Floor:
     """What is known of the noise floor of one model."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, client: ModelClient) -> None:
+        self._client = client
         self._looked = self._tried = False
         self._noise: Noise | None = None
 
@@ -37,18 +37,18 @@ class Floor:
         """The floor, where it is known; the first look goes to the disk."""
         if not self._looked:
             self._looked = True
-            self._noise = _kept(self._host.info) if self._host.info.parameters else None
+            self._noise = _kept(self._client.info) if self._client.info.parameters else None
         return self._noise
 
     @property
     def missing(self) -> bool:
         """Whether measuring it could still tell more."""
-        return not self._tried and self._host.info.parameters > 0 and self.noise is None
+        return not self._tried and self._client.info.parameters > 0 and self.noise is None
 
     def job(self) -> Job:
         """Measures it, piece by piece."""
         self._tried = True
-        return _Measuring(self._host, self._found)
+        return _Measuring(self._client, self._found)
 
     def measure(self) -> None:
         """Measures it where it is not known. Raises Cancelled; a model that cannot be read so has no floor."""
@@ -59,7 +59,7 @@ class Floor:
     def _found(self, noise: Noise | None) -> None:
         self._noise = noise
         if noise is not None:
-            _keep(self._host.info, noise)
+            _keep(self._client.info, noise)
 
 
 class Recorded(Floor):
@@ -71,8 +71,8 @@ class Recorded(Floor):
 
 
 class _Measuring(Job):
-    def __init__(self, host: Host, found: Callable[[Noise | None], None]) -> None:
-        self._host, self._found = host, found
+    def __init__(self, client: ModelClient, found: Callable[[Noise | None], None]) -> None:
+        self._client, self._found = client, found
         self._share = 0.0
         super().__init__()
 
@@ -81,7 +81,7 @@ class _Measuring(Job):
         return self._share
 
     def _work(self) -> Iterator[None]:
-        pieces = self._host.noise()
+        pieces = self._client.noise()
         while True:
             try:
                 self._share = next(pieces)

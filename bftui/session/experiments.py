@@ -40,7 +40,7 @@ class Experiments:
     """
 
     def __init__(self, session: Session, tree: int) -> None:
-        """`tree` is the number under which the model's host knows the session's tree."""
+        """`tree` is the number under which the model's client knows the session's tree."""
         self.rollouts: list[Rollouts] = []
         self.responses: list[Response] = []
         self._session, self._tree = session, tree
@@ -83,7 +83,7 @@ class Experiments:
         session, at = self._session, self._at(node)
         key = prefix_key(session.tree.token_ids(at))
         found = Rollouts(
-            session.model.host,
+            session.model.client,
             session.model.token_bytes,
             Start(self._tree, at),
             session.sampler,
@@ -111,7 +111,7 @@ class Experiments:
             return None
         # The path may have been made under another sampler than the one in force.
         open_end = tree.entropies(after[-1]) is not None
-        found = session.model.host.restate(self._tree, after, session.sampler, open_end)
+        found = session.model.client.restate(self._tree, after, session.sampler, open_end)
         steps = [each for each in found if isinstance(each, Advanced)]
         return sample_of(
             before,
@@ -131,7 +131,7 @@ class Experiments:
         before = session.preview(session.sampler, at)
         assert before is not None
         return Lookahead(
-            session.model.host,
+            session.model.client,
             self._tree,
             at,
             session.sampler,
@@ -168,7 +168,7 @@ class Experiments:
         if forced[-1] in session.model.info.eog_ids:
             raise UsageError("the forced text ends the generation", hint="nothing comes after it")
         found = Response(
-            session.model.host,
+            session.model.client,
             session.model.token_bytes,
             self._tree,
             at,

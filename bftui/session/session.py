@@ -230,7 +230,7 @@ class Session(SessionState, SessionMethods):
             rendered = self.model.render(self.settled(prompt))
         ids = rendered.token_ids
         node = len(self.tree)
-        following, elapsed = self.model.host.plant(self._number, node, ids, self.sampler)
+        following, elapsed = self.model.client.plant(self._number, node, ids, self.sampler)
         # A root that somebody sees in the tree has its prompt.
         self._prompts[node] = prompt, rendered
         self._stops = tuple(dict.fromkeys((*self._stops, *rendered.stops)))
@@ -274,7 +274,7 @@ class Session(SessionState, SessionMethods):
         if self.ended and not self.ignore_eos:
             raise UsageError("the text ends here", hint="go back, or force a token to go on")
         u = uniform(self.sampler.seed, Purpose.STEP, self.draws) if sampled else None
-        advanced = self.model.host.step(
+        advanced = self.model.client.step(
             self._number, self.cursor, len(self.tree), self.sampler, u, self.ignore_eos
         )
         draw = self.draws if sampled else None
@@ -318,8 +318,8 @@ class Session(SessionState, SessionMethods):
             self._go(path[-1])
         rest = ids[len(path) :]
         if rest:
-            # The host numbers new nodes one after another: it must see none that is there already.
-            results = self.model.host.extend(
+            # The client numbers new nodes one after another: it must see none that is there already.
+            results = self.model.client.extend(
                 self._number, self.cursor, len(self.tree), rest, self.sampler, self.ignore_eos
             )
             for advanced, origin in zip(results, sources[len(path) :], strict=True):
@@ -423,7 +423,7 @@ class Session(SessionState, SessionMethods):
         """Makes the numbers of some consecutive nodes of a path anew."""
         sampler = self._place.sampler
         open_end = self.tree.entropies(nodes[-1]) is not None
-        found = self.model.host.restate(self._number, nodes, self.sampler, open_end)
+        found = self.model.client.restate(self._number, nodes, self.sampler, open_end)
         for node, result in zip(nodes, found, strict=True):
             scored, following = (
                 (None, result) if isinstance(result, NextToken) else (result.scored, result.next)
@@ -445,7 +445,7 @@ class Session(SessionState, SessionMethods):
                 "this model has another vocabulary", hint="start a new session with it"
             )
         prompts = {root: self.tree.prompt_ids(root) for root in self.tree.roots}
-        model.host.adopt(self._number, *self.tree.links(), prompts, self.tree.batches())
+        model.client.adopt(self._number, *self.tree.links(), prompts, self.tree.batches())
         self.model = model
         if self.partner is not None:
             self.partner.rebase(model)

@@ -171,9 +171,9 @@ class SessionState:
         )
 
     def page(self, start: int, stop: int, *, node: int | None = None, query: str = "") -> Page:
-        """Rows of the full vocabulary after a node (default: the cursor), best first; see `Host.page`."""
+        """Rows of the full vocabulary after a node (default: the cursor), best first; see `ModelClient.page`."""
         at = self.cursor if node is None else node
-        return self.model.host.page(self._number, at, self.sampler, start, stop, query)
+        return self.model.client.page(self._number, at, self.sampler, start, stop, query)
 
     def preview(self, sampler: Sampler, node: int | None = None) -> NextToken | None:
         """The distribution after a node (default: the cursor) under any sampler; changes nothing.
@@ -183,7 +183,7 @@ class SessionState:
         at = self.cursor if node is None else node
         if self.tree.entropies(at) is None:
             return None
-        return self.model.host.preview(self._number, at, sampler)
+        return self.model.client.preview(self._number, at, sampler)
 
     def stale(self) -> int:
         """How many nodes of the visible path have numbers that were made under another sampler."""

@@ -126,9 +126,9 @@ class Bridge(EngineState):
         self.stop_loading = True
         self._drain()
         if self.model is not None and self.word is Word.BUSY and not self.beside:
-            self.model.host.cancel()
+            self.model.client.cancel()
         if self.coming is not None:
-            self.coming.host.cancel()
+            self.coming.client.cancel()
         return something
 
     def stop_experiments(self) -> bool:
@@ -136,7 +136,7 @@ class Bridge(EngineState):
         if not self.measuring:
             return False
         if self.model is not None:
-            self.model.host.cancel()
+            self.model.client.cancel()
         self._put(lambda: self._at.stop_experiments())
         return True
 
@@ -152,7 +152,7 @@ class Bridge(EngineState):
         """Opens any MODEL form and starts a new session on it; the old one stays until the new one is there."""
         broken = self.word is Word.FAILED
         if self.model is not None and self.word is Word.BUSY:
-            self.model.host.cancel()
+            self.model.client.cancel()
         self.loading = short_name(model)
         self._begin_loading(lambda: self._at.open_other(model, broken))
 
@@ -254,7 +254,7 @@ class Bridge(EngineState):
             return False
         self.partnering.cancel()
         if self.paired.running and self.model is not None:
-            self.model.host.cancel()
+            self.model.client.cancel()
         self._put(lambda: self._told_of(self._at.partnering.stop()))
         return True
 
@@ -284,7 +284,7 @@ class Bridge(EngineState):
         self.jobs.put(None)
         for model in (self.model, self.coming):
             if model is not None:
-                model.host.cancel()
+                model.client.cancel()
         if self.partnering is not None:
             self.partnering.cancel()
         self._thread.join(_JOIN_S)

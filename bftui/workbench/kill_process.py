@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def kill(model: Model | None) -> None:
     """Ends the process of a model, if it has one; whoever waits for it gets BackendCrashed. From any thread."""
-    pid = getattr(model.host, "pid", None) if model is not None else None
+    pid = getattr(model.client, "pid", None) if model is not None else None
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -23,16 +23,16 @@ def kill(model: Model | None) -> None:
 
 def watch(model: Model, ended: Callable[[], None]) -> None:
     """Has `ended` called when the process of a model ends by itself, from a thread of its own."""
-    from bftui.backends.client.worker_client import WorkerHost
+    from bftui.backends.client.worker_client import WorkerClient
 
-    if isinstance(model.host, WorkerHost):
-        model.host.watch(ended)
+    if isinstance(model.client, WorkerClient):
+        model.client.watch(ended)
 
 
 def crash(model: Model | None) -> BackendCrashed | None:
     """What a model raises whose process ended by itself; None for one that lives."""
-    from bftui.backends.client.worker_client import WorkerHost
+    from bftui.backends.client.worker_client import WorkerClient
 
-    if model is None or not isinstance(model.host, WorkerHost):
+    if model is None or not isinstance(model.client, WorkerClient):
         return None
-    return model.host.crash
+    return model.client.crash

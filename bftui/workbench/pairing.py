@@ -296,7 +296,7 @@ class Partnering(PairWork):
     @staticmethod
     def _alive(model: Model | None) -> bool:
         try:
-            return model is not None and model.host.evaluated() >= 0
+            return model is not None and model.client.evaluated() >= 0
         except BackendCrashed:
             return False
 
@@ -353,7 +353,7 @@ class Partnering(PairWork):
         if loading is not None:
             loading.cancel()
         if model is not None and (self._nudging or self._shifting):
-            model.host.cancel()
+            model.client.cancel()
 
     def give_way(self) -> None:
         """Ends a long pass of the partner that nobody asked for, as somebody waits for the session; from any thread.
@@ -365,7 +365,7 @@ class Partnering(PairWork):
             return
         if time.monotonic() - since > _LONG_S and not (self._nudging or self._shifting):
             self._gives_way = True
-            model.host.cancel()
+            model.client.cancel()
         if self._watch is None or not self._watch.is_alive():
             self._watch = threading.Timer(_SILENT_S, self._end_silent, (since, model))
             self._watch.daemon = True

@@ -91,16 +91,16 @@ def timed(pair: Pair, contexts: Contexts, cost: Cost, *, plain: bool) -> Nudging
     """One text, and what it took."""
     # Nobody begins with the other's prompt in the cache.
     for model, prompt in ((pair.base, contexts.base), (pair.partner, contexts.partner)):
-        model.host.best(prompt.token_ids, [])
-    before = pair.base.host.evaluated(), pair.partner.host.evaluated()
+        model.client.best(prompt.token_ids, [])
+    before = pair.base.client.evaluated(), pair.partner.client.evaluated()
     job = Nudging(
         Setting(pair, contexts), NudgeSettings(max_tokens=MAX_TOKENS), plain=plain, measure=False
     )
     start = time.perf_counter()
     job.finish()
     cost.seconds += time.perf_counter() - start
-    cost.base += pair.base.host.evaluated() - before[0]
-    cost.partner += pair.partner.host.evaluated() - before[1]
+    cost.base += pair.base.client.evaluated() - before[0]
+    cost.partner += pair.partner.client.evaluated() - before[1]
     return job
 
 

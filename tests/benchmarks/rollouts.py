@@ -25,7 +25,7 @@ import psutil
 
 from bftui import practice
 from bftui.backends.client.client_protocol import Drawn
-from bftui.backends.client.inference_engine import Engine
+from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.registry import installed, open_backend
 from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
@@ -38,10 +38,10 @@ ROWS, SAMPLER = 32, Sampler(seed=1)
 
 
 @contextmanager
-def planted(path: Path, backend: str, prompt: str, threads: int) -> Iterator[Engine]:
+def planted(path: Path, backend: str, prompt: str, threads: int) -> Iterator[InferenceEngine]:
     """An engine with the prompt as node 0 of tree 0."""
     spec = OpenSpec(str(path), backend, n_ctx=2048, threads=threads)
-    engine = Engine(open_backend(spec, lambda _share, _text: True))
+    engine = InferenceEngine(open_backend(spec, lambda _share, _text: True))
     try:
         engine.plant(0, 0, engine.tokenize(prompt), SAMPLER)
         yield engine
@@ -49,7 +49,7 @@ def planted(path: Path, backend: str, prompt: str, threads: int) -> Iterator[Eng
         engine.close()
 
 
-def rolled(engine: Engine, numbers: Iterable[int], horizon: int) -> Iterator[Drawn]:
+def rolled(engine: InferenceEngine, numbers: Iterable[int], horizon: int) -> Iterator[Drawn]:
     return engine.rollouts(0, 0, (), SAMPLER, list(numbers), horizon)
 
 

@@ -97,10 +97,10 @@ def main() -> None:
 
             session = Session(near, PROMPT, ignore_eos=True)
             session.force(ids=[300 + i % 200 for i in range(600)])
-            before = near.host.evaluated()
+            before = near.client.evaluated()
             session.back(500)
             session.force(ids=[299])
             print(
-                f"back 500 tokens and another branch: {near.host.evaluated() - before} token "
+                f"back 500 tokens and another branch: {near.client.evaluated() - before} token "
                 "evaluated (budget 1)"
             )

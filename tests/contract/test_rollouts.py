@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bftui.backends.client.client_protocol import Drawn
-from bftui.backends.client.inference_engine import Engine
+from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.protocol import Backend
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import Cancelled, ContextFull, InvalidToken, ModelError, UsageError
@@ -26,9 +26,9 @@ TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
-def engine(backend: Backend) -> Engine:
+def engine(backend: Backend) -> InferenceEngine:
     """An engine with one prompt planted."""
-    found = Engine(backend)
+    found = InferenceEngine(backend)
     found.plant(TREE, ROOT, ids(backend, 20), SAMPLER)
     return found
 
@@ -69,7 +69,9 @@ def by_text(stream: Iterator[Drawn]) -> dict[tuple[int, int], Walk]:
     return walks
 
 
-def rolled(engine: Engine, numbers: Sequence[int], suffix: Sequence[int] = ()) -> dict[int, Walk]:
+def rolled(
+    engine: InferenceEngine, numbers: Sequence[int], suffix: Sequence[int] = ()
+) -> dict[int, Walk]:
     return collected(engine.rollouts(TREE, ROOT, suffix, SAMPLER, numbers, HORIZON))
 
 
@@ -110,7 +112,7 @@ def all_rows_can_be_opened(backend: Backend) -> None:
 # What is drawn -------------------------------------------------------------------------------------
 
 
-def test_together_is_what_single_evaluations_give(engine: Engine) -> None:
+def test_together_is_what_single_evaluations_give(engine: InferenceEngine) -> None:
     walks = rolled(engine, range(32))
     assert list(walks) == list(range(32))
     for number in (0, 7, 31):
@@ -120,7 +122,7 @@ def test_together_is_what_single_evaluations_give(engine: Engine) -> None:
         )
 
 
-def test_alone_and_among_others_is_the_same(engine: Engine) -> None:
+def test_alone_and_among_others_is_the_same(engine: InferenceEngine) -> None:
     """Also where more are asked for than go together, and whatever the order is."""
     many = rolled(engine, range(40))
     for number in (3, 39):
@@ -130,7 +132,9 @@ def test_alone_and_among_others_is_the_same(engine: Engine) -> None:
     agree(few[3], many[3])
 
 
-def test_two_of_eight_and_six_more_are_the_same_eight(engine: Engine, backend: Backend) -> None:
+def test_two_of_eight_and_six_more_are_the_same_eight(
+    engine: InferenceEngine, backend: Backend
+) -> None:
     """Also after another text took the place of this one in the cache."""
     eight = rolled(engine, range(8))
     backend.next_logits(ids(backend, 40, seed=17))
@@ -139,7 +143,7 @@ def test_two_of_eight_and_six_more_are_the_same_eight(engine: Engine, backend: B
         agree(walk, eight[number])
 
 
-def test_a_suffix_is_part_of_the_prefix(engine: Engine) -> None:
+def test_a_suffix_is_part_of_the_prefix(engine: InferenceEngine) -> None:
     suffix = ids(engine.backend, 5, seed=8)
     stream = engine.rollouts(TREE, ROOT, suffix, SAMPLER, [2, 0], HORIZON, purpose=Purpose.CONTROL)
     walks = collected(stream)
@@ -150,11 +154,11 @@ def test_a_suffix_is_part_of_the_prefix(engine: Engine) -> None:
 
 @pytest.mark.parametrize("suffixes", [[(), (3,), (4,)], [(3, 4), (5,)]])
 def test_texts_that_share_batches_are_what_each_is_alone(
-    engine: Engine, backend: Backend, suffixes: list[tuple[int, ...]]
+    engine: InferenceEngine, backend: Backend, suffixes: list[tuple[int, ...]]
 ) -> None:
     """Also those that take the place of others after the path went elsewhere."""
     stream = engine.rollouts_after(TREE, ROOT, suffixes, SAMPLER, range(30), HORIZON)
-    other, items = Engine(backend), []
+    other, items = InferenceEngine(backend), []
     for place, item in enumerate(stream):
         items.append(item)
         if place in (1, 4, HORIZON):
@@ -168,7 +172,7 @@ def test_texts_that_share_batches_are_what_each_is_alone(
     all_rows_can_be_opened(backend)
 
 
-def test_the_cost_is_the_prefix_once_and_each_token_but_the_last(engine: Engine) -> None:
+def test_the_cost_is_the_prefix_once_and_each_token_but_the_last(engine: InferenceEngine) -> None:
     backend = engine.backend
     engine.preview(TREE, ROOT, SAMPLER)
     backend.next_logits(ids(backend, 20))
@@ -184,7 +188,7 @@ def test_the_cost_is_the_prefix_once_and_each_token_but_the_last(engine: Engine)
     assert backend.evaluated == before
 
 
-def test_capped_numbers_are_those_of_the_best_and_the_drawn(engine: Engine) -> None:
+def test_capped_numbers_are_those_of_the_best_and_the_drawn(engine: InferenceEngine) -> None:
     plain = rolled(engine, range(8))
     stream = engine.rollouts(TREE, ROOT, (), SAMPLER, range(8), HORIZON, cap_k=2)
     for number, walk in collected(stream).items():
@@ -201,7 +205,7 @@ def test_capped_numbers_are_those_of_the_best_and_the_drawn(engine: Engine) -> N
 def test_rows_end_where_the_context_does(case: Case) -> None:
     model = case.open(n_ctx=96)
     try:
-        engine = Engine(model)
+        engine = InferenceEngine(model)
         engine.plant(TREE, ROOT, ids(model, 90), SAMPLER)
         for suffix, most in (((), 6), ([1, 2, 3], 3), ([1, 2, 3, 4, 5], 1)):
             stream = engine.rollouts(TREE, ROOT, suffix, SAMPLER, range(3), 50)
@@ -214,7 +218,7 @@ def test_rows_end_where_the_context_does(case: Case) -> None:
         model.close()
 
 
-def test_what_cannot_be_drawn_is_refused_at_once(engine: Engine) -> None:
+def test_what_cannot_be_drawn_is_refused_at_once(engine: InferenceEngine) -> None:
     def asked(numbers: Sequence[int] = (0,), horizon: int = 3, cap_k: int = 0) -> None:
         engine.rollouts(TREE, ROOT, (), SAMPLER, numbers, horizon, cap_k=cap_k)
 
@@ -240,13 +244,15 @@ def test_what_cannot_be_drawn_is_refused_at_once(engine: Engine) -> None:
 # In between ----------------------------------------------------------------------------------------
 
 
-def test_foreground_work_in_between_changes_nothing(engine: Engine, backend: Backend) -> None:
+def test_foreground_work_in_between_changes_nothing(
+    engine: InferenceEngine, backend: Backend
+) -> None:
     expected = rolled(engine, range(5))
     elsewhere = ids(backend, 30, seed=21)
-    alone = Engine(backend)
+    alone = InferenceEngine(backend)
     alone.plant(2, 0, elsewhere, SAMPLER)
     steps = [alone.step(2, i, i + 1, SAMPLER, 0.3 + 0.05 * i, False) for i in range(5)]
-    other = Engine(backend)
+    other = InferenceEngine(backend)
     items = []
     for place, item in enumerate(engine.rollouts(TREE, ROOT, (), SAMPLER, range(5), HORIZON)):
         items.append(item)
@@ -262,7 +268,7 @@ def test_foreground_work_in_between_changes_nothing(engine: Engine, backend: Bac
         agree(walk, expected[number])
 
 
-def test_two_jobs_and_a_lookahead_at_once(engine: Engine) -> None:
+def test_two_jobs_and_a_lookahead_at_once(engine: InferenceEngine) -> None:
     expected = rolled(engine, range(40))
     ahead = dict(engine.lookahead(TREE, ROOT, range(20), SAMPLER))
     one = engine.rollouts(TREE, ROOT, (), SAMPLER, range(32), HORIZON)
@@ -279,7 +285,9 @@ def test_two_jobs_and_a_lookahead_at_once(engine: Engine) -> None:
             assert other.bf == pytest.approx(following.bf, rel=1e-3)
 
 
-def test_lookahead_by_some_steps_is_the_greedy_path(engine: Engine, backend: Backend) -> None:
+def test_lookahead_by_some_steps_is_the_greedy_path(
+    engine: InferenceEngine, backend: Backend
+) -> None:
     prefix = ids(backend, 20)
     found = dict(engine.lookahead(TREE, ROOT, [3, 4, 5], SAMPLER, 3))
     for token_id, following in found.items():
@@ -297,7 +305,7 @@ def test_lookahead_by_some_steps_is_the_greedy_path(engine: Engine, backend: Bac
 # Ends ----------------------------------------------------------------------------------------------
 
 
-def test_a_stream_that_is_left_holds_nothing(engine: Engine, backend: Backend) -> None:
+def test_a_stream_that_is_left_holds_nothing(engine: InferenceEngine, backend: Backend) -> None:
     expected = rolled(engine, [1])
     streams = [engine.rollouts(TREE, ROOT, (), SAMPLER, range(32), HORIZON) for _ in range(2)]
     for stream in streams:
@@ -313,7 +321,7 @@ def test_a_stream_that_is_left_holds_nothing(engine: Engine, backend: Backend) -
 
 def test_a_stream_may_outlive_its_model(case: Case) -> None:
     """Left, it ends in silence; asked for more, it says that the model is closed."""
-    engine = Engine(case.open())
+    engine = InferenceEngine(case.open())
     engine.plant(TREE, ROOT, ids(engine.backend, 20), SAMPLER)
     left, asked = (engine.rollouts(TREE, ROOT, (), SAMPLER, range(4), HORIZON) for _ in range(2))
     for stream in (left, asked):
@@ -327,7 +335,9 @@ def test_a_stream_may_outlive_its_model(case: Case) -> None:
     assert list(asked) == []
 
 
-def test_a_cancel_ends_the_stream_and_the_model_goes_on(engine: Engine, backend: Backend) -> None:
+def test_a_cancel_ends_the_stream_and_the_model_goes_on(
+    engine: InferenceEngine, backend: Backend
+) -> None:
     expected = rolled(engine, range(6))
     stream = engine.rollouts(TREE, ROOT, (), SAMPLER, range(6), HORIZON)
     next(stream)

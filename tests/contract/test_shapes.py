@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
-from bftui.backends.client.inference_engine import Engine
-from bftui.backends.client.worker_client import WorkerHost
+from bftui.backends.client.inference_engine import InferenceEngine
+from bftui.backends.client.worker_client import WorkerClient
 from bftui.backends.protocol import F32, Backend, OpenSpec
 from bftui.backends.registry import open_backend
 from bftui.core.batch import AFRESH, Batch, afresh, batches, step
@@ -140,7 +140,7 @@ def test_a_shared_prefix_in_the_same_batches_is_not_evaluated_again(rounded: Bac
 
 
 def test_a_text_is_read_alike_whatever_the_cache_holds(rounded: Backend) -> None:
-    engine, path = Engine(rounded), ids(rounded, 260)
+    engine, path = InferenceEngine(rounded), ids(rounded, 260)
     first = list(engine.path_logits(path[:70], path[70:250]))
     for other in (path[:30], path[5:200], path[:251], path[:70]):
         list(engine.path_logits(other[:10], other[10:]))
@@ -153,13 +153,15 @@ def test_a_text_is_read_alike_whatever_the_cache_holds(rounded: Backend) -> None
 # Continuations -------------------------------------------------------------------------------------
 
 
-def planted(backend: Backend, count: int = 70) -> Engine:
-    engine = Engine(backend)
+def planted(backend: Backend, count: int = 70) -> InferenceEngine:
+    engine = InferenceEngine(backend)
     engine.plant(TREE, ROOT, ids(backend, count), SAMPLER)
     return engine
 
 
-def rolled(engine: Engine, numbers: Any, horizon: int = 20, node: int = ROOT) -> dict[int, Any]:
+def rolled(
+    engine: InferenceEngine, numbers: Any, horizon: int = 20, node: int = ROOT
+) -> dict[int, Any]:
     return collected(engine.rollouts(TREE, node, (), SAMPLER, numbers, horizon))
 
 
@@ -283,32 +285,32 @@ def test_one_batch_at_a_time_has_the_room(file: Callable[[str], Path]) -> None:
 
 def test_jobs_that_draw_take_turns_at_the_ends_of_batches(file: Callable[[str], Path]) -> None:
     """Through a worker: none makes another one begin anew at every step, and both give what each gives alone."""
-    host = WorkerHost(spec(file("Q8_0")), quiet)
+    client = WorkerClient(spec(file("Q8_0")), quiet)
     try:
-        host.plant(TREE, ROOT, list(range(5, 75)), SAMPLER)
-        width = host.info.batch_rows
+        client.plant(TREE, ROOT, list(range(5, 75)), SAMPLER)
+        width = client.info.batch_rows
         asked = [range(2 * width), range(width, 3 * width)]
         found: list[Any] = [None, None]
 
         def draw(place: int) -> None:
-            stream = host.rollouts(TREE, ROOT, (), SAMPLER, asked[place], 40)
+            stream = client.rollouts(TREE, ROOT, (), SAMPLER, asked[place], 40)
             found[place] = collected(stream)
 
-        before = host.evaluated()
+        before = client.evaluated()
         threads = [threading.Thread(target=draw, args=(place,)) for place in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
-        spent = host.evaluated() - before
+        spent = client.evaluated() - before
         together, found = found, [None, None]
-        before = host.evaluated()
+        before = client.evaluated()
         draw(0)
         draw(1)
         assert together == found
-        assert spent < 1.5 * (host.evaluated() - before)
+        assert spent < 1.5 * (client.evaluated() - before)
     finally:
-        host.close()
+        client.close()
 
 
 # Sessions ------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bftui.backends.client.inference_engine import Engine
+from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.core.pair.distribution_shift import Author
 from bftui.measures.shift.shift_reading import Shift
 from bftui.model.loaded_model import Model
@@ -24,7 +24,10 @@ SOME = [
 
 @pytest.fixture
 def twins(case: Case) -> Iterator[Pair]:
-    with Model(Engine(case.open())) as base, Model(Engine(case.open())) as partner:
+    with (
+        Model(InferenceEngine(case.open())) as base,
+        Model(InferenceEngine(case.open())) as partner,
+    ):
         yield Pair(base, partner)
 
 
@@ -33,7 +36,7 @@ def test_a_model_against_itself_is_unshifted_and_differs_by_exactly_nothing(
     case: Case, twins: Pair
 ) -> None:
     assert twins.by == "ids"
-    prompt = Rendered("", tuple(ids(twins.base.host.backend, 30)), None, "raw")
+    prompt = Rendered("", tuple(ids(twins.base.client.backend, 30)), None, "raw")
     contexts = Contexts(prompt, prompt)
     authors: list[Author] = ["partner", "base", "partner"]
     for author in authors:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.backends.client.inference_engine import Engine
+from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.registry import open_backend
 from bftui.core.distribution import Distribution
 from bftui.core.errors import CapabilityError
@@ -90,7 +90,7 @@ def test_changed_or_not_the_numbers_are_the_same(
 def test_a_session_is_the_same_where_logits_stay_on_the_device(opened: Callable[..., Any]) -> None:
     texts = []
     for change in (None, on_device):
-        with Model(Engine(opened(change))) as model:
+        with Model(InferenceEngine(opened(change))) as model:
             session = Session(model, "The river", seed=3)
             for _ in range(30):
                 session.step()

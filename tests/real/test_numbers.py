@@ -76,7 +76,7 @@ def path_of(
 ) -> tuple[Sequence[int], list[Node], list[F32]]:
     """The prompt's ids of a session, its nodes after STEPS tokens, and the logits that it read after each."""
     # What another session has left in the cache would be taken over, in the shape that it was read in.
-    model.host.best([STEPS], [])
+    model.client.best([STEPS], [])
     session = Session(
         model,
         Prompt("Name a fruit, and say how it grows.", template=template),
@@ -87,10 +87,10 @@ def path_of(
         seed=sampler.seed,
         ignore_eos=True,
     )
-    logits = [model.host.logits(session._number, session.cursor)]
+    logits = [model.client.logits(session._number, session.cursor)]
     for _ in range(STEPS):
         session.step()
-        logits.append(model.host.logits(session._number, session.cursor))
+        logits.append(model.client.logits(session._number, session.cursor))
     path = [session.tree.node(number) for number in session.tree.path(session.cursor)]
     return session.tree.prompt_ids(path[0].id), path, logits
 

@@ -37,7 +37,7 @@ def row_after(model: Model, text: str) -> F32:
     """Raw logits after a text that is split as a whole."""
     ids = model.tokenize(text)
     ids = [model.info.bos_id, *ids] if model.info.add_bos else ids
-    return next(model.host.path_logits(ids, ids[-1:]))
+    return next(model.client.path_logits(ids, ids[-1:]))
 
 
 def rank_of(row: F32, token_id: int) -> int:
@@ -133,7 +133,7 @@ def test_the_ranks_of_a_shift_are_those_of_one_pass_over_the_finished_answer(
     assert base.noise is not None, "measured where the answer is read"
     ids = both.to_base(job.answer, contexts)
     spans = aligned_spans(both, contexts, ids, job.answer, "partner")
-    rows = list(base.host.path_logits(contexts.base.token_ids, ids))
+    rows = list(base.client.path_logits(contexts.base.token_ids, ids))
     for span, found in zip(spans, job.positions, strict=True):
         ranks = [rank_of(rows[i], ids[i]) for i in span.base]
         best = [float(rows[i].max() - rows[i][ids[i]]) for i in span.base]

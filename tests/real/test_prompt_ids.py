@@ -139,7 +139,7 @@ def test_a_file_reads_alike_on_transformers(opened: Opened, real: RealModel) -> 
     found = gguf_tokenizer(GgufModel(real.gguf))
     for sample in SAMPLES:
         ids = found.vocabulary.prompt([sample.text], found.text)
-        assert ids == model.host.tokenize_prompt([sample.text]), sample.name
+        assert ids == model.client.tokenize_prompt([sample.text]), sample.name
         with suppress(Unwritable):
             ids = found.vocabulary.tokenize(sample.text, found.text.literal)
             assert ids == model.tokenize(sample.text), sample.name

@@ -119,10 +119,10 @@ def test_measurements_do_not_depend_on_the_way_there(opened: Opened, real: RealM
 def test_a_text_is_read_alike_whatever_was_read_before(opened: Opened, real: RealModel) -> None:
     """So a model that is held against itself is not shifted at all."""
     model = opened(real, "llama-cpp")
-    host, ids = model.host, model.tokenize(LONG)
+    client, ids = model.client, model.tokenize(LONG)
     prompt, answer = ids[:40], ids[40:120]
-    first = list(host.path_logits(prompt, answer))
-    list(host.path_logits(ids[:10], ids[10:90]))
-    list(host.greedy(ids[:60], 3))
-    again = list(host.path_logits(prompt, answer))
+    first = list(client.path_logits(prompt, answer))
+    list(client.path_logits(ids[:10], ids[10:90]))
+    list(client.greedy(ids[:60], 3))
+    again = list(client.path_logits(prompt, answer))
     assert max(float(np.abs(a - b).max()) for a, b in zip(first, again, strict=True)) == 0.0

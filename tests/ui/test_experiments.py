@@ -250,7 +250,7 @@ async def test_a_dead_model_ends_experiments_and_they_can_be_made_again(tmp_path
     async with workbench(slow(tmp_path / "slow.json")) as w:
         await w.press_only("r")
         await w.until(lambda: w.bridge.measuring)
-        os.kill(w.session.model.host.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+        os.kill(w.session.model.client.pid, signal.SIGKILL)  # type: ignore[attr-defined]
         await w.until(lambda: w.bridge.word is Word.FAILED)
         await w.press("escape", "escape", "ctrl+r")
         await w.until(lambda: w.bridge.word is Word.READY)

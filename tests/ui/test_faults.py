@@ -80,7 +80,7 @@ async def test_a_hostile_prompt(tmp_path: Path) -> None:
 async def test_a_killed_worker_leaves_the_session(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("g", "g")
-        os.kill(w.session.model.host.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+        os.kill(w.session.model.client.pid, signal.SIGKILL)  # type: ignore[attr-defined]
         # Nobody asks it anything.
         await w.until(lambda: "failed" in lines(w.bench.status)[0])
         assert "the model process ended (SIGKILL)" in w.notice

@@ -401,9 +401,9 @@ def test_every_action_has_its_method() -> None:
 
 async def test_no_driver_is_left(fruit: str) -> None:
     async with workbench(fruit) as w:
-        host = w.session.model.host
+        client = w.session.model.client
         assert isinstance(w, Driver)
-    assert host._process.poll() is not None  # type: ignore[attr-defined]
+    assert client._process.poll() is not None  # type: ignore[attr-defined]
 
 
 async def test_two_forces_in_a_row_begin_twice(fruit: str) -> None:

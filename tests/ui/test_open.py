@@ -453,7 +453,7 @@ async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path
     async with workbench(fruit, state_dir=lambda: state, sampler=Sampler(seed=5)) as w:
         await w.press("g", "g", "tab", "comma", "slash", "f", "enter")
         old = w.session
-        host = old.model.host
+        client = old.model.client
         await opened(w, other)
         await w.press("enter")
         assert w.session is not old
@@ -462,7 +462,7 @@ async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path
         assert w.session.sampler == Sampler(seed=5)
         assert "other is open; the session before: " in w.notice
         assert "other" in lines(w.bench.status)[0]
-        assert host._process.poll() is not None  # type: ignore[attr-defined]
+        assert client._process.poll() is not None  # type: ignore[attr-defined]
         assert len(list(state.iterdir())) == 2
         assert w.bridge.kept[0].text.startswith("3 nodes kept in ")
         assert "0 tokens" in lines(w.bench.text_pane)[0]

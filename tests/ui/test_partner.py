@@ -58,7 +58,7 @@ async def both(base: str, partner: str, **settings: Any) -> AsyncIterator[Driver
 def pid(w: Driver) -> int:
     """The process of the partner."""
     assert w.session.partner is not None
-    return int(w.session.partner.model.host.pid)  # type: ignore[attr-defined]
+    return int(w.session.partner.model.client.pid)  # type: ignore[attr-defined]
 
 
 def alive(process: int) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import bftui
 from bftui.backends.chat import chat_renderer
-from bftui.backends.client.inference_engine import Engine
+from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.core.errors import InputError, LostText, ModelError, TemplateError, UsageError
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt, as_prompt
@@ -31,14 +31,14 @@ def opened(tmp_path_factory):
 
 def having(opened, template, **changes):
     """The same model with another template."""
-    engine = Engine(opened.host.backend)
+    engine = InferenceEngine(opened.client.backend)
     engine.info = replace(engine.info, chat_template=template, **changes)
     return Model(engine)
 
 
 def whole(model, text):
     """Ids of a rendered text, its control tokens read."""
-    return tuple(model.host.tokenize(text, special=True))
+    return tuple(model.client.tokenize(text, special=True))
 
 
 RENDERED = {

@@ -74,12 +74,12 @@ def test_float32_traces_hold_on_their_backend_and_on_others(made, folder, tmp_pa
     file = TraceFile(tmp_path / "t.json")
     for other in WAYS:
         with opened(other, folder) as model:
-            before = model.host.evaluated()
+            before = model.client.evaluated()
             job = Checking(model, file, FINE)
             job.finish()
             passes = len(list(branches(file.links.parents)))
             length = file.count + len(file.outline.prompt.token_ids)
-            assert model.host.evaluated() - before <= length + 2 * passes
+            assert model.client.evaluated() - before <= length + 2 * passes
         recorded = file.outline.model.model_dump(mode="json")
         assert tolerance_for(recorded, model.info) == (FINE if made == other else COARSE)
         assert job.checked == file.count

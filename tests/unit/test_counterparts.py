@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from bftui.backends.client.client_protocol import Host
+from bftui.backends.client.client_protocol import ModelClient
 from bftui.backends.shared.vocabulary import Vocabulary, byte_characters, vocabulary_sha256
 from bftui.core.sampler import Sampler
 from bftui.model.counterparts import NO_TOKEN, Counterparts, Spelling
@@ -38,7 +38,7 @@ class Vocab:
 
 
 class Spelled:
-    """A host that can only spell."""
+    """A client that can only spell."""
 
     def __init__(self, vocab: Vocab) -> None:
         self._vocab = vocab
@@ -131,7 +131,7 @@ def vocabs(draw: st.DrawFn) -> Vocab:
 
 
 def spelled(vocab: Vocab) -> Model:
-    return Model(cast(Host, Spelled(vocab)))
+    return Model(cast(ModelClient, Spelled(vocab)))
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import bftui
-from bftui.backends.client.inference_engine import Engine
-from bftui.backends.client.worker_client import WorkerHost
+from bftui.backends.client.inference_engine import InferenceEngine
+from bftui.backends.client.worker_client import WorkerClient
 from bftui.backends.registry import open_backend
 from bftui.core.errors import BftuiError, Cancelled, ContextFull, UsageError
 from bftui.core.sampler import Sampler
@@ -25,13 +25,13 @@ TREE, ROOT, PROMPT = 1, 0, [3, 4]
 
 def opened(path: Path, *, worker: bool = True, **changes: Any) -> Any:
     model = bftui.open_model(table(path / "t.json", **changes), worker=worker)
-    model.host.plant(TREE, ROOT, PROMPT, SAMPLER)
+    model.client.plant(TREE, ROOT, PROMPT, SAMPLER)
     return model
 
 
 def test_an_end_of_generation_ends_its_row_alone(tmp_path: Path) -> None:
     with opened(tmp_path, worker=False) as model:
-        stream = model.host.rollouts(TREE, ROOT, (), SAMPLER, range(60), 30)
+        stream = model.client.rollouts(TREE, ROOT, (), SAMPLER, range(60), 30)
         walks = collected(stream)
         ended = [walk for walk in walks.values() if walk.eog]
         assert 0 < len(ended) < 60
@@ -42,23 +42,23 @@ def test_an_end_of_generation_ends_its_row_alone(tmp_path: Path) -> None:
 def test_the_worker_gives_what_the_engine_gives(tmp_path: Path) -> None:
     with opened(tmp_path) as far, opened(tmp_path, worker=False) as near:
         asked = (TREE, ROOT, [5], SAMPLER, range(40), 9)
-        assert list(far.host.rollouts(*asked)) == list(near.host.rollouts(*asked))
+        assert list(far.client.rollouts(*asked)) == list(near.client.rollouts(*asked))
         ahead = (TREE, ROOT, list(range(2, 9)), SAMPLER, 3)
-        one, other = dict(far.host.lookahead(*ahead)), dict(near.host.lookahead(*ahead))
+        one, other = dict(far.client.lookahead(*ahead)), dict(near.client.lookahead(*ahead))
         assert one.keys() == other.keys()
         for token_id, following in one.items():
             same = other[token_id]
             assert (following and following.entropy) == (same and same.entropy)
         with pytest.raises(UsageError, match="horizon"):
-            next(far.host.rollouts(TREE, ROOT, (), SAMPLER, [0], 0))
+            next(far.client.rollouts(TREE, ROOT, (), SAMPLER, [0], 0))
 
 
 def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) -> None:
     with opened(tmp_path, eog=[], step_ms=5, n_ctx=2000) as model:
-        host = model.host
+        client = model.client
         asked = ((range(8), 150), (range(8, 16), 150))
         expected = [
-            collected(host.rollouts(TREE, ROOT, (), SAMPLER, numbers, 40)) for numbers, _ in asked
+            collected(client.rollouts(TREE, ROOT, (), SAMPLER, numbers, 40)) for numbers, _ in asked
         ]
         found: list[Any] = [None, None]
         begun = [threading.Event(), threading.Event()]
@@ -67,7 +67,7 @@ def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) 
         def follow(place: int) -> None:
             def items() -> Any:
                 numbers, horizon = asked[place]
-                for item in host.rollouts(TREE, ROOT, (), SAMPLER, numbers, horizon):
+                for item in client.rollouts(TREE, ROOT, (), SAMPLER, numbers, horizon):
                     begun[place].set()
                     order.append(place)
                     yield item
@@ -79,8 +79,8 @@ def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) 
             thread.start()
         assert all(event.wait(20) for event in begun)
         before = len(order)
-        host.step(TREE, ROOT, 1, SAMPLER, 0.5, False)
-        ahead = dict(host.lookahead(TREE, ROOT, list(range(2, 22)), SAMPLER))
+        client.step(TREE, ROOT, 1, SAMPLER, 0.5, False)
+        ahead = dict(client.lookahead(TREE, ROOT, list(range(2, 22)), SAMPLER))
         during = len(order) - before
         for thread in threads:
             thread.join(30)
@@ -95,35 +95,35 @@ def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) 
 
 def test_a_cancel_stops_the_rollouts_that_it_is_for(tmp_path: Path) -> None:
     with opened(tmp_path, eog=[], step_ms=10, n_ctx=2000) as model:
-        host = model.host
-        stopped = host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 1000)
+        client = model.client
+        stopped = client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 1000)
         next(stopped)
-        host.cancel()
+        client.cancel()
         with pytest.raises(Cancelled):
             list(stopped)
-        left = host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 1000)
-        goes_on = host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30)
+        left = client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 1000)
+        goes_on = client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30)
         next(left)
         next(goes_on)
         left.close()
         assert len(list(goes_on)) == 29
-        assert host.step(TREE, ROOT, 1, SAMPLER, 0.5, False).next is not None
+        assert client.step(TREE, ROOT, 1, SAMPLER, 0.5, False).next is not None
 
 
 def test_an_error_in_the_middle_ends_the_stream_with_it(tmp_path: Path) -> None:
     with opened(tmp_path, eog=[], faults=[{"at": 5, "kind": "error"}]) as model:
-        stream = model.host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30)
+        stream = model.client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30)
         with pytest.raises(BftuiError, match="a fault is scripted here"):
             list(stream)
-        again = collected(model.host.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30))
+        again = collected(model.client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30))
         assert all(len(walk.token_ids) == 30 for walk in again.values())
 
 
 def test_lookahead_counts_its_own_tokens_alone(tmp_path: Path) -> None:
     with opened(tmp_path, eog=[], step_ms=2, n_ctx=2000) as model:
-        beside = model.host.rollouts(TREE, ROOT, (), SAMPLER, range(8), 1000)
+        beside = model.client.rollouts(TREE, ROOT, (), SAMPLER, range(8), 1000)
         next(beside)
-        stream = model.host.lookahead(TREE, ROOT, [2, 3, 4], SAMPLER, 2)
+        stream = model.client.lookahead(TREE, ROOT, [2, 3, 4], SAMPLER, 2)
         for _ in range(3):
             next(stream)
         with pytest.raises(StopIteration) as end:
@@ -154,23 +154,23 @@ def tight(tight_spec: OpenSpec) -> Any:
 
 
 def test_streams_that_are_left_hold_nothing_in_the_worker(tight_spec: OpenSpec) -> None:
-    host = WorkerHost(tight_spec, quiet)
+    client = WorkerClient(tight_spec, quiet)
     try:
-        host.plant(TREE, ROOT, PROMPT, SAMPLER)
-        expected = collected(host.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20))
+        client.plant(TREE, ROOT, PROMPT, SAMPLER)
+        expected = collected(client.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20))
         for _ in range(5):
-            stream = host.rollouts(TREE, ROOT, (), SAMPLER, range(3), 400)
+            stream = client.rollouts(TREE, ROOT, (), SAMPLER, range(3), 400)
             next(stream)
             next(stream)
             stream.close()  # type: ignore[attr-defined]
-        assert collected(host.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20)) == expected
+        assert collected(client.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20)) == expected
     finally:
-        host.close()
+        client.close()
 
 
 def test_the_path_goes_before_rollouts_and_they_go_on(tight: Any) -> None:
     """Three long places share no token: the cache cannot hold the path and what two jobs hold."""
-    engine, sampler = Engine(tight), Sampler(seed=9)
+    engine, sampler = InferenceEngine(tight), Sampler(seed=9)
     prompts = [[(7 * place + i) % 500 for i in range(400)] for place in range(3)]
     for tree, prompt in enumerate(prompts):
         engine.plant(tree, 0, prompt, sampler)
@@ -190,7 +190,7 @@ def test_the_path_goes_before_rollouts_and_they_go_on(tight: Any) -> None:
 
 
 def test_texts_in_a_tight_cache_go_on_though_the_path_takes_their_room(tight: Any) -> None:
-    engine, sampler = Engine(tight), Sampler(seed=9)
+    engine, sampler = InferenceEngine(tight), Sampler(seed=9)
     prompts = [[(7 * place + i) % 500 for i in range(400)] for place in range(2)]
     for tree, prompt in enumerate(prompts):
         engine.plant(tree, 0, prompt, sampler)
@@ -207,7 +207,7 @@ def test_texts_in_a_tight_cache_go_on_though_the_path_takes_their_room(tight: An
 
 
 def test_more_than_the_cache_holds_at_once_is_drawn_in_parts(tight: Any) -> None:
-    engine, sampler = Engine(tight), Sampler(seed=9)
+    engine, sampler = InferenceEngine(tight), Sampler(seed=9)
     engine.plant(0, 0, [1, 2, 3], sampler)
     walks = collected(engine.rollouts(0, 0, (), sampler, range(4), 500))
     alone = collected(engine.rollouts(0, 0, (), sampler, [2], 500))

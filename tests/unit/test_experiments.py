@@ -53,7 +53,7 @@ def test_rollouts_are_the_draws_of_the_contract(orchard):
     for number, sample in enumerate(found.samples):
         path = list(prefix)
         for t, token_id in enumerate(sample.token_ids):
-            p = Distribution(orchard.host.backend.next_logits(path), session.sampler)
+            p = Distribution(orchard.client.backend.next_logits(path), session.sampler)
             assert p.draw(uniform(5, Purpose.ROLLOUT, t, number, key)) == token_id
             assert sample.entropy_truncated[t] == p.summary().entropy_truncated
             assert sample.logprob_truncated[t] == p.score(token_id).logprob_truncated

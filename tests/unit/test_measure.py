@@ -218,7 +218,7 @@ def test_a_prompt_that_cannot_be_measured_is_found_before_the_work(tmp_path):
         for line, error in ((long, ContextFull), (PromptLine("empty", ""), ModelError)):
             with pytest.raises(error, match=f"prompt '{line.id}'"):
                 Measurement(small, "m", (LINES[0], line), settings(), Store())
-        assert small.host.evaluated() == 0
+        assert small.client.evaluated() == 0
 
 
 @pytest.mark.parametrize(
@@ -251,17 +251,17 @@ def test_a_measurement_goes_on_from_its_file(model, tmp_path):
     # Killed while it wrote.
     with store.path.open("ab") as file:
         file.write(b'{"key": "half')
-    before = model.host.evaluated()
+    before = model.client.evaluated()
     with PartialFile(result, chosen.drawing()) as store:
         job = Measurement(model, "m", LINES, chosen, store)
         job.finish()
         assert document([job.drawn], chosen) == document([whole.drawn], chosen)
-        drawn_anew = model.host.evaluated() - before
+        drawn_anew = model.client.evaluated() - before
     with PartialFile(result, chosen.drawing()) as store:
-        before = model.host.evaluated()
+        before = model.client.evaluated()
         job = Measurement(model, "m", LINES, chosen, store)
         job.finish()
-        assert model.host.evaluated() == before < before + drawn_anew
+        assert model.client.evaluated() == before < before + drawn_anew
         assert document([job.drawn], chosen) == document([whole.drawn], chosen)
         store.remove()
     assert not store.path.exists()
@@ -297,9 +297,9 @@ def test_a_file_in_which_nothing_was_kept_goes_away(tmp_path):
 
 
 def test_nothing_is_left_in_the_model(model):
-    trees = set(model.host._trees)
+    trees = set(model.client._trees)
     measured(model, insert=2)
-    assert set(model.host._trees) == trees
+    assert set(model.client._trees) == trees
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def tiny(tmp_path):
 
 
 def measured(model):
-    pieces = noise(model.host.backend, threading.RLock(), lambda: None)
+    pieces = noise(model.client.backend, threading.RLock(), lambda: None)
     shares = []
     while True:
         try:
@@ -93,7 +93,7 @@ def test_a_table_computes_nothing_and_has_none(tmp_path):
         assert measured(model) == (None, [])
         model.floor.measure()
         assert model.noise is None
-        assert model.host.evaluated() == 0
+        assert model.client.evaluated() == 0
 
 
 def test_it_is_measured_once_and_kept_for_the_next_time(tiny, cache):
@@ -105,7 +105,7 @@ def test_it_is_measured_once_and_kept_for_the_next_time(tiny, cache):
     with bftui.open_model(tiny, threads=1) as model:
         assert model.noise == found
         model.floor.measure()
-        assert model.host.evaluated() == 0
+        assert model.client.evaluated() == 0
     with bftui.open_model(tiny, threads=1, kv="f16") as model:
         assert model.noise is None
     [file] = (cache / "bftui" / "noise").iterdir()

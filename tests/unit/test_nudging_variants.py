@@ -68,7 +68,7 @@ class Afresh(BaseWriter):
         self._limit = limit
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
-        for best in self._model.host.greedy([*self._prefix, *ids_of(written)], limit):
+        for best in self._model.client.greedy([*self._prefix, *ids_of(written)], limit):
             yield self._token(best)
 
     def openings(
@@ -82,7 +82,7 @@ class Forgetful(PartnerWriter):
     """The partner asked anew for every look-ahead."""
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[Best]:
-        return self._model.host.greedy(prefix, limit)
+        return self._model.client.greedy(prefix, limit)
 
 
 def outcome(base: Model, partner: Model, chosen: NudgeSettings, *, afresh: bool) -> Any:

@@ -92,7 +92,7 @@ def test_each_token_is_compared_as_the_two_distributions_before_it_say(practice)
         if place:
             token = session.tree.token_id(node)
             rows = [
-                next(iter(side.host.path_logits(prefix, [token])))
+                next(iter(side.client.path_logits(prefix, [token])))
                 for side, prefix in zip(practice, prefixes, strict=True)
             ]
             expected = compare(*rows, token, token)
@@ -105,7 +105,7 @@ def test_each_token_is_compared_as_the_two_distributions_before_it_say(practice)
                 assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-4)
             assert found.base_logprob == pytest.approx(session.tree.logprob(node), abs=1e-4)
             ids.append(token)
-        after = next(iter(model.host.path_logits([*contexts.partner.token_ids, *ids], [0])))
+        after = next(iter(model.client.path_logits([*contexts.partner.token_ids, *ids], [0])))
         assert view.next.entropy == pytest.approx(
             Distribution(after, session.sampler).entropy, abs=1e-4
         )
@@ -119,9 +119,9 @@ def test_stepping_along_costs_a_token_a_step_and_gives_what_catching_up_gives(pr
     caught_up(walked)
     for _ in range(6):
         walked.step()
-        before = base.host.evaluated(), model.host.evaluated()
+        before = base.client.evaluated(), model.client.evaluated()
         caught_up(walked)
-        after = base.host.evaluated(), model.host.evaluated()
+        after = base.client.evaluated(), model.client.evaluated()
         assert (after[0] - before[0], after[1] - before[1]) == (0, 1)
     at_once = Session(base, Prompt("Name a fruit.", template="page"), seed=5, ignore_eos=True)
     other = at_once.pair_with(model)
@@ -146,9 +146,9 @@ def test_going_back_asks_for_no_more_than_the_candidates_there(opened):
     assert partner.candidates(3, [2, 3]) is None, "only the last few are kept"
     session.goto(3)
     assert partner.waiting() == 1
-    before = model.host.evaluated()
+    before = model.client.evaluated()
     caught_up(session)
-    assert model.host.evaluated() - before == 1
+    assert model.client.evaluated() - before == 1
     assert [each.rank for each in partner.candidates(3, [2, 3])] == [1, 1]
     session.goto(40)
     assert partner.waiting() == 0
@@ -164,9 +164,9 @@ def test_another_sampler_restates_what_comes_next_and_compares_nothing_again(ope
     before = {node: partner.view(node) for node in path(session)}
     session.set_sampler(temperature=0.5)
     assert partner.waiting() == 6
-    evaluated = base.host.evaluated()
+    evaluated = base.client.evaluated()
     caught_up(session)
-    assert base.host.evaluated() == evaluated
+    assert base.client.evaluated() == evaluated
     for node, old in before.items():
         new = partner.view(node)
         assert new.compared == old.compared
@@ -474,7 +474,7 @@ def test_a_partner_that_dies_in_the_middle_takes_nothing_along(opened):
     job = partner.catch_up()
     for _ in range(10):
         assert job.advance()
-    os.kill(model.host.pid, signal.SIGKILL)
+    os.kill(model.client.pid, signal.SIGKILL)
     job.finish()
     assert isinstance(partner.error, BackendCrashed)
     assert partner.view(5) is not None, "what was found stays"
@@ -496,7 +496,7 @@ def test_a_base_that_dies_while_reading_raises(opened):
     partner = session.pair_with(opened())
     for _ in range(100):
         session.step()
-    os.kill(base.host.pid, signal.SIGKILL)
+    os.kill(base.client.pid, signal.SIGKILL)
     with pytest.raises(BackendCrashed):
         caught_up(session)
     assert partner.error is None

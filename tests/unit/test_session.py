@@ -49,7 +49,7 @@ def test_steps_are_the_draws_of_the_contract(model):
         if session.ended:
             session.back(2)
         prefix = session.tree.token_ids(session.cursor)
-        distribution = Distribution(model.host.backend.next_logits(prefix), sampler)
+        distribution = Distribution(model.client.backend.next_logits(prefix), sampler)
         token_id = distribution.draw(uniform(7, Purpose.STEP, t))
         scored = distribution.score(token_id)
         node = session.step()
@@ -384,7 +384,7 @@ def test_any_history_can_be_told_again_and_loses_nothing(model, commands):
         if following is None:
             continue
         assert one.tree.sampler(node) == one.sampler_number
-        logits = model.host.backend.next_logits(one.tree.token_ids(node))
+        logits = model.client.backend.next_logits(one.tree.token_ids(node))
         fresh = Distribution(logits, one.sampler).summary()
         assert following.entropy == pytest.approx(fresh.entropy, abs=1e-12)
         assert following.entropy_truncated == pytest.approx(fresh.entropy_truncated, abs=1e-12)
@@ -407,12 +407,12 @@ def same(document):
 def test_a_cancelled_command_leaves_the_session_as_it_was(tmp_path):
     with bftui.open_model(table(tmp_path / "t.json", eog=[])) as slow:
         session = Session(slow, "x")
-        slow.host.backend._step_ms = 60_000
-        threading.Timer(0.2, slow.host.cancel).start()
+        slow.client.backend._step_ms = 60_000
+        threading.Timer(0.2, slow.client.cancel).start()
         with pytest.raises(Cancelled):
             session.step()
         assert (len(session.tree), session.cursor, session.draws) == (1, 0, 0)
-        slow.host.backend._step_ms = 0
+        slow.client.backend._step_ms = 0
         assert session.step().draw == 0
 
 
@@ -466,8 +466,8 @@ def test_a_sampler_that_makes_no_sense_changes_nothing(model):
 
 def forget(model):
     """Makes a model evaluate again what it had evaluated, as it does in a session longer than its memory."""
-    model.host._logits.clear()
-    model.host._latest = None
+    model.client._logits.clear()
+    model.client._latest = None
 
 
 def test_an_end_of_text_at_the_edge_of_the_context_can_be_restated(tmp_path):
@@ -521,5 +521,5 @@ def test_forcing_on_from_what_was_forced_before_stays_on_the_path(model, first):
         assert vars_of(one)["entropy"] == vars_of(other)["entropy"]
     assert session.text() == straight.text()
     prefix = session.tree.token_ids(session.cursor)
-    fresh = Distribution(model.host.backend.next_logits(prefix), session.sampler).summary()
+    fresh = Distribution(model.client.backend.next_logits(prefix), session.sampler).summary()
     assert session.node.next.entropy == pytest.approx(fresh.entropy, abs=1e-12)

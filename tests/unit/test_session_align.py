@@ -126,10 +126,10 @@ def test_what_is_remembered_is_not_evaluated_again(tmp_path, worker):
     with bftui.open_model(table(tmp_path / "t.json"), worker=worker) as model:
         session = Session(model, "x")
         session.force(LONG)
-        before = model.host.evaluated()
+        before = model.client.evaluated()
         session.set_sampler(top_p=0.5)
         assert session.stale() == 0
-        assert model.host.evaluated() == before
+        assert model.client.evaluated() == before
 
 
 def test_only_what_is_missing_is_evaluated_in_one_pass(tmp_path):
@@ -138,11 +138,11 @@ def test_only_what_is_missing_is_evaluated_in_one_pass(tmp_path):
         session.force(LONG)
         path = session.tree.path(session.cursor)
         for node in path[2:5]:
-            del model.host._logits[session._number, node]
-        tokens, passes = model.host.evaluated(), model.host.backend._evaluations
+            del model.client._logits[session._number, node]
+        tokens, passes = model.client.evaluated(), model.client.backend._evaluations
         session.set_sampler(top_p=0.5)
-        assert model.host.evaluated() == tokens + 3
-        assert model.host.backend._evaluations == passes + 1
+        assert model.client.evaluated() == tokens + 3
+        assert model.client.backend._evaluations == passes + 1
 
 
 def test_a_slice_that_is_stopped_keeps_what_was_done(tmp_path):
@@ -152,12 +152,12 @@ def test_a_slice_that_is_stopped_keeps_what_was_done(tmp_path):
         session.do(c.SetSampler(top_p=0.5))
         left = session.align(3)
         forget(slow)
-        slow.host.backend._step_ms = 60_000
-        threading.Timer(0.2, slow.host.cancel).start()
+        slow.client.backend._step_ms = 60_000
+        threading.Timer(0.2, slow.client.cancel).start()
         with pytest.raises(Cancelled):
             session.align(3)
         assert session.stale() == left
-        slow.host.backend._step_ms = 0
+        slow.client.backend._step_ms = 0
         assert session.align() == 0
 
 

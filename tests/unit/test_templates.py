@@ -154,11 +154,11 @@ def test_the_constant_part_is_evaluated_once(practice):
     short = parse_examples(SHORT.read_bytes(), SHORT.name)
     session = Session(practice, "Name a fruit.", template="urial", examples=short)
     known = session.rendered.token_ids
-    before = practice.host.evaluated()
+    before = practice.client.evaluated()
     session.set_prompt("How are you?", template="urial", examples=short)
     ids = session.rendered.token_ids
     shared = next(n for n, (a, b) in enumerate(zip(known, ids, strict=False)) if a != b)
-    assert practice.host.evaluated() - before == len(ids) - shared
+    assert practice.client.evaluated() - before == len(ids) - shared
     assert len(ids) - shared < 25
     assert shared > 200
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import bftui
-from bftui.backends.client.worker_client import WorkerHost
+from bftui.backends.client.worker_client import WorkerClient
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, ModelLoadError
 from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
@@ -67,15 +67,15 @@ def test_two_sessions_on_one_worker_do_not_mix(tmp_path):
 def test_pages_cover_the_vocabulary_and_search_it(tmp_path):
     with opened(tmp_path) as model:
         session = Session(model, "x")
-        host, number = model.host, session._number
-        page = host.page(number, 0, session.sampler, 0, 10**6, "")
+        client, number = model.client, session._number
+        page = client.page(number, 0, session.sampler, 0, 10**6, "")
         assert page.total == len(page.rows) == model.info.n_vocab
         assert [row.rank for row in page.rows] == list(range(1, page.total + 1))
         assert sum(row.kept for row in page.rows) == session.node.next.kept
         assert np.exp([row.logprob for row in page.rows]).sum() == pytest.approx(1)
-        part = host.page(number, 0, session.sampler, 20, 30, "")
+        part = client.page(number, 0, session.sampler, 20, 30, "")
         assert part.rows == page.rows[20:30]
-        found = host.page(number, 0, session.sampler, 0, 50, "·FRUIT")
+        found = client.page(number, 0, session.sampler, 0, 50, "·FRUIT")
         assert [model.token_bytes(row.token_id) for row in found.rows] == [b" fruit"]
         assert found.total == 1
 
@@ -84,7 +84,7 @@ def test_lookahead_equals_steps(tmp_path):
     with opened(tmp_path) as model:
         session = Session(model, "x", top_p=0.7)
         ids = [int(i) for i in session.node.next.top_ids[:15]]
-        after = dict(model.host.lookahead(session._number, 0, ids, session.sampler))
+        after = dict(model.client.lookahead(session._number, 0, ids, session.sampler))
         assert set(after) == set(ids)
         for token_id in ids:
             node = session.force(ids=[token_id])
@@ -100,7 +100,7 @@ def test_foreground_work_goes_before_background_work(tmp_path):
         session = Session(model, "x")
         done = []
         ids = list(range(2, 162))
-        stream = model.host.lookahead(session._number, 0, ids, session.sampler)
+        stream = model.client.lookahead(session._number, 0, ids, session.sampler)
         started = threading.Event()
 
         def collect():
@@ -121,20 +121,20 @@ def test_foreground_work_goes_before_background_work(tmp_path):
 def test_a_stream_that_is_left_ends_in_the_worker_too(tmp_path):
     with opened(tmp_path, step_ms=20, eog=[]) as model:
         session = Session(model, "x")
-        stream = model.host.lookahead(session._number, 0, list(range(2, 200)), session.sampler)
+        stream = model.client.lookahead(session._number, 0, list(range(2, 200)), session.sampler)
         next(stream)
         stream.close()
         time.sleep(0.1)
-        before = model.host.evaluated()
+        before = model.client.evaluated()
         time.sleep(0.2)
         assert before < 100
-        assert model.host.evaluated() == before
+        assert model.client.evaluated() == before
 
 
 def test_cancel_overtakes_the_work_it_cancels(tmp_path):
     with opened(tmp_path, faults=[{"at": 2, "kind": "hang"}], eog=[]) as model:
         session = Session(model, "x")
-        threading.Timer(0.2, model.host.cancel).start()
+        threading.Timer(0.2, model.client.cancel).start()
         with pytest.raises(Cancelled):
             session.step()
         assert session.step().draw == 0, "the model goes on, and the draw was not used up"
@@ -143,11 +143,11 @@ def test_cancel_overtakes_the_work_it_cancels(tmp_path):
 def test_loading_reports_progress_and_can_be_cancelled(tmp_path):
     shares = []
     spec = OpenSpec(table(tmp_path / "t.json", load_ms=300).removeprefix("table:"), "table")
-    WorkerHost(spec, lambda share, text: shares.append(share) is None).close()
+    WorkerClient(spec, lambda share, text: shares.append(share) is None).close()
     assert shares == sorted(shares)
     assert len(shares) > 3
     with pytest.raises(Cancelled):
-        WorkerHost(spec, lambda share, text: False)
+        WorkerClient(spec, lambda share, text: False)
 
 
 def test_a_model_that_cannot_be_loaded_says_why(tmp_path):
@@ -162,7 +162,7 @@ def test_a_killed_worker_is_an_error_and_the_session_goes_on_with_another(tmp_pa
     session = Session(model, "x", seed=3)
     session.force(" Sure Here")
     session.step()
-    os.kill(model.host.pid, how)
+    os.kill(model.client.pid, how)
     with pytest.raises(BackendCrashed, match=how.name):
         session.step()
     with pytest.raises(BackendCrashed):
@@ -214,7 +214,7 @@ def test_another_vocabulary_is_refused(tmp_path):
 def test_closing_ends_the_process_even_when_it_hangs(tmp_path):
     model = opened(tmp_path, faults=[{"at": 2, "kind": "hang"}], eog=[])
     session = Session(model, "x")
-    process = psutil.Process(model.host.pid)
+    process = psutil.Process(model.client.pid)
     failed = []
 
     def step():
@@ -240,7 +240,7 @@ def test_the_worker_dies_with_its_parent_however_that_died(tmp_path):
         "from bftui.session.session import Session\n"
         "m = bftui.open_model(sys.argv[1], worker=True)\n"
         "s = Session(m, 'x')\n"
-        "print(m.host.pid, flush=True)\n"
+        "print(m.client.pid, flush=True)\n"
         "s.step()\n"
     )
     model = table(tmp_path / "t.json", faults=[{"at": 2, "kind": "hang"}], eog=[])
@@ -329,24 +329,24 @@ def test_whatever_ends_a_process_that_opens_a_model_is_one_error(tmp_path, how):
 def test_one_that_ends_while_idle_is_noticed(tmp_path):
     model = opened(tmp_path)
     ended = threading.Event()
-    model.host.watch(ended.set)
-    assert model.host.crash is None
-    os.kill(model.host.pid, signal.SIGKILL)
+    model.client.watch(ended.set)
+    assert model.client.crash is None
+    os.kill(model.client.pid, signal.SIGKILL)
     assert ended.wait(10)
-    assert "memory" in model.host.crash.hint
+    assert "memory" in model.client.crash.hint
     model.close()
 
 
 def test_one_that_is_closed_is_not_mourned(tmp_path):
     model = opened(tmp_path)
     ended = threading.Event()
-    model.host.watch(ended.set)
+    model.client.watch(ended.set)
     model.close()
     assert not ended.wait(0.2)
 
 
 def test_a_sampler_crosses_the_pipe(tmp_path):
     with opened(tmp_path) as model:
-        following, elapsed = model.host.plant(99, 0, [0], Sampler(top_p=0.5, seed=2**63))
+        following, elapsed = model.client.plant(99, 0, [0], Sampler(top_p=0.5, seed=2**63))
         assert following.kept < model.info.n_vocab
         assert elapsed >= 0

@@ -1,6 +1,6 @@
 """The outer protocol: what a session may ask of a model, wherever the model runs.
 
-`engine.Engine` answers in process, `worker.WorkerHost` through a child process, with the same numbers. Trees are told
+`InferenceEngine` answers in process, `WorkerClient` through a child process, with the same numbers. Trees are told
 apart by a number that the caller chooses: from 0 for those of sessions, below for texts that are read beside them. Node
 numbers within a tree are the session's.
 """
@@ -84,7 +84,7 @@ class Best:
     eog: bool
 
 
-class Host(Protocol):
+class ModelClient(Protocol):
     """One model, ready to be asked. Methods raise errors of `core.errors`; `cancel` may come from any thread."""
 
     @property

@@ -42,7 +42,7 @@ Text = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be drawn: continuations `numbers` of `prefix` and each suffix; see `host.Host.rollouts_after`."""
+    """What is to be drawn: continuations `numbers` of `prefix` and each suffix; see `ModelClient.rollouts_after`."""
 
     prefix: Text
     suffixes: tuple[Text, ...]

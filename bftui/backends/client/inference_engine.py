@@ -86,8 +86,8 @@ def _one_at_a_time(method: Callable[P, R]) -> Callable[P, R]:
     return turn
 
 
-class Engine:
-    """Implements `host.Host` over a backend. Threads take turns; `cancel` alone comes in between."""
+class InferenceEngine:
+    """Implements `ModelClient` over a backend. Threads take turns; `cancel` alone comes in between."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -404,7 +404,7 @@ class Engine:
 
     @_one_at_a_time
     def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
-        """What is most probable after a prefix and after each of these tokens; see `host.Host`."""
+        """What is most probable after a prefix and after each of these tokens; see `ModelClient`."""
         self._start()
         return self._reading.best(prefix, token_ids)
 
@@ -436,7 +436,7 @@ class Engine:
     def lookahead(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
     ) -> Generator[tuple[int, NextToken | None], None, int]:
-        """The distribution after each of these tokens and `steps` - 1 greedy ones; see `host.Host`."""
+        """The distribution after each of these tokens and `steps` - 1 greedy ones; see `ModelClient`."""
         if steps < 1:
             raise UsageError(f"{steps} steps of look-ahead are too few", hint="take 1 or more")
         self._start()
@@ -497,7 +497,7 @@ class Engine:
         purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
     ) -> Iterator[Drawn]:
-        """Continuations of a path, batch by batch; see `host.Host`. Nothing is evaluated before the first item."""
+        """Continuations of a path, batch by batch; see `ModelClient`. Nothing is evaluated before the first item."""
         return self.rollouts_after(tree, node, [suffix], sampler, numbers, horizon, purpose, cap_k)
 
     def rollouts_after(
@@ -511,7 +511,7 @@ class Engine:
         purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
     ) -> Iterator[Drawn]:
-        """Continuations of a path and each of these texts; see `host.Host`."""
+        """Continuations of a path and each of these texts; see `ModelClient`."""
         with self.turn:
             prefix = tuple(self._path(tree, node)[0])
         texts = tuple(map(tuple, suffixes))
@@ -532,17 +532,17 @@ class Engine:
         return rollouts(self._fans, plan, first, self._check)
 
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
-        """The logits that each of these tokens is read from; see `host.Host`."""
+        """The logits that each of these tokens is read from; see `ModelClient`."""
         self._start()
         return self._reading.path_logits(prefix, token_ids)
 
     def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
-        """Takes the most probable token again and again after a prefix; see `host.Host`."""
+        """Takes the most probable token again and again after a prefix; see `ModelClient`."""
         self._start()
         return self._reading.greedy(prefix, limit)
 
     def noise(self) -> Generator[float, None, Noise | None]:
-        """Measures the noise floor; see `host.Host`."""
+        """Measures the noise floor; see `ModelClient`."""
         self._start()
         return noise_measurement.noise(self.backend, self.turn, self._check)
 

@@ -24,7 +24,7 @@ _PASS = 64
 
 
 class Reading:
-    """What `host.Host` says of `best`, `greedy` and `path_logits`, over one backend."""
+    """What `ModelClient` says of `best`, `greedy` and `path_logits`, over one backend."""
 
     def __init__(self, backend: Backend, turn: threading.RLock, check: Callable[[], None]) -> None:
         """`turn` is held while something is evaluated; `check` raises Cancelled when the work is to stop."""

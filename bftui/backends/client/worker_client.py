@@ -238,14 +238,14 @@ class _Child:
                 self._holder = None
 
     def _open(self, request: _Request) -> ModelInfo:
-        from bftui.backends.client.inference_engine import Engine
+        from bftui.backends.client.inference_engine import InferenceEngine
         from bftui.backends.registry import open_backend
 
         def progress(share: float | None, text: str) -> bool:
             self._reply(request.number, "progress", (share, text))
             return request.number not in self._dropped
 
-        engine = Engine(open_backend(request.args[0], progress))
+        engine = InferenceEngine(open_backend(request.args[0], progress))
         with self._lock:
             self._engine = engine
         return engine.info
@@ -277,10 +277,10 @@ def _leave_no_core() -> None:
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from bftui.backends.client.worker_client import main; main()"
 
 
-class WorkerHost:
-    """Implements `host.Host` through a child process; thread-safe.
+class WorkerClient:
+    """Implements `ModelClient` through a child process; thread-safe.
 
-    Raises BackendCrashed from every call once the child died; a new one is a new WorkerHost.
+    Raises BackendCrashed from every call once the child died; a new one is a new WorkerClient.
     """
 
     def __init__(self, spec: OpenSpec, progress: Progress) -> None:

@@ -42,7 +42,7 @@ class Plain:
         self._watched = Watched(interruption, show)
         self._partner = ExitStack()
         self.model = self._opened(settings)
-        interruption.stop.append(lambda: self.model.host.cancel())
+        interruption.stop.append(lambda: self.model.client.cancel())
 
     def _opened(self, wanted: WorkbenchSettings | PartnerSettings) -> Model:
         from bftui.model.loaded_model import open_model
@@ -133,7 +133,7 @@ class Plain:
         session = self.live
         self.part()
         model = self._partner.enter_context(self._opened(wanted))
-        self._watched.interruption.stop.append(model.host.cancel)
+        self._watched.interruption.stop.append(model.client.cancel)
         try:
             partner = session.pair_with(model, wanted.template)
         except BaseException:
@@ -147,7 +147,7 @@ class Plain:
     def part(self) -> None:
         """Closes the second model, if there is one."""
         if self.session is not None and self.session.partner is not None:
-            self._watched.interruption.stop.remove(self.session.partner.model.host.cancel)
+            self._watched.interruption.stop.remove(self.session.partner.model.client.cancel)
             self.session.part()
         self._partner.close()
 

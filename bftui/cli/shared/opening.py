@@ -93,11 +93,11 @@ def open_stoppable(
         progress=show,
         **opening.keywords(),
     ) as opened:
-        interruption.stop.append(opened.host.cancel)
+        interruption.stop.append(opened.client.cancel)
         try:
             yield opened
         finally:
-            interruption.stop.remove(opened.host.cancel)
+            interruption.stop.remove(opened.client.cancel)
 
 
 def to_file(output: Path | None) -> TypeGuard[Path]:

@@ -288,7 +288,7 @@ class Measurement(Job):
         key = self._key(rendered, sampler)
         known = self._store.get(key)
         if known is None:
-            with planted(self._model.host, rendered.token_ids, sampler) as tree:
+            with planted(self._model.client, rendered.token_ids, sampler) as tree:
                 yield
                 rollouts = self._rollouts(Start(tree, 0), sampler)
                 self._running = rollouts
@@ -311,7 +311,7 @@ class Measurement(Job):
         known = self._store.get(key)
         if known is None:
             made: list[Sample] = []
-            with planted(self._model.host, rendered.token_ids, settings.sampler) as tree:
+            with planted(self._model.client, rendered.token_ids, settings.sampler) as tree:
                 for number, sample in whole:
                     yield
                     made += yield from self._after_outside(tree, rendered, sample, number)
@@ -365,7 +365,7 @@ class Measurement(Job):
         first: int = 0,
     ) -> Rollouts:
         return Rollouts(
-            self._model.host,
+            self._model.client,
             self._model.token_bytes,
             start,
             sampler,

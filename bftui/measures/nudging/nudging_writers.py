@@ -113,7 +113,7 @@ class PartnerWriter:
         going = [*prefix, *(best.token_id for best in said)]
         if len(said) == limit or (said and (said[-1].eog or len(going) > self._model.info.n_ctx)):
             return
-        said += tuple(self._model.host.greedy(going, limit - len(said)))
+        said += tuple(self._model.client.greedy(going, limit - len(said)))
         whole = [*prefix, *(best.token_id for best in said[:-1])]
         self._wanted = _Known(whole, said)
         yield from said[len(going) - len(prefix) :]
@@ -126,7 +126,7 @@ class PlainPartnerWriter(PartnerWriter):
         return self._setting.anew(ids, "partner")
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[Best]:
-        return self._model.host.greedy(prefix, limit)
+        return self._model.client.greedy(prefix, limit)
 
 
 class BaseWriter:
@@ -153,7 +153,7 @@ class BaseWriter:
         for done in range(limit):
             best = self._read.at(ids)
             if best is None:
-                for after in self._model.host.greedy([*self._prefix, *ids], limit - done):
+                for after in self._model.client.greedy([*self._prefix, *ids], limit - done):
                     yield self._token(after)
                 return
             yield self._token(best)
@@ -168,13 +168,13 @@ class BaseWriter:
         if not offers:
             return
         ids, longest = ids_of(written), offers[-1]
-        rows = self._model.host.best([*self._prefix, *ids], longest)
+        rows = self._model.client.best([*self._prefix, *ids], longest)
         self._read = _Known([*ids, *longest], tuple(rows))
         for offer in offers:
             best = self._read.at([*ids, *offer])
             if best is None:
                 # A tokenizer may split words otherwise where more of them follow.
-                best = self._model.host.best([*self._prefix, *ids, *offer], [])[0]
+                best = self._model.client.best([*self._prefix, *ids, *offer], [])[0]
             yield self._token(best)
 
     def _token(self, best: Best) -> Token:
@@ -197,7 +197,7 @@ class PlainBaseWriter(BaseWriter):
         """A whole draft, or the one that has just been made there."""
         prefix = self._setting.anew(ids_of(written), "base")
         if self._latest[0] != prefix or not self._latest[1]:
-            drafted = self._model.host.greedy(prefix, limit)
+            drafted = self._model.client.greedy(prefix, limit)
             self._latest = prefix, [self._token(best) for best in drafted]
         yield from self._latest[1][:limit]
 

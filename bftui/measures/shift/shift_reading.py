@@ -38,7 +38,7 @@ class Side:
 
     def rows(self, stop: int) -> Iterator[F32]:
         """The logits that each token up to this place is read from."""
-        return self.model.host.path_logits(self.rendered.token_ids, self.token_ids[:stop])
+        return self.model.client.path_logits(self.rendered.token_ids, self.token_ids[:stop])
 
 
 def read_both(base: Side, partner: Side, spans: Sequence[Span]) -> Iterator[Compared]:
@@ -210,7 +210,7 @@ class Shift(Job):
         model, rendered = self._author()
         tokens: list[bytes] = []
         tail, stopped = b"", False
-        taken = model.host.greedy(rendered.token_ids, self.max_tokens)
+        taken = model.client.greedy(rendered.token_ids, self.max_tokens)
         for best in taken:
             self.answer += (best.token_id,)
             token = model.token_bytes(best.token_id)
@@ -271,4 +271,4 @@ class Shift(Job):
         ids = self.contexts.base.token_ids
         if ids == self.contexts.partner.token_ids and self.pair.by == "ids":
             for model in (self.pair.base, self.pair.partner):
-                model.host.best(ids[:1], [])
+                model.client.best(ids[:1], [])

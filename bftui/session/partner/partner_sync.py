@@ -198,19 +198,19 @@ class CatchUp(Job):
             start, ids = start + 1, ids[1:]
         if ids:
             prefix = [*text.contexts.partner.token_ids, *text.partner_ids[:start]]
-            yield from self._partner.model.host.path_logits(prefix, ids)
+            yield from self._partner.model.client.path_logits(prefix, ids)
 
     def _base_rows(self, text: _Text, spans: Sequence[Span]) -> Iterator[F32]:
         """The base's logits before each of its tokens in these pieces."""
         if not spans:
             return
-        host, start, stop = self._session.model.host, spans[0].base.start, spans[-1].base.stop
+        client, start, stop = self._session.model.client, spans[0].base.start, spans[-1].base.stop
         if stop - start <= _FEW:
             for node in text.nodes[start:stop]:
-                yield host.logits(self._partner.tree_number, node)
+                yield client.logits(self._partner.tree_number, node)
             return
         prefix = [*text.contexts.base.token_ids, *text.base_ids[:start]]
-        yield from host.path_logits(prefix, text.base_ids[start:stop])
+        yield from client.path_logits(prefix, text.base_ids[start:stop])
 
     def _last_row(self, text: _Text) -> Iterator[None]:
         """The logits after the last node that was read, where they are not kept any more."""
@@ -220,7 +220,7 @@ class CatchUp(Job):
             return
         ids = text.partner_ids[: last.partner.stop] if last else []
         prefix = [*text.contexts.partner.token_ids, *ids]
-        rows = self._partner.model.host.path_logits(prefix, prefix[-1:])
+        rows = self._partner.model.client.path_logits(prefix, prefix[-1:])
         self._partner.keep_row(node, self._asked(lambda: next(rows)))
         yield
 

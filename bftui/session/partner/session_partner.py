@@ -50,7 +50,7 @@ class Partner:
     """
 
     def __init__(self, session: Session, tree: int, model: Model, template: Template) -> None:
-        """`tree` is the number under which the base's host knows the session's tree.
+        """`tree` is the number under which the base's client knows the session's tree.
 
         Raises ModelError where the visible prompt cannot be put into the partner's template, UsageError for the
         session's own model: two processes are needed.
@@ -141,7 +141,7 @@ class Partner:
         if row is None:
             return None
         if self._ordered is None or self._ordered[0] != at:
-            base = self.session.model.host.logits(self.tree_number, node)
+            base = self.session.model.client.logits(self.tree_number, node)
             known = self._counterparts.all(base, row, self._contexts.get(node))
             self._ordered = at, partner_order(base, row, known, self.session.sampler)
         return self._ordered[1].page(start, stop)
@@ -236,8 +236,8 @@ class Partner:
         self.pair.base = model
 
     def cancel(self) -> None:
-        """Stops what the partner's host does now."""
-        self.model.host.cancel()
+        """Stops what the partner's client does now."""
+        self.model.client.cancel()
 
     # The partner's own answer ----------------------------------------------------------------------------------
 

@@ -35,8 +35,8 @@ def _refused(self: object, *arguments: Any, **keywords: Any) -> NoReturn:
     )
 
 
-class RecordedHost:
-    """A `backends.client.client_protocol.Host` of what was recorded.
+class RecordedClient:
+    """A `backends.client.client_protocol.ModelClient` of what was recorded.
 
     Attributes:
         info: the model that ran, with `exact` False: only the stored candidates are known.
@@ -90,16 +90,16 @@ class RecordedModel(Model):
     """A model of which the tokens of a trace are known."""
 
     def __init__(
-        self, host: RecordedHost, tokens: Mapping[int, bytes], noise: Noise | None = None
+        self, client: RecordedClient, tokens: Mapping[int, bytes], noise: Noise | None = None
     ) -> None:
         """`tokens` are the bytes of those that occur, `noise` is the floor that the trace has."""
-        super().__init__(host)
+        super().__init__(client)
         self.floor = Recorded(noise)
-        host.tokens = self._tokens = tokens
+        client.tokens = self._tokens = tokens
 
     @cached_property
     def info(self) -> ModelInfo:
-        return self.host.info
+        return self.client.info
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes of a token; those of a replacement character for one that does not occur."""

@@ -15,7 +15,7 @@ from bftui.model.prompt import Rendered, Taken
 from bftui.session.records.journal_player import Follower, follow, same_partner
 from bftui.session.records.open_trace import JournalTrace, trace_file
 from bftui.session.records.recorded_model import (
-    RecordedHost,
+    RecordedClient,
     RecordedModel,
     RecordedPartner,
     Watched,
@@ -41,7 +41,7 @@ class Replay:
         self.file = trace_file(path)
         outline = self.file.outline.model_dump(mode="json", by_alias=True, exclude={"path"})
         tokens, partners = outline["tokens"], outline.get("partner_tokens") or {}
-        self._host, self.model = self._recorded(outline["model"], tokens)
+        self._client, self.model = self._recorded(outline["model"], tokens)
         self._paired = outline["partner"]
         self._by_ids = not partners
         self._roots = {0: self._paired and self._paired["prompt"]} | {
@@ -67,7 +67,7 @@ class Replay:
             else trace_records(file)
         )
         self._follower = Follower(file.samplers, file.outline.model.n_vocab, file.outline.created)
-        self._host.tree = self._follower.tree
+        self._client.tree = self._follower.tree
         self._waiting = next(self._records, None)
         self._until_action()
         self.session = self._watched = Watched(self.model, self._follower)
@@ -131,8 +131,8 @@ class Replay:
 
     def _recorded(
         self, model: Mapping[str, Any], tokens: Mapping[str, Mapping[str, str]]
-    ) -> tuple[RecordedHost, RecordedModel]:
-        host = RecordedHost(info_of(model))
+    ) -> tuple[RecordedClient, RecordedModel]:
+        client = RecordedClient(info_of(model))
         try:
             known = {
                 int(number): base64.b64decode(each["bytes"]) for number, each in tokens.items()
@@ -140,7 +140,7 @@ class Replay:
         except ValueError as error:
             raise InputError(f"{self.file.path} is a damaged trace", f"tokens: {error}") from error
         noise = model.get("noise")
-        return host, RecordedModel(host, known, noise and Noise.of(noise))
+        return client, RecordedModel(client, known, noise and Noise.of(noise))
 
     def _contexts(self) -> dict[int, Contexts]:
         """The prompts of both models, as far as they are known; those of later roots too."""
