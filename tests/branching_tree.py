@@ -25,7 +25,7 @@ from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
 
 PROMPTS = ("Q: Name a fruit.\nA:", "Q: Tell me a story.\nA:", "Q: How are you?\nA:")
-FAN = 64
+TOGETHER = 64
 LARGEST = 20_000
 """Nodes of a tree; the models are as open as 22 choices at the start, and soon narrow."""
 
@@ -110,7 +110,7 @@ class Tree:
 
 def open_practice(name: str = "practice") -> Backend:
     """A shipped model in NumPy, on one thread."""
-    spec = OpenSpec(str(practice.path(name)), "reference", threads=1, fan_out=FAN)
+    spec = OpenSpec(str(practice.path(name)), "reference", threads=1, max_continuations=TOGETHER)
     return open_backend(spec, lambda *_: True)
 
 
@@ -129,10 +129,10 @@ def enumerate_tree(backend: Backend, prompt: str, depth: int, sampler: Sampler) 
             seen += len(tokens)
             if seen > LARGEST:
                 raise ValueError(f"the tree has more than {LARGEST} nodes: take a lower top-p")
-            for first in range(0, len(tokens), FAN):
-                part = tokens[first : first + FAN]
-                with backend.fan([*ids, *prefix], len(part)) as fan:
-                    rows = fan.step(range(len(part)), part)
+            for first in range(0, len(tokens), TOGETHER):
+                part = tokens[first : first + TOGETHER]
+                with backend.continuations([*ids, *prefix], len(part)) as batch:
+                    rows = batch.step(range(len(part)), part)
                 for token, row in zip(part, rows, strict=True):
                     node.after[token] = _node(backend.distribution(row, sampler))
                     below.append(((*prefix, token), node.after[token]))

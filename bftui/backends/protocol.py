@@ -30,6 +30,9 @@ Logits = Any
 """
 
 
+_JSON_NAMES = {"max_continuations": "max_fan_out", "continuation_tokens": "fan_tokens"}
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a loaded model says of itself.
@@ -51,10 +54,10 @@ class ModelInfo:
         exact: whether logits over the full vocabulary are known.
         rewind: `any` keeps any shared prefix; `checkpoint` evaluates again what came after a saved state, some tokens
             at most where a path grew step by step; `recompute` evaluates a shorter prefix again as a whole.
-        max_fan_out: continuations that may be open at once.
-        fan_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
+        max_continuations: continuations that may be open at once.
+        continuation_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
         batch_rows: continuations that are best stepped at once.
-        ragged: whether a fan's rows of different lengths go well together, and a dropped one can begin anew.
+        ragged: whether a batch's rows of different lengths go well together, and a dropped one can begin anew.
         shaped: whether its numbers depend on which tokens are evaluated together. What is asked of it then says so
             (`batches`), so that the same numbers come again.
         padded: whether every batch of continuations has `batch_rows` rows, each in a place of its own.
@@ -87,8 +90,8 @@ class ModelInfo:
     tokenizer_sha256: str | None = None
     exact: bool = True
     rewind: Literal["any", "checkpoint", "recompute"] = "any"
-    max_fan_out: int = 32
-    fan_tokens: int = 0
+    max_continuations: int = 32
+    continuation_tokens: int = 0
     batch_rows: int = 32
     ragged: bool = False
     shaped: bool = False
@@ -107,8 +110,8 @@ class ModelInfo:
         return (self.bos_id,) if self.add_bos else ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        data = asdict(self)
+        """Return plain data for JSON, under the names that `bftui info --json` writes."""
+        data = {_JSON_NAMES.get(name, name): value for name, value in asdict(self).items()}
         for name in ("eog_ids", "special_ids"):
             data[name] = sorted(data[name])
         data["start_ids"] = list(self.start_ids)
@@ -139,7 +142,7 @@ class Distribution(Protocol):
     def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]: ...
 
 
-class Fan(Protocol):
+class ContinuationBatch(Protocol):
     """Continuations that share one prefix, stepped together. Rows are numbered from 0."""
 
     def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits:
@@ -157,7 +160,7 @@ class Fan(Protocol):
     def renew(self, rows: Sequence[int]) -> None:
         """Puts dropped rows back to the end of the prefix; only where `info.ragged`, beside a row that goes on.
 
-        ContextFull as in `step`, after which the fan is closed.
+        ContextFull as in `step`, after which the batch is closed.
         """
         ...
 
@@ -186,14 +189,14 @@ class Evaluator(Protocol):
         """
         ...
 
-    def fan(
+    def continuations(
         self,
         prefix: Sequence[int],
         rows: int,
         batches: Sequence[Batch] | None = None,
         tokens: int = 0,
-    ) -> AbstractContextManager[Fan]:
-        """Opens `rows` <= info.max_fan_out continuations of a prefix; the prefix is evaluated at most once.
+    ) -> AbstractContextManager[ContinuationBatch]:
+        """Opens `rows` <= info.max_continuations continuations of a prefix; the prefix is evaluated at most once.
 
         `batches` as in `next_logits`; `tokens` says how long the rows may become, so that there is room for them.
         """
@@ -252,7 +255,7 @@ class Backend(Evaluator, Protocol):
     def cancel(self) -> None:
         """Makes the evaluation that is running raise Cancelled; the model stays usable. Thread-safe.
 
-        With nothing running it is forgotten by the next call, which a step of an open fan is, too.
+        With nothing running it is forgotten by the next call, which a step of open continuations is, too.
         """
         ...
 

@@ -99,7 +99,7 @@ class TableBackend:
             threads=1,
             sha256=hashlib.sha256(data).hexdigest(),
             tokenizer_sha256=vocabulary_sha256(self._tokens),
-            max_fan_out=spec.fan_out,
+            max_continuations=spec.max_continuations,
             ragged=True,
             note=str(table.get("note", "")),
         )
@@ -198,17 +198,17 @@ class TableBackend:
             yield self._look_up(whole[:end])
 
     @contextmanager
-    def fan(
+    def continuations(
         self,
         prefix: Sequence[int],
         rows: int,
         batches: Sequence[Batch] | None = None,
         tokens: int = 0,
-    ) -> Iterator[_TableFan]:
+    ) -> Iterator[_TableContinuations]:
         check_prefix(prefix, self.info.n_vocab, self.info.n_ctx)
-        if not 0 < rows <= self.info.max_fan_out:
+        if not 0 < rows <= self.info.max_continuations:
             raise CapabilityError(f"{rows} continuations at once are not possible")
-        yield _TableFan(self, prefix, rows)
+        yield _TableContinuations(self, prefix, rows)
 
     def _look_up(self, prefix: Sequence[int]) -> F32:
         for size in range(min(self._depth, len(prefix)), 0, -1):
@@ -258,7 +258,7 @@ class TableBackend:
         self._rules = {}
 
 
-class _TableFan:
+class _TableContinuations:
     """Continuations as plain lists."""
 
     def __init__(self, backend: TableBackend, prefix: Sequence[int], rows: int) -> None:

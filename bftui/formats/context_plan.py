@@ -15,13 +15,13 @@ from bftui.formats.open_spec import OpenSpec
 
 _DEFAULT_CTX = 4096
 _F32_KV_LIMIT = 4 << 30
-_FAN_CELLS = 96
+_CONTINUATION_CELLS = 96
 """Cells of the pool for each continuation: with 96 of them, 32 rollouts of 256 tokens and some room beside them."""
 
 _PADDED_CELLS = 256
 """The same where batches are padded: all rows of one that is drawn to 256 tokens stay in it."""
 
-_FAN_BYTES = 1 << 30
+_CONTINUATION_BYTES = 1 << 30
 _FEWEST_ROWS = 32
 _BATCH_ROWS = (8, 32)
 _CELL_WORK = 160
@@ -134,15 +134,18 @@ def planned(spec: OpenSpec, shape: Shape, most_sequences: int = MOST_SEQUENCES) 
     n_ctx = spec.n_ctx or default_context(shape.trained)
     most = most_sequences - OWN_SEQUENCES
     state, numbers = 4 * shape.state_numbers, shape.kv_numbers
-    rows = max(1, min(spec.fan_out, most, max(_FEWEST_ROWS, _FAN_BYTES // max(1, state))))
-    batch_rows, each = _batch_rows(shape), _FAN_CELLS
+    rows = max(
+        1,
+        min(spec.max_continuations, most, max(_FEWEST_ROWS, _CONTINUATION_BYTES // max(1, state))),
+    )
+    batch_rows, each = _batch_rows(shape), _CONTINUATION_CELLS
     if shape.rounding == "coarse":
         # Whole batches alone: of 32 or 256 continuations none is left over.
         batch_rows = rows = 1 << min(rows, batch_rows).bit_length() - 1
         each = _PADDED_CELLS
 
     def pool(kv_bytes: int) -> int:
-        room = _FAN_BYTES // max(1, kv_bytes)
+        room = _CONTINUATION_BYTES // max(1, kv_bytes)
         return min(rows * each, max(rows * 2, room))
 
     kv = spec.kv

@@ -24,7 +24,7 @@ class OpenSpec:
         n_ctx: logical limit of the context in tokens; 0 takes min(the model's own, 4096).
         threads: compute threads; 0 takes the physical cores, or fewer for a small model.
         gpu_layers: layers on the GPU; -1 all.
-        fan_out: how many continuations may be open at once: two batches of rollouts, and a look-ahead.
+        max_continuations: how many continuations may be open at once: two batches of rollouts, and a look-ahead.
     """
 
     source: str
@@ -35,4 +35,4 @@ class OpenSpec:
     device: Device = "auto"
     dtype: Dtype = "auto"
     kv: Kv = "auto"
-    fan_out: int = 96
+    max_continuations: int = 96

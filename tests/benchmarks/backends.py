@@ -134,8 +134,8 @@ def speed(backend: Backend, path: list[int]) -> None:
         candidates = [int(i) for i in rng.choice(CONFIG.n_vocab, count, replace=False)]
 
         def batched(candidates: list[int] = candidates) -> None:
-            with backend.fan(path, len(candidates)) as fan:
-                fan.step(range(len(candidates)), candidates)
+            with backend.continuations(path, len(candidates)) as batch:
+                batch.step(range(len(candidates)), candidates)
 
         def singles(candidates: list[int] = candidates) -> None:
             for candidate in candidates:

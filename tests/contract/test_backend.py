@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from bftui.backends.protocol import F32, Backend, Fan
+from bftui.backends.protocol import F32, Backend, ContinuationBatch
 from bftui.backends.registry import open_backend
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import Cancelled, CapabilityError, ContextFull, ModelError
@@ -101,11 +101,11 @@ def test_path_rows_survive_other_calls_between_them(backend: Backend, case: Case
 # Continuations -------------------------------------------------------------------------------------
 
 
-def test_fan_equals_single_steps(backend: Backend, case: Case) -> None:
+def test_continuations_equal_single_steps(backend: Backend, case: Case) -> None:
     path = ids(backend, 40)
     candidates = ids(backend, 20, seed=7)
-    with backend.fan(path, 20) as fan:
-        rows = fan.step(range(20), candidates)
+    with backend.continuations(path, 20) as batch:
+        rows = batch.step(range(20), candidates)
     assert [len(row) for row in rows] == [backend.info.n_vocab] * 20
     for row, candidate in zip(rows, candidates, strict=True):
         assert close(case, row, backend.next_logits([*path, candidate]))
@@ -115,10 +115,10 @@ def test_rows_go_on_alone_and_rest(backend: Backend, case: Case) -> None:
     path = ids(backend, 20)
     walks: list[list[int]] = [[], [], [], []]
     last: dict[int, F32] = {}
-    with backend.fan(path, 4) as fan:
+    with backend.continuations(path, 4) as batch:
         for step, rows in enumerate([(0, 1, 2, 3), (2, 0), (1,), (3, 2, 0), (2,), (1, 0)]):
             tokens = ids(backend, len(rows), seed=step)
-            logits = fan.step(rows, tokens)
+            logits = batch.step(rows, tokens)
             for row, token, result in zip(rows, tokens, logits, strict=True):
                 walks[row].append(token)
                 last[row] = as_numpy(result).copy()
@@ -126,21 +126,21 @@ def test_rows_go_on_alone_and_rest(backend: Backend, case: Case) -> None:
         assert close(case, last[row], backend.next_logits([*path, *walk]))
 
 
-def test_fan_leaves_the_path_as_it_was(backend: Backend, case: Case) -> None:
+def test_continuations_leave_the_path_as_it_was(backend: Backend, case: Case) -> None:
     path = ids(backend, 80)
     expected = backend.next_logits(path)
     for start in (80, 30):
-        with backend.fan(path[:start], 8) as fan:
+        with backend.continuations(path[:start], 8) as batch:
             for step in range(3):
-                fan.step(range(8), ids(backend, 8, seed=step))
+                batch.step(range(8), ids(backend, 8, seed=step))
         assert close(case, expected, backend.next_logits(path))
 
 
-def test_fans_of_other_places_may_be_open_at_once(backend: Backend, case: Case) -> None:
+def test_continuations_of_other_places_may_be_open_at_once(backend: Backend, case: Case) -> None:
     path = ids(backend, 40)
-    with backend.fan(path, 3) as outer:
+    with backend.continuations(path, 3) as outer:
         outer.step(range(3), [1, 2, 3])
-        with backend.fan(path[:20], 2) as inner:
+        with backend.continuations(path[:20], 2) as inner:
             inner.step([0, 1], [4, 5])
             far = inner.step([1], [6])[0]
         near = outer.step([2, 0], [7, 8])
@@ -149,26 +149,26 @@ def test_fans_of_other_places_may_be_open_at_once(backend: Backend, case: Case) 
     assert close(case, near[1], backend.next_logits([*path, 1, 8]))
 
 
-def test_the_path_may_move_while_a_fan_is_open(backend: Backend, case: Case) -> None:
+def test_the_path_may_move_while_continuations_are_open(backend: Backend, case: Case) -> None:
     path = ids(backend, 40)
-    with backend.fan(path, 2) as fan:
-        fan.step([0, 1], [1, 2])
+    with backend.continuations(path, 2) as batch:
+        batch.step([0, 1], [1, 2])
         backend.next_logits(ids(backend, 60, seed=10))
-        rows = fan.step([0, 1], [3, 4])
+        rows = batch.step([0, 1], [3, 4])
     assert close(case, rows[0], backend.next_logits([*path, 1, 3]))
     assert close(case, rows[1], backend.next_logits([*path, 2, 4]))
 
 
 def test_a_row_that_is_dropped_frees_what_it_held(backend: Backend, case: Case) -> None:
     path = ids(backend, 20)
-    most = backend.info.max_fan_out
-    with backend.fan(path, most) as fan:
-        fan.step([0, 1, 2], [1, 2, 3])
-        fan.drop([1, *range(3, most)])
-        rows = fan.step([2, 0], [4, 5])
-        with backend.fan(path, most - 2) as other:
+    most = backend.info.max_continuations
+    with backend.continuations(path, most) as batch:
+        batch.step([0, 1, 2], [1, 2, 3])
+        batch.drop([1, *range(3, most)])
+        rows = batch.step([2, 0], [4, 5])
+        with backend.continuations(path, most - 2) as other:
             other.step([0], [1])
-        fan.drop([0, 2])
+        batch.drop([0, 2])
     assert close(case, rows[0], backend.next_logits([*path, 3, 4]))
     assert close(case, rows[1], backend.next_logits([*path, 1, 5]))
 
@@ -179,14 +179,14 @@ def test_a_dropped_row_begins_anew_though_the_path_is_elsewhere(
     if not backend.info.ragged:
         pytest.skip("rows of different lengths do not go together here")
     path = ids(backend, 20)
-    with backend.fan(path, 4) as fan:
-        fan.step(range(4), [1, 2, 3, 4])
-        fan.drop([1, 3])
+    with backend.continuations(path, 4) as batch:
+        batch.step(range(4), [1, 2, 3, 4])
+        batch.drop([1, 3])
         backend.next_logits(ids(backend, 30, seed=10))
-        fan.step([0], [5])
-        fan.renew([1, 3])
-        first = fan.step([1, 0, 3], [6, 7, 8])
-        later = fan.step([3, 2], [9, 10])
+        batch.step([0], [5])
+        batch.renew([1, 3])
+        first = batch.step([1, 0, 3], [6, 7, 8])
+        later = batch.step([3, 2], [9, 10])
     assert close(case, first[0], backend.next_logits([*path, 6]))
     assert close(case, first[1], backend.next_logits([*path, 1, 5, 7]))
     assert close(case, later[0], backend.next_logits([*path, 8, 9]))
@@ -194,8 +194,8 @@ def test_a_dropped_row_begins_anew_though_the_path_is_elsewhere(
 
 
 def test_too_many_continuations_are_refused(backend: Backend) -> None:
-    for rows in (0, backend.info.max_fan_out + 1):
-        with pytest.raises(CapabilityError), backend.fan([1, 2], rows):
+    for rows in (0, backend.info.max_continuations + 1):
+        with pytest.raises(CapabilityError), backend.continuations([1, 2], rows):
             pass
 
 
@@ -207,17 +207,17 @@ def test_empty_prefix_is_refused(backend: Backend) -> None:
         backend.next_logits([])
     with pytest.raises(ModelError, match="empty"):
         list(backend.path_logits([], [1, 2]))
-    with pytest.raises(ModelError, match="empty"), backend.fan([], 2):
+    with pytest.raises(ModelError, match="empty"), backend.continuations([], 2):
         pass
 
 
-def _fill(fan: Fan) -> None:
+def _fill(batch: ContinuationBatch) -> None:
     while True:
-        fan.step(range(8), range(8))
+        batch.step(range(8), range(8))
 
 
 def test_context_full(case: Case) -> None:
-    model = case.open(n_ctx=96, fan_out=8)
+    model = case.open(n_ctx=96, max_continuations=8)
     try:
         assert model.info.n_ctx == 96
         path = ids(model, 96)
@@ -226,11 +226,11 @@ def test_context_full(case: Case) -> None:
             model.next_logits([*path, 1])
         with pytest.raises(ContextFull):
             list(model.path_logits(path[:90], [1] * 7))
-        with pytest.raises(ContextFull), model.fan(path, 2) as fan:
-            fan.step([0], [1])
+        with pytest.raises(ContextFull), model.continuations(path, 2) as batch:
+            batch.step([0], [1])
         for start in (1, 60):
-            with model.fan(path[:start], 8) as fan, pytest.raises(ContextFull):
-                _fill(fan)
+            with model.continuations(path[:start], 8) as batch, pytest.raises(ContextFull):
+                _fill(batch)
         assert close(case, whole, model.next_logits(path))
     finally:
         model.close()
@@ -260,8 +260,8 @@ def test_cancel_from_another_thread_and_go_on(case: Case) -> None:
         thread.join()
         assert [type(error) for error in raised] == [Cancelled]
         assert close(case, short, model.next_logits(path[:40]))
-        with model.fan(path[:40], 2) as fan:
-            row = fan.step([0, 1], [1, 2])[1]
+        with model.continuations(path[:40], 2) as batch:
+            row = batch.step([0, 1], [1, 2])[1]
         assert close(case, row, model.next_logits([*path[:40], 2]))
     finally:
         model.close()
@@ -276,8 +276,8 @@ def test_a_cancel_with_nothing_running_is_forgotten(backend: Backend, case: Case
     rows = list(backend.path_logits(path[:3], path[3:]))
     assert close(case, expected, rows[-1])
     backend.cancel()
-    with backend.fan(path[:-1], 2) as fan:
-        assert close(case, expected, fan.step([0], path[-1:])[0])
+    with backend.continuations(path[:-1], 2) as batch:
+        assert close(case, expected, batch.step([0], path[-1:])[0])
 
 
 def test_cancelled_loading(case: Case) -> None:

@@ -70,24 +70,24 @@ def test_scoring_after_a_known_prefix_evaluates_only_what_is_scored(backend: Bac
     assert backend.evaluated - before == 40
 
 
-def test_a_fan_at_the_end_of_the_path_evaluates_its_own_tokens(backend: Backend) -> None:
+def test_continuations_at_the_end_of_the_path_evaluates_its_own_tokens(backend: Backend) -> None:
     path = ids(backend, 80, seed=13)
     backend.next_logits(path)
     before = backend.evaluated
-    with backend.fan(path, 8) as fan:
+    with backend.continuations(path, 8) as batch:
         for step in range(3):
-            fan.step(range(8), ids(backend, 8, seed=step))
+            batch.step(range(8), ids(backend, 8, seed=step))
     assert backend.evaluated - before == 3 * 8
     backend.next_logits([*path, 1])
     assert backend.evaluated - before == 3 * 8 + 1
 
 
-def test_fan_evaluates_an_unknown_prefix_once(backend: Backend) -> None:
+def test_continuations_evaluate_an_unknown_prefix_once(backend: Backend) -> None:
     backend.next_logits(ids(backend, 5, seed=8))
     path = ids(backend, 25, seed=9)
     before = backend.evaluated
-    with backend.fan(path, 3) as fan:
-        fan.step([0, 1, 2], [1, 2, 3])
+    with backend.continuations(path, 3) as batch:
+        batch.step([0, 1, 2], [1, 2, 3])
     assert backend.evaluated - before <= 25 + 3
 
 

@@ -42,8 +42,8 @@ def test_headers_and_backends_agree(name: str, family_file: Callable[[str, str],
     if info.backend == "llama-cpp":
         plan = planned(case.spec, facts.shape)
         assert plan.kv_bytes_per_token == info.kv_bytes_per_token
-        assert plan.cells == info.n_ctx + info.fan_tokens
-        assert (plan.rows, plan.batch_rows) == (info.max_fan_out, info.batch_rows)
+        assert plan.cells == info.n_ctx + info.continuation_tokens
+        assert (plan.rows, plan.batch_rows) == (info.max_continuations, info.batch_rows)
         assert (need.weights, need.context) == (info.bytes, plan.bytes)
     else:
         assert need.weights == pytest.approx(4 * info.parameters, rel=0.1)

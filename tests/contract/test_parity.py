@@ -106,9 +106,9 @@ def test_continuations_agree(pair: Pair) -> None:
     path = ids(pair.llama, 50)
     results = []
     for backend in (pair.other, pair.llama):
-        with backend.fan(path, 12) as fan:
-            fan.step(range(12), range(12))
-            results.append([as_numpy(row) for row in fan.step(range(3, 9), range(6))])
+        with backend.continuations(path, 12) as batch:
+            batch.step(range(12), range(12))
+            results.append([as_numpy(row) for row in batch.step(range(3, 9), range(6))])
     assert np.abs(np.stack(results[0]) - np.stack(results[1])).max() <= LOGITS
 
 

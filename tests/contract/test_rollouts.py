@@ -105,8 +105,8 @@ def agree(a: Walk, b: Walk) -> None:
 
 
 def all_rows_can_be_opened(backend: Backend) -> None:
-    with backend.fan([1, 2, 3], backend.info.max_fan_out) as fan:
-        fan.step([0], [1])
+    with backend.continuations([1, 2, 3], backend.info.max_continuations) as batch:
+        batch.step([0], [1])
 
 
 # What is drawn -------------------------------------------------------------------------------------

@@ -254,9 +254,9 @@ def test_rows_that_outgrow_the_cache_are_drawn_in_halves(
     """Where that is follows from the model and the prefix: asking for fewer tokens changes nothing."""
     # A cache that eight rows outgrow soon, and four of them too.
     monkeypatch.setattr(context_plan, "_PADDED_CELLS", 32)
-    backend = open_backend(spec(file("Q8_0"), n_ctx=260, fan_out=8), quiet)
+    backend = open_backend(spec(file("Q8_0"), n_ctx=260, max_continuations=8), quiet)
     try:
-        assert backend.info.batch_rows // 2 * 235 > 260 + backend.info.fan_tokens
+        assert backend.info.batch_rows // 2 * 235 > 260 + backend.info.continuation_tokens
         engine = planted(backend, 20)
         long, short = rolled(engine, range(3), 235), rolled(engine, range(3), 40)
         assert max(len(walk.token_ids) for walk in long.values()) == 235
@@ -273,9 +273,9 @@ def test_one_batch_at_a_time_has_the_room(file: Callable[[str], Path]) -> None:
     backend = open_backend(spec(file("Q8_0")), quiet)
     try:
         path = ids(backend, 40)
-        with backend.drawing.fan(path, 8, afresh(40), 10) as first:
+        with backend.drawing.continuations(path, 8, afresh(40), 10) as first:
             kept = first.step(range(8), range(8))
-            with backend.drawing.fan(path, 8, afresh(40), 10) as second:
+            with backend.drawing.continuations(path, 8, afresh(40), 10) as second:
                 assert np.array_equal(second.step(range(8), range(8)), kept)
                 with pytest.raises(Displaced):
                     first.step(range(8), range(8))

@@ -21,7 +21,7 @@ def test_info_is_plain_data(backend: Backend, case: Case) -> None:
     assert json.loads(json.dumps(info.as_dict()))["backend"] == info.backend == case.spec.backend
     assert info.n_vocab == len(backend.next_logits(ids(backend, 1)))
     assert info.exact
-    assert info.max_fan_out >= 32
+    assert info.max_continuations >= 32
     assert info.sha256 is not None
     assert len(info.sha256) == 64
     assert info.tokenizer_sha256 is not None
@@ -99,8 +99,8 @@ def test_invalid_ids_are_refused(backend: Backend, offset: int) -> None:
             backend.next_logits([1, token_id, 1])
         with pytest.raises(InvalidToken):
             list(backend.path_logits([1], [token_id]))
-        with pytest.raises(InvalidToken), backend.fan([1], 2) as fan:
-            fan.step([0], [token_id])
+        with pytest.raises(InvalidToken), backend.continuations([1], 2) as batch:
+            batch.step([0], [token_id])
 
 
 def test_characters_in_parts(backend: Backend) -> None:

@@ -80,7 +80,7 @@ def test_changed_or_not_the_numbers_are_the_same(
         np.abs(np.stack(rows) - np.stack(list(plain.path_logits(path[:30], path[30:])))).max()
         < 1e-4
     )
-    with plain.fan(path, 5) as a, other.fan(path, 5) as b:
+    with plain.continuations(path, 5) as a, other.continuations(path, 5) as b:
         for wanted in ((0, 1, 2, 3, 4), (3, 1), (4, 1), (0, 2)):
             tokens = [row + 7 for row in wanted]
             for expected, found in zip(a.step(wanted, tokens), b.step(wanted, tokens), strict=True):
@@ -123,5 +123,8 @@ def test_other_types(family_file: Callable[[str, str], Path], dtype: Any) -> Non
 
 def test_more_continuations_than_were_asked_for_are_refused(opened: Callable[..., Any]) -> None:
     backend = opened()
-    with pytest.raises(CapabilityError), backend.fan([1, 2], backend.info.max_fan_out + 1):
+    with (
+        pytest.raises(CapabilityError),
+        backend.continuations([1, 2], backend.info.max_continuations + 1),
+    ):
         pass

@@ -142,13 +142,13 @@ def tight_spec(tmp_path_factory: pytest.TempPathFactory) -> OpenSpec:
     pytest.importorskip("llama_cpp")
     path = tmp_path_factory.mktemp("models") / "tiny.gguf"
     tiny_model(path, "bpe")
-    return OpenSpec(str(path), "llama-cpp", n_ctx=512, threads=1, fan_out=4)
+    return OpenSpec(str(path), "llama-cpp", n_ctx=512, threads=1, max_continuations=4)
 
 
 @pytest.fixture(scope="module")
 def tight(tight_spec: OpenSpec) -> Any:
     backend = open_backend(tight_spec, quiet)
-    assert backend.info.fan_tokens == 384
+    assert backend.info.continuation_tokens == 384
     yield backend
     backend.close()
 
@@ -185,8 +185,8 @@ def test_the_path_goes_before_rollouts_and_they_go_on(tight: Any) -> None:
     for stream, found, walks in zip(streams, items, expected, strict=True):
         for number, walk in collected(iter([*found, *stream])).items():
             assert walk.token_ids == walks[number].token_ids
-    with tight.fan([1, 2], 4) as fan:
-        fan.step([0, 1, 2, 3], [1, 2, 3, 4])
+    with tight.continuations([1, 2], 4) as batch:
+        batch.step([0, 1, 2, 3], [1, 2, 3, 4])
 
 
 def test_texts_in_a_tight_cache_go_on_though_the_path_takes_their_room(tight: Any) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bftui.backends.client.client_protocol import Drawn
-from bftui.backends.protocol import Backend, Distribution, Fan, Logits, check_prefix
+from bftui.backends.protocol import Backend, ContinuationBatch, Distribution, Logits, check_prefix
 from bftui.core.batch import afresh
 from bftui.core.batch_sampling import draw_rows
 from bftui.core.distribution import Sampled
@@ -162,7 +162,7 @@ def check_plan(plan: Plan) -> None:
         raise UsageError("numbers of continuations are whole numbers in [0, 2**64)")
 
 
-class Fans:
+class ContinuationPool:
     """The open continuations of one backend: how many more there is room for, and their opening and closing.
 
     Attributes:
@@ -185,15 +185,17 @@ class Fans:
         info = self.backend.info
         parts = _RESERVE - 1 if reserve else _RESERVE
         most = info.batch_rows if reserve else _LOOKAHEAD_ROWS
-        rows = min(most, info.max_fan_out * parts // _RESERVE - self._rows)
-        if info.fan_tokens:
-            rows = min(rows, (info.fan_tokens * parts // _RESERVE - self._tokens) // tokens)
+        rows = min(most, info.max_continuations * parts // _RESERVE - self._rows)
+        if info.continuation_tokens:
+            rows = min(
+                rows, (info.continuation_tokens * parts // _RESERVE - self._tokens) // tokens
+            )
         return max(1, rows)
 
     @contextmanager
     def open(
         self, prefix: Sequence[int], rows: int, tokens: int, *, ahead: bool = False
-    ) -> Iterator[Fan]:
+    ) -> Iterator[ContinuationBatch]:
         """Rows of up to `tokens` tokens, closed with the block whatever happens in it; the turn is free inside.
 
         `ahead` is for look-ahead, which is soon done. Where numbers depend on batches the prefix is read afresh.
@@ -201,12 +203,12 @@ class Fans:
         with self.turn:
             of = self.backend.aside if ahead else self.backend.drawing
             batches = afresh(len(prefix)) if self.backend.info.shaped else None
-            context = of.fan(prefix, rows, batches, tokens)
-            fan = context.__enter__()
+            context = of.continuations(prefix, rows, batches, tokens)
+            batch = context.__enter__()
             self._rows += rows
             self._tokens += rows * tokens
         try:
-            yield fan
+            yield batch
             self.finished += not ahead
         finally:
             with self.turn:
@@ -216,7 +218,10 @@ class Fans:
 
 
 def rollouts(
-    fans: Fans, plan: Plan, first: Callable[[Text], Distribution], check: Callable[[], None]
+    pool: ContinuationPool,
+    plan: Plan,
+    first: Callable[[Text], Distribution],
+    check: Callable[[], None],
 ) -> Iterator[Drawn]:
     """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
@@ -224,14 +229,14 @@ def rollouts(
         first: the distribution after the prefix and one of the suffixes.
         check: raises Cancelled when the work is to stop.
     """
-    info = fans.backend.info
+    info = pool.backend.info
     for suffix in plan.suffixes:
         check_prefix([*plan.prefix, *suffix, 0], info.n_vocab, info.n_ctx)
     if share_batches(plan):
-        batches = [_Batches(fans, plan, (), range(len(plan.suffixes)), first, check)]
+        batches = [_Batches(pool, plan, (), range(len(plan.suffixes)), first, check)]
     else:
         batches = [
-            _Batches(fans, plan, suffix, [text], first, check)
+            _Batches(pool, plan, suffix, [text], first, check)
             for text, suffix in enumerate(plan.suffixes)
         ]
     return (drawn for each in batches for drawn in each.run())
@@ -242,7 +247,7 @@ class _Batches:
 
     def __init__(
         self,
-        fans: Fans,
+        pool: ContinuationPool,
         plan: Plan,
         shared: Text,
         texts: Sequence[int],
@@ -250,13 +255,13 @@ class _Batches:
         check: Callable[[], None],
     ) -> None:
         """`shared` is what all of the texts have in common after the plan's prefix."""
-        info = fans.backend.info
-        self._fans, self._plan, self._check = fans, plan, check
+        info = pool.backend.info
+        self._pool, self._plan, self._check = pool, plan, check
         self._first, self._shared = first, shared
         self._prefix = (*plan.prefix, *shared)
         self._eog_ids, self._ragged = info.eog_ids, info.ragged
         self._start: Distribution | None = None
-        self._drawer = Drawer(fans.backend, plan)
+        self._drawer = Drawer(pool.backend, plan)
         self._waiting: deque[Row] = deque()
         for text in texts:
             self._waiting.extend(rows_of(plan, text, shared, info.n_ctx))
@@ -284,7 +289,7 @@ class _Batches:
 
     def _width(self) -> int:
         """Rows of the next batch. Where none takes the place of another, batches are about equally large."""
-        room = self._fans.room(self._longest, reserve=True)
+        room = self._pool.room(self._longest, reserve=True)
         if self._ragged:
             return room
         alike = sum(_length(row) == _length(self._waiting[0]) for row in self._waiting)
@@ -298,15 +303,15 @@ class _Batches:
         if not going:
             return
         # Others may have opened continuations since the width was settled.
-        room = max(1, min(len(going), self._fans.room(self._longest, reserve=True)))
+        room = max(1, min(len(going), self._pool.room(self._longest, reserve=True)))
         for place in sorted(going, reverse=True)[: len(going) - room]:
             self._waiting.appendleft(going.pop(place))
-        with self._fans.open(self._prefix, room, self._longest) as fan:
+        with self._pool.open(self._prefix, room, self._longest) as batch:
             free: deque[int] = deque()
             while going:
-                with self._fans.turn:
+                with self._pool.turn:
                     self._check()
-                    drawn = self._step(fan)
+                    drawn = self._step(batch)
                 if drawn is not None:
                     yield drawn
                 ended = [place for place, row in going.items() if row.ended(self._eog_ids)]
@@ -316,17 +321,17 @@ class _Batches:
                 # The last rows end with the batch: what begins anew is a copy of what goes on.
                 if not going:
                     break
-                with self._fans.turn:
-                    fan.drop(ended)
+                with self._pool.turn:
+                    batch.drop(ended)
                 if refill and free and self._waiting:
-                    yield from self._join(fan, free)
+                    yield from self._join(batch, free)
 
-    def _join(self, fan: Fan, free: deque[int]) -> Iterator[Drawn]:
+    def _join(self, batch: ContinuationBatch, free: deque[int]) -> Iterator[Drawn]:
         """Waiting rows take the free places."""
         before = set(self._going)
         yield from self._admit(free)
-        with self._fans.turn:
-            fan.renew([place for place in self._going if place not in before])
+        with self._pool.turn:
+            batch.renew([place for place in self._going if place not in before])
 
     def _admit(self, free: deque[int]) -> Iterator[Drawn]:
         """Gives the free places to the rows that wait first, as many as go on after their first token.
@@ -342,7 +347,7 @@ class _Batches:
             alike = _length(rows[0])
             fresh = [row for row in rows if not row.token_ids]
             if fresh:
-                with self._fans.turn:
+                with self._pool.turn:
                     self._check()
                     drawn = self._draw_first(fresh)
                 yield drawn
@@ -352,10 +357,10 @@ class _Batches:
             if not self._ragged and self._waiting and _length(self._waiting[0]) != alike:
                 return
 
-    def _step(self, fan: Fan) -> Drawn | None:
+    def _step(self, batch: ContinuationBatch) -> Drawn | None:
         """Evaluates one token more of each row; what is drawn by those that have no other left."""
         going = self._going
-        logits = fan.step(list(going), [row.token_ids[row.fed] for row in going.values()])
+        logits = batch.step(list(going), [row.token_ids[row.fed] for row in going.values()])
         self._check()
         rows: list[Row] = []
         found: list[Logits] = []

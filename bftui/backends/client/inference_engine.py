@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from bftui.backends.client import noise_measurement
 from bftui.backends.client.client_protocol import Advanced, Best, Drawn, Page, Row
-from bftui.backends.client.continuation_batches import Fans, Plan, check_plan, rollouts
+from bftui.backends.client.continuation_batches import ContinuationPool, Plan, check_plan, rollouts
 from bftui.backends.client.padded_batches import padded_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
 from bftui.backends.protocol import F32, Backend, Distribution, Evaluator, Logits
@@ -93,7 +93,7 @@ class InferenceEngine:
         self.backend = backend
         self.turn = threading.RLock()
         self.info = backend.info
-        self._fans = Fans(backend, self.turn)
+        self._pool = ContinuationPool(backend, self.turn)
         self._reading = Reading(backend, self.turn, self._check)
         self._trees: dict[int, _Paths] = {}
         self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
@@ -429,7 +429,7 @@ class InferenceEngine:
     @property
     def finished_batches(self) -> int:
         """Batches of rollouts that came to their end."""
-        return self._fans.finished
+        return self._pool.finished
 
     # Background ------------------------------------------------------------------------------------------------
 
@@ -450,7 +450,7 @@ class InferenceEngine:
         yield from ((token_id, None) for token_id in token_ids if token_id in eog)
         evaluated = 0
         while live:
-            chunk = live[: self.info.batch_rows if self.info.padded else self._fans.room(steps)]
+            chunk = live[: self.info.batch_rows if self.info.padded else self._pool.room(steps)]
             del live[: len(chunk)]
             with self.turn:
                 before = self.backend.evaluated
@@ -466,11 +466,11 @@ class InferenceEngine:
         found: list[NextToken | None] = [None] * len(token_ids)
         tokens = dict(enumerate(token_ids))
         width = self.info.batch_rows if self.info.padded else len(token_ids)
-        with self._fans.open(prefix, width, steps, ahead=True) as fan:
+        with self._pool.open(prefix, width, steps, ahead=True) as batch:
             for later in range(1, steps + 1):
                 # Rows of padding, and those that ended, take any token.
                 rows = list(range(width)) if self.info.padded else list(tokens)
-                logits = fan.step(rows, [tokens.get(row, 0) for row in rows])
+                logits = batch.step(rows, [tokens.get(row, 0) for row in rows])
                 self._check()
                 for row, each in zip(rows, logits, strict=True):
                     if row not in tokens:
@@ -519,7 +519,7 @@ class InferenceEngine:
         check_plan(plan)
         self._start()
         if self.info.padded:
-            return padded_rollouts(self._fans, plan, self._check)
+            return padded_rollouts(self._pool, plan, self._check)
 
         def first(suffix: tuple[int, ...]) -> Distribution:
             if suffix:
@@ -529,7 +529,7 @@ class InferenceEngine:
                 return self.backend.distribution(logits, sampler)
             return self._distribution(tree, node, sampler)
 
-        return rollouts(self._fans, plan, first, self._check)
+        return rollouts(self._pool, plan, first, self._check)
 
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
         """The logits that each of these tokens is read from; see `ModelClient`."""

@@ -117,7 +117,7 @@ def noise(
     with turn:
         ids = _token_ids(backend, most + 1)
     count = len(ids) - 1
-    rows = max(1, min(info.batch_rows, info.max_fan_out))
+    rows = max(1, min(info.batch_rows, info.max_continuations))
     together = min(_TOGETHER, count - 1)
     pieces, done = 2 * count - 1 + together, 0
     alone: list[_Read] = []
@@ -171,15 +171,15 @@ def _other_shapes(
     place = count - together
     while place < count:
         with turn:
-            context = aside.fan(ids[:place], rows, afresh(place), count - place)
-            fan = context.__enter__()
+            context = aside.continuations(ids[:place], rows, afresh(place), count - place)
+            batch = context.__enter__()
         try:
             while place < count:
                 with turn:
                     check()
                     # The other rows read other parts of the text.
                     tokens = [ids[(place + row) % count] for row in range(rows)]
-                    logits = fan.step(list(range(rows)), tokens)[0]
+                    logits = batch.step(list(range(rows)), tokens)[0]
                 yield place, logits
                 place += 1
         except Displaced:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from bftui.backends.client.client_protocol import Drawn
 from bftui.backends.client.continuation_batches import (
+    ContinuationPool,
     Drawer,
-    Fans,
     Plan,
     Row,
     Text,
@@ -27,20 +27,22 @@ _PADDING = 0
 """The token of a row that has none; any is right, for rows do not see each other."""
 
 
-def padded_rollouts(fans: Fans, plan: Plan, check: Callable[[], None]) -> Iterator[Drawn]:
+def padded_rollouts(
+    pool: ContinuationPool, plan: Plan, check: Callable[[], None]
+) -> Iterator[Drawn]:
     """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
     `check` raises Cancelled when the work is to stop.
     """
-    info = fans.backend.info
+    info = pool.backend.info
     for suffix in plan.suffixes:
         check_prefix([*plan.prefix, *suffix, 0], info.n_vocab, info.n_ctx)
-    return (drawn for each in _batches(fans, plan, check) for drawn in each.run())
+    return (drawn for each in _batches(pool, plan, check) for drawn in each.run())
 
 
-def _batches(fans: Fans, plan: Plan, check: Callable[[], None]) -> Iterator[_Batch]:
+def _batches(pool: ContinuationPool, plan: Plan, check: Callable[[], None]) -> Iterator[_Batch]:
     """The batches of a plan, in the order of its texts and numbers."""
-    info = fans.backend.info
+    info = pool.backend.info
     width = info.batch_rows
     texts = range(len(plan.suffixes))
     shared = share_batches(plan)
@@ -59,7 +61,7 @@ def _batches(fans: Fans, plan: Plan, check: Callable[[], None]) -> Iterator[_Bat
         for number, row in rows.items():
             of.setdefault(number // width, {})[number % width] = row
         for places in of.values():
-            yield _Batch(fans, plan, suffix, places, starts, check)
+            yield _Batch(pool, plan, suffix, places, starts, check)
 
 
 class _Batch:
@@ -67,7 +69,7 @@ class _Batch:
 
     def __init__(
         self,
-        fans: Fans,
+        pool: ContinuationPool,
         plan: Plan,
         shared: Text,
         places: Mapping[int, Row],
@@ -75,22 +77,22 @@ class _Batch:
         check: Callable[[], None],
     ) -> None:
         """`starts` holds the distribution after the prefix once it was asked for, for all batches of a text."""
-        self._fans, self._plan, self._check = fans, plan, check
+        self._pool, self._plan, self._check = pool, plan, check
         self._prefix = (*plan.prefix, *shared)
         self._places, self._starts = places, starts
-        self._drawer = Drawer(fans.backend, plan)
-        self._eog_ids = fans.backend.info.eog_ids
+        self._drawer = Drawer(pool.backend, plan)
+        self._eog_ids = pool.backend.info.eog_ids
         self._longest = max(row.own + row.most for row in places.values())
 
     def run(self) -> Iterator[Drawn]:
         """Everything, one step after another."""
         fresh = [row for row in self._places.values() if not row.token_ids]
         if fresh:
-            with self._fans.turn:
+            with self._pool.turn:
                 self._check()
                 drawn = self._drawer.draw_first(fresh, self._start())
             yield drawn
-        waiting = [range(self._fans.backend.info.batch_rows)]
+        waiting = [range(self._pool.backend.info.batch_rows)]
         while waiting:
             places = waiting.pop(0)
             try:
@@ -116,19 +118,19 @@ class _Batch:
 
     def _start(self) -> Distribution:
         if not self._starts:
-            backend = self._fans.backend
+            backend = self._pool.backend
             logits = backend.drawing.next_logits(self._prefix, afresh(len(self._prefix)))
             self._starts.append(backend.distribution(logits, self._plan.sampler))
         return self._starts[0]
 
     def _together(self, places: range) -> Iterator[Drawn]:
         """Feeds the rows in these places what they have, then draws on until all of them ended."""
-        with self._fans.open(self._prefix, len(places), self._longest) as fan:
+        with self._pool.open(self._prefix, len(places), self._longest) as batch:
             fed = 0
             while live := self._live(places):
-                with self._fans.turn:
+                with self._pool.turn:
                     self._check()
-                    logits = fan.step(range(len(places)), [self._token(p, fed) for p in places])
+                    logits = batch.step(range(len(places)), [self._token(p, fed) for p in places])
                     fed += 1
                     self._check()
                     going = {at: row for at, row in live.items() if len(row.token_ids) == fed}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from bftui.backends.protocol import Fan, Logits
+from bftui.backends.protocol import ContinuationBatch, Logits
 from bftui.backends.shared.path_backend import PathBackend
 from bftui.core.batch import CHUNK, Batch
 from bftui.core.errors import ModelError
@@ -47,16 +47,16 @@ class Aside:
         return held.path_logits(prefix, token_ids, batches)
 
     @contextmanager
-    def fan(
+    def continuations(
         self,
         prefix: Sequence[int],
         rows: int,
         batches: Sequence[Batch] | None = None,
         tokens: int = 0,
-    ) -> Iterator[Fan]:
+    ) -> Iterator[ContinuationBatch]:
         held = self._holding(len(prefix) + rows * tokens if tokens else self._most)
-        with held.fan(prefix, rows, batches, tokens) as fan:
-            yield fan
+        with held.continuations(prefix, rows, batches, tokens) as batch:
+            yield batch
 
     def cancel(self) -> None:
         """Makes the evaluation that is running raise Cancelled. Thread-safe."""

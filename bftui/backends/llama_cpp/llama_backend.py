@@ -22,7 +22,7 @@ from bftui.backends.llama_cpp.llama_library import C, forget_log, logged_reason
 from bftui.backends.llama_cpp.llama_load import Loaded, load
 from bftui.backends.llama_cpp.llama_threads import Threads
 from bftui.backends.protocol import F32
-from bftui.backends.shared.path_backend import LocalFan, PathBackend
+from bftui.backends.shared.path_backend import PathBackend, PathContinuations
 from bftui.core.batch import CHUNK, Batch, afresh
 from bftui.core.errors import (
     Cancelled,
@@ -98,14 +98,14 @@ class LlamaCppBackend(PathBackend):
         self._memory = C.llama_get_memory(loaded.context)
         small = is_small(loaded.info.parameters) and not loaded.fixed_threads
         self._threads = Threads(loaded.info.threads, self._use_threads) if small else None
-        self._batch = _Batch(max(CHUNK, loaded.info.max_fan_out))
+        self._batch = _Batch(max(CHUNK, loaded.info.max_continuations))
         self._row_type = ctypes.c_float * loaded.info.n_vocab
-        self._free_sequences = list(range(loaded.info.max_fan_out, 0, -1))
-        self._fans: list[_Fan] = []
+        self._free_sequences = list(range(loaded.info.max_continuations, 0, -1))
+        self._open_batches: list[_Continuations] = []
         # The library overwrites cells that are past a sliding window where only one sequence holds them, though the
         # path may go back to them: a second one holds them, too.
         windowed = C.llama_model_n_swa(loaded.model) > 0 and loaded.info.rewind == "any"
-        self._keeper = loaded.info.max_fan_out + 1 if windowed else None
+        self._keeper = loaded.info.max_continuations + 1 if windowed else None
         # Referenced as long as the context, which calls it between the nodes of its graph.
         self._abort = C.ggml_abort_callback(lambda _data: self._cancelled)
         C.llama_set_abort_callback(loaded.context, self._abort, None)
@@ -119,21 +119,21 @@ class LlamaCppBackend(PathBackend):
         return self._asides[-1] if self._asides else self
 
     @contextmanager
-    def fan(
+    def continuations(
         self,
         prefix: Sequence[int],
         rows: int,
         batches: Sequence[Batch] | None = None,
         tokens: int = 0,
-    ) -> Iterator[protocol.Fan]:
-        of: AbstractContextManager[protocol.Fan]
+    ) -> Iterator[protocol.ContinuationBatch]:
+        of: AbstractContextManager[protocol.ContinuationBatch]
         if self._asides:
             # The path's own context has no room for continuations.
-            of = self.drawing.fan(prefix, rows, batches or afresh(len(prefix)), tokens)
+            of = self.drawing.continuations(prefix, rows, batches or afresh(len(prefix)), tokens)
         else:
-            of = super().fan(prefix, rows, batches, tokens)
-        with of as fan:
-            yield fan
+            of = super().continuations(prefix, rows, batches, tokens)
+        with of as batch:
+            yield batch
 
     @property
     def evaluated(self) -> int:
@@ -191,7 +191,7 @@ class LlamaCppBackend(PathBackend):
         try:
             self.decode()
         except ContextFull:
-            if not self._fans:
+            if not self._open_batches:
                 raise
             self._displace()
             self.decode()
@@ -200,8 +200,8 @@ class LlamaCppBackend(PathBackend):
 
     def _displace(self) -> None:
         """Takes the room of the continuations that are open."""
-        for fan in self._fans.copy():
-            fan.lose()
+        for batch in self._open_batches.copy():
+            batch.lose()
 
     def decode(self) -> None:
         """Evaluates the batch; raises ContextFull, Cancelled or ModelError."""
@@ -235,18 +235,18 @@ class LlamaCppBackend(PathBackend):
         """Brings cache and path together again. What a failed chunk left behind is dropped, even where it is valid."""
         self._shorten(min(len(self._path), C.llama_memory_seq_pos_max(self._memory, 0) + 1))
 
-    def _open_fan(self, length: int, rows: int) -> LocalFan:
+    def _open_continuations(self, length: int, rows: int) -> PathContinuations:
         if self._alone:
             self._displace()
         if rows > len(self._free_sequences):
             raise CapabilityError(
                 f"{rows} more continuations at once are not possible",
-                f"{len(self._free_sequences)} of {self.info.max_fan_out} are left",
+                f"{len(self._free_sequences)} of {self.info.max_continuations} are left",
                 "close those that are open",
             )
-        fan = _Fan(self, length, rows)
-        self._fans.append(fan)
-        return fan
+        batch = _Continuations(self, length, rows)
+        self._open_batches.append(batch)
+        return batch
 
     def take_sequence(self, length: int) -> int:
         """A free sequence that shares the first `length` ids of the path."""
@@ -264,9 +264,9 @@ class LlamaCppBackend(PathBackend):
         C.llama_memory_seq_cp(self._memory, source, sequence, -1, length)
         return sequence
 
-    def closed(self, fan: _Fan) -> None:
-        """Says that a fan holds nothing any more."""
-        self._fans.remove(fan)
+    def closed(self, batch: _Continuations) -> None:
+        """Says that a batch holds nothing any more."""
+        self._open_batches.remove(batch)
 
     def give_back(self, sequences: Sequence[int]) -> None:
         """Frees these sequences and the cells that only they used."""
@@ -309,7 +309,7 @@ class LlamaCppBackend(PathBackend):
             C.llama_model_free(self._model)
 
 
-class _Fan(LocalFan):
+class _Continuations(PathContinuations):
     """Continuations as sequences of the context."""
 
     _backend: LlamaCppBackend

@@ -354,8 +354,8 @@ def _info(
         sha256=sha256,
         tokenizer_sha256=vocabulary_sha256(vocabulary.pieces),
         rewind="checkpoint" if state else "any",
-        max_fan_out=plan.rows,
-        fan_tokens=plan.pool,
+        max_continuations=plan.rows,
+        continuation_tokens=plan.pool,
         batch_rows=plan.batch_rows,
         # Where the prefix of one row can be copied from another: neither out of a state nor past a sliding window.
         ragged=not state and C.llama_model_n_swa(model) == 0,

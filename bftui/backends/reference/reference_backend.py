@@ -15,9 +15,9 @@ import numpy as np
 from bftui.backends.protocol import F32, ModelInfo
 from bftui.backends.reference.blas import blas_threads
 from bftui.backends.reference.reference_file import HINT, GgufModel, Sizes
-from bftui.backends.reference.reference_model import FanCache, Llama, PathCache
+from bftui.backends.reference.reference_model import ContinuationCache, Llama, PathCache
 from bftui.backends.reference.reference_tokenizer import GgufTokenizer, read_tokenizer
-from bftui.backends.shared.path_backend import LocalFan, PathBackend, share
+from bftui.backends.shared.path_backend import PathBackend, PathContinuations, share
 from bftui.backends.shared.vocabulary import vocabulary_sha256
 from bftui.core.errors import CapabilityError, ModelLoadError
 from bftui.formats import gguf_file
@@ -36,10 +36,10 @@ class ReferenceBackend(PathBackend):
         super().__init__(info, tokenizer.vocabulary, tokenizer.text)
         self._model = model
         self._cache = PathCache(model.sizes)
-        self._open_fans = 0
+        self._open_batches = 0
 
     def _cut(self, length: int) -> int:
-        if self._open_fans and length < self._cache.length:
+        if self._open_batches and length < self._cache.length:
             # Continuations go on reading what is about to be overwritten: they keep the old store.
             self._cache = self._cache.copy(length)
         self._cache.length = length
@@ -58,22 +58,22 @@ class ReferenceBackend(PathBackend):
         self._cache.length = end
         return rows
 
-    def _open_fan(self, length: int, rows: int) -> LocalFan:
-        return _Fan(self, length, rows)
+    def _open_continuations(self, length: int, rows: int) -> PathContinuations:
+        return _Continuations(self, length, rows)
 
-    def fan_cache(self, length: int, rows: int) -> FanCache:
+    def continuation_cache(self, length: int, rows: int) -> ContinuationCache:
         """Room for continuations of the first `length` ids of the path."""
-        self._open_fans += 1
-        return FanCache(self._model.sizes, self._cache, length, rows)
+        self._open_batches += 1
+        return ContinuationCache(self._model.sizes, self._cache, length, rows)
 
-    def fan_closed(self) -> None:
-        """Says that the room of one `fan_cache` is no longer needed."""
-        self._open_fans -= 1
+    def continuations_closed(self) -> None:
+        """Says that the room of one `continuation_cache` is no longer needed."""
+        self._open_batches -= 1
 
     def forward_rows(
-        self, token_ids: Sequence[int], positions: Sequence[int], cache: FanCache
+        self, token_ids: Sequence[int], positions: Sequence[int], cache: ContinuationCache
     ) -> F32:
-        """Appends one token to each selected row of a fan; logits of shape (len(token_ids), n_vocab)."""
+        """Appends one token to each selected row of a batch; logits of shape (len(token_ids), n_vocab)."""
         self._check_open()
         with np.errstate(all="ignore"), blas_threads(self.info.threads):
             hidden = self._model.forward(token_ids, positions, cache, self.check_cancelled)
@@ -83,14 +83,14 @@ class ReferenceBackend(PathBackend):
         del self._model, self._cache
 
 
-class _Fan(LocalFan):
+class _Continuations(PathContinuations):
     """Continuations that read the path's keys and values and keep their own."""
 
     _backend: ReferenceBackend
 
     def __init__(self, backend: ReferenceBackend, length: int, rows: int) -> None:
         super().__init__(backend, length, rows)
-        self._cache = backend.fan_cache(length, rows)
+        self._cache = backend.continuation_cache(length, rows)
 
     def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
         self._cache.select(rows)
@@ -108,7 +108,7 @@ class _Fan(LocalFan):
 
     def _release(self) -> None:
         del self._cache
-        self._backend.fan_closed()
+        self._backend.continuations_closed()
 
 
 def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
@@ -158,7 +158,7 @@ def open_model(spec: OpenSpec, progress: Progress) -> ReferenceBackend:
             threads=spec.threads or (1 if is_small(file.header.parameters) else physical_cores()),
             sha256=sha256,
             tokenizer_sha256=vocabulary_sha256(tokenizer.vocabulary.pieces),
-            max_fan_out=max(1, spec.fan_out),
+            max_continuations=max(1, spec.max_continuations),
             batch_rows=_ROWS,
             ragged=True,
             note=trained_note(sizes.n_ctx, n_ctx),

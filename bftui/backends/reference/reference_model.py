@@ -170,7 +170,7 @@ def _grown(array: F32, tokens: int, valid: int) -> F32:
     return larger
 
 
-class FanCache:
+class ContinuationCache:
     """Keys and values of continuations of one path, which they share; an `Attention` over the rows of one step.
 
     Row r holds `lengths[r]` tokens of its own after the first `prefix` tokens of the path.

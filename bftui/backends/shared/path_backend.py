@@ -32,8 +32,8 @@ from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import Progress
 
 
-class LocalFan(ABC):
-    """Continuations of one prefix; implements `protocol.Fan`. Closed with the `with` block that opened it."""
+class PathContinuations(ABC):
+    """Continuations of one prefix; implements `ContinuationBatch`. Closed with the `with` block that opened it."""
 
     def __init__(self, backend: PathBackend, length: int, rows: int) -> None:
         """Starts `rows` continuations of the first `length` ids of the backend's path."""
@@ -47,12 +47,14 @@ class LocalFan(ABC):
     def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits:
         """Appends one token to each of these rows; logits of shape (len(rows), n_vocab).
 
-        Raises InvalidToken, ContextFull, Cancelled. After any of these but InvalidToken the fan is closed.
+        Raises InvalidToken, ContextFull, Cancelled. After any of these but InvalidToken the batch is closed.
         """
         backend = self._backend
         self._check_open()
         if len(rows) != len(token_ids) or len(set(rows)) != len(rows) or not rows:
-            raise ModelError("a step of a fan takes one token for each of some different rows")
+            raise ModelError(
+                "a step of continuations takes one token for each of some different rows"
+            )
         if not all(0 <= row < len(self.lengths) for row in rows):
             raise ModelError(f"there are {len(self.lengths)} continuations")
         if not self._dropped.isdisjoint(rows):
@@ -79,7 +81,7 @@ class LocalFan(ABC):
             self._drop(gone)
 
     def renew(self, rows: Sequence[int]) -> None:
-        """Puts dropped rows back to the end of the prefix; see `protocol.Fan`."""
+        """Puts dropped rows back to the end of the prefix; see `protocol.ContinuationBatch`."""
         self._check_open()
         if not self._dropped.issuperset(rows) or len(self._dropped) == len(self.lengths):
             raise ModelError("only dropped continuations begin anew, beside one that goes on")
@@ -239,27 +241,27 @@ class PathBackend(ABC):
             at = end
 
     @contextmanager
-    def fan(
+    def continuations(
         self,
         prefix: Sequence[int],
         rows: int,
         batches: Sequence[Batch] | None = None,
         tokens: int = 0,
-    ) -> Iterator[protocol.Fan]:
+    ) -> Iterator[protocol.ContinuationBatch]:
         path = self._start(prefix)
-        if not 0 < rows <= self._info.max_fan_out:
+        if not 0 < rows <= self._info.max_continuations:
             raise CapabilityError(
                 f"{rows} continuations at once are not possible",
-                f"this model was opened for up to {self._info.max_fan_out}",
+                f"this model was opened for up to {self._info.max_continuations}",
             )
         cached = self._path[: len(path)] if self._info.rewind == "any" else self._path
         if batches is not None or cached != path:
             self._forward_to(path, len(path), batches)
-        fan = self._open_fan(len(path), rows)
+        batch = self._open_continuations(len(path), rows)
         try:
-            yield fan
+            yield batch
         finally:
-            fan.close()
+            batch.close()
 
     def distribution(self, logits: Logits, sampler: Sampler) -> protocol.Distribution:
         return Distribution(logits, sampler)
@@ -408,7 +410,7 @@ class PathBackend(ABC):
         return None
 
     def _restore(self, state: Any) -> bool:
-        """Makes the cache hold what it held when `state` was saved, whatever it holds now; open fans go on.
+        """Makes the cache hold what it held when `state` was saved, whatever it holds now; open continuations go on.
 
         False where that fails: the cache is then cut to nothing, and evaluated again.
         """
@@ -422,7 +424,7 @@ class PathBackend(ABC):
         """
 
     @abstractmethod
-    def _open_fan(self, length: int, rows: int) -> LocalFan:
+    def _open_continuations(self, length: int, rows: int) -> PathContinuations:
         """Continuations of the first `length` ids of the path."""
 
     @abstractmethod

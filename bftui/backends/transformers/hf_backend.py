@@ -14,11 +14,11 @@ from typing import Any
 
 from bftui.backends import protocol
 from bftui.backends.protocol import Logits
-from bftui.backends.shared.path_backend import LocalFan, PathBackend
+from bftui.backends.shared.path_backend import PathBackend, PathContinuations
 from bftui.backends.transformers.hf_cache import (
     can_cut,
+    continuation_cache,
     cut,
-    fan_cache,
     path_cache,
     selected,
     snapshot,
@@ -53,7 +53,7 @@ class TransformersBackend(PathBackend):
         self._cache_name = cache_argument(loaded.model) if loaded.cached else None
         self._cache = self.new_cache()
         self.by_one = False
-        self._open_fans = 0
+        self._open_batches = 0
         # Logits are summarised where they are: numbers of a whole vocabulary never cross to the host in a step.
         self.on_device = loaded.device == "cuda"
         self._keeps_rows = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
@@ -118,7 +118,7 @@ class TransformersBackend(PathBackend):
 
     def _cut(self, length: int) -> int:
         if self._cache is not None and can_cut(self._cache) and length:
-            cut(self._cache, length, shared=self._open_fans > 0)
+            cut(self._cache, length, shared=self._open_batches > 0)
             return length
         self._cache = self.new_cache()
         return 0
@@ -148,19 +148,19 @@ class TransformersBackend(PathBackend):
             raise
         return found[len(found) - (len(token_ids) - scored) :]
 
-    def _open_fan(self, length: int, rows: int) -> LocalFan:
-        return _Fan(self, length, rows)
+    def _open_continuations(self, length: int, rows: int) -> PathContinuations:
+        return _Continuations(self, length, rows)
 
     def continuations(self, length: int, rows: int) -> Any:
         """A cache of `rows` continuations of the first `length` ids of the path, or None."""
         with torch.inference_mode(), out_of_memory(self._device, f"room for {rows} continuations"):
-            cache = None if self._cache is None else fan_cache(self._cache, length, rows)
-        self._open_fans += 1
+            cache = None if self._cache is None else continuation_cache(self._cache, length, rows)
+        self._open_batches += 1
         return cache
 
     def closed(self) -> None:
-        """Says that one fan reads the path's buffers no more."""
-        self._open_fans -= 1
+        """Says that one batch reads the path's buffers no more."""
+        self._open_batches -= 1
 
     def prefix(self, length: int) -> list[int]:
         """The first ids of the path."""
@@ -242,7 +242,7 @@ class _Group:
     cache: Any
 
 
-class _Fan(LocalFan):
+class _Continuations(PathContinuations):
     """Continuations in groups: rows that are left out of a step part from the others, and go on by themselves."""
 
     _backend: TransformersBackend

@@ -1,8 +1,8 @@
 """Caches of keys, values and states, one layer after another, in the form that transformers calls.
 
-`PathLayer` keeps everything in one growing buffer, so that a step copies nothing and a cut is a number. `FanLayer` is
-many continuations of one prefix that is stored once. The library's own layers stay for whatever is no plain attention:
-they can be copied, not cut.
+`PathLayer` keeps everything in one growing buffer, so that a step copies nothing and shortening sets a number.
+`ContinuationLayer` holds many continuations of one prefix that is stored once. The library's own layers stay for
+whatever is not plain attention: they can be copied, not shortened.
 Not for: deciding what is evaluated; that is `path_backend.py`.
 """
 
@@ -73,7 +73,7 @@ class PathLayer(_cache_utils.DynamicLayer):  # type: ignore[misc]
         return self.length + query_length, 0
 
 
-class FanLayer(_cache_utils.DynamicLayer):  # type: ignore[misc]
+class ContinuationLayer(_cache_utils.DynamicLayer):  # type: ignore[misc]
     """One layer's keys and values of continuations: (1, heads, n, width) shared and (rows, heads, m, width) own."""
 
     def __init__(self, layer: PathLayer, length: int) -> None:
@@ -99,7 +99,7 @@ class FanLayer(_cache_utils.DynamicLayer):  # type: ignore[misc]
         rows = key_states.shape[0]
         return _joined(tuple(part.expand(rows, -1, -1, -1) for part in self._prefix), own)
 
-    def selected(self, rows: Sequence[int]) -> FanLayer:
+    def selected(self, rows: Sequence[int]) -> ContinuationLayer:
         """The same continuations, but only these rows of them."""
         other = copy.copy(self)
         if self._own is not None:
@@ -151,11 +151,11 @@ def cut(cache: Any, length: int, *, shared: bool) -> None:
             layer.cut(length, shared=shared)
 
 
-def fan_cache(cache: Any, length: int, rows: int) -> Any:
+def continuation_cache(cache: Any, length: int, rows: int) -> Any:
     """A cache of `rows` continuations of the first `length` tokens; of all of them where the cache cannot be cut."""
     if can_cut(cache):
         layers = [
-            FanLayer(layer, length) if isinstance(layer, PathLayer) else layer
+            ContinuationLayer(layer, length) if isinstance(layer, PathLayer) else layer
             for layer in cache.layers
         ]
         return Cache(layers=layers)
@@ -163,10 +163,11 @@ def fan_cache(cache: Any, length: int, rows: int) -> Any:
 
 
 def selected(cache: Any, rows: Sequence[int]) -> Any:
-    """The cache of these rows of a fan, independent of the one that it comes from."""
-    if any(isinstance(layer, FanLayer) for layer in cache.layers):
+    """The cache of these rows of a batch, independent of the one that it comes from."""
+    if any(isinstance(layer, ContinuationLayer) for layer in cache.layers):
         layers = [
-            layer.selected(rows) if isinstance(layer, FanLayer) else layer for layer in cache.layers
+            layer.selected(rows) if isinstance(layer, ContinuationLayer) else layer
+            for layer in cache.layers
         ]
         return Cache(layers=layers)
     return _reordered(cache, rows)

@@ -70,7 +70,7 @@ def describe(
         sha256=sha256,
         tokenizer_sha256=vocabulary_sha256(tokenizer.vocabulary.pieces),
         rewind="recompute" if cache is None else "any" if can_cut(cache) else "checkpoint",
-        max_fan_out=max(1, spec.fan_out),
+        max_continuations=max(1, spec.max_continuations),
         batch_rows=_PADDED_ROWS if shaped and device == "cpu" else _ROWS,
         shaped=shaped,
         padded=shaped,
