@@ -244,7 +244,7 @@ class Tree:
         )
         return numbers
 
-    def restate(
+    def rescore(
         self, node: int, scored: Scored | None, following: NextToken | None, *, sampler: int
     ) -> None:
         """Replaces a node's numbers by those under another sampler; token, source, draw and place stay."""

@@ -260,14 +260,14 @@ def _drawn(rollouts: Sequence[Rollouts]) -> Iterator[None]:
 
 
 @contextmanager
-def planted(client: ModelClient, token_ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
+def prompt_tree(client: ModelClient, token_ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
     """The number of a tree that holds a prompt as its node 0; the client forgets it with the block."""
     tree = next(_tree_numbers)
-    client.plant(tree, 0, token_ids, sampler)
+    client.add_prompt(tree, 0, token_ids, sampler)
     try:
         yield tree
     finally:
-        client.drop(tree)
+        client.release_tree(tree)
 
 
 def check_size(name: str, value: Any, most: int) -> None:

@@ -204,10 +204,10 @@ class Harvest(Job):
             yield
 
     def _sampled(self, prefix: Sequence[int]) -> Iterator[None]:
-        from bftui.measures.rollouts import Rollouts, Start, planted
+        from bftui.measures.rollouts import Rollouts, Start, prompt_tree
 
         client = self._model.client
-        with planted(client, prefix, self._sampler) as tree:
+        with prompt_tree(client, prefix, self._sampler) as tree:
             rollouts = Rollouts(
                 client,
                 self._model.token_bytes,

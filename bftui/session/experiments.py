@@ -111,7 +111,7 @@ class Experiments:
             return None
         # The path may have been made under another sampler than the one in force.
         open_end = tree.entropies(after[-1]) is not None
-        found = session.model.client.restate(self._tree, after, session.sampler, open_end)
+        found = session.model.client.rescore(self._tree, after, session.sampler, open_end)
         steps = [each for each in found if isinstance(each, Advanced)]
         return sample_of(
             before,

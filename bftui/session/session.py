@@ -104,7 +104,7 @@ class Session(SessionState, SessionMethods):
         if resumed is not None:
             self._take_up(resumed)
             return
-        self._plant(asked, rendered)
+        self._add_prompt(asked, rendered)
         self._record.begin(self._head(), self.tree, self._prompts, ignore_eos)
 
     def _take_up(self, found: Follower) -> None:
@@ -189,7 +189,7 @@ class Session(SessionState, SessionMethods):
                 return "sampler", self._set_sampler(command)
             case c.SetPrompt(prompt, rendered):
                 asked = as_prompt(prompt)
-                self._plant(asked, rendered)
+                self._add_prompt(asked, rendered)
                 return "prompt", asked_fields(asked)
             case c.AddTurn(text):
                 self._add_turn(text)
@@ -225,12 +225,12 @@ class Session(SessionState, SessionMethods):
         beside = self._beside_chat if partner is None else bool(partner.model.info.chat_template)
         return asking(prompt, bool(self.model.info.chat_template), beside)
 
-    def _plant(self, prompt: Prompt, rendered: Rendered | None) -> None:
+    def _add_prompt(self, prompt: Prompt, rendered: Rendered | None) -> None:
         if rendered is None:
             rendered = self.model.render(self.settled(prompt))
         ids = rendered.token_ids
         node = len(self.tree)
-        following, elapsed = self.model.client.plant(self._number, node, ids, self.sampler)
+        following, elapsed = self.model.client.add_prompt(self._number, node, ids, self.sampler)
         # A root that somebody sees in the tree has its prompt.
         self._prompts[node] = prompt, rendered
         self._stops = tuple(dict.fromkeys((*self._stops, *rendered.stops)))
@@ -423,7 +423,7 @@ class Session(SessionState, SessionMethods):
         """Makes the numbers of some consecutive nodes of a path anew."""
         sampler = self._place.sampler
         open_end = self.tree.entropies(nodes[-1]) is not None
-        found = self.model.client.restate(self._number, nodes, self.sampler, open_end)
+        found = self.model.client.rescore(self._number, nodes, self.sampler, open_end)
         for node, result in zip(nodes, found, strict=True):
             scored, following = (
                 (None, result) if isinstance(result, NextToken) else (result.scored, result.next)
@@ -431,7 +431,7 @@ class Session(SessionState, SessionMethods):
             if self.tree.entropies(node) is None:
                 # An end of generation that was forced past: nothing was said to come after it.
                 following = None
-            self.tree.restate(node, scored, following, sampler=sampler)
+            self.tree.rescore(node, scored, following, sampler=sampler)
         self._record.restate(self.tree, nodes)
         self.restated += 1
 
@@ -445,7 +445,7 @@ class Session(SessionState, SessionMethods):
                 "this model has another vocabulary", hint="start a new session with it"
             )
         prompts = {root: self.tree.prompt_ids(root) for root in self.tree.roots}
-        model.client.adopt(self._number, *self.tree.links(), prompts, self.tree.batches())
+        model.client.load_tree(self._number, *self.tree.links(), prompts, self.tree.batches())
         self.model = model
         if self.partner is not None:
             self.partner.rebase(model)

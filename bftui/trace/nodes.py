@@ -289,7 +289,7 @@ def restated_fields(tree: Tree, nodes: Sequence[int]) -> dict[str, Any]:
 # Into a tree -----------------------------------------------------------------------------------------------------
 
 
-def plant(
+def add_node(
     tree: Tree,
     fields: Mapping[str, Any],
     samplers: Sequence[Sampler],
@@ -327,7 +327,7 @@ def plant(
         batch=batch,
     )
     if drawn != number:
-        tree.restate(node, scored, following, sampler=number)
+        tree.rescore(node, scored, following, sampler=number)
     return node
 
 
@@ -370,7 +370,7 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
                 collision=1 / hill2,
             )
             following = replace(changed, log_kept=_log_kept(changed, log_kept))
-        tree.restate(node, scored, following, sampler=found["sampler"])
+        tree.rescore(node, scored, following, sampler=found["sampler"])
 
 
 def next_token(

@@ -15,7 +15,7 @@ from bftui.core.sampler import Sampler
 from bftui.core.text import label
 from bftui.core.tree import Tree
 from bftui.trace.links import Links
-from bftui.trace.nodes import checked, plant, usual_action
+from bftui.trace.nodes import add_node, checked, usual_action
 from bftui.trace.stream import BEGIN, ObjectReader, check_plain
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class TraceFile:
         prompts = self.prompts()
         for fields in self.nodes():
             root = prompts.get(fields["id"])
-            plant(tree, fields, self.samplers, None if root is None else root.token_ids)
+            add_node(tree, fields, self.samplers, None if root is None else root.token_ids)
         return tree
 
     # Reading ---------------------------------------------------------------------------------------------------

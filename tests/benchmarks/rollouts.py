@@ -38,12 +38,14 @@ ROWS, SAMPLER = 32, Sampler(seed=1)
 
 
 @contextmanager
-def planted(path: Path, backend: str, prompt: str, threads: int) -> Iterator[InferenceEngine]:
+def engine_with_prompt(
+    path: Path, backend: str, prompt: str, threads: int
+) -> Iterator[InferenceEngine]:
     """An engine with the prompt as node 0 of tree 0."""
     spec = OpenSpec(str(path), backend, n_ctx=2048, threads=threads)
     engine = InferenceEngine(open_backend(spec, lambda _share, _text: True))
     try:
-        engine.plant(0, 0, engine.tokenize(prompt), SAMPLER)
+        engine.add_prompt(0, 0, engine.tokenize(prompt), SAMPLER)
         yield engine
     finally:
         engine.close()
@@ -63,7 +65,7 @@ def texts(stream: Iterator[Drawn]) -> dict[int, list[int]]:
 
 
 def speed(path: Path, backend: str, threads: int, singles: int, horizon: int) -> None:
-    with planted(path, backend, PROMPT, threads) as engine:
+    with engine_with_prompt(path, backend, PROMPT, threads) as engine:
         texts(rolled(engine, range(2), 3))
         rates: dict[str, float] = {}
         for name, groups in (
@@ -84,7 +86,7 @@ def speed(path: Path, backend: str, threads: int, singles: int, horizon: int) ->
 
 
 def lookahead(path: Path, backend: str, threads: int, candidates: int = 20) -> None:
-    with planted(path, backend, PROMPT, threads) as engine:
+    with engine_with_prompt(path, backend, PROMPT, threads) as engine:
         wanted = [int(i) for i in engine.preview(0, 0, SAMPLER).top_ids[:candidates]]
         ratios = []
         for turn in range(5):
@@ -102,7 +104,7 @@ def lookahead(path: Path, backend: str, threads: int, candidates: int = 20) -> N
 
 def sameness(count: int, horizon: int, threads: int) -> None:
     path = Path(practice.path("practice"))
-    with planted(path, "llama-cpp", "Q: Name a fruit.\nA:", threads) as engine:
+    with engine_with_prompt(path, "llama-cpp", "Q: Name a fruit.\nA:", threads) as engine:
         together = texts(rolled(engine, range(count), horizon))
         differ = sum(
             texts(rolled(engine, [number], horizon))[number] != ids
@@ -164,7 +166,7 @@ def memory(folder: Path, backend: str, n_vocab: int, horizon: int, threads: int)
     if not path.exists():
         tiny(path, n_vocab)
     for traced in (False, True):
-        with planted(path, backend, PROMPT, threads) as engine:
+        with engine_with_prompt(path, backend, PROMPT, threads) as engine:
             texts(rolled(engine, range(ROWS), 2))
             if traced:
                 tracemalloc.start()

@@ -27,9 +27,9 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def engine(backend: Backend) -> InferenceEngine:
-    """An engine with one prompt planted."""
+    """An engine with one prompt added."""
     found = InferenceEngine(backend)
-    found.plant(TREE, ROOT, ids(backend, 20), SAMPLER)
+    found.add_prompt(TREE, ROOT, ids(backend, 20), SAMPLER)
     return found
 
 
@@ -162,7 +162,7 @@ def test_texts_that_share_batches_are_what_each_is_alone(
     for place, item in enumerate(stream):
         items.append(item)
         if place in (1, 4, HORIZON):
-            other.plant(2, 0, ids(backend, 25, seed=30 + place), SAMPLER)
+            other.add_prompt(2, 0, ids(backend, 25, seed=30 + place), SAMPLER)
     walks = by_text(iter(items))
     assert list(walks) == [(text, number) for text in range(len(suffixes)) for number in range(30)]
     for text, suffix in enumerate(suffixes):
@@ -206,7 +206,7 @@ def test_rows_end_where_the_context_does(case: Case) -> None:
     model = case.open(n_ctx=96)
     try:
         engine = InferenceEngine(model)
-        engine.plant(TREE, ROOT, ids(model, 90), SAMPLER)
+        engine.add_prompt(TREE, ROOT, ids(model, 90), SAMPLER)
         for suffix, most in (((), 6), ([1, 2, 3], 3), ([1, 2, 3, 4, 5], 1)):
             stream = engine.rollouts(TREE, ROOT, suffix, SAMPLER, range(3), 50)
             for walk in collected(stream).values():
@@ -250,14 +250,14 @@ def test_foreground_work_in_between_changes_nothing(
     expected = rolled(engine, range(5))
     elsewhere = ids(backend, 30, seed=21)
     alone = InferenceEngine(backend)
-    alone.plant(2, 0, elsewhere, SAMPLER)
+    alone.add_prompt(2, 0, elsewhere, SAMPLER)
     steps = [alone.step(2, i, i + 1, SAMPLER, 0.3 + 0.05 * i, False) for i in range(5)]
     other = InferenceEngine(backend)
     items = []
     for place, item in enumerate(engine.rollouts(TREE, ROOT, (), SAMPLER, range(5), HORIZON)):
         items.append(item)
         if place == 0:
-            other.plant(2, 0, elsewhere, SAMPLER)
+            other.add_prompt(2, 0, elsewhere, SAMPLER)
         elif place <= 5:
             step = other.step(2, place - 1, place, SAMPLER, 0.25 + 0.05 * place, False)
             assert step.scored.token_id == steps[place - 1].scored.token_id
@@ -322,7 +322,7 @@ def test_a_stream_that_is_left_holds_nothing(engine: InferenceEngine, backend: B
 def test_a_stream_may_outlive_its_model(case: Case) -> None:
     """Left, it ends in silence; asked for more, it says that the model is closed."""
     engine = InferenceEngine(case.open())
-    engine.plant(TREE, ROOT, ids(engine.backend, 20), SAMPLER)
+    engine.add_prompt(TREE, ROOT, ids(engine.backend, 20), SAMPLER)
     left, asked = (engine.rollouts(TREE, ROOT, (), SAMPLER, range(4), HORIZON) for _ in range(2))
     for stream in (left, asked):
         next(stream)

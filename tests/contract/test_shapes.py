@@ -153,9 +153,9 @@ def test_a_text_is_read_alike_whatever_the_cache_holds(rounded: Backend) -> None
 # Continuations -------------------------------------------------------------------------------------
 
 
-def planted(backend: Backend, count: int = 70) -> InferenceEngine:
+def engine_with_prompt(backend: Backend, count: int = 70) -> InferenceEngine:
     engine = InferenceEngine(backend)
-    engine.plant(TREE, ROOT, ids(backend, count), SAMPLER)
+    engine.add_prompt(TREE, ROOT, ids(backend, count), SAMPLER)
     return engine
 
 
@@ -172,7 +172,7 @@ def only(kind: str) -> None:
 
 def test_a_continuation_follows_from_its_number_alone(rounded: Backend, kind: str) -> None:
     only(kind)
-    engine = planted(rounded)
+    engine = engine_with_prompt(rounded)
     many = rolled(engine, range(40))
     assert list(many) == list(range(40))
     for numbers in ([0, 1], range(8), range(2, 8), [39, 3], [17]):
@@ -185,7 +185,7 @@ def test_a_continuation_follows_from_its_number_alone(rounded: Backend, kind: st
 
 def test_it_does_not_depend_on_how_a_person_came_there(rounded: Backend, kind: str) -> None:
     only(kind)
-    forced, stepped = planted(rounded), planted(rounded)
+    forced, stepped = engine_with_prompt(rounded), engine_with_prompt(rounded)
     text = ids(rounded, 12, seed=9)
     forced.extend(TREE, ROOT, 1, text, SAMPLER, True)
     node = ROOT
@@ -207,7 +207,7 @@ def _entropies(found: dict[int, Any]) -> dict[int, float | None]:
 
 def test_a_candidate_is_looked_at_alike_beside_fewer_others(rounded: Backend, kind: str) -> None:
     only(kind)
-    engine = planted(rounded)
+    engine = engine_with_prompt(rounded)
     wanted = [each for each in range(2, 40) if each not in rounded.info.eog_ids][:20]
     many = _entropies(dict(engine.lookahead(TREE, ROOT, wanted, SAMPLER)))
     few = _entropies(dict(engine.lookahead(TREE, ROOT, wanted[:5], SAMPLER)))
@@ -217,7 +217,7 @@ def test_a_candidate_is_looked_at_alike_beside_fewer_others(rounded: Backend, ki
 def test_other_work_in_between_changes_no_bit(rounded: Backend, kind: str) -> None:
     """Steps, texts that are read, look-ahead, and rollouts that take the room of others."""
     only(kind)
-    engine = planted(rounded)
+    engine = engine_with_prompt(rounded)
     expected = rolled(engine, range(20))
     one = engine.rollouts(TREE, ROOT, (), SAMPLER, range(20), 20)
     two = engine.rollouts(TREE, ROOT, (), SAMPLER, range(5, 13), 20)
@@ -233,7 +233,7 @@ def test_other_work_in_between_changes_no_bit(rounded: Backend, kind: str) -> No
 
 def test_texts_that_are_compared_are_drawn_alike_each_time(rounded: Backend, kind: str) -> None:
     only(kind)
-    engine, texts = planted(rounded), [(), (3,), (4, 5)]
+    engine, texts = engine_with_prompt(rounded), [(), (3,), (4, 5)]
 
     def drawn() -> Any:
         stream = engine.rollouts_after(
@@ -257,7 +257,7 @@ def test_rows_that_outgrow_the_cache_are_drawn_in_halves(
     backend = open_backend(spec(file("Q8_0"), n_ctx=260, max_continuations=8), quiet)
     try:
         assert backend.info.batch_rows // 2 * 235 > 260 + backend.info.continuation_tokens
-        engine = planted(backend, 20)
+        engine = engine_with_prompt(backend, 20)
         long, short = rolled(engine, range(3), 235), rolled(engine, range(3), 40)
         assert max(len(walk.token_ids) for walk in long.values()) == 235
         for number, walk in short.items():
@@ -287,7 +287,7 @@ def test_jobs_that_draw_take_turns_at_the_ends_of_batches(file: Callable[[str], 
     """Through a worker: none makes another one begin anew at every step, and both give what each gives alone."""
     client = WorkerClient(spec(file("Q8_0")), quiet)
     try:
-        client.plant(TREE, ROOT, list(range(5, 75)), SAMPLER)
+        client.add_prompt(TREE, ROOT, list(range(5, 75)), SAMPLER)
         width = client.info.batch_rows
         asked = [range(2 * width), range(width, 3 * width)]
         found: list[Any] = [None, None]

@@ -25,7 +25,7 @@ TREE, ROOT, PROMPT = 1, 0, [3, 4]
 
 def opened(path: Path, *, worker: bool = True, **changes: Any) -> Any:
     model = bftui.open_model(table(path / "t.json", **changes), worker=worker)
-    model.client.plant(TREE, ROOT, PROMPT, SAMPLER)
+    model.client.add_prompt(TREE, ROOT, PROMPT, SAMPLER)
     return model
 
 
@@ -156,7 +156,7 @@ def tight(tight_spec: OpenSpec) -> Any:
 def test_streams_that_are_left_hold_nothing_in_the_worker(tight_spec: OpenSpec) -> None:
     client = WorkerClient(tight_spec, quiet)
     try:
-        client.plant(TREE, ROOT, PROMPT, SAMPLER)
+        client.add_prompt(TREE, ROOT, PROMPT, SAMPLER)
         expected = collected(client.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20))
         for _ in range(5):
             stream = client.rollouts(TREE, ROOT, (), SAMPLER, range(3), 400)
@@ -173,7 +173,7 @@ def test_the_path_goes_before_rollouts_and_they_go_on(tight: Any) -> None:
     engine, sampler = InferenceEngine(tight), Sampler(seed=9)
     prompts = [[(7 * place + i) % 500 for i in range(400)] for place in range(3)]
     for tree, prompt in enumerate(prompts):
-        engine.plant(tree, 0, prompt, sampler)
+        engine.add_prompt(tree, 0, prompt, sampler)
     expected = [collected(engine.rollouts(tree, 0, (), sampler, range(3), 40)) for tree in range(2)]
     streams = [engine.rollouts(tree, 0, (), sampler, range(3), 40) for tree in range(2)]
     items: list[list[Any]] = [[], []]
@@ -181,7 +181,7 @@ def test_the_path_goes_before_rollouts_and_they_go_on(tight: Any) -> None:
         for stream, found in zip(streams, items, strict=True):
             found.append(next(stream))
         if turn % 10 == 3:
-            engine.plant(2, 0, [turn, *prompts[2]], sampler)
+            engine.add_prompt(2, 0, [turn, *prompts[2]], sampler)
     for stream, found, walks in zip(streams, items, expected, strict=True):
         for number, walk in collected(iter([*found, *stream])).items():
             assert walk.token_ids == walks[number].token_ids
@@ -193,14 +193,14 @@ def test_texts_in_a_tight_cache_go_on_though_the_path_takes_their_room(tight: An
     engine, sampler = InferenceEngine(tight), Sampler(seed=9)
     prompts = [[(7 * place + i) % 500 for i in range(400)] for place in range(2)]
     for tree, prompt in enumerate(prompts):
-        engine.plant(tree, 0, prompt, sampler)
+        engine.add_prompt(tree, 0, prompt, sampler)
     texts = [(5,), (), (6, 7)]
     expected = [collected(engine.rollouts(0, 0, text, sampler, range(4), 40)) for text in texts]
     items = []
     for turn, item in enumerate(engine.rollouts_after(0, 0, texts, sampler, range(4), 40)):
         items.append(item)
         if turn % 10 == 3:
-            engine.plant(1, 0, [turn % 500, *prompts[1]], sampler)
+            engine.add_prompt(1, 0, [turn % 500, *prompts[1]], sampler)
     for (text, number), walk in by_text(iter(items)).items():
         assert walk.token_ids == expected[text][number].token_ids
     assert len(by_text(iter(items))) == 12
@@ -208,7 +208,7 @@ def test_texts_in_a_tight_cache_go_on_though_the_path_takes_their_room(tight: An
 
 def test_more_than_the_cache_holds_at_once_is_drawn_in_parts(tight: Any) -> None:
     engine, sampler = InferenceEngine(tight), Sampler(seed=9)
-    engine.plant(0, 0, [1, 2, 3], sampler)
+    engine.add_prompt(0, 0, [1, 2, 3], sampler)
     walks = collected(engine.rollouts(0, 0, (), sampler, range(4), 500))
     alone = collected(engine.rollouts(0, 0, (), sampler, [2], 500))
     assert walks[2].token_ids == alone[2].token_ids

@@ -470,10 +470,10 @@ def test_the_branching_factors_are_means_of_the_bases_entropies(tmp_path: Path) 
         client = setting.pair.base.client
         entropies, path = [], list(setting.contexts.base.token_ids)
         for token_id in job.token_ids:
-            following, _ = client.plant(-99, 0, path, setting.sampler)
+            following, _ = client.add_prompt(-99, 0, path, setting.sampler)
             entropies.append(following.entropy_truncated)
             path.append(token_id)
-        client.drop(-99)
+        client.release_tree(-99)
     assert job.nudged is not None
     assert job.base_written is not None
     assert list(job.nudged.entropy_truncated) == pytest.approx(entropies, abs=1e-6)

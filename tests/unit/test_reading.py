@@ -28,11 +28,11 @@ def test_each_row_is_the_one_that_the_token_is_read_from(model: Model) -> None:
     rows = list(model.client.path_logits(prefix, rest))
     assert len(rows) == len(rest) > 64
     for place in (0, 1, 62, 63, 64, 65, len(rest) - 1):
-        model.client.plant(77, 0, [*prefix, *rest[:place]], Sampler())
+        model.client.add_prompt(77, 0, [*prefix, *rest[:place]], Sampler())
         alone = model.client.logits(77, 0)
         assert rows[place].dtype == np.float32
         assert np.abs(rows[place] - alone).max() < 1e-2
-    model.client.drop(77)
+    model.client.release_tree(77)
 
 
 def test_other_work_between_two_rows_changes_nothing(model: Model) -> None:

@@ -92,7 +92,7 @@ def test_a_second_root_starts_another_path():
 def test_restating_changes_numbers_and_nothing_else():
     tree = grown(4, lambda i: i - 1)
     before = tree.node(2)
-    tree.restate(2, Scored(2, -9.0, -8.0, 7), NEXTS[1], sampler=3)
+    tree.rescore(2, Scored(2, -9.0, -8.0, 7), NEXTS[1], sampler=3)
     after = tree.node(2)
     assert (after.logprob, after.logprob_truncated, after.rank, after.sampler) == (-9.0, -8.0, 7, 3)
     assert after.next.entropy == NEXTS[1].entropy

@@ -347,6 +347,6 @@ def test_one_that_is_closed_is_not_mourned(tmp_path):
 
 def test_a_sampler_crosses_the_pipe(tmp_path):
     with opened(tmp_path) as model:
-        following, elapsed = model.client.plant(99, 0, [0], Sampler(top_p=0.5, seed=2**63))
+        following, elapsed = model.client.add_prompt(99, 0, [0], Sampler(top_p=0.5, seed=2**63))
         assert following.kept < model.info.n_vocab
         assert elapsed >= 0

@@ -90,7 +90,7 @@ class ModelClient(Protocol):
     @property
     def info(self) -> ModelInfo: ...
 
-    def adopt(
+    def load_tree(
         self,
         tree: int,
         parents: Sequence[int],
@@ -104,11 +104,11 @@ class ModelClient(Protocol):
         """
         ...
 
-    def drop(self, tree: int) -> None:
+    def release_tree(self, tree: int) -> None:
         """Forgets a tree that no session needs any more."""
         ...
 
-    def plant(
+    def add_prompt(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> tuple[NextToken, float]:
         """A new root: evaluates a prompt; the distribution after it and the milliseconds it took."""
@@ -138,7 +138,7 @@ class ModelClient(Protocol):
         """
         ...
 
-    def restate(
+    def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[Advanced | NextToken]:
         """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.

@@ -106,7 +106,7 @@ class InferenceEngine:
     # Paths -----------------------------------------------------------------------------------------------------
 
     @_one_at_a_time
-    def adopt(
+    def load_tree(
         self,
         tree: int,
         parents: Sequence[int],
@@ -119,7 +119,7 @@ class InferenceEngine:
         self._trees[tree] = _Paths(array("i", parents), array("i", tokens), dict(prompts), known)
 
     @_one_at_a_time
-    def drop(self, tree: int) -> None:
+    def release_tree(self, tree: int) -> None:
         """Forgets a tree that no session needs any more."""
         self._trees.pop(tree, None)
 
@@ -174,7 +174,7 @@ class InferenceEngine:
     # Foreground ------------------------------------------------------------------------------------------------
 
     @_one_at_a_time
-    def plant(
+    def add_prompt(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> tuple[NextToken, float]:
         """A new root: evaluates a prompt; the distribution after it and the milliseconds it took."""
@@ -288,7 +288,7 @@ class InferenceEngine:
         return advanced
 
     @_one_at_a_time
-    def restate(
+    def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[Advanced | NextToken]:
         """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.

@@ -485,7 +485,7 @@ class WorkerClient:
 
     # The protocol ----------------------------------------------------------------------------------------------
 
-    def adopt(
+    def load_tree(
         self,
         tree: int,
         parents: Sequence[int],
@@ -493,16 +493,17 @@ class WorkerClient:
         prompts: dict[int, tuple[int, ...]],
         batches: Sequence[Batch | None] = (),
     ) -> None:
-        self._call("adopt", tree, parents, tokens, prompts, batches)
+        self._call("load_tree", tree, parents, tokens, prompts, batches)
 
-    def drop(self, tree: int) -> None:
-        self._call("drop", tree)
+    def release_tree(self, tree: int) -> None:
+        self._call("release_tree", tree)
 
-    def plant(
+    def add_prompt(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> tuple[NextToken, float]:
         return cast(
-            "tuple[NextToken, float]", self._call("plant", tree, node, list(token_ids), sampler)
+            "tuple[NextToken, float]",
+            self._call("add_prompt", tree, node, list(token_ids), sampler),
         )
 
     def step(
@@ -524,12 +525,12 @@ class WorkerClient:
             self._call("extend", tree, node, child, list(token_ids), sampler, through_eog),
         )
 
-    def restate(
+    def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[Advanced | NextToken]:
         return cast(
             "list[Advanced | NextToken]",
-            self._call("restate", tree, list(nodes), sampler, open_end),
+            self._call("rescore", tree, list(nodes), sampler, open_end),
         )
 
     def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:

@@ -27,7 +27,14 @@ from bftui.measures.bulk.sample_parts import (
     without_thought,
 )
 from bftui.measures.bulk.sample_store import Store
-from bftui.measures.rollouts import MOST_SAMPLES, MOST_TOKENS, Rollouts, Start, check_size, planted
+from bftui.measures.rollouts import (
+    MOST_SAMPLES,
+    MOST_TOKENS,
+    Rollouts,
+    Start,
+    check_size,
+    prompt_tree,
+)
 from bftui.model.loaded_model import PRACTICE_NOTE, Model
 from bftui.model.prompt import Prompt, Rendered, framed
 from bftui.model.templates import asking
@@ -288,7 +295,7 @@ class Measurement(Job):
         key = self._key(rendered, sampler)
         known = self._store.get(key)
         if known is None:
-            with planted(self._model.client, rendered.token_ids, sampler) as tree:
+            with prompt_tree(self._model.client, rendered.token_ids, sampler) as tree:
                 yield
                 rollouts = self._rollouts(Start(tree, 0), sampler)
                 self._running = rollouts
@@ -311,7 +318,7 @@ class Measurement(Job):
         known = self._store.get(key)
         if known is None:
             made: list[Sample] = []
-            with planted(self._model.client, rendered.token_ids, settings.sampler) as tree:
+            with prompt_tree(self._model.client, rendered.token_ids, settings.sampler) as tree:
                 for number, sample in whole:
                     yield
                     made += yield from self._after_outside(tree, rendered, sample, number)

@@ -14,7 +14,7 @@ from bftui.core.tree import Tree
 from bftui.model.prompt import Prompt, Rendered, Taken, prompt_from
 from bftui.model.turns import Turn
 from bftui.session import view_state as p
-from bftui.trace.nodes import apply_restated, plant
+from bftui.trace.nodes import add_node, apply_restated
 from bftui.trace.partner_fields import view_of
 from bftui.trace.records import Record
 
@@ -70,7 +70,7 @@ class Follower:
                 self._pair(record.pair["partner"])
             self.partner_tokens.update(record.partner_tokens)
             for node in record.nodes:
-                self._plant(node)
+                self._add_node(node)
                 if node.get("partner") is not None:
                     self._see(node["id"], node["sampler"], node["partner"])
             for seen in record.seen:
@@ -113,7 +113,7 @@ class Follower:
         view = view_of(self.tree, node, fields, temperature, n_vocab)
         self.views[node] = replace(view, sampler=sampler)
 
-    def _plant(self, node: dict[str, Any]) -> None:
+    def _add_node(self, node: dict[str, Any]) -> None:
         number, parent = node["id"], node["parent"]
         if number != len(self.tree):
             raise ValueError(f"node {number} stands at place {len(self.tree)}")
@@ -130,7 +130,7 @@ class Follower:
             raise ValueError(f"node {number} has a token outside the vocabulary")
         if asked is not None:
             self.prompts[number] = asked
-        plant(self.tree, node, self.samplers, None if asked is None else own)
+        add_node(self.tree, node, self.samplers, None if asked is None else own)
 
     def _restate(self, found: Mapping[str, Any]) -> None:
         number = found["sampler"]

@@ -48,11 +48,11 @@ class RecordedClient:
         self.tree = Tree(info.n_vocab)
         self.tokens: Mapping[int, bytes] = {}
 
-    def adopt(self, tree: int, *links: object) -> None:
+    def load_tree(self, tree: int, *links: object) -> None:
         """Nothing is evaluated, so that nothing must be known of the tree."""
 
-    def drop(self, tree: int) -> None:
-        """As `adopt`."""
+    def release_tree(self, tree: int) -> None:
+        """As `load_tree`."""
 
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
@@ -80,7 +80,9 @@ class RecordedClient:
     def close(self) -> None:
         """There is nothing to free."""
 
-    plant = step = extend = restate = preview = lookahead = rollouts = rollouts_after = _refused
+    add_prompt = step = extend = rescore = preview = lookahead = rollouts = rollouts_after = (
+        _refused
+    )
     noise = logits = path_logits = score = best = greedy = tokenize = tokenize_prompt = (
         token_bytes
     ) = _refused

@@ -215,19 +215,19 @@ class Checking(Job):
             begun = {node: len(ids) for node, ids in prompts.items()}
             self._batches = _in_chunks(links.parents, begun, most_scored(self._model.info.n_vocab))
         known = self._batches if shaped else []
-        client.adopt(number, links.parents.tolist(), links.tokens.tolist(), prompts, known)
+        client.load_tree(number, links.parents.tolist(), links.tokens.tolist(), prompts, known)
         sampler = trace.samplers[0]
         try:
             for branch in branches(links.parents):
                 for start in range(0, len(branch), _PIECE):
                     nodes = branch[start : start + _PIECE]
                     open_end = not math.isnan(self._entropies[nodes[-1]])
-                    found = client.restate(number, nodes, sampler, open_end)
+                    found = client.rescore(number, nodes, sampler, open_end)
                     for node, result in zip(nodes, found, strict=True):
                         self._compare(node, result)
                     yield
         finally:
-            client.drop(number)
+            client.release_tree(number)
 
     def _compare(self, node: int, found: Advanced | NextToken) -> None:
         after = found if isinstance(found, NextToken) else found.next
