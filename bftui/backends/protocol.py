@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui.core.batch import Batch
-from bftui.core.distribution import NextToken, Sampled, Scored
+from bftui.core.distribution import NextToken, Sampled, TokenScore
 from bftui.core.errors import ContextFull, InvalidToken, ModelError
 from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec, Progress
@@ -135,7 +135,7 @@ class Distribution(Protocol):
 
     def greedy(self) -> int: ...
 
-    def score(self, token_id: int) -> Scored: ...
+    def score(self, token_id: int) -> TokenScore: ...
 
     def ranking(self) -> NDArray[np.int64]: ...
 

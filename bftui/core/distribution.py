@@ -94,7 +94,7 @@ class NextToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class TokenScore:
     """One token in one distribution.
 
     Attributes:
@@ -292,7 +292,7 @@ class Distribution:
         """The most probable id, the smallest of equals."""
         return int(self._order[0])
 
-    def score(self, token_id: int) -> Scored:
+    def score(self, token_id: int) -> TokenScore:
         """This token's log-probabilities and rank; raises InvalidToken outside the vocabulary."""
         if not 0 <= token_id < self.n_vocab:
             raise InvalidToken(f"token {token_id} is not in the vocabulary of {self.n_vocab}")
@@ -304,7 +304,7 @@ class Distribution:
             before += int(np.count_nonzero(self._x[:token_id] == x))
         kept = before < self.kept and float(self._e[token_id]) > 0
         truncated = logprob / self.sampler.temperature - self._log_kept() if kept else None
-        return Scored(token_id, logprob, truncated, rank)
+        return TokenScore(token_id, logprob, truncated, rank)
 
     def ranking(self) -> NDArray[np.int64]:
         """Every id by (logit descending, id ascending); shape (n_vocab,)."""

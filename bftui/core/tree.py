@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bftui.core.batch import Batch
-from bftui.core.distribution import TOP, NextToken, Scored, frozen
+from bftui.core.distribution import TOP, NextToken, TokenScore, frozen
 
 _BLOCK_BITS = 8
 _BLOCK = 1 << _BLOCK_BITS
@@ -147,7 +147,7 @@ class Tree:
     def add(
         self,
         parent: int,
-        scored: Scored,
+        scored: TokenScore,
         source: Source,
         following: NextToken | None,
         *,
@@ -170,7 +170,7 @@ class Tree:
         source: Source,
         sampler: int,
         draw: int,
-        scored: Scored | None,
+        scored: TokenScore | None,
         eog: bool,
         following: NextToken | None,
         elapsed_ms: float,
@@ -207,7 +207,7 @@ class Tree:
         return node
 
     def _write(
-        self, node: int, scored: Scored | None, following: NextToken | None, elapsed_ms: float
+        self, node: int, scored: TokenScore | None, following: NextToken | None, elapsed_ms: float
     ) -> None:
         """Puts a node's numbers in their places; one assignment for all, as it is done in every step."""
         block, row = self._blocks[node >> _BLOCK_BITS], node & (_BLOCK - 1)
@@ -245,7 +245,7 @@ class Tree:
         return numbers
 
     def rescore(
-        self, node: int, scored: Scored | None, following: NextToken | None, *, sampler: int
+        self, node: int, scored: TokenScore | None, following: NextToken | None, *, sampler: int
     ) -> None:
         """Replaces a node's numbers by those under another sampler; token, source, draw and place stay."""
         self._write(node, scored, following, self._read(node)[3])

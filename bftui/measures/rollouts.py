@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import Drawn, ModelClient
+from bftui.backends.client.client_protocol import ModelClient, RolloutStep
 from bftui.core.bf.estimate import (
     CurvePoint,
     Estimate,
@@ -200,7 +200,7 @@ class Rollouts(Job):
     def _work(self) -> Iterator[None]:
         yield from _drawn([self])
 
-    def stream(self, suffixes: Sequence[tuple[int, ...]]) -> Iterator[Drawn]:
+    def stream(self, suffixes: Sequence[tuple[int, ...]]) -> Iterator[RolloutStep]:
         """What its client gives for these texts after its node, everything else as it was asked for."""
         return self._client.rollouts_after(
             self.start.tree,
@@ -213,7 +213,7 @@ class Rollouts(Job):
             self._cap_k,
         )
 
-    def join(self, drawn: Drawn, place: int) -> None:
+    def join(self, drawn: RolloutStep, place: int) -> None:
         """Takes in one token, which is at this place of the columns."""
         row = self._rows[drawn.numbers[place] - self.first]
         row.token_ids.append(drawn.token_ids[place])

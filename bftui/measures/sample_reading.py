@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import Advanced
+from bftui.backends.client.client_protocol import StepResult
 from bftui.core.batch import batches
 from bftui.core.bf.samples import Finish, Sample
 from bftui.core.distribution import F64, NextToken
@@ -20,7 +20,7 @@ _SLICE = 32
 
 def sample_of(
     before: NextToken,
-    steps: Sequence[Advanced],
+    steps: Sequence[StepResult],
     token_bytes: Callable[[int], bytes],
     *,
     finish: Finish,
@@ -54,7 +54,7 @@ def read(
     Raises ModelError, Cancelled.
     """
     client, count = model.client, len(token_ids)
-    found: list[Advanced | NextToken] = []
+    found: list[StepResult | NextToken] = []
     with prompt_tree(client, prefix, sampler) as tree:
         prompts = {0: tuple(prefix)}
         begun = len(prefix)
@@ -69,7 +69,7 @@ def read(
     assert isinstance(before, NextToken)
     return sample_of(
         before,
-        [each for each in steps if isinstance(each, Advanced)],
+        [each for each in steps if isinstance(each, StepResult)],
         model.token_bytes,
         finish=finish,
         chosen=True,

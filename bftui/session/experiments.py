@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from bftui.backends.client.client_protocol import Advanced
+from bftui.backends.client.client_protocol import StepResult
 from bftui.core.bf.estimate import Sample
 from bftui.core.distribution import NextToken
 from bftui.core.draws import prefix_key
@@ -112,7 +112,7 @@ class Experiments:
         # The path may have been made under another sampler than the one in force.
         open_end = tree.entropies(after[-1]) is not None
         found = session.model.client.rescore(self._tree, after, session.sampler, open_end)
-        steps = [each for each in found if isinstance(each, Advanced)]
+        steps = [each for each in found if isinstance(each, StepResult)]
         return sample_of(
             before,
             steps,

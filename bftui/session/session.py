@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bftui.backends.client.client_protocol import Advanced
+from bftui.backends.client.client_protocol import StepResult
 from bftui.core.batch import CHUNK, Batch
 from bftui.core.distribution import NextToken
 from bftui.core.draws import Purpose, uniform
@@ -348,7 +348,7 @@ class Session(SessionState, SessionMethods):
             None,
         )
 
-    def _join(self, advanced: Advanced, source: Source, draw: int | None) -> None:
+    def _join(self, advanced: StepResult, source: Source, draw: int | None) -> None:
         """Goes to the token below the cursor, a new node or one that is there already.
 
         A sample is an event and always gets a node; forcing or taking the best again only leads to the same place.

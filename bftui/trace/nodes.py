@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bftui.core.batch import Batch
-from bftui.core.distribution import TOP, NextToken, Scored
+from bftui.core.distribution import TOP, NextToken, TokenScore
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 from bftui.trace.links import LARGEST
@@ -308,7 +308,7 @@ def add_node(
         return tree.add_root(
             prompt_ids, following, sampler=number, elapsed_ms=fields["elapsed_ms"], batch=batch
         )
-    scored = Scored(
+    scored = TokenScore(
         fields["token_id"],
         -math.inf if fields["logprob"] is None else fields["logprob"],
         fields["logprob_truncated"],
@@ -353,7 +353,7 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
         at = tree.node(node)
         scored = None
         if at.token_id is not None:
-            scored = Scored(at.token_id, tree.logprob(node), truncated, at.rank or 0)
+            scored = TokenScore(at.token_id, tree.logprob(node), truncated, at.rank or 0)
         following = at.next
         if following is not None:
             if not (

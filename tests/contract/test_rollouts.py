@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.backends.client.client_protocol import Drawn
+from bftui.backends.client.client_protocol import RolloutStep
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.protocol import Backend
 from bftui.core.draws import Purpose, prefix_key, uniform
@@ -42,12 +42,12 @@ class Walk:
     eog: bool = False
 
 
-def collected(stream: Iterator[Drawn]) -> dict[int, Walk]:
+def collected(stream: Iterator[RolloutStep]) -> dict[int, Walk]:
     """The continuations of one text, by number."""
     return {number: walk for (_, number), walk in by_text(stream).items()}
 
 
-def by_text(stream: Iterator[Drawn]) -> dict[tuple[int, int], Walk]:
+def by_text(stream: Iterator[RolloutStep]) -> dict[tuple[int, int], Walk]:
     """The continuations of several texts, by text and number."""
     walks: dict[tuple[int, int], Walk] = {}
     for drawn in stream:

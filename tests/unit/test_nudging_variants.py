@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.backends.client.client_protocol import Best
+from bftui.backends.client.client_protocol import TopToken
 from bftui.core.errors import ModelError
 from bftui.core.pair.nudging_rounds import NudgeSettings, Piece, Token, nudge
 from bftui.measures.nudging.nudging_result import document as document_of
@@ -81,7 +81,7 @@ class Afresh(BaseWriter):
 class Forgetful(PartnerWriter):
     """The partner asked anew for every look-ahead."""
 
-    def _best(self, prefix: list[int], limit: int) -> Iterator[Best]:
+    def _best(self, prefix: list[int], limit: int) -> Iterator[TopToken]:
         return self._model.client.greedy(prefix, limit)
 
 

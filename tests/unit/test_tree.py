@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.core.distribution import Distribution, Scored
+from bftui.core.distribution import Distribution, TokenScore
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 
@@ -21,7 +21,7 @@ def grown(count, parent_of):
     tree = Tree(N_VOCAB)
     tree.add_root([1, 2], NEXTS[0], sampler=0, elapsed_ms=0)
     for i in range(1, count):
-        scored = Scored(i % N_VOCAB, -float(i), None if i % 3 else -0.5, i)
+        scored = TokenScore(i % N_VOCAB, -float(i), None if i % 3 else -0.5, i)
         tree.add(parent_of(i), scored, Source.FORCED, NEXTS[i % 3], sampler=0)
     return tree
 
@@ -66,7 +66,9 @@ def test_a_node_keeps_every_number():
 
 def test_an_end_of_generation_has_nothing_after_it():
     tree = grown(1, None)
-    node = tree.add(0, Scored(5, -1.0, -1.0, 1), Source.SAMPLED, None, sampler=0, draw=9, eog=True)
+    node = tree.add(
+        0, TokenScore(5, -1.0, -1.0, 1), Source.SAMPLED, None, sampler=0, draw=9, eog=True
+    )
     assert tree.node(node).next is None
     assert tree.entropies(node) is None
     assert (tree.node(node).eog, tree.node(node).draw) == (True, 9)
@@ -82,7 +84,7 @@ def test_a_chain_of_a_hundred_thousand_tokens():
 def test_a_second_root_starts_another_path():
     tree = grown(3, lambda i: i - 1)
     root = tree.add_root([7], NEXTS[1], sampler=0, elapsed_ms=0)
-    leaf = tree.add(root, Scored(4, -1.0, None, 2), Source.GREEDY, NEXTS[0], sampler=0)
+    leaf = tree.add(root, TokenScore(4, -1.0, None, 2), Source.GREEDY, NEXTS[0], sampler=0)
     assert tree.roots == [0, root]
     assert tree.token_ids(leaf) == [7, 4]
     assert (tree.root(leaf), tree.depth(leaf)) == (root, 1)
@@ -92,7 +94,7 @@ def test_a_second_root_starts_another_path():
 def test_restating_changes_numbers_and_nothing_else():
     tree = grown(4, lambda i: i - 1)
     before = tree.node(2)
-    tree.rescore(2, Scored(2, -9.0, -8.0, 7), NEXTS[1], sampler=3)
+    tree.rescore(2, TokenScore(2, -9.0, -8.0, 7), NEXTS[1], sampler=3)
     after = tree.node(2)
     assert (after.logprob, after.logprob_truncated, after.rank, after.sampler) == (-9.0, -8.0, 7, 3)
     assert after.next.entropy == NEXTS[1].entropy

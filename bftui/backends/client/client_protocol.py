@@ -13,20 +13,20 @@ from typing import Protocol
 
 from bftui.backends.protocol import F32, ModelInfo
 from bftui.core.batch import Batch
-from bftui.core.distribution import NextToken, Scored
+from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.draws import Purpose
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
 
 
 @dataclass(frozen=True, slots=True)
-class Advanced:
+class StepResult:
     """One token more: how probable it was, and the distribution after it (None after an end of generation).
 
     `batch` says what it was evaluated in, where numbers depend on it (`info.shaped`).
     """
 
-    scored: Scored
+    scored: TokenScore
     next: NextToken | None
     eog: bool
     elapsed_ms: float
@@ -53,7 +53,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class RolloutStep:
     """One token more of some continuations that are stepped together; columns, one entry for each of `numbers`.
 
     Attributes:
@@ -76,7 +76,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
+class TopToken:
     """The most probable token somewhere, the smallest id of equals; `prob` is under P."""
 
     token_id: int
@@ -116,7 +116,7 @@ class ModelClient(Protocol):
 
     def step(
         self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
-    ) -> Advanced:
+    ) -> StepResult:
         """Draws from the distribution after `node` (`u` in [0, 1); None: greedy), evaluates the token as `child`.
 
         After an end-of-generation token there is nothing to evaluate, unless `through_eog` asks for it.
@@ -131,7 +131,7 @@ class ModelClient(Protocol):
         token_ids: Sequence[int],
         sampler: Sampler,
         through_eog: bool,
-    ) -> list[Advanced]:
+    ) -> list[StepResult]:
         """Forces tokens after `node` as nodes `child`, `child + 1`, ... in one teacher-forced pass.
 
         A last token that ends a generation is evaluated only with `through_eog`.
@@ -140,7 +140,7 @@ class ModelClient(Protocol):
 
     def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
-    ) -> list[Advanced | NextToken]:
+    ) -> list[StepResult | NextToken]:
         """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
 
         Each node is the parent of the next. Only what is not among the recent logits is evaluated. Without `open_end`
@@ -154,7 +154,7 @@ class ModelClient(Protocol):
 
     def score(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
-    ) -> list[Scored]:
+    ) -> list[TokenScore]:
         """Each token's score along a text after `node`, in one pass; nothing joins the tree."""
         ...
 
@@ -183,7 +183,7 @@ class ModelClient(Protocol):
         horizon: int,
         purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[RolloutStep]:
         """Continuations of the path of `node` and `suffix`, which is not in the tree; background work.
 
         Continuation i draws its t-th token from P~ with `uniform(sampler.seed, purpose, t, i, prefix_key(prefix))`,
@@ -206,7 +206,7 @@ class ModelClient(Protocol):
         horizon: int,
         purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[RolloutStep]:
         """What `rollouts` gives for each of these suffixes, in batches that they share where they are short.
 
         The rows of a suffix begin before those of the next one. Items mix them.
@@ -224,11 +224,11 @@ class ModelClient(Protocol):
         """
         ...
 
-    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
+    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
         """What is most probable after a prefix and after each of these tokens; the prefix need be in no tree."""
         ...
 
-    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
+    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
         """Takes the most probable token again and again after a prefix, which need be in no tree.
 
         At most `limit` tokens, and none after an end of generation or past the context; background work.

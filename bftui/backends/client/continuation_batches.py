@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import Drawn
+from bftui.backends.client.client_protocol import RolloutStep
 from bftui.backends.protocol import Backend, ContinuationBatch, Distribution, Logits, check_prefix
 from bftui.core.batch import afresh
 from bftui.core.batch_sampling import draw_rows
@@ -108,7 +108,7 @@ class Drawer:
     def __init__(self, backend: Backend, plan: Plan) -> None:
         self._backend, self._plan = backend, plan
 
-    def draw(self, rows: list[Row], logits: Sequence[Logits]) -> Drawn:
+    def draw(self, rows: list[Row], logits: Sequence[Logits]) -> RolloutStep:
         """One token more for each of these rows, from these logits."""
         plan, us = self._plan, self._uniforms(rows)
         if isinstance(logits[0], np.ndarray):
@@ -119,7 +119,7 @@ class Drawer:
         found = [distribution(each, plan.sampler).sample(u, plan.cap_k) for each, u in pairs]
         return self._told(rows, found)
 
-    def draw_first(self, rows: list[Row], start: Distribution) -> Drawn:
+    def draw_first(self, rows: list[Row], start: Distribution) -> RolloutStep:
         """The first token of these rows, from the distribution after their prefix."""
         cap_k = self._plan.cap_k
         return self._told(rows, [start.sample(u, cap_k) for u in self._uniforms(rows)])
@@ -128,12 +128,12 @@ class Drawer:
         seed, purpose = self._plan.sampler.seed, self._plan.purpose
         return [uniform(seed, purpose, row.drawn, row.number, row.key) for row in rows]
 
-    def _told(self, rows: list[Row], found: list[Sampled]) -> Drawn:
+    def _told(self, rows: list[Row], found: list[Sampled]) -> RolloutStep:
         """Gives each row its token."""
         for row, each in zip(rows, found, strict=True):
             row.token_ids.append(each.token_id)
         eog_ids = self._backend.info.eog_ids
-        return Drawn(
+        return RolloutStep(
             texts=tuple(row.text for row in rows),
             numbers=tuple(row.number for row in rows),
             token_ids=tuple(each.token_id for each in found),
@@ -222,7 +222,7 @@ def rollouts(
     plan: Plan,
     first: Callable[[Text], Distribution],
     check: Callable[[], None],
-) -> Iterator[Drawn]:
+) -> Iterator[RolloutStep]:
     """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
     Args:
@@ -269,7 +269,7 @@ class _Batches:
         self._going: dict[int, Row] = {}
         self._steps = 0
 
-    def run(self) -> Iterator[Drawn]:
+    def run(self) -> Iterator[RolloutStep]:
         """Everything, one step of a batch after another."""
         narrow = 0
         while self._waiting:
@@ -296,7 +296,7 @@ class _Batches:
         batches = -(-alike // room)
         return -(-alike // batches)
 
-    def _batch(self, width: int, *, refill: bool) -> Iterator[Drawn]:
+    def _batch(self, width: int, *, refill: bool) -> Iterator[RolloutStep]:
         """Rows until all of them ended; with `refill` others take their places."""
         going = self._going
         yield from self._admit(deque(range(width)))
@@ -326,14 +326,14 @@ class _Batches:
                 if refill and free and self._waiting:
                     yield from self._join(batch, free)
 
-    def _join(self, batch: ContinuationBatch, free: deque[int]) -> Iterator[Drawn]:
+    def _join(self, batch: ContinuationBatch, free: deque[int]) -> Iterator[RolloutStep]:
         """Waiting rows take the free places."""
         before = set(self._going)
         yield from self._admit(free)
         with self._pool.turn:
             batch.renew([place for place in self._going if place not in before])
 
-    def _admit(self, free: deque[int]) -> Iterator[Drawn]:
+    def _admit(self, free: deque[int]) -> Iterator[RolloutStep]:
         """Gives the free places to the rows that wait first, as many as go on after their first token.
 
         Where rows of different lengths do not go together, only those as long as the first one.
@@ -357,7 +357,7 @@ class _Batches:
             if not self._ragged and self._waiting and _length(self._waiting[0]) != alike:
                 return
 
-    def _step(self, batch: ContinuationBatch) -> Drawn | None:
+    def _step(self, batch: ContinuationBatch) -> RolloutStep | None:
         """Evaluates one token more of each row; what is drawn by those that have no other left."""
         going = self._going
         logits = batch.step(list(going), [row.token_ids[row.fed] for row in going.values()])
@@ -374,7 +374,7 @@ class _Batches:
         self._steps += 1
         return self._drawer.draw(rows, found)
 
-    def _draw_first(self, rows: list[Row]) -> Drawn:
+    def _draw_first(self, rows: list[Row]) -> RolloutStep:
         """The first token of these rows, from the distribution after the prefix."""
         if self._start is None:
             self._start = self._first(self._shared)

@@ -17,13 +17,13 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from bftui.backends.client import noise_measurement
-from bftui.backends.client.client_protocol import Advanced, Best, Drawn, Page, Row
+from bftui.backends.client.client_protocol import Page, RolloutStep, Row, StepResult, TopToken
 from bftui.backends.client.continuation_batches import ContinuationPool, Plan, check_plan, rollouts
 from bftui.backends.client.padded_batches import padded_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
 from bftui.backends.protocol import F32, Backend, Distribution, Evaluator, Logits
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
-from bftui.core.distribution import NextToken, Scored
+from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.draws import Purpose
 from bftui.core.errors import Cancelled, UsageError
 from bftui.core.noise_floor import Noise
@@ -193,7 +193,7 @@ class InferenceEngine:
     @_one_at_a_time
     def step(
         self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
-    ) -> Advanced:
+    ) -> StepResult:
         """Draws from the distribution after `node` (`u` in [0, 1); None: greedy) and evaluates the token as `child`.
 
         After an end-of-generation token there is nothing to evaluate, unless `through_eog` asks for it.
@@ -210,11 +210,11 @@ class InferenceEngine:
         tree: int,
         node: int,
         child: int,
-        scored: Scored,
+        scored: TokenScore,
         sampler: Sampler,
         start: float,
         through_eog: bool,
-    ) -> Advanced:
+    ) -> StepResult:
         eog = scored.token_id in self.info.eog_ids
         ids, path = self._path(tree, node)
         batch = step(len(ids))
@@ -224,10 +224,10 @@ class InferenceEngine:
             following = self.backend.distribution(logits, sampler)
         self._extend(tree, node, child, scored.token_id, batch)
         if logits is None or following is None:
-            return Advanced(scored, None, eog, _since(start), self._said(batch))
+            return StepResult(scored, None, eog, _since(start), self._said(batch))
         self._remember(tree, child, logits)
         self._latest = ((tree, child), following)
-        return Advanced(scored, following.summary(), eog, _since(start), self._said(batch))
+        return StepResult(scored, following.summary(), eog, _since(start), self._said(batch))
 
     def _said(self, batch: Batch) -> Batch | None:
         """A batch as a session is told of it: only where it matters."""
@@ -238,7 +238,7 @@ class InferenceEngine:
         distribution: Distribution,
         passes: Iterator[Logits],
         token_ids: Sequence[int],
-    ) -> Iterator[tuple[Scored, Distribution | None, Logits | None]]:
+    ) -> Iterator[tuple[TokenScore, Distribution | None, Logits | None]]:
         """Each token's score, the distribution after it and its logits, which may end before the last token."""
         for token_id in token_ids:
             self._check()
@@ -258,7 +258,7 @@ class InferenceEngine:
         token_ids: Sequence[int],
         sampler: Sampler,
         through_eog: bool,
-    ) -> list[Advanced]:
+    ) -> list[StepResult]:
         """Forces tokens after `node` as nodes `child`, `child + 1`, …, in one teacher-forced pass."""
         self._start()
         start = time.perf_counter()
@@ -284,13 +284,13 @@ class InferenceEngine:
                 self._remember(tree, child + offset, logits)
             following = distribution.summary() if distribution else None
             eog = scored.token_id in self.info.eog_ids
-            advanced.append(Advanced(scored, following, eog, each, self._said(new[offset])))
+            advanced.append(StepResult(scored, following, eog, each, self._said(new[offset])))
         return advanced
 
     @_one_at_a_time
     def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
-    ) -> list[Advanced | NextToken]:
+    ) -> list[StepResult | NextToken]:
         """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
 
         The first node need be no root: its score comes from its parent's distribution.
@@ -301,7 +301,7 @@ class InferenceEngine:
         before: Distribution | None = None
         if nodes[0] not in paths.prompts:
             before = self._distribution(tree, paths.parents[nodes[0]], sampler)
-        result: list[Advanced | NextToken] = []
+        result: list[StepResult | NextToken] = []
         for node, logits in zip(nodes, self._slice(tree, nodes, open_end), strict=True):
             self._check()
             after = None if logits is None else self.backend.distribution(logits, sampler)
@@ -312,7 +312,7 @@ class InferenceEngine:
             else:
                 scored = before.score(paths.tokens[node])
                 eog = scored.token_id in self.info.eog_ids
-                result.append(Advanced(scored, following, eog, _since(start)))
+                result.append(StepResult(scored, following, eog, _since(start)))
             before = after
         return result
 
@@ -352,7 +352,7 @@ class InferenceEngine:
     @_one_at_a_time
     def score(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
-    ) -> list[Scored]:
+    ) -> list[TokenScore]:
         """Each token's score along a text after `node`, in one pass; nothing joins the tree."""
         self._start()
         ids, _ = self._path(tree, node)
@@ -403,7 +403,7 @@ class InferenceEngine:
         return in_memory(self._after(tree, node))
 
     @_one_at_a_time
-    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
+    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
         """What is most probable after a prefix and after each of these tokens; see `ModelClient`."""
         self._start()
         return self._reading.best(prefix, token_ids)
@@ -496,7 +496,7 @@ class InferenceEngine:
         horizon: int,
         purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[RolloutStep]:
         """Continuations of a path, batch by batch; see `ModelClient`. Nothing is evaluated before the first item."""
         return self.rollouts_after(tree, node, [suffix], sampler, numbers, horizon, purpose, cap_k)
 
@@ -510,7 +510,7 @@ class InferenceEngine:
         horizon: int,
         purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[RolloutStep]:
         """Continuations of a path and each of these texts; see `ModelClient`."""
         with self.turn:
             prefix = tuple(self._path(tree, node)[0])
@@ -536,7 +536,7 @@ class InferenceEngine:
         self._start()
         return self._reading.path_logits(prefix, token_ids)
 
-    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
+    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
         """Takes the most probable token again and again after a prefix; see `ModelClient`."""
         self._start()
         return self._reading.greedy(prefix, limit)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bftui.backends.client.client_protocol import Drawn
+from bftui.backends.client.client_protocol import RolloutStep
 from bftui.backends.client.continuation_batches import (
     ContinuationPool,
     Drawer,
@@ -29,7 +29,7 @@ _PADDING = 0
 
 def padded_rollouts(
     pool: ContinuationPool, plan: Plan, check: Callable[[], None]
-) -> Iterator[Drawn]:
+) -> Iterator[RolloutStep]:
     """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
     `check` raises Cancelled when the work is to stop.
@@ -84,7 +84,7 @@ class _Batch:
         self._eog_ids = pool.backend.info.eog_ids
         self._longest = max(row.own + row.most for row in places.values())
 
-    def run(self) -> Iterator[Drawn]:
+    def run(self) -> Iterator[RolloutStep]:
         """Everything, one step after another."""
         fresh = [row for row in self._places.values() if not row.token_ids]
         if fresh:
@@ -123,7 +123,7 @@ class _Batch:
             self._starts.append(backend.distribution(logits, self._plan.sampler))
         return self._starts[0]
 
-    def _together(self, places: range) -> Iterator[Drawn]:
+    def _together(self, places: range) -> Iterator[RolloutStep]:
         """Feeds the rows in these places what they have, then draws on until all of them ended."""
         with self._pool.open(self._prefix, len(places), self._longest) as batch:
             fed = 0

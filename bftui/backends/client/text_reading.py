@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import Best
+from bftui.backends.client.client_protocol import TopToken
 from bftui.backends.protocol import F32, Backend, Logits
 from bftui.core.batch import Batch, afresh, batches, most_scored, step
 from bftui.core.errors import UsageError
@@ -32,17 +32,17 @@ class Reading:
         self._evaluator, self._shaped = backend.aside, backend.info.shaped
         self._rows_of_pass = min(_PASS, most_scored(backend.info.n_vocab))
 
-    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
+    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
         """What is most probable after a prefix and after each of these tokens."""
         return [self._best(logits) for logits in self._pass(prefix, token_ids)]
 
-    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
+    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
         """The most probable tokens, one after another. Raises UsageError for a limit below 1, ContextFull."""
         if limit < 1:
             raise UsageError(f"{limit} tokens are too few", hint="take 1 or more")
         return self._greedily(list(prefix), limit)
 
-    def _greedily(self, ids: list[int], limit: int) -> Iterator[Best]:
+    def _greedily(self, ids: list[int], limit: int) -> Iterator[TopToken]:
         for taken in range(limit):
             if taken and len(ids) > self._backend.info.n_ctx:
                 return
@@ -106,11 +106,11 @@ class Reading:
         # The last token of the prefix joins the pass, so that all rows are made alike.
         yield from self._evaluator.path_logits(prefix[:-1], [prefix[-1], *token_ids], known)
 
-    def _best(self, logits: Logits) -> Best:
+    def _best(self, logits: Logits) -> TopToken:
         distribution = self._backend.distribution(logits, _PLAIN)
         token_id = distribution.greedy()
         prob = math.exp(distribution.score(token_id).logprob)
-        return Best(token_id, prob, token_id in self._backend.info.eog_ids)
+        return TopToken(token_id, prob, token_id in self._backend.info.eog_ids)
 
 
 def in_memory(logits: Logits) -> F32:

@@ -27,10 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from bftui.backends.client.client_protocol import Advanced, Best, Drawn, Page
+from bftui.backends.client.client_protocol import Page, RolloutStep, StepResult, TopToken
 from bftui.backends.protocol import F32, ModelInfo
 from bftui.core.batch import Batch
-from bftui.core.distribution import NextToken, Scored
+from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.draws import Purpose
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.core.noise_floor import Noise
@@ -508,8 +508,8 @@ class WorkerClient:
 
     def step(
         self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
-    ) -> Advanced:
-        return cast(Advanced, self._call("step", tree, node, child, sampler, u, through_eog))
+    ) -> StepResult:
+        return cast(StepResult, self._call("step", tree, node, child, sampler, u, through_eog))
 
     def extend(
         self,
@@ -519,17 +519,17 @@ class WorkerClient:
         token_ids: Sequence[int],
         sampler: Sampler,
         through_eog: bool,
-    ) -> list[Advanced]:
+    ) -> list[StepResult]:
         return cast(
-            "list[Advanced]",
+            "list[StepResult]",
             self._call("extend", tree, node, child, list(token_ids), sampler, through_eog),
         )
 
     def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
-    ) -> list[Advanced | NextToken]:
+    ) -> list[StepResult | NextToken]:
         return cast(
-            "list[Advanced | NextToken]",
+            "list[StepResult | NextToken]",
             self._call("rescore", tree, list(nodes), sampler, open_end),
         )
 
@@ -538,8 +538,8 @@ class WorkerClient:
 
     def score(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
-    ) -> list[Scored]:
-        return cast("list[Scored]", self._call("score", tree, node, list(token_ids), sampler))
+    ) -> list[TokenScore]:
+        return cast("list[TokenScore]", self._call("score", tree, node, list(token_ids), sampler))
 
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
@@ -561,7 +561,7 @@ class WorkerClient:
         horizon: int,
         purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[RolloutStep]:
         return self._stream(
             "rollouts", tree, node, list(suffix), sampler, list(numbers), horizon, purpose, cap_k
         )
@@ -576,7 +576,7 @@ class WorkerClient:
         horizon: int,
         purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[RolloutStep]:
         texts = [list(suffix) for suffix in suffixes]
         return self._stream(
             "rollouts_after", tree, node, texts, sampler, list(numbers), horizon, purpose, cap_k
@@ -588,10 +588,10 @@ class WorkerClient:
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
         return self._stream("path_logits", list(prefix), list(token_ids))
 
-    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[Best]:
-        return cast("list[Best]", self._call("best", list(prefix), list(token_ids)))
+    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
+        return cast("list[TopToken]", self._call("best", list(prefix), list(token_ids)))
 
-    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[Best]:
+    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
         return self._stream("greedy", list(prefix), limit)
 
     def noise(self) -> Generator[float, None, Noise | None]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui.backends.transformers.hf_library import torch
-from bftui.core.distribution import TOP, NextToken, Sampled, Scored, frozen
+from bftui.core.distribution import TOP, NextToken, Sampled, TokenScore, frozen
 from bftui.core.errors import InvalidToken, NonFiniteLogits
 from bftui.core.sampler import Sampler
 
@@ -146,7 +146,7 @@ class TorchDistribution:
         """The most probable id, the smallest of equals."""
         return int(self._order[0])
 
-    def score(self, token_id: int) -> Scored:
+    def score(self, token_id: int) -> TokenScore:
         """This token's log-probabilities and rank; raises InvalidToken outside the vocabulary."""
         if not 0 <= token_id < self.n_vocab:
             raise InvalidToken(f"token {token_id} is not in the vocabulary of {self.n_vocab}")
@@ -158,7 +158,7 @@ class TorchDistribution:
         logprob = value - self._log_z
         kept = place < self.kept and weight > 0
         truncated = logprob / self.sampler.temperature - self._log_kept if kept else None
-        return Scored(token_id, logprob, truncated, 1 + int(before))
+        return TokenScore(token_id, logprob, truncated, 1 + int(before))
 
     @cached_property
     def _places(self) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bftui.backends.client.client_protocol import Best
+from bftui.backends.client.client_protocol import TopToken
 from bftui.core.pair.distribution_shift import Author
 from bftui.core.pair.nudging_rounds import Piece, Token
 from bftui.core.sampler import Sampler
@@ -67,14 +67,14 @@ class _Known:
     """What is most probable after some tokens and after the last ones of them: `rows[-1]` comes after all of them."""
 
     ids: list[int]
-    rows: tuple[Best, ...]
+    rows: tuple[TopToken, ...]
 
-    def at(self, ids: list[int]) -> Best | None:
+    def at(self, ids: list[int]) -> TopToken | None:
         """What is most probable after these tokens; None where that is not known."""
         rest = self.after(ids)
         return rest[0] if rest else None
 
-    def after(self, ids: list[int]) -> tuple[Best, ...]:
+    def after(self, ids: list[int]) -> tuple[TopToken, ...]:
         """The rows from that after these tokens on; none where they are others."""
         place = len(ids) - (len(self.ids) - len(self.rows) + 1)
         if place < 0 or self.ids[: len(ids)] != ids:
@@ -107,7 +107,7 @@ class PartnerWriter:
     def _prefix(self, ids: list[int]) -> list[int]:
         return self._setting.partner_prefix(ids)
 
-    def _best(self, prefix: list[int], limit: int) -> Iterator[Best]:
+    def _best(self, prefix: list[int], limit: int) -> Iterator[TopToken]:
         said = self._wanted.after(prefix)[:limit]
         yield from said
         going = [*prefix, *(best.token_id for best in said)]
@@ -125,7 +125,7 @@ class PlainPartnerWriter(PartnerWriter):
     def _prefix(self, ids: list[int]) -> list[int]:
         return self._setting.anew(ids, "partner")
 
-    def _best(self, prefix: list[int], limit: int) -> Iterator[Best]:
+    def _best(self, prefix: list[int], limit: int) -> Iterator[TopToken]:
         return self._model.client.greedy(prefix, limit)
 
 
@@ -177,7 +177,7 @@ class BaseWriter:
                 best = self._model.client.best([*self._prefix, *ids, *offer], [])[0]
             yield self._token(best)
 
-    def _token(self, best: Best) -> Token:
+    def _token(self, best: TopToken) -> Token:
         # A control token is no text: there the base has nothing to say.
         ends = best.eog or best.token_id in self._model.info.special_ids
         text = b"" if ends else self._model.token_bytes(best.token_id)

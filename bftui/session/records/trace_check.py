@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bftui.backends.client.client_protocol import Advanced
+from bftui.backends.client.client_protocol import StepResult
 from bftui.backends.protocol import ModelInfo
 from bftui.core.batch import Batch, batches, most_scored
 from bftui.core.distribution import NextToken
@@ -229,7 +229,7 @@ class Checking(Job):
         finally:
             client.release_tree(number)
 
-    def _compare(self, node: int, found: Advanced | NextToken) -> None:
+    def _compare(self, node: int, found: StepResult | NextToken) -> None:
         after = found if isinstance(found, NextToken) else found.next
         off = False
         recorded = self._entropies[node]
@@ -237,7 +237,7 @@ class Checking(Job):
             drift = abs(after.entropy - recorded)
             self.entropy.add(node, drift)
             off = drift > self.tolerance.entropy
-        if isinstance(found, Advanced):
+        if isinstance(found, StepResult):
             logprob, before = found.scored.logprob, self._logprobs[node]
             drift = 0.0 if logprob == before else abs(logprob - before)
             self.logprob.add(node, drift)
