@@ -151,7 +151,7 @@ class TransformersBackend(PathBackend):
     def _open_continuations(self, length: int, rows: int) -> PathContinuations:
         return _Continuations(self, length, rows)
 
-    def continuations(self, length: int, rows: int) -> Any:
+    def open_cache(self, length: int, rows: int) -> Any:
         """A cache of `rows` continuations of the first `length` ids of the path, or None."""
         with torch.inference_mode(), out_of_memory(self._device, f"room for {rows} continuations"):
             cache = None if self._cache is None else continuation_cache(self._cache, length, rows)
@@ -249,7 +249,7 @@ class _Continuations(PathContinuations):
 
     def __init__(self, backend: TransformersBackend, length: int, rows: int) -> None:
         super().__init__(backend, length, rows)
-        self._groups = [_Group(list(range(rows)), backend.continuations(length, rows))]
+        self._groups = [_Group(list(range(rows)), backend.open_cache(length, rows))]
         self._uncached = self._groups[0].cache is None
         self._texts = [backend.prefix(length) for _ in range(rows)] if self._uncached else []
 
