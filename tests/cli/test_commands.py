@@ -1,10 +1,13 @@
 """The command line as programs see it: output, files, exit codes, one line for each failure."""
 
+import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import warnings
 
 import jsonschema
 import pytest
@@ -12,6 +15,7 @@ import pytest
 import bftui
 from bftui import cli
 from bftui.session.session import Session
+from bftui.ui import keys
 from tests.command_line import apart, bftui_, fails, interrupted
 from tests.tables import table
 from tests.unit.test_session import same
@@ -43,6 +47,21 @@ def test_a_process_of_its_own_says_the_same(orchard, line):
     assert (here.returncode, here.stdout, here.stderr) == (
         *(there.returncode, there.stdout, there.stderr),
     )
+
+
+def test_nothing_of_a_command_is_left_in_the_process_of_the_tests(tmp_path):
+    (tmp_path / "bftui").mkdir()
+    (tmp_path / "bftui" / "config.toml").write_text('[keys]\nstep = "v"\n')
+
+    def found():
+        streams = (sys.stdin, sys.stdout, sys.stderr)
+        own = (keys.in_force(), tempfile.gettempdir(), gc.get_threshold(), warnings.filters[:])
+        return (dict(os.environ), os.getcwd(), sys.argv, *streams, *own)
+
+    before = found()
+    env = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    assert bftui_("keys", env=env, cwd=tmp_path).stdout.startswith("v ")
+    assert found() == before
 
 
 def test_record_equals_the_python_interface(orchard, tmp_path):
