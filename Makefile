@@ -19,6 +19,8 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Hundreds of processes import the same modules: what the first one compiles the others read.
+unit: export PYTHONDONTWRITEBYTECODE :=
 unit: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 

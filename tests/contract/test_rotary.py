@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def scaled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return rewritten(plain, folder / "scaled.gguf", changes=named, tensors=tensors)
 
 
+@cache
 def _rows(backend: str, path: Path, n_ctx: int = 128) -> np.ndarray[Any, Any]:
     """Logits after every token of the text, (tokens, n_vocab)."""
     opened = open_backend(OpenSpec(str(path), backend, n_ctx=n_ctx, threads=1, device="cpu"), quiet)

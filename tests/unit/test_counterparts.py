@@ -115,7 +115,7 @@ def vocabs(draw: st.DrawFn) -> Vocab:
         ]
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-        pieces = [END.encode(), *(bytes(byte_characters()[c] for c in t) for t in tokens[1:])]
+        pieces = [END.encode(), *(bytes(characters[c] for c in t) for t in tokens[1:])]
     for text in draw(st.lists(st.text(ALPHABET, min_size=1, max_size=3), unique=True, max_size=3)):
         token = AddedToken(text, normalized=False)
         if fallback and text in tokens:
