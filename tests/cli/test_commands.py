@@ -15,7 +15,7 @@ import pytest
 import bftui
 from bftui import cli
 from bftui.session.session import Session
-from bftui.ui import keys
+from bftui.workbench import keys
 from tests.command_line import apart, bftui_, fails, interrupted
 from tests.tables import table
 from tests.unit.test_session import same
