@@ -27,6 +27,8 @@ from bftui.core.draws import Purpose
 from bftui.core.errors import UsageError
 from bftui.core.job import Job
 from bftui.core.sampler import Sampler
+from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings, SampleResult
+from bftui.results.stored_result import StoredResult
 
 _tree_numbers = itertools.count(-1, -1)
 """Sessions count their trees up from 0 on the same client."""
@@ -96,6 +98,7 @@ class Rollouts(Job):
         self._tokens = 0
         self._version = 0
         self._made: tuple[int, tuple[Sample, ...]] = (-1, ())
+        self._found: tuple[int, RolloutsResult] | None = None
         super().__init__()
 
     @property
@@ -143,36 +146,36 @@ class Rollouts(Job):
         found = [Shared(ids, tuple(at)) for ids, at in places.items()]
         return sorted(found, key=lambda shared: (-len(shared.places), shared.places))
 
-    def settings(self) -> dict[str, Any]:
-        """What was asked for, as the trace keeps it."""
-        found: dict[str, Any] = {
-            "samples": self.size,
-            "horizon": self.horizon,
-            "first": self.first,
-            "temperature": self.sampler.temperature,
-            "top_k": self.sampler.top_k,
-            "top_p": self.sampler.top_p,
-            "min_p": self.sampler.min_p,
-            "seed": self.sampler.seed,
-        }
-        if self.start.suffix:
-            found["suffix"] = list(self.start.suffix)
-        if self.original is not None:
-            found["original"] = list(self.original.token_ids)
-        return found
+    def settings(self) -> RolloutsSettings:
+        """Says what was asked for."""
+        return RolloutsSettings(
+            samples=self.size,
+            horizon=self.horizon,
+            first=self.first,
+            sampler=self.sampler,
+            suffix=self.start.suffix,
+            original=() if self.original is None else self.original.token_ids,
+        )
 
-    def result(self) -> dict[str, Any]:
-        """What was found, as the trace keeps it."""
-        found = estimate_fields(self.branching_factor())
-        found["samples"] = [sample_fields(sample, tokens=True) for sample in self.samples]
-        if self.original is not None:
-            # They are compared by ln P, which nothing else of a sample's fields says.
-            found["original"] = sample_fields(self.original, tokens=True)
-            compared = zip(found["samples"], self.samples, strict=True)
-            for fields, sample in ((found["original"], self.original), *compared):
-                value = sample.surprisal
-                fields["surprisal"] = value if np.isfinite(value) else None
-        return found
+    def result(self) -> RolloutsResult:
+        """Says what was found so far; estimated once while nothing more comes.
+
+        Raises UsageError before the first token.
+        """
+        if self._found is None or self._found[0] != self._version:
+            original = (
+                None if self.original is None else SampleResult.of(self.original, surprisal=True)
+            )
+            found = RolloutsResult.of(self.samples, original, seed=self.sampler.seed)
+            self._found = self._version, found
+        return self._found[1]
+
+    def stored(self) -> StoredResult | None:
+        """Returns what a trace keeps; None before the first token."""
+        if not self.samples:
+            return None
+        kind = "rollouts" if self.original is None else "resampling"
+        return StoredResult(kind, self.start.node, self.settings(), self.result())
 
     def _sample(self, row: _Row) -> Sample:
         ids = tuple(row.token_ids)
@@ -274,33 +277,3 @@ def check_size(name: str, value: Any, most: int) -> None:
     """Raises UsageError unless `value` is a whole number in [1, most]."""
     if type(value) is not int or not 1 <= value <= most:
         raise UsageError(f"{name} {value!r} is not a whole number in [1, {most}]")
-
-
-def estimate_fields(found: Estimate) -> dict[str, Any]:
-    """An estimate as JSON; `ci` in BF units."""
-    return {
-        "bf": found.bf,
-        "ci": None if found.ci is None else list(found.ci),
-        "bf_full": found.bf_full,
-        "estimator": found.estimator,
-        "bf_entropy": found.bf_entropy,
-        "bf_nll": found.bf_nll,
-    }
-
-
-def sample_fields(sample: Sample, *, tokens: bool) -> dict[str, Any]:
-    """A sample as JSON; with `tokens` also, for each of them, id, H(P~) and ln P~."""
-    found: dict[str, Any] = {
-        "length": sample.length,
-        "mean_entropy": sample.mean_entropy,
-        "mean_nll": sample.mean_nll,
-        "finish": sample.finish,
-        "nats_per_byte": sample.nats_per_byte,
-    }
-    if tokens:
-        found["token_ids"] = list(sample.token_ids)
-        found["entropy"] = sample.entropy_truncated.tolist()
-        found["logprob"] = [
-            None if np.isnan(value) else float(value) for value in sample.logprob_truncated
-        ]
-    return found

@@ -1,16 +1,75 @@
-"""A result as a trace holds it."""
+"""A result as a trace and a journal hold it, and the types that each kind of measurement has."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from functools import cache
 from typing import Any
+
+from bftui.results.codec import FieldError, decode, encode
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """A result that belongs to a node, as plain data for JSON."""
+    """What was measured at a node.
+
+    Attributes:
+        kind: which measurement, one of those of `kinds`.
+        node: where.
+        settings, result: frozen dataclasses of this kind.
+    """
 
     kind: str
     node: int
-    settings: dict[str, Any]
-    result: dict[str, Any]
+    settings: Any
+    result: Any
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> StoredResult:
+        """Reads a measurement of a trace, whose frame was checked.
+
+        Raises FieldError for what its kind does not declare, and for a kind that this bftui does not know.
+        """
+        kind = fields["kind"]
+        known = kinds().get(kind)
+        if known is None:
+            raise FieldError(f"this bftui does not know the kind {kind!r}", "kind")
+        settings, result = known
+        return cls(
+            kind,
+            fields["node"],
+            _within("settings", settings, fields),
+            _within("result", result, fields),
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """Writes it with the fields of a trace."""
+        return {
+            "kind": self.kind,
+            "node": self.node,
+            "settings": _plain(self.settings),
+            "result": _plain(self.result),
+        }
+
+
+@cache
+def kinds() -> dict[str, tuple[type, type]]:
+    """Returns the settings and the result of each kind of measurement that a trace may hold."""
+    from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings
+
+    return {
+        "rollouts": (RolloutsSettings, RolloutsResult),
+        "resampling": (RolloutsSettings, RolloutsResult),
+    }
+
+
+def _within(name: str, cls: type, fields: Mapping[str, Any]) -> Any:
+    try:
+        return decode(cls, fields[name])
+    except FieldError as error:
+        raise error.within(name) from None
+
+
+def _plain(value: Any) -> Any:
+    return encode(value) if is_dataclass(value) else value

@@ -216,10 +216,7 @@ class Experiments:
 
     def _measured(self, job: Job) -> StoredResult | None:
         if isinstance(job, Rollouts):
-            if not job.samples:
-                return None
-            kind = "rollouts" if job.original is None else "resampling"
-            return StoredResult(kind, job.start.node, job.settings(), job.result())
+            return job.stored()
         if isinstance(job, Lookahead):
             result = job.result(self._session.model.token_bytes)
             return StoredResult("lookahead", job.node, job.settings(), result)

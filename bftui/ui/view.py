@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from bftui.model.prompt import Taken
     from bftui.session.partner.session_partner import Partner
     from bftui.session.session import Session
-    from bftui.workbench.measured_results import Looked, Responded, Rolled
+    from bftui.workbench.measured_results import Looked, Responded
+    from bftui.workbench.rollout_series import Rolled
 
 _LABEL_CELLS = 60
 _LABEL_BYTES = 240

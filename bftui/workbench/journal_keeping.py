@@ -102,8 +102,7 @@ def recalled(session: Session, saved: Saved) -> Recalled:
     from bftui.workbench.restore_results import recall
 
     follower = saved.follower
-    token_bytes = session.model.token_bytes
-    return recall(follower.measurements, session.tree, follower.samplers, token_bytes)
+    return recall(follower.measurements, session.tree, follower.samplers)
 
 
 def recalled_pair(saved: Saved) -> tuple[Paired, Mapping[str, Any] | None]:

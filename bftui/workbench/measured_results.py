@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bftui.core.bf.estimate import CurvePoint, Estimate, Window
+    from bftui.core.bf.estimate import CurvePoint
 
 Place = tuple[int, int]
 """A node and the number of a sampler."""
@@ -43,83 +43,6 @@ class Looked:
     rows: tuple[Ahead, ...]
     after: Mapping[int, float | None]
     narrowest: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """A text that some rollouts have in common.
-
-    Attributes:
-        token_ids: the text.
-        number: of the first rollout that has it.
-        count: how many have it.
-        finish: `eog`, `length` or `context`; `open` where more comes or would have come.
-    """
-
-    token_ids: Ids
-    number: int
-    count: int
-    finish: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A path against what was sampled in its place.
-
-    Attributes:
-        token_ids, finish: the path's.
-        bf: exp of the mean H(P~) along it.
-        surprisal: its mean -ln P a token, nats.
-        sampled, low, high: the samples' mean -ln P a token: their mean, least and largest.
-        shared: how many samples begin with its first 1, 5, and all tokens, as (tokens, samples).
-    """
-
-    token_ids: Ids
-    finish: str
-    bf: float
-    surprisal: float
-    sampled: float
-    low: float
-    high: float
-    shared: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rolled:
-    """Rollouts from one place, all that were drawn there under one sampler and to one horizon.
-
-    Attributes:
-        node, sampler, horizon: where and how far.
-        version: differs wherever two of them differ.
-        asked, drawn: how many were asked for, and have a token.
-        share: how much of what was asked for last is done.
-        running, stopped: whether more comes, or would have.
-        left: seconds that it takes yet; None where nobody knows.
-        estimate: BF with its interval.
-        lengths: least, median and largest number of tokens.
-        curve, windows: BF over positions.
-        continuations: the different ones; while it runs, every one by its number.
-        resampled: whether they are drawn to be compared with a path.
-        compared: that comparison, as soon as there is a sample.
-    """
-
-    node: int
-    sampler: int
-    horizon: int
-    version: int
-    asked: int
-    drawn: int
-    share: float
-    running: bool
-    stopped: bool
-    left: float | None
-    estimate: Estimate | None
-    lengths: tuple[int, int, int]
-    curve: tuple[CurvePoint, ...]
-    windows: tuple[Window, ...]
-    continuations: tuple[Continuation, ...]
-    resampled: bool
-    compared: Compared | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bftui.measures.rollouts import Rollouts
     from bftui.session.session import Session
     from bftui.workbench.restore_results import Recalled
-    from bftui.workbench.result_summaries import Drawing
+    from bftui.workbench.rollout_series import RolloutSeries
 
 AHEAD = 20
 """Candidates that one look-ahead looks at more."""
@@ -74,36 +74,17 @@ class _LookAhead(_Work):
         return replace(measured, looked={**measured.looked, self.place: looked(self._look)})
 
 
-@dataclass(slots=True)
-class _Series:
-    """Rollouts that are shown as one: of one place, one horizon, and compared with one path or none."""
-
-    place: Place
-    horizon: int
-    original: Ids | None
-    jobs: list[Drawing] = field(default_factory=list)
-    running: list[Drawing] = field(default_factory=list)
-
-    def join(self, job: Rollouts) -> None:
-        """Takes in one more; what was stopped before its end would count its beginnings twice as much."""
-        self.jobs[:] = [each for each in self.jobs if each.done or each in self.running]
-        self.jobs.append(job)
-        self.running.append(job)
-
-
 class _Rolling(_Work):
-    def __init__(self, job: Rollouts, series: _Series) -> None:
+    def __init__(self, job: Rollouts, series: RolloutSeries) -> None:
         super().__init__(job)
         self.rollouts, self.series = job, series
-        self.name = "rollouts" if series.original is None else "sampling again"
+        self.name = "rollouts" if job.original is None else "sampling again"
 
     def publish(self, measured: Measured, *, running: bool) -> Measured:
-        from bftui.workbench.result_summaries import rolled
-
         series = self.series
         if not running and self.rollouts in series.running:
             series.running.remove(self.rollouts)
-        found = rolled(series.jobs, series.running, series.place[1], measured.version)
+        found = series.rolled(measured.version)
         return replace(measured, rolled={**measured.rolled, series.place: found})
 
 
@@ -167,7 +148,7 @@ class Experimenting:
         self.session: Session | None = None
         self.measured = Measured()
         self._running: deque[_Work] = deque()
-        self._series: dict[Place, _Series] = {}
+        self._series: dict[Place, RolloutSeries] = {}
         self._responses: dict[int, _Responding] = {}
 
     @property
@@ -203,11 +184,12 @@ class Experimenting:
         self._roll(self._at.experiments.start_resampling(samples, node))
 
     def _roll(self, job: Rollouts) -> None:
+        from bftui.workbench.rollout_series import RolloutSeries
+
         place = job.start.node, self._at.sampler_number
-        original = None if job.original is None else job.original.token_ids
         series = self._series.get(place)
-        if series is None or (series.horizon, series.original) != (job.horizon, original):
-            series = self._series[place] = _Series(place, job.horizon, original)
+        if series is None or not series.takes(job.settings()):
+            series = self._series[place] = RolloutSeries(place)
         series.join(job)
         self._begin(_Rolling(job, series))
 
@@ -326,9 +308,7 @@ class Experimenting:
     def recall(self, found: Recalled) -> None:
         """Publishes what the session measured in another run of the program; further rollouts are added to it."""
         self.measured = replace(found.measured, version=self.measured.version + 1)
-        for place, rolls in found.rolls.items():
-            horizon, original = rolls[-1].compared_with
-            self._series[place] = _Series(place, horizon, original, list(rolls))
+        self._series.update(found.series)
 
     def renew(self) -> None:
         """Ends everything, as the model's process is another one; what was found stays."""

@@ -43,9 +43,7 @@ class ReplayEngine(Engine):
             if not self._progress(replay.done / replay.count, "reading"):
                 break
         session = replay.session
-        self._recalled = recall(
-            replay.file.measurements(), session.tree, replay.file.samplers, replay.model.token_bytes
-        )
+        self._recalled = recall(replay.file.measurements(), session.tree, replay.file.samplers)
         self.state.model = replay.model
         self._attend(session)
         self.state.word = Word.REPLAY

@@ -6,21 +6,18 @@ What a newer bftui or somebody else wrote and cannot be shown is left out: the r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from bftui.core.bf.estimate import CurvePoint, Sample
-from bftui.core.bf.samples import Finish
+from bftui.core.bf.estimate import CurvePoint
 from bftui.core.errors import UsageError
 from bftui.core.sampler import Sampler
 from bftui.core.text import safe
-from bftui.measures.rollouts import Start
+from bftui.results.stored_result import StoredResult
 from bftui.workbench.measured_results import Against, Ahead, Ids, Interval, Looked, Place, Responded
-from bftui.workbench.result_summaries import rolled
+from bftui.workbench.rollout_series import Drawing, PastRollouts, RolloutSeries
 from bftui.workbench.snapshot import Measured
 
 if TYPE_CHECKING:
@@ -31,54 +28,21 @@ _NEAR = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Roll:
-    """Rollouts that were drawn before, as `summaries.rolled` reads them. Of each token H(P~) and ln P~ are known.
-
-    Attributes:
-        resampled: whether they were drawn to be compared with a path.
-        original: that path, where the record has its numbers.
-    """
-
-    start: Start
-    sampler: Sampler
-    horizon: int
-    size: int
-    first: int
-    samples: Sequence[Sample]
-    resampled: bool
-    share: float = 1.0
-    left: float | None = None
-    done: bool = True
-    original: Sample | None = None
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether further ones can be added."""
-        return self.original is not None or not self.resampled
-
-    @property
-    def compared_with(self) -> tuple[int, Ids | None]:
-        """What rollouts must have in common to be shown as one."""
-        return self.horizon, None if self.original is None else self.original.token_ids
-
-
-@dataclass(frozen=True, slots=True)
 class Recalled:
     """What was measured: what the screen shows of it, and the rollouts that further ones are added to."""
 
     measured: Measured = field(default_factory=Measured)
-    rolls: Mapping[Place, Sequence[Roll]] = field(default_factory=dict)
+    series: Mapping[Place, RolloutSeries] = field(default_factory=dict)
 
 
 def recall(
     measurements: Iterable[Mapping[str, Any]],
     tree: Tree,
     samplers: Sequence[Sampler],
-    token_bytes: Callable[[int], bytes],
 ) -> Recalled:
     """Look-ahead, rollouts and responses of a session; of rollouts of one place those that go with the latest."""
     looked: dict[Place, Looked] = {}
-    rolls: dict[Place, list[Roll]] = {}
+    series: dict[Place, RolloutSeries] = {}
     responses: dict[int, Responded] = {}
     for found in measurements:
         node, settings, result = found["node"], found["settings"], found["result"]
@@ -88,27 +52,28 @@ def recall(
             match found["kind"]:
                 case "lookahead":
                     looked.update(_looked(node, settings, result, tree))
-                case "rollouts" | "resampling" as kind:
-                    roll = _roll(node, settings, result, token_bytes, kind == "resampling")
-                    _put(rolls, (node, samplers.index(roll.sampler)), roll)
+                case "rollouts" | "resampling":
+                    past = PastRollouts.of(StoredResult.read(found))
+                    _put(series, (node, samplers.index(past.settings().sampler)), past)
                 case "response":
                     response = _responded(node, settings, result, tree, samplers)
                     responses[response.end] = response
-    shown = {place: rolled(jobs, (), place[1], n) for n, (place, jobs) in enumerate(rolls.items())}
-    marked = {
-        place: replace(each, resampled=rolls[place][-1].resampled) for place, each in shown.items()
-    }
-    goes_on = {place: jobs for place, jobs in rolls.items() if jobs[-1].goes_on}
-    return Recalled(Measured(looked=looked, rolled=marked, responses=responses), goes_on)
+    rolled = {place: each.rolled(n) for n, (place, each) in enumerate(series.items())}
+    goes_on = {place: each for place, each in series.items() if _goes_on(each.jobs[-1])}
+    return Recalled(Measured(looked=looked, rolled=rolled, responses=responses), goes_on)
 
 
-def _put(rolls: dict[Place, list[Roll]], place: Place, roll: Roll) -> None:
+def _put(known: dict[Place, RolloutSeries], place: Place, past: PastRollouts) -> None:
     """Adds rollouts to those that they go on from, or lets them take their place."""
-    known = rolls.get(place)
-    if known is not None and roll.goes_on and known[-1].compared_with == roll.compared_with:
-        known.append(roll)
+    series = known.get(place)
+    if series is not None and past.goes_on and series.takes(past.settings()):
+        series.jobs.append(past)
     else:
-        rolls[place] = [roll]
+        known[place] = RolloutSeries(place, [past])
+
+
+def _goes_on(job: Drawing) -> bool:
+    return isinstance(job, PastRollouts) and job.goes_on
 
 
 def _looked(
@@ -137,55 +102,6 @@ def _looked(
     narrowest = min(open_, key=lambda row: row.bf or 0.0).token_id if len(open_) > 1 else None
     after_each = {row.token_id: row.bf for row in rows}
     return {(node, tree.sampler(node)): Looked(tuple(rows), after_each, narrowest)}
-
-
-def _roll(
-    node: int,
-    settings: Mapping[str, Any],
-    result: Mapping[str, Any],
-    token_bytes: Callable[[int], bytes],
-    resampled: bool,
-) -> Roll:
-    if settings.get("suffix"):
-        raise ValueError("these are of a text that is not in the tree")
-    # The mean over the full vocabulary is known of all together only.
-    full = math.log(number(result["bf_full"]))
-    samples = tuple(_sample(each, full, token_bytes) for each in result["samples"])
-    if not samples:
-        raise ValueError("there are none")
-    original = result.get("original") if resampled else None
-    return Roll(
-        start=Start(0, node),
-        sampler=_sampler(settings),
-        horizon=whole(settings["horizon"], 1),
-        size=whole(settings["samples"], 1),
-        first=whole(settings["first"]),
-        samples=samples,
-        resampled=resampled,
-        original=None if original is None else _sample(original, full, token_bytes),
-    )
-
-
-def _sample(each: Mapping[str, Any], full: float, token_bytes: Callable[[int], bytes]) -> Sample:
-    ids = ids_of(each["token_ids"])
-    finish: Finish = each["finish"]
-    if finish not in get_args(Finish):
-        raise ValueError(f"{finish} is no end")
-    text = ids[:-1] if finish == "eog" else ids
-    # Infinite where a token of the path has P 0.
-    surprisal = maybe_number(each["surprisal"]) if "surprisal" in each else math.nan
-    return Sample(
-        token_ids=ids,
-        entropy=np.full(len(ids), full),
-        entropy_truncated=np.array([number(value) for value in each["entropy"]]),
-        logprob_truncated=np.array(
-            [math.nan if value is None else number(value) for value in each["logprob"]]
-        ),
-        # As of H(P): the mean alone is known.
-        logprob=np.full(len(ids), -math.inf if surprisal is None else -surprisal),
-        n_bytes=sum(len(token_bytes(i)) for i in text),
-        finish=finish,
-    )
 
 
 def _responded(

@@ -5,26 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
-from bftui.core.bf.estimate import Sample, curve, estimate, windows
-from bftui.core.sampler import Sampler
 from bftui.measures.lookahead import Lookahead
 from bftui.measures.response import Response
-from bftui.measures.rollouts import Start
-from bftui.workbench.measured_results import (
-    Against,
-    Ahead,
-    Compared,
-    Continuation,
-    Interval,
-    Looked,
-    Responded,
-    Rolled,
-)
-
-_SHARED = (1, 5)
-"""Tokens of a path that samples are asked to share, beside all of them."""
+from bftui.workbench.measured_results import Against, Ahead, Interval, Looked, Responded
 
 
 def looked(job: Lookahead) -> Looked:
@@ -42,99 +26,6 @@ def looked(job: Lookahead) -> Looked:
     open_ = [row for row in rows if row.bf is not None]
     narrowest = min(open_, key=lambda row: row.bf or 0.0).token_id if len(open_) > 1 else None
     return Looked(tuple(rows), {row.token_id: row.bf for row in rows}, narrowest)
-
-
-class Drawing(Protocol):
-    """What is read of `measures.rollouts.Rollouts`; rollouts that another run of the program drew have it too."""
-
-    @property
-    def start(self) -> Start: ...
-    @property
-    def sampler(self) -> Sampler: ...
-    @property
-    def horizon(self) -> int: ...
-    @property
-    def size(self) -> int: ...
-    @property
-    def first(self) -> int: ...
-    @property
-    def samples(self) -> Sequence[Sample]: ...
-    @property
-    def share(self) -> float: ...
-    @property
-    def left(self) -> float | None: ...
-    @property
-    def done(self) -> bool: ...
-    @property
-    def original(self) -> Sample | None: ...
-
-
-def rolled(
-    jobs: Sequence[Drawing], running: Sequence[Drawing], sampler: int, version: int
-) -> Rolled:
-    """Rollouts of one place, sampler and horizon, pooled; some of them may still run."""
-    last = jobs[-1]
-    shares = [job.share for job in running] or [last.share]
-    samples = [sample for job in jobs for sample in job.samples]
-    lengths = sorted(sample.length for sample in samples) or [0]
-    pooled = tuple(samples)
-    return Rolled(
-        node=last.start.node,
-        sampler=sampler,
-        horizon=last.horizon,
-        version=version,
-        asked=sum(job.size for job in jobs),
-        drawn=len(samples),
-        share=math.fsum(shares) / len(shares),
-        running=bool(running),
-        stopped=not running and not last.done,
-        left=math.fsum(job.left or 0.0 for job in running) or None,
-        estimate=estimate(pooled, seed=last.sampler.seed) if pooled else None,
-        lengths=(lengths[0], lengths[len(lengths) // 2], lengths[-1]),
-        curve=tuple(curve([pooled], seed=last.sampler.seed)) if pooled else (),
-        windows=tuple(windows([pooled], seed=last.sampler.seed)) if pooled else (),
-        continuations=_continuations(jobs, together=not running),
-        resampled=last.original is not None,
-        compared=None if last.original is None else _compared(last.original, pooled),
-    )
-
-
-def _continuations(jobs: Sequence[Drawing], *, together: bool) -> tuple[Continuation, ...]:
-    """The different texts with how many have them, or each rollout for itself, in the order of their numbers."""
-    found: dict[object, Continuation] = {}
-    for job in jobs:
-        for place, sample in enumerate(job.samples):
-            number = job.first + place
-            key = sample.token_ids if together else number
-            known = found.get(key)
-            if known is not None:
-                found[key] = replace(known, count=known.count + 1)
-                continue
-            more = not job.done and sample.finish != "eog" and sample.length < job.horizon
-            finish = "open" if more else sample.finish
-            found[key] = Continuation(sample.token_ids, number, 1, finish)
-    return tuple(found.values())
-
-
-def _compared(original: Sample, samples: Sequence[Sample]) -> Compared | None:
-    if not samples:
-        return None
-    means = [sample.surprisal for sample in samples]
-    ids = original.token_ids
-    shared = [*(tokens for tokens in _SHARED if tokens < len(ids)), len(ids)]
-    return Compared(
-        token_ids=ids,
-        finish=original.finish,
-        bf=math.exp(original.mean_entropy),
-        surprisal=original.surprisal,
-        sampled=math.fsum(means) / len(means),
-        low=min(means),
-        high=max(means),
-        shared=tuple(
-            (tokens, sum(sample.token_ids[:tokens] == ids[:tokens] for sample in samples))
-            for tokens in shared
-        ),
-    )
 
 
 def responded(job: Response, known: Responded) -> Responded:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bftui.core.pair.distribution_shift import Author
-    from bftui.workbench.measured_results import Looked, Place, Responded, Rolled
+    from bftui.workbench.measured_results import Looked, Place, Responded
     from bftui.workbench.paired_results import Draft, Nudged, Shifted
+    from bftui.workbench.rollout_series import Rolled
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 import bftui
 from bftui.measures.rollouts import Rollouts
+from bftui.results.codec import encode
 from bftui.session.session import Session
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.screens.rollouts_screen import RolloutsScreen
@@ -123,7 +124,7 @@ async def test_rollouts_have_the_numbers_of_the_api(fruit: str) -> None:
         await w.press("escape")
         assert f"rollouts {found.bf:.2f} [{found.ci[0]:.2f}" in lines(w.bench.strip)[0]
         (kept,) = w.session.trace().as_dict()["measurements"]
-        assert kept["result"] == expected.result()
+        assert kept["result"] == encode(expected.result())
 
 
 async def test_rollouts_stay_with_their_node(fruit: str) -> None:

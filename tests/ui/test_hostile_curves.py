@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.geometry import Size
 
+from bftui.core.sampler import Sampler
+from bftui.results.rollouts_result import RolloutsSettings
 from bftui.session.commands import ForceIds, Goto
 from bftui.ui.panes.bf_pane import StripPane
 from bftui.ui.panes.compared_panes import BranchPane, ComparedPane
@@ -23,7 +25,7 @@ from bftui.ui.screens.response_screen import ResponsePane
 from bftui.ui.side_branches import others
 from bftui.ui.themes.theme_styles import find, palette
 from bftui.ui.view import View
-from bftui.workbench.measured_results import Continuation, Rolled
+from bftui.workbench.rollout_series import Continuation, Rolled
 from tests.ui.driver import lines, table, workbench
 
 HOSTILE: list[bytes] = [
@@ -76,27 +78,10 @@ def sized(pane: Pane, width: int, height: int) -> None:
 def rolled(node: int, sampler: int, texts: Sequence[Sequence[int]]) -> Rolled:
     """Rollouts that drew some texts, before there is an estimate."""
     found = tuple(Continuation(tuple(ids), n, 1, "length") for n, ids in enumerate(texts))
-    return Rolled(
-        *(
-            node,
-            sampler,
-            8,
-            1,
-            len(found),
-            len(found),
-            0.5,
-            True,
-            False,
-            None,
-            None,
-            (0, 0, 0),
-            (),
-            (),
-            found,
-        ),
-        resampled=False,
-        compared=None,
-    )
+    asked = RolloutsSettings(samples=len(found), horizon=8, first=0, sampler=Sampler())
+    more = {"share": 0.5, "running": True, "stopped": False, "left": None}
+    nothing = {"result": None, "curve": (), "windows": (), "compared": None}
+    return Rolled(node, sampler, asked, version=1, continuations=found, **more, **nothing)
 
 
 def panes(view: View, texts: Sequence[Sequence[int]], width: int, height: int) -> list[Pane]:

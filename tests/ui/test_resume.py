@@ -88,7 +88,7 @@ async def test_what_was_measured_is_known_again(fruit, tmp_path):
         assert found.kinds == known.kinds
         assert again.rolled.keys() == before.rolled.keys()
         for place, each in again.rolled.items():
-            assert each.estimate.bf == before.rolled[place].estimate.bf
+            assert each.result.bf == before.rolled[place].result.bf
             assert each.continuations == before.rolled[place].continuations
             assert each.curve == before.rolled[place].curve
         drawn = next(iter(again.rolled.values())).drawn
@@ -106,7 +106,7 @@ async def test_sampling_again_is_known_again_and_goes_on(fruit, tmp_path):
         (known,), (found,) = before.rolled.values(), driver.bridge.measured.rolled.values()
         assert found.resampled
         assert found.compared.shared == known.compared.shared
-        assert found.compared.token_ids == known.compared.token_ids
+        assert found.compared.path.token_ids == known.compared.path.token_ids
         for name in ("bf", "surprisal", "sampled", "low", "high"):
             wanted = getattr(known.compared, name)
             assert getattr(found.compared, name) == pytest.approx(wanted, abs=1e-9)

@@ -50,6 +50,8 @@ def test_the_first_frame_waits_for_nothing_that_the_engine_runs():
         "workbench.measuring",
         "workbench.pairing",
         "workbench.measured_results",
+        "workbench.rollout_series",
+        "results.codec",
         "trace.journal",
     )
     assert not set(done.stdout.split()) & {f"bftui.{name}" for name in later}

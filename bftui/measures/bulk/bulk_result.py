@@ -22,7 +22,8 @@ from bftui.core.errors import BftuiError
 from bftui.core.sampler import Sampler
 from bftui.core.text import of_path
 from bftui.measures.bulk.bulk_measurement import WINDOW, Drawn, MeasureSettings, Samples
-from bftui.measures.rollouts import estimate_fields, sample_fields
+from bftui.results.codec import encode
+from bftui.results.rollouts_result import SampleResult
 from bftui.trace.header import sampler_fields
 
 
@@ -65,7 +66,7 @@ def model_fields(
             {
                 "id": prompt,
                 **_prompt(samples, settings),
-                "samples": [sample_fields(sample, tokens=keep_tokens) for sample in samples],
+                "samples": [encode(SampleResult.of(each, tokens=keep_tokens)) for each in samples],
             }
             for prompt, samples in zip(drawn.ids, drawn.plain, strict=False)
         ],
@@ -164,7 +165,15 @@ def _prompt(samples: Samples, settings: MeasureSettings) -> dict[str, Any]:
 def _fields(found: Estimate) -> dict[str, Any]:
     length = found.tokens / found.samples
     more = {"ci_basis": found.basis, "ended": found.ended, "mean_length": length}
-    return {**estimate_fields(found), **more}
+    return {
+        "bf": found.bf,
+        "ci": None if found.ci is None else list(found.ci),
+        "bf_full": found.bf_full,
+        "estimator": found.estimator,
+        "bf_entropy": found.bf_entropy,
+        "bf_nll": found.bf_nll,
+        **more,
+    }
 
 
 def _part(prompts: Sequence[Samples], settings: MeasureSettings, otherwise: str) -> dict[str, Any]:

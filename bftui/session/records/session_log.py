@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,7 +105,7 @@ class Record:
 
     def measure(self, measured: StoredResult, place: int | None = None) -> int:
         """Writes down what was measured, at the end or in the place of what was known before; returns its place."""
-        fields = asdict(measured)
+        fields = measured.fields()
         if place is None:
             place = len(self.measurements)
             self.measurements.append(fields)

@@ -24,25 +24,6 @@ class _Shape(BaseModel):
     )
 
 
-class Sampled(_Shape):
-    length: Place
-    finish: Literal["eog", "length", "context"]
-    token_ids: list[Place]
-    entropy: list[Entropy]
-
-
-class Rollouts(_Shape):
-    """Of `rollouts` and `resampling`."""
-
-    bf: Factor
-    ci: Interval | None
-    bf_full: Factor
-    estimator: str
-    bf_entropy: Factor
-    bf_nll: Factor | None
-    samples: Annotated[list[Sampled], Field(min_length=1)]
-
-
 class Forced(_Shape):
     text: str
     logprob: Finite | None

@@ -15,9 +15,10 @@ from bftui.ui.explain.explain_items import Item
 from bftui.workbench.sampler_words import cut
 
 if TYPE_CHECKING:
-    from bftui.core.bf.estimate import Estimate
+    from bftui.results.rollouts_result import RolloutsResult
     from bftui.ui.view import View
-    from bftui.workbench.measured_results import Compared, Responded, Rolled
+    from bftui.workbench.measured_results import Responded
+    from bftui.workbench.rollout_series import PathComparison, Rolled
 
 _BF = "Yang, Li and Holtzman, arXiv 2506.17871"
 _INTERVAL = "bias-corrected, accelerated bootstrap: Efron, 1987"
@@ -44,16 +45,16 @@ def ahead(view: View, token_id: int) -> list[Item]:
 
 def rollouts(view: View, rolled: Rolled | None) -> list[Item]:
     """The numbers of rollouts."""
-    if rolled is None or rolled.estimate is None:
+    if rolled is None or rolled.result is None:
         return [Item("rollouts", "none yet", "", "Nothing was drawn here so far.")]
-    found = rolled.estimate
+    found = rolled.result
     items = [_estimate(view, rolled, found), _estimators(found), _curve(), _continuations(rolled)]
     if rolled.compared is not None:
         items.insert(1, _compared(rolled.compared, rolled.drawn))
     return items
 
 
-def _estimate(view: View, rolled: Rolled, found: Estimate) -> Item:
+def _estimate(view: View, rolled: Rolled, found: RolloutsResult) -> Item:
     ci = ""
     if found.ci is not None:
         ci = f" [{fine(found.ci[0])}, {fine(found.ci[1])}]"
@@ -66,14 +67,14 @@ def _estimate(view: View, rolled: Rolled, found: Estimate) -> Item:
         f"{fine(found.bf)}{ci}",
         formula,
         f"The branching factor of what follows from here: {counted(rolled.drawn, 'continuation')} of up to "
-        f"{counted(rolled.horizon, 'token')} were drawn from P~ at temperature {view.sampler.temperature:g}, "
+        f"{counted(rolled.settings.horizon, 'token')} were drawn from P~ at temperature {view.sampler.temperature:g}, "
         f"{cut(view.sampler)}, {found.tokens:,} tokens in all; each counts the same, whatever its length. The interval "
         "is the 95 % one over such samples, made in ln BF. The same seed draws the same continuations.",
         f"{_BF}, estimators of the branching factor; {_INTERVAL}",
     )
 
 
-def _estimators(found: Estimate) -> Item:
+def _estimators(found: RolloutsResult) -> Item:
     nll = "–" if found.bf_nll is None else fine(found.bf_nll)
     return Item(
         "entropy, likelihood",
@@ -107,7 +108,7 @@ def _continuations(rolled: Rolled) -> Item:
     )
 
 
-def _compared(found: Compared, drawn: int) -> Item:
+def _compared(found: PathComparison, drawn: int) -> Item:
     return Item(
         "the path",
         f"BF {fine(found.bf)}, {found.surprisal:.2f} nats a token",

@@ -346,10 +346,9 @@ class StripPane(Pane):
             now += f" · H {nats(following.entropy, 2, self.now.noise)} nats"
         drawn = "H(P), nats" if self.entropy else "BF, log scale"
         found = self.view.rolled
-        if found is not None and found.estimate is not None:
-            estimate = found.estimate
-            path += f" · rollouts {fine(estimate.bf)}"
-            path += f" {interval(estimate.ci)}" if estimate.ci else ""
+        if found is not None and (drawn_here := found.result) is not None:
+            path += f" · rollouts {fine(drawn_here.bf)}"
+            path += f" {interval(drawn_here.ci)}" if drawn_here.ci else ""
             path += " so far" if found.running else ""
         whole = f"{drawn} · {now} · {path}"
         room = self.size.width - len(self.HEADING or "") - 8

@@ -13,7 +13,7 @@ from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
-from bftui.workbench.measured_results import Continuation, Ids, Rolled
+from bftui.workbench.rollout_series import Continuation, Rolled
 
 _ENDS = {"eog": "■", "length": "…", "context": "⊣", "open": "…"}
 _ORIGINAL = "◆"
@@ -44,7 +44,7 @@ class ContinuationsPane(Pane):
         self.listing = Listing.LONGEST
         self._rolled: Rolled | None = None
         self._rows: list[Continuation] = []
-        self._texts: dict[Ids, str] = {}
+        self._texts: dict[tuple[int, ...], str] = {}
 
     @property
     def ready(self) -> bool:
@@ -83,10 +83,10 @@ class ContinuationsPane(Pane):
 
         self._rows.sort(key=longest if self.listing is Listing.LONGEST else frequent)
         if rolled.compared is not None:
-            path = rolled.compared.token_ids
+            path = rolled.compared.path.token_ids
             if not any(each.token_ids == path for each in self._rows):
                 # Nobody drew it: it stands before those that were drawn.
-                self._rows.insert(0, Continuation(path, PATH, 0, rolled.compared.finish))
+                self._rows.insert(0, Continuation(path, PATH, 0, rolled.compared.path.finish))
 
     def _find(self, chosen: Continuation) -> None:
         """Selects the row that holds a text, which may have grown or joined others."""
@@ -114,7 +114,7 @@ class ContinuationsPane(Pane):
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         palette, each = self.palette, self._rows[row]
         compared = self._rolled.compared if self._rolled else None
-        original = compared is not None and compared.token_ids == each.token_ids
+        original = compared is not None and compared.path.token_ids == each.token_ids
         line.add(f"{each.count:>3}× " if each.count != 1 else "     ", palette.dim)
         line.add(_ORIGINAL if original else " ", palette.forced)
         ids = self._text_ids(each)
@@ -126,7 +126,7 @@ class ContinuationsPane(Pane):
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
 
-    def _text_ids(self, each: Continuation) -> Ids:
+    def _text_ids(self, each: Continuation) -> tuple[int, ...]:
         """Without the token that ends it: the sign says that."""
         return each.token_ids[:-1] if each.finish == "eog" else each.token_ids
 

@@ -22,7 +22,8 @@ from bftui.ui.panes.curve_pane import CurvePane, Part, wrapped
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.keys import hint
-from bftui.workbench.measured_results import Compared, Responded, Rolled
+from bftui.workbench.measured_results import Responded
+from bftui.workbench.rollout_series import PathComparison, Rolled
 from bftui.workbench.sampler_words import sampling
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class RolloutsPane(CurvePane):
         if rolled is self._rolled and response is self._response:
             return
         before = self._rolled
-        if before is None or rolled is None or before.horizon != rolled.horizon:
+        if before is None or rolled is None or before.settings.horizon != rolled.settings.horizon:
             self._scale = None
         self._rolled, self._response = rolled, response
         if rolled is not None:
@@ -91,7 +92,8 @@ class RolloutsPane(CurvePane):
             for position in range(window.position, window.position + _WINDOW)
             if position in curve
         }
-        controls = {p.position: p.bf for p in self._controls()[: rolled.horizon]}
+        horizon = rolled.settings.horizon
+        controls = {p.position: p.bf for p in self._controls()[:horizon]}
         highs = [high for _, high in band.values()]
         values = [*curve.values(), *highs, *windows.values(), *controls.values()]
         if self._scale is None:
@@ -103,7 +105,7 @@ class RolloutsPane(CurvePane):
             Line(CONTROLS, controls, dotted=True),
         )
         chart = self.bars(
-            self._scale, head, curve, None, lines=lines, band=band, first=0, span=rolled.horizon
+            self._scale, head, curve, None, lines=lines, band=band, first=0, span=horizon
         )
         return head, chart, self._signs()
 
@@ -144,9 +146,9 @@ class RolloutsPane(CurvePane):
     def _top(self) -> list[list[Part]]:
         """The lines above the chart, each as (role, text)."""
         rolled = self._rolled
-        if rolled is None or rolled.estimate is None:
+        if rolled is None or rolled.result is None:
             return [[("dim", line)] for line in wrapped(hint(self._awaited(rolled)), self.columns)]
-        found = rolled.estimate
+        found = rolled.result
         room = self.columns
         main = [("title", f"BF {fine(found.bf)}")]
         if found.ci is not None:
@@ -158,14 +160,17 @@ class RolloutsPane(CurvePane):
         notes.append(f"full {fine(found.bf_full)}")
         used = sum(cell_len(text) for _, text in main)
         main.append(("dim", fit(" · ".join(notes), max(0, room - used))))
-        least, median, most = rolled.lengths
-        drawn = f"{rolled.drawn} of {rolled.asked}" if rolled.running else f"{rolled.drawn}"
+        least, median, most = found.lengths
+        drawn = (
+            f"{rolled.drawn} of {rolled.settings.samples}" if rolled.running else f"{rolled.drawn}"
+        )
         lengths = f"lengths {least} to {most}, median {median}"
         if least == most:
             lengths = f"all of length {least}"
         ends = f"{lengths} · {found.ended:.0%} ended"
-        about = f"{drawn} continuations of at most {counted(rolled.horizon, 'token')} · {ends}"
-        short = f"{drawn} × {counted(rolled.horizon, 'token')} · {ends}"
+        horizon = counted(rolled.settings.horizon, "token")
+        about = f"{drawn} continuations of at most {horizon} · {ends}"
+        short = f"{drawn} × {horizon} · {ends}"
         lines = [main, [("text", about if cell_len(about) <= room else short)]]
         if rolled.compared is not None:
             lines += [[("text", text)] for text in compared(rolled.compared, rolled.drawn, room)]
@@ -190,10 +195,10 @@ class RolloutsPane(CurvePane):
         return signs
 
 
-def compared(found: Compared, drawn: int, room: int) -> list[str]:
+def compared(found: PathComparison, drawn: int, room: int) -> list[str]:
     """The path against the samples, in one line or two."""
     numbers = (
-        f"the path of {counted(len(found.token_ids), 'token')}: BF {fine(found.bf)} · surprisal "
+        f"the path of {counted(len(found.path.token_ids), 'token')}: BF {fine(found.bf)} · surprisal "
         f"{found.surprisal:.2f} nats a token, samples {found.sampled:.2f} ({found.low:.2f} to {found.high:.2f})"
     )
     *some, whole_path = found.shared

@@ -13,7 +13,7 @@ from bftui.workbench.keys import hint
 from bftui.workbench.notice import Notice
 
 if TYPE_CHECKING:
-    from bftui.workbench.measured_results import Rolled
+    from bftui.workbench.rollout_series import Rolled
 
 
 class Measuring(Looking):
@@ -53,11 +53,11 @@ class Measuring(Looking):
 
     def _same_path(self, view: View, known: Rolled) -> bool:
         """Whether rollouts are compared with the path that goes on from the cursor now."""
-        if known.compared is None:
-            return known.resampled
+        if not known.settings.original:
+            return False
         nodes, place = jumps.line(view.tree, view.cursor)
         ids = tuple(view.tree.token_id(node) for node in nodes[place + 1 :])
-        return known.compared.token_ids == ids
+        return known.settings.original == ids
 
     def _show_rollouts(self, view: View, *, resample: bool) -> None:
         from bftui.ui.screens.rollouts_screen import RolloutsScreen

@@ -19,8 +19,8 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
-from bftui.workbench.measured_results import Rolled
 from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.rollout_series import Rolled
 from bftui.workbench.rollout_size import Size
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
         )
 
     def _goes_on(self, rolled: Rolled | None) -> bool:
-        return rolled is not None and (self._resample or rolled.horizon == self._wanted.horizon)
+        return rolled is not None and (
+            self._resample or rolled.settings.horizon == self._wanted.horizon
+        )
 
     def tell(self, notice: Notice | None) -> None:
         self._notice.tell(notice)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
-from bftui.core.bf.estimate import Sample, curve, windows
+from bftui.core.bf.estimate import curve, windows
 from bftui.core.text import safe
+from bftui.results.codec import FieldError, decode
+from bftui.results.rollouts_result import RolloutsResult
 from bftui.trace.report import report_definitions, shapes
 from bftui.trace.report.content import Content, number
 from bftui.trace.report.figures import session_figures
@@ -69,6 +68,8 @@ def _section(content: Content, fields: dict[str, Any], place: int) -> Section:
             first = error.errors(include_url=False, include_input=False)[0]
             at = ".".join(map(str, first["loc"]))
             told = _as_it_is(asked, safe(f"It cannot be drawn: {at}: {first['msg']}."))
+        except FieldError as error:
+            told = _as_it_is(asked, safe(f"It cannot be drawn: {error}."))
     return replace(
         told,
         title=title,
@@ -86,23 +87,16 @@ def _as_it_is(asked: Asked, note: str) -> Section:
 
 
 def _rollouts(asked: Asked) -> Section:
-    found = shapes.Rollouts.model_validate(asked.result)
-    samples = [
-        _sample(each)
-        for each in found.samples
-        if each.token_ids and len(each.entropy) == len(each.token_ids)
-    ]
-    lengths = [len(sample.token_ids) for sample in samples]
-    ended = Counter(each.finish for each in found.samples)["eog"]
+    found = decode(RolloutsResult, asked.result)
+    samples = found.drawn()
+    ended = sum(each.finish == "eog" for each in samples)
     estimator = _ESTIMATORS.get(found.estimator, "given")
     said = (
         f"BF {number(found.bf)} {interval(found.ci)} by the {estimator} estimator, full BF {number(found.bf_full)}; "
         f"{counted(len(found.samples), 'continuation')}, {ended} of them ended"
     )
     notes, picture = [], None
-    if not samples:
-        notes.append("The continuations are not in the trace.")
-    elif max(lengths) * len(samples) > _MOST_DRAWN:
+    if max(each.length for each in samples) * len(samples) > _MOST_DRAWN:
         notes.append("There are too many continuations to draw their curve here.")
     else:
         points = curve([samples], "entropy", seed=seed_of(asked.settings.get("seed")))
@@ -130,21 +124,6 @@ def _rollouts(asked: Asked) -> Section:
 
 
 _ESTIMATORS = {"entropy": "entropy", "nll": "likelihood"}
-
-
-def _sample(found: shapes.Sampled) -> Sample:
-    """Enough of a sample for the entropy estimator: what is not in the trace is NaN."""
-    unknown = np.full(len(found.token_ids), math.nan)
-    return Sample(
-        token_ids=tuple(found.token_ids),
-        entropy=unknown,
-        entropy_truncated=np.array(found.entropy, dtype=np.float64),
-        logprob_truncated=unknown,
-        logprob=unknown,
-        n_bytes=0,
-        finish=found.finish,
-        chosen=True,
-    )
 
 
 def _continued(content: Content, token_ids: Iterable[int]) -> str | None:
