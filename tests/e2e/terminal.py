@@ -53,6 +53,7 @@ class Terminal:
         self.screen = Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.output = b""
+        self._next_key = 0.0
         self._controller, self._terminal = pty.openpty()
         self.resize(columns, rows)
         self.before = termios.tcgetattr(self._terminal)
@@ -109,9 +110,10 @@ class Terminal:
     def press(self, *keys):
         """Types keys, by name or as text."""
         for key in keys:
-            os.write(self._controller, KEYS.get(key, key).encode())
             # Keys that follow an escape at once would be read as one key.
-            time.sleep(0.3 if key == "esc" else 0.02)
+            time.sleep(max(0.0, self._next_key - time.monotonic()))
+            os.write(self._controller, KEYS.get(key, key).encode())
+            self._next_key = time.monotonic() + (0.3 if key == "esc" else 0.02)
 
     def wait(self, *texts, seconds=30.0):
         """Waits until all of these are on the screen."""

@@ -20,7 +20,7 @@ from bftui.ui.screens.open_screen import OpenScreen
 from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
 from bftui.workbench.workbench_state import Word
 from tests.models import tiny_model
-from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, rules, table
+from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, host_in_process, rules, table
 from tests.ui.test_open import known_machine, weights
 from tests.ui.test_partner import BYTES, aligned
 
@@ -42,6 +42,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for name in ("NO_COLOR", "COLORTERM", "TERM_PROGRAM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    host_in_process(monkeypatch)
     return table(tmp_path / "fruit.json")
 
 
@@ -61,8 +62,8 @@ def shown(
         apps.append(app)
         text: list[str] = []
 
-        async def before(pilot: Pilot[Any]) -> None:
-            driver = Driver(app, pilot)
+        async def before(_: Pilot[Any]) -> None:
+            driver = Driver(app)
             await driver.until(lambda: app.bridge.word in (Word.READY, Word.FAILED))
             await driver.settled()
             for key in keys:

@@ -9,7 +9,7 @@ import pytest
 
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
-from tests.ui.driver import table
+from tests.ui.driver import host_in_process, table
 
 _DROPPED = ("NO_COLOR", "COLORTERM", "FORCE_COLOR", "CLICOLOR_FORCE", "XDG_CONFIG_HOME", "TMUX")
 
@@ -21,6 +21,18 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def processes() -> None:
+    """Has each model run in a worker process of its own: for tests of faults, kills, stops and memory."""
+
+
+@pytest.fixture(autouse=True)
+def hosting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has models run in this process, where a test does not ask for `processes`."""
+    if "processes" not in request.fixturenames:
+        host_in_process(monkeypatch)
 
 
 @pytest.fixture

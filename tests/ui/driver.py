@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+from rich.cells import cell_len
 from textual import events
-from textual.keys import key_to_character
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from bftui.model import loaded_model as models
 from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from bftui.ui.app import WorkbenchApp
@@ -93,12 +98,68 @@ def table(path: Path, *, tokens: Sequence[str | bytes] = (), **fields: Any) -> s
     return f"table:{path}"
 
 
+def host_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the workbench open its models in this process, not each in a worker process of its own."""
+    opened = models.open_model
+
+    def open_here(model: str, *, worker: bool = False, **options: Any) -> models.Model:
+        return opened(model, **options)
+
+    monkeypatch.setattr(models, "open_model", open_here)
+
+
+class FactPilot(Pilot[None]):
+    """A pilot that waits until all that was sent is handled and drawn, and never for time."""
+
+    async def press(self, *keys: str) -> None:
+        """Presses keys, each after the one before was handled."""
+        for key in keys:
+            send(self.app, key)
+            await self.pause()
+
+    async def pause(self, delay: float | None = None) -> None:
+        """Waits until keys and messages are handled and the screen is laid out; `delay` seconds come first."""
+        if delay is not None:
+            await asyncio.sleep(delay)
+        end = time.monotonic() + 10.0
+        # Who waits in the way of something is not waited for.
+        while await self._wait_for_screen() and not self._at_rest and time.monotonic() < end:
+            await asyncio.sleep(0.001)
+        self.app.screen._on_timer_update()
+
+    @property
+    def _at_rest(self) -> bool:
+        """Whether nothing typed is on its way, no message waits and nothing has to be laid out."""
+        app, screen = self.app, self.app.screen
+        assert isinstance(app, WorkbenchApp)
+        return not (
+            app.typing
+            or screen._layout_required
+            or screen._callbacks
+            or app._resize_event
+            or app.message_queue_size
+            or any(each.message_queue_size for each in screen.walk_children(with_self=True))
+        )
+
+
+def send(app: WorkbenchApp, key: str) -> None:
+    """Sends one key as a terminal does; nothing is waited for."""
+    name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+    try:
+        written = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(name, name)))
+    except KeyError:
+        written = name if len(name) == 1 else None
+    event = events.Key(name, written)
+    event.set_sender(app)
+    app._driver.send_message(event)
+
+
 class Driver:
     """One running workbench."""
 
-    def __init__(self, app: WorkbenchApp, pilot: Pilot[None]) -> None:
+    def __init__(self, app: WorkbenchApp) -> None:
         self.app = app
-        self.pilot = pilot
+        self.pilot = FactPilot(app)
         self.bench = app.workbench
         self.bridge = app.bridge
 
@@ -123,12 +184,11 @@ class Driver:
 
     async def until(self, fact: Callable[[], bool], seconds: float = 10.0) -> None:
         """Waits for a fact, then for the screen."""
-        for _ in range(int(seconds / 0.005)):
-            if fact():
-                break
-            await asyncio.sleep(0.005)
-        else:
-            raise AssertionError(f"never came; on the screen:\n{self.screen()}")
+        end = time.monotonic() + seconds
+        while not fact():
+            if time.monotonic() > end:
+                raise AssertionError(f"never came; on the screen:\n{self.screen()}")
+            await asyncio.sleep(0.001)
         # The next frame of its own may be some time off.
         self.bench.frame()
         await self.pilot.pause()
@@ -167,23 +227,39 @@ class Driver:
     async def press_only(self, *keys: str) -> None:
         """Presses keys without waiting for the model."""
         await self.pilot.press(*keys)
-        await self.pilot.pause()
 
     async def together(self, *keys: str) -> None:
         """Presses keys all at once: those after the first are on their way before it is answered."""
         for key in keys:
-            self.app.post_message(events.Key(key, key_to_character(key)))
+            send(self.app, key)
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
         """Types into whatever has the focus."""
-        await self.pilot.press(*({" ": "space"}.get(c, c) for c in text))
-        await self.pilot.pause()
+        await self.pilot.press(*text)
 
     def screen(self) -> str:
         """The whole screen as text."""
         strips = self.app.screen._compositor.render_strips(self.app.size)
         return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+_BAD = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def bad(text: str) -> set[str]:
+    """Characters of a drawn line that could move a cursor, hide or turn it."""
+    return {character for character in text if unicodedata.category(character) in _BAD}
+
+
+def check(w: Driver, where: str) -> None:
+    """Every line of what is on the screen is as wide as the screen, and shows nothing that acts."""
+    size = w.app.size
+    strips = w.app.screen._compositor.render_strips(size)
+    assert len(strips) == size.height, where
+    for y, strip in enumerate(strips):
+        assert cell_len(strip.text) == size.width, (where, y, strip.text)
+        assert not bad(strip.text), (where, y, strip.text)
 
 
 def lines(widget: Widget) -> list[str]:
@@ -205,8 +281,8 @@ async def workbench(
     asked = None if prompt is None else Prompt(prompt)
     app = WorkbenchApp(WorkbenchSettings(model=model, prompt=asked, response=response, **settings))
     try:
-        async with app.run_test(size=size) as pilot:
-            driver = Driver(app, pilot)
+        async with app.run_test(size=size):
+            driver = Driver(app)
             if ready:
                 await driver.until(lambda: app.bridge.word is Word.READY)
                 await driver.settled()

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from bftui.model.prompt import Prompt
 from bftui.session import commands
 from bftui.workbench.bridge import Bridge
@@ -55,6 +57,7 @@ def test_what_is_asked_is_done_as_soon_as_it_is_there(tmp_path: Path) -> None:
         bridge.close()
 
 
+@pytest.mark.usefixtures("processes")
 def test_what_is_stopped_is_not_done(tmp_path: Path) -> None:
     bridge = bridge_to(tmp_path, Prompt(PROMPT))
     bridge.send(commands.Greedy())

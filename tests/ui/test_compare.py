@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import pytest
 from rich.cells import cell_len
 
 from bftui.session.records.trace_replay import Replay
@@ -156,22 +155,6 @@ async def test_it_works_without_a_model(fruit: str, tmp_path: Path) -> None:
         assert "from the first token on “·The” against “·Sure”" in w.screen()
         await w.press("enter")
         assert w.tokens[0] == " Sure"
-
-
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (100, 30), (120, 36), (200, 60)])
-async def test_it_fits_and_explains_itself(fruit: str, size: tuple[int, int]) -> None:
-    async with workbench(fruit, size=size) as w:
-        await w.press(*TWO, "c")
-        for keys in (["w"], ["w"], ["K"], ["escape", "x"]):
-            await w.press(*keys)
-            assert all(cell_len(line) <= size[0] for line in w.screen().splitlines())
-        await w.press("K")
-        text = w.screen()
-        for _ in range(8):
-            await w.press("pagedown")
-            text += w.screen()
-        for name in ("they part", "BF since", "mean H(P~)", "BF path", "arXiv 2506.17871"):
-            assert name in text, name
 
 
 # The curve ------------------------------------------------------------------------------------------------------

@@ -26,14 +26,31 @@ async def test_a_dialog_that_is_gone_cannot_end_again(tmp_path: Path, key: str) 
         assert len(w.session.tree) == 2
 
 
-@pytest.mark.parametrize("keys", [("enter", "enter"), ("enter", "escape"), ("escape", "enter")])
-async def test_the_palette_ends_once(tmp_path: Path, keys: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("keys", "sources"),
+    [
+        # What is found is done once; the second key is then one of the workbench: escape stops what is not done, and
+        # enter forces nothing while the candidates are those of the node before.
+        (("enter", "enter"), [["greedy", "forced"], ["greedy"]]),
+        (("enter", "escape"), [["greedy"], []]),
+        (("escape", "enter"), [["forced"]]),
+    ],
+)
+async def test_the_palette_ends_once(
+    tmp_path: Path, keys: tuple[str, str], sources: list[list[str]]
+) -> None:
     async with workbench(table(tmp_path / "fruit.json")) as w:
         await w.press_only("ctrl+p", *"greedy", "down")
         await w.until(lambda: w.app.screen.query_one(OptionList).highlighted is not None)
         await w.together(*keys)
         await w.until(lambda: w.app.screen is w.bench)
         await w.press("space")
+        tree = w.session.tree
+        path = tree.path(w.session.cursor)[1:]
+        *before, last = (tree.source(node).name.lower() for node in path)
+        assert before in sources
+        assert last == "sampled"
+        assert len(tree) == 1 + len(path)
 
 
 async def test_there_is_one_palette_and_none_while_the_terminal_is_too_small(
@@ -52,12 +69,23 @@ async def test_there_is_one_palette_and_none_while_the_terminal_is_too_small(
 
 async def test_the_palette_can_be_paged_before_it_is_drawn(tmp_path: Path) -> None:
     async with workbench(table(tmp_path / "fruit.json")) as w:
-        await w.press_only("ctrl+p")
-        commands = w.app.screen.query_one(OptionList)
-        await w.until(lambda: commands.option_count > 20)
-        await w.together("pagedown", "pagedown", "pageup", "pageup", "pagedown")
-        await w.until(lambda: bool(commands.highlighted))
-        await w.press_only("end", "pagedown")
+        keys, ends = ("pagedown", "pagedown", "pageup", "pageup", "pagedown"), []
+        for send in (w.together, w.press_only):
+            await w.press_only("ctrl+p")
+            commands = w.app.screen.query_one(OptionList)
+            await w.until(lambda commands=commands: commands.option_count > 20)  # type: ignore[misc]
+            await send(*keys)
+            await w.until(lambda commands=commands: bool(commands.highlighted))  # type: ignore[misc]
+            page = commands.highlighted
+            assert page is not None
+            await w.press_only("end")
+            assert commands.highlighted == page
+            await w.press_only("pagedown")
+            assert commands.highlighted == 2 * page
+            ends.append(page)
+            await w.press_only("escape")
+            await w.until(lambda: w.app.screen is w.bench)
+        assert ends[0] == ends[1]
 
 
 @pytest.mark.parametrize("key", ["m", "i", "f", "O", "t", "question_mark", "space"])

@@ -77,6 +77,7 @@ async def test_a_hostile_prompt(tmp_path: Path) -> None:
         assert "0 tokens with [/x]" in w.screen()
 
 
+@pytest.mark.usefixtures("processes")
 async def test_a_killed_worker_leaves_the_session(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("g", "g")
@@ -95,6 +96,7 @@ async def test_a_killed_worker_leaves_the_session(fruit: str) -> None:
         assert len(w.tokens) == 3
 
 
+@pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("at", [0, 1, 2])
 async def test_a_model_that_always_ends_the_same_way_is_not_opened_again_and_again(
     tmp_path: Path, at: int
@@ -114,6 +116,7 @@ async def test_a_model_that_always_ends_the_same_way_is_not_opened_again_and_aga
             await w.press("ctrl+r")
 
 
+@pytest.mark.usefixtures("processes")
 async def test_a_hanging_model_can_be_opened_again(tmp_path: Path) -> None:
     model = table(tmp_path / "hang.json", faults=[{"at": 2, "kind": "hang"}])
     async with workbench(model) as w:
@@ -239,6 +242,7 @@ async def test_too_small_says_so_and_comes_back(fruit: str) -> None:
         assert w.app.return_code == 0
 
 
+@pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("action", ["prompt", "open", "palette", "help"])
 async def test_quitting_while_a_screen_opens_is_no_failure(fruit: str, action: str) -> None:
     for turns in range(5):
@@ -250,6 +254,7 @@ async def test_quitting_while_a_screen_opens_is_no_failure(fruit: str, action: s
         assert w.app.return_code == 130
 
 
+@pytest.mark.usefixtures("processes")
 async def test_quitting_does_not_wait_for_the_model(tmp_path: Path) -> None:
     import time
 

@@ -2,45 +2,137 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from rich.cells import cell_len
 
 from bftui.ui.panes.status_bar import fitted
 from bftui.ui.screens.bench import Bench
-from tests.ui.driver import lines, table, workbench
+from tests.ui.driver import PROMPT, check, lines, table, workbench
+from tests.ui.test_compare import TWO
+from tests.ui.test_faults import HOSTILE
+from tests.ui.test_hostile import MORE
 
 SIZES = [(60, 16), (80, 24), (100, 30), (120, 36), (200, 60)]
-OPENED = {
-    "t": "enter apply  esc leave",
-    "i": "esc leave",
-    "o": "enter open  esc leave",
-    "f": "enter take it  esc leave",
-    "m": "enter take it  esc leave",
-    "apostrophe": "esc leaves",
-    "K": "esc closes",
-    "question_mark": "esc closes",
-    "slash": "enter take it  esc leave",
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Keys, and what the screen then says.
+
+    Attributes:
+        leave: how to leave the screen that the keys open, after which it is left; "" where it stays, or none opens.
+        scrolls: whether that way may be out of view where there are fewer than 22 lines.
+        typed: what its field is given.
+        back: the key that it is left with.
+        explained: what it says when it is read to its end, page by page.
+    """
+
+    keys: tuple[str, ...]
+    leave: str = ""
+    scrolls: bool = False
+    typed: str = ""
+    back: str = "escape"
+    explained: tuple[str, ...] = ()
+
+
+SCREENS = (
+    Step(("t",), "enter apply  esc leave"),
+    Step(("i",), "esc leave", scrolls=True),
+    Step(("o",), "enter open  esc leave"),
+    Step(("f",), "enter take it  esc leave"),
+    Step(("m",), "enter take it  esc leave"),
+    Step(("apostrophe",), "esc leaves"),
+    Step(("K",), "esc closes"),
+    Step(("question_mark",), "esc closes"),
+    Step(("slash",), "enter take it  esc leave"),
+)
+EVIL = "[/x]\x1b[2J\u202e\u200b河\t"
+"""What a person may paste into a field."""
+EVIL_TOKENS = [*HOSTILE, *MORE]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Keys that lead somewhere, and from there along some screens, one after the other."""
+
+    before: tuple[str, ...]
+    steps: tuple[Step, ...]
+    hostile: bool = False
+    response: Literal["auto", "off"] = "off"
+
+
+WALKS = {
+    "session": Walk(("1", "g", "m", "enter", "g"), SCREENS),
+    "hostile": Walk(
+        ("left", "m", "enter"),
+        (
+            *(replace(each, typed=EVIL) if each.keys == ("f",) else each for each in SCREENS),
+            Step(("m",), "enter take it  esc leave", typed=EVIL, back="enter"),
+            Step(("apostrophe",), "esc leaves"),
+        ),
+        hostile=True,
+    ),
+    "experiments": Walk(
+        ("1", "g", "left", "left", "a"),
+        (
+            *(Step(("S",)), Step(("S",)), Step(("R",)), Step(("S", "r"))),
+            Step(("escape", "right", "E")),
+        ),
+        response="auto",
+    ),
+    "branches": Walk(
+        (*TWO, "c"),
+        (
+            *(Step(("w",)), Step(("w",)), Step(("K",)), Step(("escape", "x"))),
+            Step(
+                ("K",),
+                explained=("they part", "BF since", "mean H(P~)", "BF path", "arXiv 2506.17871"),
+            ),
+        ),
+    ),
 }
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_screens_fit(fruit: str, size: tuple[int, int]) -> None:
-    async with workbench(fruit, size=size) as w:
-        await w.press("1", "g", "m", "enter", "g")
-        for key, hint in OPENED.items():
-            await w.press(key)
-            await w.app.workers.wait_for_complete()
+@pytest.mark.parametrize("name", WALKS)
+async def test_every_screen_fits(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    walk, evil = WALKS[name], {"tokens": EVIL_TOKENS, "rules": {}, "default": {}}
+    model = table(tmp_path / "model.json", **evil if walk.hostile else {})
+    prompt = "[/b]\x1b[31m\u202e\U0001f34f\nA:" if walk.hostile else PROMPT
+    async with workbench(model, size=size, prompt=prompt, response=walk.response) as w:
+        if walk.hostile:
+            first = w.session.tree.n_vocab - len(EVIL_TOKENS)
+            w.session.force(ids=range(first, first + len(EVIL_TOKENS)))
             await w.settled()
-            assert not isinstance(w.app.screen, Bench), key
-            screen = w.screen()
-            assert len(screen.splitlines()) <= size[1]
-            assert all(cell_len(line) <= size[0] for line in screen.splitlines())
-            # The editor scrolls where it has no room.
-            assert hint in screen or (key == "i" and size[1] < 22), key
-            await w.press("escape")
-            assert isinstance(w.app.screen, Bench), key
+        await w.press(*walk.before)
+        await w.measured()
+        check(w, "before")
+        for step in walk.steps:
+            await w.press(*step.keys)
+            await w.app.workers.wait_for_complete()
+            await w.measured()
+            where, screen = f"{step.keys}", w.screen()
+            check(w, where)
+            w.app.export_screenshot()
+            if step.typed:
+                w.app.screen.query_one("LineField").value = step.typed  # type: ignore[attr-defined]
+                await w.settled()
+                check(w, f"typed after {where}")
+            if step.leave:
+                assert not isinstance(w.app.screen, Bench), where
+                assert step.leave in screen or (step.scrolls and size[1] < 22), where
+                await w.press(step.back)
+                assert isinstance(w.app.screen, Bench), where
+            for _ in range(8 if step.explained else 0):
+                await w.press("pagedown")
+                check(w, f"further down after {where}")
+                screen += w.screen()
+            for each in step.explained:
+                assert each in screen, each
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -313,6 +313,7 @@ async def test_the_palette_finds_actions(fruit: str) -> None:
         assert w.tokens == [" The"]
 
 
+@pytest.mark.usefixtures("processes")
 async def test_escape_stops_work_and_forgets_what_waits(tmp_path: Path) -> None:
     slow = table(tmp_path / "slow.json", faults=[{"at": 2, "kind": "hang"}])
     async with workbench(slow) as w:
@@ -325,6 +326,7 @@ async def test_escape_stops_work_and_forgets_what_waits(tmp_path: Path) -> None:
         assert len(w.session.tree) == 2
 
 
+@pytest.mark.usefixtures("processes")
 async def test_ctrl_c_stops_and_twice_quits(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("ctrl+c")
@@ -367,6 +369,7 @@ async def test_a_key_that_does_nothing_says_why(fruit: str) -> None:
             assert reason in w.notice
 
 
+@pytest.mark.usefixtures("processes")
 async def test_while_loading_the_screen_is_there(tmp_path: Path) -> None:
     async with workbench(table(tmp_path / "slow.json", load_ms=60_000), ready=False) as w:
         await w.until(
@@ -399,6 +402,7 @@ def test_every_action_has_its_method() -> None:
         assert action.id == "interrupt" or hasattr(Workbench, f"do_{action.id}")
 
 
+@pytest.mark.usefixtures("processes")
 async def test_no_driver_is_left(fruit: str) -> None:
     async with workbench(fruit) as w:
         client = w.session.model.client

@@ -445,6 +445,7 @@ async def test_a_name_after_the_folder_is_a_practice_model_or_the_only_one_liste
                 await w.pilot.press("escape")
 
 
+@pytest.mark.usefixtures("processes")
 async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path: Path) -> None:
     other = table(
         tmp_path / "other.json", name="other", chat_template="Hello{{ messages[0].content }}Hello"
@@ -473,6 +474,7 @@ async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path
         assert w.tokens == [" a"]
 
 
+@pytest.mark.usefixtures("processes")
 async def test_a_model_that_cannot_be_opened_leaves_everything(fruit: str, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
     async with workbench(fruit) as w:
@@ -488,6 +490,7 @@ async def test_a_model_that_cannot_be_opened_leaves_everything(fruit: str, tmp_p
         assert w.tokens == [" The", " fruit"]
 
 
+@pytest.mark.usefixtures("processes")
 async def test_opening_can_be_stopped(fruit: str, tmp_path: Path) -> None:
     slow = table(tmp_path / "slow.json", name="slow", load_ms=60_000)
     async with workbench(fruit) as w:

@@ -193,6 +193,7 @@ async def test_one_that_cannot_be_opened_leaves_the_session_alone(fruit: str) ->
         assert len(w.tokens) == 1
 
 
+@pytest.mark.usefixtures("processes")
 async def test_one_that_dies_leaves_the_session_alone(fruit: str, helper: str) -> None:
     async with both(fruit, helper) as w:
         await w.press("g")
@@ -205,6 +206,7 @@ async def test_one_that_dies_leaves_the_session_alone(fruit: str, helper: str) -
         assert len(w.tokens) == 2
 
 
+@pytest.mark.usefixtures("processes")
 async def test_it_is_opened_behind_the_screen_and_can_be_stopped(
     fruit: str, tmp_path: Path
 ) -> None:
@@ -250,11 +252,13 @@ async def test_a_long_pass_of_the_partner_gives_way_to_keys(fruit: str, tmp_path
         assert w.session.partner.view(w.session.cursor) is not None
 
 
+@pytest.mark.usefixtures("processes")
 async def test_one_that_does_not_answer_is_ended_and_the_session_goes_on(
     fruit: str, helper: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bftui.workbench.pairing._SILENT_S", 0.2)
     async with both(fruit, helper) as w:
+        await w.partnered(everything=True)
         os.kill(pid(w), signal.SIGSTOP)
         await w.press_only("g")
         await w.until(lambda: len(w.session.tree) == 2)
@@ -265,8 +269,10 @@ async def test_one_that_does_not_answer_is_ended_and_the_session_goes_on(
         await w.until(lambda: "partner failed" in lines(w.bench.status)[0])
 
 
+@pytest.mark.usefixtures("processes")
 async def test_no_process_is_left_of_one_that_does_not_answer(fruit: str, helper: str) -> None:
     async with both(fruit, helper) as w:
+        await w.partnered(everything=True)
         left = pid(w)
         os.kill(left, signal.SIGSTOP)
         await w.press_only("g")

@@ -28,8 +28,8 @@ async def replayed(trace, *, size=(120, 36), pace=0.0):
     settings = WorkbenchSettings(str(trace), prompt=replay.session.prompt, replay=replay, pace=pace)
     app = WorkbenchApp(settings)
     try:
-        async with app.run_test(size=size) as pilot:
-            driver = Driver(app, pilot)
+        async with app.run_test(size=size):
+            driver = Driver(app)
             await driver.until(lambda: app.bridge.word is Word.REPLAY)
             await driver.settled()
             yield driver

@@ -179,6 +179,7 @@ async def test_a_forced_end_is_not_measured(fruit: str) -> None:
         assert "the forced text ends the text" in w.notice
 
 
+@pytest.mark.usefixtures("processes")
 async def test_a_stopped_one_begins_anew(tmp_path: Path) -> None:
     async with workbench(table(tmp_path / "slow.json", step_ms=20), response="auto") as w:
         await w.press_only("1")

@@ -96,6 +96,7 @@ async def test_the_path_is_made_anew_in_the_background(tmp_path: Path) -> None:
         assert f"path {2.718281828459045 ** (sum(mean) / len(mean)):.1f}" in lines(w.bench.strip)[0]
 
 
+@pytest.mark.usefixtures("processes")
 async def test_long_work_on_the_path_says_how_much_is_left(
     fruit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ async def test_what_was_typed_for_a_question_that_did_not_come_does_nothing(tmp_
         assert w.app.screen is w.bench
 
 
+@pytest.mark.usefixtures("processes")
 async def test_ctrl_c_overtakes_what_waits(fruit) -> None:
     async with workbench(fruit) as w:
         await typed(w, *["g"] * 100, "ctrl+c")
