@@ -19,7 +19,7 @@ from bftui.core.sampler import Sampler
 from bftui.practice import NAMES
 from bftui.model.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
-from bftui.workbench.workbench_state import Word
+from bftui.workbench.snapshot import Status
 from bftui.workbench.snapshot import Beside
 from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
 from screenshots import report
@@ -99,11 +99,11 @@ async def settled(app: WorkbenchApp) -> None:
     """Waits until the models rest."""
     bridge = app.bridge
     while (
-        bridge.session is None
+        bridge.now.session is None
         or bridge.working
-        or bridge.word is not Word.READY
+        or bridge.now.status is not Status.READY
         or bridge.measuring
-        or bridge.paired.state is Beside.LOADING
+        or bridge.now.paired.state is Beside.LOADING
         or bridge.partnering is None
         or bridge.partnering.waiting(idle=True)
     ):

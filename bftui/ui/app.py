@@ -26,18 +26,17 @@ from bftui.core.text import safe
 from bftui.ui.actions.action_table import ACTIONS, USUAL
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.small_screen import HEIGHT, WIDTH, TooSmall
-from bftui.ui.screens.workbench_screen import Workbench
+from bftui.ui.screens.workbench_screen import WorkbenchScreen
 from bftui.ui.terminal.driver import quiet_driver
 from bftui.ui.terminal.terminal import OwnTerminal, check_terminal
 from bftui.ui.terminal.terminal_colors import TerminalColors, terminal_colors
 from bftui.ui.terminal.type_ahead import TypeAhead
 from bftui.ui.themes.theme_files import ThemeFile, found
 from bftui.ui.themes.theme_styles import find, palette, textual_theme, variables
-from bftui.workbench.journal_keeping import leave
 from bftui.workbench.keys import hint, in_force, key, shown, use
-from bftui.workbench.notice import Notice
-from bftui.workbench.replay_bridge import bridge_of
 from bftui.workbench.settings import WorkbenchSettings
+from bftui.workbench.snapshot import Notice
+from bftui.workbench.workbench import Workbench
 
 FRAME_S = 1 / 30
 SELDOM_S = 1 / 4
@@ -91,8 +90,8 @@ class WorkbenchApp(App[None]):
         use(settings.keymap or USUAL)
         super().__init__(driver_class=quiet_driver())
         self.settings = settings
-        self.bridge = bridge_of(settings, self._changed)
-        self.workbench = Workbench(settings, self.bridge, palette(self.theme_file))
+        self.bridge = Workbench(settings, self._changed)
+        self.workbench = WorkbenchScreen(settings, self.bridge, palette(self.theme_file))
         self.frame_s = SELDOM_S if settings.low_bandwidth else FRAME_S
         self._last_frame = 0.0
         self._cpu_at_frame = 0.0
@@ -151,7 +150,7 @@ class WorkbenchApp(App[None]):
 
     def _between_frames(self) -> float:
         """Seconds from a frame to the next; playing has them wait where drawing takes long."""
-        if not self.bridge.playing:
+        if not self.bridge.now.playing:
             return self.frame_s
         return max(self.frame_s, min(self._cpu_of_frame / SHARE, LONGEST_S))
 
@@ -192,9 +191,7 @@ class WorkbenchApp(App[None]):
             self.exit(return_code=Cancelled.exit_code)
             return
         self._interrupted = now
-        self.bridge.cancel()
-        self.bridge.stop_partner()
-        self.bridge.stop_experiments()
+        self.bridge.interrupt()
         self.workbench.frame()
         self.workbench.tell(Notice("stopped; ctrl+c again quits"))
 
@@ -227,7 +224,7 @@ class WorkbenchApp(App[None]):
                 self.workbench.act(name)
 
             yield _command(action.name, note, act)
-        on = not self.bridge.automatic
+        on = not self.bridge.now.automatic
 
         def respond() -> None:
             self.workbench.set_response(on)
@@ -252,10 +249,10 @@ class WorkbenchApp(App[None]):
 
     def _beginnings(self) -> Iterable[SystemCommand]:
         """How the partner's answers begin, as words to force and as the palette of the keys."""
-        offered = self.bridge.paired.words
+        offered = self.bridge.now.paired.words
         if not offered:
             return
-        partner, whose = safe(self.bridge.paired.name), "the partner's"
+        partner, whose = safe(self.bridge.now.paired.name), "the partner's"
         if self.workbench.words is not self.settings.words:
             whose = "your own"
         yield _command(
@@ -288,7 +285,7 @@ class WorkbenchApp(App[None]):
         self.theme_file = theme
         self._put_on_textual()
         for screen in self.screen_stack:
-            if isinstance(screen, Workbench | Dialog):
+            if isinstance(screen, WorkbenchScreen | Dialog):
                 screen.use(palette(theme))
 
     def _put_on_textual(self) -> None:
@@ -303,7 +300,7 @@ class WorkbenchApp(App[None]):
             self.push_screen(TooSmall())
         elif shown and not small:
             self.pop_screen()
-            if self.bridge.prompt is None and self.screen is self.workbench:
+            if self.bridge.now.prompt is None and self.screen is self.workbench:
                 self.workbench.act("prompt")
 
 
@@ -325,11 +322,8 @@ def run(settings: WorkbenchSettings) -> int:
         finally:
             app.bridge.close()
     # Whatever ended it without a word was an interruption.
-    bridge, code = app.bridge, Cancelled.exit_code if app.return_code is None else app.return_code
-    unsaved = max((each.tell() for each in bridge.kept), default=0)
-    if bridge.session is not None:
-        unsaved = leave(bridge.session, bridge.journal, settings) or unsaved
-    if unsaved:
+    code = Cancelled.exit_code if app.return_code is None else app.return_code
+    if unsaved := app.bridge.leave():
         return unsaved
     if code == 1:
         log = safe(str(terminal.keep_log()))

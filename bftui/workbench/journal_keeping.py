@@ -1,6 +1,6 @@
 """The journals of the workbench: a new one for a new session, the old one for a session that is taken up again.
 
-Belongs to the engine's thread. A journal that cannot be written is said, and the session goes on without it.
+Belongs to the loop. A journal that cannot be written is said, and the session goes on without it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import BftuiError
 from bftui.core.text import counted, safe
-from bftui.workbench.notice import Kind
+from bftui.workbench.snapshot import Farewell, Tone
 
 if TYPE_CHECKING:
     from bftui.model.loaded_model import Model
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from bftui.trace.journal import Journal
     from bftui.workbench.restore_results import Recalled
     from bftui.workbench.settings import WorkbenchSettings
-    from bftui.workbench.snapshot import Paired
+    from bftui.workbench.snapshot import Paired, Snapshot
 
-Say = Callable[[str, Kind], None]
+Say = Callable[[str, Tone], None]
 """Told what a person is to read."""
 
 
@@ -44,7 +43,7 @@ def open_journal(state_dir: Callable[[], Path] | None, say: Say) -> Journal | No
         _unwritten(error, say)
         return None
     if removed := prune(state_dir()).text:
-        say(removed, Kind.INFO)
+        say(removed, Tone.INFO)
     return journal
 
 
@@ -83,9 +82,9 @@ def take_up(
     if saved.overtaken:
         told += "; one that was used later still runs elsewhere, `bftui sessions` lists it"
     if same_model(model, saved.model) is False:
-        say(f"{told}; the model's file is another one than the session was made with", Kind.WARNING)
+        say(f"{told}; the model's file is another one than the session was made with", Tone.WARNING)
     else:
-        say(told, Kind.INFO)
+        say(told, Tone.INFO)
     return session, journal
 
 
@@ -112,25 +111,12 @@ def recalled_pair(saved: Saved) -> tuple[Paired, Mapping[str, Any] | None]:
     return recall_pair(saved.follower.measurements), saved.follower.partner
 
 
-@dataclass(frozen=True, slots=True)
-class Farewell:
-    """What is said of a session that is left; `kept`: whether it is anywhere."""
-
-    text: str
-    kept: bool = True
-
-    def tell(self) -> int:
-        """Says it where a person looks for it; the exit code."""
-        if self.kept:
-            _print(self.text)
-            return 0
-        _fail(self.text)
-        return BftuiError.exit_code
-
-
-def leave(session: Session, journal: Journal | None, settings: WorkbenchSettings) -> int:
-    """Saves the trace that was asked for and says where the session is kept; the exit code."""
-    code, saved = 0, settings.state_dir is None
+def leave(now: Snapshot, settings: WorkbenchSettings) -> int:
+    """Saves the trace that was asked for, and says where the sessions are kept; the exit code."""
+    code = max((_told(each) for each in now.kept), default=0)
+    if (session := now.session) is None:
+        return code
+    saved = settings.state_dir is None
     if settings.trace is not None:
         try:
             session.trace().save(settings.trace)
@@ -139,9 +125,18 @@ def leave(session: Session, journal: Journal | None, settings: WorkbenchSettings
         except BftuiError as error:
             _fail(error.line())
             code = error.exit_code
-    if not saved or (journal is not None and journal.whole):
-        code = farewell(session, journal).tell() or code
+    if not saved or (now.journal is not None and now.journal.whole):
+        code = _told(farewell(session, now.journal)) or code
     return code
+
+
+def _told(left: Farewell) -> int:
+    """Says where a session is kept, where a person looks for it; the exit code."""
+    if left.kept:
+        _print(left.text)
+        return 0
+    _fail(left.text)
+    return BftuiError.exit_code
 
 
 def farewell(session: Session, journal: Journal | None) -> Farewell:
@@ -177,4 +172,4 @@ def _fail(line: str) -> None:
 
 
 def _unwritten(error: OSError, say: Say) -> None:
-    say(f"no journal can be written: {error.strerror}; the session goes on", Kind.WARNING)
+    say(f"no journal can be written: {error.strerror}; the session goes on", Tone.WARNING)

@@ -1,7 +1,4 @@
-"""The engine's thread: the one place where model and session are used.
-
-Its jobs are in the modules beside this one, what the screen may ask in `bridge.py`, which starts it.
-"""
+"""The loop: the one place where model and session are used, in a thread of its own or in that of who calls `work`."""
 
 from __future__ import annotations
 
@@ -10,137 +7,281 @@ import queue
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
-from bftui.workbench.model_slot import EngineOpening
-from bftui.workbench.noise_floors import Floors
-from bftui.workbench.notice import Kind, Notice
-from bftui.workbench.workbench_state import EngineState, Opening, Word, nothing
+from bftui.session.commands import Command
+from bftui.workbench.measuring import Floors, Measuring
+from bftui.workbench.pairing import Pairing
+from bftui.workbench.session_slot import SessionSlot
+from bftui.workbench.snapshot import Notice, Status, Tone
+from bftui.workbench.workbench_state import OpeningJob, Queued, Wake, WorkbenchState, look_again
+
+if TYPE_CHECKING:
+    from bftui.workbench.model_slot import ModelSlot
 
 _LONG_S = 0.1
-"""Making numbers anew is called busy when it takes longer."""
+"""Recomputing numbers is called busy when it takes longer."""
+
+_LOOK_S = 0.05
+"""Between two looks at whether to stop, while a model opens in another thread."""
 
 
-class Engine(EngineOpening):
-    """Runs the jobs that are queued, one after another; plays, makes numbers anew and measures while none waits."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What jobs work with."""
 
-    def __init__(self, state: EngineState) -> None:
-        super().__init__(state, self._wake)
-        self._accompanied = False
-        self._floors = Floors()
+    session: SessionSlot
+    measuring: Measuring
+    pairing: Pairing
 
-    def _wake(self) -> None:
-        self.state.jobs.put(self.accompany)
 
-    def run(self) -> None:
-        """Opens what there is to open, and works until a None is queued; then ends everything."""
-        state = self.state
-        self.partnering.coming = state.settings.partner
-        self._guarded(self.open)
+class Source(Protocol):
+    """What the workbench is over: a model, or what was recorded of one."""
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The paces at which it may be played, in tokens a second; 0 is as fast as it goes."""
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether numbers of another sampler are recomputed."""
+
+    def can(self, what: str) -> bool:
+        """Whether it can `walk`, `force`, `measure`, `pair`, `open` or `export`."""
+
+    def resting(self, *, busy: bool) -> Status:
+        """The status between jobs while nothing failed."""
+
+    def open(self, parts: Parts) -> None:
+        """Opens it, and the session where there is one to begin with."""
+
+    def fail(self, error: BftuiError, node: int | None = None) -> None:
+        """Takes that the model's process ended at a node."""
+
+    def do(self, parts: Parts, command: Command) -> None:
+        """Carries out a command."""
+
+    def play(self, parts: Parts) -> None:
+        """Takes one step while it plays, and says when the next is due."""
+
+    def close(self) -> None:
+        """Ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Duty:
+    """Something to be done piece by piece while no job is queued."""
+
+    waits: Callable[[], bool]
+    do: Callable[[], None]
+
+
+class Loop:
+    """Does the jobs that are queued, one after another; plays, recomputes and measures while none waits."""
+
+    def __init__(self, state: WorkbenchState, source: Source, partner: ModelSlot) -> None:
+        self._state, self._source = state, source
+        measuring = Measuring(lambda found: state.publish(measured=found))
+        pairing = Pairing(partner, self.wake, lambda found: state.publish(paired=found))
+        session = SessionSlot(state, measuring, pairing, recomputes=source.recomputes)
+        self.parts = Parts(session, measuring, pairing)
+        self._stepped = False
+        pair, floors = partial(self._do_piece, pairing.advance), Floors()
+        # By priority: what a person waits for, what was asked for, what only an idle machine does.
+        self._stale = _Duty(lambda: state.recomputing, self._recompute)
+        # In turn, so that neither waits for the other's end.
+        self._turns = (
+            _Duty(lambda: pairing.waiting, pair),
+            _Duty(lambda: measuring.waiting, partial(self._do_piece, measuring.advance)),
+        )
+        self._latest: _Duty | None = None
+        self._idle = (
+            _Duty(lambda: pairing.curious, pair),
+            _Duty(
+                lambda: state.now.status is Status.READY and floors.waiting(state.now.session),
+                partial(self._do_piece, floors.advance),
+            ),
+        )
+
+    def wake(self) -> None:
+        """Has the partner's news looked at soon; from any thread."""
+        self._state.jobs.put(Wake(partial(self._do_piece, self.parts.pairing.advance)))
+
+    def open(self) -> None:
+        """Opens what there is to open. The partner comes after the base, which is what a person waits for."""
+        state = self._state
+        self._guarded(partial(self._source.open, self.parts))
         if state.settings.partner is not None:
-            # After the base, which is what a person waits for.
-            self.partnering.open(state.settings.partner)
-        state.word = self._resting(busy=False)
+            self.parts.pairing.open(state.settings.partner)
+        self._rest()
         state.done += 1
         state.tell()
+
+    def close(self) -> None:
+        """Ends the journal, the partner and the model."""
+        journal = self._state.now.journal
+        if journal is not None:
+            journal.close()
+        self.parts.pairing.close()
+        self._source.close()
+
+    # In a thread of its own ------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Opens, and works until a None is queued; then ends everything."""
+        self._contain(self.open)
         while (job := self._next()) is not None:
-            beside = job in (self._experiment, self.accompany, self._floor)
-            own = beside or job in (self._play_step, self._align, self.notice_end)
-            if isinstance(job, Opening):
-                state.word = Word.LOADING
-            elif beside:
-                state.word = self._resting(busy=state.playing)
-                self._guarded(job)
-                continue
-            elif job == self._align:
-                long = time.monotonic() - self._align_began > _LONG_S
-                state.word = self._resting(busy=long or state.playing)
-            else:
-                state.word = self._resting(busy=job is not nothing)
-            self._guarded(job)
-            state.word = self._resting(busy=state.playing)
-            state.done += not own
-            state.tell()
-        if state.journal is not None:
-            state.journal.close()
-        self.partnering.close()
-        if state.model is not None:
-            state.model.close()
+            self._contain(job)
+        self.close()
 
-    def _next(self) -> Callable[[], None] | None:
-        state, beside = self.state, self._beside()
-        if state.playing:
-            wait = max(0.0, state.due - time.monotonic())
-            # At full speed there is never time to wait: one piece comes after each step.
-            turn = self._stepped and beside in (self._experiment, self.accompany)
-            between = beside is not None and (wait > 0 or turn)
-            try:
-                return state.jobs.get(timeout=0.0 if between else wait)
-            except queue.Empty:
-                return beside if between else self._play_step
-        try:
-            return state.jobs.get(block=beside is None)
-        except queue.Empty:
-            return beside
-
-    def _beside(self) -> Callable[[], None] | None:
-        """What is to be done while nobody waits for anything."""
-        if self.state.unaligned:
-            return self._align
-        measures = self.experiments.waiting
-        if self.partnering.waiting(idle=not (self.state.playing or measures)):
-            # In turn, so that neither waits for the other's end.
-            return self._experiment if measures and self._accompanied else self.accompany
-        if measures:
-            return self._experiment
-        resting = not self.state.playing and self.state.word is Word.READY
-        return self._floor if resting and self._floors.waiting(self.state.session) else None
-
-    def _resting(self, *, busy: bool) -> Word:
-        """The word between jobs; a failure stays until the model is opened again."""
-        if self.state.word is Word.FAILED or self.state.model is None:
-            return Word.FAILED
-        return Word.BUSY if busy else Word.READY
-
-    def _guarded(self, job: Callable[[], None]) -> None:
+    def _contain(self, job: Callable[[], None]) -> None:
+        """Does a job of which no fault ends the thread."""
         try:
             job()
-        except BackendCrashed as error:
-            session = self.state.session
-            self._fail(error, None if session is None else session.cursor)
-        except Cancelled as error:
-            self.state.playing = False
-            self.state.say(error.line(), Kind.INFO)
-        except BftuiError as error:
-            self.state.playing = False
-            self.state.say(error.line(), Kind.WARNING if error.exit_code == 2 else Kind.ERROR)
         except Exception as error:
             # fd 2 is the log file while the screen is up.
             os.write(2, traceback.format_exc().encode())
-            self.state.playing = False
-            self.state.say(f"a fault of bftui: {type(error).__name__}: {error}", Kind.ERROR)
+            self._state.publish(playing=False)
+            self._state.say(f"a fault of bftui: {type(error).__name__}: {error}", Tone.ERROR)
 
-    def _experiment(self) -> None:
-        """One piece of an experiment; where one fails, nothing else stops."""
-        self._accompanied = False
-        self._do_piece(self.experiments.advance)
+    def _next(self) -> Callable[[], None] | None:
+        """Waits for what is to be done next; None where all is to end."""
+        state, duty = self._state, self._waiting(idle=True)
+        otherwise: Callable[[], None] | None
+        otherwise = None if duty is None else partial(self._do_duty, duty)
+        try:
+            if not state.now.playing:
+                job = state.jobs.get(block=duty is None)
+            else:
+                wait = max(0.0, state.due - time.monotonic())
+                # At full speed there is never time to wait: one piece comes after each step.
+                if duty is None or not (wait > 0 or (self._stepped and duty in self._turns)):
+                    otherwise = self._step
+                    job = state.jobs.get(timeout=wait)
+                else:
+                    job = state.jobs.get(block=False)
+        except queue.Empty:
+            return otherwise
+        return None if job is None else partial(self._do_queued, job)
 
-    def _floor(self) -> None:
-        """One piece of what measures a noise floor."""
-        self._do_piece(lambda: (self._floors.advance(), None))
+    def _waiting(self, *, idle: bool) -> _Duty | None:
+        """What is to be done while no job is queued; `idle`: also what nobody asked for."""
+        if self._stale.waits():
+            return self._stale
+        waiting = [duty for duty in self._turns if duty.waits()]
+        if waiting:
+            return next((duty for duty in waiting if duty is not self._latest), waiting[0])
+        if not idle or self._state.now.playing:
+            return None
+        return next((duty for duty in self._idle if duty.waits()), None)
 
-    def accompany(self) -> None:
-        """One piece of what is done with the partner, after whom nobody of the session waits."""
-        self._accompanied = True
-        self._do_piece(self.partnering.advance)
+    # Without one -----------------------------------------------------------------------------------------------
+
+    def work(self, stop: Callable[[], bool]) -> None:
+        """Does everything that a person asked for, until nothing of it is left or `stop` says so.
+
+        Faults of ours are raised; what fails otherwise is a notice.
+        """
+        state = self._state
+        while not stop():
+            duty = self._waiting(idle=False)
+            opens = self.parts.pairing.opens
+            rests = duty is not None or state.now.playing
+            try:
+                job = state.jobs.get(timeout=_LOOK_S if opens and not rests else 0.0)
+            except queue.Empty:
+                if state.now.playing:
+                    self._step()
+                elif duty is not None:
+                    self._do_duty(duty)
+                elif not opens:
+                    return
+            else:
+                if job is None:
+                    return
+                self._do_queued(job)
+
+    # Jobs and pieces -------------------------------------------------------------------------------------------
+
+    def _do_queued(self, job: Queued) -> None:
+        state = self._state
+        if isinstance(job, Wake):
+            self._rest()
+            self._guarded(job.run)
+            state.tell()
+            return
+        if isinstance(job, OpeningJob):
+            state.publish(status=Status.LOADING)
+        else:
+            self._rest(busy=job is not look_again)
+        try:
+            if isinstance(job, Command):
+                self._guarded(partial(self._source.do, self.parts, job))
+            else:
+                self._guarded(job)
+        finally:
+            self._rest()
+            state.done += 1
+            state.tell()
+
+    def _do_duty(self, duty: _Duty) -> None:
+        self._latest = duty
+        duty.do()
+
+    def _step(self) -> None:
+        self._rest(busy=True)
+        self._guarded(partial(self._source.play, self.parts))
+        self._stepped = True
+        self._rest()
+        self._state.tell()
+
+    def _recompute(self) -> None:
+        session = self.parts.session
+        self._rest(busy=session.stale_s > _LONG_S)
+        self._guarded(session.recompute)
+        self._rest()
+        self._state.tell()
 
     def _do_piece(self, advance: Callable[[], tuple[bool, Notice | None]]) -> None:
-        self._stepped, self.state.beside = False, True
+        """Does one piece of what nobody waits for; where it fails, nothing else stops."""
+        self._rest()
+        self._guarded(partial(self._advance, advance))
+
+    def _advance(self, advance: Callable[[], tuple[bool, Notice | None]]) -> None:
+        self._stepped, self._state.aside = False, True
         try:
             news, notice = advance()
         finally:
-            self.state.beside = False
+            self._state.aside = False
         if notice is not None:
-            self.state.notices.put(notice)
-        if news or notice is not None:
-            self.state.tell()
+            self._state.notify(notice)
+        elif news:
+            self._state.tell()
+
+    def _rest(self, *, busy: bool = False) -> None:
+        """Publishes the status between jobs; a failure stays until the model is opened again."""
+        now = self._state.now
+        status = Status.FAILED
+        if now.status is not Status.FAILED and now.model is not None:
+            status = self._source.resting(busy=busy or now.playing)
+        if status is not now.status:
+            self._state.publish(status=status)
+
+    def _guarded(self, job: Callable[[], None]) -> None:
+        """Does a job; what fails is said."""
+        state = self._state
+        try:
+            job()
+        except BackendCrashed as error:
+            session = state.now.session
+            self._source.fail(error, None if session is None else session.cursor)
+        except Cancelled as error:
+            state.publish(playing=False)
+            state.say(error.line(), Tone.INFO, error)
+        except BftuiError as error:
+            state.publish(playing=False)
+            tone = Tone.WARNING if error.exit_code == 2 else Tone.ERROR
+            state.say(error.line(), tone, error)

@@ -1,6 +1,6 @@
 """Experiments beside what a person does: one piece at a time, in turn, and what they find published as it comes.
 
-Belongs to the engine's thread. Only `measured` is for others, who get a new frozen one whenever something is known.
+Belongs to the loop. What is found is frozen, and replaced as a whole whenever more is known.
 """
 
 from __future__ import annotations
@@ -8,19 +8,20 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
 from bftui.workbench.measured_results import Ids, Place, Responded
-from bftui.workbench.notice import Kind, Notice
-from bftui.workbench.snapshot import Measured, Running
+from bftui.workbench.snapshot import Measured, Notice, Running, Tone
 
 if TYPE_CHECKING:
     from bftui.core.job import Job
     from bftui.measures.lookahead import Lookahead
     from bftui.measures.response import Response
     from bftui.measures.rollouts import Rollouts
+    from bftui.model.loaded_model import Model
     from bftui.session.session import Session
     from bftui.workbench.restore_results import Recalled
     from bftui.workbench.rollout_series import RolloutSeries
@@ -136,17 +137,19 @@ class _Responding(_Work):
         return replace(measured, responses={**others, self.known.end: self.known})
 
 
-class Experimenting:
-    """The experiments of a session.
+class Measuring:
+    """The experiments of a session, one piece at a time.
 
     Attributes:
         session: what they measure.
         measured: everything that is known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, publish: Callable[[Measured], None]) -> None:
+        """`publish` is told all that is known, whenever that is more."""
         self.session: Session | None = None
         self.measured = Measured()
+        self._tell = publish
         self._running: deque[_Work] = deque()
         self._series: dict[Place, RolloutSeries] = {}
         self._responses: dict[int, _Responding] = {}
@@ -262,7 +265,7 @@ class Experimenting:
             self._drop(work)
             if isinstance(error, Cancelled):
                 return True, Notice(f"stopped: {work.told}")
-            return True, Notice(f"{work.name}: {error.line()}", Kind.ERROR)
+            return True, Notice(f"{work.name}: {error.line()}", Tone.ERROR, error)
         except BaseException:
             self._drop(work)
             raise
@@ -282,10 +285,12 @@ class Experimenting:
         return True, None
 
     def _publish(self, work: _Work, *, running: bool) -> None:
+        # Results carry the version that they are published with.
         measured = replace(self.measured, version=self.measured.version + 1)
         measured = work.publish(measured, running=running)
         shares = tuple(Running(each.name, each.job.share) for each in self._running)
         self.measured = replace(measured, running=shares)
+        self._tell(self.measured)
         work.published = time.monotonic()
 
     def _drop(self, work: _Work) -> None:
@@ -307,7 +312,7 @@ class Experimenting:
 
     def recall(self, found: Recalled) -> None:
         """Publishes what the session measured in another run of the program; further rollouts are added to it."""
-        self.measured = replace(found.measured, version=self.measured.version + 1)
+        self.show(found.measured)
         self._series.update(found.series)
 
     def renew(self) -> None:
@@ -325,4 +330,49 @@ class Experimenting:
         self._series.clear()
         self._responses.clear()
         self.session = session
-        self.measured = Measured(version=self.measured.version + 1)
+        self.show(Measured())
+
+    def show(self, measured: Measured) -> None:
+        """Publishes all that is known."""
+        self.measured = replace(measured, version=self.measured.version + 1)
+        self._tell(self.measured)
+
+
+class Floors:
+    """Measures the noise floor of each open model once, while nobody waits for anything."""
+
+    def __init__(self) -> None:
+        self._job: tuple[Model, Job] | None = None
+
+    def waiting(self, session: Session | None) -> bool:
+        """Whether there is a piece to be done for the models of this session."""
+        if session is None:
+            return False
+        models = [session.model]
+        if session.partner is not None:
+            models.append(session.partner.model)
+        if self._job is not None:
+            if self._job[0] in models:
+                return True
+            self._job[1].close()
+            self._job = None
+        model = next((each for each in models if each.floor.missing), None)
+        if model is not None:
+            self._job = model, model.floor.job()
+        return model is not None
+
+    def advance(self) -> tuple[bool, Notice | None]:
+        """Does one piece; whether a floor is known now. What fails is not tried again. Raises BackendCrashed."""
+        job, self._job = self._job, None
+        if job is None:
+            return False, None
+        try:
+            if job[1].advance():
+                self._job = job
+                return False, None
+        except BackendCrashed:
+            raise
+        except BftuiError:
+            # Stopped, or a model that cannot be read so: it goes on without a floor.
+            return False, None
+        return True, None

@@ -1,243 +1,236 @@
-"""How the engine's thread opens a model and its session, takes up a saved one, and replaces both."""
+"""A place for one model: opened here or in a thread of its own, stopped, killed, opened again.
+
+The session's model and its partner stand in one such slot each.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import traceback
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
-from bftui.session import commands
-from bftui.workbench.journal_keeping import (
-    drop_journal,
-    farewell,
-    open_journal,
-    recalled,
-    recalled_pair,
-    take_up,
-    without_model,
-)
-from bftui.workbench.keys import key
-from bftui.workbench.kill_process import crash, watch
-from bftui.workbench.notice import Kind
-from bftui.workbench.session_jobs import EngineDoing
-from bftui.workbench.workbench_state import EngineState, Word
+from bftui.core.errors import BftuiError, Cancelled, ModelLoadError
+from bftui.workbench.settings import ModelSettings
 
 if TYPE_CHECKING:
-    from bftui.core.sampler import Sampler
+    from bftui.core.errors import BackendCrashed
     from bftui.model.loaded_model import Model
-    from bftui.model.prompt import Prompt
-    from bftui.session.events import Event
-    from bftui.session.records.resume import Saved
-    from bftui.session.session import Session
-    from bftui.trace.journal import Journal
 
-_IDLE = -1
-"""Stands for no node: nothing was asked."""
+Told = Callable[[float | None, str], None]
+"""Told how much of the opening is done, in [0, 1] or None where nobody knows, and what is being done."""
 
 
-class EngineOpening(EngineDoing):
-    """The jobs that open something. A model that cannot be opened is said, and the state is then `failed`."""
+class Loading:
+    """One model on its way.
 
-    def __init__(self, state: EngineState, wake: Callable[[], None]) -> None:
-        super().__init__(state, wake)
-        self._backend = state.settings.backend
-        # What the model's process ended at, the last time it did: opening, or a node.
-        self._ended_at: tuple[str, int | None] | None = None
+    Attributes:
+        wanted: what is opened.
+        progress, activity: how much is done, in [0, 1], and what is being done.
+        done: whether it ended.
+    """
 
-    def _fail(self, error: BftuiError, node: int | None = None) -> None:
-        """Says that there is no model any more; `node` is where its process ended, None while it opened."""
-        state = self.state
-        state.playing = False
-        state.word = Word.FAILED
-        place = (state.source, node) if isinstance(error, BackendCrashed) else None
-        state.ends = place is not None and place == self._ended_at
-        self._ended_at = place
-        again = (
-            f"it did so before: {key('open')} opens another"
-            if state.ends
-            else f"{key('reload')} opens it again"
-        )
-        state.say(f"{error.line()} ({again})", Kind.ERROR)
+    def __init__(self, wanted: ModelSettings, told: Told, ended: Callable[[], None]) -> None:
+        """`told` is called while it goes on, `ended` when the model's process ends by itself; from any thread."""
+        self.wanted = wanted
+        self.progress: float | None = None
+        self.activity = ""
+        self.done = False
+        self._told, self._ended = told, ended
+        self._stop = False
+        self._model: Model | None = None
+        self._error: BftuiError | None = None
+        self._thread: threading.Thread | None = None
 
-    def notice_end(self) -> None:
-        """Says that the model's process ended while nobody asked it anything."""
-        error = crash(self.state.model)
-        if error is not None and self.state.word not in (Word.FAILED, Word.LOADING):
-            self._ended_at = None
-            self._fail(error, _IDLE)
-
-    def _progress(self, share: float | None, text: str) -> bool:
-        self.state.share, self.state.doing = share, text
-        self.state.tell()
-        return not (self.state.stop_loading or self.state.closing)
-
-    def _load(self, source: str, backend: str) -> Model:
+    def open(self) -> Model:
+        """Opens it at once. Raises ModelError, and Cancelled where it was stopped."""
         from bftui.model.loaded_model import open_model
 
-        state = self.state
-        state.share, state.doing = None, ""
-        settings = state.settings
+        wanted = self.wanted
         model = open_model(
-            source,
-            backend=backend,
-            label=settings.label if source == settings.model else "",
+            wanted.model,
+            backend=wanted.backend,
+            label=wanted.label,
             worker=True,
             progress=self._progress,
-            **settings.options,
+            **wanted.options,
         )
-        # All bytes are fetched here, so that drawing a token never waits for the model.
+        # All bytes are fetched here, so that drawing or saving a token never waits for the model.
         model.token_bytes(0)
-        watch(model, lambda: state.jobs.put(self.notice_end))
+        watch(model, self._ended)
         return model
 
-    def open(self) -> None:
-        """Opens the model, and the session where there is a prompt or a saved one."""
-        state, saved = self.state, self.state.settings.resumed
+    def start(self, done: Callable[[], None]) -> None:
+        """Opens it in a thread of its own, which lives no longer than that and calls `done` at its end."""
+        self._thread = threading.Thread(target=self._run, args=(done,), name="partner", daemon=True)
+        self._thread.start()
+
+    def result(self) -> Model:
+        """The model, once it is `done`; raises what `open` raised."""
+        if self._model is None:
+            raise self._error or Cancelled("stopped")
+        return self._model
+
+    def cancel(self) -> None:
+        """Asks it to stop; it then ends with Cancelled, where it was not done already."""
+        self._stop = True
+
+    def abandon(self, seconds: float) -> None:
+        """Stops it for good, waiting a little; nobody gets the model any more."""
+        self._stop = True
+        if self._thread is not None:
+            self._thread.join(seconds)
+        if self.done and self._model is not None:
+            self._model.close()
+            self._model = None
+
+    def _progress(self, share: float | None, text: str) -> bool:
+        self.progress, self.activity = share, text
+        self._told(share, text)
+        return not self._stop
+
+    def _run(self, done: Callable[[], None]) -> None:
+        model = None
         try:
-            model = self._load(state.source, self._backend)
+            model = self._model = self.open()
         except BftuiError as error:
-            self._fail(error)
-            if state.session is None and saved is not None:
-                state.say(without_model(saved, error), Kind.ERROR)
-            return
-        if state.session is not None:
-            try:
-                state.session.reload(model)
-            except BaseException:
-                model.close()
-                raise
-            self.partnering.renew()
-        state.model = model
-        if state.session is None and saved is not None:
-            self._take_up(model, saved)
-        elif state.session is None and state.prompt is not None:
-            self.plant()
-        state.word = Word.READY
-        state.tell()
-
-    def _take_up(self, model: Model, saved: Saved) -> None:
-        """Goes on with a session that was kept."""
-        state = self.state
-        session, state.journal = take_up(
-            model, saved, state.settings.state_dir, self._event, state.say
-        )
-        state.session = session
-        self.experiments.attend(session)
-        self.experiments.recall(recalled(session, saved))
-        self.partnering.attend(session)
-        self.partnering.recall(*recalled_pair(saved))
-        self._look_for_stale(session)
-
-    def reopen(self) -> None:
-        """Opens the same model again, in a process of its own; the session goes on with it."""
-        state = self.state
-        old, state.model = state.model, None
-        self.experiments.renew()
-        if old is not None:
-            old.close()
-        state.tell()
-        self.open()
-        if state.word is Word.READY and old is not None:
-            state.say("the model is open again")
-
-    def open_other(self, source: str, broken: bool) -> None:
-        """Opens any MODEL form, and a new session with the prompt and the sampler of the one before.
-
-        Nothing of that is touched before the new one stands; `broken`: it had failed already.
-        """
-        state = self.state
-        backend = self._backend if os.path.isdir(source) == os.path.isdir(state.source) else "auto"
-        model = journal = None
-        try:
-            state.coming = model = self._load(source, backend)
-            session, sampler, prompt = state.session, state.settings.sampler, state.prompt
-            if session is not None:
-                sampler, prompt = session.sampler, session.prompt
-            new = None
-            if prompt is not None:
-                state.doing = "reading the prompt"
-                journal = open_journal(state.settings.state_dir, state.say)
-                new = self._new_session(model, prompt, sampler, journal)
-        except BaseException as error:
-            if model is not None:
-                model.close()
-            drop_journal(journal)
-            state.word = Word.FAILED if broken or state.model is None else Word.READY
-            if not isinstance(error, BftuiError):
-                raise
-            stays = "" if state.word is Word.FAILED else "; the model before stays open"
-            kind = Kind.INFO if isinstance(error, Cancelled) else Kind.ERROR
-            state.say(f"{error.line()}{stays}", kind)
-            return
+            self._error = error
+        except Exception as error:
+            # fd 2 is the log file while the screen is up.
+            os.write(2, traceback.format_exc().encode())
+            self._error = ModelLoadError("a fault of bftui", f"{type(error).__name__}: {error}")
         finally:
-            state.coming = None
-        old, old_journal = state.model, state.journal
-        before = state.session
-        state.source, self._backend = source, backend
-        for asked in state.asked:
-            asked.forget()
-        self.experiments.attend(new)
-        self.partnering.attend(new)
-        state.model, state.session, state.journal, state.prompt = model, new, journal, prompt
-        state.left = 0
-        state.unaligned = False
-        state.tell()
-        if old is not None:
-            old.close()
-        kept = ""
-        if before is not None and old_journal is not None:
-            old_journal.close()
-            state.kept.append(farewell(before, old_journal))
-            kept = f"; the session before: {state.kept[-1].text}"
-        state.say(f"{model.name} is open{kept}")
+            if model is not None and self._stop:
+                model.close()
+                self._model = None
+            self.done = True
+            done()
 
-    def plant(self) -> None:
-        """Starts from the prompt that was asked for: the session's first, or a new root."""
-        state = self.state
-        if state.model is None or state.prompt is None:
-            return
-        state.refused = state.prompt
-        if state.session is not None:
-            self.do(commands.SetPrompt(state.prompt))
-            state.refused = None
-            return
-        state.word = Word.BUSY
-        state.tell()
-        journal = open_journal(state.settings.state_dir, state.say)
+
+class ModelSlot:
+    """One model, what opens it, and how it ends. Used by the loop's thread; `cancel`, `interrupt` and `kill` by any.
+
+    Attributes:
+        wanted: what was asked to stand here last; None where nothing was.
+        model: what stands here.
+        coming: a model that is open and about to take its place.
+        loading: a model on its way.
+    """
+
+    def __init__(self, wanted: ModelSettings | None, told: Told, ended: Callable[[], None]) -> None:
+        """`told` and `ended` are those of `Loading`."""
+        self.wanted = wanted
+        self.model: Model | None = None
+        self.coming: Model | None = None
+        self.loading: Loading | None = None
+        self._told, self._ended = told, ended
+        self._stop = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether opening was stopped since a model was expected."""
+        return self._stop
+
+    @property
+    def chats(self) -> bool:
+        """Whether the model that is to come, or stands here, has a chat template: see `templates.asking`."""
+        from bftui.model.loaded_model import carries_template
+
+        if self.wanted is not None and (self.model is None or self.loading is not None):
+            return carries_template(self.wanted.model)
+        return self.model is not None and bool(self.model.info.chat_template)
+
+    @property
+    def crash(self) -> BackendCrashed | None:
+        """What the model raises whose process ended by itself; None for one that lives."""
+        from bftui.backends.client.worker_client import WorkerClient
+
+        client = None if self.model is None else self.model.client
+        return client.crash if isinstance(client, WorkerClient) else None
+
+    # Opening ---------------------------------------------------------------------------------------------------
+
+    def expect(self) -> None:
+        """Says that a model is to be opened: `cancel` stops it from now on."""
+        self._stop = False
+
+    def load(self, wanted: ModelSettings) -> Model:
+        """Opens a model for this place; the one that stands here stays. Raises ModelError, Cancelled."""
+        self.loading = loading = Loading(wanted, self._told, self._ended)
+        if self._stop:
+            loading.cancel()
         try:
-            state.session = self._new_session(
-                state.model, state.prompt, state.settings.sampler, journal
-            )
-        except BaseException:
-            drop_journal(journal)
-            raise
-        self.experiments.attend(state.session)
-        self.partnering.attend(state.session)
-        state.journal = journal
-        state.refused = None
+            return loading.open()
+        finally:
+            self.loading = None
 
-    def _new_session(
-        self, model: Model, prompt: Prompt, sampler: Sampler | None, journal: Journal | None
-    ) -> Session:
-        from bftui.session.session import Session
+    def begin(self, wanted: ModelSettings, done: Callable[[], None]) -> None:
+        """Begins to open a model in a thread of its own, in place of one on its way; `take` gives it afterwards."""
+        self.abandon(0.0)
+        self.wanted = wanted
+        self.loading = loading = Loading(wanted, self._told, self._ended)
+        loading.start(done)
 
-        settings = asdict(sampler) if sampler else {}
-        beside = self.partnering.chats
-        session = Session(
-            model, prompt, journal=journal, on_event=self._event, beside_chat=beside, **settings
-        )
-        for note in session.rendered.notes:
-            self.state.say(note, Kind.WARNING)
-        return session
+    @property
+    def arrived(self) -> bool:
+        """Whether what was begun is done, or failed."""
+        return self.loading is not None and self.loading.done
 
-    def _event(self, event: Event) -> None:
-        from bftui.session.events import JournalFailed
+    def take(self) -> Model:
+        """What was begun, which is then on its way no more. Raises ModelError, Cancelled."""
+        assert self.loading is not None
+        loading, self.loading = self.loading, None
+        return loading.result()
 
-        if isinstance(event, JournalFailed):
-            self.state.say(
-                f"the journal cannot be written: {event.reason}; the session goes on, what is missing "
-                "is written as soon as that can be",
-                Kind.WARNING,
-            )
+    # Ending ----------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Stops the opening of a model."""
+        self._stop = True
+        if self.loading is not None:
+            self.loading.cancel()
+        if self.coming is not None:
+            self.coming.client.cancel()
+
+    def interrupt(self) -> None:
+        """Has the model stop what it does."""
+        if self.model is not None:
+            self.model.client.cancel()
+
+    def kill(self) -> None:
+        """Ends the process of a model that does not answer; whoever waits for it gets BackendCrashed."""
+        for model in (self.model, self.coming):
+            if model is not None:
+                kill(model)
+
+    def abandon(self, seconds: float) -> None:
+        """Stops what is on its way for good, waiting a little."""
+        if self.loading is not None:
+            self.loading.abandon(seconds)
+            self.loading = None
+
+    def close(self, seconds: float = 0.0) -> None:
+        """Ends the model and what is on its way, waiting a little for that."""
+        self.abandon(seconds)
+        model, self.model = self.model, None
+        if model is not None:
+            model.close()
+
+
+def kill(model: Model) -> None:
+    """Ends the process of a model, if it has one."""
+    pid = getattr(model.client, "pid", None)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def watch(model: Model, ended: Callable[[], None]) -> None:
+    """Has `ended` called when the process of a model ends by itself, from a thread of its own."""
+    from bftui.backends.client.worker_client import WorkerClient
+
+    if isinstance(model.client, WorkerClient):
+        model.client.watch(ended)

@@ -1,27 +1,28 @@
 """What two models are asked together: an answer that the other reads, a text that both write, what comes next.
 
-The part of `Partnering` that needs a partner to be there. Belongs to the engine's thread; one piece at a time.
+Belongs to the loop; one piece at a time. What is found is frozen, and replaced as a whole whenever more is known.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
 from bftui.session import commands
 from bftui.workbench.keys import hint
-from bftui.workbench.notice import Notice
 from bftui.workbench.paired_results import Draft, Nudged, Shifted
-from bftui.workbench.snapshot import Paired, Running
+from bftui.workbench.snapshot import Notice, Paired, Running, Tone
 
 if TYPE_CHECKING:
     from bftui.core.pair.nudging_rounds import NudgeSettings, Piece
     from bftui.measures.nudging.nudging_run import Nudging
     from bftui.measures.shift.shift_reading import Shift
     from bftui.measures.style_lexicon import Harvest
+    from bftui.session.partner.partner_sync import CatchUp
     from bftui.session.partner.session_partner import Partner
     from bftui.session.session import Session
 
@@ -30,39 +31,110 @@ _EVERY_S = 0.1
 
 
 class PairWork:
-    """Shift, nudging, drafts and prefixes.
+    """Reading along, shift, nudging, drafts and the palette's prefixes.
 
     Attributes:
         session: whose partner it is.
         paired: everything that is known.
+        behind: whether the partner may not have read all of the visible path.
+        harvest: what looks how the partner's answers begin, while it does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, publish: Callable[[Paired], None]) -> None:
+        """`publish` is told all that is known, whenever that is more."""
         self.session: Session | None = None
         self.paired = Paired()
-        self._behind = False
+        self.behind = False
+        self.harvest: Harvest | None = None
+        self._tell = publish
+        self._catching: CatchUp | None = None
         self._shifting: tuple[int, Shift] | None = None
         self._nudging: tuple[int, Nudging] | None = None
         self._drafting: NudgeSettings | None = None
         self._drafted: tuple[int, tuple[Piece, ...]] = -1, ()
-        self._harvest: Harvest | None = None
         self._published = 0.0
+        self._turns: deque[Callable[[], Notice | None]] = deque((self._catch_up, self._read))
 
     @property
-    def _partner(self) -> Partner | None:
+    def partner(self) -> Partner | None:
+        """The session's partner, if there is one."""
         return self.session.partner if self.session is not None else None
 
     @property
-    def _root(self) -> int:
+    def root(self) -> int:
+        """The prompt of the visible path."""
         assert self.session is not None
         return self.session.tree.root(self.session.cursor)
+
+    @property
+    def asked(self) -> bool:
+        """Whether something runs that a person asked for."""
+        return self._nudging is not None or self._shifting is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a piece to be done that somebody may look at."""
+        return self.partner is not None and (
+            self.behind or self.asked or self._catching is not None or self._drafting is not None
+        )
+
+    def advance(self) -> Notice | None:
+        """Does one piece, and gives what there is to tell. Raises ModelError, Cancelled, and faults of ours."""
+        if self._nudging is not None:
+            return self._nudge()
+        self._turns.rotate(-1)
+        for turn in self._turns:
+            if (turn == self._catch_up and self.behind) or (turn == self._read and self._shifting):
+                return turn()
+        if self._drafting is not None:
+            return self._draft()
+        return self._gather()
+
+    # Reading along ---------------------------------------------------------------------------------------------
+
+    def _catch_up(self) -> Notice | None:
+        partner = self.partner
+        assert partner is not None
+        if self._catching is None:
+            self.behind = partner.waiting() > 0
+            if not self.behind:
+                return self._check(partner, told=False)
+            self._catching = partner.catch_up()
+        try:
+            more = self._catching.advance()
+        except Cancelled:
+            # What was read stays; the rest is read after what a person asked for.
+            self._catching = None
+            raise
+        if more:
+            if self._due():
+                self.publish()
+            return None
+        self._catching = None
+        self.behind = partner.waiting() > 0
+        return self._check(partner)
+
+    def _check(self, partner: Partner, *, told: bool = True) -> Notice | None:
+        """Publishes what the partner knows now, or why it knows nothing here. Raises BackendCrashed."""
+        error = partner.error
+        if isinstance(error, BackendCrashed):
+            raise error
+        assert self.session is not None
+        # What stopped it may have been elsewhere on the path.
+        known = partner.current(self.session.cursor)
+        line = "" if error is None or known else error.line()
+        news = line if told and line != self.paired.error else ""
+        contexts = partner.contexts(self.root)
+        template = contexts.partner.template if contexts is not None else self.paired.template
+        self.publish(error=line, template=template)
+        return Notice(f"partner: {news}", Tone.WARNING, error) if news else None
 
     # Shift -----------------------------------------------------------------------------------------------------
 
     def shift(self) -> None:
         """Has the partner answer the visible prompt and the base read it. Raises UsageError."""
         partner = self._asked()
-        root = self._root
+        root = self.root
         known = self.paired.shifted.get(root)
         if self._shifting is not None and self._shifting[0] == root:
             return
@@ -72,13 +144,13 @@ class PairWork:
 
     def _read(self) -> Notice | None:
         assert self._shifting is not None
-        assert self._partner is not None
+        assert self.partner is not None
         job = self._shifting[1]
         if job.advance():
             if self._due():
                 self._show(running=True)
             return None
-        self._partner.keep(job)
+        self.partner.keep(job)
         self._show(running=False)
         self._shifting = None
         return None
@@ -97,7 +169,7 @@ class PairWork:
             left=job.left if running else None,
             ended=None if running else job.ended,
         )
-        self._publish(shifted={**self.paired.shifted, root: found})
+        self.publish(shifted={**self.paired.shifted, root: found})
 
     def along_answer(self, root: int, index: int) -> list[commands.Command]:
         """What leads to a position of the partner's answer and forces its token there; the last command forces it.
@@ -150,7 +222,7 @@ class PairWork:
         rounds = len(job.rounds)
         more = job.advance()
         if len(job.rounds) != rounds:
-            self._behind = True
+            self.behind = True
         if more:
             if self._due() or len(job.rounds) != rounds:
                 self._tell_nudged(running=True)
@@ -165,7 +237,7 @@ class PairWork:
     def _tell_nudged(self, *, running: bool, job: tuple[int, Nudging] | None = None) -> None:
         start, found = job or self._nudging or (0, None)
         assert found is not None
-        self._publish(
+        self.publish(
             nudged=Nudged(
                 start=start,
                 gamma=found.settings.gamma,
@@ -205,7 +277,7 @@ class PairWork:
             self._drafted = session.cursor, ()
             reason = error.line()
         node, pieces = self._drafted
-        self._publish(draft=Draft(node, tuple(piece.text for piece in pieces), reason))
+        self.publish(draft=Draft(node, tuple(piece.text for piece in pieces), reason))
         return None
 
     def _words(self, settings: NudgeSettings) -> tuple[Piece, ...]:
@@ -233,16 +305,41 @@ class PairWork:
         """Looks how the partner's answers begin; nobody waits for that."""
         from bftui.measures.style_lexicon import offered
 
-        job = self._harvest
-        if job is None:
+        job = self.harvest
+        if job is None or job.advance():
             return None
-        if job.advance():
-            return None
-        self._harvest = None
-        self._publish(words=offered(job.prefixes()))
+        self.harvest = None
+        self.publish(words=offered(job.prefixes()))
         return None
 
     # Stopping and publishing -----------------------------------------------------------------------------------
+
+    def stop(self) -> str | None:
+        """Ends what a person asked for, and says what; None where nothing was."""
+        running = ("nudging", self._nudging), ("shift", self._shifting)
+        stopped = [name for name, work in running if work is not None]
+        self._stop_nudging()
+        if self._shifting is not None:
+            self._shifting[1].close()
+            self._show(running=False)
+            self._shifting = None
+        return ", ".join(stopped) or None
+
+    def drop(self, *, reading: bool = True) -> None:
+        """Ends all work; without `reading` the partner goes on to read along, and to be looked at for prefixes."""
+        self.stop()
+        self._drafting = None
+        catching, self._catching = self._catching, None
+        if catching is not None:
+            catching.close()
+        if reading:
+            harvest, self.harvest, self.behind = self.harvest, None, False
+            if harvest is not None:
+                harvest.close()
+
+    def forget_draft(self) -> None:
+        """Forgets what the partner would write: it is another one's."""
+        self._drafted = -1, ()
 
     def _stop_nudging(self) -> None:
         if self._nudging is not None:
@@ -251,14 +348,8 @@ class PairWork:
             job.close()
             self._tell_nudged(running=False, job=(start, job))
 
-    def _stop_reading(self) -> None:
-        if self._shifting is not None:
-            self._shifting[1].close()
-            self._show(running=False)
-            self._shifting = None
-
     def _asked(self) -> Partner:
-        partner = self._partner
+        partner = self.partner
         if partner is None:
             raise UsageError("there is no partner", hint=hint("{partner} opens one"))
         return partner
@@ -266,19 +357,20 @@ class PairWork:
     def _due(self) -> bool:
         return time.monotonic() - self._published >= _EVERY_S
 
-    def _publish(self, **changes: object) -> None:
+    def publish(self, **changes: Any) -> None:
+        """Publishes what changed, and what runs."""
         running = []
         if self._nudging is not None:
             running.append(Running("nudging", self._nudging[1].share))
         if self._shifting is not None and not self._shifting[1].done:
             running.append(Running("shift", self._shifting[1].share))
-        self.paired = replace(
-            self.paired,
-            version=self.paired.version + 1,
-            running=tuple(running),
-            **changes,  # type: ignore[arg-type]
-        )
+        self.show(replace(self.paired, running=tuple(running), **changes))
+
+    def show(self, paired: Paired) -> None:
+        """Publishes all that is known."""
+        self.paired = replace(paired, version=self.paired.version + 1)
         self._published = time.monotonic()
+        self._tell(self.paired)
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:

@@ -50,8 +50,8 @@ SplitKey = tuple[str, "Special"]
 """A text to force, and how control tokens that are written in it are read."""
 
 
-class Asked(Generic[K, V]):
-    """Questions of one kind. `ask` belongs to the screen's thread, answering to the engine's; a dict is between them.
+class Query(Generic[K, V]):
+    """Questions of one kind. `ask` belongs to the screen's thread, answering to the loop's; a dict is between them.
 
     Attributes:
         answers: by question, the newest last.
@@ -66,7 +66,7 @@ class Asked(Generic[K, V]):
         latest: bool = False,
         quiet: bool = False,
     ) -> None:
-        """`put` queues work for the engine's thread, where `fetch` answers; None is no answer, and not kept.
+        """`put` queues work for the loop's thread, where `fetch` answers; None is no answer, and not kept.
 
         `instead` is kept where fetching fails, or the screen would ask again with every frame. With `latest` older
         questions that still wait are dropped; with `quiet` a failure is told by the answer alone.

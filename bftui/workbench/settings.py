@@ -31,21 +31,53 @@ LONGEST_S = 2.0
 """Longer pauses of a person are not waited for in a replay, in seconds."""
 
 
+SAMPLES = (8, 16, 32, 50, 64, 100, 200, 500)
+HORIZONS = (1, 2, 5, 10, 20, 32, 64, 128, 256, 512, 1024)
+
+
+@dataclass(slots=True)
+class RolloutSize:
+    """How many continuations are drawn next, and how many tokens each may have."""
+
+    samples: int = 32
+    horizon: int = 64
+
+    def step(self, by: int) -> None:
+        """Takes more or fewer continuations."""
+        self.samples = _stepped(SAMPLES, self.samples, by)
+
+    def stretch(self, by: int) -> None:
+        """Takes longer or shorter ones."""
+        self.horizon = _stepped(HORIZONS, self.horizon, by)
+
+
+def _stepped(values: tuple[int, ...], value: int, by: int) -> int:
+    index = values.index(value) + by
+    return values[max(0, min(index, len(values) - 1))]
+
+
 @dataclass(frozen=True, slots=True)
-class PartnerSettings:
-    """A second model beside the session's.
+class ModelSettings:
+    """How a model is opened.
 
     Attributes:
-        model, backend, options: as those of `WorkbenchSettings`.
-        template: how its prompt is written.
-        label: what it is called; "" takes the name of its file.
+        model: any MODEL form of the command line.
+        backend: `auto`, or a name of the backends' registry.
+        options: fields of `OpenSpec` for `open_model`.
+        label: what the model is called; "" takes the name of its file.
     """
 
     model: str
     backend: str = "auto"
-    template: Template = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerSettings(ModelSettings):
+    """A second model beside the session's; `template` is how its prompt is written."""
+
+    template: Template = "auto"
 
 
 @dataclass(frozen=True)
@@ -53,10 +85,7 @@ class WorkbenchSettings:
     """How to start.
 
     Attributes:
-        model: any MODEL form of the command line.
-        backend: `auto`, or a name of the backends' registry.
-        options: fields of `OpenSpec` for `open_model`.
-        label: what the model is called; "" takes the name of its file. One that is opened later has its own name.
+        model, backend, options, label: as those of `ModelSettings`. A model that is opened later has its own name.
         prompt: the first prompt; None opens the prompt editor.
         frame: the system text, template and beginning of the answer of prompts that are typed.
         sampler: the first sampler; None takes the session's defaults.

@@ -1,4 +1,4 @@
-"""What is known of a session beside its tree, whole: frozen, made by the engine's thread, replaced when more is known.
+"""What a front end reads of the workbench: one frozen snapshot, replaced as a whole whenever something changes.
 
 Single results are in `measured_results.py` and `paired_results.py`, so that a first frame needs none of them.
 """
@@ -11,10 +11,42 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bftui.core.errors import BftuiError
     from bftui.core.pair.distribution_shift import Author
+    from bftui.model.loaded_model import Model
+    from bftui.model.prompt import Prompt
+    from bftui.session.session import Session
+    from bftui.trace.journal import Journal
     from bftui.workbench.measured_results import Looked, Place, Responded
     from bftui.workbench.paired_results import Draft, Nudged, Shifted
     from bftui.workbench.rollout_series import Rolled
+
+
+class Status(StrEnum):
+    """The state in the words of the status line."""
+
+    LOADING = "loading"
+    READY = "ready"
+    REPLAY = "replay"
+    BUSY = "busy"
+    FAILED = "failed"
+
+
+class Tone(StrEnum):
+    """How a notice is meant."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to tell a person, in one line; `error` is what failed, where something did."""
+
+    text: str
+    tone: Tone = Tone.INFO
+    error: BftuiError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +59,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Everything that was measured in a session so far; a new one replaces it whenever something is known.
+    """Everything that was measured in a session so far.
 
     Attributes:
         version: grows with every one.
@@ -54,7 +86,7 @@ class Beside(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Everything about the partner of a session; a new one replaces it whenever something is known.
+    """Everything about the partner of a session.
 
     Attributes:
         version: grows with every one.
@@ -90,3 +122,53 @@ class Paired:
     def ready(self) -> bool:
         """Whether there is a partner that can be asked."""
         return self.state is Beside.READY
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """What is said of a session that is left; `kept`: whether it is anywhere."""
+
+    text: str
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The workbench at one moment. The session in it goes on: its tree only ever grows.
+
+    Attributes:
+        source, loading: the MODEL form of what runs, and of what is being opened.
+        prompt, refused: the latest prompt that was asked for; the one that could not be taken.
+        automatic: whether a forced text is measured without being asked for.
+        rate: the index of the pace in `Workbench.rates`.
+        status: the state; while it is loading, `progress` is the share that is done, and `activity` says what is done.
+        failure: why the model ended, or could not be opened; "" while there is one.
+        ends: whether the model's process ended twice at the same thing: opening it again would not help.
+        session, model, journal: as soon as they are there; only the loop writes to them.
+        playing: whether it steps by itself.
+        played: of a replay, how many actions were done again and how many there are; None where a model runs.
+        left: nodes of the visible path whose numbers wait to be recomputed under the sampler in force.
+        kept: what is to be said of the sessions that ended before this one.
+        measured, paired: what is known beside the tree.
+    """
+
+    source: str
+    loading: str
+    prompt: Prompt | None
+    automatic: bool
+    rate: int
+    status: Status = Status.LOADING
+    progress: float | None = None
+    activity: str = ""
+    failure: str = ""
+    ends: bool = False
+    session: Session | None = None
+    model: Model | None = None
+    journal: Journal | None = None
+    playing: bool = False
+    played: tuple[int, int] | None = None
+    refused: Prompt | None = None
+    left: int = 0
+    kept: tuple[Farewell, ...] = ()
+    measured: Measured = field(default_factory=Measured)
+    paired: Paired = field(default_factory=Paired)

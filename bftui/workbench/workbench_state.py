@@ -1,7 +1,4 @@
-"""What the screen knows of the engine's thread, and what is between the two.
-
-Here and in `bridge.py` is all that a first frame needs of it: what the thread runs (`loop.py`) is imported there.
-"""
+"""What is between the front end's thread and the loop's: a queue of jobs, notices, and the snapshot of all."""
 
 from __future__ import annotations
 
@@ -10,23 +7,17 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bftui.workbench.notice import Kind, Notice
 from bftui.workbench.settings import WorkbenchSettings
+from bftui.workbench.snapshot import Notice, Snapshot, Tone
 
 if TYPE_CHECKING:
-    from bftui.backends.client.client_protocol import Page
-    from bftui.core.distribution import NextToken
-    from bftui.model.loaded_model import Model
-    from bftui.model.prompt import Prompt, Rendered
-    from bftui.session.session import Session
-    from bftui.trace.journal import Journal
-    from bftui.workbench.journal_keeping import Farewell
-    from bftui.workbench.queries import Asked, PageKey, PreviewKey, SplitKey
+    from bftui.core.errors import BftuiError
+    from bftui.session.commands import Command
+    from bftui.workbench.queries import Query
 
 RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 0.0)
 """Tokens a second that playing may be held to; 0 is as fast as the model goes."""
@@ -34,19 +25,9 @@ RECORDED = -1.0
 """The pace of what was recorded."""
 
 
-class Word(StrEnum):
-    """The state in the words of the status line."""
-
-    LOADING = "loading"
-    READY = "ready"
-    REPLAY = "replay"
-    BUSY = "busy"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """A job that opens a model: it stays queued when work is stopped, as the screen says that it loads."""
+class OpeningJob:
+    """Opens a model. It stays queued when work is stopped, as the status says that a model loads."""
 
     run: Callable[[], None]
 
@@ -54,90 +35,107 @@ class Opening:
         self.run()
 
 
-def nothing() -> None:
-    """The job that wakes the engine's thread, so that it looks at what changed."""
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """News of a model's process. Nobody waits for it, and it stays queued when work is stopped."""
+
+    run: Callable[[], None]
 
 
-class EngineState:
-    """What both sides know.
+def look_again() -> None:
+    """Does nothing: the job that wakes the loop, so that it looks at what changed."""
+
+
+Queued: TypeAlias = "Command | Callable[[], None] | Wake"
+"""What waits for the loop, and is done in its thread."""
+
+
+class WorkbenchState:
+    """What both threads know.
 
     Attributes:
         settings: how to start.
-        session, model, journal: as soon as they are there; read-only for everybody but the engine's thread.
-        word, share, doing: the state; how much is loaded and what is being done, while loading.
-        ends: whether the model's process ended twice at the same thing: opening it again would not help.
-        source, loading: the MODEL form of what runs, and of what is being opened.
-        playing, rate: whether it steps by itself, and the place in `rates`.
-        played: of a replay, how many actions were done again and how many there are; None where a model runs.
-        prompt, refused: the latest prompt that was asked for; the one that could not be taken.
-        left: nodes of the visible path whose numbers wait to be made anew under the sampler in force.
-        automatic: whether a forced text is measured without being asked for.
-        pages, splits, previews, rendered: what was asked of the model; None, an empty list or an error in words where
-            there is no answer.
-        kept: what is to be said of the sessions that ended before this one.
-        notices: what to tell, in turn.
+        now: the latest snapshot. Either thread replaces it, by `publish`.
+        notices: what to tell a person, in turn.
 
-    For the bridge and the engine's thread alone:
-        jobs: what to do next; None ends the thread.
-        coming: a model that is being opened in the place of the one that runs.
-        unaligned: whether numbers wait to be made anew.
-        beside: whether what is being done is a piece of an experiment, or of what the partner does.
+    For the workbench and its loop alone:
+        jobs: what to do next; None ends the loop.
+        queries: everything that is asked of the model.
+        recomputing: whether numbers wait to be recomputed.
+        aside: whether what is being done is a piece of something that nobody waits for.
         due, steps: when playing takes its next step and took the latest ones, in seconds of the monotonic clock.
-        stop_loading, closing: whether opening a model is to be stopped, and the thread is to end.
+        given, dropped, done: jobs that were queued, forgotten and done. Each has one writer: the loop's thread `done`.
     """
 
-    rates: tuple[float, ...] = RATES
-    played: tuple[int, int] | None = None
-    pages: Asked[PageKey, Page]
-    splits: Asked[SplitKey, list[tuple[bytes, bool]]]
-    previews: Asked[PreviewKey, NextToken | str]
-    rendered: Asked[Prompt, Rendered | str]
-
-    def __init__(self, settings: WorkbenchSettings, changed: Callable[[], None]) -> None:
-        """`changed` is called from the engine's thread; it must return at once."""
+    def __init__(
+        self, settings: WorkbenchSettings, changed: Callable[[], None], rate: int = 3
+    ) -> None:
+        """`changed` is called from any thread; it must return at once."""
         self.settings = settings
-        self._changed = changed
-        self.session: Session | None = None
-        self.model: Model | None = None
-        self.journal: Journal | None = None
-        self.word = Word.LOADING
-        self.ends = False
-        self.share: float | None = None
-        self.doing = ""
-        self.source = settings.model
-        self.loading = short_name(settings.model)
-        self.playing = False
-        self.rate = 3
-        self.prompt = settings.prompt
-        self.refused: Prompt | None = None
-        self.left = 0
-        self.automatic = settings.response == "auto"
-        self.kept: list[Farewell] = []
+        self.now = Snapshot(
+            source=settings.model,
+            loading=short_name(settings.model),
+            prompt=settings.prompt,
+            automatic=settings.response == "auto",
+            rate=rate,
+        )
         self.notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
-        self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self.coming: Model | None = None
-        self.unaligned = self.beside = self.stop_loading = self.closing = False
+        self.jobs: queue.SimpleQueue[Queued | None] = queue.SimpleQueue()
+        self.queries: tuple[Query[Any, Any], ...] = ()
+        self.recomputing = self.aside = False
         self.due = 0.0
         self.steps: deque[float] = deque(maxlen=256)
-        # Each has one writer: given and dropped the screen's thread, done the engine's. The first job is opening.
+        # The first job is opening.
         self.given = 1
         self.dropped = self.done = 0
+        self._changed = changed
         self._told = threading.Event()
+        self._lock = threading.Lock()
+
+    def publish(self, **changes: Any) -> None:
+        """Replaces fields of the snapshot; from any thread."""
+        with self._lock:
+            self.now = replace(self.now, **changes)
 
     @property
     def working(self) -> bool:
         """Whether anything waits or is being done."""
-        return self.playing or self.unaligned or self.given > self.dropped + self.done
+        return self.now.playing or self.recomputing or self.given > self.dropped + self.done
 
-    @property
-    def asked(self) -> tuple[Asked[Any, Any], ...]:
-        """Everything that is asked of the model."""
-        return self.pages, self.splits, self.previews, self.rendered
+    def put(self, job: Command | Callable[[], None]) -> None:
+        """Queues what somebody asks for."""
+        self.given += 1
+        self.jobs.put(job)
 
-    def say(self, text: str, kind: Kind = Kind.INFO) -> None:
+    def drain(self) -> None:
+        """Forgets what waits, but for opening a model and for news of processes."""
+        kept: list[Queued | None] = []
+        with suppress(queue.Empty):
+            while True:
+                job = self.jobs.get_nowait()
+                if isinstance(job, Wake | OpeningJob):
+                    kept.append(job)
+                else:
+                    self.dropped += 1
+        for job in kept:
+            self.jobs.put(job)
+        for query in self.queries:
+            query.drop()
+
+    def forget(self) -> None:
+        """Forgets every answer of the model: they are another session's."""
+        for query in self.queries:
+            query.forget()
+
+    def say(self, text: str, tone: Tone = Tone.INFO, error: BftuiError | None = None) -> None:
         """Tells a person something; from any thread."""
-        self.notices.put(Notice(text, kind))
-        self.tell()
+        self.notify(Notice(text, tone, error))
+
+    def notify(self, notice: Notice | None) -> None:
+        """Tells what there is to tell, if there is anything; from any thread."""
+        if notice is not None:
+            self.notices.put(notice)
+            self.tell()
 
     def tell(self) -> None:
         """Says that something changed, once until it was heard; from any thread."""
@@ -147,7 +145,7 @@ class EngineState:
                 self._changed()
 
     def heard(self) -> None:
-        """Lets the next change be told; called before its state is read."""
+        """Lets the next change be told; called before the snapshot is read."""
         self._told.clear()
 
 

@@ -30,7 +30,7 @@ from bftui.trace.journal import Journal
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.panes.pane import Pane
 from bftui.workbench.settings import WorkbenchSettings
-from bftui.workbench.workbench_state import Word
+from bftui.workbench.snapshot import Status
 from tests.benchmarks.big_model import big_model
 
 N_CTX = 2048
@@ -227,7 +227,7 @@ async def frames() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
 
         async def rest() -> None:
-            while app.bridge.word is not Word.READY or app.bridge.working:
+            while app.bridge.now.status is not Status.READY or app.bridge.working:
                 await asyncio.sleep(0.01)
             await pilot.pause()
 

@@ -18,7 +18,7 @@ from bftui.model.prompt import Prompt
 from bftui.ui.app import WorkbenchApp
 from bftui.ui.screens.open_screen import OpenScreen
 from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
-from bftui.workbench.workbench_state import Word
+from bftui.workbench.snapshot import Status
 from tests.models import tiny_model
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, host_in_process, rules, table
 from tests.ui.test_open import known_machine, weights
@@ -64,11 +64,11 @@ def shown(
 
         async def before(_: Pilot[Any]) -> None:
             driver = Driver(app)
-            await driver.until(lambda: app.bridge.word in (Word.READY, Word.FAILED))
+            await driver.until(lambda: app.bridge.now.status in (Status.READY, Status.FAILED))
             await driver.settled()
             for key in keys:
                 if key == PARTNERED:
-                    await driver.until(lambda: app.bridge.paired.ready)
+                    await driver.until(lambda: app.bridge.now.paired.ready)
                     await driver.partnered()
                 else:
                     await (driver.measured() if key == MEASURED else driver.press(key))

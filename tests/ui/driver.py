@@ -24,8 +24,7 @@ from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from bftui.ui.app import WorkbenchApp
 from bftui.workbench.settings import WorkbenchSettings
-from bftui.workbench.snapshot import Beside
-from bftui.workbench.workbench_state import Word
+from bftui.workbench.snapshot import Beside, Status
 
 PROMPT = "Q: Name a fruit.\nA:"
 WORDS = [
@@ -165,8 +164,8 @@ class Driver:
 
     @property
     def session(self) -> Session:
-        assert self.bridge.session is not None
-        return self.bridge.session
+        assert self.bridge.now.session is not None
+        return self.bridge.now.session
 
     @property
     def notice(self) -> str:
@@ -208,12 +207,8 @@ class Driver:
         """
         await self.until(
             lambda: (
-                not (
-                    self.bridge.working
-                    or self.bridge.paired.state is Beside.LOADING
-                    or self.bridge.partnering is None
-                    or self.bridge.partnering.waiting(idle=everything)
-                )
+                self.bridge.now.paired.state is not Beside.LOADING
+                and self.bridge.settled(idle=everything)
             ),
             60.0,
         )
@@ -284,7 +279,7 @@ async def workbench(
         async with app.run_test(size=size):
             driver = Driver(app)
             if ready:
-                await driver.until(lambda: app.bridge.word is Word.READY)
+                await driver.until(lambda: app.bridge.now.status is Status.READY)
                 await driver.settled()
             yield driver
     finally:

@@ -15,7 +15,7 @@ from bftui.results.codec import encode
 from bftui.session.session import Session
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.screens.rollouts_screen import RolloutsScreen
-from bftui.workbench.workbench_state import Word
+from bftui.workbench.snapshot import Status
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench
 
 
@@ -186,7 +186,7 @@ async def test_playing_goes_on_while_rollouts_run(tmp_path: Path) -> None:
         tokens = latest(w).tokens
         await w.until(lambda: latest(w).tokens > tokens)
         await w.press_only("escape")
-        await w.until(lambda: not w.bridge.playing)
+        await w.until(lambda: not w.bridge.now.playing)
         assert w.bridge.measuring
 
 
@@ -197,7 +197,7 @@ async def test_at_full_speed_both_go_on(tmp_path: Path) -> None:
         await w.until(lambda: latest(w).tokens > 200 and len(w.session.tree) > 3)
         nodes, tokens = len(w.session.tree), latest(w).tokens
         await w.until(lambda: len(w.session.tree) > nodes and latest(w).tokens > tokens)
-        assert w.bridge.playing
+        assert w.bridge.now.playing
         assert w.bridge.measuring
 
 
@@ -228,7 +228,7 @@ async def test_escape_stops_what_a_person_waits_for_first(tmp_path: Path) -> Non
         await w.press_only("escape")
         await w.until(lambda: latest(w).tokens > 0)
         w.bridge.send(bftui.session.commands.Force(" a" * 40))
-        await w.until(lambda: w.bridge.word is Word.BUSY)
+        await w.until(lambda: w.bridge.now.status is Status.BUSY)
         # What the model has not heard of cannot be stopped in it; no person is that fast.
         await asyncio.sleep(0.1)
         await w.press_only("escape")
@@ -257,9 +257,9 @@ async def test_a_dead_model_ends_experiments_and_they_can_be_made_again(tmp_path
         await w.press_only("r")
         await w.until(lambda: w.bridge.measuring)
         os.kill(w.session.model.client.pid, signal.SIGKILL)  # type: ignore[attr-defined]
-        await w.until(lambda: w.bridge.word is Word.FAILED)
+        await w.until(lambda: w.bridge.now.status is Status.FAILED)
         await w.press("escape", "escape", "ctrl+r")
-        await w.until(lambda: w.bridge.word is Word.READY)
+        await w.until(lambda: w.bridge.now.status is Status.READY)
         await w.press_only("r")
         await w.until(lambda: latest(w).tokens > 0)
         assert len(w.session.experiments.rollouts) == 2
@@ -271,9 +271,9 @@ async def test_another_model_forgets_what_was_measured(fruit: str, tmp_path: Pat
         await w.press("a")
         await w.measured()
         w.bridge.open_other(other)
-        await w.until(lambda: w.bridge.source == other and w.bridge.word is Word.READY)
+        await w.until(lambda: w.bridge.now.source == other and w.bridge.now.status is Status.READY)
         await w.settled()
-        assert not w.bridge.measured.looked
+        assert not w.bridge.now.measured.looked
         assert "BF after" not in lines(w.bench.candidates)[-1]
 
 

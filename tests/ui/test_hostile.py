@@ -14,8 +14,8 @@ from rich.style import Style
 from bftui.core.text import label
 from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.drawing.text_layout import TextLayout
-from bftui.workbench.notice import Kind, Notice
 from bftui.workbench.settings import PartnerSettings
+from bftui.workbench.snapshot import Notice, Tone
 from tests.ui.driver import bad, check, table, workbench
 from tests.ui.test_faults import HOSTILE
 
@@ -81,10 +81,10 @@ async def test_every_pane_stays_whole(tmp_path: Path, size: tuple[int, int]) -> 
         assert w.bench.text_pane.selection is not None
         await w.press("y")
         check(w, "copied")
-        for kind in Kind:
-            w.bench.tell(Notice("[/b]\x1b]0;x\x07\u202e" + "河" * 300, kind))
+        for tone in Tone:
+            w.bench.tell(Notice("[/b]\x1b]0;x\x07\u202e" + "河" * 300, tone))
             await w.pilot.pause()
-            check(w, f"notice {kind}")
+            check(w, f"notice {tone}")
 
 
 async def test_a_storm_of_sizes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from bftui.core.sampler import Sampler
 from bftui.ui.actions.action_table import ACTIONS, Facts, key_table
 from bftui.ui.screens.help_screen import HelpScreen
 from bftui.ui.screens.prompt_screen import PromptScreen
-from bftui.workbench.workbench_state import Word
+from bftui.workbench.snapshot import Status
 from tests.ui.driver import PROMPT, Driver, lines, table, workbench
 
 
@@ -176,7 +176,7 @@ async def test_playing_stops_at_the_end_of_the_text(fruit: str) -> None:
         await w.press(*["equals_sign"] * 9)
         assert w.notice == "play: as fast as the model goes"
         await w.press("p")
-        await w.until(lambda: not w.bridge.playing)
+        await w.until(lambda: not w.bridge.now.playing)
         await w.settled()
         assert w.session.ended
         assert "the text ends here" in w.notice
@@ -205,7 +205,7 @@ async def test_an_empty_start_offers_prompts(fruit: str) -> None:
     async with workbench(fruit, prompt=None) as w:
         assert isinstance(w.app.screen, PromptScreen)
         assert "Q:·Name·a·fruit.⏎A:" in w.screen()
-        assert w.bridge.session is None
+        assert w.bridge.now.session is None
         await w.press("down", "enter")
         assert w.session.rendered.text == "Q: Name an animal.\nA:"
 
@@ -378,7 +378,7 @@ async def test_while_loading_the_screen_is_there(tmp_path: Path) -> None:
         await w.press_only("space")
         assert w.notice == "the model is still loading"
         await w.press_only("escape", "escape")
-        await w.until(lambda: w.bridge.word is Word.FAILED)
+        await w.until(lambda: w.bridge.now.status is Status.FAILED)
         await w.settled()
         assert "loading was cancelled" in w.notice
         assert "failed" in lines(w.bench.status)[0]
@@ -396,10 +396,10 @@ def test_the_registry_is_whole() -> None:
 
 
 def test_every_action_has_its_method() -> None:
-    from bftui.ui.screens.workbench_screen import Workbench
+    from bftui.ui.screens.workbench_screen import WorkbenchScreen
 
     for action in ACTIONS:
-        assert action.id == "interrupt" or hasattr(Workbench, f"do_{action.id}")
+        assert action.id == "interrupt" or hasattr(WorkbenchScreen, f"do_{action.id}")
 
 
 @pytest.mark.usefixtures("processes")

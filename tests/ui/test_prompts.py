@@ -13,8 +13,8 @@ from bftui.model.prompt import Prompt
 from bftui.session import commands
 from bftui.ui.screens.prompt_screen import PAGES, PromptScreen
 from bftui.ui.screens.turn_screen import TurnScreen
-from bftui.workbench.bridge import Bridge
 from bftui.workbench.settings import QUESTIONS, PartnerSettings
+from bftui.workbench.workbench import Workbench
 from recipes.practice.truth import PROBES
 from tests.ui.driver import END, PROMPT, Driver, lines, table, workbench
 
@@ -202,15 +202,15 @@ async def test_examples_are_questions_where_a_template_goes_around_them(chatty: 
 async def test_an_example_that_is_chosen_early_waits_for_the_model(
     chatty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = Bridge.start
+    start = Workbench.start
     # Held back, however long the keys take.
-    monkeypatch.setattr(Bridge, "start", lambda _: None)
+    monkeypatch.setattr(Workbench, "start", lambda _: None)
     async with workbench(chatty, prompt=None, ready=False) as w:
         await w.until(lambda: isinstance(w.app.screen, PromptScreen) and bool(w.app.focused))
         await w.press_only("enter")
         await w.until(lambda: "starts as soon as the model is open" in w.screen())
         start(w.bridge)
-        await w.until(lambda: w.bridge.session is not None)
+        await w.until(lambda: w.bridge.now.session is not None)
         assert w.session.prompt.text == "Name a fruit."
 
 
@@ -268,7 +268,7 @@ async def test_playing_stops_where_the_page_goes_on(tmp_path: Path) -> None:
         w.bridge.set_prompt(Prompt("fruit", template="page"))
         await w.settled()
         w.bridge.play(True)
-        await w.until(lambda: not w.bridge.playing)
+        await w.until(lambda: not w.bridge.now.playing)
         await w.settled()
         assert w.notice == "the text ends here"
         assert w.tokens == ["\n", "Q:"]

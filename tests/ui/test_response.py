@@ -93,7 +93,7 @@ async def test_another_force_drops_the_one_before(tmp_path: Path) -> None:
         await w.until(lambda: "“·Thank·you”" in line(w))
         (response,) = w.session.experiments.responses
         assert len(response.token_ids) == 2
-        assert [each.name for each in w.bridge.measured.running] == ["response"]
+        assert [each.name for each in w.bridge.now.measured.running] == ["response"]
         await w.press("left", "left")
         assert "“·Sure”: stopped" in line(w) or "“·Thank·you”" in line(w)
 
@@ -118,7 +118,7 @@ async def test_the_setting_is_in_the_palette(fruit: str) -> None:
             found = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
             found[name]()
             assert name in w.notice
-        assert w.bridge.automatic
+        assert w.bridge.now.automatic
 
 
 async def test_what_takes_long_waits_to_be_asked_for(
@@ -205,7 +205,7 @@ async def test_only_the_latest_responses_keep_their_samples(
             await w.measured()
             await w.press(*["left"] * len(w.tokens))
         assert len(w.session.experiments.responses) == 2
-        assert len(w.bridge.measured.responses) == 3
+        assert len(w.bridge.now.measured.responses) == 3
 
 
 async def test_it_is_explained(fruit: str) -> None:

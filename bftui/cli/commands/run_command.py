@@ -196,4 +196,4 @@ def _beside(
 def _partner(model: str, template: Template, opening: o.Opening) -> PartnerSettings:
     from bftui.workbench.settings import PartnerSettings
 
-    return PartnerSettings(model, opening.backend, template, opening.keywords(), opening.named)
+    return PartnerSettings(model, opening.backend, opening.keywords(), opening.named, template)

@@ -28,7 +28,7 @@ class Left(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Verb:
     """One command.
 
     Attributes:
@@ -214,7 +214,7 @@ def _sampler(plain: Plain, rest: str) -> None:
 
 
 def _prompt(plain: Plain, rest: str) -> None:
-    plain.plant(replace(plain.settings.frame, text=_text(rest)))
+    plain.add_prompt(replace(plain.settings.frame, text=_text(rest)))
     say(tell.place(plain.live))
 
 
@@ -261,8 +261,8 @@ def _save(plain: Plain, rest: str) -> None:
     if target is None:
         raise UsageError("there is no file to write", hint="save FILE")
     plain.live.model.floor.measure()
-    plain.live.trace().save(target)
-    say(f"saved to {safe(str(target))}")
+    plain.workbench.export(target)
+    plain.work()
 
 
 def _explain(plain: Plain, rest: str) -> None:
@@ -295,7 +295,6 @@ def _help(plain: Plain, rest: str) -> None:
 
 def _reload(plain: Plain, rest: str) -> None:
     plain.reload()
-    say(f"{safe(plain.model.info.name)} is open again.")
 
 
 def _quit(plain: Plain, rest: str) -> None:
@@ -303,43 +302,43 @@ def _quit(plain: Plain, rest: str) -> None:
 
 
 WORDS = (
-    Word("sample", "[N]", "Sample a token, or N.", lambda p, rest: p.step(_count(rest, 1, _MOST_STEPS), greedy=False),
+    Verb("sample", "[N]", "Sample a token, or N.", lambda p, rest: p.step(_count(rest, 1, _MOST_STEPS), greedy=False),
          ("step",)),
-    Word("greedy", "[N]", "Take the most probable token, N times.",
+    Verb("greedy", "[N]", "Take the most probable token, N times.",
          lambda p, rest: p.step(_count(rest, 1, _MOST_STEPS), greedy=True)),
-    Word("force", "TEXT", "Append a text of your own, literally.", _force),
-    Word("style", "[N|WORD]", "Force a word of the style palette, with the space it needs; alone: list them.",
+    Verb("force", "TEXT", "Append a text of your own, literally.", _force),
+    Verb("style", "[N|WORD]", "Force a word of the style palette, with the space it needs; alone: list them.",
          _style, ("word",)),
-    Word("back", "[N]", "Go back a token, or N; the branch stays.",
+    Verb("back", "[N]", "Go back a token, or N; the branch stays.",
          lambda p, rest: p.command(c.Back(_count(rest, 1, 2**31)))),
-    Word("on", "", "Go on along the branch last visited.", lambda p, rest: p.command(c.Forward()),
+    Verb("on", "", "Go on along the branch last visited.", lambda p, rest: p.command(c.Forward()),
          ("forward",)),
-    Word("go", "NODE|MARK", "Go to a node or a mark.", _go, ("goto",)),
-    Word("undo", "", "Take back the last change; tokens never vanish.", lambda p, rest: p.command(c.Undo())),
-    Word("redo", "", "Do again what was undone.", lambda p, rest: p.command(c.Redo())),
-    Word("mark", "[NAME]", "Name this place; the same name here takes it away; alone: list them.", _mark,
+    Verb("go", "NODE|MARK", "Go to a node or a mark.", _go, ("goto",)),
+    Verb("undo", "", "Take back the last change; tokens never vanish.", lambda p, rest: p.command(c.Undo())),
+    Verb("redo", "", "Do again what was undone.", lambda p, rest: p.command(c.Redo())),
+    Verb("mark", "[NAME]", "Name this place; the same name here takes it away; alone: list them.", _mark,
          ("marks",)),
-    Word("prune", "[NODE]", "Hide a node and all after it; undo brings it back.", _prune),
-    Word("where", "", "Say where the session stands.", lambda p, rest: p.moved(p.live.cursor)),
-    Word("text", "", "Say the whole text, and BF along it.", _all_text),
-    Word("tree", "", "List the branches.", _tree),
-    Word("candidates", "[N] [TEXT]", "List the N best candidates, or those with this text in them.", _candidates),
-    Word("explain", "", "Say what the numbers here mean.", _explain),
-    Word("sampler", "[NAME VALUE]...", "Change temperature, top-k, top-p, min-p, seed.", _sampler),
-    Word("look-ahead", "[N]", "BF after each of the N best candidates.", _look_ahead, ("lookahead",)),
-    Word("rollouts", "[N [TOKENS]]", "Draw N continuations: BF with its interval.", _rollouts),
-    Word("resample", "[N]", "Sample again from here, against the path that goes on.",
+    Verb("prune", "[NODE]", "Hide a node and all after it; undo brings it back.", _prune),
+    Verb("where", "", "Say where the session stands.", lambda p, rest: p.moved(p.live.cursor)),
+    Verb("text", "", "Say the whole text, and BF along it.", _all_text),
+    Verb("tree", "", "List the branches.", _tree),
+    Verb("candidates", "[N] [TEXT]", "List the N best candidates, or those with this text in them.", _candidates),
+    Verb("explain", "", "Say what the numbers here mean.", _explain),
+    Verb("sampler", "[NAME VALUE]...", "Change temperature, top-k, top-p, min-p, seed.", _sampler),
+    Verb("look-ahead", "[N]", "BF after each of the N best candidates.", _look_ahead, ("lookahead",)),
+    Verb("rollouts", "[N [TOKENS]]", "Draw N continuations: BF with its interval.", _rollouts),
+    Verb("resample", "[N]", "Sample again from here, against the path that goes on.",
          lambda p, rest: _rollouts(p, rest, again=True)),
-    Word("response", "[TEXT]", "What the forced text, or this one, does to BF, against controls.", _response),
-    Word("partner", "MODEL|none", "Open a second model beside this one, or take it away.", _open_partner),
-    Word("shift", "[TOKENS]", "The partner's answer in this model's eyes.", _shift),
-    Word("nudge", "[TOKENS]", "The partner writes where this model is unsure.", _nudge),
-    Word("prompt", "TEXT", "Begin with another prompt; the old tree stays.", _prompt, alone=True),
-    Word("turn", "TEXT", "Add a user turn.", lambda p, rest: p.command(c.AddTurn(_text(rest)))),
-    Word("save", "[FILE]", "Save the trace.", _save, ("export",)),
-    Word("reload", "", "Open the model again, after it ended; the session stays.", _reload, alone=True),
-    Word("help", "[COMMAND]", "List the commands.", _help, ("?",), alone=True),
-    Word("quit", "", "Quit; the session is kept.", _quit, ("exit", "q"), alone=True),
+    Verb("response", "[TEXT]", "What the forced text, or this one, does to BF, against controls.", _response),
+    Verb("partner", "MODEL|none", "Open a second model beside this one, or take it away.", _open_partner),
+    Verb("shift", "[TOKENS]", "The partner's answer in this model's eyes.", _shift),
+    Verb("nudge", "[TOKENS]", "The partner writes where this model is unsure.", _nudge),
+    Verb("prompt", "TEXT", "Begin with another prompt; the old tree stays.", _prompt, alone=True),
+    Verb("turn", "TEXT", "Add a user turn.", lambda p, rest: p.command(c.AddTurn(_text(rest)))),
+    Verb("save", "[FILE]", "Save the trace.", _save, ("export",)),
+    Verb("reload", "", "Open the model again, after it ended; the session stays.", _reload, alone=True),
+    Verb("help", "[COMMAND]", "List the commands.", _help, ("?",), alone=True),
+    Verb("quit", "", "Quit; the session is kept.", _quit, ("exit", "q"), alone=True),
 )  # fmt: skip
 
 NAMES = {name: word for word in WORDS for name in (word.name, *word.also)}
@@ -356,5 +355,5 @@ def do(plain: Plain, line: str) -> None:
         hint = f"did you mean {near[0]}?" if near else "help lists the commands"
         raise UsageError(f"there is no command '{safe(name[:40])}'", hint=hint)
     if not word.alone:
-        plain.check()
+        _ = plain.live
     word.run(plain, rest)

@@ -22,7 +22,6 @@ from bftui.cli.shared.interrupt import Interruption
 from bftui.cli.shared.progress_bars import Bar
 from bftui.core.errors import BftuiError, Cancelled
 from bftui.core.job import duration
-from bftui.workbench.kill_process import crash
 
 if TYPE_CHECKING:
     from bftui.workbench.settings import WorkbenchSettings
@@ -110,28 +109,24 @@ def _run(settings: WorkbenchSettings, keyboard: _Keyboard) -> int:
     interactive = sys.stdin.isatty()
     if interactive:
         say_aside(f"opening {settings.model}")
+    plain = Plain(settings, keyboard, show)
     try:
-        with keyboard.work():
-            plain = Plain(settings, keyboard, show)
-    except _Quit:
-        raise Cancelled("interrupted") from None
-    try:
-        try:
-            code = _begin(plain, keyboard) or _loop(plain, keyboard, interactive)
-        finally:
-            plain.close()
-        unsaved = plain.leave()
-    finally:
-        plain.model.close()
+        code = _begin(plain, keyboard) or _loop(plain, keyboard, interactive)
+    except BaseException:
+        plain.workbench.close()
+        raise
+    unsaved = plain.leave()
     return code or unsaved
 
 
 def _begin(plain: Plain, keyboard: _Keyboard) -> int:
-    """The session that is asked for, if there is one; the exit code of an interruption, or 0."""
+    """Opens the model and the session that is asked for, if one is; the exit code of an interruption, or 0."""
     try:
         with keyboard.work():
             plain.begin()
     except _Quit:
+        if plain.workbench.now.model is None:
+            raise Cancelled("interrupted") from None
         return Cancelled.exit_code
     return 0
 
@@ -147,7 +142,11 @@ def _loop(plain: Plain, keyboard: _Keyboard, interactive: bool) -> int:
                 try:
                     do(plain, line)
                 except BftuiError as error:
-                    again = "" if crash(plain.model) is None else "; reload opens the model again"
+                    again = (
+                        ""
+                        if plain.workbench.model.crash is None
+                        else "; reload opens the model again"
+                    )
                     say_aside(error.line() + again)
                     if not interactive:
                         first_failure = first_failure or error.exit_code

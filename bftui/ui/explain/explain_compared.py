@@ -8,7 +8,7 @@ from bftui.core.text import counted
 from bftui.ui.drawing.line_builder import fine
 from bftui.ui.explain.explain_items import BF_SOURCE, Item
 from bftui.workbench.keys import hint
-from bftui.workbench.sampler_words import cut
+from bftui.workbench.wording import cut
 
 if TYPE_CHECKING:
     from bftui.ui.path_comparison import Mean, Pair

@@ -12,7 +12,7 @@ from bftui.core.noise_floor import exactness
 from bftui.core.text import counted
 from bftui.ui.drawing.line_builder import fine
 from bftui.ui.explain.explain_items import Item
-from bftui.workbench.sampler_words import cut
+from bftui.workbench.wording import cut
 
 if TYPE_CHECKING:
     from bftui.results.rollouts_result import RolloutsResult

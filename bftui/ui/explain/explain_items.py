@@ -16,7 +16,7 @@ from bftui.core.text import counted
 from bftui.ui.drawing.line_builder import factor, fine, starred
 from bftui.ui.path_comparison import pair
 from bftui.workbench.keys import hint
-from bftui.workbench.sampler_words import cut
+from bftui.workbench.wording import cut
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken

@@ -24,8 +24,8 @@ from bftui.ui.drawing.shift_style import SIGNS, kind_style
 from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint
-from bftui.workbench.queries import Asked, PageKey
-from bftui.workbench.sampler_words import cut
+from bftui.workbench.queries import PageKey, Query
+from bftui.workbench.wording import cut
 
 if TYPE_CHECKING:
     from bftui.backends.client.client_protocol import Page
@@ -83,7 +83,7 @@ class CandidatesPane(Pane):
         "{search} searches them all, {look_ahead} looks ahead. {prompt} writes the prompt to begin with"
     )
 
-    def __init__(self, palette: Palette, pages: Asked[PageKey, Page]) -> None:
+    def __init__(self, palette: Palette, pages: Query[PageKey, Page]) -> None:
         """`pages` are the rows below the stored ones, fetched when they are looked at."""
         super().__init__(palette)
         self._ask = pages.ask

@@ -10,10 +10,10 @@ from bftui.core.text import safe
 from bftui.ui.drawing.coloured import Coloured
 from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.themes.theme_styles import Palette
-from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.snapshot import Notice, Tone
 
 _LINES = 4
-_SIGNS = {Kind.INFO: "·", Kind.WARNING: "!", Kind.ERROR: "✗"}
+_SIGNS = {Tone.INFO: "·", Tone.WARNING: "!", Tone.ERROR: "✗"}
 
 
 class NoticeBox(Coloured):
@@ -59,7 +59,7 @@ class NoticeBox(Coloured):
         lines = self._lines()
         if self.notice is None or y >= len(lines):
             return line.strip()
-        style = {Kind.INFO: palette.accent, Kind.WARNING: palette.forced, Kind.ERROR: palette.bad}
-        sign = _SIGNS[self.notice.kind] if y == 0 else " "
-        line.add(f" {sign} ", style[self.notice.kind] + palette.cursor_idle)
+        style = {Tone.INFO: palette.accent, Tone.WARNING: palette.forced, Tone.ERROR: palette.bad}
+        sign = _SIGNS[self.notice.tone] if y == 0 else " "
+        line.add(f" {sign} ", style[self.notice.tone] + palette.cursor_idle)
         return line.add(lines[y]).strip()

@@ -24,7 +24,7 @@ from bftui.ui.view import View
 from bftui.workbench.keys import hint
 from bftui.workbench.measured_results import Responded
 from bftui.workbench.rollout_series import PathComparison, Rolled
-from bftui.workbench.sampler_words import sampling
+from bftui.workbench.wording import sampling
 
 if TYPE_CHECKING:
     from bftui.core.bf.estimate import CurvePoint

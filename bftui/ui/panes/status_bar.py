@@ -13,10 +13,10 @@ from bftui.ui.drawing.clickable import ClickableLine
 from bftui.ui.drawing.line_builder import LineBuilder, bar, fit
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
-from bftui.workbench.bridge import Bridge
-from bftui.workbench.sampler_words import sampling
-from bftui.workbench.snapshot import Beside
-from bftui.workbench.workbench_state import RECORDED, Word
+from bftui.workbench.snapshot import Beside, Status
+from bftui.workbench.wording import sampling
+from bftui.workbench.workbench import Workbench
+from bftui.workbench.workbench_state import RECORDED
 
 _BESIDE = "⇄"
 """Stands between the model and its partner."""
@@ -36,19 +36,19 @@ class StatusBar(ClickableLine):
 
     DEFAULT_CSS = "StatusBar { height: 1; background: $background; }"
 
-    def __init__(self, palette: Palette, bridge: Bridge) -> None:
+    def __init__(self, palette: Palette, bridge: Workbench) -> None:
         super().__init__(id="status")
         self.palette = palette
         self._bridge = bridge
         self._parts: tuple[str, ...] = ("",) * 7
         self._beside: tuple[str, ...] = ()
         self._gauge = 0.0
-        self._word = bridge.word
+        self._word = bridge.now.status
 
     def show(self, view: View | None) -> None:
         """Brings the line up to date."""
         # Read once: the engine's thread may change it before all is written, or drawn.
-        word = self._bridge.word
+        word = self._bridge.now.status
         parts = (
             *self._model(),
             self._own_name(),
@@ -64,10 +64,10 @@ class StatusBar(ClickableLine):
 
     def _model(self) -> tuple[str, str]:
         """What runs, long and short; with the partner, or what is with it."""
-        bridge, paired = self._bridge, self._bridge.paired
-        if bridge.word is Word.LOADING or bridge.model is None:
-            return (safe(bridge.loading),) * 2
-        name, short = safe(bridge.model.name), safe(bridge.model.info.name)
+        bridge, paired = self._bridge, self._bridge.now.paired
+        if bridge.now.status is Status.LOADING or bridge.now.model is None:
+            return (safe(bridge.now.loading),) * 2
+        name, short = safe(bridge.now.model.name), safe(bridge.now.model.info.name)
         if paired.state is Beside.NONE:
             return name, name
         partner = {Beside.LOADING: "…", Beside.FAILED: "partner failed"}.get(paired.state)
@@ -78,27 +78,27 @@ class StatusBar(ClickableLine):
         """What one model alone calls itself, where that says more than its name."""
         bridge = self._bridge
         if (
-            bridge.word is Word.LOADING
-            or bridge.model is None
-            or bridge.paired.state is not Beside.NONE
+            bridge.now.status is Status.LOADING
+            or bridge.now.model is None
+            or bridge.now.paired.state is not Beside.NONE
         ):
             return ""
-        info = bridge.model.info
+        info = bridge.now.model.info
         return f" ({safe(info.title)})" if info.title and info.title not in info.name else ""
 
     def _runtime(self, view: View | None) -> str:
-        model = self._bridge.model
-        if model is None or self._bridge.word is Word.LOADING:
+        model = self._bridge.now.model
+        if model is None or self._bridge.now.status is Status.LOADING:
             return ""
         info = model.info
         template = "" if view is None or view.template == "raw" else f" {view.template}"
-        paired = self._bridge.paired
+        paired = self._bridge.now.paired
         if paired.ready and paired.by:
             template += f" {_BESIDE} {paired.template} by {paired.by}".replace("  ", " ")
         return safe(f"{info.backend} {info.device} {info.dtype}{template}")
 
     def _filling(self, view: View | None) -> str:
-        model = self._bridge.model
+        model = self._bridge.now.model
         if view is None or model is None:
             self._gauge = 0.0
             return ""
@@ -109,7 +109,7 @@ class StatusBar(ClickableLine):
         """What is being measured beside everything else, the longest form first."""
         bridge = self._bridge
         opening = bridge.opening_partner
-        jobs = (*bridge.paired.running, *bridge.measured.running)
+        jobs = (*bridge.now.paired.running, *bridge.now.measured.running)
         running = [
             (each.name, f"{each.share:4.0%}") for each in ((opening, *jobs) if opening else jobs)
         ]
@@ -118,18 +118,18 @@ class StatusBar(ClickableLine):
         told = [f"{name}{share}" for name, share in running]
         return (" · ".join(told), told[0], running[0][1])
 
-    def _state(self, word: Word) -> str:
+    def _state(self, word: Status) -> str:
         bridge = self._bridge
         state = f"{word.value:>{_STATE}}"
-        if word is Word.REPLAY and bridge.played is not None:
-            done, count = bridge.played
+        if word is Status.REPLAY and bridge.now.played is not None:
+            done, count = bridge.now.played
             state += f" {done:,}/{count:,}"
-        if word is Word.LOADING and bridge.share is not None:
-            state += f" {bridge.share:.0%}"
-        if word is Word.BUSY and bridge.left:
-            state += f" {bridge.left:,} left"
-        if bridge.playing:
-            rate = bridge.rates[bridge.rate]
+        if word is Status.LOADING and bridge.now.progress is not None:
+            state += f" {bridge.now.progress:.0%}"
+        if word is Status.BUSY and bridge.now.left:
+            state += f" {bridge.now.left:,} left"
+        if bridge.now.playing:
+            rate = bridge.rates[bridge.now.rate]
             state += f" ▶ {rate:g}/s" if rate > 0 else " ▶ max" if rate != RECORDED else " ▶"
             speed = bridge.speed()
             state += f" {speed:.{0 if speed >= 10 else 1}f} tok/s" if speed else ""
@@ -179,11 +179,11 @@ class StatusBar(ClickableLine):
             line.add("▕", palette.line)
             line.add(f"{bar(self._gauge, _GAUGE):<{_GAUGE}}", palette.bar).add("▏ ", palette.line)
         style = {
-            Word.LOADING: palette.forced,
-            Word.READY: palette.good,
-            Word.REPLAY: palette.accent,
-            Word.BUSY: palette.accent,
-            Word.FAILED: palette.bad,
+            Status.LOADING: palette.forced,
+            Status.READY: palette.good,
+            Status.REPLAY: palette.accent,
+            Status.BUSY: palette.accent,
+            Status.FAILED: palette.bad,
         }[self._word]
         return line.add(f" {state}" if context else state, style).strip()
 

@@ -28,13 +28,10 @@ from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
-from bftui.workbench.bridge import Bridge
 from bftui.workbench.keys import key
-from bftui.workbench.notice import Kind, Notice
-from bftui.workbench.rollout_size import Size
-from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
-from bftui.workbench.snapshot import Beside
-from bftui.workbench.workbench_state import Word
+from bftui.workbench.settings import PartnerSettings, RolloutSize, WorkbenchSettings
+from bftui.workbench.snapshot import Beside, Notice, Status, Tone
+from bftui.workbench.workbench import Workbench
 
 if TYPE_CHECKING:
     from bftui.model.prompt import Special
@@ -84,7 +81,7 @@ class Bench(Screen[None]):
 
     app: WorkbenchApp
 
-    def __init__(self, settings: WorkbenchSettings, bridge: Bridge, palette: Palette) -> None:
+    def __init__(self, settings: WorkbenchSettings, bridge: Workbench, palette: Palette) -> None:
         super().__init__()
         self.settings = settings
         self.bridge = bridge
@@ -99,7 +96,7 @@ class Bench(Screen[None]):
         self.key_line = KeyLine(palette)
         self.notice = NoticeBox(palette)
         self.panes: tuple[Pane, ...] = (self.tree_pane, self.candidates, self.text_pane, self.strip)
-        self.rollout_size = Size()
+        self.rollout_size = RolloutSize()
         self.words = settings.words
         self.special: Special = settings.frame.special
         self.partner_settings = settings.partner or PartnerSettings("")
@@ -123,12 +120,12 @@ class Bench(Screen[None]):
     def frame(self) -> None:
         """Brings everything up to date with the session and the bridge's state."""
         bridge = self.bridge
-        session = bridge.session
+        session = bridge.now.session
         if session is None or self.view is None or self.view.session is not session:
             self.view = View(session) if session is not None else None
         if self.view is not None:
-            self.view.measured = bridge.measured
-            self.view.paired = bridge.paired
+            self.view.measured = bridge.now.measured
+            self.view.paired = bridge.now.paired
             self.view.sync()
         for pane in self.panes:
             pane.show(self.view)
@@ -161,32 +158,32 @@ class Bench(Screen[None]):
 
     def warn(self, text: str) -> None:
         """Says why something was not done."""
-        self.tell(Notice(text, Kind.WARNING))
+        self.tell(Notice(text, Tone.WARNING))
 
     def facts(self) -> Facts:
         """What actions depend on, now."""
         bridge, view = self.bridge, self.view
         return Facts(
-            loading=bridge.word is Word.LOADING,
-            failed=bridge.word is Word.FAILED,
-            ends=bridge.ends,
-            busy=bridge.word is Word.BUSY,
+            loading=bridge.now.status is Status.LOADING,
+            failed=bridge.now.status is Status.FAILED,
+            ends=bridge.now.ends,
+            busy=bridge.now.status is Status.BUSY,
             session=view is not None,
             ended=view is not None and view.next is None and view.tree.eog(view.cursor),
             stopped=view is not None and view.session.stop(view.cursor) is not None,
             # A step that waits leaves the prompt; where none does, the session refuses to go back.
             at_prompt=view is not None and len(view.path) == 1 and not bridge.working,
             onward=view is not None and view.tree.last_visited(view.cursor) is not None,
-            playing=bridge.playing,
+            playing=bridge.now.playing,
             turns=view is not None and view.template != "raw",
             marks=view is not None and bool(view.marks),
             looked=view is not None and view.looked is not None,
             ranked=view is not None and view.ranked,
             measuring=bridge.measuring,
-            partner=bridge.paired.ready and view is not None and view.partner is not None,
-            pairing=bridge.paired.state is Beside.LOADING,
-            replay=bridge.played is not None,
-            recorded=recorded(view) if bridge.played is not None and view else frozenset(),
+            partner=bridge.now.paired.ready and view is not None and view.partner is not None,
+            pairing=bridge.now.paired.state is Beside.LOADING,
+            replay=bridge.now.played is not None,
+            recorded=recorded(view) if bridge.now.played is not None and view else frozenset(),
             pane=self.pane().NAME,
         )
 

@@ -25,11 +25,11 @@ from bftui.ui.screens.pick_screen import Pick, PickScreen
 from bftui.ui.side_branches import Apart, others
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
-from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.snapshot import Notice, Tone
 
 if TYPE_CHECKING:
     from bftui.ui.view import View
-    from bftui.workbench.bridge import Bridge
+    from bftui.workbench.workbench import Workbench
 
 _BEGINNING = 32
 """Tokens of a branch that are looked at for a line."""
@@ -64,7 +64,9 @@ class CompareScreen(Dialog[int | None], Follower):
         *moving(),
     ]
 
-    def __init__(self, bridge: Bridge, view: View, palette: Palette, other: Apart | None) -> None:
+    def __init__(
+        self, bridge: Workbench, view: View, palette: Palette, other: Apart | None
+    ) -> None:
         """`other` is the branch to begin with; None where there is none."""
         super().__init__()
         self._bridge, self._view, self._palette = bridge, view, palette
@@ -94,7 +96,7 @@ class CompareScreen(Dialog[int | None], Follower):
     def news(self) -> None:
         """Shows the two as they are by now."""
         view = self._view
-        if self._bridge.session is not view.session:
+        if self._bridge.now.session is not view.session:
             self.dismiss(None)
             return
         state = (view.state, tuple(view.marks.items()), self._end)
@@ -201,7 +203,7 @@ class CompareScreen(Dialog[int | None], Follower):
         self.tell(None)
         known = others(self._view)
         if len(known) < 2:
-            self.tell(Notice("there is no further branch", Kind.WARNING))
+            self.tell(Notice("there is no further branch", Tone.WARNING))
             return
         at = next((i for i, each in enumerate(known) if each.end == self._end), 0)
         self._take(known[(at + by) % len(known)])
@@ -232,7 +234,7 @@ class CompareScreen(Dialog[int | None], Follower):
         """Goes to the end of the other branch."""
         if self._other is None:
             self.tell(
-                Notice(hint("there is no other branch yet: {step} samples one"), Kind.WARNING)
+                Notice(hint("there is no other branch yet: {step} samples one"), Tone.WARNING)
             )
         else:
             self.dismiss(self._other.end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bftui.workbench.notice import Notice
+from bftui.workbench.snapshot import Notice
 
 
 class Follower:

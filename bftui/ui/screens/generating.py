@@ -15,8 +15,8 @@ from bftui.ui.panes.text_pane import TextPane
 from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.bench import Bench
 from bftui.workbench.keys import hint
-from bftui.workbench.notice import Notice
 from bftui.workbench.settings import LONGEST_S
+from bftui.workbench.snapshot import Notice
 from bftui.workbench.workbench_state import RECORDED
 
 
@@ -30,7 +30,7 @@ class Generating(Bench):
         self.send(commands.Greedy())
 
     def do_play(self) -> None:
-        self.bridge.play(not self.bridge.playing)
+        self.bridge.play(not self.bridge.now.playing)
         self.frame()
 
     def do_slower(self) -> None:
@@ -40,8 +40,8 @@ class Generating(Bench):
         self._pace(1)
 
     def _pace(self, by: int) -> None:
-        self.bridge.set_rate(self.bridge.rate + by)
-        rate, replays = self.bridge.rates[self.bridge.rate], self.bridge.played is not None
+        self.bridge.set_rate(self.bridge.now.rate + by)
+        rate, replays = self.bridge.rates[self.bridge.now.rate], self.bridge.now.played is not None
         told = "as fast as it goes" if replays else "as fast as the model goes"
         if rate == RECORDED:
             told = f"as it was recorded, pauses of at most {LONGEST_S:g} s"

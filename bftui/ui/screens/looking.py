@@ -8,7 +8,7 @@ from bftui.ui.panes.text_pane import Shading, TextPane
 from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.moving import Moving
 from bftui.workbench.keys import hint
-from bftui.workbench.notice import Notice
+from bftui.workbench.snapshot import Notice
 
 _SEARCHED = {
     "candidates": (

@@ -10,7 +10,7 @@ from bftui.ui.screens.looking import Looking
 from bftui.ui.view import View
 from bftui.workbench import jumps
 from bftui.workbench.keys import hint
-from bftui.workbench.notice import Notice
+from bftui.workbench.snapshot import Notice
 
 if TYPE_CHECKING:
     from bftui.workbench.rollout_series import Rolled

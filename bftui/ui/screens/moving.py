@@ -14,7 +14,7 @@ from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.generating import Generating
 from bftui.workbench import jumps
 from bftui.workbench.keys import hint, key
-from bftui.workbench.notice import Notice
+from bftui.workbench.snapshot import Notice
 
 
 class Moving(Generating):
@@ -35,7 +35,7 @@ class Moving(Generating):
     # Marks -----------------------------------------------------------------------------------------------------
 
     def do_mark(self) -> None:
-        session = self.bridge.session
+        session = self.bridge.now.session
         if session is None:
             return
         here = session.cursor

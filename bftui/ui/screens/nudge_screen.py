@@ -20,12 +20,12 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
-from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.snapshot import Notice, Tone
 
 if TYPE_CHECKING:
     from bftui.core.pair.nudging_rounds import NudgeSettings
     from bftui.ui.view import View
-    from bftui.workbench.bridge import Bridge
+    from bftui.workbench.workbench import Workbench
 
 _STEP = 0.05
 
@@ -75,14 +75,14 @@ class NudgeScreen(Dialog[float], Follower):
         bound("page_down", "move(5)"),
     ]
 
-    def __init__(self, bridge: Bridge, view: View, palette: Palette, gamma: float) -> None:
+    def __init__(self, bridge: Workbench, view: View, palette: Palette, gamma: float) -> None:
         super().__init__()
         self._bridge, self._view, self._palette = bridge, view, palette
         self._curve = SurePane(palette, view, gamma)
         self._text = TextPane(palette)
         self._text.shading = Shading.AUTHOR if view.partner is not None else Shading.NUDGE
         self._text.gamma = gamma
-        self._draft = _DraftLine(palette, view, replay=bridge.played is not None)
+        self._draft = _DraftLine(palette, view, replay=bridge.now.played is not None)
         self._keys = KeyBar(palette)
         self._notice = NoticeBox(palette)
         self._shown: object = None
@@ -114,7 +114,7 @@ class NudgeScreen(Dialog[float], Follower):
     def news(self) -> None:
         """Shows what was written by now."""
         view = self._view
-        if self._bridge.session is not view.session:
+        if self._bridge.now.session is not view.session:
             self.dismiss(None)
             return
         self._text.show(view)
@@ -125,7 +125,7 @@ class NudgeScreen(Dialog[float], Follower):
         self._shown = state
         self._curve.replot()
         self._draft.refresh()
-        alone = view.partner is None or self._bridge.played is not None
+        alone = view.partner is None or self._bridge.now.played is not None
         self._keys.show(
             (
                 *(
@@ -156,7 +156,7 @@ class NudgeScreen(Dialog[float], Follower):
 
     @property
     def _writing(self) -> bool:
-        found = self._bridge.paired.nudged
+        found = self._bridge.now.paired.nudged
         return found is not None and found.running
 
     def tell(self, notice: Notice | None) -> None:
@@ -176,7 +176,7 @@ class NudgeScreen(Dialog[float], Follower):
         elif view.session.ended:
             why = hint("the text ends here: {back} goes back")
         if why:
-            self.tell(Notice(why, Kind.WARNING))
+            self.tell(Notice(why, Tone.WARNING))
         return not why
 
     def action_word(self) -> None:
@@ -228,7 +228,7 @@ class NudgeScreen(Dialog[float], Follower):
         from bftui.ui.explain.explain_pair import nudging
         from bftui.ui.screens.explain_screen import ExplainScreen
 
-        items = nudging(self._view, self._bridge.paired.nudged, self._gamma)
+        items = nudging(self._view, self._bridge.now.paired.nudged, self._gamma)
         title, name = "what the numbers mean: nudge", self._view.model_name
         self.app.push_screen(ExplainScreen(title, items, self._palette, name))
 

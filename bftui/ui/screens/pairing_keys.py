@@ -8,7 +8,7 @@ from bftui.core.text import counted, label, safe
 from bftui.ui.drawing.line_builder import fit
 from bftui.ui.screens.measuring_keys import Measuring
 from bftui.workbench.keys import key
-from bftui.workbench.notice import Notice
+from bftui.workbench.snapshot import Notice
 
 _TEXT = 24
 """Cells of a token in a notice."""
@@ -22,7 +22,7 @@ class Pairing(Measuring):
         from bftui.ui.screens.open_screen import OpenScreen
 
         wanted = self.partner_settings
-        paired = self.bridge.paired
+        paired = self.bridge.now.paired
 
         def opened(model: str | None) -> None:
             if model:
@@ -34,7 +34,7 @@ class Pairing(Measuring):
                 self.expect_work()
 
         none = f"no partner: close {safe(paired.name)}" if paired.ready else ""
-        source = wanted.model or self.bridge.source
+        source = wanted.model or self.bridge.now.source
         title = "open a partner beside this model"
         opening = Opening.of(wanted.options, wanted.backend, source)
         screen = OpenScreen(source, self.palette, title, opening=opening, none=none)
@@ -80,7 +80,7 @@ class Pairing(Measuring):
     def swap_words(self) -> None:
         """The keys 1 to 9 force how the partner's answers begin, or the palette's own words again."""
         own = self.words is self.settings.words
-        self.words = self.bridge.paired.words if own else self.settings.words
+        self.words = self.bridge.now.paired.words if own else self.settings.words
         whose = "the partner's beginnings" if own else "your words"
         listed = " · ".join(label(word.encode()) for word in self.words)
         self.tell(Notice(f"{key('word')} force {whose}: {listed}"))

@@ -27,9 +27,9 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField, PastedField, TextField
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
-from bftui.workbench.bridge import Bridge
-from bftui.workbench.notice import Notice
 from bftui.workbench.settings import QUESTIONS
+from bftui.workbench.snapshot import Notice
+from bftui.workbench.workbench import Workbench
 
 TEMPLATES: tuple[Template, ...] = get_args(Template)
 
@@ -135,7 +135,7 @@ class PromptScreen(Dialog[Prompt | None], Follower):
         Binding("shift+tab", "app.focus_previous", "Field before", show=False, priority=True),
     ]
 
-    def __init__(self, prompt: Prompt, bridge: Bridge, palette: Palette) -> None:
+    def __init__(self, prompt: Prompt, bridge: Workbench, palette: Palette) -> None:
         super().__init__()
         self._prompt = prompt
         self._bridge = bridge
@@ -214,14 +214,14 @@ class PromptScreen(Dialog[Prompt | None], Follower):
         """Shows the tokens of what is written, as soon as they are known."""
         if not any(area.is_mounted for area in self.query("#text")):
             return
-        model = self._bridge.model
+        model = self._bridge.now.model
         if model is not None:
             self.query_one(Vertical).border_title = Content(f"prompt · {safe(model.name)}")
         answer = self._bridge.rendered.ask(self.prompt) if model is not None else None
         self._rendered.tell(answer, model)
         has = self._chat
         # Before there is an answer: beside a partner with a template a text may be a page.
-        beside = self._bridge.partnering is not None and self._bridge.partnering.chats
+        beside = self._bridge.partner.chats
         bare_as = "" if beside else ": takes raw"
         if isinstance(answer, Rendered):
             bare_as = f": takes {answer.template}"
@@ -255,7 +255,7 @@ class PromptScreen(Dialog[Prompt | None], Follower):
     @property
     def _chat(self) -> bool:
         """Whether the model is open and has a chat template."""
-        model = self._bridge.model
+        model = self._bridge.now.model
         return model is not None and bool(model.info.chat_template)
 
     def tell(self, notice: Notice | None) -> None:
@@ -297,7 +297,7 @@ class PromptScreen(Dialog[Prompt | None], Follower):
 
     @on(OptionList.OptionSelected)
     def _example(self, event: OptionList.OptionSelected) -> None:
-        if self._bridge.model is not None:
+        if self._bridge.now.model is not None:
             self._start(event.option_index)
             return
         self._asked = event.option_index

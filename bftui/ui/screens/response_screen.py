@@ -23,7 +23,7 @@ from bftui.workbench.keys import key
 from bftui.workbench.measured_results import Against, Responded
 
 if TYPE_CHECKING:
-    from bftui.workbench.bridge import Bridge
+    from bftui.workbench.workbench import Workbench
 
 KINDS = {
     "matched": "Texts of the same length that the model might have written here: of 256 draws those whose first "
@@ -189,7 +189,7 @@ class ResponseScreen(ReadingScreen, Follower):
 
     BINDINGS = [bound("response", "leave")]  # noqa: RUF012
 
-    def __init__(self, bridge: Bridge, view: View, end: int, palette: Palette) -> None:
+    def __init__(self, bridge: Workbench, view: View, end: int, palette: Palette) -> None:
         """`end` is the node of the forced text's last token."""
         self._shown = ResponsePane(palette, view)
         super().__init__(self._shown)
@@ -200,7 +200,7 @@ class ResponseScreen(ReadingScreen, Follower):
 
     def news(self) -> None:
         """Shows what is known by now."""
-        if self._bridge.session is not self._view.session:
+        if self._bridge.now.session is not self._view.session:
             self.dismiss(None)
             return
-        self._shown.show_response(self._bridge.measured.responses.get(self._end))
+        self._shown.show_response(self._bridge.now.measured.responses.get(self._end))

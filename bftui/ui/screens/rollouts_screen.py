@@ -19,13 +19,13 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
-from bftui.workbench.notice import Kind, Notice
 from bftui.workbench.rollout_series import Rolled
-from bftui.workbench.rollout_size import Size
+from bftui.workbench.settings import RolloutSize
+from bftui.workbench.snapshot import Notice, Tone
 
 if TYPE_CHECKING:
     from bftui.ui.view import View
-    from bftui.workbench.bridge import Bridge
+    from bftui.workbench.workbench import Workbench
 
 
 class RolloutsScreen(Dialog[OpenRollout | None], Follower):
@@ -53,7 +53,7 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
     ]
 
     def __init__(
-        self, bridge: Bridge, view: View, palette: Palette, size: Size, *, resample: bool
+        self, bridge: Workbench, view: View, palette: Palette, size: RolloutSize, *, resample: bool
     ) -> None:
         """`size` is what the next ones are drawn with, and is changed here."""
         super().__init__()
@@ -77,17 +77,17 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
 
     @property
     def _rolled(self) -> Rolled | None:
-        rolled = self._bridge.measured.rolled.get(self._place)
+        rolled = self._bridge.now.measured.rolled.get(self._place)
         return rolled if rolled is not None and rolled.resampled == self._resample else None
 
     def news(self) -> None:
         """Shows what was drawn by now."""
-        if self._bridge.session is not self._view.session:
+        if self._bridge.now.session is not self._view.session:
             # Another model took the place of the session.
             self.dismiss(None)
             return
         rolled = self._rolled
-        self._curve.show_rolled(rolled, self._bridge.measured.responses.get(self._place[0]))
+        self._curve.show_rolled(rolled, self._bridge.now.measured.responses.get(self._place[0]))
         self._list.show_rolled(rolled)
         self._show_keys(rolled)
 
@@ -123,7 +123,7 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
         """Makes the selected continuation a branch and goes to its end."""
         chosen = self._list.chosen()
         if chosen is None:
-            self.tell(Notice("nothing is drawn yet", Kind.WARNING))
+            self.tell(Notice("nothing is drawn yet", Tone.WARNING))
         elif chosen.number == PATH:
             self.tell(
                 Notice(hint("this is the path itself, no sample: {forward} goes on along it"))

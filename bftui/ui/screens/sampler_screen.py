@@ -26,7 +26,7 @@ from bftui.ui.screens.fields import LineField
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
-from bftui.workbench.queries import Asked, PreviewKey
+from bftui.workbench.queries import PreviewKey, Query
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
@@ -120,7 +120,7 @@ class SamplerScreen(Dialog[SetSampler | None], Follower):
     ]
 
     def __init__(
-        self, view: View, previews: Asked[PreviewKey, NextToken | str], palette: Palette
+        self, view: View, previews: Query[PreviewKey, NextToken | str], palette: Palette
     ) -> None:
         super().__init__()
         self._view = view

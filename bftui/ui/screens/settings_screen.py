@@ -121,7 +121,7 @@ class SettingsScreen(Dialog[None]):
             Row(
                 "response",
                 ("auto", "off"),
-                lambda: "auto" if self.app.bridge.automatic else "off",
+                lambda: "auto" if self.app.bridge.now.automatic else "off",
                 "measure forced texts against controls",
                 self._response,
             ),
@@ -203,7 +203,7 @@ class SettingsScreen(Dialog[None]):
         self.app.workbench.ask("words of the style palette", before, hint, typed)
 
     def _sampler_now(self) -> str:
-        session = self.app.bridge.session
+        session = self.app.bridge.now.session
         sampler = self.app.settings.sampler if session is None else session.sampler
         if sampler is None:
             return "there is none yet"
@@ -213,7 +213,7 @@ class SettingsScreen(Dialog[None]):
         )
 
     def _sampler(self, value: str) -> None:
-        session = self.app.bridge.session
+        session = self.app.bridge.now.session
         if session is None:
             self.app.workbench.warn("there is no session yet, and so no sampler to begin with")
             return

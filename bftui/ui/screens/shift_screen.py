@@ -21,11 +21,11 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
-from bftui.workbench.notice import Kind, Notice
+from bftui.workbench.snapshot import Notice, Tone
 
 if TYPE_CHECKING:
     from bftui.ui.view import View
-    from bftui.workbench.bridge import Bridge
+    from bftui.workbench.workbench import Workbench
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         *moving(),
     ]
 
-    def __init__(self, bridge: Bridge, view: View, palette: Palette) -> None:
+    def __init__(self, bridge: Workbench, view: View, palette: Palette) -> None:
         super().__init__()
         self._bridge, self._view, self._palette = bridge, view, palette
         self._answer = True
@@ -111,7 +111,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
     def news(self) -> None:
         """Shows what was read by now."""
         view = self._view
-        if self._bridge.session is not view.session or view.partner is None:
+        if self._bridge.now.session is not view.session or view.partner is None:
             self.dismiss(None)
             return
         known = view.partner_noise is not None
@@ -148,7 +148,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         found = view.paired.shifted.get(view.root)
         if found is None:
             doing = view.paired.error or "the answer is about to be read …"
-            if self._bridge.played is not None:
+            if self._bridge.now.played is not None:
                 doing = hint("no answer was recorded: {shift} shows the path")
             return Read("partner", (), None, doing, view.model_name)
         rows = tuple(
@@ -200,7 +200,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         """Goes to the selected place and forces what the partner takes there."""
         chosen = self._list.chosen()
         if chosen is None:
-            self.tell(Notice("nothing is read yet", Kind.WARNING))
+            self.tell(Notice("nothing is read yet", Tone.WARNING))
             return
         index, row = chosen
         if self._answer:

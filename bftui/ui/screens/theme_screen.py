@@ -19,7 +19,7 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.themes.theme_files import ThemeFile, found
 from bftui.ui.themes.theme_styles import Palette, find
 from bftui.workbench.keys import hint
-from bftui.workbench.notice import Notice
+from bftui.workbench.snapshot import Notice
 
 if TYPE_CHECKING:
     from bftui.ui.app import WorkbenchApp

@@ -18,10 +18,10 @@ from bftui.ui.panes.candidates_pane import CandidatesPane
 from bftui.ui.panes.text_pane import TextPane
 from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.pairing_keys import Pairing
-from bftui.workbench.notice import Notice
+from bftui.workbench.snapshot import Notice
 
 
-class Workbench(Pairing):
+class WorkbenchScreen(Pairing):
     """Prompts, models, files, and the end; and all the keys.
 
     The classes below this one have none of their own: Textual would read them again for each.
@@ -32,8 +32,8 @@ class Workbench(Pairing):
     def do_prompt(self) -> None:
         from bftui.ui.screens.prompt_screen import PromptScreen
 
-        session = self.bridge.session
-        prompt = self.bridge.refused or (session.prompt if session else self.bridge.prompt)
+        session = self.bridge.now.session
+        prompt = self.bridge.now.refused or (session.prompt if session else self.bridge.now.prompt)
 
         def prompted(prompt: Prompt | None) -> None:
             if prompt is not None:
@@ -62,7 +62,7 @@ class Workbench(Pairing):
                 self.bridge.open_other(model)
                 self.frame()
 
-        settings, source = self.settings, self.bridge.source
+        settings, source = self.settings, self.bridge.now.source
         opening = Opening.of(settings.options, settings.backend, source)
         self.app.push_screen(OpenScreen(source, self.palette, opening=opening), opened)
 
@@ -88,7 +88,7 @@ class Workbench(Pairing):
                 self.bridge.export(Path(os.path.expanduser(text)))
                 self.expect_work()
 
-        name = self.bridge.model.info.name if self.bridge.model else "bftui"
+        name = self.bridge.now.model.info.name if self.bridge.now.model else "bftui"
         default = "".join(c if c.isalnum() or c in "-_" else "-" for c in name) + "-trace.json"
         self.ask("save the trace to", default, hint, exported)
 
@@ -104,7 +104,7 @@ class Workbench(Pairing):
 
     def _to_copy(self) -> tuple[str, str] | None:
         """The text that `y` copies in the focused pane, and what it is."""
-        pane, session = self.pane(), self.bridge.session
+        pane, session = self.pane(), self.bridge.now.session
         if session is None:
             return None
         if isinstance(pane, CandidatesPane):
@@ -123,8 +123,8 @@ class Workbench(Pairing):
         return session.prompt.text, "the prompt"
 
     def _token_to_copy(self, token: int) -> tuple[str, str]:
-        assert self.bridge.session is not None
-        data = self.bridge.session.model.token_bytes(token)
+        assert self.bridge.now.session is not None
+        data = self.bridge.now.session.model.token_bytes(token)
         return data.decode(errors="replace"), f"the token {fit(label(data[:80]), 20)}"
 
     def do_settings(self) -> None:

@@ -1,4 +1,4 @@
-"""What undo brought back, in words."""
+"""A session's sampler, and what undo brought back, in words. Imports no NumPy: the first frame needs it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bftui.core.text import label, safe
-from bftui.workbench.sampler_words import sampling
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
     from bftui.session.session import Session
 
-
 _LONGEST = 20
 
 
+def short(value: float) -> str:
+    """A share without its leading zero, with two decimals at least."""
+    text = f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
+    return text.removeprefix("0")
+
+
+def cut(sampler: Sampler) -> str:
+    """The sampler's cut."""
+    parts = []
+    if sampler.top_k:
+        parts.append(f"top-k {sampler.top_k}")
+    if sampler.top_p < 1:
+        parts.append(f"top-p {short(sampler.top_p)}")
+    if sampler.min_p > 0:
+        parts.append(f"min-p {short(sampler.min_p)}")
+    return " ".join(parts) or "no cut"
+
+
+def sampling(sampler: Sampler) -> str:
+    """All of it."""
+    temperature = f"{sampler.temperature:.4g}"
+    temperature += "" if "." in temperature else ".0"
+    return f"T {temperature}  {cut(sampler)}  seed {sampler.seed}"
+
+
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Undoable:
     """What undo can change."""
 
     cursor: int
@@ -28,13 +51,13 @@ class Snapshot:
     pruned: frozenset[int]
 
     @staticmethod
-    def of(session: Session) -> Snapshot:
+    def of(session: Session) -> Undoable:
         """Where a session stands now."""
         marks = dict(session.marks)
-        return Snapshot(session.cursor, session.sampler, marks, session.folded, session.pruned)
+        return Undoable(session.cursor, session.sampler, marks, session.folded, session.pruned)
 
 
-def changed(session: Session, before: Snapshot, after: Snapshot) -> str:
+def changed(session: Session, before: Undoable, after: Undoable) -> str:
     """What differs between two snapshots of a session, in one line; the cursor where nothing else does."""
     told = []
     if before.sampler != after.sampler:

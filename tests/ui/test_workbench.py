@@ -1,4 +1,4 @@
-"""The bridge while the engine's thread is not there yet: a person may be faster than the first imports."""
+"""The workbench while its loop is not there yet, and without a screen: a person may be faster than the first imports."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import pytest
 
 from bftui.model.prompt import Prompt
 from bftui.session import commands
-from bftui.workbench.bridge import Bridge
 from bftui.workbench.settings import WorkbenchSettings
-from bftui.workbench.snapshot import Beside
-from bftui.workbench.workbench_state import Word
+from bftui.workbench.snapshot import Beside, Status
+from bftui.workbench.workbench import Workbench
 from tests.ui.driver import PROMPT, table
 
 
-def bridge_to(tmp_path: Path, prompt: Prompt | None = None) -> Bridge:
+def bridge_to(tmp_path: Path, prompt: Prompt | None = None) -> Workbench:
     settings = WorkbenchSettings(model=table(tmp_path / "fruit.json"), prompt=prompt)
-    return Bridge(settings, lambda: None)
+    return Workbench(settings, lambda: None)
 
 
 def until(fact: Callable[[], bool]) -> None:
@@ -32,14 +31,14 @@ def until(fact: Callable[[], bool]) -> None:
 
 def test_nothing_is_known_and_nothing_can_be_stopped(tmp_path: Path) -> None:
     bridge = bridge_to(tmp_path)
-    assert bridge.word is Word.LOADING
+    assert bridge.now.status is Status.LOADING
     assert not bridge.measuring
-    assert bridge.paired.state is Beside.NONE
+    assert bridge.now.paired.state is Beside.NONE
     assert bridge.opening_partner is None
     assert not bridge.stop_experiments()
     assert not bridge.stop_partner()
     bridge.close()
-    assert bridge.engine is None
+    assert bridge.now.session is None
 
 
 def test_what_is_asked_is_done_as_soon_as_it_is_there(tmp_path: Path) -> None:
@@ -50,8 +49,8 @@ def test_what_is_asked_is_done_as_soon_as_it_is_there(tmp_path: Path) -> None:
     bridge.start()
     try:
         until(lambda: not bridge.working)
-        assert bridge.session is not None
-        assert bridge.session.text() == " The"
+        assert bridge.now.session is not None
+        assert bridge.now.session.text() == " The"
         assert bridge.splits.ask((" fig", "text")) == [(b" fig", False)]
     finally:
         bridge.close()
@@ -65,6 +64,6 @@ def test_what_is_stopped_is_not_done(tmp_path: Path) -> None:
     bridge.start()
     try:
         until(lambda: not bridge.working)
-        assert bridge.session is None or not bridge.session.text()
+        assert bridge.now.session is None or not bridge.now.session.text()
     finally:
         bridge.close()

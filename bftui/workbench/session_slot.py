@@ -1,0 +1,252 @@
+"""The session that is open, and what is asked of it: commands, playing, stale numbers, files, answers for drawing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bftui.core.text import counted
+from bftui.session import commands
+from bftui.workbench.journal_keeping import (
+    drop_journal,
+    open_journal,
+    recalled,
+    recalled_pair,
+    take_up,
+)
+from bftui.workbench.jumps import ids_between
+from bftui.workbench.measuring import Measuring
+from bftui.workbench.pairing import Pairing
+from bftui.workbench.snapshot import Tone
+from bftui.workbench.wording import Undoable, changed
+from bftui.workbench.workbench_state import WorkbenchState
+
+if TYPE_CHECKING:
+    from bftui.backends.client.client_protocol import Page
+    from bftui.core.distribution import NextToken
+    from bftui.core.pair.nudging_rounds import NudgeSettings
+    from bftui.core.sampler import Sampler
+    from bftui.model.loaded_model import Model
+    from bftui.model.prompt import Prompt, Rendered
+    from bftui.session.events import Event
+    from bftui.session.records.resume import Saved
+    from bftui.session.session import Session
+    from bftui.trace.journal import Journal
+    from bftui.workbench.queries import PageKey, PreviewKey, SplitKey
+
+_RECOMPUTED = 64
+"""Nodes whose numbers are recomputed between two looks at what a person asks for."""
+
+
+class SessionSlot:
+    """The jobs of an open session. Without one they do nothing; they raise what a session raises."""
+
+    def __init__(
+        self, state: WorkbenchState, measuring: Measuring, pairing: Pairing, *, recomputes: bool
+    ) -> None:
+        """`recomputes`: whether there is a model that recomputes numbers of another sampler."""
+        self._state, self._measuring, self._pairing = state, measuring, pairing
+        self._recomputes = recomputes
+        self._stale_since = 0.0
+
+    @property
+    def session(self) -> Session | None:
+        """The session, as soon as there is a prompt."""
+        return self._state.now.session
+
+    # Another session -------------------------------------------------------------------------------------------
+
+    def begin(self, model: Model, prompt: Prompt) -> None:
+        """Begins the first session, with a journal of its own. Raises ModelError, UsageError, Cancelled."""
+        session, journal = self.made(model, prompt, self._state.settings.sampler)
+        self._state.publish(session=session, journal=journal)
+        self.attend(session)
+
+    def made(
+        self, model: Model, prompt: Prompt, sampler: Sampler | None
+    ) -> tuple[Session, Journal | None]:
+        """Makes a session and its journal, and says what is odd about its prompt. Raises as `begin` does."""
+        from bftui.session.session import Session
+
+        journal = open_journal(self._state.settings.state_dir, self._state.say)
+        try:
+            session = Session(
+                model,
+                prompt,
+                journal=journal,
+                on_event=self._event,
+                beside_chat=self._pairing.chats,
+                **asdict(sampler) if sampler else {},
+            )
+        except BaseException:
+            drop_journal(journal)
+            raise
+        for note in session.rendered.notes:
+            self._state.say(note, Tone.WARNING)
+        return session, journal
+
+    def resume(self, model: Model, saved: Saved) -> None:
+        """Goes on with a session that was kept, and publishes what it had measured. Raises ModelError, UsageError."""
+        state = self._state
+        session, journal = take_up(model, saved, state.settings.state_dir, self._event, state.say)
+        state.publish(session=session, journal=journal)
+        self.attend(session)
+        self._measuring.recall(recalled(session, saved))
+        self._pairing.recall(*recalled_pair(saved))
+        self.look_for_stale()
+
+    def attend(self, session: Session | None) -> None:
+        """Has measurements and partner be about a session from now on."""
+        self._measuring.attend(session)
+        self._pairing.attend(session)
+
+    def _event(self, event: Event) -> None:
+        from bftui.session.events import JournalFailed
+
+        if isinstance(event, JournalFailed):
+            self._state.say(
+                f"the journal cannot be written: {event.reason}; the session goes on, what is missing "
+                "is written as soon as that can be",
+                Tone.WARNING,
+            )
+
+    # Commands --------------------------------------------------------------------------------------------------
+
+    def do(self, command: commands.Command) -> None:
+        """Carries out a command."""
+        session = self.session
+        if session is None:
+            return
+        told = ""
+        if isinstance(command, commands.Undo):
+            told = f"undone: {session.undoes}"
+        elif isinstance(command, commands.Redo):
+            told = f"done again: {session.redoes}"
+        before = Undoable.of(session) if told else None
+        start = session.cursor
+        session.do(command)
+        self._pairing.moved()
+        if before is not None:
+            self._state.say(f"{told}; {changed(session, before, Undoable.of(session))}")
+        if not isinstance(command, commands.Step):
+            self.look_for_stale()
+        forced = isinstance(command, commands.Force | commands.ForceIds)
+        if forced and self._state.now.automatic and not session.ended:
+            ids = ids_between(session.tree, start, session.cursor)
+            self._measuring.respond(start, ids, session.cursor, asked=False)
+
+    def play_step(self, rate: float) -> None:
+        """Samples a token while it plays, `rate` tokens a second; 0 is as fast as the model goes."""
+        state = self._state
+        now = time.monotonic()
+        state.due = max(now, state.due + 1 / rate) if rate else now
+        self.do(commands.Step())
+        state.steps.append(time.monotonic())
+        if self.session is not None and self.session.ended:
+            state.publish(playing=False)
+            state.say("the text ends here")
+
+    def force_word(self, word: str) -> None:
+        """Forces a palette word, with the space before it that it needs here."""
+        if self.session is not None:
+            self.do(commands.Force(self.session.spaced(word)))
+
+    def force_answer(self, root: int, index: int) -> None:
+        """Goes along the partner's answer to a prompt, up to one of its tokens, and forces that."""
+        session = self.session
+        if session is not None:
+            *before, last = self._pairing.work.along_answer(root, index)
+            for command in before:
+                session.do(command)
+            self.do(last)
+
+    def force_partners(self, node: int) -> None:
+        """Goes to a node and forces the token that the partner would take there."""
+        session = self.session
+        if session is None or session.partner is None:
+            return
+        ids = session.partner.tokens_here(node)
+        if node != session.cursor:
+            session.do(commands.Goto(node))
+        self.do(commands.ForceIds(ids))
+
+    def take_word(self, settings: NudgeSettings) -> None:
+        """Appends the partner's next word."""
+        self.do(self._pairing.work.next_word(settings))
+
+    # Stale numbers ---------------------------------------------------------------------------------------------
+
+    def look_for_stale(self) -> None:
+        """Counts the numbers of the visible path that are of another sampler, to be recomputed."""
+        state, session = self._state, self.session
+        if not self._recomputes or session is None:
+            return
+        left = session.stale()
+        if left and not state.recomputing:
+            self._stale_since = time.monotonic()
+        state.publish(left=left)
+        state.recomputing = left > 0
+
+    @property
+    def stale_s(self) -> float:
+        """Seconds since the oldest numbers became stale."""
+        return time.monotonic() - self._stale_since
+
+    def recompute(self) -> None:
+        """Recomputes some stale numbers of the visible path; what a person asks for comes between."""
+        state = self._state
+        try:
+            left = 0 if self.session is None else self.session.align(_RECOMPUTED)
+        except BaseException:
+            state.recomputing = False
+            raise
+        state.publish(left=left)
+        if left == 0:
+            state.recomputing = False
+
+    def export(self, path: Path) -> None:
+        """Writes the trace. Raises BftuiError where the file cannot be written."""
+        if self.session is None:
+            return
+        trace = self.session.trace()
+        trace.save(path)
+        self._state.say(f"saved {counted(trace.count, 'node')} to {path}")
+
+    # Answers, None where there is nobody to ask ------------------------------------------------------------------
+
+    def page(self, key: PageKey) -> Page | None:
+        """Rows of a distribution."""
+        session = self.session
+        if session is None:
+            return None
+        if key.by is not None:
+            return key.by.page(key.start, key.stop, key.node)
+        return session.page(key.start, key.stop, node=key.node, query=key.query)
+
+    def split(self, key: SplitKey) -> list[tuple[bytes, bool]] | None:
+        """The tokens of a text to force, and whether each is a control token."""
+        model = self._state.now.model
+        if model is None:
+            return None
+        special = model.info.special_ids
+        return [(model.token_bytes(i), i in special) for i in model.tokenize(*key)]
+
+    def preview(self, key: PreviewKey) -> NextToken | str | None:
+        """The distribution at the cursor under another sampler."""
+        session = self.session
+        if session is None or session.cursor != key.node:
+            return None
+        return session.preview(key.sampler) or "the text ends here"
+
+    def render(self, prompt: Prompt) -> Rendered | str | None:
+        """A prompt as the model would get it."""
+        model, session = self._state.now.model, self.session
+        if model is None:
+            return None
+        if session is not None:
+            return model.render(session.settled(prompt))
+        from bftui.model.templates import asking
+
+        return model.render(asking(prompt, bool(model.info.chat_template), self._pairing.chats))
