@@ -16,7 +16,7 @@ from bftui.workbench.workbench_state import RATES, WorkbenchState
 
 if TYPE_CHECKING:
     from bftui.model.loaded_model import Model
-    from bftui.workbench.loop import Parts
+    from bftui.workbench.loop import WorkbenchParts
     from bftui.workbench.model_slot import ModelSlot
 
 _IDLE = -1
@@ -43,11 +43,11 @@ class LiveModel:
         """The status between jobs while there is a model."""
         return Status.BUSY if busy else Status.READY
 
-    def do(self, parts: Parts, command: commands.Command) -> None:
+    def do(self, parts: WorkbenchParts, command: commands.Command) -> None:
         """Carries out a command of the session."""
         parts.session.do(command)
 
-    def play(self, parts: Parts) -> None:
+    def play(self, parts: WorkbenchParts) -> None:
         """Samples a token while it plays."""
         state = self._state
         parts.session.play_step(self.rates[state.now.rate])
@@ -81,7 +81,7 @@ class LiveModel:
 
     # Opening ---------------------------------------------------------------------------------------------------
 
-    def open(self, parts: Parts) -> None:
+    def open(self, parts: WorkbenchParts) -> None:
         """Opens the model, and the session where there is a prompt or a saved one."""
         state, saved = self._state, self._state.settings.resumed
         wanted = self._slot.wanted
@@ -109,7 +109,7 @@ class LiveModel:
         state.publish(status=Status.READY, failure="", ends=False)
         state.tell()
 
-    def reopen(self, parts: Parts) -> None:
+    def reopen(self, parts: WorkbenchParts) -> None:
         """Opens the same model again, in a process of its own; the session goes on with it."""
         state, old = self._state, self._slot.model
         state.publish(model=None)
@@ -120,7 +120,7 @@ class LiveModel:
         if state.now.status is Status.READY and old is not None:
             state.say("the model is open again")
 
-    def open_other(self, parts: Parts, source: str, *, broken: bool) -> None:
+    def open_other(self, parts: WorkbenchParts, source: str, *, broken: bool) -> None:
         """Opens any MODEL form, and a new session with the prompt and the sampler of the one before.
 
         Nothing of that is touched before the new one stands; `broken`: it had failed already.
@@ -174,7 +174,7 @@ class LiveModel:
             told = f"; the session before: {state.now.kept[-1].text}"
         state.say(f"{model.name} is open{told}")
 
-    def add_prompt(self, parts: Parts) -> None:
+    def add_prompt(self, parts: WorkbenchParts) -> None:
         """Starts from the prompt that was asked for: the session's first, or a new root."""
         state, now = self._state, self._state.now
         if now.model is None or now.prompt is None:

@@ -30,7 +30,7 @@ _LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class WorkbenchParts:
     """What jobs work with."""
 
     session: SessionSlot
@@ -38,7 +38,7 @@ class Parts:
     pairing: Pairing
 
 
-class Source(Protocol):
+class WorkbenchSource(Protocol):
     """What the workbench is over: a model, or what was recorded of one."""
 
     @property
@@ -55,16 +55,16 @@ class Source(Protocol):
     def resting(self, *, busy: bool) -> Status:
         """The status between jobs while nothing failed."""
 
-    def open(self, parts: Parts) -> None:
+    def open(self, parts: WorkbenchParts) -> None:
         """Opens it, and the session where there is one to begin with."""
 
     def fail(self, error: BftuiError, node: int | None = None) -> None:
         """Takes that the model's process ended at a node."""
 
-    def do(self, parts: Parts, command: Command) -> None:
+    def do(self, parts: WorkbenchParts, command: Command) -> None:
         """Carries out a command."""
 
-    def play(self, parts: Parts) -> None:
+    def play(self, parts: WorkbenchParts) -> None:
         """Takes one step while it plays, and says when the next is due."""
 
     def close(self) -> None:
@@ -82,12 +82,12 @@ class _Duty:
 class Loop:
     """Does the jobs that are queued, one after another; plays, recomputes and measures while none waits."""
 
-    def __init__(self, state: WorkbenchState, source: Source, partner: ModelSlot) -> None:
+    def __init__(self, state: WorkbenchState, source: WorkbenchSource, partner: ModelSlot) -> None:
         self._state, self._source = state, source
         measuring = Measuring(lambda found: state.publish(measured=found))
         pairing = Pairing(partner, self.wake, lambda found: state.publish(paired=found))
         session = SessionSlot(state, measuring, pairing, recomputes=source.recomputes)
-        self.parts = Parts(session, measuring, pairing)
+        self.parts = WorkbenchParts(session, measuring, pairing)
         self._stepped = False
         pair, floors = partial(self._do_piece, pairing.advance), Floors()
         # By priority: what a person waits for, what was asked for, what only an idle machine does.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
     from bftui.session.records.trace_replay import Replay
     from bftui.session.session import Session
-    from bftui.workbench.loop import Parts
+    from bftui.workbench.loop import WorkbenchParts
     from bftui.workbench.model_slot import ModelSlot
     from bftui.workbench.restore_results import Recalled
 
@@ -44,7 +44,7 @@ class RecordedTrace:
         """The status between jobs, and while one is done."""
         return Status.REPLAY
 
-    def open(self, parts: Parts) -> None:
+    def open(self, parts: WorkbenchParts) -> None:
         """Stands where the trace was saved: everything is there to be walked."""
         from bftui.workbench.restore_results import recall
 
@@ -67,7 +67,7 @@ class RecordedTrace:
     def close(self) -> None:
         """Ends nothing, likewise."""
 
-    def do(self, parts: Parts, command: commands.Command) -> None:
+    def do(self, parts: WorkbenchParts, command: commands.Command) -> None:
         """Carries out a command that walks; a step is the next recorded action."""
         if isinstance(command, commands.Step):
             # A key takes the notice away: by hand it is said again.
@@ -76,14 +76,14 @@ class RecordedTrace:
         else:
             parts.session.do(command)
 
-    def play(self, parts: Parts) -> None:
+    def play(self, parts: WorkbenchParts) -> None:
         """Does the next recorded action, at the recorded pace or another one."""
         self._next_action(parts)
         rate = self.rates[self._state.now.rate]
         pause = min(self._replay.pause_s, LONGEST_S) if rate == RECORDED else 0.0
         self._state.due = time.monotonic() + (1 / rate if rate > 0 else pause)
 
-    def _attend(self, parts: Parts, session: Session) -> None:
+    def _attend(self, parts: WorkbenchParts, session: Session) -> None:
         """Shows another session: the same one from its beginning, or the first."""
         from bftui.workbench.restore_pair import pair_of
 
@@ -95,7 +95,7 @@ class RecordedTrace:
         state.publish(session=session)
         self._show(parts)
 
-    def _show(self, parts: Parts) -> None:
+    def _show(self, parts: WorkbenchParts) -> None:
         """Publishes how far it is, and what was measured at nodes that are there by now."""
         replay, measuring = self._replay, parts.measuring
         self._state.publish(played=(replay.done, replay.count))
@@ -111,7 +111,7 @@ class RecordedTrace:
         if known != measuring.measured:
             measuring.show(known)
 
-    def _next_action(self, parts: Parts) -> None:
+    def _next_action(self, parts: WorkbenchParts) -> None:
         """Does the next recorded action; at the end it begins again."""
         replay, state = self._replay, self._state
         if replay.at_end:

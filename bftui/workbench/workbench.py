@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.pair.nudging_rounds import NudgeSettings
     from bftui.model.prompt import Prompt, Rendered
-    from bftui.workbench.loop import Loop, Parts
+    from bftui.workbench.loop import Loop, WorkbenchParts
     from bftui.workbench.measured_results import Ids
     from bftui.workbench.recorded_trace import RecordedTrace
 
@@ -192,7 +192,7 @@ class Workbench:
         return leave(self.now, self._state.settings)
 
     @property
-    def _parts(self) -> Parts:
+    def _parts(self) -> WorkbenchParts:
         """What jobs work with."""
         assert self._loop is not None
         return self._loop.parts
@@ -214,7 +214,7 @@ class Workbench:
         self.say("this is a replay: there is no model to ask", Tone.WARNING)
         return False
 
-    def _put(self, job: Callable[[Parts], None], needs: str) -> None:
+    def _put(self, job: Callable[[WorkbenchParts], None], needs: str) -> None:
         """Queues a job that the source must be able to do."""
         if self._can(needs):
             self._state.put(lambda: job(self._parts))
@@ -370,7 +370,7 @@ class Workbench:
         """Appends the partner's next word."""
         self._halt(lambda parts: parts.session.take_word(settings))
 
-    def _halt(self, job: Callable[[Parts], None]) -> None:
+    def _halt(self, job: Callable[[WorkbenchParts], None]) -> None:
         """Queues a job of the pair, and plays no more."""
         if self._can("pair"):
             self._state.publish(playing=False)
@@ -395,7 +395,7 @@ class Workbench:
             return False
         self.model.interrupt()
 
-        def stop(parts: Parts) -> None:
+        def stop(parts: WorkbenchParts) -> None:
             stopped = parts.measuring.stop()
             if stopped is not None:
                 self.say(f"stopped: {stopped}")
