@@ -1,4 +1,4 @@
-"""The workbench while its loop is not there yet, and without a screen: a person may be faster than the first imports."""
+"""The workbench without a screen, and while its loop is not there yet: a person may be faster than its imports."""
 
 from __future__ import annotations
 
