@@ -7,7 +7,7 @@ any library is ever used. Logits never leave the process: `worker_client.py` sum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
@@ -19,7 +19,6 @@ from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, Sampled, TokenScore
 from bftui.core.errors import ContextFull, InvalidToken, ModelError
 from bftui.core.sampler import Sampler
-from bftui.formats.open_spec import OpenSpec, Progress
 
 F32 = NDArray[np.float32]
 
@@ -262,10 +261,6 @@ class Backend(Evaluator, Protocol):
     def close(self) -> None:
         """Frees the model; may be called twice."""
         ...
-
-
-Opener = Callable[[OpenSpec, Progress], Backend]
-"""What a backend module offers as `open_model`."""
 
 
 def check_prefix(prefix: Sequence[int], n_vocab: int, n_ctx: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +44,13 @@ class Report:
 
 
 def probe(backend: str) -> Report:
-    """Asks one built-in backend; takes as long as importing its libraries does."""
+    """Asks one backend; takes as long as importing its libraries does."""
+    spec = registry.require(backend, libraries=False)
     missing = registry.missing(backend)
-    if missing:
-        return Report(missing=tuple(missing))
-    if backend not in _ANSWERS:
-        return Report("part of bftui", ("cpu",))
+    if missing or spec.problem:
+        return Report(missing=tuple(missing), problem=spec.problem)
+    if not spec.libraries:
+        return Report(spec.library, ("cpu",))
     root = str(Path(__file__).resolve().parents[2])
     try:
         child = subprocess.run(
@@ -72,30 +72,5 @@ def probe(backend: str) -> Report:
 
 
 def answer(backend: str) -> None:
-    """The child's whole life: prints what `_ANSWERS` finds as one line of JSON."""
-    print(json.dumps(_ANSWERS[backend]()))
-
-
-def _llama_cpp() -> tuple[str, list[str]]:
-    from bftui.backends.llama_cpp.llama_library import LIBRARY, C
-
-    devices = ["cpu"]
-    if C.llama_supports_gpu_offload():
-        kind = "cuda" if b"CUDA" in C.llama_print_system_info() else "gpu"
-        devices.insert(0, "mps" if sys.platform == "darwin" else kind)
-    return LIBRARY, devices
-
-
-def _transformers() -> tuple[str, list[str]]:
-    from bftui.backends.transformers.hf_library import LIBRARY, torch
-
-    devices = [f"cuda ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        devices.append("mps")
-    return LIBRARY, [*devices, "cpu"]
-
-
-_ANSWERS: dict[str, Callable[[], tuple[str, list[str]]]] = {
-    "llama-cpp": _llama_cpp,
-    "transformers": _transformers,
-}
+    """The child's whole life: prints what the backend finds as one line of JSON."""
+    print(json.dumps(registry.require(backend).load_probe()()))

@@ -1,4 +1,4 @@
-"""Models in a folder, found by name and size: only of JSON is the beginning read, since a table is told by that.
+"""Models in a folder, found by name and size; only a kind whose suffix does not tell looks into files.
 
 Pure but for looking at the disk. What a model is says `model_summary.py`.
 """
@@ -10,19 +10,19 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal
+from pathlib import Path
 
 from bftui import practice
+from bftui.backends.registry import kinds
+from bftui.formats.model_facts import DIRECTORY, GGUF, SourceKind
 from bftui.formats.safetensors_file import repository
 from bftui.trace.user_folders import user_folder
 
 _MOST = 2_000
 """Entries of a folder that are looked at."""
 
-_MOST_JSON = 16 << 20
-_SNIFFED = 1 << 16
-_TABLE = re.compile(rb'\s*\{.*"tokens"\s*:\s*\[', re.DOTALL)
-"""How a table begins."""
+PRACTICE = "practice"
+"""The kind of the models inside bftui."""
 
 _OPENED = re.compile(r"(?<!-\d{5}-of-\d{5})\.gguf$|-00001-of-\d{5}\.gguf$")
 """A GGUF file, of a split one the first part."""
@@ -42,25 +42,31 @@ class Entry:
     Attributes:
         name: in its folder; of a folder with a slash.
         path: the MODEL form of what is opened, or the folder that is entered.
-        kind: `none` is the choice of no model.
+        kind: the name of a `SourceKind`, or `practice`, `folder`, or `none`: the choice of no model.
         size: bytes of the weights; None for a folder, and where they cannot be looked at.
     """
 
     name: str
     path: str
-    kind: Literal["practice", "gguf", "directory", "table", "folder", "none"]
+    kind: str
     size: int | None = None
 
     @property
     def is_model(self) -> bool:
+        """Whether it is opened, not entered."""
         return self.kind not in ("folder", "none")
+
+    @property
+    def source_kind(self) -> SourceKind:
+        """What the file of the model is."""
+        return next((kind for kind in kinds() if kind.name == self.kind), GGUF)
 
     @property
     def file(self) -> str:
         """Where the model lies."""
-        if self.kind == "practice":
+        if self.kind == PRACTICE:
             return str(practice.path(self.name))
-        return self.path.removeprefix("table:") if self.kind == "table" else self.path
+        return self.source_kind.path(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +103,7 @@ def listing(folder: str) -> Listing:
 def shipped() -> list[Entry]:
     """The practice models."""
     return [
-        Entry(name, name, "practice", os.path.getsize(practice.path(name)))
-        for name in practice.NAMES
+        Entry(name, name, PRACTICE, os.path.getsize(practice.path(name))) for name in practice.NAMES
     ]
 
 
@@ -130,14 +135,16 @@ def _entry(folder: str, entry: os.DirEntry[str]) -> Iterator[Entry]:
             if cached is not None and os.path.isdir(snapshots):
                 yield from _snapshots(cached, snapshots)
             elif is_model(path):
-                yield Entry(f"{entry.name}/", f"{path}/", "directory", weights(path))
+                yield Entry(f"{entry.name}/", f"{path}/", DIRECTORY.name, weights(path))
             else:
                 yield Entry(f"{entry.name}/", f"{path}/", "folder")
         elif _OPENED.search(entry.name) or _is_first_left(path):
             if entry.is_file():
-                yield Entry(entry.name, path, "gguf", _split_size(path))
-        elif entry.name.endswith(".json") and entry.is_file() and _is_table(path):
-            yield Entry(entry.name, f"table:{path}", "table", entry.stat().st_size)
+                yield Entry(entry.name, path, GGUF.name, _split_size(path))
+        else:
+            kind = _kind_of(entry)
+            if kind is not None:
+                yield Entry(entry.name, kind.model(path), kind.name, entry.stat().st_size)
     except OSError:
         # A link that leads nowhere or to itself, or what may not be read.
         return
@@ -151,10 +158,10 @@ def _snapshots(name: str, folder: str) -> Iterator[Entry]:
         path = os.path.join(folder, revision.name)
         mark = f"@{revision.name[:_SHORT_REVISION]}" if len(revisions) > 1 else ""
         if is_model(path):
-            yield Entry(f"{name}{mark}/", f"{path}/", "directory", weights(path))
+            yield Entry(f"{name}{mark}/", f"{path}/", DIRECTORY.name, weights(path))
         elif revision.is_dir():
             for found in listing(path).entries:
-                if found.kind == "gguf":
+                if found.kind == GGUF.name:
                     yield replace(found, name=f"{name}{mark}/{found.name}")
 
 
@@ -194,11 +201,12 @@ def _is_first_left(path: str) -> bool:
     return not any(map(os.path.exists, earlier))
 
 
-def _is_table(path: str) -> bool:
-    if os.path.getsize(path) > _MOST_JSON:
-        return False
-    with open(path, "rb") as file:
-        return _TABLE.match(file.read(_SNIFFED)) is not None
+def _kind_of(entry: os.DirEntry[str]) -> SourceKind | None:
+    """The kind of a file that its suffix tells, GGUF apart, which comes in parts."""
+    fitting = (
+        k for k in kinds() if k is not GGUF and k.suffixes and entry.name.endswith(k.suffixes)
+    )
+    return next((k for k in fitting if entry.is_file() and k.recognises(Path(entry.path))), None)
 
 
 def _split_size(path: str) -> int:

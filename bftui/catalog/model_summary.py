@@ -15,14 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bftui.backends.registry import extra, missing
-from bftui.catalog.model_listing import Entry
+from bftui.backends.registry import automatic, find, missing, needed
+from bftui.catalog.model_listing import PRACTICE, Entry
 from bftui.core.errors import BftuiError
 from bftui.core.text import safe
 from bftui.formats.machine import available_memory, size
-from bftui.formats.model_facts import Facts, Kind, Need, needed, read
+from bftui.formats.model_facts import Facts, Need, read
 from bftui.formats.open_spec import OpenSpec
-from bftui.model.loaded_model import backend_for
 
 WARNING = "⚠"
 DAMAGED = "✗"
@@ -30,23 +29,9 @@ DAMAGED = "✗"
 Column = Literal["kind", "stored", "params", "size", "needs", "context", "chat"]
 COLUMNS: tuple[Column, ...] = get_args(Column)
 
-_RUNS: dict[str, tuple[Kind, ...]] = {
-    "llama-cpp": ("gguf",),
-    "reference": ("gguf",),
-    "table": ("table",),
-}
-_USUAL: tuple[Kind, ...] = ("gguf", "directory")
-"""What backends run; those of others, as far as can be known, what transformers does."""
-
 _TOLD_EVERY_S = 0.05
 _KEPT = 4096
 _ABBREVIATED = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
-_KINDS = {
-    "practice": "practice",
-    "gguf": "GGUF",
-    "directory": "HF",
-    "table": "table",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +58,12 @@ class Opening:
 
     def spec_for(self, entry: Entry) -> OpenSpec:
         """How this model would be opened."""
-        kind = kind_of(entry)
-        able = self.backend != "auto" and kind in _RUNS.get(self.backend, _USUAL)
-        alike = self.source is None or os.path.isdir(self.source) == (kind == "directory")
-        backend = self.backend if able and alike else backend_for(kind, entry.path)
-        return replace(self.spec, source=entry.file, backend=backend)
+        kind = entry.source_kind
+        asked = find(self.backend)
+        able = asked is not None and asked.can_open(kind)
+        alike = self.source is None or os.path.isdir(self.source) == kind.folder
+        own = asked if able and alike else automatic(kind)
+        return replace(self.spec, source=entry.file, backend=own.name if own else self.backend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +90,6 @@ class Described:
         return self.need is not None and self.free is not None and self.need.total > self.free
 
 
-def kind_of(entry: Entry) -> Kind:
-    """What the file of a model is."""
-    if entry.kind == "directory" or entry.kind == "table":
-        return entry.kind
-    return "gguf"
-
-
 # Facts, read once ------------------------------------------------------------------------------------------------
 
 _read: dict[tuple[str, int, int, int | None], Facts | BftuiError] = {}
@@ -118,8 +97,8 @@ _read: dict[tuple[str, int, int, int | None], Facts | BftuiError] = {}
 
 
 def _facts(entry: Entry) -> Facts | BftuiError:
-    kind, file = kind_of(entry), entry.file
-    mark = os.path.join(file, "config.json") if kind == "directory" else file
+    kind, file = entry.source_kind, entry.file
+    mark = os.path.join(file, "config.json") if kind.folder else file
     try:
         stat = os.stat(mark)
         key = (file, stat.st_mtime_ns, stat.st_size, entry.size)
@@ -141,11 +120,10 @@ def described(entry: Entry, opening: Opening) -> Described:
     if isinstance(facts, BftuiError):
         return Described(problem=safe(_problem(facts, entry.file)), advice=safe(facts.hint))
     spec = opening.spec_for(entry)
-    absent = missing(spec.backend)
-    note = f"{spec.backend} is not installed: pip install 'bftui[{extra(spec.backend)}]'"
-    return Described(
-        facts, needed(facts, spec), available_memory(), note=safe(note) if absent else ""
-    )
+    backend, note = find(spec.backend), ""
+    if backend is not None and missing(spec.backend):
+        note = f"{spec.backend} is not installed: {backend.install}"
+    return Described(facts, needed(facts, spec), available_memory(), note=safe(note))
 
 
 def _problem(error: BftuiError, file: str) -> str:
@@ -162,7 +140,7 @@ def _problem(error: BftuiError, file: str) -> str:
 def cell(column: Column, entry: Entry, known: Described | None) -> str:
     """What stands in a column, safe; "" for what is not known, and not known yet."""
     if column == "kind":
-        return _KINDS.get(entry.kind, "")
+        return _kind(entry)
     if column == "size":
         return size(entry.size) if entry.size is not None else ""
     facts = known.facts if known else None
@@ -173,10 +151,16 @@ def cell(column: Column, entry: Entry, known: Described | None) -> str:
     if column == "params":
         return amount(facts.parameters)
     if column == "needs":
-        return size(known.need.total) if known.need and facts.kind != "table" else ""
+        return size(known.need.total) if known.need and facts.computes else ""
     if column == "context":
         return f"{facts.trained:,}" if facts.trained else ""
     return "yes" if facts.chat_template else "no"
+
+
+def _kind(entry: Entry) -> str:
+    if not entry.is_model:
+        return ""
+    return PRACTICE if entry.kind == PRACTICE else entry.source_kind.label
 
 
 def amount(parameters: int | None) -> str:
@@ -212,7 +196,7 @@ def sentences(entry: Entry, known: Described) -> tuple[Sequence[str], Sequence[s
         need.backend,
         f"{need.precision} cache" if need.precision else "",
     ]
-    if facts.kind == "table":
+    if not facts.computes:
         needs = ["needs next to nothing", context]
     return _there(what), _there(needs), known.note or _compared(known)
 

@@ -78,13 +78,13 @@ class Shape:
         rounding: of products with its weights.
     """
 
-    trained: int
-    layers: int
-    width: int
-    heads: int
-    kv_numbers: int
-    state_numbers: int
-    parameters: int
+    trained: int = 0
+    layers: int = 0
+    width: int = 0
+    heads: int = 0
+    kv_numbers: int = 0
+    state_numbers: int = 0
+    parameters: int = 0
     rounding: Rounding = "none"
 
 

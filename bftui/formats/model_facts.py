@@ -1,37 +1,31 @@
-"""What a model is and how much memory it will take, before it is opened: from headers, without any model's library.
+"""What a model is before it is opened: the kinds of files and folders, and what their headers say, without libraries.
 
-`read` looks at the disk and takes milliseconds; `needed` is arithmetic. What a model says of itself once it is open is
-`protocol.ModelInfo`; the two agree (`tests/contract/test_facts.py`).
+`read` looks at the disk and takes milliseconds. The memory that a model needs is its backend's to say
+(`BackendSpec.needs`). What a model says of itself once it is open is `protocol.ModelInfo`; the two agree
+(`tests/contract/test_facts.py`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import ModelError, ModelLoadError
-from bftui.formats.context_plan import (
-    Shape,
-    default_context,
-    planned,
-    rounding,
-    state_numbers,
-)
-from bftui.formats.machine import fits_as_float32, gpu
-from bftui.formats.open_spec import OpenSpec
+from bftui.formats.context_plan import Shape, rounding, state_numbers
 
 if TYPE_CHECKING:
     from bftui.formats.gguf_header import GgufHeader
 
-Kind = Literal["gguf", "directory", "table"]
-
 _MOST_TABLE = 16 << 20
 _TABLE_CTX = 512
-_WIDTHS = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+_SNIFFED = 1 << 16
+_TABLE = re.compile(rb'\s*\{.*"tokens"\s*:\s*\[', re.DOTALL)
+"""How a table begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +34,31 @@ class Facts:
 
     Attributes:
         name: what people call it: its file's name or its directory's.
+        bytes: on the disk.
         title: what it calls itself, or "".
         stored: what its weights are stored as: "Q4_K_M", "BF16", "gptq 4", "" for a table.
         parameters: None where unknown.
-        bytes: on the disk.
         trained: tokens of context that it was trained with, None where unknown.
         chat_template: whether it has one of its own.
         width: bytes of one number as stored; 0 for a table.
         shape: what the memory of its context follows from.
     """
 
-    kind: Kind
     name: str
-    title: str
     architecture: str
-    stored: str
-    parameters: int | None
     bytes: int
-    trained: int | None
-    chat_template: bool
-    width: float
-    shape: Shape
+    title: str = ""
+    stored: str = ""
+    parameters: int | None = None
+    trained: int | None = None
+    chat_template: bool = False
+    width: float = 1.0
+    shape: Shape = field(default_factory=Shape)
+
+    @property
+    def computes(self) -> bool:
+        """Whether the model has weights to compute with; a table has none."""
+        return self.width > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +82,49 @@ class Need:
 
     @property
     def total(self) -> int:
+        """Bytes altogether."""
         return self.weights + self.context
 
 
-def read(kind: Kind, path: str) -> Facts:
-    """Reads headers; raises ModelLoadError and UnsupportedModel for what cannot be opened."""
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A kind of file, folder or address that a MODEL may be.
+
+    Attributes:
+        name: as JSON has it: "gguf".
+        label: as a column of a table has it: "GGUF".
+        title: as a sentence has it: "GGUF file".
+        facts: reads the headers of what lies at a path; raises ModelError, or what reading and parsing raise.
+        scheme: what a MODEL of this kind begins with, before its path: "table:".
+        suffixes: how names of files end that are of this kind: (".gguf",).
+        recognises: whether the file at a path is of this kind, where its suffix alone does not tell.
+        folder: whether it is a folder.
+    """
+
+    name: str
+    label: str
+    title: str
+    facts: Callable[[Path], Facts]
+    scheme: str = ""
+    suffixes: tuple[str, ...] = ()
+    recognises: Callable[[Path], bool] = lambda path: True
+    folder: bool = False
+
+    def model(self, path: str) -> str:
+        """Return the MODEL form of a path."""
+        return f"{self.scheme}{path}"
+
+    def path(self, model: str) -> str:
+        """Return the path in a MODEL form."""
+        return model.removeprefix(self.scheme)
+
+
+def read(kind: SourceKind, path: str) -> Facts:
+    """Read headers; raise ModelLoadError and UnsupportedModel for what cannot be opened."""
     try:
-        if kind != "directory" and not os.path.isfile(path):
+        if not kind.folder and not os.path.isfile(path):
             raise ModelLoadError(f"cannot open {path}", "it is no regular file")
-        return _READERS[kind](Path(path))
+        return kind.facts(Path(path))
     except ModelError:
         raise
     except (ArithmeticError, LookupError, MemoryError, OSError, TypeError, ValueError) as error:
@@ -110,7 +142,6 @@ def _gguf(path: Path) -> Facts:
     template = values.get("tokenizer.chat_template")
     shape = gguf_shape(header)
     return Facts(
-        kind="gguf",
         name=stem(path),
         title=header.title,
         architecture=header.architecture,
@@ -153,11 +184,13 @@ def _directory(path: Path) -> Facts:
     from bftui.formats.safetensors_file import directory_name
 
     header = read_directory(path)
-    shape = Shape(header.trained or 0, 0, 0, 0, header.kv_numbers, 0, header.parameters or 0)
+    shape = Shape(
+        trained=header.trained or 0,
+        kv_numbers=header.kv_numbers,
+        parameters=header.parameters or 0,
+    )
     return Facts(
-        kind="directory",
         name=directory_name(path),
-        title="",
         architecture=header.architecture,
         stored=header.quantization,
         parameters=header.parameters,
@@ -170,7 +203,7 @@ def _directory(path: Path) -> Facts:
 
 
 def _table(path: Path) -> Facts:
-    """A table is small, so all of it is read."""
+    """Read all of a table, which is small."""
     bytes_ = path.stat().st_size
     if bytes_ > _MOST_TABLE:
         raise ModelLoadError(f"cannot load {path}", "it is too long for a table")
@@ -185,51 +218,32 @@ def _table(path: Path) -> Facts:
     n_ctx = table.get("n_ctx", _TABLE_CTX)
     trained = n_ctx if type(n_ctx) is int and 0 < n_ctx < 2**31 else _TABLE_CTX
     return Facts(
-        kind="table",
         name=str(table.get("name", "")),
-        title="",
         architecture="table",
-        stored="",
-        parameters=None,
         bytes=bytes_,
         trained=trained,
         chat_template=bool(table.get("chat_template")),
         width=0.0,
-        shape=Shape(trained, 0, 0, 0, 0, 0, 0),
+        shape=Shape(trained),
     )
 
 
-_READERS: dict[Kind, Callable[[Path], Facts]] = {
-    "gguf": _gguf,
-    "directory": _directory,
-    "table": _table,
-}
+def _is_table(path: Path) -> bool:
+    """Whether a JSON file begins as a table does."""
+    if path.stat().st_size > _MOST_TABLE:
+        return False
+    with path.open("rb") as file:
+        return _TABLE.match(file.read(_SNIFFED)) is not None
 
 
-def needed(facts: Facts, spec: OpenSpec) -> Need:
-    """The memory that a model takes when it is opened as `spec` says, with the backend that it names.
-
-    llama.cpp holds the weights as they are stored; `reference` as float32; transformers as it was told, else on the
-    CPU as float32 where that fits, else as stored.
-    """
-    maybe_gpu = spec.device != "cpu" and spec.gpu_layers != 0 and gpu() == "cuda"
-    trained, numbers = facts.trained or 0, facts.shape.kv_numbers
-    if spec.backend == "table":
-        return Need(facts.bytes, 0, min(spec.n_ctx or trained, trained), "table", "", False)
-    if spec.backend == "llama-cpp":
-        plan = planned(spec, facts.shape)
-        context = plan.bytes + plan.bytes_aside
-        return Need(facts.bytes, context, plan.n_ctx, "llama-cpp", plan.kv, maybe_gpu)
-    n_ctx = spec.n_ctx or default_context(trained)
-    if spec.backend == "reference":
-        parameters = facts.parameters or 0
-        return Need(4 * parameters, n_ctx * numbers * 4, n_ctx, "reference", "f32", False)
-    stored = facts.width or 1.0
-    width = _WIDTHS.get(spec.dtype)
-    if width is None:
-        wide = not maybe_gpu and fits_as_float32(facts.bytes, stored)
-        width = 4.0 if wide else max(stored, 2.0)
-    # Several quantised numbers share one that is stored: they stay as they are.
-    weights = facts.bytes if facts.parameters is None else int(facts.bytes * width / stored)
-    kv = "f32" if width == 4 else "16 bits"
-    return Need(weights, int(n_ctx * numbers * width), n_ctx, "transformers", kv, maybe_gpu)
+GGUF = SourceKind("gguf", "GGUF", "GGUF file", _gguf, suffixes=(".gguf",))
+DIRECTORY = SourceKind("directory", "HF", "Hugging Face directory", _directory, folder=True)
+TABLE = SourceKind(
+    "table",
+    "table",
+    "table:FILE.json",
+    _table,
+    scheme="table:",
+    suffixes=(".json",),
+    recognises=_is_table,
+)

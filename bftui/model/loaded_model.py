@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import get_args
 
@@ -19,22 +18,19 @@ from bftui.backends.client.client_protocol import ModelClient
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.client.worker_client import WorkerClient
 from bftui.backends.protocol import ModelInfo
-from bftui.backends.registry import installed, open_backend, require
-from bftui.core.errors import LostText, ModelError, ModelLoadError, Unwritable, UsageError
+from bftui.backends.registry import open_backend
+from bftui.core.errors import LostText, ModelError, Unwritable, UsageError
 from bftui.core.noise_floor import Noise
-from bftui.formats.open_spec import Device, Dtype, Kv, OpenSpec, Progress
-from bftui.formats.safetensors_file import check_directory
+from bftui.formats.open_spec import Device, Dtype, Kv, Progress
+from bftui.model.model_forms import PRACTICE, resolve
 from bftui.model.noise_cache import Floor
 from bftui.model.prompt import Prompt, Rendered, Special, Taken, checked_special
 from bftui.model.templates import written
 
-PRACTICE = "practice"
 PRACTICE_NOTE = "a practice model: results on it show how the tool works, not how the world is"
 
 MAX_THREADS = 512
 """Beyond it libraries abort instead of refusing."""
-
-_URLS = ("http://", "https://")
 
 
 class Model:
@@ -241,75 +237,6 @@ def _messages(prompt: Prompt) -> tuple[Message, ...]:
     if prompt.system is None:
         return (user,)
     return ({"role": "system", "content": prompt.system}, user)
-
-
-def resolve(model: str = PRACTICE, backend: str = "auto") -> OpenSpec:
-    """Turns any MODEL form of the command line into what is opened; looks at names only, opens nothing.
-
-    Raises UsageError for an unknown backend, ModelLoadError for a path that does not exist and for a directory without
-    a model, MissingDependency for a backend that is not installed.
-    """
-    source, kind = _source(model)
-    name = backend_for(kind, model) if backend == "auto" else backend
-    require(name)
-    return OpenSpec(source=source, backend=name)
-
-
-def _source(model: str) -> tuple[str, str]:
-    """The path or address behind a MODEL, and its kind."""
-    if model.startswith("table:"):
-        path = model.removeprefix("table:")
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise ModelLoadError(f"cannot open {path}", "it is no regular file")
-        return path, "table"
-    if model.startswith(_URLS):
-        return model, "server"
-    if model.startswith("hf:"):
-        return model.removeprefix("hf:"), "hub"
-    if not os.path.exists(model) and os.sep not in model and not Path(model).suffix:
-        if model in practice.NAMES:
-            return str(practice.path(model)), "gguf"
-        if model.startswith(PRACTICE):
-            raise ModelLoadError(
-                f"there is no practice model {model}", hint=f"choose {', '.join(practice.NAMES)}"
-            )
-    if not os.path.exists(model):
-        raise ModelLoadError(
-            f"there is no model at {model}",
-            "the path does not exist",
-            f"give the path of a .gguf file or a Hugging Face directory, or `{PRACTICE}` for the model inside bftui",
-        )
-    if os.path.isdir(model):
-        # Before anything heavy is imported for it.
-        check_directory(Path(model))
-        return model, "directory"
-    if not os.path.isfile(model):
-        raise ModelLoadError(f"cannot open {model}", "it is no regular file")
-    return model, "gguf"
-
-
-def carries_template(model: str) -> bool:
-    """Whether a MODEL has a chat template, by its headers; not one that cannot be read: opening it says why."""
-    from bftui.formats.model_facts import read
-
-    try:
-        source, kind = _source(model)
-        return read(kind, source).chat_template  # type: ignore[arg-type]
-    except ModelError:
-        return False
-
-
-def backend_for(kind: str, model: str) -> str:
-    """The backend that `auto` takes for a `gguf` file, a `table` or a `directory`; raises ModelLoadError for others."""
-    if kind == "gguf":
-        return "llama-cpp" if installed("llama-cpp") else "reference"
-    if kind in ("table", "directory"):
-        return {"table": "table", "directory": "transformers"}[kind]
-    raise ModelLoadError(
-        f"cannot open {model}",
-        "this version runs GGUF files, directories of safetensors and tables only",
-        "give the path of a .gguf file or of a Hugging Face directory",
-    )
 
 
 def open_model(

@@ -137,7 +137,7 @@ class ModelSlot:
     @property
     def chats(self) -> bool:
         """Whether the model that is to come, or stands here, has a chat template: see `templates.asking`."""
-        from bftui.model.loaded_model import carries_template
+        from bftui.model.model_forms import carries_template
 
         if self.wanted is not None and (self.model is None or self.loading is not None):
             return carries_template(self.wanted.model)

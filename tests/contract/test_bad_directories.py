@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bftui.core.errors import ModelError
-from bftui.formats.model_facts import read
+from bftui.formats.model_facts import DIRECTORY, read
 from tests.contract.test_bad_models import LOAD, NOT_FINITE, ROOT, UNSUPPORTED
 from tests.groups import one_process
 
@@ -324,7 +324,7 @@ def test_a_list_of_models_says_the_same(
 def _listed(path: str) -> ModelError | None:
     """What a list of models says against one."""
     try:
-        read("directory", path)
+        read(DIRECTORY, path)
     except ModelError as error:
         return error
     return None

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bftui.core.errors import ModelError
-from bftui.formats.model_facts import read
+from bftui.formats.model_facts import GGUF, read
 from tests.groups import one_process
 from tests.models import TinyModel, random_weights, rewritten, tiny_model
 
@@ -269,7 +269,7 @@ def test_a_list_of_models_says_the_same(
 def _listed(path: str) -> ModelError | None:
     """What a list of models says against one."""
     try:
-        read("gguf", path)
+        read(GGUF, path)
     except ModelError as error:
         return error
     return None

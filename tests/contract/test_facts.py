@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bftui.backends.registry import installed
+from bftui.backends.registry import installed, needed
 from bftui.formats.context_plan import planned
-from bftui.formats.model_facts import Kind, needed, read
+from bftui.formats.model_facts import DIRECTORY, GGUF, read
 from bftui.model.loaded_model import open_model
 from bftui.model.prompt import Prompt
 from recipes.practice.gguf_writer import SpmVocab
@@ -25,7 +25,7 @@ FAMILIES = [name for name in CASES if name != "table"]
 @pytest.mark.parametrize("name", FAMILIES)
 def test_headers_and_backends_agree(name: str, family_file: Callable[[str, str], Path]) -> None:
     case = case_of(name, family_file)
-    kind: Kind = "directory" if case.spec.backend == "transformers" else "gguf"
+    kind = DIRECTORY if case.spec.backend == "transformers" else GGUF
     facts = read(kind, case.spec.source)
     backend = case.open()
     info = backend.info
@@ -54,8 +54,8 @@ def test_a_chat_template_is_seen(tmp_path: Path) -> None:
     template = "{{ messages[0].content }}"
     file = family_gguf(tmp_path / "qwen.gguf", "qwen", chat_template=template)
     directory = family_directory(tmp_path / "qwen", "qwen", chat_template=template)
-    assert read("gguf", str(file)).chat_template
-    assert read("directory", str(directory)).chat_template
+    assert read(GGUF, str(file)).chat_template
+    assert read(DIRECTORY, str(directory)).chat_template
 
 
 PLACES: dict[str, tuple[dict[str, Any], str | None]] = {
@@ -119,7 +119,7 @@ def test_wherever_a_directory_keeps_its_template_facts_and_opening_agree(
             continue
         config = json.loads(file.read_text()) if file.exists() else {}
         file.write_text(json.dumps({**config, "chat_template": content}))
-    assert read("directory", str(path)).chat_template == (begins is not None)
+    assert read(DIRECTORY, str(path)).chat_template == (begins is not None)
     with open_model(path, backend="transformers", threads=1) as model:
         taken = model.render(Prompt("hi"))
         assert (taken.template == "chat") == (begins is not None)

@@ -8,14 +8,14 @@ import pytest
 
 from bftui.backends.registry import open_backend
 from bftui.core.errors import ModelError
-from bftui.formats.model_facts import read
+from bftui.formats.model_facts import GGUF, read
 from bftui.formats.open_spec import OpenSpec
 
 pytestmark = pytest.mark.real
 
 
 def test_headers_say_what_the_files_are(smollm2_gguf: Path, gemma_gguf: Path) -> None:
-    small, large = read("gguf", str(smollm2_gguf)), read("gguf", str(gemma_gguf))
+    small, large = read(GGUF, str(smollm2_gguf)), read(GGUF, str(gemma_gguf))
     assert (small.name, small.title) == (smollm2_gguf.stem, "Smollm2 135M 8k Lc100K Mix1 Ep2")
     assert (large.name, large.title) == (gemma_gguf.stem, "Gemma 3 270m")
     assert (small.stored, small.trained, small.chat_template) == ("Q4_1", 8192, True)
@@ -33,7 +33,7 @@ def test_a_copy_with_a_fault_is_one_error(smollm2_gguf: Path, tmp_path: Path) ->
         path = tmp_path / name
         path.write_bytes(content)
         with pytest.raises(ModelError) as listed:
-            read("gguf", str(path))
+            read(GGUF, str(path))
         with pytest.raises(ModelError) as opened:
             open_backend(OpenSpec(str(path), "llama-cpp"), lambda share, text: True)
         assert said in listed.value.reason

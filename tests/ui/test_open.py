@@ -37,7 +37,7 @@ def known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_HOME", "HF_HUB_CACHE", "LLAMA_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("bftui.catalog.model_summary.available_memory", lambda: 8 * GIB)
-    monkeypatch.setattr("bftui.formats.model_facts.gpu", lambda: None)
+    monkeypatch.setattr("bftui.backends.builtin_backends.gpu", lambda: None)
     monkeypatch.setattr("bftui.formats.machine.available_memory", lambda: 8 * GIB)
 
 
@@ -309,7 +309,7 @@ async def test_what_needs_more_than_is_free_says_so(
         await typed(w, f"{models}/huge")
         await w.press("down")
         assert "⚠ does not fit: 8.0 GiB of memory are free; take a smaller" in w.screen()
-    monkeypatch.setattr("bftui.formats.model_facts.gpu", lambda: "cuda")
+    monkeypatch.setattr("bftui.backends.builtin_backends.gpu", lambda: "cuda")
     async with workbench(fruit, size=(80, 24)) as w:
         await opened(w, f"{models}/huge")
         assert "⚠ 12.0 GiB" in row(w, "huge/")

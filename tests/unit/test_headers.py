@@ -19,10 +19,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bftui.backends.registry import needed
 from bftui.core.errors import ModelError, ModelLoadError, UnsupportedModel
 from bftui.formats.gguf_header import Long, read_header
 from bftui.formats.machine import available_memory, size
-from bftui.formats.model_facts import Facts, needed, read
+from bftui.formats.model_facts import DIRECTORY, GGUF, TABLE, Facts, SourceKind, read
 from bftui.formats.open_spec import OpenSpec
 from tests.models import TinyModel, rewritten, tiny_model
 
@@ -56,7 +57,7 @@ def tensor(name: bytes, dimensions: list[int], kind: int = 0, offset: int = 0) -
     return text(name) + shape + struct.pack("<IQ", kind, offset)
 
 
-def problem(path: Path, kind: Any = "gguf") -> str:
+def problem(path: Path, kind: SourceKind = GGUF) -> str:
     """Why a model cannot be read; the error is one line, and comes soon."""
     began = time.monotonic()
     with pytest.raises(ModelError) as caught:
@@ -93,7 +94,7 @@ def test_the_type_of_most_weights_stands_where_the_file_names_none(
     data = tiny.path.read_bytes().replace(b"general.file_type", b"general.file_typo")
     path = tmp_path / "untyped.gguf"
     path.write_bytes(data)
-    assert read("gguf", str(path)).stored == "F16"
+    assert read(GGUF, str(path)).stored == "F16"
 
 
 _POINTER = (
@@ -199,7 +200,7 @@ def test_any_byte_may_be_any_other(
     path = tmp_path / "changed.gguf"
     path.write_bytes(bytes(data[: int(length * len(data)) + 30]))
     with suppress(ModelError):
-        assert needed(read("gguf", str(path)), OpenSpec("", "llama-cpp")).total > 0
+        assert needed(read(GGUF, str(path)), OpenSpec("", "llama-cpp")).total > 0
 
 
 _TEXT, _WHOLE = gguf.GGUFValueType.STRING, gguf.GGUFValueType.UINT32
@@ -230,7 +231,7 @@ def test_what_is_no_text_model_says_so(
     path = tmp_path / "other.gguf"
     rewritten(tiny.path, path, architecture=architecture, changes=changes)
     with pytest.raises(UnsupportedModel) as caught:
-        read("gguf", str(path))
+        read(GGUF, str(path))
     assert said in caught.value.reason
     assert caught.value.hint
 
@@ -297,7 +298,7 @@ def test_a_token_that_is_there_twice_is_refused(tiny: TinyModel, tmp_path: Path)
     path = rewritten(tiny.path, tmp_path / "twice.gguf", changes=named)
     assert problem(path) == f"its vocabulary holds {tokens[300]!r} twice"
     tokens[-1] = tokens[-2] = ""
-    read("gguf", str(rewritten(tiny.path, path, changes=named)))
+    read(GGUF, str(rewritten(tiny.path, path, changes=named)))
 
 
 def test_tokens_past_a_window_are_compared(tmp_path: Path) -> None:
@@ -319,7 +320,7 @@ def test_tokens_past_a_window_are_compared(tmp_path: Path) -> None:
 def test_a_context_of_no_sense_is_unknown(tiny: TinyModel, tmp_path: Path, value: int) -> None:
     named = {"llama.context_length": (value, _WHOLE)}
     path = rewritten(tiny.path, tmp_path / "context.gguf", changes=named)
-    facts = read("gguf", str(path))
+    facts = read(GGUF, str(path))
     assert facts.trained is None
     assert needed(facts, OpenSpec("", "llama-cpp")).n_ctx == 4096
 
@@ -327,7 +328,7 @@ def test_a_context_of_no_sense_is_unknown(tiny: TinyModel, tmp_path: Path, value
 def test_the_parts_of_a_split_file_count_together(tiny: TinyModel, tmp_path: Path) -> None:
     first = rewritten(tiny.path, tmp_path / "m.gguf", parts=3)
     parts = sorted(tmp_path.glob("m-*.gguf"))
-    whole, one = read("gguf", str(first)), read("gguf", str(tiny.path))
+    whole, one = read(GGUF, str(first)), read(GGUF, str(tiny.path))
     assert whole.parameters == one.parameters
     assert whole.bytes == sum(part.stat().st_size for part in parts)
     assert problem(parts[1]) == "it is part 2 of the 3 of a model"
@@ -352,7 +353,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     assert problem(pipe) == "it is no regular file"
     assert problem(tmp_path) == "it is no regular file"
-    assert problem(tmp_path / "nowhere\x00", "table") == "it is no regular file"
+    assert problem(tmp_path / "nowhere\x00", TABLE) == "it is no regular file"
 
 
 # Directories -----------------------------------------------------------------------------------------------------
@@ -381,7 +382,7 @@ def directory(
 
 
 def facts_of(path: Path) -> Facts:
-    return read("directory", str(path))
+    return read(DIRECTORY, str(path))
 
 
 def test_a_directory_says_what_it_is(tmp_path: Path) -> None:
@@ -436,7 +437,7 @@ ONE = WEIGHTS["w"]
 def test_a_damaged_directory_has_one_reason(
     tmp_path: Path, config: Any, weights: Any, data: bytes | None, said: str
 ) -> None:
-    assert said in problem(directory(tmp_path / "model", config, weights, data=data), "directory")
+    assert said in problem(directory(tmp_path / "model", config, weights, data=data), DIRECTORY)
 
 
 @pytest.mark.parametrize("value", [True, -4, 2**80, "4", None, [4], 0.5])
@@ -451,7 +452,7 @@ def test_odd_numbers_in_a_config_count_as_unknown(tmp_path: Path, value: Any) ->
 
 
 def test_the_need_follows_what_is_asked_for(tiny: TinyModel) -> None:
-    facts = read("gguf", str(tiny.path))
+    facts = read(GGUF, str(tiny.path))
 
     def need(**asked: Any) -> Any:
         return needed(facts, OpenSpec(**{"source": "", "backend": "llama-cpp", **asked}))
@@ -468,12 +469,12 @@ def test_the_need_follows_what_is_asked_for(tiny: TinyModel) -> None:
 def test_a_table_needs_no_memory_to_speak_of(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     path.write_text(json.dumps({"name": "t", "tokens": ["a"], "n_ctx": 99, "chat_template": "x"}))
-    facts = read("table", str(path))
+    facts = read(TABLE, str(path))
     assert (facts.name, facts.trained, facts.chat_template) == ("t", 99, True)
     assert needed(facts, OpenSpec("", "table")).context == 0
     for damaged, said in (("{", "not JSON"), ("[]", "no tokens"), ("[" * 99_999, "deeply")):
         path.write_text(damaged)
-        assert said in problem(path, "table")
+        assert said in problem(path, TABLE)
 
 
 def test_sizes_are_said_in_few_digits() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bftui import practice
 from bftui.backends import registry
 from bftui.core.errors import MissingDependency, ModelLoadError, UsageError
-from bftui.model.loaded_model import resolve
+from bftui.model.model_forms import resolve
 from tests.families import family_directory
 
 real = importlib.util.find_spec

@@ -9,6 +9,7 @@ Not for: sampling and distributions, which are `core.distribution`'s.
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -18,7 +19,7 @@ import numpy as np
 
 from bftui.backends import protocol
 from bftui.backends.llama_cpp.llama_aside import Aside
-from bftui.backends.llama_cpp.llama_library import C, forget_log, logged_reason
+from bftui.backends.llama_cpp.llama_library import LIBRARY, C, forget_log, logged_reason
 from bftui.backends.llama_cpp.llama_load import Loaded, load
 from bftui.backends.llama_cpp.llama_threads import Threads
 from bftui.backends.protocol import F32
@@ -339,7 +340,7 @@ class _Continuations(PathContinuations):
 
 
 def open_model(spec: OpenSpec, progress: Progress) -> LlamaCppBackend:
-    """Opens a GGUF file; see `llama_cpp_load.load` for the errors, to which NonFiniteLogits comes."""
+    """Opens a GGUF file; see `llama_load.load` for the errors, to which NonFiniteLogits comes."""
     backend = LlamaCppBackend(load(spec, progress))
     try:
         backend.check_logits()
@@ -347,3 +348,12 @@ def open_model(spec: OpenSpec, progress: Progress) -> LlamaCppBackend:
         backend.close()
         raise
     return backend
+
+
+def probe() -> tuple[str, list[str]]:
+    """Say which library there is, and on which devices it computes, the best first."""
+    devices = ["cpu"]
+    if C.llama_supports_gpu_offload():
+        kind = "cuda" if b"CUDA" in C.llama_print_system_info() else "gpu"
+        devices.insert(0, "mps" if sys.platform == "darwin" else kind)
+    return LIBRARY, devices

@@ -23,7 +23,7 @@ from bftui.backends.transformers.hf_cache import (
     selected,
     snapshot,
 )
-from bftui.backends.transformers.hf_library import out_of_memory, torch
+from bftui.backends.transformers.hf_library import LIBRARY, out_of_memory, torch
 from bftui.backends.transformers.hf_load import Loaded, cache_argument, load
 from bftui.backends.transformers.torch_distribution import TorchDistribution
 from bftui.core.errors import ModelError, UnsupportedModel
@@ -339,7 +339,7 @@ def _layers(model: Any) -> list[Any]:
 
 
 def open_model(spec: OpenSpec, progress: Progress) -> TransformersBackend:
-    """Opens a directory or a GGUF file; see `transformers_load.load` for the errors, to which NonFiniteLogits comes."""
+    """Opens a directory or a GGUF file; see `hf_load.load` for the errors, to which NonFiniteLogits comes."""
     backend = TransformersBackend(load(spec, progress))
     try:
         backend.check_cache()
@@ -348,3 +348,11 @@ def open_model(spec: OpenSpec, progress: Progress) -> TransformersBackend:
         backend.close()
         raise
     return backend
+
+
+def probe() -> tuple[str, list[str]]:
+    """Say which libraries there are, and on which devices they compute, the best first."""
+    devices = [f"cuda ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return LIBRARY, [*devices, "cpu"]

@@ -145,9 +145,10 @@ def _refuse_absent(file: TraceFile, named: str) -> None:
     """Raises ModelLoadError where the file that the trace names is not on this machine."""
     import os
 
+    from bftui.model.model_forms import path_of
     from bftui.practice import NAMES
 
-    path = named.removeprefix("table:")
+    path = path_of(named)
     if named in NAMES or os.path.exists(path):
         return
     shown = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}…"

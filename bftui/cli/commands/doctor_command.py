@@ -18,26 +18,22 @@ from bftui.cli.shared.opening import emit
 from bftui.cli.shared.progress_bars import bar
 
 if TYPE_CHECKING:
+    from bftui.backends.backend_spec import BackendSpec
     from bftui.catalog.backend_probe import Report
-
-_GPU_BUILD = {
-    "cuda": '"-DGGML_CUDA=on"',
-    "mps": '"-DGGML_METAL=on"',
-}
 
 
 def doctor(as_json: o.Json = False, output: Output = None) -> None:
     """Say what is installed, what will run which model, and how to get what is missing."""
-    from bftui.backends.registry import BUILTIN
+    from bftui.backends.registry import names
     from bftui.catalog.backend_probe import probe
     from bftui.core.text import json_text
     from bftui.formats.machine import gpu
 
     reports: dict[str, Report] = {}
     with interruptible() as interruption, bar(interruption) as progress:
-        for done, name in enumerate(BUILTIN):
+        for done, name in enumerate(asked := names()):
             interruption.check()
-            progress(done / len(BUILTIN), f"asking {name}")
+            progress(done / len(asked), f"asking {name}")
             reports[name] = probe(name)
     found = findings(reports, gpu())
     emit(json_text(found) if as_json else _page(found), output)
@@ -50,9 +46,15 @@ def findings(reports: dict[str, Report], gpu: str | None) -> dict[str, Any]:
         reports: by backend.
         gpu: `cuda` or `mps` where this machine has such a device, else None.
     """
+    from bftui.backends.registry import automatic, kinds
     from bftui.formats.machine import available_memory, physical_cores
+    from bftui.formats.model_facts import GGUF
 
-    gguf = "llama-cpp" if reports["llama-cpp"].ready else "reference"
+    titles = {"practice": GGUF, **{kind.title: kind for kind in kinds()}}
+    taken = {
+        title: automatic(kind, lambda name: name in reports and reports[name].ready)
+        for title, kind in titles.items()
+    }
     return {
         "bftui": __version__,
         "python": platform.python_version(),
@@ -72,12 +74,7 @@ def findings(reports: dict[str, Report], gpu: str | None) -> dict[str, Any]:
             }
             for name, report in reports.items()
         ],
-        "auto": {
-            "practice": gguf,
-            "GGUF file": gguf,
-            "Hugging Face directory": "transformers",
-            "table:FILE.json": "table",
-        },
+        "auto": {title: spec.name for title, spec in taken.items() if spec is not None},
         "terminal": _terminal(),
         "sessions": _sessions(),
     }
@@ -85,30 +82,29 @@ def findings(reports: dict[str, Report], gpu: str | None) -> dict[str, Any]:
 
 def _command(name: str, report: Report, gpu: str | None) -> str | None:
     """What to type so that this backend works, or works on the machine's GPU; None where all is well."""
-    pip = f"{shlex.quote(sys.executable)} -m pip install"
+    from bftui.backends.registry import require
+
+    spec = require(name, libraries=False)
+    pip = f"{shlex.quote(sys.executable)} -m pip"
     if report.missing:
-        return f"{pip} {_requirements(name)}"
+        return f"{pip} install {_requirements(spec)}"
     if report.problem:
-        return f"{pip} --force-reinstall --no-cache-dir {_requirements(name)}"
-    if gpu is None or any(device.startswith(gpu) for device in report.devices):
+        return f"{pip} install --force-reinstall --no-cache-dir {_requirements(spec)}"
+    if gpu is None or gpu not in spec.gpu_installs:
         return None
-    if name == "llama-cpp":
-        build = f"CMAKE_ARGS={_GPU_BUILD[gpu]}"
-        return f"{build} {pip} --force-reinstall --no-cache-dir llama-cpp-python"
-    if name == "transformers":
-        return f"{pip} --force-reinstall torch"
-    return None
+    if any(device.startswith(gpu) for device in report.devices):
+        return None
+    return spec.gpu_installs[gpu].format(pip=pip)
 
 
-def _requirements(name: str) -> str:
-    """What the extra of a backend asks for, quoted for a shell."""
+def _requirements(spec: BackendSpec) -> str:
+    """What pip is to install for a backend, quoted for a shell: what its extra asks for, or what it says itself."""
     from importlib.metadata import requires
 
-    from bftui.backends.registry import extra
-
-    mark = re.compile(rf"""\s*;\s*extra\s*==\s*['"]{extra(name)}['"]\s*$""")
+    mark = re.compile(rf"""\s*;\s*extra\s*==\s*['"]{spec.extra}['"]\s*$""")
     asked = [mark.sub("", line) for line in requires("bftui") or () if mark.search(line)]
-    return " ".join(map(shlex.quote, asked))
+    own = spec.requirements or spec.libraries or (spec.library.partition(" ")[0],)
+    return " ".join(map(shlex.quote, asked or own))
 
 
 def _terminal() -> dict[str, Any]:

@@ -148,7 +148,7 @@ class _Run:
         interruption: Interruption,
         show: Bar,
     ) -> None:
-        from bftui.model.loaded_model import carries_template
+        from bftui.model.model_forms import carries_template
 
         self.drawn: list[Drawn] = []
         self.failed: dict[str, ModelError] = {}

@@ -147,7 +147,7 @@ def check_files(
 
     Raises ModelError, UsageError, NotSaved.
     """
-    from bftui.model.loaded_model import resolve
+    from bftui.model.model_forms import resolve
     from bftui.trace.document import refuse_inputs, refuse_model
 
     sources = [resolve(model, backend).source for model, backend in models]

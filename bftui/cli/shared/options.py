@@ -52,6 +52,13 @@ Theme = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
+def backend_names(incomplete: str) -> list[str]:
+    """Return what a shell completes a --backend with."""
+    from bftui.backends.registry import names
+
+    return [name for name in ("auto", *names()) if name.startswith(incomplete)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Frame:
     """What a prompt is put into."""
@@ -178,7 +185,11 @@ class Opening:
     """How a model is opened."""
 
     backend: Annotated[
-        str, typer.Option(help="auto, or one of reference, llama-cpp, transformers, table.")
+        str,
+        typer.Option(
+            help="auto, or one of reference, llama-cpp, transformers, table.",
+            autocompletion=backend_names,
+        ),
     ] = "auto"
     ctx: Annotated[
         int,
@@ -243,7 +254,10 @@ class PartnerOptions:
     """What the second model of a pair has to itself; everything else is as for the first."""
 
     partner_backend: Annotated[
-        str, typer.Option(help="Backend of the second model; as --backend.")
+        str,
+        typer.Option(
+            help="Backend of the second model; as --backend.", autocompletion=backend_names
+        ),
     ] = "auto"
     partner_template: Annotated[
         Literal["auto", "raw", "chat", "page", "urial"],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from bftui.backends.registry import find
 from bftui.core.errors import InputError, ModelError
 from bftui.formats.open_spec import Dtype, Kv
 from bftui.model.loaded_model import Model
@@ -162,13 +163,13 @@ def opening_of(model: dict[str, Any]) -> Opening:
 
     source, backend = model["source"], model["backend"]
     name = Path(source).stem
-    if backend == "table":
-        source = f"table:{source}"
+    spec = find(backend)
+    if spec is not None and spec.opens and spec.opens[0].scheme:
+        source = spec.opens[0].model(source)
     elif not os.path.exists(source) and name in practice.NAMES and source.endswith(".gguf"):
         source = name
     keywords: dict[str, Any] = {"ctx": model["n_ctx"]}
-    # The weights of a GGUF file have the types that the file says.
-    if backend == "transformers" and model["dtype"] in get_args(Dtype):
+    if spec is not None and spec.chooses_dtype and model["dtype"] in get_args(Dtype):
         keywords["dtype"] = model["dtype"]
     if model["kv"] in get_args(Kv):
         keywords["kv"] = model["kv"]

@@ -25,6 +25,7 @@ from bftui.catalog.model_listing import (
 )
 from bftui.catalog.model_summary import Describer, Opening
 from bftui.core.text import safe
+from bftui.model.model_forms import path_of
 from bftui.ui.panes.key_bar import KeyBar
 from bftui.ui.panes.models_pane import ModelLines, ModelsPane
 from bftui.ui.panes.pane import Pane
@@ -77,7 +78,7 @@ class OpenScreen(Dialog[str | None]):
         """
         super().__init__()
         self._title, self._none = title, none
-        path = source.removeprefix("table:").rstrip("/")
+        path = path_of(source).rstrip("/")
         folder = os.path.dirname(path) if os.path.exists(path) else ""
         folder = folder or os.getcwd()
         self._start = folder if folder.endswith("/") else f"{folder}/"
