@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bftui.backends.client.client_protocol import ModelClient, Row
+from bftui.backends.client.client_protocol import CandidateRow, ModelClient
 from bftui.core.distribution import NextToken
 from bftui.core.job import Job
 from bftui.core.sampler import Sampler
@@ -19,7 +19,7 @@ MOST_CANDIDATES, MOST_STEPS = 1000, 64
 class Candidate:
     """A candidate and the distribution after it; `after` is None where the text would end."""
 
-    row: Row
+    row: CandidateRow
     after: NextToken | None
 
 
@@ -40,7 +40,7 @@ class Lookahead(Job):
         node: int,
         sampler: Sampler,
         before: NextToken,
-        rows: Sequence[Row],
+        rows: Sequence[CandidateRow],
         known: dict[int, NextToken | None],
         steps: int = 1,
     ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import ModelClient, RolloutStep
+from bftui.backends.client.client_protocol import ModelClient, RolloutPlan, RolloutStep
 from bftui.core.bf.estimate import (
     CurvePoint,
     Estimate,
@@ -205,15 +205,17 @@ class Rollouts(Job):
 
     def stream(self, suffixes: Sequence[tuple[int, ...]]) -> Iterator[RolloutStep]:
         """What its client gives for these texts after its node, everything else as it was asked for."""
-        return self._client.rollouts_after(
-            self.start.tree,
-            self.start.node,
-            suffixes,
-            self.sampler,
-            range(self.first, self.first + self.size),
-            self.horizon,
-            self._purpose,
-            self._cap_k,
+        return self._client.rollouts(
+            RolloutPlan(
+                self.start.tree,
+                self.start.node,
+                suffixes,
+                self.sampler,
+                range(self.first, self.first + self.size),
+                self.horizon,
+                self._purpose,
+                self._cap_k,
+            )
         )
 
     def join(self, drawn: RolloutStep, place: int) -> None:

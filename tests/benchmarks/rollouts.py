@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 from bftui import practice
-from bftui.backends.client.client_protocol import RolloutStep
+from bftui.backends.client.client_protocol import RolloutPlan, RolloutStep
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.registry import installed, open_backend
 from bftui.core.sampler import Sampler
@@ -52,7 +52,7 @@ def engine_with_prompt(
 
 
 def rolled(engine: InferenceEngine, numbers: Iterable[int], horizon: int) -> Iterator[RolloutStep]:
-    return engine.rollouts(0, 0, (), SAMPLER, list(numbers), horizon)
+    return engine.rollouts(RolloutPlan(0, 0, [()], SAMPLER, list(numbers), horizon))
 
 
 def texts(stream: Iterator[RolloutStep]) -> dict[int, list[int]]:

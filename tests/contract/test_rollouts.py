@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bftui.backends.client.client_protocol import RolloutStep
+from bftui.backends.client.client_protocol import RolloutPlan, RolloutStep
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.protocol import Backend
 from bftui.core.draws import Purpose, prefix_key, uniform
@@ -72,7 +72,7 @@ def by_text(stream: Iterator[RolloutStep]) -> dict[tuple[int, int], Walk]:
 def rolled(
     engine: InferenceEngine, numbers: Sequence[int], suffix: Sequence[int] = ()
 ) -> dict[int, Walk]:
-    return collected(engine.rollouts(TREE, ROOT, suffix, SAMPLER, numbers, HORIZON))
+    return collected(engine.rollouts(RolloutPlan(TREE, ROOT, [suffix], SAMPLER, numbers, HORIZON)))
 
 
 def walked(backend: Backend, prefix: list[int], number: int, purpose: Purpose) -> Walk:
@@ -145,7 +145,9 @@ def test_two_of_eight_and_six_more_are_the_same_eight(
 
 def test_a_suffix_is_part_of_the_prefix(engine: InferenceEngine) -> None:
     suffix = ids(engine.backend, 5, seed=8)
-    stream = engine.rollouts(TREE, ROOT, suffix, SAMPLER, [2, 0], HORIZON, purpose=Purpose.CONTROL)
+    stream = engine.rollouts(
+        RolloutPlan(TREE, ROOT, [suffix], SAMPLER, [2, 0], HORIZON, purpose=Purpose.CONTROL)
+    )
     walks = collected(stream)
     prefix = [*ids(engine.backend, 20), *suffix]
     for number in (0, 2):
@@ -157,7 +159,7 @@ def test_texts_that_share_batches_are_what_each_is_alone(
     engine: InferenceEngine, backend: Backend, suffixes: list[tuple[int, ...]]
 ) -> None:
     """Also those that take the place of others after the path went elsewhere."""
-    stream = engine.rollouts_after(TREE, ROOT, suffixes, SAMPLER, range(30), HORIZON)
+    stream = engine.rollouts(RolloutPlan(TREE, ROOT, suffixes, SAMPLER, range(30), HORIZON))
     other, items = InferenceEngine(backend), []
     for place, item in enumerate(stream):
         items.append(item)
@@ -183,14 +185,16 @@ def test_the_cost_is_the_prefix_once_and_each_token_but_the_last(engine: Inferen
     before = backend.evaluated
     assert all(
         len(walk.token_ids) == 1
-        for walk in collected(engine.rollouts(TREE, ROOT, (), SAMPLER, range(8), 1)).values()
+        for walk in collected(
+            engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(8), 1))
+        ).values()
     )
     assert backend.evaluated == before
 
 
 def test_capped_numbers_are_those_of_the_best_and_the_drawn(engine: InferenceEngine) -> None:
     plain = rolled(engine, range(8))
-    stream = engine.rollouts(TREE, ROOT, (), SAMPLER, range(8), HORIZON, cap_k=2)
+    stream = engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(8), HORIZON, cap_k=2))
     for number, walk in collected(stream).items():
         assert walk.token_ids == plain[number].token_ids
         for capped, full in zip(walk.numbers, plain[number].numbers, strict=True):
@@ -208,11 +212,11 @@ def test_rows_end_where_the_context_does(case: Case) -> None:
         engine = InferenceEngine(model)
         engine.add_prompt(TREE, ROOT, ids(model, 90), SAMPLER)
         for suffix, most in (((), 6), ([1, 2, 3], 3), ([1, 2, 3, 4, 5], 1)):
-            stream = engine.rollouts(TREE, ROOT, suffix, SAMPLER, range(3), 50)
+            stream = engine.rollouts(RolloutPlan(TREE, ROOT, [suffix], SAMPLER, range(3), 50))
             for walk in collected(stream).values():
                 assert len(walk.token_ids) == most or walk.eog
         with pytest.raises(ContextFull):
-            engine.rollouts(TREE, ROOT, [1] * 6, SAMPLER, range(3), 50)
+            engine.rollouts(RolloutPlan(TREE, ROOT, [[1] * 6], SAMPLER, range(3), 50))
         all_rows_can_be_opened(model)
     finally:
         model.close()
@@ -220,7 +224,7 @@ def test_rows_end_where_the_context_does(case: Case) -> None:
 
 def test_what_cannot_be_drawn_is_refused_at_once(engine: InferenceEngine) -> None:
     def asked(numbers: Sequence[int] = (0,), horizon: int = 3, cap_k: int = 0) -> None:
-        engine.rollouts(TREE, ROOT, (), SAMPLER, numbers, horizon, cap_k=cap_k)
+        engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, numbers, horizon, cap_k=cap_k))
 
     for horizon in (0, -1):
         with pytest.raises(UsageError, match="horizon"):
@@ -235,7 +239,7 @@ def test_what_cannot_be_drawn_is_refused_at_once(engine: InferenceEngine) -> Non
     with pytest.raises(UsageError, match="cap-k"):
         asked(cap_k=-1)
     with pytest.raises(InvalidToken):
-        engine.rollouts(TREE, ROOT, [engine.info.n_vocab], SAMPLER, [0], 3)
+        engine.rollouts(RolloutPlan(TREE, ROOT, [[engine.info.n_vocab]], SAMPLER, [0], 3))
     with pytest.raises(UsageError, match="look-ahead"):
         engine.lookahead(TREE, ROOT, [1], SAMPLER, 0)
     assert rolled(engine, []) == {}
@@ -254,7 +258,9 @@ def test_foreground_work_in_between_changes_nothing(
     steps = [alone.step(2, i, i + 1, SAMPLER, 0.3 + 0.05 * i, False) for i in range(5)]
     other = InferenceEngine(backend)
     items = []
-    for place, item in enumerate(engine.rollouts(TREE, ROOT, (), SAMPLER, range(5), HORIZON)):
+    for place, item in enumerate(
+        engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(5), HORIZON))
+    ):
         items.append(item)
         if place == 0:
             other.add_prompt(2, 0, elsewhere, SAMPLER)
@@ -271,8 +277,8 @@ def test_foreground_work_in_between_changes_nothing(
 def test_two_jobs_and_a_lookahead_at_once(engine: InferenceEngine) -> None:
     expected = rolled(engine, range(40))
     ahead = dict(engine.lookahead(TREE, ROOT, range(20), SAMPLER))
-    one = engine.rollouts(TREE, ROOT, (), SAMPLER, range(32), HORIZON)
-    two = engine.rollouts(TREE, ROOT, (), SAMPLER, range(8, 40), HORIZON)
+    one = engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(32), HORIZON))
+    two = engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(8, 40), HORIZON))
     items = ([*islice(one, 2)], [*islice(two, 3)])
     again = dict(engine.lookahead(TREE, ROOT, range(20), SAMPLER))
     for stream, found in zip((one, two), items, strict=True):
@@ -307,13 +313,16 @@ def test_lookahead_by_some_steps_is_the_greedy_path(
 
 def test_a_stream_that_is_left_holds_nothing(engine: InferenceEngine, backend: Backend) -> None:
     expected = rolled(engine, [1])
-    streams = [engine.rollouts(TREE, ROOT, (), SAMPLER, range(32), HORIZON) for _ in range(2)]
+    streams = [
+        engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(32), HORIZON))
+        for _ in range(2)
+    ]
     for stream in streams:
         next(stream)
         next(stream)
         stream.close()  # type: ignore[attr-defined]
     all_rows_can_be_opened(backend)
-    never_begun = engine.rollouts(TREE, ROOT, (), SAMPLER, range(32), HORIZON)
+    never_begun = engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(32), HORIZON))
     del never_begun
     all_rows_can_be_opened(backend)
     agree(rolled(engine, [1])[1], expected[1])
@@ -323,7 +332,9 @@ def test_a_stream_may_outlive_its_model(case: Case) -> None:
     """Left, it ends in silence; asked for more, it says that the model is closed."""
     engine = InferenceEngine(case.open())
     engine.add_prompt(TREE, ROOT, ids(engine.backend, 20), SAMPLER)
-    left, asked = (engine.rollouts(TREE, ROOT, (), SAMPLER, range(4), HORIZON) for _ in range(2))
+    left, asked = (
+        engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(4), HORIZON)) for _ in range(2)
+    )
     for stream in (left, asked):
         next(stream)
         next(stream)
@@ -339,7 +350,7 @@ def test_a_cancel_ends_the_stream_and_the_model_goes_on(
     engine: InferenceEngine, backend: Backend
 ) -> None:
     expected = rolled(engine, range(6))
-    stream = engine.rollouts(TREE, ROOT, (), SAMPLER, range(6), HORIZON)
+    stream = engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(6), HORIZON))
     next(stream)
     next(stream)
     engine.cancel()

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
+from bftui.backends.client.client_protocol import RolloutPlan
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.client.worker_client import WorkerClient
 from bftui.backends.protocol import F32, Backend, OpenSpec
@@ -162,7 +163,7 @@ def engine_with_prompt(backend: Backend, count: int = 70) -> InferenceEngine:
 def rolled(
     engine: InferenceEngine, numbers: Any, horizon: int = 20, node: int = ROOT
 ) -> dict[int, Any]:
-    return collected(engine.rollouts(TREE, node, (), SAMPLER, numbers, horizon))
+    return collected(engine.rollouts(RolloutPlan(TREE, node, [()], SAMPLER, numbers, horizon)))
 
 
 def only(kind: str) -> None:
@@ -219,8 +220,8 @@ def test_other_work_in_between_changes_no_bit(rounded: Backend, kind: str) -> No
     only(kind)
     engine = engine_with_prompt(rounded)
     expected = rolled(engine, range(20))
-    one = engine.rollouts(TREE, ROOT, (), SAMPLER, range(20), 20)
-    two = engine.rollouts(TREE, ROOT, (), SAMPLER, range(5, 13), 20)
+    one = engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(20), 20))
+    two = engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(5, 13), 20))
     items = ([*islice(one, 7)], [*islice(two, 5)])
     engine.step(TREE, ROOT, 1, SAMPLER, 0.3, True)
     dict(engine.lookahead(TREE, ROOT, range(2, 12), SAMPLER))
@@ -236,8 +237,8 @@ def test_texts_that_are_compared_are_drawn_alike_each_time(rounded: Backend, kin
     engine, texts = engine_with_prompt(rounded), [(), (3,), (4, 5)]
 
     def drawn() -> Any:
-        stream = engine.rollouts_after(
-            TREE, ROOT, texts, SAMPLER, range(6), 24, purpose=Purpose.CONTROL
+        stream = engine.rollouts(
+            RolloutPlan(TREE, ROOT, texts, SAMPLER, range(6), 24, purpose=Purpose.CONTROL)
         )
         return by_text(stream)
 
@@ -293,7 +294,7 @@ def test_jobs_that_draw_take_turns_at_the_ends_of_batches(file: Callable[[str], 
         found: list[Any] = [None, None]
 
         def draw(place: int) -> None:
-            stream = client.rollouts(TREE, ROOT, (), SAMPLER, asked[place], 40)
+            stream = client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, asked[place], 40))
             found[place] = collected(stream)
 
         before = client.evaluated()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import bftui
+from bftui.backends.client.client_protocol import RolloutPlan
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.client.worker_client import WorkerClient
 from bftui.backends.registry import open_backend
@@ -31,7 +32,7 @@ def opened(path: Path, *, worker: bool = True, **changes: Any) -> Any:
 
 def test_an_end_of_generation_ends_its_row_alone(tmp_path: Path) -> None:
     with opened(tmp_path, worker=False) as model:
-        stream = model.client.rollouts(TREE, ROOT, (), SAMPLER, range(60), 30)
+        stream = model.client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(60), 30))
         walks = collected(stream)
         ended = [walk for walk in walks.values() if walk.eog]
         assert 0 < len(ended) < 60
@@ -41,8 +42,8 @@ def test_an_end_of_generation_ends_its_row_alone(tmp_path: Path) -> None:
 
 def test_the_worker_gives_what_the_engine_gives(tmp_path: Path) -> None:
     with opened(tmp_path) as far, opened(tmp_path, worker=False) as near:
-        asked = (TREE, ROOT, [5], SAMPLER, range(40), 9)
-        assert list(far.client.rollouts(*asked)) == list(near.client.rollouts(*asked))
+        plan = RolloutPlan(TREE, ROOT, [[5]], SAMPLER, range(40), 9)
+        assert list(far.client.rollouts(plan)) == list(near.client.rollouts(plan))
         ahead = (TREE, ROOT, list(range(2, 9)), SAMPLER, 3)
         one, other = dict(far.client.lookahead(*ahead)), dict(near.client.lookahead(*ahead))
         assert one.keys() == other.keys()
@@ -50,7 +51,7 @@ def test_the_worker_gives_what_the_engine_gives(tmp_path: Path) -> None:
             same = other[token_id]
             assert (following and following.entropy) == (same and same.entropy)
         with pytest.raises(UsageError, match="horizon"):
-            next(far.client.rollouts(TREE, ROOT, (), SAMPLER, [0], 0))
+            next(far.client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, [0], 0)))
 
 
 def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) -> None:
@@ -58,7 +59,8 @@ def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) 
         client = model.client
         asked = ((range(8), 150), (range(8, 16), 150))
         expected = [
-            collected(client.rollouts(TREE, ROOT, (), SAMPLER, numbers, 40)) for numbers, _ in asked
+            collected(client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, numbers, 40)))
+            for numbers, _ in asked
         ]
         found: list[Any] = [None, None]
         begun = [threading.Event(), threading.Event()]
@@ -67,7 +69,9 @@ def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) 
         def follow(place: int) -> None:
             def items() -> Any:
                 numbers, horizon = asked[place]
-                for item in client.rollouts(TREE, ROOT, (), SAMPLER, numbers, horizon):
+                for item in client.rollouts(
+                    RolloutPlan(TREE, ROOT, [()], SAMPLER, numbers, horizon)
+                ):
                     begun[place].set()
                     order.append(place)
                     yield item
@@ -96,13 +100,13 @@ def test_steps_lookahead_and_two_rollouts_at_once_in_the_worker(tmp_path: Path) 
 def test_a_cancel_stops_the_rollouts_that_it_is_for(tmp_path: Path) -> None:
     with opened(tmp_path, eog=[], step_ms=10, n_ctx=2000) as model:
         client = model.client
-        stopped = client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 1000)
+        stopped = client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(4), 1000))
         next(stopped)
         client.cancel()
         with pytest.raises(Cancelled):
             list(stopped)
-        left = client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 1000)
-        goes_on = client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30)
+        left = client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(4), 1000))
+        goes_on = client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(4), 30))
         next(left)
         next(goes_on)
         left.close()
@@ -112,16 +116,18 @@ def test_a_cancel_stops_the_rollouts_that_it_is_for(tmp_path: Path) -> None:
 
 def test_an_error_in_the_middle_ends_the_stream_with_it(tmp_path: Path) -> None:
     with opened(tmp_path, eog=[], faults=[{"at": 5, "kind": "error"}]) as model:
-        stream = model.client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30)
+        stream = model.client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(4), 30))
         with pytest.raises(BftuiError, match="a fault is scripted here"):
             list(stream)
-        again = collected(model.client.rollouts(TREE, ROOT, (), SAMPLER, range(4), 30))
+        again = collected(
+            model.client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(4), 30))
+        )
         assert all(len(walk.token_ids) == 30 for walk in again.values())
 
 
 def test_lookahead_counts_its_own_tokens_alone(tmp_path: Path) -> None:
     with opened(tmp_path, eog=[], step_ms=2, n_ctx=2000) as model:
-        beside = model.client.rollouts(TREE, ROOT, (), SAMPLER, range(8), 1000)
+        beside = model.client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(8), 1000))
         next(beside)
         stream = model.client.lookahead(TREE, ROOT, [2, 3, 4], SAMPLER, 2)
         for _ in range(3):
@@ -157,13 +163,16 @@ def test_streams_that_are_left_hold_nothing_in_the_worker(tight_spec: OpenSpec) 
     client = WorkerClient(tight_spec, quiet)
     try:
         client.add_prompt(TREE, ROOT, PROMPT, SAMPLER)
-        expected = collected(client.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20))
+        expected = collected(client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(3), 20)))
         for _ in range(5):
-            stream = client.rollouts(TREE, ROOT, (), SAMPLER, range(3), 400)
+            stream = client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(3), 400))
             next(stream)
             next(stream)
             stream.close()  # type: ignore[attr-defined]
-        assert collected(client.rollouts(TREE, ROOT, (), SAMPLER, range(3), 20)) == expected
+        assert (
+            collected(client.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(3), 20)))
+            == expected
+        )
     finally:
         client.close()
 
@@ -174,8 +183,13 @@ def test_the_path_goes_before_rollouts_and_they_go_on(tight: Any) -> None:
     prompts = [[(7 * place + i) % 500 for i in range(400)] for place in range(3)]
     for tree, prompt in enumerate(prompts):
         engine.add_prompt(tree, 0, prompt, sampler)
-    expected = [collected(engine.rollouts(tree, 0, (), sampler, range(3), 40)) for tree in range(2)]
-    streams = [engine.rollouts(tree, 0, (), sampler, range(3), 40) for tree in range(2)]
+    expected = [
+        collected(engine.rollouts(RolloutPlan(tree, 0, [()], sampler, range(3), 40)))
+        for tree in range(2)
+    ]
+    streams = [
+        engine.rollouts(RolloutPlan(tree, 0, [()], sampler, range(3), 40)) for tree in range(2)
+    ]
     items: list[list[Any]] = [[], []]
     for turn in range(40):
         for stream, found in zip(streams, items, strict=True):
@@ -195,9 +209,12 @@ def test_texts_in_a_tight_cache_go_on_though_the_path_takes_their_room(tight: An
     for tree, prompt in enumerate(prompts):
         engine.add_prompt(tree, 0, prompt, sampler)
     texts = [(5,), (), (6, 7)]
-    expected = [collected(engine.rollouts(0, 0, text, sampler, range(4), 40)) for text in texts]
+    expected = [
+        collected(engine.rollouts(RolloutPlan(0, 0, [text], sampler, range(4), 40)))
+        for text in texts
+    ]
     items = []
-    for turn, item in enumerate(engine.rollouts_after(0, 0, texts, sampler, range(4), 40)):
+    for turn, item in enumerate(engine.rollouts(RolloutPlan(0, 0, texts, sampler, range(4), 40))):
         items.append(item)
         if turn % 10 == 3:
             engine.add_prompt(1, 0, [turn % 500, *prompts[1]], sampler)
@@ -209,9 +226,9 @@ def test_texts_in_a_tight_cache_go_on_though_the_path_takes_their_room(tight: An
 def test_more_than_the_cache_holds_at_once_is_drawn_in_parts(tight: Any) -> None:
     engine, sampler = InferenceEngine(tight), Sampler(seed=9)
     engine.add_prompt(0, 0, [1, 2, 3], sampler)
-    walks = collected(engine.rollouts(0, 0, (), sampler, range(4), 500))
-    alone = collected(engine.rollouts(0, 0, (), sampler, [2], 500))
+    walks = collected(engine.rollouts(RolloutPlan(0, 0, [()], sampler, range(4), 500)))
+    alone = collected(engine.rollouts(RolloutPlan(0, 0, [()], sampler, [2], 500)))
     assert walks[2].token_ids == alone[2].token_ids
     assert all(len(walk.token_ids) == 500 or walk.eog for walk in walks.values())
     with pytest.raises(ContextFull):
-        engine.rollouts(0, 0, [1] * 509, sampler, [0], 1)
+        engine.rollouts(RolloutPlan(0, 0, [[1] * 509], sampler, [0], 1))

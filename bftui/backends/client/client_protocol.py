@@ -34,7 +34,7 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CandidateRow:
     """One candidate of the full vocabulary; ranks from 1, log-probabilities in nats."""
 
     token_id: int
@@ -47,9 +47,38 @@ class Row:
 class Page:
     """Rows `start` to `start + len(rows)` of the `total` candidates that match."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[CandidateRow, ...]
     start: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPlan:
+    """Continuations to be drawn after the path of a node and each of some texts that follow it outside the tree.
+
+    Continuation i draws its t-th token from P~ with `uniform(sampler.seed, purpose, t, i, prefix_key(prefix))`, where
+    the prefix is path and text, whatever else is drawn beside it. It ends with an end of generation, at `horizon`
+    tokens, or where the context is full.
+
+    Attributes:
+        tree, node: the path.
+        suffixes: the token ids of each text; an empty one stands for the path alone.
+        sampler: temperature, truncation and seed.
+        numbers: which continuations of each text, whole numbers in [0, 2**64).
+        horizon: tokens of a continuation at most, 1 or more.
+        purpose: what the draws are for; other purposes have other draws.
+        cap_k: with it, `entropy_truncated` and `logprob_truncated` are those of P~ restricted to its `cap_k` best
+            tokens and the drawn one, renormalised; 0 switches it off.
+    """
+
+    tree: int
+    node: int
+    suffixes: Sequence[Sequence[int]]
+    sampler: Sampler
+    numbers: Sequence[int]
+    horizon: int
+    purpose: Purpose = Purpose.ROLLOUT
+    cap_k: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,43 +202,14 @@ class ModelClient(Protocol):
         """
         ...
 
-    def rollouts(
-        self,
-        tree: int,
-        node: int,
-        suffix: Sequence[int],
-        sampler: Sampler,
-        numbers: Sequence[int],
-        horizon: int,
-        purpose: Purpose = Purpose.ROLLOUT,
-        cap_k: int = 0,
-    ) -> Iterator[RolloutStep]:
-        """Continuations of the path of `node` and `suffix`, which is not in the tree; background work.
+    def rollouts(self, plan: RolloutPlan) -> Iterator[RolloutStep]:
+        """Draw the continuations of a plan; background work.
 
-        Continuation i draws its t-th token from P~ with `uniform(sampler.seed, purpose, t, i, prefix_key(prefix))`,
-        whatever else is drawn beside it. It ends with an end of generation, at `horizon` tokens, or where the
-        context is full. Many numbers go in batches, one after the other. With `cap_k`, the numbers `entropy_truncated`
-        and `logprob_truncated` are of P~ cut to its `cap_k` best tokens and the drawn one, renormalised.
+        The rows of a suffix begin before those of the next one; items mix them, in batches that short suffixes share.
+        Many numbers go in batches, one after the other.
 
         Raises UsageError for a horizon below 1, a negative `cap_k` and numbers that are no draws' or come twice;
         ContextFull where not one token fits. Through a worker the first item raises it.
-        """
-        ...
-
-    def rollouts_after(
-        self,
-        tree: int,
-        node: int,
-        suffixes: Sequence[Sequence[int]],
-        sampler: Sampler,
-        numbers: Sequence[int],
-        horizon: int,
-        purpose: Purpose = Purpose.ROLLOUT,
-        cap_k: int = 0,
-    ) -> Iterator[RolloutStep]:
-        """What `rollouts` gives for each of these suffixes, in batches that they share where they are short.
-
-        The rows of a suffix begin before those of the next one. Items mix them.
         """
         ...
 

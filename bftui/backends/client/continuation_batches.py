@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import RolloutStep
+from bftui.backends.client.client_protocol import RolloutPlan, RolloutStep
 from bftui.backends.protocol import Backend, ContinuationBatch, Distribution, Logits, check_prefix
 from bftui.core.batch import afresh
 from bftui.core.batch_sampling import draw_rows
@@ -41,8 +41,8 @@ Text = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be drawn: continuations `numbers` of `prefix` and each suffix; see `ModelClient.rollouts_after`."""
+class DrawingPlan:
+    """What is to be drawn: a `RolloutPlan` with the token ids of its path in the place of tree and node."""
 
     prefix: Text
     suffixes: tuple[Text, ...]
@@ -52,9 +52,31 @@ class Plan:
     purpose: Purpose
     cap_k: int
 
+    @classmethod
+    def of(cls, prefix: Text, plan: RolloutPlan) -> DrawingPlan:
+        """Put a plan after the token ids of its path; raises UsageError for what cannot be drawn."""
+        suffixes, numbers = tuple(map(tuple, plan.suffixes)), tuple(plan.numbers)
+        _check(numbers, plan.horizon, plan.cap_k)
+        return cls(prefix, suffixes, plan.sampler, numbers, plan.horizon, plan.purpose, plan.cap_k)
+
+
+def _check(numbers: tuple[int, ...], horizon: int, cap_k: int) -> None:
+    # Other integers, NumPy's among them, have not the bits that a draw's counter needs.
+    for value in (horizon, cap_k, *numbers):
+        if type(value) is not int:
+            raise UsageError(f"{value!r} is not a whole number")
+    if horizon < 1:
+        raise UsageError(f"a horizon of {horizon} tokens is too short", hint="take 1 or more")
+    if cap_k < 0:
+        raise UsageError(f"cap-k {cap_k} is negative", hint="0 switches it off")
+    if len(set(numbers)) != len(numbers):
+        raise UsageError("a continuation is asked for twice", "its number is its draws")
+    if any(not 0 <= number < 2**64 for number in numbers):
+        raise UsageError("numbers of continuations are whole numbers in [0, 2**64)")
+
 
 @dataclass(slots=True)
-class Row:
+class ContinuationRow:
     """One continuation.
 
     Attributes:
@@ -85,7 +107,7 @@ class Row:
         return self.drawn >= self.most or self.token_ids[-1] in eog_ids
 
 
-def rows_of(plan: Plan, text: int, shared: Text, n_ctx: int) -> list[Row]:
+def rows_of(plan: DrawingPlan, text: int, shared: Text, n_ctx: int) -> list[ContinuationRow]:
     """The continuations of one text, in the order of the plan's numbers.
 
     `shared` is what the prefix of their batch holds of the text.
@@ -93,10 +115,12 @@ def rows_of(plan: Plan, text: int, shared: Text, n_ctx: int) -> list[Row]:
     suffix = plan.suffixes[text]
     whole, own = (*plan.prefix, *suffix), suffix[len(shared) :]
     key, most = prefix_key(whole), min(plan.horizon, n_ctx - len(whole))
-    return [Row(text, number, key, list(own), len(own), most) for number in plan.numbers]
+    return [
+        ContinuationRow(text, number, key, list(own), len(own), most) for number in plan.numbers
+    ]
 
 
-def share_batches(plan: Plan) -> bool:
+def share_batches(plan: DrawingPlan) -> bool:
     """Whether the texts of a plan are short enough to be evaluated again for every row, in batches that they share."""
     longest = max(map(len, plan.suffixes), default=0)
     return len(plan.suffixes) > 1 and longest * _REPEATED <= plan.horizon
@@ -105,10 +129,10 @@ def share_batches(plan: Plan) -> bool:
 class Drawer:
     """Draws tokens for rows of a plan, each with the draws that its number has."""
 
-    def __init__(self, backend: Backend, plan: Plan) -> None:
+    def __init__(self, backend: Backend, plan: DrawingPlan) -> None:
         self._backend, self._plan = backend, plan
 
-    def draw(self, rows: list[Row], logits: Sequence[Logits]) -> RolloutStep:
+    def draw(self, rows: list[ContinuationRow], logits: Sequence[Logits]) -> RolloutStep:
         """One token more for each of these rows, from these logits."""
         plan, us = self._plan, self._uniforms(rows)
         if isinstance(logits[0], np.ndarray):
@@ -119,16 +143,16 @@ class Drawer:
         found = [distribution(each, plan.sampler).sample(u, plan.cap_k) for each, u in pairs]
         return self._told(rows, found)
 
-    def draw_first(self, rows: list[Row], start: Distribution) -> RolloutStep:
+    def draw_first(self, rows: list[ContinuationRow], start: Distribution) -> RolloutStep:
         """The first token of these rows, from the distribution after their prefix."""
         cap_k = self._plan.cap_k
         return self._told(rows, [start.sample(u, cap_k) for u in self._uniforms(rows)])
 
-    def _uniforms(self, rows: list[Row]) -> list[float]:
+    def _uniforms(self, rows: list[ContinuationRow]) -> list[float]:
         seed, purpose = self._plan.sampler.seed, self._plan.purpose
         return [uniform(seed, purpose, row.drawn, row.number, row.key) for row in rows]
 
-    def _told(self, rows: list[Row], found: list[Sampled]) -> RolloutStep:
+    def _told(self, rows: list[ContinuationRow], found: list[Sampled]) -> RolloutStep:
         """Gives each row its token."""
         for row, each in zip(rows, found, strict=True):
             row.token_ids.append(each.token_id)
@@ -143,23 +167,6 @@ class Drawer:
             logprob_truncated=tuple(each.logprob_truncated for each in found),
             eog=tuple(each.token_id in eog_ids for each in found),
         )
-
-
-def check_plan(plan: Plan) -> None:
-    """Raises UsageError for what cannot be drawn."""
-    numbers, horizon, cap_k = plan.numbers, plan.horizon, plan.cap_k
-    # Other integers, NumPy's among them, have not the bits that a draw's counter needs.
-    for value in (horizon, cap_k, *numbers):
-        if type(value) is not int:
-            raise UsageError(f"{value!r} is not a whole number")
-    if horizon < 1:
-        raise UsageError(f"a horizon of {horizon} tokens is too short", hint="take 1 or more")
-    if cap_k < 0:
-        raise UsageError(f"cap-k {cap_k} is negative", hint="0 switches it off")
-    if len(set(numbers)) != len(numbers):
-        raise UsageError("a continuation is asked for twice", "its number is its draws")
-    if any(not 0 <= number < 2**64 for number in numbers):
-        raise UsageError("numbers of continuations are whole numbers in [0, 2**64)")
 
 
 class ContinuationPool:
@@ -219,7 +226,7 @@ class ContinuationPool:
 
 def rollouts(
     pool: ContinuationPool,
-    plan: Plan,
+    plan: DrawingPlan,
     first: Callable[[Text], Distribution],
     check: Callable[[], None],
 ) -> Iterator[RolloutStep]:
@@ -248,7 +255,7 @@ class _Batches:
     def __init__(
         self,
         pool: ContinuationPool,
-        plan: Plan,
+        plan: DrawingPlan,
         shared: Text,
         texts: Sequence[int],
         first: Callable[[Text], Distribution],
@@ -262,11 +269,11 @@ class _Batches:
         self._eog_ids, self._ragged = info.eog_ids, info.ragged
         self._start: Distribution | None = None
         self._drawer = Drawer(pool.backend, plan)
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[ContinuationRow] = deque()
         for text in texts:
             self._waiting.extend(rows_of(plan, text, shared, info.n_ctx))
         self._longest = max((row.own + row.most for row in self._waiting), default=0)
-        self._going: dict[int, Row] = {}
+        self._going: dict[int, ContinuationRow] = {}
         self._steps = 0
 
     def run(self) -> Iterator[RolloutStep]:
@@ -362,7 +369,7 @@ class _Batches:
         going = self._going
         logits = batch.step(list(going), [row.token_ids[row.fed] for row in going.values()])
         self._check()
-        rows: list[Row] = []
+        rows: list[ContinuationRow] = []
         found: list[Logits] = []
         for row, each in zip(going.values(), logits, strict=True):
             row.fed += 1
@@ -374,13 +381,13 @@ class _Batches:
         self._steps += 1
         return self._drawer.draw(rows, found)
 
-    def _draw_first(self, rows: list[Row]) -> RolloutStep:
+    def _draw_first(self, rows: list[ContinuationRow]) -> RolloutStep:
         """The first token of these rows, from the distribution after the prefix."""
         if self._start is None:
             self._start = self._first(self._shared)
         return self._drawer.draw_first(rows, self._start)
 
 
-def _length(row: Row) -> int:
+def _length(row: ContinuationRow) -> int:
     """Tokens of a row that a batch evaluates before the row draws again; a new row draws its first token before."""
     return len(row.token_ids) or 1

@@ -17,14 +17,20 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from bftui.backends.client import noise_measurement
-from bftui.backends.client.client_protocol import Page, RolloutStep, Row, StepResult, TopToken
-from bftui.backends.client.continuation_batches import ContinuationPool, Plan, check_plan, rollouts
+from bftui.backends.client.client_protocol import (
+    CandidateRow,
+    Page,
+    RolloutPlan,
+    RolloutStep,
+    StepResult,
+    TopToken,
+)
+from bftui.backends.client.continuation_batches import ContinuationPool, DrawingPlan, rollouts
 from bftui.backends.client.padded_batches import padded_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
 from bftui.backends.protocol import F32, Backend, Distribution, Evaluator, Logits
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, TokenScore
-from bftui.core.draws import Purpose
 from bftui.core.errors import Cancelled, UsageError
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
@@ -384,7 +390,7 @@ class InferenceEngine:
         shown = places[start:stop] if query else places
         logprobs = distribution.logprobs([int(order[i]) for i in shown])
         rows = tuple(
-            Row(int(order[i]), i + 1, float(logprob), i < distribution.kept)
+            CandidateRow(int(order[i]), i + 1, float(logprob), i < distribution.kept)
             for i, logprob in zip(shown, logprobs, strict=True)
         )
         return Page(rows, start, total)
@@ -486,40 +492,15 @@ class InferenceEngine:
                     break
         return found
 
-    def rollouts(
-        self,
-        tree: int,
-        node: int,
-        suffix: Sequence[int],
-        sampler: Sampler,
-        numbers: Sequence[int],
-        horizon: int,
-        purpose: Purpose = Purpose.ROLLOUT,
-        cap_k: int = 0,
-    ) -> Iterator[RolloutStep]:
-        """Continuations of a path, batch by batch; see `ModelClient`. Nothing is evaluated before the first item."""
-        return self.rollouts_after(tree, node, [suffix], sampler, numbers, horizon, purpose, cap_k)
-
-    def rollouts_after(
-        self,
-        tree: int,
-        node: int,
-        suffixes: Sequence[Sequence[int]],
-        sampler: Sampler,
-        numbers: Sequence[int],
-        horizon: int,
-        purpose: Purpose = Purpose.ROLLOUT,
-        cap_k: int = 0,
-    ) -> Iterator[RolloutStep]:
-        """Continuations of a path and each of these texts; see `ModelClient`."""
+    def rollouts(self, plan: RolloutPlan) -> Iterator[RolloutStep]:
+        """Draw the continuations of a plan; see `ModelClient`. Nothing is evaluated before the first item."""
+        tree, node, sampler = plan.tree, plan.node, plan.sampler
         with self.turn:
             prefix = tuple(self._path(tree, node)[0])
-        texts = tuple(map(tuple, suffixes))
-        plan = Plan(prefix, texts, sampler, tuple(numbers), horizon, purpose, cap_k)
-        check_plan(plan)
+        drawing = DrawingPlan.of(prefix, plan)
         self._start()
         if self.info.padded:
-            return padded_rollouts(self._pool, plan, self._check)
+            return padded_rollouts(self._pool, drawing, self._check)
 
         def first(suffix: tuple[int, ...]) -> Distribution:
             if suffix:
@@ -529,7 +510,7 @@ class InferenceEngine:
                 return self.backend.distribution(logits, sampler)
             return self._distribution(tree, node, sampler)
 
-        return rollouts(self._pool, plan, first, self._check)
+        return rollouts(self._pool, drawing, first, self._check)
 
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
         """The logits that each of these tokens is read from; see `ModelClient`."""

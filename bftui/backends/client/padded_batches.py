@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from bftui.backends.client.client_protocol import RolloutStep
 from bftui.backends.client.continuation_batches import (
     ContinuationPool,
+    ContinuationRow,
     Drawer,
-    Plan,
-    Row,
+    DrawingPlan,
     Text,
     rows_of,
     share_batches,
@@ -28,7 +28,7 @@ _PADDING = 0
 
 
 def padded_rollouts(
-    pool: ContinuationPool, plan: Plan, check: Callable[[], None]
+    pool: ContinuationPool, plan: DrawingPlan, check: Callable[[], None]
 ) -> Iterator[RolloutStep]:
     """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
@@ -40,7 +40,9 @@ def padded_rollouts(
     return (drawn for each in _batches(pool, plan, check) for drawn in each.run())
 
 
-def _batches(pool: ContinuationPool, plan: Plan, check: Callable[[], None]) -> Iterator[_Batch]:
+def _batches(
+    pool: ContinuationPool, plan: DrawingPlan, check: Callable[[], None]
+) -> Iterator[_Batch]:
     """The batches of a plan, in the order of its texts and numbers."""
     info = pool.backend.info
     width = info.batch_rows
@@ -49,7 +51,7 @@ def _batches(pool: ContinuationPool, plan: Plan, check: Callable[[], None]) -> I
     if shared:
         # Texts that are compared go in one order: the same request gives the same batches.
         every = [row for text in texts for row in rows_of(plan, text, (), info.n_ctx)]
-        groups: list[tuple[Text, dict[int, Row]]] = [((), dict(enumerate(every)))]
+        groups: list[tuple[Text, dict[int, ContinuationRow]]] = [((), dict(enumerate(every)))]
     else:
         groups = [
             (suffix, {row.number: row for row in rows_of(plan, text, suffix, info.n_ctx)})
@@ -57,7 +59,7 @@ def _batches(pool: ContinuationPool, plan: Plan, check: Callable[[], None]) -> I
         ]
     for suffix, rows in groups:
         starts: list[Distribution] = []
-        of: dict[int, dict[int, Row]] = {}
+        of: dict[int, dict[int, ContinuationRow]] = {}
         for number, row in rows.items():
             of.setdefault(number // width, {})[number % width] = row
         for places in of.values():
@@ -70,9 +72,9 @@ class _Batch:
     def __init__(
         self,
         pool: ContinuationPool,
-        plan: Plan,
+        plan: DrawingPlan,
         shared: Text,
-        places: Mapping[int, Row],
+        places: Mapping[int, ContinuationRow],
         starts: list[Distribution],
         check: Callable[[], None],
     ) -> None:
@@ -108,7 +110,7 @@ class _Batch:
                 half = len(places) // 2
                 waiting[:0] = [places[:half], places[half:]]
 
-    def _live(self, places: range) -> dict[int, Row]:
+    def _live(self, places: range) -> dict[int, ContinuationRow]:
         """The rows in these places that go on."""
         return {
             place: row

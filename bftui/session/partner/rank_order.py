@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import Page, Row
+from bftui.backends.client.client_protocol import CandidateRow, Page
 from bftui.core.distribution import F32, F64, Distribution
 from bftui.core.sampler import Sampler
 from bftui.model.counterparts import I64, NO_TOKEN, Known
@@ -38,7 +38,8 @@ class PartnerOrder:
             strict=True,
         )
         rows = tuple(
-            Row(token, rank, logprob, rank <= self.kept) for token, rank, logprob in columns
+            CandidateRow(token, rank, logprob, rank <= self.kept)
+            for token, rank, logprob in columns
         )
         return Page(rows, start, len(self.token_ids))
 

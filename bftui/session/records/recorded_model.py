@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NoReturn
 
-from bftui.backends.client.client_protocol import Page, Row
+from bftui.backends.client.client_protocol import CandidateRow, Page
 from bftui.backends.protocol import ModelInfo
 from bftui.core.errors import UsageError
 from bftui.core.noise_floor import Noise
@@ -64,7 +64,7 @@ class RecordedClient:
         columns = zip(following.top_ids.tolist(), following.top_logprobs.tolist(), strict=True)
         wanted = query.casefold()
         rows = [
-            Row(token_id, place + 1, logprob, place < following.kept)
+            CandidateRow(token_id, place + 1, logprob, place < following.kept)
             for place, (token_id, logprob) in enumerate(columns)
             if wanted in label(self.tokens.get(token_id, b"")).casefold()
         ]
@@ -170,7 +170,7 @@ class RecordedPartner(Partner):
         if found is None:
             return None
 
-        def place(each: tuple[Row, Standing | None]) -> tuple[bool, int]:
+        def place(each: tuple[CandidateRow, Standing | None]) -> tuple[bool, int]:
             return each[1] is None, 0 if each[1] is None else each[1].rank
 
         ordered = tuple(row for row, _ in sorted(zip(rows, found, strict=True), key=place))
