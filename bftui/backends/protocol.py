@@ -1,7 +1,7 @@
 """The inner protocol: one backend, in one process, blocking, called by one thread.
 
 A backend turns absolute prefixes of token ids into logits and nothing more; KV reuse is its own affair, hidden behind
-the prefix. Temperature, cut, draw and entropy are `core.distribution`'s, the same for every backend, so no sampler of
+the prefix. Temperature, truncation, draw and entropy are `core.distribution`'s, the same for every backend, so no sampler of
 any library is ever used. Logits never leave the process: `worker_client.py` summarises them.
 """
 

@@ -1,9 +1,9 @@
-"""Logits to one `NextToken`: temperature, cut, entropies, candidates, the draw.
+"""Logits to one `NextToken`: temperature, truncation, entropies, candidates, the draw.
 
 The only place where a distribution is computed. All arithmetic is float64, all entropies are in nats,
 ids count from 0 and ranks from 1. Nothing here knows where the logits came from.
 
-P is the softmax of the logits. P~ is P at the sampler's temperature, cut and renormalised once; the branching
+P is the softmax of the logits. P~ is P at the sampler's temperature, truncated and renormalised once; the branching
 factor of one step is exp(H(P~)) (Yang, Li and Holtzman, arXiv 2506.17871, eq. for the truncated distribution).
 """
 
@@ -131,7 +131,7 @@ class Distribution:
     """One vector of logits under one sampler, with what is asked of it.
 
     The work shared by summary, draw and score is done once, at construction: O(n_vocab), plus a sort of the
-    candidates that the cut can reach.
+    candidates that the truncation can reach.
     """
 
     def __init__(self, logits: F32, sampler: Sampler) -> None:
@@ -154,14 +154,14 @@ class Distribution:
             self._z = float(self._e.sum())
         underflow = float(lowest) / sampler.temperature < _UNDERFLOW
         self._live = int(np.count_nonzero(self._e)) if underflow else len(x)
-        self._cut()
+        self._truncate()
 
     @property
     def n_vocab(self) -> int:
         return len(self._x)
 
-    def _cut(self) -> None:
-        """Finds the kept set: a prefix of the order (logit descending, id ascending)."""
+    def _truncate(self) -> None:
+        """Finds the kept tokens: a prefix of the order (logit descending, id ascending)."""
         s, e, n, live = self.sampler, self._e, self.n_vocab, self._live
         limit = min(s.top_k, live) if s.top_k else live
         if s.min_p > 0:
@@ -265,7 +265,7 @@ class Distribution:
     def sample(self, u: float, cap_k: int = 0) -> Sampled:
         """The token that `draw` gives, with its numbers.
 
-        With `cap_k`, those of P~ are of P~ cut to its `cap_k` best tokens and the drawn one, renormalised: what the
+        With `cap_k`, those of P~ are of P~ restricted to its `cap_k` best tokens and the drawn one, renormalised: what the
         published code makes of a server's best log-probabilities.
         """
         token_id = self.draw(u)

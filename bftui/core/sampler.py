@@ -12,7 +12,7 @@ LOWEST, HIGHEST = 1e-6, 1e6
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """How the next token is drawn. `top_k` 0, `top_p` 1 and `min_p` 0 switch a cut off."""
+    """How the next token is drawn. `top_k` 0, `top_p` 1 and `min_p` 0 switch a truncation off."""
 
     temperature: float = 1.0
     top_k: int = 0

@@ -2,7 +2,7 @@
 
 In a context sequence 0 holds a path, the others continuations of it, all in one pool of cache cells, so that a shared
 prefix is stored once. Where weights are rounded, the session's path has a context of its own, in which each token's
-cell is that of its position. Models whose memory cannot be cut (recurrent and hybrid ones) go back to a saved state.
+cell is that of its position. Models whose memory cannot be shortened (recurrent and hybrid ones) go back to a saved state.
 Not for: sampling and distributions, which are `core.distribution`'s.
 """
 
@@ -159,7 +159,7 @@ class LlamaCppBackend(PathBackend):
         context = self._loaded.make(cells, plan.rows + OWN_SEQUENCES, ubatch)
         return LlamaCppBackend(replace(self._loaded, context=context), beside=True)
 
-    def _cut(self, length: int) -> int:
+    def _shorten_cache(self, length: int) -> int:
         if self._keeper is not None:
             C.llama_memory_seq_rm(self._memory, self._keeper, length, -1)
         if self.info.rewind == "any" and C.llama_memory_seq_rm(self._memory, 0, length, -1):

@@ -38,7 +38,7 @@ class ReferenceBackend(PathBackend):
         self._cache = PathCache(model.sizes)
         self._open_batches = 0
 
-    def _cut(self, length: int) -> int:
+    def _shorten_cache(self, length: int) -> int:
         if self._open_batches and length < self._cache.length:
             # Continuations go on reading what is about to be overwritten: they keep the old store.
             self._cache = self._cache.copy(length)

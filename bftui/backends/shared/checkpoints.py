@@ -1,4 +1,4 @@
-"""Saved states of a memory that cannot be cut back: going back then evaluates a few tokens again and not all of them.
+"""Saved states of a memory that cannot be shortened: going back then evaluates a few tokens again and not all of them.
 
 Which states are kept is decided here: as many as fit the bounds, spread over the paths that they are for.
 Not for: saving and restoring, which is the backend's.

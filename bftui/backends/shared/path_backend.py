@@ -311,7 +311,7 @@ class PathBackend(ABC):
         if saving and (keep < len(self._path) or keep < first):
             self._seek(path, keep, first)
         elif keep < len(self._path):
-            del self._path[self._cut(keep) :]
+            del self._path[self._shorten_cache(keep) :]
         rows: list[Logits] = []
         while len(self._path) < len(path):
             self.check_cancelled()
@@ -371,8 +371,8 @@ class PathBackend(ABC):
         return found[wanted - scored : count - scored] if wanted < count else []
 
     def _shorten(self, length: int) -> None:
-        """Cuts the cache to `length` ids, or to fewer where it cannot."""
-        del self._path[self._cut(length) :]
+        """Shortens the cache to `length` ids, or to fewer where it cannot."""
+        del self._path[self._shorten_cache(length) :]
         del self._batches[len(self._path) :]
 
     def _seek(
@@ -399,7 +399,7 @@ class PathBackend(ABC):
             self._saved = len(self._path)
 
     @abstractmethod
-    def _cut(self, length: int) -> int:
+    def _shorten_cache(self, length: int) -> int:
         """Shortens the cache to `length` ids, or to fewer where it cannot; how many are left."""
 
     def _save(self) -> tuple[Any, int] | None:
@@ -412,7 +412,7 @@ class PathBackend(ABC):
     def _restore(self, state: Any) -> bool:
         """Makes the cache hold what it held when `state` was saved, whatever it holds now; open continuations go on.
 
-        False where that fails: the cache is then cut to nothing, and evaluated again.
+        False where that fails: the cache is then emptied, and evaluated again.
         """
         return False
 
@@ -433,7 +433,7 @@ class PathBackend(ABC):
 
 
 def _as_held(batches: Sequence[Batch]) -> list[Batch]:
-    """Batches of a memory that cannot be cut: what a path leaves before its end was never forwarded further."""
+    """Batches of a memory that cannot be shortened: what a path leaves before its end was never forwarded further."""
     found: list[Batch] = []
     at = 0
     while at < len(batches):

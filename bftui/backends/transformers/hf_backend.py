@@ -1,6 +1,6 @@
 """Hugging Face models through transformers and torch: directories of safetensors, and GGUF files that it can convert.
 
-One path with a cache that can be cut where the model is plain attention, and copied where it is not. What has a memory
+One path with a cache that can be shortened where the model is plain attention, and copied where it is not. What has a memory
 of another kind is evaluated from its first token every time: slower, and right. On CUDA logits stay on the device, and
 so does the arithmetic on them.
 """
@@ -16,9 +16,9 @@ from bftui.backends import protocol
 from bftui.backends.protocol import Logits
 from bftui.backends.shared.path_backend import PathBackend, PathContinuations
 from bftui.backends.transformers.hf_cache import (
-    can_cut,
+    can_shorten,
     continuation_cache,
-    cut,
+    shorten,
     path_cache,
     selected,
     snapshot,
@@ -116,9 +116,9 @@ class TransformersBackend(PathBackend):
             else rows
         )
 
-    def _cut(self, length: int) -> int:
-        if self._cache is not None and can_cut(self._cache) and length:
-            cut(self._cache, length, shared=self._open_batches > 0)
+    def _shorten_cache(self, length: int) -> int:
+        if self._cache is not None and can_shorten(self._cache) and length:
+            shorten(self._cache, length, shared=self._open_batches > 0)
             return length
         self._cache = self.new_cache()
         return 0

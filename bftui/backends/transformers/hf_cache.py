@@ -60,7 +60,7 @@ class PathLayer(_cache_utils.DynamicLayer):  # type: ignore[misc]
             new[..., : self.length, :] = old[..., : self.length, :]
             setattr(self, name, new)
 
-    def cut(self, length: int, *, shared: bool) -> None:
+    def shorten(self, length: int, *, shared: bool) -> None:
         """Forgets what comes after `length`; with `shared` the old buffers are left to those who still read them."""
         self.length = min(self.length, length)
         if shared and self.is_initialized:
@@ -124,7 +124,7 @@ def _joined(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> tuple[Tensor, Tenso
 
 
 def path_cache(config: Any) -> Any:
-    """An empty cache for one path of this model; its layers can be cut where all of them are plain attention."""
+    """An empty cache for one path of this model; its layers can be shortened where all of them are plain attention."""
     layers = transformers.DynamicCache(config=config).layers
     if not layers:
         return Cache(layer_class_to_replicate=PathLayer)
@@ -139,21 +139,21 @@ def attention_layers(cache: Any) -> int:
     return sum(isinstance(layer, _cache_utils.CacheLayerMixin) for layer in cache.layers)
 
 
-def can_cut(cache: Any) -> bool:
+def can_shorten(cache: Any) -> bool:
     """Whether any prefix of the path can be kept."""
     return all(isinstance(layer, PathLayer | _cache_utils.DummyLayer) for layer in cache.layers)
 
 
-def cut(cache: Any, length: int, *, shared: bool) -> None:
-    """Shortens a cache that can be cut."""
+def shorten(cache: Any, length: int, *, shared: bool) -> None:
+    """Shortens a cache that can be shortened."""
     for layer in cache.layers:
         if isinstance(layer, PathLayer):
-            layer.cut(length, shared=shared)
+            layer.shorten(length, shared=shared)
 
 
 def continuation_cache(cache: Any, length: int, rows: int) -> Any:
-    """A cache of `rows` continuations of the first `length` tokens; of all of them where the cache cannot be cut."""
-    if can_cut(cache):
+    """A cache of `rows` continuations of the first `length` tokens; of all of them where the cache cannot be shortened."""
+    if can_shorten(cache):
         layers = [
             ContinuationLayer(layer, length) if isinstance(layer, PathLayer) else layer
             for layer in cache.layers

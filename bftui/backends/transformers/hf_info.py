@@ -6,7 +6,7 @@ from typing import Any
 
 from bftui.backends.protocol import ModelInfo
 from bftui.backends.shared.vocabulary import vocabulary_sha256
-from bftui.backends.transformers.hf_cache import attention_layers, can_cut
+from bftui.backends.transformers.hf_cache import attention_layers, can_shorten
 from bftui.backends.transformers.hf_library import LIBRARY, torch
 from bftui.backends.transformers.hf_source import Source
 from bftui.backends.transformers.hf_tokenizer import HfTokenizer
@@ -69,7 +69,7 @@ def describe(
         threads=torch.get_num_threads(),
         sha256=sha256,
         tokenizer_sha256=vocabulary_sha256(tokenizer.vocabulary.pieces),
-        rewind="recompute" if cache is None else "any" if can_cut(cache) else "checkpoint",
+        rewind="recompute" if cache is None else "any" if can_shorten(cache) else "checkpoint",
         max_continuations=max(1, spec.max_continuations),
         batch_rows=_PADDED_ROWS if shaped and device == "cpu" else _ROWS,
         shaped=shaped,

@@ -30,7 +30,7 @@ class TorchDistribution:
         self.sampler = sampler
         self.n_vocab = int(logits.shape[0])
         peak = logits.max().to(torch.float64)
-        # Best first from here on: what is kept is a prefix, and a cut is a number.
+        # Best first from here on: the kept tokens are a prefix, and a truncation is a number.
         x, self._order = torch.sort(logits.to(torch.float64) - peak, descending=True, stable=True)
         self._x = x
         e = torch.exp(x)
