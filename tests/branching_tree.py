@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui import practice
-from bftui.backends.protocol import Backend, Distribution
+from bftui.backends.protocol import Backend, TokenDistribution
 from bftui.backends.registry import open_backend
 from bftui.core.bf.estimate import Estimator, Sample, estimate
 from bftui.core.draws import Purpose, prefix_key, uniform
@@ -140,7 +140,7 @@ def enumerate_tree(backend: Backend, prompt: str, depth: int, sampler: Sampler) 
     return Tree(tuple(ids), depth, info.eog_ids, root)
 
 
-def _node(distribution: Distribution) -> Node:
+def _node(distribution: TokenDistribution) -> Node:
     ids = np.sort(distribution.ranking()[: distribution.kept])
     logprobs = distribution.logprobs([int(i) for i in ids])
     chances = np.exp((logprobs - logprobs.max()) / distribution.sampler.temperature)

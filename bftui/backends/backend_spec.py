@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from bftui.formats.context_plan import default_context
-from bftui.formats.model_facts import Facts, Need, SourceKind
+from bftui.formats.model_facts import ModelFacts, Need, SourceKind
 from bftui.formats.open_spec import OpenSpec, Progress
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Prober = Callable[[], tuple[str, list[str]]]
 """What a backend's module may offer as `probe`: name and version of its library, and its devices, the best first."""
 
 
-def needs_as_stored(facts: Facts, spec: OpenSpec) -> Need:
+def needs_as_stored(facts: ModelFacts, spec: OpenSpec) -> Need:
     """Estimate the memory of a model whose weights stay as they are stored, with keys and values in 16 bits."""
     n_ctx = spec.n_ctx or default_context(facts.trained or 0)
     context = 2 * n_ctx * facts.shape.kv_numbers
@@ -57,7 +57,7 @@ class BackendSpec:
     opens: tuple[SourceKind, ...] = ()
     module: str = ""
     opener: Opener | None = None
-    needs: Callable[[Facts, OpenSpec], Need] = needs_as_stored
+    needs: Callable[[ModelFacts, OpenSpec], Need] = needs_as_stored
     preference: int = 0
     libraries: tuple[str, ...] = ()
     extra: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bftui.backends.backend_spec import BackendSpec
 from bftui.formats.context_plan import default_context, planned
 from bftui.formats.machine import fits_as_float32, gpu
-from bftui.formats.model_facts import DIRECTORY, GGUF, TABLE, Facts, Need
+from bftui.formats.model_facts import DIRECTORY, GGUF, TABLE, ModelFacts, Need
 from bftui.formats.open_spec import OpenSpec
 
 _WIDTHS = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
@@ -20,21 +20,21 @@ def _gpu_may_hold(spec: OpenSpec) -> bool:
     return spec.device != "cpu" and spec.gpu_layers != 0 and gpu() == "cuda"
 
 
-def _reference_needs(facts: Facts, spec: OpenSpec) -> Need:
+def _reference_needs(facts: ModelFacts, spec: OpenSpec) -> Need:
     """Weights, keys and values are float32."""
     n_ctx = spec.n_ctx or default_context(facts.trained or 0)
     weights, context = 4 * (facts.parameters or 0), n_ctx * facts.shape.kv_numbers * 4
     return Need(weights, context, n_ctx, "reference", "f32", False)
 
 
-def _llama_needs(facts: Facts, spec: OpenSpec) -> Need:
+def _llama_needs(facts: ModelFacts, spec: OpenSpec) -> Need:
     """Weights stay as they are stored; the context is planned as when the model is opened."""
     plan = planned(spec, facts.shape)
     context = plan.bytes + plan.bytes_aside
     return Need(facts.bytes, context, plan.n_ctx, "llama-cpp", plan.kv, _gpu_may_hold(spec))
 
 
-def _transformers_needs(facts: Facts, spec: OpenSpec) -> Need:
+def _transformers_needs(facts: ModelFacts, spec: OpenSpec) -> Need:
     """Weights have the type of --dtype, else on the CPU float32 where that fits, else the type that is stored."""
     on_gpu = _gpu_may_hold(spec)
     n_ctx = spec.n_ctx or default_context(facts.trained or 0)
@@ -50,7 +50,7 @@ def _transformers_needs(facts: Facts, spec: OpenSpec) -> Need:
     return Need(weights, context, n_ctx, "transformers", kv, on_gpu)
 
 
-def _table_needs(facts: Facts, spec: OpenSpec) -> Need:
+def _table_needs(facts: ModelFacts, spec: OpenSpec) -> Need:
     """A table holds its numbers; a context takes no memory."""
     trained = facts.trained or 0
     return Need(facts.bytes, 0, min(spec.n_ctx or trained, trained), "table", "", False)

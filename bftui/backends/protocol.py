@@ -1,8 +1,11 @@
 """The inner protocol: one backend, in one process, blocking, called by one thread.
 
-A backend turns absolute prefixes of token ids into logits and nothing more; KV reuse is its own affair, hidden behind
-the prefix. Temperature, truncation, draw and entropy are `core.distribution`'s, the same for every backend, so no sampler of
-any library is ever used. Logits never leave the process: `worker_client.py` summarises them.
+A backend turns absolute prefixes of token ids into logits and nothing more; how it reuses its KV cache is hidden behind
+the prefix. Temperature, truncation, draw and entropy are `core.distribution`'s, the same for every backend, so no
+sampler of any library is ever used. Logits stay in the process, where `inference_engine.py` summarises them, but for
+the comparison of two models.
+
+Positions count from 0, ranks from 1, entropies and log-probabilities are in nats.
 """
 
 from __future__ import annotations
@@ -117,7 +120,7 @@ class ModelInfo:
         return data
 
 
-class Distribution(Protocol):
+class TokenDistribution(Protocol):
     """One vector of logits under one sampler; `core.distribution.Distribution` says what each method means."""
 
     @property
@@ -247,7 +250,7 @@ class Backend(Evaluator, Protocol):
         """What draws continuations; this one, unless `info.shaped`."""
         ...
 
-    def distribution(self, logits: Logits, sampler: Sampler) -> Distribution:
+    def distribution(self, logits: Logits, sampler: Sampler) -> TokenDistribution:
         """What logits of this backend say under a sampler, computed where they are. Raises NonFiniteLogits."""
         ...
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bftui.backends.backend_spec import BackendSpec
 from bftui.backends.builtin_backends import BUILTIN
 from bftui.core.errors import Cancelled, MissingDependency, UsageError
-from bftui.formats.model_facts import DIRECTORY, GGUF, Facts, Need, SourceKind
+from bftui.formats.model_facts import DIRECTORY, GGUF, ModelFacts, Need, SourceKind
 from bftui.formats.open_spec import OpenSpec, Progress
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def automatic(kind: SourceKind, usable: Callable[[str], bool] | None = None) -> 
     return next(ready, able[0] if able else None)
 
 
-def needed(facts: Facts, spec: OpenSpec) -> Need:
+def needed(facts: ModelFacts, spec: OpenSpec) -> Need:
     """Estimate the memory that a model takes when it is opened as `spec` says, with the backend that it names."""
     return require(spec.backend, libraries=False).needs(facts, spec)
 

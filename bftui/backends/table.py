@@ -247,7 +247,7 @@ class TableBackend:
             if self._cancel.wait(min(_TICK, (milliseconds - gone) / 1e3)):
                 raise Cancelled("stopped")
 
-    def distribution(self, logits: F32, sampler: Sampler) -> protocol.Distribution:
+    def distribution(self, logits: F32, sampler: Sampler) -> protocol.TokenDistribution:
         return Distribution(logits, sampler)
 
     def cancel(self) -> None:

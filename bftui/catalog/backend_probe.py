@@ -22,7 +22,7 @@ _BOOT = (
 
 
 @dataclass(frozen=True)
-class Report:
+class ProbeReport:
     """What one backend has to work with.
 
     Attributes:
@@ -43,14 +43,14 @@ class Report:
         return not self.missing and not self.problem
 
 
-def probe(backend: str) -> Report:
+def probe(backend: str) -> ProbeReport:
     """Asks one backend; takes as long as importing its libraries does."""
     spec = registry.require(backend, libraries=False)
     missing = registry.missing(backend)
     if missing or spec.problem:
-        return Report(missing=tuple(missing), problem=spec.problem)
+        return ProbeReport(missing=tuple(missing), problem=spec.problem)
     if not spec.libraries:
-        return Report(spec.library, ("cpu",))
+        return ProbeReport(spec.library, ("cpu",))
     root = str(Path(__file__).resolve().parents[2])
     try:
         child = subprocess.run(
@@ -61,14 +61,16 @@ def probe(backend: str) -> Report:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Report(problem=f"its libraries were not imported within {_SECONDS:.0f} s")
+        return ProbeReport(problem=f"its libraries were not imported within {_SECONDS:.0f} s")
     lines = child.stdout.decode(errors="replace").splitlines()
     try:
         library, devices = json.loads(lines[-1])
-        return Report(str(library), tuple(map(str, devices)))
+        return ProbeReport(str(library), tuple(map(str, devices)))
     except (IndexError, TypeError, ValueError):
         said = child.stderr.decode(errors="replace").strip().splitlines()
-        return Report(problem=said[-1] if said else f"importing it ended with {child.returncode}")
+        return ProbeReport(
+            problem=said[-1] if said else f"importing it ended with {child.returncode}"
+        )
 
 
 def answer(backend: str) -> None:

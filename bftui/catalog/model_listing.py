@@ -70,7 +70,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class FolderListing:
     """What lies in a folder: its models, then its folders, each by name.
 
     Attributes:
@@ -83,7 +83,7 @@ class Listing:
     whole: bool = True
 
 
-def listing(folder: str) -> Listing:
+def listing(folder: str) -> FolderListing:
     """Looks into a folder."""
     found: list[Entry] = []
     whole = True
@@ -95,9 +95,9 @@ def listing(folder: str) -> Listing:
                     break
                 found += _entry(folder, entry)
     except (OSError, ValueError) as error:
-        return Listing(problem=(isinstance(error, OSError) and error.strerror) or str(error))
+        return FolderListing(problem=(isinstance(error, OSError) and error.strerror) or str(error))
     found.sort(key=lambda e: (e.kind == "folder", e.name.startswith("."), e.name.lower()))
-    return Listing(tuple(found), whole=whole)
+    return FolderListing(tuple(found), whole=whole)
 
 
 def shipped() -> list[Entry]:

@@ -20,7 +20,7 @@ from bftui.catalog.model_listing import PRACTICE, Entry
 from bftui.core.errors import BftuiError
 from bftui.core.text import safe
 from bftui.formats.machine import available_memory, size
-from bftui.formats.model_facts import Facts, Need, read
+from bftui.formats.model_facts import ModelFacts, Need, read
 from bftui.formats.open_spec import OpenSpec
 
 WARNING = "⚠"
@@ -35,7 +35,7 @@ _ABBREVIATED = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class PlannedOpening:
     """How a model that is chosen would be opened.
 
     Attributes:
@@ -51,7 +51,7 @@ class Opening:
     @classmethod
     def of(
         cls, options: Mapping[str, Any], backend: str = "auto", source: str | None = None
-    ) -> Opening:
+    ) -> PlannedOpening:
         """From the keywords of `open_model`."""
         fields = {"n_ctx" if name == "ctx" else name: value for name, value in options.items()}
         return cls(backend, source, OpenSpec("", "", **fields))
@@ -67,7 +67,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class ModelDescription:
     """What is known of a model; all texts are safe.
 
     Attributes:
@@ -77,7 +77,7 @@ class Described:
         note: what its backend lacks, or "".
     """
 
-    facts: Facts | None = None
+    facts: ModelFacts | None = None
     need: Need | None = None
     free: int | None = None
     problem: str = ""
@@ -92,11 +92,11 @@ class Described:
 
 # Facts, read once ------------------------------------------------------------------------------------------------
 
-_read: dict[tuple[str, int, int, int | None], Facts | BftuiError] = {}
+_read: dict[tuple[str, int, int, int | None], ModelFacts | BftuiError] = {}
 """By file, its time and size, and the size of all its parts; for the life of the process."""
 
 
-def _facts(entry: Entry) -> Facts | BftuiError:
+def _facts(entry: Entry) -> ModelFacts | BftuiError:
     kind, file = entry.source_kind, entry.file
     mark = os.path.join(file, "config.json") if kind.folder else file
     try:
@@ -114,16 +114,16 @@ def _facts(entry: Entry) -> Facts | BftuiError:
     return _read[key]
 
 
-def described(entry: Entry, opening: Opening) -> Described:
+def described(entry: Entry, opening: PlannedOpening) -> ModelDescription:
     """Reads what is not known yet of a model; takes milliseconds, or as long as the disk does."""
     facts = _facts(entry)
     if isinstance(facts, BftuiError):
-        return Described(problem=safe(_problem(facts, entry.file)), advice=safe(facts.hint))
+        return ModelDescription(problem=safe(_problem(facts, entry.file)), advice=safe(facts.hint))
     spec = opening.spec_for(entry)
     backend, note = find(spec.backend), ""
     if backend is not None and missing(spec.backend):
         note = f"{spec.backend} is not installed: {backend.install}"
-    return Described(facts, needed(facts, spec), available_memory(), note=safe(note))
+    return ModelDescription(facts, needed(facts, spec), available_memory(), note=safe(note))
 
 
 def _problem(error: BftuiError, file: str) -> str:
@@ -137,7 +137,7 @@ def _problem(error: BftuiError, file: str) -> str:
 # As people read them ---------------------------------------------------------------------------------------------
 
 
-def cell(column: Column, entry: Entry, known: Described | None) -> str:
+def cell(column: Column, entry: Entry, known: ModelDescription | None) -> str:
     """What stands in a column, safe; "" for what is not known, and not known yet."""
     if column == "kind":
         return _kind(entry)
@@ -173,7 +173,7 @@ def amount(parameters: int | None) -> str:
     return str(parameters)
 
 
-def sentences(entry: Entry, known: Described) -> tuple[Sequence[str], Sequence[str], str]:
+def sentences(entry: Entry, known: ModelDescription) -> tuple[Sequence[str], Sequence[str], str]:
     """What a model is, what it needs, and how that compares with this machine; safe.
 
     The first two are parts of a line, those first that matter most: a narrow line leaves out the last.
@@ -205,7 +205,7 @@ def _there(parts: Iterable[str]) -> list[str]:
     return [part for part in parts if part]
 
 
-def _compared(known: Described) -> str:
+def _compared(known: ModelDescription) -> str:
     if known.free is None or known.need is None:
         return ""
     free = f"{size(known.free)} of memory are free"
@@ -223,17 +223,17 @@ def _compared(known: Described) -> str:
 class Describer:
     """Reads headers in a thread of its own, in the order in which a list of models is drawn."""
 
-    def __init__(self, opening: Opening, tell: Callable[[], None]) -> None:
+    def __init__(self, opening: PlannedOpening, tell: Callable[[], None]) -> None:
         """`tell` is called from the thread when there is more to draw; it must return at once."""
         self._opening = opening
         self._tell = tell
-        self._known: dict[Entry, Described] = {}
+        self._known: dict[Entry, ModelDescription] = {}
         self._wanted: dict[Entry, None] = {}
         self._changed = threading.Condition()
         self._ended = False
         self._thread: threading.Thread | None = None
 
-    def about(self, entry: Entry) -> Described | None:
+    def about(self, entry: Entry) -> ModelDescription | None:
         """What is known of a model; None where it is being found out. Never waits."""
         known = self._known.get(entry)
         if known is None and entry.is_model:

@@ -265,8 +265,8 @@ class Distribution:
     def sample(self, u: float, cap_k: int = 0) -> Sampled:
         """The token that `draw` gives, with its numbers.
 
-        With `cap_k`, those of P~ are of P~ restricted to its `cap_k` best tokens and the drawn one, renormalised: what the
-        published code makes of a server's best log-probabilities.
+        With `cap_k`, those of P~ are of P~ restricted to its `cap_k` best tokens and the drawn one, renormalised: what
+        the published code makes of a server's best log-probabilities.
         """
         token_id = self.draw(u)
         logprob = float(self._x[token_id]) - self._log_z

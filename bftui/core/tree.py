@@ -353,7 +353,9 @@ class Tree:
         n = numbers[4]
         if n < 0:
             return None
-        kept, full, truncated, varentropy, low, high, temperature, log_kept, collision, tail = numbers[5:]
+        kept, full, truncated, varentropy, low, high, temperature, log_kept, collision, tail = (
+            numbers[5:]
+        )
         block, row = self._blocks[node >> _BLOCK_BITS], node & (_BLOCK - 1)
         return NextToken(
             n_vocab=self.n_vocab,

@@ -26,7 +26,7 @@ _FULL_SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ForeignFile:
     """Something that is no model: what it is, as the end of "PATH is no …: ", and what to do."""
 
     reason: str
@@ -52,42 +52,42 @@ _STARTS: tuple[tuple[bytes, str, str], ...] = (
 _MODEL = "give the path of a .gguf file"
 
 
-def pointer(start: bytes) -> Kind | None:
+def pointer(start: bytes) -> ForeignFile | None:
     """What to say of a file that is a Git LFS pointer; None for any other."""
     if not start.startswith(POINTER):
         return None
     found = _FULL_SIZE.search(start[:_LARGEST_POINTER])
     missing = f" of {int(found[1]):,} bytes" if found else ""
-    return Kind(
+    return ForeignFile(
         f"it is a Git LFS pointer in the place of a file{missing}",
         "fetch the file itself: `git lfs pull` in its folder, or download it",
     )
 
 
-def page(start: bytes) -> Kind | None:
+def page(start: bytes) -> ForeignFile | None:
     """What to say of a file that is a web page, or what a server says in the place of a file; None for any other."""
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<?xml", b"<!doctype", b"<head")):
-        return Kind(
+        return ForeignFile(
             "it is a web page, not a file of weights",
             "download the file itself: its page or a login was saved in its place",
         )
     return None
 
 
-def kind_of(start: bytes) -> Kind | None:
+def kind_of(start: bytes) -> ForeignFile | None:
     """What a file that should be GGUF is instead, by its first `SNIFFED` bytes; None where nothing is known of it."""
     known = pointer(start) or page(start)
     if known is not None:
         return known
     if len(start) > 9 and start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 32:
-        return Kind("it is a safetensors file", "open the directory that it lies in")
+        return ForeignFile("it is a safetensors file", "open the directory that it lies in")
     for magic, reason, first in _STARTS:
         if start.startswith(magic):
-            return Kind(reason, f"{first} {_MODEL}".strip())
+            return ForeignFile(reason, f"{first} {_MODEL}".strip())
     if start and _is_text(start):
         line = " ".join(start.decode("utf-8", "replace").split())[:60]
-        return Kind(f"it is text, and begins “{line}”", "download the file itself")
+        return ForeignFile(f"it is text, and begins “{line}”", "download the file itself")
     return None
 
 

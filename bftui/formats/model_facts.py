@@ -29,7 +29,7 @@ _TABLE = re.compile(rb'\s*\{.*"tokens"\s*:\s*\[', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ModelFacts:
     """What is known of a model before it is opened. Its texts are the file's: hostile.
 
     Attributes:
@@ -104,7 +104,7 @@ class SourceKind:
     name: str
     label: str
     title: str
-    facts: Callable[[Path], Facts]
+    facts: Callable[[Path], ModelFacts]
     scheme: str = ""
     suffixes: tuple[str, ...] = ()
     recognises: Callable[[Path], bool] = lambda path: True
@@ -119,7 +119,7 @@ class SourceKind:
         return model.removeprefix(self.scheme)
 
 
-def read(kind: SourceKind, path: str) -> Facts:
+def read(kind: SourceKind, path: str) -> ModelFacts:
     """Read headers; raise ModelLoadError and UnsupportedModel for what cannot be opened."""
     try:
         if not kind.folder and not os.path.isfile(path):
@@ -132,7 +132,7 @@ def read(kind: SourceKind, path: str) -> Facts:
         raise ModelLoadError(f"cannot read {path}", reason) from error
 
 
-def _gguf(path: Path) -> Facts:
+def _gguf(path: Path) -> ModelFacts:
     from bftui.formats.gguf_check import checked_header
     from bftui.formats.gguf_file import stem
     from bftui.formats.gguf_header import Long
@@ -141,7 +141,7 @@ def _gguf(path: Path) -> Facts:
     values = header.values
     template = values.get("tokenizer.chat_template")
     shape = gguf_shape(header)
-    return Facts(
+    return ModelFacts(
         name=stem(path),
         title=header.title,
         architecture=header.architecture,
@@ -179,7 +179,7 @@ def gguf_shape(header: GgufHeader) -> Shape:
     )
 
 
-def _directory(path: Path) -> Facts:
+def _directory(path: Path) -> ModelFacts:
     from bftui.formats.directory_header import read_directory
     from bftui.formats.safetensors_file import directory_name
 
@@ -189,7 +189,7 @@ def _directory(path: Path) -> Facts:
         kv_numbers=header.kv_numbers,
         parameters=header.parameters or 0,
     )
-    return Facts(
+    return ModelFacts(
         name=directory_name(path),
         architecture=header.architecture,
         stored=header.quantization,
@@ -202,7 +202,7 @@ def _directory(path: Path) -> Facts:
     )
 
 
-def _table(path: Path) -> Facts:
+def _table(path: Path) -> ModelFacts:
     """Read all of a table, which is small."""
     bytes_ = path.stat().st_size
     if bytes_ > _MOST_TABLE:
@@ -217,7 +217,7 @@ def _table(path: Path) -> Facts:
         raise ModelLoadError(f"cannot load {path}", "it has no tokens")
     n_ctx = table.get("n_ctx", _TABLE_CTX)
     trained = n_ctx if type(n_ctx) is int and 0 < n_ctx < 2**31 else _TABLE_CTX
-    return Facts(
+    return ModelFacts(
         name=str(table.get("name", "")),
         architecture="table",
         bytes=bytes_,

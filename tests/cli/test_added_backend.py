@@ -15,12 +15,12 @@ from tests.command_line import bftui_, fails
 
 SPEC = """
 from bftui.backends.backend_spec import BackendSpec
-from bftui.formats.model_facts import Facts, Need, SourceKind
+from bftui.formats.model_facts import ModelFacts, Need, SourceKind
 
 
 def facts(path):
     words = path.read_text().split()
-    return Facts(path.stem, "list", path.stat().st_size, title="a list", parameters=len(words), trained=64)
+    return ModelFacts(path.stem, "list", path.stat().st_size, title="a list", parameters=len(words), trained=64)
 
 
 def needs(facts, spec):

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from bftui.backends.registry import BUILTIN
-from bftui.catalog.backend_probe import Report, probe
+from bftui.catalog.backend_probe import ProbeReport, probe
 from bftui.cli.commands.doctor_command import _page, findings
 from tests.command_line import apart, bftui_
 
-READY = {name: Report("a library 1.0", ("cpu",)) for name in BUILTIN}
+READY = {name: ProbeReport("a library 1.0", ("cpu",)) for name in BUILTIN}
 
 
 def backend(found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def test_a_broken_library_is_told_with_the_command_that_mends_it(tmp_path: Path)
 
 
 def test_a_gpu_that_a_library_was_not_built_for_gets_a_command() -> None:
-    reports = READY | {"transformers": Report("torch", ("cuda (NVIDIA H100)", "cpu"))}
+    reports = READY | {"transformers": ProbeReport("torch", ("cuda (NVIDIA H100)", "cpu"))}
     found = findings(reports, "cuda")
     assert backend(found, "llama-cpp")["command"].startswith('CMAKE_ARGS="-DGGML_CUDA=on" ')
     assert backend(found, "transformers")["command"] is None
@@ -65,7 +65,7 @@ def test_a_gpu_that_a_library_was_not_built_for_gets_a_command() -> None:
 
 
 def test_what_is_missing_gets_a_command_with_every_library() -> None:
-    reports = READY | {"transformers": Report(missing=("torch", "transformers"))}
+    reports = READY | {"transformers": ProbeReport(missing=("torch", "transformers"))}
     found = findings(reports, None)
     command = shlex.split(backend(found, "transformers")["command"])
     names = {part.split(">")[0] for part in command[4:]}

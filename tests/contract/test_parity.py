@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bftui.backends.protocol import F32, Backend, Distribution, OpenSpec
+from bftui.backends.protocol import F32, Backend, TokenDistribution
 from bftui.backends.registry import open_backend
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UnsupportedModel
 from bftui.core.sampler import Sampler
+from bftui.formats.open_spec import OpenSpec
 from recipes.practice.gguf_writer import USER_DEFINED
 from tests.contract.conftest import as_numpy, case_of, grouped, ids, quiet
 from tests.families import FAMILIES, UNUSED, WINDOW, Family
@@ -69,7 +70,7 @@ def _open(path: Path, backend: str) -> Backend:
     return open_backend(OpenSpec(str(path), backend, threads=1), quiet)
 
 
-def _distributions(backend: Backend, path: list[int]) -> tuple[F32, list[Distribution]]:
+def _distributions(backend: Backend, path: list[int]) -> tuple[F32, list[TokenDistribution]]:
     rows = list(backend.path_logits(path[:1], path[1:]))
     return np.stack([as_numpy(row) for row in rows]), [
         backend.distribution(row, SAMPLER) for row in rows

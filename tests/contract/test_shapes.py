@@ -19,13 +19,14 @@ import bftui
 from bftui.backends.client.client_protocol import RolloutPlan
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.client.worker_client import WorkerClient
-from bftui.backends.protocol import F32, Backend, OpenSpec
+from bftui.backends.protocol import F32, Backend
 from bftui.backends.registry import open_backend
 from bftui.core.batch import AFRESH, Batch, afresh, batches, step
 from bftui.core.draws import Purpose
 from bftui.core.errors import Displaced, ModelError, UsageError
 from bftui.core.sampler import Sampler
 from bftui.formats import context_plan
+from bftui.formats.open_spec import OpenSpec
 from bftui.session.records.resume import read_saved, resume
 from bftui.session.records.trace_check import FINE, Checking
 from bftui.session.session import Session

@@ -23,7 +23,7 @@ from bftui.backends.registry import needed
 from bftui.core.errors import ModelError, ModelLoadError, UnsupportedModel
 from bftui.formats.gguf_header import Long, read_header
 from bftui.formats.machine import available_memory, size
-from bftui.formats.model_facts import DIRECTORY, GGUF, TABLE, Facts, SourceKind, read
+from bftui.formats.model_facts import DIRECTORY, GGUF, TABLE, ModelFacts, SourceKind, read
 from bftui.formats.open_spec import OpenSpec
 from tests.models import TinyModel, rewritten, tiny_model
 
@@ -381,7 +381,7 @@ def directory(
     return path
 
 
-def facts_of(path: Path) -> Facts:
+def facts_of(path: Path) -> ModelFacts:
     return read(DIRECTORY, str(path))
 
 
@@ -498,10 +498,10 @@ def test_describing_imports_no_library_of_models(tiny: TinyModel, tmp_path: Path
     path = directory(tmp_path / "model")
     code = f"""
 import sys
-from bftui.catalog.model_summary import Opening, described
+from bftui.catalog.model_summary import PlannedOpening, described
 from bftui.catalog.model_listing import Entry
 for kind, file in (("gguf", {str(tiny.path)!r}), ("directory", {str(path)!r})):
-    assert described(Entry("m", file, kind, 1), Opening()).facts is not None
+    assert described(Entry("m", file, kind, 1), PlannedOpening()).facts is not None
 print(*{{"torch", "transformers", "llama_cpp", "safetensors", "textual"}} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -79,11 +79,11 @@ class Unwritten:
     __str__ = __repr__
 
 
-class Parts(Unwritten, list["Part"]):
+class Parts(Unwritten, list["MessagePart"]):
     """Content in parts, for templates that read them one by one."""
 
 
-class Part(Unwritten, dict[str, str]):
+class MessagePart(Unwritten, dict[str, str]):
     """One part of a content: its type and its text."""
 
 
@@ -156,7 +156,7 @@ def render(template: Template, variables: dict[str, Any], limit: int) -> str:
     """The text that a template makes of its variables; raises TooLong beyond `limit` characters."""
     for message in variables["messages"]:
         if isinstance(message["content"], list):
-            message["content"] = Parts(map(Part, message["content"]))
+            message["content"] = Parts(map(MessagePart, message["content"]))
     parts: list[str] = []
     length = 0
     for part in template.generate(**variables):

@@ -17,7 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bftui.backends.client.client_protocol import RolloutPlan, RolloutStep
-from bftui.backends.protocol import Backend, ContinuationBatch, Distribution, Logits, check_prefix
+from bftui.backends.protocol import (
+    Backend,
+    ContinuationBatch,
+    Logits,
+    TokenDistribution,
+    check_prefix,
+)
 from bftui.core.batch import afresh
 from bftui.core.batch_sampling import draw_rows
 from bftui.core.distribution import Sampled
@@ -143,7 +149,7 @@ class Drawer:
         found = [distribution(each, plan.sampler).sample(u, plan.cap_k) for each, u in pairs]
         return self._told(rows, found)
 
-    def draw_first(self, rows: list[ContinuationRow], start: Distribution) -> RolloutStep:
+    def draw_first(self, rows: list[ContinuationRow], start: TokenDistribution) -> RolloutStep:
         """The first token of these rows, from the distribution after their prefix."""
         cap_k = self._plan.cap_k
         return self._told(rows, [start.sample(u, cap_k) for u in self._uniforms(rows)])
@@ -227,7 +233,7 @@ class ContinuationPool:
 def rollouts(
     pool: ContinuationPool,
     plan: DrawingPlan,
-    first: Callable[[Text], Distribution],
+    first: Callable[[Text], TokenDistribution],
     check: Callable[[], None],
 ) -> Iterator[RolloutStep]:
     """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
@@ -258,7 +264,7 @@ class _Batches:
         plan: DrawingPlan,
         shared: Text,
         texts: Sequence[int],
-        first: Callable[[Text], Distribution],
+        first: Callable[[Text], TokenDistribution],
         check: Callable[[], None],
     ) -> None:
         """`shared` is what all of the texts have in common after the plan's prefix."""
@@ -267,7 +273,7 @@ class _Batches:
         self._first, self._shared = first, shared
         self._prefix = (*plan.prefix, *shared)
         self._eog_ids, self._ragged = info.eog_ids, info.ragged
-        self._start: Distribution | None = None
+        self._start: TokenDistribution | None = None
         self._drawer = Drawer(pool.backend, plan)
         self._waiting: deque[ContinuationRow] = deque()
         for text in texts:

@@ -28,7 +28,7 @@ from bftui.backends.client.client_protocol import (
 from bftui.backends.client.continuation_batches import ContinuationPool, DrawingPlan, rollouts
 from bftui.backends.client.padded_batches import padded_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
-from bftui.backends.protocol import F32, Backend, Distribution, Evaluator, Logits
+from bftui.backends.protocol import F32, Backend, Evaluator, Logits, TokenDistribution
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.errors import Cancelled, UsageError
@@ -105,7 +105,7 @@ class InferenceEngine:
         self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
         self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
         self._prefix: tuple[tuple[int, int], list[int], list[Batch]] | None = None
-        self._latest: tuple[tuple[int, int], Distribution] | None = None
+        self._latest: tuple[tuple[int, int], TokenDistribution] | None = None
         self._cancelled = threading.Event()
         self._labels: list[str] | None = None
 
@@ -169,7 +169,7 @@ class InferenceEngine:
         """What evaluates the paths of a tree: a session's is not pushed out by those that are no session's."""
         return self.backend if tree >= 0 else self.backend.aside
 
-    def _distribution(self, tree: int, node: int, sampler: Sampler) -> Distribution:
+    def _distribution(self, tree: int, node: int, sampler: Sampler) -> TokenDistribution:
         """The distribution after a node. The latest one is kept: the next step draws from what this one summarised."""
         if self._latest is not None:
             place, distribution = self._latest
@@ -241,10 +241,10 @@ class InferenceEngine:
 
     def _along(
         self,
-        distribution: Distribution,
+        distribution: TokenDistribution,
         passes: Iterator[Logits],
         token_ids: Sequence[int],
-    ) -> Iterator[tuple[TokenScore, Distribution | None, Logits | None]]:
+    ) -> Iterator[tuple[TokenScore, TokenDistribution | None, Logits | None]]:
         """Each token's score, the distribution after it and its logits, which may end before the last token."""
         for token_id in token_ids:
             self._check()
@@ -304,7 +304,7 @@ class InferenceEngine:
         self._start()
         start = time.perf_counter()
         paths = self._trees[tree]
-        before: Distribution | None = None
+        before: TokenDistribution | None = None
         if nodes[0] not in paths.prompts:
             before = self._distribution(tree, paths.parents[nodes[0]], sampler)
         result: list[StepResult | NextToken] = []
@@ -502,7 +502,7 @@ class InferenceEngine:
         if self.info.padded:
             return padded_rollouts(self._pool, drawing, self._check)
 
-        def first(suffix: tuple[int, ...]) -> Distribution:
+        def first(suffix: tuple[int, ...]) -> TokenDistribution:
             if suffix:
                 whole = [*prefix, *suffix]
                 known = afresh(len(whole)) if self.info.shaped else None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui.backends.client.text_reading import in_memory
-from bftui.backends.protocol import F32, Backend, Distribution, Logits
+from bftui.backends.protocol import F32, Backend, Logits, TokenDistribution
 from bftui.core.batch import afresh, batches, most_scored, step
 from bftui.core.errors import BftuiError, Displaced
 from bftui.core.noise_floor import Noise, Quantity
@@ -191,7 +191,7 @@ def _other_shapes(
 
 
 def _read(backend: Backend, logits: Logits, token_id: int) -> _Read:
-    distribution: Distribution = backend.distribution(logits, _SAMPLER)
+    distribution: TokenDistribution = backend.distribution(logits, _SAMPLER)
     summary = distribution.summary()
     return _Read(
         in_memory(logits),

@@ -19,7 +19,7 @@ from bftui.backends.client.continuation_batches import (
     rows_of,
     share_batches,
 )
-from bftui.backends.protocol import Distribution, check_prefix
+from bftui.backends.protocol import TokenDistribution, check_prefix
 from bftui.core.batch import afresh
 from bftui.core.errors import ContextFull, Displaced
 
@@ -58,7 +58,7 @@ def _batches(
             for text, suffix in enumerate(plan.suffixes)
         ]
     for suffix, rows in groups:
-        starts: list[Distribution] = []
+        starts: list[TokenDistribution] = []
         of: dict[int, dict[int, ContinuationRow]] = {}
         for number, row in rows.items():
             of.setdefault(number // width, {})[number % width] = row
@@ -75,7 +75,7 @@ class _Batch:
         plan: DrawingPlan,
         shared: Text,
         places: Mapping[int, ContinuationRow],
-        starts: list[Distribution],
+        starts: list[TokenDistribution],
         check: Callable[[], None],
     ) -> None:
         """`starts` holds the distribution after the prefix once it was asked for, for all batches of a text."""
@@ -118,7 +118,7 @@ class _Batch:
             if (row := self._places.get(place)) is not None and not row.ended(self._eog_ids)
         }
 
-    def _start(self) -> Distribution:
+    def _start(self) -> TokenDistribution:
         if not self._starts:
             backend = self._pool.backend
             logits = backend.drawing.next_logits(self._prefix, afresh(len(self._prefix)))

@@ -2,7 +2,8 @@
 
 In a context sequence 0 holds a path, the others continuations of it, all in one pool of cache cells, so that a shared
 prefix is stored once. Where weights are rounded, the session's path has a context of its own, in which each token's
-cell is that of its position. Models whose memory cannot be shortened (recurrent and hybrid ones) go back to a saved state.
+cell is that of its position. Models whose memory cannot be shortened (recurrent and hybrid ones) go back to a saved
+state.
 Not for: sampling and distributions, which are `core.distribution`'s.
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 from bftui.backends import protocol
 from bftui.backends.llama_cpp.llama_aside import Aside
 from bftui.backends.llama_cpp.llama_library import LIBRARY, C, forget_log, logged_reason
-from bftui.backends.llama_cpp.llama_load import Loaded, load
+from bftui.backends.llama_cpp.llama_load import LoadedLlama, load
 from bftui.backends.llama_cpp.llama_threads import Threads
 from bftui.backends.protocol import F32
 from bftui.backends.shared.path_backend import PathBackend, PathContinuations
@@ -81,7 +82,7 @@ class _Batch:
 class LlamaCppBackend(PathBackend):
     """One GGUF model with a context; implements `protocol.Backend`."""
 
-    def __init__(self, loaded: Loaded, *, beside: bool = False) -> None:
+    def __init__(self, loaded: LoadedLlama, *, beside: bool = False) -> None:
         """`beside` is a context beside that of the path, whose model belongs to another one."""
         super().__init__(loaded.info, loaded.vocabulary, loaded.tokenizer)
         self._loaded, self._beside = loaded, beside

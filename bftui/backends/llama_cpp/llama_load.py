@@ -54,7 +54,7 @@ _KINDS = ("architecture", "tokenizer", "pre-tokenizer")
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedLlama:
     """A model with a context, both owned by whoever holds this; `fixed_threads` where somebody asked for a number.
 
     `make` gives another context of the model: of so many cells and sequences, and so many tokens computed at once. It
@@ -72,7 +72,7 @@ class Loaded:
     fixed_threads: bool
 
 
-def load(spec: OpenSpec, progress: Progress) -> Loaded:
+def load(spec: OpenSpec, progress: Progress) -> LoadedLlama:
     """Opens the file that `spec` names.
 
     Raises ModelLoadError, UnsupportedModel, CapabilityError and Cancelled.
@@ -98,7 +98,7 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
         sha256 = gguf_file.file_sha256(path, share(progress, 0.5, 1))
         info = _info(header, path, model, vocab, vocabulary, plan, threads, gpu, sha256)
         fixed = spec.threads > 0
-        return Loaded(model, vocab, context, plan, make, info, vocabulary, tokenizer, fixed)
+        return LoadedLlama(model, vocab, context, plan, make, info, vocabulary, tokenizer, fixed)
     except BaseException:
         if context is not None:
             C.llama_free(context)

@@ -263,7 +263,7 @@ class PathBackend(ABC):
         finally:
             batch.close()
 
-    def distribution(self, logits: Logits, sampler: Sampler) -> protocol.Distribution:
+    def distribution(self, logits: Logits, sampler: Sampler) -> protocol.TokenDistribution:
         return Distribution(logits, sampler)
 
     def cancel(self) -> None:

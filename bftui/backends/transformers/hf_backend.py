@@ -1,8 +1,8 @@
 """Hugging Face models through transformers and torch: directories of safetensors, and GGUF files that it can convert.
 
-One path with a cache that can be shortened where the model is plain attention, and copied where it is not. What has a memory
-of another kind is evaluated from its first token every time: slower, and right. On CUDA logits stay on the device, and
-so does the arithmetic on them.
+One path with a cache that can be shortened where the model is plain attention, and copied where it is not. What has a
+memory of another kind is evaluated from its first token every time: slower, and right. On CUDA logits stay on the
+device, and so does the arithmetic on them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from bftui.backends.shared.path_backend import PathBackend, PathContinuations
 from bftui.backends.transformers.hf_cache import (
     can_shorten,
     continuation_cache,
-    shorten,
     path_cache,
     selected,
+    shorten,
     snapshot,
 )
 from bftui.backends.transformers.hf_library import LIBRARY, out_of_memory, torch
-from bftui.backends.transformers.hf_load import Loaded, cache_argument, load
+from bftui.backends.transformers.hf_load import LoadedTransformer, cache_argument, load
 from bftui.backends.transformers.torch_distribution import TorchDistribution
 from bftui.core.errors import ModelError, UnsupportedModel
 from bftui.core.sampler import Sampler
@@ -42,7 +42,7 @@ _FAR = -20.0
 class TransformersBackend(PathBackend):
     """One torch model; implements `protocol.Backend`."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: LoadedTransformer) -> None:
         super().__init__(loaded.info, loaded.tokenizer.vocabulary, loaded.tokenizer.text)
         self._loaded = loaded
         self._beside: TransformersBackend | None = None
@@ -88,7 +88,7 @@ class TransformersBackend(PathBackend):
         """An empty cache of a path; None where the model goes without."""
         return None if self._cache_name is None else path_cache(self._config)
 
-    def distribution(self, logits: Logits, sampler: Sampler) -> protocol.Distribution:
+    def distribution(self, logits: Logits, sampler: Sampler) -> protocol.TokenDistribution:
         if isinstance(logits, torch.Tensor):
             return TorchDistribution(logits, sampler)
         return super().distribution(logits, sampler)

@@ -152,7 +152,7 @@ def shorten(cache: Any, length: int, *, shared: bool) -> None:
 
 
 def continuation_cache(cache: Any, length: int, rows: int) -> Any:
-    """A cache of `rows` continuations of the first `length` tokens; of all of them where the cache cannot be shortened."""
+    """A cache of `rows` continuations of the first `length` tokens; of all where it cannot be shortened."""
     if can_shorten(cache):
         layers = [
             ContinuationLayer(layer, length) if isinstance(layer, PathLayer) else layer

@@ -8,7 +8,7 @@ from bftui.backends.protocol import ModelInfo
 from bftui.backends.shared.vocabulary import vocabulary_sha256
 from bftui.backends.transformers.hf_cache import attention_layers, can_shorten
 from bftui.backends.transformers.hf_library import LIBRARY, torch
-from bftui.backends.transformers.hf_source import Source
+from bftui.backends.transformers.hf_source import WeightsSource
 from bftui.backends.transformers.hf_tokenizer import HfTokenizer
 from bftui.core.errors import ModelLoadError
 from bftui.formats.context_plan import default_context, trained_note
@@ -22,7 +22,7 @@ def kv_name(dtype: Any) -> str:
 
 def describe(
     spec: OpenSpec,
-    source: Source,
+    source: WeightsSource,
     model: Any,
     config: Any,
     tokenizer: HfTokenizer,
@@ -86,7 +86,7 @@ def _quantised(model: Any) -> bool:
     return getattr(model.config, "quantization_config", None) is not None
 
 
-def _ids(source: Source, named: Any) -> list[int]:
+def _ids(source: WeightsSource, named: Any) -> list[int]:
     """Ids as a config names them: one, several or none. Raises ModelLoadError for what are no ids."""
     ids = named if isinstance(named, list | tuple) else [] if named is None else [named]
     if not all(isinstance(i, int) for i in ids):
@@ -98,7 +98,7 @@ def _ids(source: Source, named: Any) -> list[int]:
     return list(ids)
 
 
-def _quantization(source: Source, model: Any) -> str:
+def _quantization(source: WeightsSource, model: Any) -> str:
     """What the weights are stored as: the name of a quantisation, or of a type."""
     quantised = getattr(model.config, "quantization_config", None)
     if quantised is not None and source.gguf is None:

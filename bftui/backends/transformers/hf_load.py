@@ -32,7 +32,7 @@ from bftui.backends.transformers.hf_library import (
     transformers,
 )
 from bftui.backends.transformers.hf_size import check_size
-from bftui.backends.transformers.hf_source import Source, open_source, read_config
+from bftui.backends.transformers.hf_source import WeightsSource, open_source, read_config
 from bftui.backends.transformers.hf_tokenizer import HfTokenizer, read_tokenizer
 from bftui.core.errors import (
     BftuiError,
@@ -54,7 +54,7 @@ _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedTransformer:
     """A model ready to be evaluated.
 
     Attributes:
@@ -71,7 +71,7 @@ class Loaded:
     cached: bool
 
 
-def load(spec: OpenSpec, progress: Progress) -> Loaded:
+def load(spec: OpenSpec, progress: Progress) -> LoadedTransformer:
     """Opens what `spec` names.
 
     Raises ModelLoadError, UnsupportedModel, CapabilityError, MissingDependency, ModelError and Cancelled.
@@ -101,7 +101,7 @@ def load(spec: OpenSpec, progress: Progress) -> Loaded:
             check_tensors(source.gguf, model)
             set_rotation(source.gguf, model, info.n_ctx)
         _check_rotation(source, text, info.n_ctx)
-    return Loaded(model, text, info, tokenizer, device, cache is not None)
+    return LoadedTransformer(model, text, info, tokenizer, device, cache is not None)
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _device(spec: OpenSpec) -> str:
     return "cuda" if cuda else "mps" if mps else "cpu"
 
 
-def _dtype(spec: OpenSpec, device: str, source: Source) -> Any:
+def _dtype(spec: OpenSpec, device: str, source: WeightsSource) -> Any:
     """The type of weights and cache; raises CapabilityError where the device does not compute in it.
 
     `auto`: on a GPU the type that the weights are stored in; on the CPU float32 where that fits into the memory.
@@ -171,7 +171,7 @@ def _check_context(info: ModelInfo, device: str) -> None:
         )
 
 
-def _check_rotation(source: Source, config: Any, n_ctx: int) -> None:
+def _check_rotation(source: WeightsSource, config: Any, n_ctx: int) -> None:
     """Raises ModelLoadError for a context in which the rotary embedding changes with the length of the text.
 
     Keys that are in the cache keep the rotation that they were made with: numbers would depend on the way to them.
@@ -192,7 +192,7 @@ def _check_rotation(source: Source, config: Any, n_ctx: int) -> None:
 # Loading ----------------------------------------------------------------------------------------------------------
 
 
-def _model(source: Source, config: Any, dtype: Any, device: str, progress: Progress) -> Any:
+def _model(source: WeightsSource, config: Any, dtype: Any, device: str, progress: Progress) -> Any:
     if not progress(0.0, "loading the weights"):
         raise Cancelled("loading was cancelled")
     chosen: dict[str, Any] = {} if device == "cpu" else {"device_map": {"": device}}
@@ -228,7 +228,7 @@ def _model(source: Source, config: Any, dtype: Any, device: str, progress: Progr
     return model.eval()
 
 
-def _check_complete(source: Source, loading: dict[str, Any]) -> None:
+def _check_complete(source: WeightsSource, loading: dict[str, Any]) -> None:
     """Raises ModelLoadError for tensors that would be random numbers, and for layers that would be left out."""
     missing = sorted(map(str, loading.get("missing_keys") or ()))
     wrong = sorted(
@@ -254,7 +254,7 @@ def _check_complete(source: Source, loading: dict[str, Any]) -> None:
         )
 
 
-def _tokenizer(source: Source, n_vocab: int) -> HfTokenizer:
+def _tokenizer(source: WeightsSource, n_vocab: int) -> HfTokenizer:
     if source.gguf is None:
         return read_tokenizer(source.path, n_vocab)
     found = gguf_tokenizer(source.gguf)

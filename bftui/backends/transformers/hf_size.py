@@ -10,7 +10,7 @@ import copy
 from typing import Any
 
 from bftui.backends.transformers.hf_library import one_line, torch, transformers
-from bftui.backends.transformers.hf_source import Source
+from bftui.backends.transformers.hf_source import WeightsSource
 from bftui.core.errors import ModelLoadError
 from bftui.formats.directory_check import TOGETHER
 from bftui.formats.machine import available_memory, size
@@ -19,7 +19,7 @@ _LEAST_BITS = 1
 """Of one number of quantised weights."""
 
 
-def check_size(source: Source, config: Any, width: int, device: str) -> None:
+def check_size(source: WeightsSource, config: Any, width: int, device: str) -> None:
     """Raises ModelLoadError where the model is larger than its weights, or than the memory.
 
     Args:

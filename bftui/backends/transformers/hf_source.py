@@ -25,7 +25,7 @@ from bftui.formats.safetensors_file import (
 
 
 @dataclass(frozen=True)
-class Source:
+class WeightsSource:
     """Where a model lies: a directory, or a GGUF file, whose header is then open.
 
     Attributes:
@@ -73,20 +73,20 @@ class Source:
         return "" if self.gguf is None else self.gguf.header.title
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path) -> WeightsSource:
     """Raises ModelLoadError and UnsupportedModel for what is no whole model."""
     if path.is_file():
         file = GgufModel(path, "transformers")
         header = file.header
-        return Source(path, file, [path], header.quantization, header.parameters)
+        return WeightsSource(path, file, [path], header.quantization, header.parameters)
     check_directory(path)
     weights = weight_files(path)
     found = stored(weights)
     check_config(path, found)
-    return Source(path, None, weights, found.kind, found.numbers)
+    return WeightsSource(path, None, weights, found.kind, found.numbers)
 
 
-def read_config(source: Source) -> Any:
+def read_config(source: WeightsSource) -> Any:
     """The library's config.
 
     Raises UnsupportedModel for what does not predict next tokens, ModelLoadError for a config of no sense.
@@ -113,7 +113,7 @@ def read_config(source: Source) -> Any:
     return config
 
 
-def _config_error(source: Source, error: Exception) -> BftuiError:
+def _config_error(source: WeightsSource, error: Exception) -> BftuiError:
     text = str(error)
     if "trust_remote_code" in text or "custom code" in text:
         return UnsupportedModel(

@@ -23,7 +23,7 @@ Tensor = Any
 
 
 class TorchDistribution:
-    """Implements `protocol.Distribution` for a tensor of shape (n_vocab,) on a device that knows float64."""
+    """Implements `protocol.TokenDistribution` for a tensor of shape (n_vocab,) on a device that knows float64."""
 
     def __init__(self, logits: Tensor, sampler: Sampler) -> None:
         """Raises NonFiniteLogits for NaN, +inf or nothing but -inf."""

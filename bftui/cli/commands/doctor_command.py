@@ -19,7 +19,7 @@ from bftui.cli.shared.progress_bars import bar
 
 if TYPE_CHECKING:
     from bftui.backends.backend_spec import BackendSpec
-    from bftui.catalog.backend_probe import Report
+    from bftui.catalog.backend_probe import ProbeReport
 
 
 def doctor(as_json: o.Json = False, output: Output = None) -> None:
@@ -29,7 +29,7 @@ def doctor(as_json: o.Json = False, output: Output = None) -> None:
     from bftui.core.text import json_text
     from bftui.formats.machine import gpu
 
-    reports: dict[str, Report] = {}
+    reports: dict[str, ProbeReport] = {}
     with interruptible() as interruption, bar(interruption) as progress:
         for done, name in enumerate(asked := names()):
             interruption.check()
@@ -39,7 +39,7 @@ def doctor(as_json: o.Json = False, output: Output = None) -> None:
     emit(json_text(found) if as_json else _page(found), output)
 
 
-def findings(reports: dict[str, Report], gpu: str | None) -> dict[str, Any]:
+def findings(reports: dict[str, ProbeReport], gpu: str | None) -> dict[str, Any]:
     """Everything that is known, as plain data.
 
     Args:
@@ -80,7 +80,7 @@ def findings(reports: dict[str, Report], gpu: str | None) -> dict[str, Any]:
     }
 
 
-def _command(name: str, report: Report, gpu: str | None) -> str | None:
+def _command(name: str, report: ProbeReport, gpu: str | None) -> str | None:
     """What to type so that this backend works, or works on the machine's GPU; None where all is well."""
     from bftui.backends.registry import require
 

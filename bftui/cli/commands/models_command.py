@@ -15,7 +15,7 @@ from bftui.cli.shared.progress_bars import bar
 
 if TYPE_CHECKING:
     from bftui.catalog.model_listing import Entry
-    from bftui.catalog.model_summary import Described
+    from bftui.catalog.model_summary import ModelDescription
 
 Folder = Annotated[
     Path, typer.Argument(metavar="[FOLDER]", help="Where to look.", show_default=False)
@@ -32,7 +32,7 @@ def models(
 ) -> None:
     """List models here or in a folder, with the memory that each needs."""
     from bftui.catalog.model_listing import listing, places, shipped
-    from bftui.catalog.model_summary import Opening, described
+    from bftui.catalog.model_summary import PlannedOpening, described
     from bftui.core.errors import InputError
     from bftui.core.text import json_text
     from bftui.trace.document import refuse_inputs
@@ -43,8 +43,8 @@ def models(
         raise InputError(f"cannot look into {folder}", seen.problem, "give a folder")
     entries = [entry for entry in (*shipped(), *seen.entries) if entry.is_model]
     refuse_inputs(output, *(Path(entry.file) for entry in entries))
-    asked = Opening.of(opening.keywords(), opening.backend)
-    found: list[tuple[Entry, Described]] = []
+    asked = PlannedOpening.of(opening.keywords(), opening.backend)
+    found: list[tuple[Entry, ModelDescription]] = []
     with interruptible() as interruption, bar(interruption) as progress:
         for done, entry in enumerate(entries):
             interruption.check()
@@ -57,7 +57,7 @@ def models(
         emit(_page(found, [each.path for each in places()], whole=seen.whole), output)
 
 
-def _fields(entry: Entry, known: Described) -> dict[str, Any]:
+def _fields(entry: Entry, known: ModelDescription) -> dict[str, Any]:
     """One model as plain data; null where nothing is known."""
     facts, need = known.facts, known.need
     return {
@@ -82,7 +82,7 @@ def _fields(entry: Entry, known: Described) -> dict[str, Any]:
     }
 
 
-def _page(found: list[tuple[Entry, Described]], places: list[str], *, whole: bool) -> str:
+def _page(found: list[tuple[Entry, ModelDescription]], places: list[str], *, whole: bool) -> str:
     """The models for people: a table, then what is wrong with some of them, and where else models are kept."""
     from bftui.catalog.model_summary import DAMAGED, WARNING, Column, cell, sentences
     from bftui.cli.shared.tables import aligned

@@ -16,14 +16,14 @@ from textual.widgets import Input, Static
 from bftui import practice
 from bftui.catalog.model_listing import (
     Entry,
-    Listing,
+    FolderListing,
     completed,
     is_model,
     listing,
     places,
     shipped,
 )
-from bftui.catalog.model_summary import Describer, Opening
+from bftui.catalog.model_summary import Describer, PlannedOpening
 from bftui.core.text import safe
 from bftui.model.model_forms import path_of
 from bftui.ui.panes.key_bar import KeyBar
@@ -68,7 +68,7 @@ class OpenScreen(Dialog[str | None]):
         palette: Palette,
         title: str = "open a model",
         *,
-        opening: Opening | None = None,
+        opening: PlannedOpening | None = None,
         none: str = "",
     ) -> None:
         """`source` is the MODEL form of the model that is open: its folder is looked at first.
@@ -82,12 +82,12 @@ class OpenScreen(Dialog[str | None]):
         folder = os.path.dirname(path) if os.path.exists(path) else ""
         folder = folder or os.getcwd()
         self._start = folder if folder.endswith("/") else f"{folder}/"
-        self._describer = Describer(opening or Opening(), self._more_is_known)
+        self._describer = Describer(opening or PlannedOpening(), self._more_is_known)
         self._pane = ModelsPane(palette, self._describer)
         self._lines = ModelLines(palette, self._describer)
         self._palette = palette
         self._shipped, self._places = shipped(), places()
-        self._seen: dict[str, Listing] = {}
+        self._seen: dict[str, FolderListing] = {}
 
     def compose(self) -> ComposeResult:
         box = Vertical()
@@ -154,14 +154,14 @@ class OpenScreen(Dialog[str | None]):
 
         threading.Thread(target=look, name="bftui-folder", daemon=True).start()
 
-    def _scanned(self, folder: str, found: Listing) -> None:
+    def _scanned(self, folder: str, found: FolderListing) -> None:
         self._seen[folder] = found
         if self.is_mounted and self in self.app.screen_stack:
             self._show()
 
     def _show(self) -> None:
         folder, part = os.path.split(self.typed)
-        seen = self._seen.get(folder, Listing())
+        seen = self._seen.get(folder, FolderListing())
         found = [
             entry
             for entry in seen.entries
@@ -184,7 +184,7 @@ class OpenScreen(Dialog[str | None]):
     def action_complete(self) -> None:
         """Adds to the path what all that fits has in common."""
         folder = os.path.dirname(self.typed)
-        names = [entry.name for entry in self._seen.get(folder, Listing()).entries]
+        names = [entry.name for entry in self._seen.get(folder, FolderListing()).entries]
         self._write(completed(self.typed, names))
 
     def _write(self, path: str) -> None:

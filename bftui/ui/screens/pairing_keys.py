@@ -18,7 +18,7 @@ class Pairing(Measuring):
     """Partner, shift, nudge."""
 
     def do_partner(self) -> None:
-        from bftui.catalog.model_summary import Opening
+        from bftui.catalog.model_summary import PlannedOpening
         from bftui.ui.screens.open_screen import OpenScreen
 
         wanted = self.partner_settings
@@ -36,7 +36,7 @@ class Pairing(Measuring):
         none = f"no partner: close {safe(paired.name)}" if paired.ready else ""
         source = wanted.model or self.bridge.now.source
         title = "open a partner beside this model"
-        opening = Opening.of(wanted.options, wanted.backend, source)
+        opening = PlannedOpening.of(wanted.options, wanted.backend, source)
         screen = OpenScreen(source, self.palette, title, opening=opening, none=none)
         self.app.push_screen(screen, opened)
 

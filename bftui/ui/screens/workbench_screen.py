@@ -54,7 +54,7 @@ class WorkbenchScreen(Pairing):
         self.app.push_screen(TurnScreen(self.palette), added)
 
     def do_open(self) -> None:
-        from bftui.catalog.model_summary import Opening
+        from bftui.catalog.model_summary import PlannedOpening
         from bftui.ui.screens.open_screen import OpenScreen
 
         def opened(model: str | None) -> None:
@@ -63,7 +63,7 @@ class WorkbenchScreen(Pairing):
                 self.frame()
 
         settings, source = self.settings, self.bridge.now.source
-        opening = Opening.of(settings.options, settings.backend, source)
+        opening = PlannedOpening.of(settings.options, settings.backend, source)
         self.app.push_screen(OpenScreen(source, self.palette, opening=opening), opened)
 
     def do_reload(self) -> None:
