@@ -78,11 +78,11 @@ class BackendSpec:
         return any(each.name == kind.name for each in self.opens)
 
     def load_opener(self) -> Opener:
-        """Import what opens models; raises whatever importing it raises."""
+        """Import what opens models; raises what the import raises."""
         return self.opener or cast(Opener, import_module(self.module).open_model)
 
     def load_probe(self) -> Prober:
-        """Import what says which library and which devices there are; raises whatever importing it raises."""
+        """Import what says which library and which devices there are; raises what the import raises."""
 
         def without_library() -> tuple[str, list[str]]:
             return self.library, ["cpu"]

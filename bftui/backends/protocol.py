@@ -59,7 +59,7 @@ class ModelInfo:
         max_continuations: continuations that may be open at once.
         continuation_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
         batch_rows: continuations that are best stepped at once.
-        ragged: whether a batch's rows of different lengths go well together, and a dropped one can begin anew.
+        ragged: whether a batch's rows of different lengths go well together, and a dropped one can begin again.
         shaped: whether its numbers depend on which tokens are evaluated together. What is asked of it then says so
             (`batches`), so that the same numbers come again.
         padded: whether every batch of continuations has `batch_rows` rows, each in a place of its own.
@@ -121,46 +121,69 @@ class ModelInfo:
 
 
 class TokenDistribution(Protocol):
-    """One vector of logits under one sampler; `core.distribution.Distribution` says what each method means."""
+    """One vector of logits under one sampler, as `core.distribution.Distribution` computes it, wherever the logits are.
+
+    P is the softmax of the logits; P~ is P at the sampler's temperature, truncated and renormalised.
+    """
 
     @property
-    def sampler(self) -> Sampler: ...
+    def sampler(self) -> Sampler:
+        """The sampler of P~."""
+        ...
 
     @property
-    def kept(self) -> int: ...
+    def kept(self) -> int:
+        """Number of kept tokens: those that P~ may draw."""
+        ...
 
-    def summary(self) -> NextToken: ...
+    def summary(self) -> NextToken:
+        """Return what is kept of the distribution: entropies in nats, the best candidates."""
+        ...
 
-    def draw(self, u: float) -> int: ...
+    def draw(self, u: float) -> int:
+        """Return the token id that P~ gives for `u` in [0, 1)."""
+        ...
 
-    def sample(self, u: float, cap_k: int = 0) -> Sampled: ...
+    def sample(self, u: float, cap_k: int = 0) -> Sampled:
+        """Return the token of `draw` with entropies and log-probabilities in nats; see `RolloutPlan` for `cap_k`."""
+        ...
 
-    def greedy(self) -> int: ...
+    def greedy(self) -> int:
+        """Return the most probable token id, the smallest of equals."""
+        ...
 
-    def score(self, token_id: int) -> TokenScore: ...
+    def score(self, token_id: int) -> TokenScore:
+        """Return log-probabilities in nats and the rank, from 1, of one token. Raises InvalidToken."""
+        ...
 
-    def ranking(self) -> NDArray[np.int64]: ...
+    def ranking(self) -> NDArray[np.int64]:
+        """Return every token id, shape (n_vocab,), by logit descending, then by id."""
+        ...
 
-    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]: ...
+    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]:
+        """Return ln P of these tokens, shape (len(ids),), in nats."""
+        ...
 
 
 class ContinuationBatch(Protocol):
     """Continuations that share one prefix, stepped together. Rows are numbered from 0."""
 
     def step(self, rows: Sequence[int], token_ids: Sequence[int]) -> Logits:
-        """Appends one token to each of these rows; their logits, row after row, owned by the caller.
+        """Append one token to each of these rows and return their logits, float32 of shape (len(rows), n_vocab).
 
-        Rows left out rest as they are. ContextFull for rows shorter than the context says that the cache has no room
-        for them: fewer of them may fit. Displaced says that their room was given to other work.
+        Row i of the logits belongs to rows[i]; the caller owns them. Rows that are left out stay as they are.
+
+        Raises InvalidToken, Cancelled; ContextFull, which for rows shorter than the context says that the cache lacks
+        room for them, so that fewer of them may fit; Displaced where their room was given to other work.
         """
         ...
 
     def drop(self, rows: Sequence[int]) -> None:
-        """Frees what these rows hold; they are not stepped any more."""
+        """Free what these rows hold; they are not stepped any more."""
         ...
 
     def renew(self, rows: Sequence[int]) -> None:
-        """Puts dropped rows back to the end of the prefix; only where `info.ragged`, beside a row that goes on.
+        """Put dropped rows back to the end of the prefix; only where `info.ragged`, beside a row that goes on.
 
         ContextFull as in `step`, after which the batch is closed.
         """
@@ -168,13 +191,13 @@ class ContinuationBatch(Protocol):
 
 
 class Evaluator(Protocol):
-    """What gives logits after absolute prefixes, over a cache of its own. Prefixes are never empty."""
+    """Gives logits after absolute prefixes, over a cache of its own. Prefixes are never empty."""
 
     def next_logits(self, prefix: Sequence[int], batches: Sequence[Batch] | None = None) -> Logits:
-        """Logits after a prefix; shape (n_vocab,). Raises ContextFull, InvalidToken, Cancelled.
+        """Return the logits after a prefix, float32 of shape (n_vocab,). Raises ContextFull, InvalidToken, Cancelled.
 
         `batches` has one for each token of the prefix: where `info.shaped` the result is then, bit by bit, what these
-        batches give, whatever was asked before. A last batch may go on past the prefix.
+        batches give, not what was asked before. A last batch may go on past the prefix.
         """
         ...
 
@@ -184,7 +207,7 @@ class Evaluator(Protocol):
         token_ids: Sequence[int],
         batches: Sequence[Batch] | None = None,
     ) -> Iterator[Logits]:
-        """Teacher-forced logits after prefix + token_ids[:i+1], i = 0, 1, ...; each of shape (n_vocab,).
+        """Yield teacher-forced logits after prefix + token_ids[:i+1], i = 0, 1, ...; each float32 of shape (n_vocab,).
 
         Evaluated in batches; the first forwarding covers what of the prefix is not cached. Bad ids and a full context
         are refused by the call, not by the first row. `batches` as in `next_logits`, of prefix and tokens.
@@ -198,7 +221,7 @@ class Evaluator(Protocol):
         batches: Sequence[Batch] | None = None,
         tokens: int = 0,
     ) -> AbstractContextManager[ContinuationBatch]:
-        """Opens `rows` <= info.max_continuations continuations of a prefix; the prefix is evaluated at most once.
+        """Open `rows` <= info.max_continuations continuations of a prefix, which is evaluated at most once.
 
         `batches` as in `next_logits`; `tokens` says how long the rows may become, so that there is room for them.
         """
@@ -216,11 +239,11 @@ class Backend(Evaluator, Protocol):
 
     @property
     def evaluated(self) -> int:
-        """Tokens forwarded through the model so far."""
+        """Number of tokens that were forwarded through the model so far."""
         ...
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        """Ids of text that goes on inside another, with nothing put before or after it.
+        """Return the ids of text that goes on inside another, with nothing put before or after it.
 
         The ids' bytes, joined, are the text's UTF-8. `special` lets control tokens be written in the text.
         """
@@ -229,7 +252,7 @@ class Backend(Evaluator, Protocol):
     def tokenize_prompt(
         self, parts: Sequence[str | int], *, special: bool = False, begins: bool = True
     ) -> list[int]:
-        """Ids of a prompt as the model's own tokenizer gives them, but for what it puts before and after a text.
+        """Return the ids of a prompt as the model's own tokenizer gives them, without what it puts around a text.
 
         `parts` are text and the ids of control tokens in it. `special` lets control tokens be written in the text, too.
         Where it does not begin there, what comes before the first control token is literal.
@@ -237,37 +260,37 @@ class Backend(Evaluator, Protocol):
         ...
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The bytes of one token; of a control token its written form (`<|end|>`); b"" for padding ids."""
+        """Return the bytes of one token; of a control token its written form (`<|end|>`); b"" for padding ids."""
         ...
 
     @property
     def aside(self) -> Evaluator:
-        """What reads texts that are not the session's path; this one, unless `info.shaped`."""
+        """Evaluates texts that are not the session's path; this one, unless `info.shaped`."""
         ...
 
     @property
     def drawing(self) -> Evaluator:
-        """What draws continuations; this one, unless `info.shaped`."""
+        """Evaluates continuations; this one, unless `info.shaped`."""
         ...
 
     def distribution(self, logits: Logits, sampler: Sampler) -> TokenDistribution:
-        """What logits of this backend say under a sampler, computed where they are. Raises NonFiniteLogits."""
+        """Return the distribution of logits, shape (n_vocab,), computed where they are. Raises NonFiniteLogits."""
         ...
 
     def cancel(self) -> None:
-        """Makes the evaluation that is running raise Cancelled; the model stays usable. Thread-safe.
+        """Make the evaluation that is running raise Cancelled; the model stays usable. Thread-safe.
 
-        With nothing running it is forgotten by the next call, which a step of open continuations is, too.
+        With nothing running, the next call forgets the cancel; a step of open continuations is such a call, too.
         """
         ...
 
     def close(self) -> None:
-        """Frees the model; may be called twice."""
+        """Free the model; may be called twice."""
         ...
 
 
 def check_prefix(prefix: Sequence[int], n_vocab: int, n_ctx: int) -> None:
-    """Refuses what no backend may see: an empty prefix, ids outside the vocabulary, more tokens than the context."""
+    """Refuse what no backend may see: an empty prefix, ids outside the vocabulary, more tokens than the context."""
     if not prefix:
         raise ModelError(
             "the prompt is empty and this model has no start token",
@@ -284,7 +307,7 @@ def check_prefix(prefix: Sequence[int], n_vocab: int, n_ctx: int) -> None:
 
 
 def common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
-    """Length of the shared start of two lists, or of two texts."""
+    """Return the length of the shared start of two lists, or of two texts."""
     n = min(len(a), len(b))
     if a[:n] == b[:n]:
         return n

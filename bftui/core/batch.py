@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 CHUNK = 256
-"""Tokens forwarded at once; between two chunks a cancel is noticed, whatever the library does."""
+"""Tokens forwarded at once; between two chunks a cancel is noticed even where the library looks for none."""
 
 AFRESH = 32
 """Tokens of a batch where a measurement reads its prefix from position 0.
@@ -56,7 +56,7 @@ def batches(start: int, stop: int, size: int, *, scored: bool = False) -> list[B
 
 
 def afresh(length: int) -> list[Batch]:
-    """The batches of a prefix of so many tokens where a measurement reads it, whoever made it and how."""
+    """The batches of a prefix of so many tokens where a measurement reads it, however it was made."""
     return batches(0, length, AFRESH)
 
 

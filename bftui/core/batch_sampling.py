@@ -1,7 +1,7 @@
 """One token for each row of a batch: what `core.distribution` does for one row, in calls that the rows share.
 
 Only for the truncation that nearly all rollouts have, top-p alone; any other is made row by row. A row's
-numbers depend on no other row: what is summed over a kept set is summed in its order, whatever stands beside it.
+numbers depend on no other row: what is summed over a kept set is summed in its order, apart from the other rows.
 """
 
 from __future__ import annotations

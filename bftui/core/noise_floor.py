@@ -58,7 +58,7 @@ class Noise:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Noise:
-        """From plain data; raises ValueError where a field is missing or is no number that it can be."""
+        """From plain data; raises ValueError where a field is missing or out of its range."""
         found: dict[str, Any] = {}
         for field in fields(cls):
             value: Any = data.get(field.name)

@@ -49,7 +49,7 @@ Rounding = Literal["none", "fine", "coarse"]
 """What products with weights round activations to: nothing, 11 bits, or 8."""
 
 _EXACT = frozenset(("F32", "F64", "I8", "I16", "I32", "I64"))
-"""Types of tensors that are multiplied as they are, or are no weights."""
+"""Types of tensors that are multiplied as they are, or are not weights."""
 
 
 def rounding(types: Collection[str], parameters: int) -> Rounding:

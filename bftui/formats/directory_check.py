@@ -53,7 +53,7 @@ _SENTENCES = ("modules.json", "config_sentence_transformers.json", "sentence_ber
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """The config of a directory; raises ModelLoadError for what is no config."""
+    """The config of a directory; raises ModelLoadError for what is not a config."""
     config = path / "config.json"
     try:
         data = json.loads(config.read_bytes())

@@ -57,7 +57,7 @@ class DirectoryHeader:
 
 
 def read_directory(path: Path) -> DirectoryHeader:
-    """Reads config and headers; raises ModelLoadError and UnsupportedModel for what is no whole model."""
+    """Reads config and headers; raises ModelLoadError and UnsupportedModel for what is not a whole model."""
     check_directory(path)
     found = stored(weight_files(path))
     config = check_config(path, found)

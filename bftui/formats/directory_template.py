@@ -1,4 +1,4 @@
-"""Where a directory keeps its chat template: one reader for whoever looks at it, before it is opened and after.
+"""Where a directory keeps its chat template: one reader, before the model is opened and after.
 
 As `transformers` reads them: `chat_template.jinja`, with `additional_chat_templates/NAME.jinja` beside it, before the
 `chat_template` of `tokenizer_config.json`, which is a text or several under names; then that of `chat_template.json`,

@@ -27,7 +27,7 @@ _FULL_SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class ForeignFile:
-    """Something that is no model: what it is, as the end of "PATH is no …: ", and what to do."""
+    """A file that is not a model: what it is instead, and what to do."""
 
     reason: str
     hint: str

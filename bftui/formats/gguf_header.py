@@ -23,7 +23,7 @@ from bftui.formats.machine import cut_short
 
 _VERSIONS = (2, 3)
 _NEWER = range(4, 10)
-"""Versions that may come; a number beyond them is no version but damage."""
+"""Versions that may come; a number beyond them is damage, not a version."""
 
 _WINDOW = 1 << 20
 _MOST_HEADER = 128 << 20
@@ -143,8 +143,8 @@ class GgufHeader:
 def read_header(path: Path) -> GgufHeader:
     """Reads the headers of a file and of its other parts.
 
-    Raises ModelLoadError for damaged files, and for parts that are no whole model; UnsupportedModel for versions that
-    nobody reads any more, or yet.
+    Raises ModelLoadError for damaged files, and for parts that do not make a whole model; UnsupportedModel for versions
+    that nobody reads any more, or yet.
     """
     gguf_file.check_gguf(path)
     gguf_file.check_parts(path, 0, 0)
@@ -379,3 +379,15 @@ def _stored(kind: int, numbers: int) -> tuple[str, int]:
         return f"type {kind}", numbers * _FEWEST_BITS // 8
     name, block, width = known
     return name, numbers // block * width
+
+
+def is_neutral(name: str, value: Any) -> bool:
+    """Whether a setting of an architecture ("attn_logit_softcapping") has the value that it has where it is left out.
+
+    A number of 0 switches off, and a scale of 1 scales nothing. A backend that does not know another setting refuses
+    the model, since its numbers would be those of another one.
+    """
+    values = value if isinstance(value, list) else [value]
+    if name.endswith("scale") and name != "attention.scale":
+        return all(each in (0, 1) for each in values)
+    return all(each == 0 or each == "" for each in values)

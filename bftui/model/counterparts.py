@@ -122,7 +122,7 @@ class Counterparts:
 
 
 class Spelling:
-    """The tokens of one model by their bytes. Control tokens are no text."""
+    """The tokens of one model by their bytes. Control tokens are not text."""
 
     def __init__(self, model: Model) -> None:
         self._model = model

@@ -1,7 +1,7 @@
 """Two models on one text: each in a context of its own, and how the tokens of one become the other's.
 
 Where the vocabularies are the same, a path is handed over as ids; where they differ, as text that the other's tokenizer
-splits anew. Which of the two it is, is found by looking at every token, never by a name.
+splits again. Which of the two it is, is found by looking at every token, never by a name.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _open(model: Model, rendered: Rendered) -> bool:
 
 
 def _begins_bare(model: Model, rendered: Rendered) -> bool:
-    """Whether the most probable text after a prompt begins without a blank; an end of generation is no text."""
+    """Whether the most probable text after a prompt begins without a blank; an end of generation is not text."""
     best = model.client.best(rendered.token_ids, [])[0]
     token_id = best.token_id
     if best.eog:

@@ -106,7 +106,7 @@ def stop_in(before: bytes, token: bytes, stops: Sequence[str]) -> str | None:
 def before_stop(tokens: Sequence[bytes], stops: Sequence[str]) -> int:
     """How many of an answer's tokens come before the first one that has a part of a stop string.
 
-    All of them where the answer reaches none. For whoever scores or counts an answer that was generated past its end.
+    All of them where the answer reaches none. For scoring or counting an answer that was generated past its end.
     """
     places = [
         (place, stop) for stop in stops if (place := b"".join(tokens).find(stop.encode())) >= 0

@@ -85,7 +85,7 @@ def _said(model: Model, token_ids: Sequence[int]) -> tuple[list[bytes], bool]:
 def whole(tokens: Sequence[bytes]) -> int:
     """How many of a text's tokens can be handed over: those up to the last one that ends with a character.
 
-    All of them where a byte in the middle begins no character: that is no half character, but no text.
+    All of them where a byte in the middle begins no character: that is not half a character, and not text.
     """
     data = b"".join(tokens)
     try:

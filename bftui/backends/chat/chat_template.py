@@ -276,7 +276,7 @@ def _comes_out(said: Said, text: str, probe: str) -> bool:
 def _joined(before: str, begun: str, prefill: str) -> str:
     """What a template writes before an answer, and the answer's beginning.
 
-    A block that the beginning opens anew is not opened twice; the letters that both have are the template's, which may
+    A block that the beginning opens again is not opened twice; the letters that both have are the template's, which may
     write control tokens. `begun` is `prefill` with stand-ins, letter by letter.
     """
     block = _BLOCK.search(before)

@@ -114,7 +114,12 @@ class TopToken:
 
 
 class ModelClient(Protocol):
-    """One model, ready to be asked. Methods raise errors of `core.errors`; `cancel` may come from any thread."""
+    """One model, ready to be asked. Methods raise errors of `core.errors`; `cancel` may come from any thread.
+
+    Log-probabilities and entropies are in nats, ranks count from 1, everything else from 0. What evaluates raises
+    ContextFull where tokens do not fit, InvalidToken, NonFiniteLogits and Cancelled; through a worker BackendCrashed.
+    What gives one result after another is background work: it gives way to other requests, and to leave it ends it.
+    """
 
     @property
     def info(self) -> ModelInfo: ...
@@ -127,26 +132,29 @@ class ModelClient(Protocol):
         prompts: dict[int, tuple[int, ...]],
         batches: Sequence[Batch | None] = (),
     ) -> None:
-        """Takes over a whole tree at once: after another model was loaded into a session.
+        """Take over a whole tree at once: after another model was loaded into a session.
 
-        `batches` has one for each node: what it was evaluated in. Without one it is evaluated alone.
+        Args:
+            parents, tokens: one entry for each node; -1 where it has none.
+            prompts: the token ids of each root, by its node.
+            batches: what each node was evaluated in; a node without one is evaluated alone.
         """
         ...
 
     def release_tree(self, tree: int) -> None:
-        """Forgets a tree that no session needs any more."""
+        """Forget a tree that no session needs any more."""
         ...
 
     def add_prompt(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> tuple[NextToken, float]:
-        """A new root: evaluates a prompt; the distribution after it and the milliseconds it took."""
+        """Evaluate a prompt as a new root; return the distribution after it and the milliseconds it took."""
         ...
 
     def step(
         self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
     ) -> StepResult:
-        """Draws from the distribution after `node` (`u` in [0, 1); None: greedy), evaluates the token as `child`.
+        """Draw from the distribution after `node` (`u` in [0, 1); None: greedy) and evaluate the token as `child`.
 
         After an end-of-generation token there is nothing to evaluate, unless `through_eog` asks for it.
         """
@@ -161,7 +169,7 @@ class ModelClient(Protocol):
         sampler: Sampler,
         through_eog: bool,
     ) -> list[StepResult]:
-        """Forces tokens after `node` as nodes `child`, `child + 1`, ... in one teacher-forced pass.
+        """Force tokens after `node` as nodes `child`, `child + 1`, ... in one teacher-forced pass.
 
         A last token that ends a generation is evaluated only with `through_eog`.
         """
@@ -170,100 +178,102 @@ class ModelClient(Protocol):
     def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[StepResult | NextToken]:
-        """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
+        """Return the numbers of a slice of a path under another sampler: a root's distribution, else each token's.
 
-        Each node is the parent of the next. Only what is not among the recent logits is evaluated. Without `open_end`
-        the last token is an end of generation, with nothing after it.
+        Each of `nodes` is the parent of the next. Only what is not among the recent logits is evaluated. Without
+        `open_end` the last token is an end of generation, with nothing after it.
         """
         ...
 
     def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:
-        """The distribution after a node under any sampler; nothing changes."""
+        """Return the distribution after a node under any sampler; nothing changes."""
         ...
 
     def score(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> list[TokenScore]:
-        """Each token's score along a text after `node`, in one pass; nothing joins the tree."""
+        """Score each token of a text after `node`, in one pass; nothing joins the tree."""
         ...
 
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
-        """Rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
+        """Return rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
         ...
 
     def lookahead(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
     ) -> Generator[tuple[int, NextToken | None], None, int]:
-        """The distribution after each of these tokens and `steps` - 1 greedy ones, were it forced after `node`.
+        """Yield the distribution after each of these tokens and `steps` - 1 greedy ones, were it forced after `node`.
 
-        None where an end of generation comes before. Ends with the number of tokens forwarded for it. Background work.
+        None where an end of generation comes before. Returns the number of tokens that were forwarded for it. Raises
+        UsageError for less than one step.
         """
         ...
 
     def rollouts(self, plan: RolloutPlan) -> Iterator[RolloutStep]:
-        """Draw the continuations of a plan; background work.
+        """Draw the continuations of a plan.
 
         The rows of a suffix begin before those of the next one; items mix them, in batches that short suffixes share.
         Many numbers go in batches, one after the other.
 
-        Raises UsageError for a horizon below 1, a negative `cap_k` and numbers that are no draws' or come twice;
+        Raises UsageError for a horizon below 1, a negative `cap_k` and numbers outside their range or given twice;
         ContextFull where not one token fits. Through a worker the first item raises it.
         """
         ...
 
     def logits(self, tree: int, node: int) -> F32:
-        """The logits after a node, shape (n_vocab,); for comparisons with another model."""
+        """Return the logits after a node, float32 of shape (n_vocab,); for comparisons with another model."""
         ...
 
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
-        """The logits that each of these tokens is read from: after the prefix, and after each token but the last.
+        """Yield the logits that each of these tokens is read from, float32 of shape (n_vocab,).
 
-        All come from one teacher-forced pass. The prefix need be in no tree; background work.
+        That is after the prefix and after each token but the last, in one teacher-forced pass. The prefix need not be
+        in a tree.
         """
         ...
 
     def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
-        """What is most probable after a prefix and after each of these tokens; the prefix need be in no tree."""
+        """Return the most probable token after a prefix, which need not be in a tree, and after each of these."""
         ...
 
     def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
-        """Takes the most probable token again and again after a prefix, which need be in no tree.
+        """Yield the most probable token again and again after a prefix, which need not be in a tree.
 
-        At most `limit` tokens, and none after an end of generation or past the context; background work.
+        At most `limit` tokens, and none after an end of generation or past the context.
         """
         ...
 
     def noise(self) -> Generator[float, None, Noise | None]:
-        """Measures the noise floor; yields the share that is done, ends with it. Background work.
+        """Measure the noise floor: yield the share that is done, in [0, 1]; return the floor.
 
-        None where nothing is computed, as in a table.
+        Returns None where nothing is computed, as in a table.
         """
         ...
 
     def tokenize(self, text: str, special: bool = False) -> list[int]:
-        """Ids whose bytes joined are the text's."""
+        """Return ids whose bytes joined are the text's. Raises Unwritable where there are none."""
         ...
 
     def tokenize_prompt(
         self, parts: Sequence[str | int], special: bool = False, begins: bool = True
     ) -> list[int]:
-        """Ids of a prompt as the model's own tokenizer gives them; see `protocol.Backend`."""
+        """Return the ids of a prompt as the model's own tokenizer gives them; see `protocol.Backend`."""
         ...
 
     def token_bytes(self) -> list[bytes]:
-        """The bytes of every token, by id."""
+        """Return the bytes of every token, by id."""
         ...
 
     def evaluated(self) -> int:
-        """Tokens forwarded through the model so far."""
+        """Return how many tokens were forwarded through the model so far."""
         ...
 
     def cancel(self) -> None:
-        """Stops what is running now."""
+        """Stop what is running now."""
         ...
 
     def close(self) -> None:
-        """Frees the model; may be called twice."""
+        """Free the model; may be called twice."""
         ...

@@ -1,8 +1,8 @@
 """Continuations drawn together: batches of rows that share a prefix, each row with draws of its own.
 
-A batch is stepped by whoever takes its items, so other requests come in between two steps. Where the backend can step
-rows of different lengths, the next row takes the place of one that ended. What a row holds of the cache can be lost to
-other requests (the path goes first): it is then evaluated again from its tokens, in smaller batches.
+A batch is stepped by the taker of its items, so that other requests come in between two steps. Where the backend can
+step rows of different lengths, the next row takes the place of one that ended. What a row holds of the cache can be
+lost to other requests (the path goes first): it is then evaluated again from its tokens, in smaller batches.
 Not for: estimates, which are `core.bf.estimate`'s; models whose numbers depend on their batch, see `padded_batches.py`.
 """
 
@@ -209,7 +209,7 @@ class ContinuationPool:
     def open(
         self, prefix: Sequence[int], rows: int, tokens: int, *, ahead: bool = False
     ) -> Iterator[ContinuationBatch]:
-        """Rows of up to `tokens` tokens, closed with the block whatever happens in it; the turn is free inside.
+        """Rows of up to `tokens` tokens, closed at the end of the block, after an error too; the turn is free inside.
 
         `ahead` is for look-ahead, which is soon done. Where numbers depend on batches the prefix is read afresh.
         """
@@ -331,7 +331,7 @@ class _Batches:
                 for place in ended:
                     del going[place]
                 free.extend(ended)
-                # The last rows end with the batch: what begins anew is a copy of what goes on.
+                # The last rows end with the batch: a row begins again as a copy of one that goes on.
                 if not going:
                     break
                 with self._pool.turn:

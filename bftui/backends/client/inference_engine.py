@@ -166,7 +166,7 @@ class InferenceEngine:
         return self._evaluator(tree).next_logits(ids, path if self.info.shaped else None)
 
     def _evaluator(self, tree: int) -> Evaluator:
-        """What evaluates the paths of a tree: a session's is not pushed out by those that are no session's."""
+        """Return what evaluates the paths of a tree: texts beside a session do not push its path out of the cache."""
         return self.backend if tree >= 0 else self.backend.aside
 
     def _distribution(self, tree: int, node: int, sampler: Sampler) -> TokenDistribution:

@@ -104,7 +104,7 @@ class _Batch:
                     except Displaced:
                         continue
             except ContextFull:
-                # They outgrew the cache together, which they do whoever else is there: two halves go on.
+                # They outgrew the cache together, as they would without any others there: two halves go on.
                 if len(places) == 1:
                     raise
                 half = len(places) // 2

@@ -1,6 +1,7 @@
 """Reading any text with a model: prefixes that no session's tree holds, as a second model's do.
 
-Where numbers depend on batches, what is read follows from the text and from what is asked, whatever was read before.
+Where numbers depend on batches, what is read follows from the text and from what is asked, not from what was read
+before.
 """
 
 from __future__ import annotations

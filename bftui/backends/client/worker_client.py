@@ -114,7 +114,7 @@ class WorkerClient:
     def _next(self, replies: queue.SimpleQueue[Reply]) -> Reply:
         """The next reply to one request.
 
-        Whoever waits reads for all: a thread that only read would cost each step a change of threads.
+        Each caller that waits reads for all of them: a thread that only read would cost each step a change of threads.
         """
         while True:
             with contextlib.suppress(queue.Empty):
@@ -136,7 +136,7 @@ class WorkerClient:
             waiting.put(reply)
 
     def _mourn(self) -> None:
-        """Turns the child's death into an error for whoever waits and whoever asks later."""
+        """Turn the child's death into an error, for the callers that wait and for later ones."""
         try:
             code: int | None = self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
@@ -174,7 +174,7 @@ class WorkerClient:
         def wait() -> None:
             self._process.wait()
             if not self._closed:
-                # Whoever reads comes to the end of the pipe; where nobody does, it is read here.
+                # A caller that reads comes to the end of the pipe; without one, it is read here.
                 with self._reading:
                     while self._crash is None and not self._closed:
                         self._read()
@@ -263,7 +263,7 @@ class WorkerClient:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        # Whoever still reads comes to the end of the pipe now, and to the log.
+        # A caller that still reads comes to the end of the pipe now, and to the log.
         with self._reading:
             cast(IO[bytes], self._process.stdout).close()
             self._log.close()

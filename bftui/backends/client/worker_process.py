@@ -196,7 +196,7 @@ class _Worker:
             self._reply(number, "item", next(job))
             self._used_s += time.perf_counter() - start
             if name == _DRAWING and self._engine.info.padded:
-                # Whoever begins a batch while another one's is open takes its room, and it begins anew.
+                # A stream that began a batch while another one's is open would take its room, and it would begin again.
                 self._holder = number if self._engine.finished_batches == finished else None
             if self._used_s >= _SLICE_S:
                 self._used_s = 0.0

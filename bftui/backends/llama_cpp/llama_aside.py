@@ -1,7 +1,7 @@
 """A llama.cpp context beside the one of the session's path, made when it is first needed.
 
 Sums over cache cells depend on where the cells lie, so that nothing else may come between those of a path. A context
-that was made anew, or is larger, gives the same numbers (measured, bit by bit).
+that was made again, or is larger, gives the same numbers (measured, bit by bit).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Aside:
         """A context with room for so many cells, or with the most that there are."""
         if self._closed:
             raise ModelError("the model is closed")
-        # Powers of two, so that it is seldom made anew, with room for what a batch is padded with.
+        # Powers of two, so that it is seldom made again, with room for what a batch is padded with.
         wanted = max(self._fewest, 1 << (cells + CHUNK - 1).bit_length())
         if self._held is None or self._cells < min(wanted, self._most):
             self._drop()

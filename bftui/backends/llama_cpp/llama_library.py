@@ -64,7 +64,7 @@ C.llama_backend_init()
 
 
 def forget_log() -> None:
-    """Starts collecting reasons anew, before something that may fail."""
+    """Forget the reasons so far, before something that may fail."""
     _log.lines.clear()
 
 

@@ -23,7 +23,6 @@ from bftui.backends.llama_cpp.llama_library import (
     metadata_int,
     piece,
 )
-from bftui.backends.llama_cpp.llama_plan import plan_context
 from bftui.backends.llama_cpp.llama_tokenizer import LlamaCppTokenizer
 from bftui.backends.protocol import ModelInfo
 from bftui.backends.reference.reference_tokenizer import GgufTokenizer
@@ -38,10 +37,10 @@ from bftui.core.errors import (
     UnsupportedModel,
 )
 from bftui.formats import gguf_file
-from bftui.formats.context_plan import Plan, trained_note
+from bftui.formats.context_plan import Plan, Shape, planned, trained_note
 from bftui.formats.gguf_check import checked_header
 from bftui.formats.gguf_header import GgufHeader
-from bftui.formats.machine import physical_cores, size
+from bftui.formats.machine import available_memory, physical_cores, size
 from bftui.formats.model_facts import gguf_shape
 from bftui.formats.open_spec import OpenSpec, Progress
 from bftui.formats.rotary import LONG, ORIGINAL
@@ -55,7 +54,7 @@ _KINDS = ("architecture", "tokenizer", "pre-tokenizer")
 
 @dataclass(frozen=True)
 class LoadedLlama:
-    """A model with a context, both owned by whoever holds this; `fixed_threads` where somebody asked for a number.
+    """A model with a context, both owned by the holder of this; `fixed_threads` where somebody asked for a number.
 
     `make` gives another context of the model: of so many cells and sequences, and so many tokens computed at once. It
     raises ModelLoadError.
@@ -81,7 +80,7 @@ def load(spec: OpenSpec, progress: Progress) -> LoadedLlama:
     header = checked_header(path)
     _check_vectors(path, header)
     gpu = _use_gpu(spec)
-    plan = plan_context(spec, gguf_shape(header), gpu)
+    plan = _plan_context(spec, gguf_shape(header), gpu)
     layers, overrides = spec.gpu_layers if gpu else 0, _overrides(header, plan.n_ctx)
     model = _load_model(path, layers, gpu, overrides, share(progress, 0, 0.5))
     context = None
@@ -230,7 +229,7 @@ def _not_loaded(path: Path) -> ModelError:
 
 
 def _refuse_unsupported(path: Path, model: Any) -> None:
-    """Raises UnsupportedModel for an architecture of which only the library knows that it is no decoder."""
+    """Raises UnsupportedModel for an architecture that only the library knows not to be a decoder."""
     reason = None
     if not C.llama_model_has_decoder(model) or C.llama_model_has_encoder(model):
         reason = "it is an encoder, or needs one"
@@ -372,3 +371,16 @@ def _device(gpu: bool) -> str:
     if sys.platform == "darwin":
         return "mps"
     return "cuda" if b"CUDA" in C.llama_print_system_info() else "gpu"
+
+
+def _plan_context(spec: OpenSpec, shape: Shape, gpu: bool) -> Plan:
+    """Sizes of the context. Raises ModelLoadError where the memory does not hold it, which would end the process."""
+    plan = planned(spec, shape, C.llama_max_parallel_sequences())
+    free = available_memory()
+    if not gpu and free is not None and plan.bytes > free:
+        raise ModelLoadError(
+            f"a context of {plan.n_ctx} tokens does not fit",
+            f"it needs about {size(plan.bytes)} and {size(free)} are available",
+            "choose a smaller --ctx" + (", or --kv f16" if plan.kv == "f32" else ""),
+        )
+    return plan

@@ -22,7 +22,7 @@ _NEW = 0.25
 
 
 class Threads:
-    """One thread or all: chosen anew for each batch."""
+    """One thread or all, chosen for each batch."""
 
     def __init__(
         self,

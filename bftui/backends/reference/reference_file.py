@@ -16,7 +16,7 @@ from bftui.backends.protocol import F32
 from bftui.core.errors import Cancelled, UnsupportedModel
 from bftui.formats import gguf_file
 from bftui.formats.gguf_check import checked_header
-from bftui.formats.gguf_settings import is_neutral
+from bftui.formats.gguf_header import is_neutral
 from bftui.formats.open_spec import Progress
 from bftui.formats.rotary import FACTORS, KEYS, LONG, SHORT, Rotation, rotation
 
@@ -107,7 +107,7 @@ class GgufModel:
     def __init__(self, path: Path, backend: str = "reference") -> None:
         """Reads the header, for a backend that errors name.
 
-        Raises ModelLoadError and UnsupportedModel for what is no whole model.
+        Raises ModelLoadError and UnsupportedModel for what is not a whole model.
         """
         self.header = checked_header(path)
         self.path = path

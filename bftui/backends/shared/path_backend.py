@@ -138,7 +138,7 @@ class PathBackend(ABC):
         self._vocabulary = vocabulary
         self._tokenizer = tokenizer
         self._path: list[int] = []
-        # The batches that it was forwarded in, where whoever asked said so.
+        # The batches that it was forwarded in, where the caller named them.
         self._batches: list[Batch] = []
         self._checkpoints = Checkpoints()
         self._saved = 0
@@ -299,7 +299,7 @@ class PathBackend(ABC):
     def _forward_to(
         self, path: Sequence[int], first: int, batches: Sequence[Batch] | None = None
     ) -> list[Logits]:
-        """Makes the cache hold exactly `path`; the logits after each of path[first:], which are forwarded anew.
+        """Makes the cache hold exactly `path`; the logits after each of path[first:], which are forwarded.
 
         With `batches` every token that the cache holds is of the batch that they name, and its logits are, too.
         """

@@ -309,7 +309,7 @@ def agree(a: Any, b: Any, dtype: Any) -> bool:
     """Whether logits of shape (rows, n_vocab), computed in `dtype` in two ways, are the same distributions.
 
     Tokens that cannot occur, with a logit of -inf or one far below all others, say nothing and hide nothing: of the
-    others the mean square difference is held against their spread. Logits that are no distribution agree with all:
+    others the mean square difference is held against their spread. Logits that are not a distribution agree with all:
     they are told as such elsewhere.
     """
     peaks = [each.max(dim=-1, keepdim=True).values for each in (a, b)]

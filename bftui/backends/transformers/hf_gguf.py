@@ -17,7 +17,7 @@ import numpy as np
 from bftui.backends.reference.reference_file import GgufModel
 from bftui.backends.transformers.hf_library import torch
 from bftui.formats.gguf_file import senseless
-from bftui.formats.gguf_settings import is_neutral
+from bftui.formats.gguf_header import is_neutral
 from bftui.formats.rotary import FACTORS, KEYS, LONG, SHORT, local_rotation
 
 _CHECKED = frozenset(

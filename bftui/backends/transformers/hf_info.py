@@ -31,7 +31,7 @@ def describe(
     device: str,
     sha256: str,
 ) -> ModelInfo:
-    """Everything that is known of a loaded model; raises ModelLoadError for ids of an end that are no ids."""
+    """Everything that is known of a loaded model; raises ModelLoadError for ends of generation that are not ids."""
     trained = _trained(model.config)
     n_ctx = spec.n_ctx or default_context(trained or 0)
     ends = set(tokenizer.eog_ids)
@@ -87,7 +87,7 @@ def _quantised(model: Any) -> bool:
 
 
 def _ids(source: WeightsSource, named: Any) -> list[int]:
-    """Ids as a config names them: one, several or none. Raises ModelLoadError for what are no ids."""
+    """Ids as a config names them: one, several or none. Raises ModelLoadError for anything else."""
     ids = named if isinstance(named, list | tuple) else [] if named is None else [named]
     if not all(isinstance(i, int) for i in ids):
         raise ModelLoadError(

@@ -74,7 +74,7 @@ class WeightsSource:
 
 
 def open_source(path: Path) -> WeightsSource:
-    """Raises ModelLoadError and UnsupportedModel for what is no whole model."""
+    """Raises ModelLoadError and UnsupportedModel for what is not a whole model."""
     if path.is_file():
         file = GgufModel(path, "transformers")
         header = file.header

@@ -72,7 +72,7 @@ class HfText:
             if isinstance(part, str):
                 whole += part
                 continue
-            # A control token that is no added token is written by nobody but a template.
+            # A control token that is not an added token is written by nobody but a template.
             token = self._added.get(part, AddedToken("-"))
             if token.single_word and _inside_word(parts, place):
                 whole += token.content
