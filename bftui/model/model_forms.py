@@ -81,6 +81,11 @@ def path_of(model: str) -> str:
     return model if kind is None else kind.path(model)
 
 
+def has_scheme(model: str) -> bool:
+    """Whether a MODEL begins with what tells its kind, so that it is not a path alone."""
+    return model.startswith(("http:", "https:", _HUB)) or _kind_by_scheme(model) is not None
+
+
 def _kind_by_scheme(model: str) -> SourceKind | None:
     """The kind that the beginning of a MODEL tells; None where it tells none."""
     if ":" not in model:

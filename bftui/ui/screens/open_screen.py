@@ -25,7 +25,7 @@ from bftui.catalog.model_listing import (
 )
 from bftui.catalog.model_summary import Describer, PlannedOpening
 from bftui.core.text import safe
-from bftui.model.model_forms import path_of
+from bftui.model.model_forms import has_scheme, path_of
 from bftui.ui.panes.key_bar import KeyBar
 from bftui.ui.panes.models_pane import ModelLines, ModelsPane
 from bftui.ui.panes.pane import Pane
@@ -33,7 +33,6 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
 from bftui.ui.themes.theme_styles import Palette
 
-_NO_PATHS = ("table:", "hf:", "http:", "https:")
 _ANEW = re.compile(r"(?<!:)(?<!:/)/(?=/|~|table:|hf:|https?:)")
 """A slash after which a path begins that does not go on from the folder before it."""
 
@@ -173,7 +172,7 @@ class OpenScreen(Dialog[str | None]):
         others = [entry for entry in self._places if entry.path != here and not part]
         self._pane.list(nothing + own + found + others, whole=seen.whole)
         self._lines.show(self._pane.entry)
-        unread = seen.problem and not self.typed.startswith(_NO_PATHS)
+        unread = seen.problem and not has_scheme(self.typed)
         self._say(f"this folder cannot be read: {safe(seen.problem)}" if unread else "")
 
     def _say(self, text: str = "") -> None:
@@ -221,14 +220,14 @@ class OpenScreen(Dialog[str | None]):
                 self._write(f"{typed}/")
             else:
                 self._say("this folder is no model: choose below")
-        elif typed.startswith(_NO_PATHS) or os.path.exists(typed):
+        elif has_scheme(typed) or os.path.exists(typed):
             self.dismiss(typed)
         else:
             self._say(f"there is no model at {safe(typed)}")
 
     def _meant(self, typed: str) -> str | None:
         """What is surely meant by a path that does not exist: a practice model, else the only line that is listed."""
-        if typed.startswith(_NO_PATHS) or os.path.exists(typed):
+        if has_scheme(typed) or os.path.exists(typed):
             return None
         name = os.path.basename(typed)
         if name in practice.NAMES:
