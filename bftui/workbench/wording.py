@@ -21,8 +21,8 @@ def short(value: float) -> str:
     return text.removeprefix("0")
 
 
-def cut(sampler: Sampler) -> str:
-    """The sampler's cut."""
+def truncation(sampler: Sampler) -> str:
+    """The sampler's truncation in words: `top-p .90`, or `no truncation`."""
     parts = []
     if sampler.top_k:
         parts.append(f"top-k {sampler.top_k}")
@@ -30,14 +30,14 @@ def cut(sampler: Sampler) -> str:
         parts.append(f"top-p {short(sampler.top_p)}")
     if sampler.min_p > 0:
         parts.append(f"min-p {short(sampler.min_p)}")
-    return " ".join(parts) or "no cut"
+    return " ".join(parts) or "no truncation"
 
 
 def sampling(sampler: Sampler) -> str:
     """All of it."""
     temperature = f"{sampler.temperature:.4g}"
     temperature += "" if "." in temperature else ".0"
-    return f"T {temperature}  {cut(sampler)}  seed {sampler.seed}"
+    return f"T {temperature}  {truncation(sampler)}  seed {sampler.seed}"
 
 
 @dataclass(frozen=True, slots=True)

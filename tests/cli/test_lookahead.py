@@ -41,7 +41,7 @@ def test_people_get_a_table_that_says_what_it_shows(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     assert "the text ends" in done.stdout
-    assert "exp(H(P~)) of the distribution after the candidate" in done.stdout
+    assert "exp H(P~) of the distribution after the candidate" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 

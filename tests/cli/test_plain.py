@@ -113,7 +113,7 @@ def test_lines_name_the_sampler_of_their_numbers(say, orchard):
     other = [line for line in said.splitlines() if "under another sampler" in line]
     assert len(other) == 1
     assert 'Sure"' in other[0]
-    assert "P~ is P at temperature 0.3, cut by top-p .50" in said
+    assert "P~ is P at temperature 0.3, top-p .50" in said
 
 
 @pytest.mark.parametrize(

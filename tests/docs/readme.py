@@ -16,6 +16,7 @@ import typer
 
 from bftui.cli.command_table import command as parser
 from bftui.cli.shared import options as o
+from bftui.core import definitions
 from tests.command_line import bftui_
 
 _OF_TYPER = {"install_completion", "show_completion", "help"}
@@ -26,6 +27,7 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 def parts() -> dict[str, str]:
     """Each generated part by its name."""
     return {
+        "words": _words(),
         "help": _console("bftui --help"),
         "options": _options(),
         "shared": _shared(),
@@ -33,6 +35,16 @@ def parts() -> dict[str, str]:
         "pairs": _pairs(),
         "practice": _practice(),
     }
+
+
+def _words() -> str:
+    """The glossary: what each number is, and how the JSON calls it."""
+    rows = []
+    for word in definitions.GLOSSARY:
+        source = f" ({word.source})" if word.source else ""
+        fields = f"`{word.fields}`" if word.fields else ""
+        rows.append(f"| {word.name} | `{word.formula}`<br>{word.text}{source} | {fields} |")
+    return "\n".join(["| word | what it is | in the JSON |", "|---|---|---|", *rows])
 
 
 def _console(command: str) -> str:

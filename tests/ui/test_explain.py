@@ -53,7 +53,7 @@ async def test_every_pane_explains_what_it_shows(fruit: str) -> None:
         await w.press("home")
         assert "prompt  given" in await explained(w)
         await w.press("tab")
-        assert "exp of the mean of H(P~)" in await explained(w)
+        assert "exp of the mean H(P~)" in await explained(w)
         await w.press("tab")
         assert "BF at the end" in await explained(w)
 

@@ -11,6 +11,7 @@ from bftui.cli.shared import options as o
 from bftui.cli.shared.interrupt import interruptible
 from bftui.cli.shared.opening import check_output, deliver
 from bftui.cli.shared.progress_bars import bar
+from bftui.core.definitions import BF
 from bftui.core.errors import DifferenceFound
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _paths(found: Compared) -> str:
         for text, bf in zip(each.texts, each.bf, strict=True):
             cells += [clipped(text or "–", 20), number(bf)]
         rows.append([*cells, "" if each.common else "parted"])
-    note = "BF: exp(H(P~)) of the distribution that the token comes from."
+    note = f"BF: {BF.formula} of the distribution that the token comes from."
     return f"{aligned(rows, '><><><')}\n{note}"
 
 

@@ -9,6 +9,7 @@ import typer
 
 from bftui.cli.shared import options as o
 from bftui.cli.shared.opening import deliver, finish, measured_noise, open_session, stopped
+from bftui.core.definitions import BF_AFTER
 
 if TYPE_CHECKING:
     from bftui.measures.lookahead import Lookahead
@@ -64,7 +65,7 @@ def table(job: Lookahead, model: Model) -> str:
         rows.append([str(each.row.rank), clipped(name, 24), p, *ends])
     later = "" if job.steps == 1 else f" and {job.steps - 1} greedy tokens more"
     definition = paragraph(
-        f"BF after: exp(H(P~)) of the distribution after the candidate{later}; no word about what follows. BF now "
+        f"BF after: {BF_AFTER.formula}{later}. {BF_AFTER.use} BF now "
         f"{number(job.before.bf, noise)}, over the whole vocabulary {number(job.before.bf_full, noise)}. "
         f"{exactness(noise, model.info.backend)}"
     )

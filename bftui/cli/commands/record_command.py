@@ -15,6 +15,7 @@ from bftui.cli.shared import options as o
 from bftui.cli.shared.interrupt import Interruption
 from bftui.cli.shared.opening import measured_noise, open_session, to_file
 from bftui.cli.shared.resume_options import ResumeFrom, reopened
+from bftui.core.definitions import BF_PATH
 from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
 from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto, Greedy, Step
 
@@ -187,14 +188,14 @@ def summary(session: Session) -> str:
     if not known:
         return f"{text}\n{note}" if note else text
     full = math.exp(sum(pair[0] for pair in known) / len(known))
-    cut = math.exp(sum(pair[1] for pair in known) / len(known))
+    truncated = math.exp(sum(pair[1] for pair in known) / len(known))
     stop = session.stop()
     ended = "ended" if session.ended else "not ended"
     ended = ended if stop is None else f"stopped at {label(stop.encode())}"
     tokens = f"{len(known)} token" + ("" if len(known) == 1 else "s")
     return (
         f"{text}\n\n"
-        f"{tokens}, {ended} · BF along the path {cut:.2f} (exp of the mean H(P~) over its tokens)"
+        f"{tokens}, {ended} · {BF_PATH.name} {truncated:.2f} ({BF_PATH.formula})"
         f" · over the full vocabulary {full:.2f}{note}"
     )
 

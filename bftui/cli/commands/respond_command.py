@@ -11,6 +11,7 @@ import typer
 
 from bftui.cli.shared import options as o
 from bftui.cli.shared.opening import deliver, finish, measured_noise, open_session, stopped
+from bftui.core.definitions import BF_PATH, RESPONSE
 from bftui.core.errors import BftuiError
 
 if TYPE_CHECKING:
@@ -101,10 +102,8 @@ def report(jobs: Sequence[Response], verdicts: Sequence[Contrast | None], model:
     holm = " Several texts were forced: verdicts are corrected with Holm's method."
     parts.append(
         paragraph(
-            f"BF: exp of the mean H(P~) over the {setup.horizon} tokens after the text, or up to its end; "
-            f"{setup.samples} samples. Matched controls are texts of the same length that the model might have "
-            "written there. The verdict needs the interval of Δ ln BF, for one text against texts like it, to lie "
-            "below 0 (narrows) or above it (widens); within ±ln 1.10 there is no effect."
+            f"{RESPONSE.meaning} BF: {BF_PATH.formula}, over the {setup.horizon} tokens after the text, or up to its "
+            f"end; {setup.samples} samples. Δ ln BF: {RESPONSE.formula}. {RESPONSE.use}"
             + (holm if sum(one is not None for one in verdicts) > 1 else "")
         )
     )

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from bftui.core.definitions import BF_LIKELIHOOD, BF_ROLLOUTS
 from bftui.core.noise_floor import choices, nats, probability
 from bftui.core.text import safe
 
@@ -70,7 +71,7 @@ def added(session: Session, nodes: Sequence[int]) -> str:
     if found.logprob is None:
         return f"{word} {text}."
     chance = probability(math.exp(found.logprob), 4, session.model.noise)
-    past = " It was past the cut." if found.logprob_truncated is None else ""
+    past = " The truncation does not keep it." if found.logprob_truncated is None else ""
     return f"{word} {text}, P {chance}, rank {found.rank}.{past}"
 
 
@@ -81,7 +82,7 @@ def candidates(session: Session, count: int, query: str = "") -> Iterator[str]:
     for row in page.rows:
         p = probability(math.exp(row.logprob), 4, session.model.noise)
         line = f"{row.rank}. {quoted(session.model.token_bytes(row.token_id))}, P {p}"
-        line += "" if row.kept else ", past the cut"
+        line += "" if row.kept else ", not kept"
         if row.token_id in looked:
             after = looked[row.token_id]
             line += (
@@ -161,8 +162,8 @@ def rollouts(job: Rollouts, session: Session) -> Iterator[str]:
         f"BF {found.bf:.2f}{low_high}, over {found.samples} continuations of up to {job.horizon} tokens; {ended}. "
         f"Over the whole vocabulary BF {found.bf_full:.2f}."
     )
-    how = {"entropy": "mean H(P~)", "nll": "mean -ln P~"}[found.estimator]
-    yield f"BF is exp of the mean over continuations of each one's {how}."
+    by = BF_LIKELIHOOD if found.estimator == "nll" else BF_ROLLOUTS
+    yield f"BF is {by.formula}."
     distinct = job.distinct()
     yield f"{len(distinct)} of them are different; the most frequent:"
     for shared in distinct[:3]:

@@ -7,6 +7,7 @@ from typing import Any
 from bftui.cli.shared.plot import Line, coloured, plot
 from bftui.cli.shared.tables import WIDTH, aligned, clipped, interval, number, paragraph
 from bftui.core.bf.prompt_intervals import rests
+from bftui.core.definitions import BF_LIKELIHOOD, BF_ROLLOUTS
 from bftui.core.text import safe
 
 
@@ -137,7 +138,7 @@ def _definition(settings: dict[str, Any], prompts: int) -> str:
         else "over a prompt's samples, each averaged over its own length (arXiv 2506.17871)"
     )
     return (
-        f"BF: exp of the mean H(P~) (entropy) or of the mean -ln P~ of the tokens (nll) {how}{cap}; estimator "
+        f"BF: {BF_ROLLOUTS.formula} (entropy) or {BF_LIKELIHOOD.formula} (nll), {how}{cap}; estimator "
         f"{settings['estimator']}. Over prompts the mean of their BFs. {settings['samples']} samples of up to "
         f"{settings['max_tokens']} tokens, temperature {settings['temperature']:g}, top-p {settings['top_p']:g}, seed "
         f"{settings['seed']}. Intervals are 95 %: of a prompt by bootstrap over its samples"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bftui.cli.shared.tables import aligned, clipped, interval, number, paragraph
 from bftui.core.bf.prompt_intervals import rests
+from bftui.core.definitions import BF_NUDGED, FEI
 from bftui.core.text import safe
 
 if TYPE_CHECKING:
@@ -131,8 +132,8 @@ def _definition(document: dict[str, Any]) -> str:
     return (
         f"{MARKS[0]}…{MARKS[1]} was written by {partner}, the rest by {base}, both by their most probable tokens; "
         f"handed over {by}{why}, {_SPLIT[document['hand_over']['split_anew']]}; drafts of {settings['draft']} "
-        "tokens (arXiv 2410.09300). BF: exp of the mean H(P~) of the base's positions along the text, of the "
-        "aligned model's along its own text alone; over prompts the mean"
+        f"tokens ({FEI}). BF: {BF_NUDGED.formula}, of the aligned model's along its own text alone; over prompts the "
+        "mean"
         f"{_basis(document['summary']['prompts'])}; ratio: BF of the base alone over it. "
         "own: positions of tokens that the base wrote."
     )

@@ -9,6 +9,7 @@ from typing import Any
 from bftui.cli.shared.plot import Line, coloured, plot
 from bftui.cli.shared.tables import WIDTH, aligned, clipped, number, paragraph
 from bftui.core.bf.prompt_intervals import rests
+from bftui.core.definitions import LIN, SHIFT
 from bftui.core.pair.distribution_shift import KINDS
 from bftui.core.text import label, safe
 
@@ -139,8 +140,8 @@ def _notes(found: dict[str, Any]) -> list[str]:
     )
     kl = f" KL is KL({writer} || {scorer}), nats." if _apart(found["by_position"]) else ""
     notes = [
-        f"A token is unshifted where it has rank 1 for the {scorer} (within 0.001 logit of the best), marginal at rank "
-        f"2 or 3, else shifted (arXiv 2312.01552). Rank and P are those of the {scorer}, over the whole vocabulary."
+        f"Shift: {SHIFT.formula} ({LIN}). The {scorer} reads; rank and P are its own, over the whole vocabulary, and a "
+        "token within 0.001 of the best logit counts as unshifted."
         f"{kl}{_basis(len(found['answers']))}"
     ]
     if found["within_noise"]:

@@ -16,12 +16,14 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from bftui.core import definitions
+from bftui.core.definitions import Definition
 from bftui.core.noise_floor import probability as digits
 from bftui.core.sampler import Sampler
 from bftui.core.text import label, safe
 from bftui.trace.header import noise_of
 from bftui.trace.reading import TraceFile
-from bftui.trace.report import provenance, report_definitions
+from bftui.trace.report import provenance
 from bftui.trace.report.branch_rows import ROWS, Branches, branches
 from bftui.trace.report.content import (
     RAMP_TOP,
@@ -47,6 +49,19 @@ _OPEN_ROWS = 40
 """Rows of the tree that need no click."""
 
 _OTHER = "numbers of another sampler than at the end of the visible path are among these"
+
+_ALWAYS = (
+    definitions.P,
+    definitions.TRUNCATED,
+    definitions.TRUNCATION,
+    definitions.ENTROPY,
+    definitions.BF,
+    definitions.BF_FULL,
+    definitions.BF_PATH,
+    definitions.RANK,
+    definitions.SURPRISAL,
+)
+"""Words of every report."""
 
 _LONG = 400
 """Tokens from which on a page has contents."""
@@ -277,7 +292,7 @@ def _key_figures(report: Report) -> list[tuple[str, str, str]]:
             "BF along the path",
             f"exp of mean H(P~){mixed}",
         ),
-        (number(path.factor(path.entropy)), "full BF along it", "exp of mean H(P), no cut"),
+        (number(path.factor(path.entropy)), "full BF along it", "exp of mean H(P), not truncated"),
     ]
     if (partner := path.factor(path.partner)) is not None:
         found.append((number(partner), "partner's BF along it", "exp of mean H(P~)"))
@@ -337,11 +352,11 @@ def _shift_said(content: Content) -> str:
     return f"{len(known):,} tokens were compared: {', '.join(shares)}{kl}."
 
 
-def _definitions(report: Report) -> Sequence[report_definitions.Definition]:
+def _definitions(report: Report) -> Sequence[Definition]:
     """Those of what is on the page, once each."""
-    found = dict.fromkeys(report_definitions.ALWAYS)
+    found = dict.fromkeys(_ALWAYS)
     if report.shift is not None:
-        found[report_definitions.PARTNER] = None
+        found.update({definitions.SHIFT: None, definitions.KL: None})
     found.update(
         (each.definition, None) for each in report.measurements if each.definition is not None
     )

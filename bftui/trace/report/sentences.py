@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bftui.core.definitions import Definition
 from bftui.core.text import label, safe
-from bftui.trace.report import report_definitions
 from bftui.trace.report.content import Content, factor, number
 from bftui.trace.report.figures.axes import Picture
 
@@ -55,7 +55,7 @@ class Section:
     """
 
     said: str
-    definition: report_definitions.Definition | None
+    definition: Definition | None
     table: Table | None = None
     picture: Picture | None = None
     pieces: tuple[tuple[str, str], ...] = ()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bftui.core.definitions import BF_PATH
 from bftui.core.text import counted
 from bftui.ui.drawing.line_builder import fine
-from bftui.ui.explain.explain_items import BF_SOURCE, Item
+from bftui.ui.explain.explain_items import Item
 from bftui.workbench.keys import hint
-from bftui.workbench.wording import cut
+from bftui.workbench.wording import truncation
 
 if TYPE_CHECKING:
     from bftui.ui.path_comparison import Mean, Pair
@@ -44,27 +45,26 @@ def compared(view: View, pair: Pair | None) -> list[Item]:
             "BF since",
             both([side.since for side in sides]),
             "exp of the mean of H(P~) over the positions after the token in which they differ",
-            f"Over {counts or 'the positions of each'} that have a token, forced ones included, those of a user's turn "
-            f"left out; at temperature {sampler.temperature:g}, {cut(sampler)}, where there is no *. Each is one path, "
-            "so one sample: that one is narrower says little about what narrowed it. "
+            f"Over {counts or 'the positions of each'} that have a token; at temperature {sampler.temperature:g}, "
+            f"{truncation(sampler)}, where there is no *. {BF_PATH.use} "
             + hint(
                 "{rollouts} draws more of each, {response} holds a forced text against controls."
             ),
-            f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
+            BF_PATH.source,
         ),
         Item(
             "mean H(P~)",
             nats,
             "ln of BF since",
             "The same on the scale on which means are made.",
-            BF_SOURCE,
+            BF_PATH.source,
         ),
         Item(
             "BF path",
             both([side.whole for side in sides]),
-            "exp of the mean of H(P~) over all positions that have a token",
+            BF_PATH.formula,
             "What both share counts in both.",
-            f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
+            BF_PATH.source,
         ),
         Item(
             "tokens",
@@ -72,7 +72,8 @@ def compared(view: View, pair: Pair | None) -> list[Item]:
             "tokens after the prompt",
             "Who wrote them is counted from the token in which they differ: sampled from P~, greedy (the most probable "
             "one was taken), forced from outside, by the partner, or as a rollout. *: numbers of positions that were "
-            "made under another temperature or cut than the one in force are among these; going there recomputes them.",
+            "made under another temperature or truncation than those in force are among these; going there recomputes "
+            "them.",
         ),
         Item(
             "the curves",

@@ -1,7 +1,6 @@
 """What the numbers on the screen mean: value, formula, meaning, estimator, source. Data for `K`; draws nothing.
 
-The definitions follow Yang, Li and Holtzman, "LLM Probability Concentration: How Alignment Shrinks the Generative
-Horizon" (arXiv 2506.17871), in words of our own.
+Definitions are those of `core.definitions`; here they meet the numbers of this place.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from bftui.core import definitions
 from bftui.core.noise_floor import exactness, nats, probability
 from bftui.core.text import counted
 from bftui.ui.drawing.line_builder import factor, fine, starred
 from bftui.ui.path_comparison import pair
 from bftui.workbench.keys import hint
-from bftui.workbench.wording import cut
+from bftui.workbench.wording import truncation
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from bftui.ui.side_branches import Apart
     from bftui.ui.view import View
 
-BF_SOURCE = "Yang, Li and Holtzman, arXiv 2506.17871"
-"""Where the branching factor is from."""
-_SHANNON = "Shannon, A Mathematical Theory of Communication, 1948"
 _DIGITS = 6
 """Significant digits of a probability."""
 
@@ -65,7 +62,7 @@ def _other(view: View, node: int) -> str:
         return ""
     sampler = view.sampler_of(node)
     return (
-        f" *: it was made at temperature {sampler.temperature:g}, {cut(sampler)}, which are not in force; "
+        f" *: it was made at temperature {sampler.temperature:g}, {truncation(sampler)}, which are not in force; "
         "going there recomputes it."
     )
 
@@ -75,12 +72,12 @@ def _bf(view: View, following: NextToken) -> Item:
     return Item(
         "BF",
         factor(following.bf, view.noise),
-        "exp H(P~),  H(P~) = −Σ P~(v) ln P~(v) over the kept tokens",
-        "How many equally likely next tokens would be as uncertain as those that the cut leaves. P~ is P at "
-        f"temperature {sampler.temperature:g}, cut by {cut(sampler)}, scaled to sum to 1 again, once. Here H(P~) is "
+        f"{definitions.BF.formula},  {definitions.ENTROPY_TRUNCATED.formula}",
+        f"{definitions.BF.meaning} P~ is P at temperature {sampler.temperature:g}, {truncation(sampler)}, scaled to "
+        "sum to 1 again, once. Here H(P~) is "
         f"{nats(following.entropy_truncated, 3, view.noise, 'entropy_truncated')} nats.{_other(view, view.cursor)} "
-        f"{_exactness(view)} Between 1 and the number of tokens kept.",
-        f"{BF_SOURCE}, the branching factor of one step",
+        f"{_exactness(view)} {definitions.BF.use}",
+        definitions.BF.source,
     )
 
 
@@ -90,11 +87,9 @@ def _kept(following: NextToken) -> Item:
     return Item(
         "kept",
         counted(following.kept, "token"),
-        "tokens v with P~(v) > 0",
-        "Each of top-k, top-p and min-p is judged on the tempered distribution before any cut, and a token stays "
-        "where all let it. Top-p keeps the token that crosses the mass; min-p is a share of the best one's "
-        f"probability.{held}",
-        "top-p: Holtzman et al., arXiv 1904.09751; min-p: Nguyen et al., arXiv 2407.01082",
+        definitions.TRUNCATION.formula,
+        f"{definitions.TRUNCATION.text}{held}",
+        definitions.TRUNCATION.source,
     )
 
 
@@ -102,10 +97,10 @@ def _full(view: View, following: NextToken) -> Item:
     return Item(
         "full",
         factor(following.bf_full, view.noise),
-        "exp H(P)",
-        f"The same without a cut, at temperature 1: over all {following.n_vocab:,} logits. {_exactness(view)} "
-        "It can rise while BF falls: the tail counts here.",
-        f"{_SHANNON}; as a number of kinds: Hill, 1973, order 1",
+        definitions.BF_FULL.formula,
+        f"{definitions.BF_FULL.meaning} Here it has {following.n_vocab:,} logits. {_exactness(view)} "
+        f"{definitions.BF_FULL.use}",
+        definitions.BF_FULL.source,
     )
 
 
@@ -113,11 +108,10 @@ def _entropy(view: View, following: NextToken) -> Item:
     return Item(
         "H",
         f"{nats(following.entropy, 3, view.noise)} nats",
-        "H(P) = −Σ P(v) ln P(v)",
-        "How uncertain the model is of the next token, in nats (divide by ln 2 for bits: "
-        f"{nats(following.entropy / math.log(2), 3, view.noise)}). "
-        f"P is the softmax of the logits at temperature 1, whatever the session's temperature. {_exactness(view)}",
-        _SHANNON,
+        definitions.ENTROPY.formula,
+        f"{definitions.ENTROPY.meaning} Here {nats(following.entropy / math.log(2), 3, view.noise)} bits. P is the "
+        f"softmax of the logits at temperature 1, whatever the session's temperature. {_exactness(view)}",
+        definitions.ENTROPY.source,
     )
 
 
@@ -134,10 +128,10 @@ def _floor(view: View) -> list[Item]:
         Item(
             "noise floor",
             f"H(P) ±{noise.entropy_sd:.2g} nats",
-            "root of the mean squared difference of H(P), one fixed text read in two shapes of batches",
-            "The library adds up in another order where other tokens are evaluated beside, and what is rounded on the "
-            f"way makes more of it: {noise.sentence()} that were read alone, in one pass and among {noise.rows} rows; "
-            f"a logit by {noise.logit_sd:.2g} ({noise.logit_max:.2g}). Numbers are shown in the digits that it allows.",
+            definitions.NOISE_FLOOR.formula,
+            f"{definitions.NOISE_FLOOR.meaning} Here {noise.sentence()} that were read alone, in one pass and among "
+            f"{noise.rows} rows; a logit by {noise.logit_sd:.2g} ({noise.logit_max:.2g}). "
+            f"{definitions.NOISE_FLOOR.use}",
         )
     ]
 
@@ -152,8 +146,8 @@ def candidate(view: View, found: Candidate | None) -> list[Item]:
         Item(
             f"p of {name}",
             probability(found.p, _DIGITS, view.noise),
-            "P(v) = exp(logit v) / Σ exp(logit)",
-            "The probability of this token at temperature 1, before any cut; "
+            definitions.P.formula,
+            "The probability of this token at temperature 1, before any truncation; "
             f"{nats(-math.log(found.p), 3, view.noise, 'logprob')} nats of surprisal."
             if found.p > 0
             else "The model gives this token a probability of 0.",
@@ -161,8 +155,8 @@ def candidate(view: View, found: Candidate | None) -> list[Item]:
         Item(
             "rank",
             f"{found.rank:,} of {following.n_vocab:,}",
-            "1 + tokens with a strictly larger logit",
-            "Equal logits share a rank; the list shows them by id.",
+            definitions.RANK.formula,
+            definitions.RANK.text,
         ),
     ]
     if found.total is not None:
@@ -171,12 +165,12 @@ def candidate(view: View, found: Candidate | None) -> list[Item]:
                 "Σp",
                 probability(found.total, 6, view.noise),
                 "P summed from the best candidate down to this one",
-                "At temperature 1 the cut by top-p stands where this crosses its mass.",
+                "At temperature 1 top-p truncates where this crosses its mass.",
             )
         )
-    drawn = "The cut keeps this token."
+    drawn = "The truncation keeps this token."
     if not found.kept:
-        drawn = "This token is past the cut: P~ is 0, sampling never takes it, forcing can."
+        drawn = "This token is not kept: P~ is 0, sampling never takes it, forcing can."
     elif found.rank <= following.kept and found.rank <= len(following.top_logprobs):
         log = following.logprob_truncated(found.rank - 1)
         drawn += (
@@ -205,9 +199,9 @@ def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
             )
         ]
     sampler = view.sampler_of(node.id)
-    at = f"temperature {sampler.temperature:g} and {cut(sampler)}"
+    at = f"temperature {sampler.temperature:g} and {truncation(sampler)}"
     p = math.exp(node.logprob)
-    cut_p = node.logprob_truncated
+    truncated = node.logprob_truncated
     how = {
         "sampled": f"drawn from P~, as number {node.draw} of the session's draws: the same seed draws it again",
         "greedy": "the most probable token was taken, no draw was made",
@@ -218,25 +212,25 @@ def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
             "p",
             probability(p, _DIGITS, view.noise),
             "P(token | all before it)",
-            "At temperature 1, before any cut. "
+            "At temperature 1, before any truncation. "
             + (
-                f"Under P~, at {at}, it is {probability(math.exp(cut_p), 4, view.noise)}."
-                if cut_p is not None
-                else f"P~ is 0: it was past the cut, at {at}."
+                f"Under P~, at {at}, it is {probability(math.exp(truncated), 4, view.noise)}."
+                if truncated is not None
+                else f"P~ is 0: it was not kept, at {at}."
             ),
         ),
         Item(
             "surprisal",
             f"{nats(-node.logprob, 3, view.noise, 'logprob')} nats",
-            "−ln p",
-            "What this token told that was not expected; its mean over P is H(P).",
-            _SHANNON,
+            definitions.SURPRISAL.formula,
+            definitions.SURPRISAL.text,
+            definitions.SURPRISAL.source,
         ),
         Item(
             "rank",
             f"{node.rank:,}",
-            "1 + tokens with a strictly larger logit",
-            "1 is what a greedy step takes.",
+            definitions.RANK.formula,
+            definitions.RANK.text,
         ),
     ]
     if before is not None:
@@ -247,9 +241,9 @@ def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
                 "H before",
                 f"{nats(before.entropy, 3, view.noise)} nats",
                 "H(P) of the distribution that the token was taken from",
-                f"How open the choice was: the shade of the token. After the cut BF was {bf}, "
+                f"How open the choice was: the shade of the token. After truncation BF was {bf}, "
                 f"{counted(before.kept, 'token')} kept.",
-                _SHANNON,
+                definitions.ENTROPY.source,
             )
         )
     items.append(Item("how it came", node.source, "", f"{how[0].upper()}{how[1:]}."))
@@ -268,7 +262,7 @@ def branch(view: View, target: int) -> list[Item]:
                 "exp H(P~) after the row's last token",
                 f"One step's branching factor, at the end of the branch and not along it.{_other(view, target)} Two "
                 "branches are two samples: that one ends narrower says little about what narrowed it.",
-                f"{BF_SOURCE}, the branching factor of one step",
+                definitions.BF.source,
             )
         )
     depth = view.tree.depth(target)
@@ -309,9 +303,9 @@ def curve(view: View) -> list[Item]:
                 "now",
                 factor(view.next.bf, view.noise),
                 "exp H(P~) at the open position",
-                f"The last bar. At temperature {sampler.temperature:g}, {cut(sampler)}."
+                f"The last bar. At temperature {sampler.temperature:g}, {truncation(sampler)}."
                 f"{_other(view, view.cursor)} {_exactness(view)}",
-                f"{BF_SOURCE}, the branching factor of one step",
+                definitions.BF.source,
             )
         )
     if logs:
@@ -320,11 +314,10 @@ def curve(view: View) -> list[Item]:
             Item(
                 "path",
                 factor(math.exp(mean)),
-                "exp of the mean of H(P~) over the positions that have a token",
-                f"The branching factor along this one path of {counted(len(logs), 'token')}, forced ones included, "
-                "those of a user's turn left out: the entropy estimator with one sample. One path is one draw of many: "
-                f"comparing two of them says little.{stale}",
-                f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
+                definitions.BF_PATH.formula,
+                f"{definitions.BF_PATH.meaning} Here it has {counted(len(logs), 'token')}. "
+                f"{definitions.BF_PATH.use}{stale}",
+                definitions.BF_PATH.source,
             )
         )
     items.append(
@@ -352,7 +345,7 @@ def position(view: View, place: int) -> list[Item]:
             "exp H(P~), and H(P), of the distribution at this position",
             f"What the token after it was taken from, with {counted(place, 'token')} between it and the prompt. "
             f"{_exactness(view)}{_other(view, node)}",
-            f"{BF_SOURCE}, the branching factor of one step",
+            definitions.BF.source,
         )
     ]
 
@@ -374,6 +367,6 @@ def beside(view: View, branch: Apart | None) -> list[Item]:
             f"It leaves the path after position {branch.first - 1:,} and has {positions} after that. The branch that "
             "was compared last is drawn, else that of the latest mark, else what comes after the cursor or the newest "
             + hint("branch at the last fork; {compare} sets both side by side."),
-            f"{BF_SOURCE}, the Monte Carlo estimator for short outputs, with M = 1",
+            definitions.BF_PATH.source,
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bftui.core import definitions
 from bftui.core.noise_floor import Noise, probability
 from bftui.core.text import safe
 from bftui.ui.drawing.line_builder import fine
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from bftui.ui.view import View
     from bftui.workbench.paired_results import Nudged
 
-_SHIFT = "Lin et al., The Unlocking Spell on Base LLMs, ICLR 2024, arXiv 2312.01552"
-_NUDGE = "Fei, Razeghi and Singh, Nudging, ACL 2025, arXiv 2410.09300"
-_BF = "Yang, Li and Holtzman, arXiv 2506.17871"
 _CLASSES = (
     f"{SIGNS['unshifted']} unshifted: rank 1 (or within a thousandth of the best logit); {SIGNS['marginal']} marginal: "
     f"rank 2 or 3; {SIGNS['shifted']} shifted: rank 4 and more."
@@ -47,11 +45,10 @@ def partner(view: View) -> list[Item]:
         Item(
             "partner BF",
             bf,
-            "exp H(P~) of the partner's distribution after the same text",
-            f"{name} reads the path after a prompt of its own ({paired.template or 'raw'}), under the session's "
-            f"temperature and cut. The text goes to it {way}.{seam} Along the path: exp of the mean H(P~) of its "
-            "distributions.",
-            f"{_BF}, the branching factor of one step",
+            definitions.PARTNER_BF.formula,
+            f"{definitions.PARTNER_BF.text} {name} reads with the template {paired.template or 'raw'}. The text goes "
+            f"to it {way}.{seam} Along the path: exp of the mean H(P~) of its distributions.",
+            definitions.PARTNER_BF.source,
         )
     ]
 
@@ -67,7 +64,7 @@ def standing(view: View, token_id: int) -> list[Item]:
             f"#{found.rank:,} {found.kind}, P {probability(found.prob, 3, view.partner_noise)}",
             "1 + the number of tokens that the partner gives a larger logit",
             f"The same token in the distribution of {safe(view.paired.name)} after the same text. {_CLASSES}",
-            _SHIFT,
+            definitions.SHIFT.source,
         )
     ]
 
@@ -84,7 +81,7 @@ def token(view: View, node: int) -> list[Item]:
             f"#{there.rank:,} {there.kind}, P {probability(there.prob, 3, view.partner_noise)}",
             "its rank and P in the partner's distribution before it",
             f"What {safe(view.paired.name)} says of this token after the same text. {_CLASSES}",
-            _SHIFT,
+            definitions.SHIFT.source,
         )
     ]
 
@@ -100,10 +97,9 @@ def shift(view: View, row: Row | None) -> list[Item]:
         Item(
             "class",
             "" if row is None else f"{SIGNS[row.kind]} {row.kind}",
-            "by the rank of the token in the other model's distribution",
-            f"A token that one model wrote, in the distribution of the other after the same text before it. {_CLASSES} "
-            "The published counts of base models under their aligned partners: 78 to 82 % unshifted, 5 to 8 % shifted.",
-            _SHIFT,
+            definitions.SHIFT.formula,
+            f"{_CLASSES} {definitions.SHIFT.text}",
+            definitions.SHIFT.source,
         ),
         Item(
             f"class {WITHIN}",
@@ -119,10 +115,10 @@ def shift(view: View, row: Row | None) -> list[Item]:
         Item(
             "rank, P",
             "" if row is None else _ranked(row.scored, view.noise_beside(row.author)),
-            "rank: 1 + tokens with a strictly larger logit;  P at temperature 1, uncut",
+            f"rank: {definitions.RANK.formula};  P at temperature 1, not truncated",
             "In the model that did not write the text, after its own prompt. Of several tokens that are compared "
             "together (another vocabulary): the largest rank, the product of P.",
-            _SHIFT,
+            definitions.SHIFT.source,
         ),
         Item(
             "own rank, own P",
@@ -135,18 +131,17 @@ def shift(view: View, row: Row | None) -> list[Item]:
             ""
             if row is None or row.compared.kl_partner_base is None
             else f"{row.compared.kl_partner_base:.4f}, {row.compared.kl_base_partner or 0.0:.4f} nats",
-            "KL(p‖b) = Σ P_partner ln( P_partner / P_base ), over the whole vocabulary",
-            f"How far the distributions of {other} (p) and {base} (b) are apart before this token, whatever it is. "
-            "Not cut and not renormalised: the published code sums over the best tokens that both lists share, which "
-            "can be negative. None where the vocabularies differ, and where a blank is left out.",
-            "Kullback and Leibler, 1951",
+            definitions.KL.formula,
+            f"{definitions.KL.text} p is {other}, b is {base}. There is none where the vocabularies differ, and where "
+            "a blank is left out.",
+            definitions.KL.source,
         ),
         Item(
             "JS",
             "" if row is None or row.compared.js is None else f"{row.compared.js:.4f} nats",
-            "½ KL(p‖m) + ½ KL(b‖m),  m = ½ (p + b)",
-            "The same for both sides; between 0 and ln 2 = 0.693.",
-            "Lin, 1991",
+            definitions.JS.formula,
+            definitions.JS.text,
+            definitions.JS.source,
         ),
     ]
     return [*items, *partner(view)]
@@ -169,19 +164,17 @@ def nudging(view: View, found: Nudged | None, gamma: float) -> list[Item]:
         Item(
             "u",
             "" if sure is None else f"{sure:.3f}",
-            "max over v of P_base(v), at temperature 1 and uncut",
-            f"How sure the base is of its next token. Below γ = {gamma:.2f} the partner writes; from γ on, or where "
-            "the base's token begins the partner's next word, the base takes over and writes while it stays at γ or "
-            "above. Published: 0.3 to 0.4, robust from 0.2 to 0.5.",
-            _NUDGE,
+            f"max over v of P_base(v), at temperature 1 and not truncated;  {definitions.NUDGING.formula}",
+            f"How sure the base is of its next token; γ is {gamma:.2f}. {definitions.NUDGING.text}",
+            definitions.NUDGING.source,
         ),
         Item(
             "nudged",
             share,
             "tokens that the partner wrote / all tokens written",
             "Counted in the base's tokens, which stay as it wrote them; as published, the whole text is split anew at "
-            "each hand-over (bftui nudge --plain). Published runs have about 10 %; above 20 % pairs tend to fail.",
-            f"{_NUDGE}; warning: BlendIn, arXiv 2606.11201",
+            "each hand-over (bftui nudge --plain).",
+            definitions.NUDGING.source,
         ),
         Item(
             "asked, wrote",
@@ -190,15 +183,14 @@ def nudging(view: View, found: Nudged | None, gamma: float) -> list[Item]:
             "They differ, as published: the partner looks 16 tokens ahead and hands over whole words; further words "
             "follow until the base's token begins the next one or its u is at least γ; and a partner whose end lies "
             "within what it looks ahead writes all that is left. At most 256 tokens and 150 rounds are written.",
-            _NUDGE,
+            definitions.FEI,
         ),
         Item(
             "BF nudged",
             bf,
-            "exp of the mean H(P~_base) along the text",
-            "Of the base along the nudged text, against the base along its own greedy text of the same limit; and over "
-            "the tokens that the base wrote itself. Entropies, not surprisals: a nudged text is no sample of the base.",
-            _BF,
+            definitions.BF_NUDGED.formula,
+            definitions.BF_NUDGED.text,
+            definitions.BF_NUDGED.source,
         ),
         Item(
             "stop",
@@ -206,7 +198,7 @@ def nudging(view: View, found: Nudged | None, gamma: float) -> list[Item]:
             "partner · repeat · rounds · length · context",
             "Only the partner ends the text; the base's end of text is passed over. repeat: the same words four rounds "
             "in a row. moved: somebody went elsewhere.",
-            _NUDGE,
+            definitions.FEI,
         ),
         *partner(view),
     ]

@@ -25,7 +25,7 @@ from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint
 from bftui.workbench.queries import PageKey, Query
-from bftui.workbench.wording import cut
+from bftui.workbench.wording import truncation
 
 if TYPE_CHECKING:
     from bftui.backends.client.client_protocol import Page
@@ -274,7 +274,10 @@ class CandidatesPane(Pane):
             return None
         if row == self._border():
             line.add(
-                _ruled(f"{cut(view.sampler_of(view.cursor))} keeps {view.next.kept:,}", line.width),
+                _ruled(
+                    f"{truncation(view.sampler_of(view.cursor))} keeps {view.next.kept:,}",
+                    line.width,
+                ),
                 palette.accent,
             )
             return None

@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from rich.style import Style
 
+from bftui.core.definitions import BF, BF_AFTER, BF_FULL, BF_PATH, BF_ROLLOUTS
 from bftui.core.text import label
 from bftui.ui.actions.action_table import groups
 from bftui.ui.actions.bindings import bound
@@ -37,12 +38,12 @@ SIGNS = (
         "{previous_fork} {next_fork} {previous_peak} {next_peak} {next_forced}",
         "move in the text or the tree where one has the focus, else the session",
     ),
-    ("BF", "exp H(P~): at the session's temperature and cut"),
+    ("BF", BF.brief),
     ("7.2*", "of another sampler than the one in force: going there recomputes it"),
-    ("full", "exp H(P): over the whole vocabulary, temperature 1"),
-    ("path", "exp of the mean H(P~) over the path's tokens"),
-    ("rollouts", "BF of continuations drawn from here, with its 95 % interval"),
-    ("BF after", "BF one step later, were the candidate forced"),
+    ("full", BF_FULL.brief),
+    ("path", BF_PATH.brief),
+    ("rollouts", f"{BF_ROLLOUTS.meaning} [95 % interval]"),
+    ("BF after", BF_AFTER.meaning),
     ("×0.24", "BF after the forced text over that after its controls, with its 95 % interval"),
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
+from bftui.core.definitions import CONTROLS
 from bftui.core.job import duration
 from bftui.core.noise_floor import within
 from bftui.core.text import counted, label
@@ -24,16 +25,6 @@ from bftui.workbench.measured_results import Against, Responded
 
 if TYPE_CHECKING:
     from bftui.workbench.workbench import Workbench
-
-KINDS = {
-    "matched": "Texts of the same length that the model might have written here: of 256 draws those whose first "
-    "token is nearest in ln P to the forced one. They alone make the verdict.",
-    "free": "Nothing forced: what the model does by itself from here.",
-    "neutral": "Openings that commit a text to little.",
-    "random": "The first token drawn evenly from all that the cut keeps, the others by the model.",
-    "top1": "The most probable tokens, one after the other.",
-}
-"""What each kind of controls is."""
 
 _TEXTS = 24
 """Cells of one control's text."""
@@ -92,7 +83,7 @@ class ResponsePane(ReadingPane):
             self._lines += self._kind(each)
         self._lines += self._paragraph(
             f"BF is over up to {counted(found.horizon, 'token')} after each text, in {found.samples} samples of each, "
-            "by the entropy estimator: exp of the mean H(P~). The factor is BF after the forced text over the "
+            "by the entropy estimator. The factor is BF after the forced text over the "
             "geometric mean of BF after the controls; its interval says where one more text like them would fall.",
             "dim",
         )
@@ -152,7 +143,7 @@ class ResponsePane(ReadingPane):
             for text in each.texts
         )
         lines: list[Line] = [("kind", f"{each.kind:<8} {count}", value)]
-        lines += self._paragraph(KINDS.get(each.kind, ""), "dim")
+        lines += self._paragraph(CONTROLS.get(each.kind, ""), "dim")
         if texts and each.kind != "free":
             lines += self._paragraph(texts, "text")
         return [*lines, ("", "", "")]

@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bftui.core import definitions
 from bftui.core.bf.estimate import curve, windows
 from bftui.core.text import safe
 from bftui.results.codec import FieldError, decode
 from bftui.results.rollouts_result import RolloutsResult
-from bftui.trace.report import report_definitions, shapes
+from bftui.trace.report import shapes
 from bftui.trace.report.content import Content, number
 from bftui.trace.report.figures import session_figures
 from bftui.trace.report.sections import pair_sections
@@ -120,7 +121,7 @@ def _rollouts(asked: Asked) -> Section:
     pieces = tuple(islice(spelled, _TEXTS))
     first = f"the first {len(pieces)} of " if len(pieces) < len(samples) else ""
     written = f"The continuations, {first}{len(samples)}." if first else "The continuations."
-    return Section(said, report_definitions.ROLLOUTS, table, picture, pieces, written, tuple(notes))
+    return Section(said, definitions.BF_ROLLOUTS, table, picture, pieces, written, tuple(notes))
 
 
 _ESTIMATORS = {"entropy": "entropy", "nll": "likelihood"}
@@ -160,7 +161,7 @@ def _response(asked: Asked) -> Section:
                 interval(kind.ci),
                 signed(kind.delta),
                 delta_ci,
-                _CONTROLS.get(kind.kind, ""),
+                definitions.CONTROLS.get(kind.kind, ""),
             )
         )
         if kind.bf is not None:
@@ -192,18 +193,7 @@ def _response(asked: Asked) -> Section:
         "like them.",
         words=1,
     )
-    return Section(
-        said, report_definitions.RESPONSE, table, picture, notes=tuple(map(sentence, notes))
-    )
-
-
-_CONTROLS = {
-    "matched": "texts that the model drew there, nearest in log-probability",
-    "free": "no text: what the model writes by itself",
-    "neutral": "openings that commit a text to little",
-    "random": "first tokens drawn evenly from those kept",
-    "top1": "the most probable token",
-}
+    return Section(said, definitions.RESPONSE, table, picture, notes=tuple(map(sentence, notes)))
 
 
 def _lookahead(asked: Asked) -> Section:
@@ -248,7 +238,7 @@ def _lookahead(asked: Asked) -> Section:
         tokens=True,
         folded=picture is not None and len(rows) > 8,
     )
-    return Section(said, report_definitions.LOOKAHEAD, table, picture, notes=notes)
+    return Section(said, definitions.BF_AFTER, table, picture, notes=notes)
 
 
 _Tell = Callable[[Asked], Section]

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from bftui.core import definitions
 from bftui.core.text import label
-from bftui.trace.report import report_definitions, shapes
+from bftui.trace.report import shapes
 from bftui.trace.report.branch_rows import Children
 from bftui.trace.report.content import Content, lines, number
 from bftui.trace.report.figures import pair_figures
@@ -50,7 +51,7 @@ def shift(asked: Asked) -> Section:
     floor = f", {within:,} of them with a class within the noise floor" if within else ""
     return Section(
         f"{said or 'nothing was compared'}; {counted(len(found.positions), 'token')}{floor}",
-        report_definitions.SHIFT,
+        definitions.SHIFT,
         Table(("shifted token", "times"), rows, "Shifted tokens, the most frequent first.", True)
         if rows
         else None,
@@ -94,7 +95,7 @@ def nudging(asked: Asked) -> Section:
             break
     return Section(
         f"{said}; {counted(found.rounds, 'round')}",
-        report_definitions.NUDGING,
+        definitions.NUDGING,
         Table(
             ("", "BF", "over"),
             tuple((each, number(bf), over) for each, bf, over in named),

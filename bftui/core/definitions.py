@@ -1,0 +1,308 @@
+"""The glossary: what each number of bftui is, said once. `K`, the help, reports, commands and the README read it.
+
+BF follows Yang, Li and Holtzman, "LLM Probability Concentration: How Alignment Shrinks the Generative Horizon"
+(arXiv 2506.17871), in words of our own. Entropies and log-probabilities are in nats. Imports nothing: the first frame
+may read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+YANG = "Yang, Li and Holtzman, arXiv 2506.17871"
+SHANNON = "Shannon, A Mathematical Theory of Communication, 1948"
+LIN = "Lin et al., The Unlocking Spell on Base LLMs, ICLR 2024, arXiv 2312.01552"
+FEI = "Fei, Razeghi and Singh, Nudging, ACL 2025, arXiv 2410.09300"
+
+_ONE_STEP = f"{YANG}, the branching factor of one step"
+_ONE_PATH = f"{YANG}, the Monte Carlo estimator for short outputs, with M = 1"
+_ESTIMATORS = f"{YANG}, estimators of the branching factor"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One word: a number, or a way to get one.
+
+    Attributes:
+        name: as screens, reports and commands call it.
+        formula: how the number is computed; plain text.
+        meaning: what it says, in one sentence that needs no formula.
+        use: what it is good for, what it does not say, and how it is estimated; "" where the meaning says it all.
+        source: the paper that defines it; "" where it is common, or ours.
+        fields: its names in traces and in `--json`, with commas between them; "" where it has none.
+    """
+
+    name: str
+    formula: str
+    meaning: str
+    use: str = ""
+    source: str = ""
+    fields: str = ""
+
+    @property
+    def text(self) -> str:
+        """Meaning and use, as a paragraph."""
+        return f"{self.meaning} {self.use}".rstrip()
+
+    @property
+    def brief(self) -> str:
+        """Formula and meaning, where there is room for a line or two."""
+        return f"{self.formula}: {self.meaning[0].lower()}{self.meaning[1:].rstrip('.')}"
+
+
+P = Definition(
+    "P",
+    "P(v) = exp(logit v) / Σ exp(logit)",
+    "The model's own next-token distribution, at temperature 1 and over the whole vocabulary.",
+    "No setting changes it: ranks, surprisal and H(P) are those of the model.",
+)
+
+TRUNCATED = Definition(
+    "P~",
+    "P at the temperature, truncated, scaled to sum to 1 again, once",
+    "What a sampled token is drawn from.",
+    "It follows temperature, top-k, top-p and min-p of the session.",
+    f"{YANG}, the truncated distribution",
+)
+
+TRUNCATION = Definition(
+    "truncation, kept",
+    "tokens v with P~(v) > 0",
+    "Which tokens sampling may take: those that top-k, top-p and min-p all keep.",
+    "Each rule is judged on the tempered distribution before any truncation. Top-p (the nucleus) keeps the token that "
+    "crosses its mass; min-p is a share of the best token's probability.",
+    "top-p: Holtzman et al., arXiv 1904.09751; min-p: Nguyen et al., arXiv 2407.01082",
+    "kept",
+)
+
+ENTROPY = Definition(
+    "H(P)",
+    "H(P) = −Σ P(v) ln P(v)",
+    "How uncertain the model is of the next token, in nats; divided by ln 2, in bits.",
+    "It is computed from all logits in float64, and nothing is sampled.",
+    SHANNON,
+    "entropy",
+)
+
+BF = Definition(
+    "BF",
+    "exp H(P~)",
+    "The branching factor: how many equally likely next tokens would be as uncertain as those that the truncation "
+    "keeps.",
+    "BF without a qualifier is this one, everywhere. It lies between 1 and the number of tokens kept.",
+    _ONE_STEP,
+    "bf",
+)
+
+ENTROPY_TRUNCATED = Definition(
+    "H(P~)",
+    "H(P~) = −Σ P~(v) ln P~(v) over the kept tokens",
+    "The same uncertainty of what sampling draws from: ln BF.",
+    "Means along a text are made of it, not of BF.",
+    _ONE_STEP,
+    "entropy_truncated",
+)
+
+BF_FULL = Definition(
+    "full BF",
+    "exp H(P)",
+    "The branching factor without truncation, at temperature 1, over the whole vocabulary.",
+    "It can rise while BF falls: the tail counts in it.",
+    f"{SHANNON}; as a number of kinds: Hill, 1973, order 1",
+    "bf_full",
+)
+
+BF_PATH = Definition(
+    "BF along the path",
+    "exp of the mean H(P~) over the positions that have a token",
+    "How many ways there were to go on at each token of one text, in the geometric mean.",
+    "Forced tokens count, those of a user's turn do not. One path is one sample: comparing two of them says little.",
+    _ONE_PATH,
+)
+
+BF_ROLLOUTS = Definition(
+    "BF of rollouts",
+    "exp of the mean over continuations of each one's mean H(P~)",
+    "The branching factor of what follows from one place, over continuations that are drawn from P~ there.",
+    "Each continuation counts the same, whatever its length. The interval is the 95 % one over such samples, made in "
+    "ln BF.",
+    f"{_ESTIMATORS}; bias-corrected, accelerated bootstrap: Efron, 1987",
+    "bf, ci",
+)
+
+BF_LIKELIHOOD = Definition(
+    "BF by likelihood",
+    "exp of the mean over continuations of each one's mean −ln P~ of its tokens",
+    "The same number from the probabilities of the tokens that were drawn, in place of the entropies on the way.",
+    "The two estimates agree in long texts, by the asymptotic equipartition property; where they are far apart, more "
+    "continuations are needed. `auto` takes likelihood where every continuation is longer than 50 tokens, else "
+    "entropy.",
+    _ESTIMATORS,
+    "bf_nll, bf_entropy",
+)
+
+BF_MEASURED = Definition(
+    "BF over prompts",
+    "mean over prompts of BF of rollouts",
+    "How open a model's answers are, over a set of prompts.",
+    "Intervals are made by a two-stage bootstrap, prompts then samples, and below 30 prompts by t on the mean, which "
+    "is said. `--compat repo` aggregates position by position over the samples that reach it, as the authors' code "
+    "does.",
+    _ESTIMATORS,
+    "bf, ci, ci_basis",
+)
+
+CURVE = Definition(
+    "BF over positions",
+    "at position t: the entropy estimate over the first t + 1 tokens of each continuation",
+    "How the branching factor changes as an answer goes on.",
+    "It is cumulative and so moves slowly; the band is the 95 % interval at each position alone. A window is the mean "
+    "over continuations of exp of the mean H(P~) in it, another average, which lies higher.",
+    YANG,
+    "curve, windows",
+)
+
+BF_AFTER = Definition(
+    "BF after",
+    "exp H(P~) of the distribution after the candidate",
+    "The branching factor one step later, were the candidate forced.",
+    "It says nothing of what follows later, and makes no verdict.",
+    _ONE_STEP,
+    "after",
+)
+
+RESPONSE = Definition(
+    "response",
+    "ln BF(forced) − mean ln BF(matched controls)",
+    "Whether a forced text narrows or widens what follows it, more than texts do that the model might have written in "
+    "its place.",
+    "BF is over the tokens after each text. The interval of the difference is that of one text against texts like it, "
+    "t(.975, K−1)·s·√(1+1/K) to either side, with s the standard deviation of the K controls' ln BF: it narrows below "
+    "0, widens above 0, has no effect within ±ln 1.10, and else is undecided. p is that of the difference in this t, "
+    "two-sided, before Holm's correction for several texts of one run.",
+    "bftui; prediction interval of one more observation; BF as in arXiv 2506.17871",
+    "delta, delta_ci, p, verdict",
+)
+
+CONTROLS = {
+    "matched": "Texts of the same length that the model might have written here: of 256 draws those whose first "
+    "token is nearest in ln P to the forced one. They alone make the verdict.",
+    "free": "Nothing forced: what the model does by itself from here.",
+    "neutral": "Openings that commit a text to little.",
+    "random": "The first token drawn evenly from all that the truncation keeps, the others by the model.",
+    "top1": "The most probable tokens, one after the other.",
+}
+"""What each kind of a response's controls is, by its name in the JSON."""
+
+RANK = Definition(
+    "rank",
+    "1 + tokens with a strictly larger logit",
+    "Where a token stands in the model's order of all tokens: 1 is what a greedy step takes.",
+    "Equal logits share a rank; lists show them by id.",
+    fields="rank",
+)
+
+SURPRISAL = Definition(
+    "surprisal",
+    "−ln P(token)",
+    "What a token told that was not expected, in nats.",
+    "Its mean over P is H(P).",
+    SHANNON,
+    "logprob",
+)
+
+NOISE_FLOOR = Definition(
+    "noise floor",
+    "root of the mean squared difference of H(P), one fixed text read in two shapes of batches",
+    "How far a model's numbers move with nothing but the number of tokens that are evaluated at once.",
+    "Libraries add up in another order in another batch, and rounded weights make more of it. Digits below the floor "
+    "are not shown, and differences within it are none; float32 has one of 1e-5 nats and less.",
+    fields="model.noise",
+)
+
+PARTNER_BF = Definition(
+    "partner BF",
+    "exp H(P~) of the partner's distribution after the same text",
+    "The branching factor of the second model, which reads along.",
+    "It has a prompt of its own, and the session's temperature and truncation.",
+    _ONE_STEP,
+)
+
+SHIFT = Definition(
+    "shift",
+    "rank of the token in the model that reads: 1 unshifted, 2 or 3 marginal, from 4 on shifted",
+    "Which tokens of one model's text the other model would not have chosen.",
+    "The model that reads sees the finished text in one pass; rank and P are its own, over the whole vocabulary. A "
+    "token within 0.001 of the best logit counts as unshifted. A class is within the noise floor where the gap to the "
+    "next class is at most twice that of a logit, and where a greedy token is not the best of its author. Published "
+    "for base models under their aligned partners: 78 to 82 % unshifted, 5 to 8 % shifted.",
+    LIN,
+    "unshifted, marginal, shifted",
+)
+
+KL = Definition(
+    "KL",
+    "KL(p‖b) = Σ P_partner ln( P_partner / P_base )",
+    "How far two models' distributions before a token are apart, whatever the token is, in nats.",
+    "It is over the whole vocabulary, not truncated and not renormalised, and its direction stands with it. The "
+    "published code sums over the best tokens that both lists share, which can be negative.",
+    "Kullback and Leibler, 1951",
+    "kl_aligned_base, kl_base_aligned",
+)
+
+JS = Definition(
+    "JS",
+    "½ KL(p‖m) + ½ KL(b‖m),  m = ½ (p + b)",
+    "The same for both sides at once: between 0 and ln 2 = 0.693.",
+    "",
+    "Lin, 1991",
+    "js",
+)
+
+NUDGING = Definition(
+    "nudging",
+    "the partner writes where max over v of P_base(v) < γ",
+    "A base model is steered by a few words of an aligned one, where the base is unsure.",
+    "Both take their most probable tokens. From γ on, or where the base's token begins the partner's next word, the "
+    "base takes over and writes while it is at γ or above. Published: γ of 0.3 to 0.4, some 10 % of the tokens by the "
+    "partner; above 20 % pairs tend to fail.",
+    f"{FEI}; warning: BlendIn, arXiv 2606.11201",
+    "share_nudged",
+)
+
+BF_NUDGED = Definition(
+    "BF nudged",
+    "exp of the mean H(P~_base) along the nudged text",
+    "How open the base is along the text that was written with the partner's words.",
+    "It is made of entropies, not of surprisals: a nudged text is not a sample of the base. BF base is along the "
+    "base's own greedy text of the same limit, BF partner along the partner's.",
+    YANG,
+    "bf_nudged, bf_base, bf_partner",
+)
+
+GLOSSARY = (
+    P,
+    TRUNCATED,
+    TRUNCATION,
+    ENTROPY,
+    ENTROPY_TRUNCATED,
+    BF,
+    BF_FULL,
+    BF_PATH,
+    BF_ROLLOUTS,
+    BF_LIKELIHOOD,
+    BF_MEASURED,
+    CURVE,
+    BF_AFTER,
+    RESPONSE,
+    RANK,
+    SURPRISAL,
+    NOISE_FLOOR,
+    PARTNER_BF,
+    SHIFT,
+    KL,
+    JS,
+    NUDGING,
+    BF_NUDGED,
+)
+"""All words, in the order in which they build on each other."""
