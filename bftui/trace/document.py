@@ -336,7 +336,7 @@ def _own(column: NDArray[np.float64]) -> list[str]:
     return [repr(value) if math.isfinite(value) else "null" for value in values]
 
 
-def read(path: str | os.PathLike[str]) -> schema.Trace:
+def read(path: str | os.PathLike[str]) -> schema.TraceDocument:
     """Reads and checks a whole trace; raises InputError that says where and why.
 
     `reading.TraceFile` reads traces of any size.
@@ -347,13 +347,19 @@ def read(path: str | os.PathLike[str]) -> schema.Trace:
     from bftui.trace.reading import TraceFile
 
     lists: dict[str, Any] = {"nodes": [], "actions": [], "measurements": []}
-    items = {"nodes": schema.Node, "actions": schema.Action, "measurements": schema.Measurement}
+    items = {
+        "nodes": schema.TraceNode,
+        "actions": schema.TraceAction,
+        "measurements": schema.TraceMeasurement,
+    }
     with _without_collection():
         outline = TraceFile(path, lambda field, item: lists[field].append(item)).outline
         for field, item in items.items():
             lists[field] = TypeAdapter(list[item]).validate_python(lists[field])  # type: ignore[valid-type]
     parts = {name: getattr(outline, name) for name in type(outline).model_fields}
-    return schema.Trace.model_construct(None, **parts, **(outline.model_extra or {}), **lists)
+    return schema.TraceDocument.model_construct(
+        None, **parts, **(outline.model_extra or {}), **lists
+    )
 
 
 @contextmanager

@@ -27,7 +27,7 @@ _MODEL = (
 )
 
 
-class Described(Protocol):
+class DescribedModel(Protocol):
     """Anything with the fields of a trace's `model`."""
 
     @property
@@ -40,7 +40,7 @@ class Described(Protocol):
     def note(self) -> str: ...
 
 
-def model_fields(info: Described, noise: Noise | None = None) -> dict[str, Any]:
+def model_fields(info: DescribedModel, noise: Noise | None = None) -> dict[str, Any]:
     """`model` of the trace, with its noise floor; with a `title`, what it calls itself, where that is not its name, and
     with a `note` where there is something to say of it.
 

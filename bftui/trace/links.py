@@ -5,9 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
-LARGEST = 2**31 - 1
-"""Of node numbers, token ids, ranks and counts: they are 32-bit integers in the tree."""
-
 
 class Links:
     """Parents, tokens and samplers of nodes that are added one after another.

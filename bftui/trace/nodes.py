@@ -1,7 +1,7 @@
 """One node as the fields of a trace: from the tree, into a tree, and checked without pydantic where nothing is unusual.
 
-`schema.Node` alone says what a node is. `checked` asks it only about nodes that are not of the usual shape, and every
-node that it lets pass unasked is one that `schema.Node` takes.
+`schema.TraceNode` alone says what a node is. `checked` asks it only about nodes that are not of the usual shape, and
+every node that it lets pass unasked is one that `schema.TraceNode` takes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bftui.core.batch import Batch
 from bftui.core.distribution import TOP, NextToken, TokenScore
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
-from bftui.trace.links import LARGEST
+from bftui.trace.bounds import HUGE, LARGEST, MOST_CHOICES, MOST_MS, MOST_NATS, MOST_ROWS
 from bftui.trace.stream import check_plain
 
 SOURCES = {source.word: source for source in Source}
@@ -46,16 +46,6 @@ _ACTION = frozenset(("at_ms", "op", "args", "node"))
 _TOP = frozenset(("ids", "logprobs"))
 _INT, _NUMBERS = frozenset((int,)), frozenset((int, float))
 
-MOST_ROWS = 1 << 16
-"""Tokens that were evaluated together, at most."""
-
-MOST_NATS, MOST_CHOICES, MOST_MS, HUGE = 22.0, 3e9, 1e15, 1e45
-"""Most of nats, of choices, of milliseconds, of any other size.
-
-Above the entropy and the number of 2**31 tokens, longer than anybody waits, and above what float32 holds: no arithmetic
-on what was read overflows.
-"""
-
 CANDIDATES, PLACES = 4, 6
 """Decimals of a candidate's log-probability, and of every other number of a node that is in nats or made of such.
 
@@ -72,13 +62,13 @@ def checked(fields: Any) -> dict[str, Any]:
     from bftui.trace import schema
 
     check_plain(fields)
-    node = schema.Node.model_validate(fields)
+    node = schema.TraceNode.model_validate(fields)
     dumped: dict[str, Any] = node.model_dump(mode="json", by_alias=True)
     return dumped
 
 
 def usual_action(action: Any) -> bool:
-    """Whether this is, beyond any doubt, what `schema.Action` takes: something done with no arguments."""
+    """Whether this is, beyond any doubt, what `schema.TraceAction` takes: something done with no arguments."""
     return (
         type(action) is dict
         and action.keys() == _ACTION

@@ -107,7 +107,7 @@ class TraceFile:
         return label(self.token_bytes(token_id))
 
     def prompts(self) -> dict[int, Any]:
-        """The `schema.Prompt` of each root."""
+        """The `schema.TracePrompt` of each root."""
         later = {each.node: each.prompt for each in self.outline.prompts}
         return {0: self.outline.prompt, **later}
 
@@ -158,7 +158,9 @@ class TraceFile:
             item: dict[str, Any] = value
         else:
             check_plain(value)
-            model: type[BaseModel] = schema.Action if field == "actions" else schema.Measurement
+            model: type[BaseModel] = (
+                schema.TraceAction if field == "actions" else schema.TraceMeasurement
+            )
             item = model.model_validate(value).model_dump(mode="json", by_alias=True)
         self._last[field] = max(self._last.get(field, 0), item["node"])
         return item

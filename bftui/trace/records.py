@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import InputError
+from bftui.trace.bounds import LARGEST
 from bftui.trace.journal import FORMAT, VERSION
-from bftui.trace.links import LARGEST
 from bftui.trace.nodes import checked
 from bftui.trace.reading import TraceFile, damaged
 from bftui.trace.stream import VALUE, check_plain, parse
@@ -117,7 +117,7 @@ class JournalFile:
         from pydantic import ValidationError
 
         found: dict[str, Any] = {}
-        for name, kind in (("action", "Action"), ("measurement", "Measurement")):
+        for name, kind in (("action", "TraceAction"), ("measurement", "TraceMeasurement")):
             if name in line:
                 check_plain(line[name])
                 model = self._checked(kind, line[name], number)
@@ -132,13 +132,13 @@ class JournalFile:
             found[name] = line.get(name)
         if "partner" in line:
             if line["partner"] is not None:
-                self._checked("Partner", line["partner"], number)
+                self._checked("TracePartner", line["partner"], number)
             found["pair"] = {"partner": line["partner"]}
         if "partner_prompt" in line:
             later = found["partner_prompt"] = line["partner_prompt"]
             _check_numbers(later, "node")
             if later.get("partner") is not None:
-                self._checked("Prompt", later["partner"], number)
+                self._checked("TracePrompt", later["partner"], number)
         found["seen"] = seen = line.get("seen", [])
         if not isinstance(seen, list):
             raise ValueError("seen is no list")
@@ -156,7 +156,7 @@ class JournalFile:
             raise damaged(self.path, f"line {number}: nodes", error) from error
         for node in found["nodes"]:
             if node["parent"] is None:
-                self._checked("Prompt", node.get("prompt"), number)
+                self._checked("TracePrompt", node.get("prompt"), number)
         return Record(number, **found)
 
     def _checked(self, kind: str, value: Any, number: int) -> Any:

@@ -6,15 +6,19 @@ All entropies and log-probabilities are in nats, ranks count from 1, node number
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bftui.trace.links import LARGEST, Links
-from bftui.trace.nodes import HUGE, MOST_CHOICES, MOST_MS, MOST_NATS, MOST_ROWS
+from bftui.trace.bounds import HUGE, LARGEST, MOST_CHOICES, MOST_MS, MOST_NATS, MOST_ROWS
+from bftui.trace.links import Links
 
 FORMAT = "bftui-trace"
 VERSION = 1
+
+_PREFIX = "Trace"
+"""Tells the classes here from those of the same things elsewhere."""
 
 Id = Annotated[int, Field(ge=0, le=LARGEST)]
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
@@ -27,7 +31,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0, le=MOST_MS)]
 
 
-class Part(BaseModel):
+class TracePart(BaseModel):
     """A piece of a trace: strict about what it knows, silent about what it does not."""
 
     model_config = ConfigDict(
@@ -35,7 +39,7 @@ class Part(BaseModel):
     )
 
 
-class Noise(Part):
+class TraceNoise(TracePart):
     """One fixed text of a model, read token by token and in the other shapes of batches in use; sd about 0, nats."""
 
     positions: Count
@@ -50,7 +54,7 @@ class Noise(Part):
     entropy_truncated_max: Spread
 
 
-class Model(Part):
+class TraceModel(TracePart):
     """What ran. `sha256` is of the weights file, of a directory's sorted file hashes, null for a server.
 
     `name` is the label that it was given, else the name of its file or directory; `title` is what it calls itself
@@ -77,21 +81,21 @@ class Model(Part):
         description="rows of every batch of continuations, where numbers depend on them",
     )
     note: str = Field(default="", exclude_if=lambda value: not value)
-    noise: Noise | None = Field(
+    noise: TraceNoise | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
         description="how far its numbers move with the shape of a batch, where that was measured",
     )
 
 
-class Scores(Part):
+class Scores(TracePart):
     """Log-probability of each prompt token after the first, and the entropy before it."""
 
     logprob: list[float | None]
     entropy: list[float | None]
 
 
-class Prompt(Part):
+class TracePrompt(TracePart):
     """The whole prompt: as written, as rendered by the template, and as tokens."""
 
     text: str
@@ -135,14 +139,14 @@ class Prompt(Part):
     )
 
 
-class Partner(Part):
+class TracePartner(TracePart):
     """The second model and the prompt that it saw."""
 
-    model: Model
-    prompt: Prompt
+    model: TraceModel
+    prompt: TracePrompt
 
 
-class SamplerSettings(Part):
+class SamplerSettings(TracePart):
     """Temperature and cut; 0, 1 and 0 switch top-k, top-p and min-p off."""
 
     temperature: Annotated[float, Field(gt=0)]
@@ -152,14 +156,14 @@ class SamplerSettings(Part):
     seed: Annotated[int, Field(ge=0, lt=2**64)]
 
 
-class Token(Part):
+class TraceToken(TracePart):
     """A display form and the exact bytes, in base64."""
 
     text: str
     bytes: str
 
 
-class Top(Part):
+class Top(TracePart):
     """The most probable candidates, by logit descending, then id ascending."""
 
     ids: list[Id]
@@ -172,7 +176,7 @@ class Top(Part):
         return self
 
 
-class Next(Part):
+class Next(TracePart):
     """The distribution after a node: entropies of P and of P~ (cut and renormalised), and the candidates."""
 
     entropy: Nats
@@ -197,7 +201,7 @@ class Next(Part):
     )
 
 
-class PartnerNode(Part):
+class PartnerNode(TracePart):
     """The node's token in the partner's distribution, and the partner's distribution after it.
 
     `class` is that of Lin et al. (arXiv 2312.01552) by the partner's rank. The divergences are of the distributions
@@ -218,7 +222,7 @@ class PartnerNode(Part):
     )
 
 
-class Read(Part):
+class TraceRead(TracePart):
     """How a node was evaluated: alone, in a chunk of a text, or among rows that share a prefix.
 
     A chunk has `rows` tokens from the position `start` on; a prompt is read in chunks of `rows` from its first token.
@@ -229,7 +233,7 @@ class Read(Part):
     start: Id
 
 
-class Node(Part):
+class TraceNode(TracePart):
     """One token (node 0: the whole prompt); `logprob`, `logprob_truncated` and `rank` are in the parent's `next`."""
 
     id: Id
@@ -250,14 +254,14 @@ class Node(Part):
         exclude_if=lambda value: value is None,
         description="the sampler of the draw, where `sampler` is another one that the numbers were made anew under",
     )
-    read: Read | None = Field(
+    read: TraceRead | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
         description="how it was evaluated, where the model's numbers depend on that",
     )
 
 
-class Action(Part):
+class TraceAction(TracePart):
     """One thing that was done, and the node where it ended."""
 
     at_ms: Milliseconds
@@ -266,7 +270,7 @@ class Action(Part):
     node: Id
 
 
-class Measurement(Part):
+class TraceMeasurement(TracePart):
     """A result that belongs to a node: rollouts, look-ahead, response."""
 
     kind: str
@@ -275,33 +279,33 @@ class Measurement(Part):
     result: dict[str, Any]
 
 
-class LaterPrompt(Part):
+class LaterPrompt(TracePart):
     """A prompt given after the first: a node without a parent, and what it holds."""
 
     node: Id
-    prompt: Prompt
-    partner: Prompt | None = Field(
+    prompt: TracePrompt
+    partner: TracePrompt | None = Field(
         default=None, exclude_if=lambda value: value is None, description="the partner's prompt"
     )
 
 
-class Head(Part):
+class Head(TracePart):
     """What a session starts from."""
 
     format: Literal["bftui-trace"]
     version: Literal[1]
     bftui: str
     created: str
-    model: Model
-    prompt: Prompt
-    partner: Partner | None
+    model: TraceModel
+    prompt: TracePrompt
+    partner: TracePartner | None
     samplers: Annotated[list[SamplerSettings], Field(min_length=1)]
 
 
 class Outline(Head):
     """A session without what grows with every step: nodes, actions and measurements."""
 
-    tokens: dict[Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,9})$")], Token]
+    tokens: dict[Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,9})$")], TraceToken]
     path: list[Id]
     marks: dict[str, Id]
     pruned: list[Id]
@@ -311,7 +315,7 @@ class Outline(Head):
     folded: list[Id] = Field(
         default=[], description="nodes that hide what comes after them on the screen"
     )
-    partner_tokens: dict[str, Token] = Field(
+    partner_tokens: dict[str, TraceToken] = Field(
         default={},
         exclude_if=lambda value: not value,
         description="the ids in the partner's `next`; absent where they are those of `tokens`",
@@ -343,15 +347,15 @@ class Outline(Head):
         links.check_path(self.path)
 
 
-class Trace(Outline):
+class TraceDocument(Outline):
     """One session."""
 
-    nodes: Annotated[list[Node], Field(min_length=1)]
-    actions: list[Action]
-    measurements: list[Measurement]
+    nodes: Annotated[list[TraceNode], Field(min_length=1)]
+    actions: list[TraceAction]
+    measurements: list[TraceMeasurement]
 
     @model_validator(mode="after")
-    def _links_hold(self) -> Trace:
+    def _links_hold(self) -> TraceDocument:
         """Parents come before children, every reference exists, the path is a path."""
         links = Links()
         for node in self.nodes:
@@ -368,6 +372,14 @@ class Trace(Outline):
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a trace, draft 2020-12."""
-    schema = Trace.model_json_schema(by_alias=True)
+    """Describes a trace as JSON Schema, draft 2020-12; its definitions are named without the `Trace` of our classes."""
+    schema = TraceDocument.model_json_schema(by_alias=True)
+    text = json.dumps(schema)
+    for name in schema["$defs"]:
+        short = name.removeprefix(_PREFIX)
+        text = text.replace(f'"{name}"', f'"{short}"').replace(
+            f'"#/$defs/{name}"', f'"#/$defs/{short}"'
+        )
+    schema = json.loads(text)
+    schema["$defs"] = dict(sorted(schema["$defs"].items()))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": FORMAT}

@@ -104,7 +104,7 @@ def test_no_node_passes_that_the_schema_refuses(place, value):
         at = at[key]
     at[place[-1]] = value
     try:
-        model = schema.Node.model_validate(node)
+        model = schema.TraceNode.model_validate(node)
     except ValidationError:
         with pytest.raises((ValidationError, ValueError)):
             checked(node)

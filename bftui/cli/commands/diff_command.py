@@ -15,7 +15,7 @@ from bftui.core.definitions import BF
 from bftui.core.errors import DifferenceFound
 
 if TYPE_CHECKING:
-    from bftui.trace.diff.trace_comparison import Compared
+    from bftui.trace.diff.trace_comparison import TraceComparison
     from bftui.trace.diff.tree_overlay import Parting
 
 _ROWS = 12
@@ -53,7 +53,7 @@ def diff(
     return 0
 
 
-def told(found: Compared) -> str:
+def told(found: TraceComparison) -> str:
     """The comparison for people; safe to print."""
     from bftui.cli.shared.tables import paragraph
     from bftui.core.text import safe
@@ -75,7 +75,7 @@ def told(found: Compared) -> str:
     return "\n\n".join(filter(None, blocks))
 
 
-def _settings(found: Compared) -> str:
+def _settings(found: TraceComparison) -> str:
     from bftui.cli.shared.tables import aligned, clipped
     from bftui.core.text import safe
 
@@ -93,7 +93,7 @@ def _said(value: object) -> str:
     return "–" if value is None else str(value)
 
 
-def _prompts(found: Compared) -> str:
+def _prompts(found: TraceComparison) -> str:
     """The prompts, where there are several or one that only one of the two has."""
     from bftui.cli.shared.tables import aligned, clipped
     from bftui.core.text import safe
@@ -111,7 +111,7 @@ def _prompts(found: Compared) -> str:
     return aligned(rows, "><>>>")
 
 
-def _partings(found: Compared) -> str:
+def _partings(found: TraceComparison) -> str:
     """Where the trees part, whatever the paths are."""
     from bftui.cli.shared.tables import aligned, clipped, number
 
@@ -132,7 +132,7 @@ def _partings(found: Compared) -> str:
     return table + (f"\nand {more} more places where they part" if more > 0 else "")
 
 
-def _tokens(found: Compared, each: Parting, side: int) -> str:
+def _tokens(found: TraceComparison, each: Parting, side: int) -> str:
     """The tokens that only one trace goes on with; – where there are none."""
     from bftui.cli.shared.tables import clipped
 
@@ -144,7 +144,7 @@ def _tokens(found: Compared, each: Parting, side: int) -> str:
     return f"{text} +{rest}" if rest else text
 
 
-def _paths(found: Compared) -> str:
+def _paths(found: TraceComparison) -> str:
     """The visible paths around the place where they part."""
     from bftui.cli.shared.tables import aligned, clipped, number
 
@@ -162,7 +162,7 @@ def _paths(found: Compared) -> str:
     return f"{aligned(rows, '><><><')}\n{note}"
 
 
-def _actions(found: Compared) -> str:
+def _actions(found: TraceComparison) -> str:
     from bftui.cli.shared.tables import aligned, clipped
     from bftui.core.text import safe
 

@@ -16,7 +16,7 @@ from bftui.cli.shared.progress_bars import bar
 from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from bftui.trace.report.html_page import Report
+    from bftui.trace.report.html_page import TraceReport
 
 
 def report(
@@ -85,7 +85,7 @@ def report(
     sys.stdout.write(_told(found, output, len(text.encode()), saved, as_json=as_json))
 
 
-def _told(found: Report, output: Path, size: int, saved: list[Path], *, as_json: bool) -> str:
+def _told(found: TraceReport, output: Path, size: int, saved: list[Path], *, as_json: bool) -> str:
     """What was written, as JSON or for people."""
     from bftui.cli.shared.tables import paragraph
     from bftui.core.text import json_text, safe

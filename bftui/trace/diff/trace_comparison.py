@@ -26,7 +26,7 @@ _TIMES = {"nodes": ("elapsed_ms",), "actions": ("at_ms",), "measurements": ()}
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SettingDifference:
     """A setting that differs, by its name in the trace; None where one of the two has none."""
 
     name: str
@@ -35,7 +35,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PathPosition:
     """The two visible paths at one position after the prompt; None where a path is shorter.
 
     Attributes:
@@ -53,7 +53,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class TraceComparison:
     """What two traces have in common.
 
     Attributes:
@@ -78,7 +78,7 @@ class Compared:
     nodes: tuple[int, int]
     largest: tuple[float, int] | None
     within_noise: bool | None
-    settings: list[Setting]
+    settings: list[SettingDifference]
     actions: list[ActionPair]
     differing: int
     prompts: list[PromptPair]
@@ -86,7 +86,7 @@ class Compared:
     parted: int
     texts: tuple[dict[int, str], dict[int, str]]
     bf: tuple[dict[int, float | None], dict[int, float | None]]
-    path: list[Place]
+    path: list[PathPosition]
 
     def as_dict(self) -> dict[str, Any]:
         """With the fields of `bftui diff --json`."""
@@ -179,7 +179,7 @@ class _Tree:
         return {node: self.trace.text(tokens[node]) for node in nodes if tokens[node] >= 0}
 
 
-def compare(a: TraceFile, b: TraceFile) -> Compared:
+def compare(a: TraceFile, b: TraceFile) -> TraceComparison:
     """Compares two traces; reads each once more. Raises InputError where a file changed."""
     outlines = _outlines(a, b)
     settings = list(
@@ -210,7 +210,7 @@ def compare(a: TraceFile, b: TraceFile) -> Compared:
         {node for each in laid.partings for node in (each.nodes[side], *each.only[side])}
         for side in (0, 1)
     ]
-    return Compared(
+    return TraceComparison(
         same=first is None,
         first=first,
         common=sum(other >= 0 for other in laid.matched),
@@ -253,7 +253,7 @@ def _outlines(a: TraceFile, b: TraceFile) -> tuple[dict[str, Any], dict[str, Any
     return documents[0], documents[1]
 
 
-def _differences(name: str, a: Any, b: Any) -> Iterator[Setting]:
+def _differences(name: str, a: Any, b: Any) -> Iterator[SettingDifference]:
     """Where two values differ, as deep as objects and short lists of such go; of any other list the first place."""
     if isinstance(a, list) and isinstance(b, list):
         found = (
@@ -268,7 +268,7 @@ def _differences(name: str, a: Any, b: Any) -> Iterator[Setting]:
             below = f"{name}.{key}" if name else key
             yield from _differences(below, a.get(key, _MISSING), b.get(key, _MISSING))
     elif a is _MISSING or b is _MISSING or not _equal(a, b):
-        yield Setting(name, *(None if value is _MISSING else value for value in (a, b)))
+        yield SettingDifference(name, *(None if value is _MISSING else value for value in (a, b)))
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -321,7 +321,7 @@ def _first_action(actions: list[ActionPair]) -> str | None:
     return next(map(_said, differing), f"actions.{place}")
 
 
-def _paths(trees: tuple[_Tree, _Tree], matched: array[int]) -> Iterator[Place]:
+def _paths(trees: tuple[_Tree, _Tree], matched: array[int]) -> Iterator[PathPosition]:
     common = True
     paths = [tree.trace.outline.path for tree in trees]
     for position, (left, right) in enumerate(zip_longest(*(path[1:] for path in paths))):
@@ -338,10 +338,10 @@ def _paths(trees: tuple[_Tree, _Tree], matched: array[int]) -> Iterator[Place]:
             before = tree.bf[links.parents[node]]
             texts.append(tree.trace.text(links.tokens[node]))
             bf.append(before if before >= 0 else None)
-        yield Place(position, nodes, (texts[0], texts[1]), (bf[0], bf[1]), common)
+        yield PathPosition(position, nodes, (texts[0], texts[1]), (bf[0], bf[1]), common)
 
 
-def _said(found: Setting) -> str:
+def _said(found: SettingDifference) -> str:
     return f"{found.name}: {_short(found.a)} and {_short(found.b)}"
 
 

@@ -21,7 +21,7 @@ _LEVELS = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class BranchRow:
     """A run of tokens.
 
     Attributes:
@@ -71,7 +71,7 @@ class Branches:
     `count` is of all branches, drawn or not; prompts are none.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[BranchRow, ...]
     count: int
 
     @property
@@ -109,7 +109,7 @@ def branches(content: Content) -> Branches:
         before = content.entropy_truncated[parents[list(nodes)]] if not root else np.empty(0)
         known = before[np.isfinite(before)]
         rows.append(
-            Row(
+            BranchRow(
                 nodes=nodes,
                 parent=int(parents[first]),
                 level=min(level, _LEVELS),

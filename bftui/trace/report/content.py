@@ -55,7 +55,7 @@ class TokenShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenToken:
     """A token of the path that was not sampled by the model: BF is of the distributions before and after it."""
 
     position: int
@@ -127,7 +127,7 @@ class Content:
     file: TraceFile
     path: PathColumns
     tokens: tuple[TokenShown, ...]
-    chosen: tuple[Chosen, ...]
+    chosen: tuple[ChosenToken, ...]
     chosen_count: int
     entropy_truncated: F64
     best: F64
@@ -345,13 +345,13 @@ def _said(
     return said
 
 
-def _chosen(path: PathColumns, node: Mapping[str, Any], t: int) -> Chosen:
+def _chosen(path: PathColumns, node: Mapping[str, Any], t: int) -> ChosenToken:
     before, after = (
         None if math.isnan(value) else factor(value)
         for value in path.entropy_truncated[t : t + 2].tolist()
     )
     logprob = node["logprob"]
-    return Chosen(
+    return ChosenToken(
         t,
         path.labels[t],
         path.sources[t],

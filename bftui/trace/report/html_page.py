@@ -68,7 +68,7 @@ _LONG = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Report:
+class TraceReport:
     """All that a report shows, before it is drawn.
 
     Attributes:
@@ -112,13 +112,13 @@ class Report:
         return found
 
 
-def report_of(file: TraceFile) -> Report:
+def report_of(file: TraceFile) -> TraceReport:
     """Gathers a report from a trace. Raises InputError where the file changed."""
     content = gather(file)
     found, count = measurement_sections.sections(content)
     tree = branches(content)
     path = content.path
-    return Report(
+    return TraceReport(
         content,
         tree,
         tuple(found),
@@ -133,7 +133,7 @@ def report_of(file: TraceFile) -> Report:
 def _path_shift(path: PathColumns) -> Picture | None:
     if not any(each is not None for each in path.classes):
         return None
-    compared = pair_figures.Compared(
+    compared = pair_figures.ComparedText(
         kinds=path.classes,
         kl=path.kl[:-1],
         labels=path.labels,
@@ -154,7 +154,7 @@ def _path_nudge(content: Content) -> Picture | None:
     )
 
 
-def page(report: Report, version: str, theme: Theme | None = None) -> str:
+def page(report: TraceReport, version: str, theme: Theme | None = None) -> str:
     """The page, made by this version of the program.
 
     Without a theme it is light or dark as its reader's system; on paper it is always light.
@@ -197,7 +197,7 @@ def _colours() -> str:
     )
 
 
-def _told(report: Report) -> dict[str, Any]:
+def _told(report: TraceReport) -> dict[str, Any]:
     """What the template shows, all of it safe text."""
     content, tree = report.content, report.branches
     file, path = content.file, content.path
@@ -247,7 +247,7 @@ def _told(report: Report) -> dict[str, Any]:
     }
 
 
-def _tree_said(report: Report) -> str:
+def _tree_said(report: TraceReport) -> str:
     tree = report.branches
     shown = f", of which {ROWS} rows are shown" if tree.left_out else ""
     return (
@@ -260,7 +260,7 @@ def _tree_said(report: Report) -> str:
     )
 
 
-def _subtitle(report: Report) -> str:
+def _subtitle(report: TraceReport) -> str:
     outline = report.content.file.outline
     along = report.content.along
     partner = (
@@ -282,7 +282,7 @@ def _sampler(sampler: Sampler) -> list[str]:
     ]
 
 
-def _key_figures(report: Report) -> list[tuple[str, str, str]]:
+def _key_figures(report: TraceReport) -> list[tuple[str, str, str]]:
     """(value, name, what it is)."""
     path = report.content.path
     mixed = ", of several samplers" if len(report.content.along) > 1 else ""
@@ -352,7 +352,7 @@ def _shift_said(content: Content) -> str:
     return f"{len(known):,} tokens were compared: {', '.join(shares)}{kl}."
 
 
-def _definitions(report: Report) -> Sequence[Definition]:
+def _definitions(report: TraceReport) -> Sequence[Definition]:
     """Those of what is on the page, once each."""
     found = dict.fromkeys(_ALWAYS)
     if report.shift is not None:

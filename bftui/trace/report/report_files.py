@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bftui.trace.document import refuse_inputs, replacing, saving
 from bftui.trace.report.figures.axes import Form, rendered
-from bftui.trace.report.html_page import Report
+from bftui.trace.report.html_page import TraceReport
 from bftui.trace.report.palette import Ink
 
 FORMS: tuple[Form, ...] = ("svg", "png")
@@ -27,7 +27,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def save_pictures(report: Report, folder: Path, ink: Ink) -> Iterator[Path]:
+def save_pictures(report: TraceReport, folder: Path, ink: Ink) -> Iterator[Path]:
     """Writes every picture as SVG and as PNG into a folder, one file after another.
 
     Raises NotSaved, and UsageError for a file that is the trace.

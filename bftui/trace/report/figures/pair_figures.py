@@ -31,7 +31,7 @@ _BARS = 150
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Compared:
+class ComparedText:
     """A text that was read by another model, token by token.
 
     Attributes:
@@ -49,7 +49,7 @@ class Compared:
     direction: str
 
 
-def shift(name: str, compared: Compared) -> Picture:
+def shift(name: str, compared: ComparedText) -> Picture:
     """A bar for each token, as high as the two distributions are apart; of a longer text the shares of the classes."""
     known = sum(each is not None for each in compared.kinds)
     classes = f"unshifted 1, marginal 2 or 3, shifted from 4 on, by {compared.whose}"
@@ -80,7 +80,7 @@ def _looks(ink: Ink) -> dict[str, dict[str, Any]]:
     }
 
 
-def _divergences(figure: Figure, ink: Ink, compared: Compared) -> None:
+def _divergences(figure: Figure, ink: Ink, compared: ComparedText) -> None:
     axes = figure.add_subplot()
     high = max(float(np.nanmax(compared.kl)), 0.1) * 1.08
     strip = high / 14

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bftui.core.bf.estimate import CurvePoint, Window
-from bftui.trace.report.branch_rows import Branches, Row
+from bftui.trace.report.branch_rows import Branches, BranchRow
 from bftui.trace.report.content import F64, RAMP_TOP, STEPS, PathColumns
 from bftui.trace.report.figures.axes import (
     Picture,
@@ -187,10 +187,10 @@ def tree(found: Branches) -> Picture:
     )
 
 
-def _lines(rows: Sequence[Row]) -> list[list[Row]]:
+def _lines(rows: Sequence[BranchRow]) -> list[list[BranchRow]]:
     """Rows that go on from each other, in the order of the tree; of many lines those that weigh most."""
-    ends: dict[int, list[Row]] = {}
-    found: list[list[Row]] = []
+    ends: dict[int, list[BranchRow]] = {}
+    found: list[list[BranchRow]] = []
     for row in rows:
         if row.is_prompt:
             continue
@@ -204,7 +204,7 @@ def _lines(rows: Sequence[Row]) -> list[list[Row]]:
     return [line for line in found if min(row.weight for row in line) <= most[-1]]
 
 
-def _tree(figure: Figure, ink: Ink, drawn: Sequence[Sequence[Row]]) -> None:
+def _tree(figure: Figure, ink: Ink, drawn: Sequence[Sequence[BranchRow]]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes = figure.add_subplot()
@@ -226,7 +226,7 @@ def _tree(figure: Figure, ink: Ink, drawn: Sequence[Sequence[Row]]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _bar(axes: Axes, ink: Ink, row: Row, place: int) -> None:
+def _bar(axes: Axes, ink: Ink, row: BranchRow, place: int) -> None:
     from matplotlib.patches import Rectangle
 
     length = len(row.entropies)

@@ -39,7 +39,7 @@ def shift(asked: Asked) -> Section:
     picture = None
     if found.positions:
         along = sorted(found.positions, key=lambda each: each.position)
-        compared = pair_figures.Compared(
+        compared = pair_figures.ComparedText(
             kinds=tuple(each.kind for each in along),
             kl=np.array([finite(each.kl_aligned_base) for each in along]),
             labels=tuple(token_text(each.text) for each in along),
