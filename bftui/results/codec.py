@@ -14,6 +14,7 @@ that declaration:
         how: Annotated[Literal["ids", "text"], Named("class")]     # the field has another name in JSON
         sampler: Annotated[Sampler, FLAT]              # its fields stand among these
         suffix: Annotated[tuple[Id, ...], LEFT_OUT] = ()           # absent from JSON where it has its default
+        kl: Annotated[Number | None, OR_NULL]                      # null in JSON where it is not finite
 
     encode(Width(...)) -> dict        decode(Width, fields) -> Width        json_schema(Width) -> dict
 
@@ -42,6 +43,9 @@ FLAT = object()
 
 LEFT_OUT = object()
 """Marks a field that is absent from JSON where it has its default."""
+
+OR_NULL = object()
+"""Marks a number that is null in JSON where it is not finite."""
 
 _LARGEST = sys.float_info.max
 
@@ -131,6 +135,8 @@ def _kind(hint: Any) -> _Kind:
         return _number(hint, Bounds())
     if hint in (str, bool):
         return _exactly(hint)
+    if hint is bytes:
+        return _text_of_bytes()
     if hint is Any:
         return _Kind(lambda value: value, None, lambda shared: {})
     raise TypeError(f"a result cannot hold {hint!r}")
@@ -140,7 +146,8 @@ def _annotated(hint: Any, marks: tuple[Any, ...]) -> _Kind:
     for mark in marks:
         if isinstance(mark, Bounds):
             return _number(hint, mark)
-    return _kind(hint)
+    kind = _kind(hint)
+    return dataclasses.replace(kind, write=finite) if OR_NULL in marks else kind
 
 
 def _number(hint: type, bounds: Bounds) -> _Kind:
@@ -178,6 +185,16 @@ def _exactly(hint: type) -> _Kind:
         return value
 
     return _Kind(read, None, lambda shared: {"type": {str: "string", bool: "boolean"}[hint]})
+
+
+def _text_of_bytes() -> _Kind:
+    """Bytes that JSON has as a text: what is not UTF-8 is lost when it is written."""
+    text = _exactly(str)
+    return _Kind(
+        lambda value: text.read(value).encode(errors="replace"),
+        lambda value: value.decode(errors="replace"),
+        text.schema,
+    )
 
 
 def _literal(allowed: tuple[Any, ...]) -> _Kind:
@@ -363,6 +380,6 @@ def _at(place: str | int, kind: _Kind, value: Any) -> Any:
         raise error.within(place) from None
 
 
-def finite(value: float) -> float | None:
+def finite(value: float | None) -> float | None:
     """A number as JSON has it: None for one that is not finite."""
-    return value if math.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) else None

@@ -56,11 +56,15 @@ class StoredResult:
 @cache
 def kinds() -> dict[str, tuple[type, type]]:
     """Returns the settings and the result of each kind of measurement that a trace may hold."""
+    from bftui.results.nudging_result import NudgingResult, NudgingSettings
     from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings
+    from bftui.results.shift_result import ShiftResult, ShiftSettings
 
     return {
         "rollouts": (RolloutsSettings, RolloutsResult),
         "resampling": (RolloutsSettings, RolloutsResult),
+        "nudging": (NudgingSettings, NudgingResult),
+        "shift": (ShiftSettings, ShiftResult),
     }
 
 

@@ -221,7 +221,7 @@ class Experiments:
             result = job.result(self._session.model.token_bytes)
             return StoredResult("lookahead", job.node, job.settings(), result)
         if isinstance(job, Nudging):
-            return job.measured() if job.rounds else None
+            return job.stored() if job.rounds else None
         if isinstance(job, Response) and job.contrast is not None:
             return StoredResult("response", job.node, job.settings(), job.result())
         return None

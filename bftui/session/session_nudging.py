@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bftui.core.errors import UsageError
 from bftui.core.pair.nudging_rounds import NudgeSettings, Piece, Round, handed_over, look_ahead
 from bftui.measures.nudging.nudging_run import Nudging
-from bftui.measures.nudging.nudging_writers import BaseWriter, PartnerWriter, Setting
+from bftui.measures.nudging.nudging_writers import BaseWriter, NudgingSite, PartnerWriter
 from bftui.session import commands as c
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def start_nudging(
     return Nudging(setting, settings, measure=measure, node=place, write=write)
 
 
-def setting_at(session: Session) -> Setting:
+def setting_at(session: Session) -> NudgingSite:
     """The cursor of a session as a place to nudge at; raises like `start_nudging`, and where a template fails."""
     partner, tree = session.partner, session.tree
     if partner is None:
@@ -51,7 +51,7 @@ def setting_at(session: Session) -> Setting:
             "start from another prompt",
         )
     begun = tuple(token for node in path if (token := tree.token_id(node)) is not None)
-    return Setting(partner.pair, partner.prepare(root), begun, session.sampler)
+    return NudgingSite(partner.pair, partner.prepare(root), begun, session.sampler)
 
 
 def look_ahead_at(session: Session, settings: NudgeSettings | None = None) -> tuple[Piece, ...]:

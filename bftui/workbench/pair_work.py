@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
 from bftui.session import commands
 from bftui.workbench.keys import hint
-from bftui.workbench.paired_results import Draft, Nudged, Shifted
+from bftui.workbench.paired_results import Draft, NudgingShown, ShiftShown
 from bftui.workbench.snapshot import Notice, Paired, Running, Tone
 
 if TYPE_CHECKING:
@@ -158,16 +158,14 @@ class PairWork:
     def _show(self, *, running: bool) -> None:
         assert self._shifting is not None
         root, job = self._shifting
-        found = Shifted(
-            author=job.author,
-            root=root,
-            answer=tuple(job.answer),
-            positions=tuple(job.positions),
+        found = ShiftShown(
+            root,
+            job.settings(),
+            job.result(),
             running=running,
             stopped=not running and not job.done,
             share=job.share,
             left=job.left if running else None,
-            ended=None if running else job.ended,
         )
         self.publish(shifted={**self.paired.shifted, root: found})
 
@@ -182,13 +180,13 @@ class PairWork:
         partner, session = self._asked(), self.session
         assert session is not None
         found, contexts = self.paired.shifted.get(root), partner.contexts(root)
-        if found is None or contexts is None or index >= len(found.positions):
+        if found is None or contexts is None or index >= len(found.result.positions):
             raise UsageError(
                 "there is no answer of the partner to this prompt", hint=hint("{shift} asks it")
             )
-        at = found.positions[index]
+        at, answer = found.result.positions[index], found.result.answer.token_ids
         before, upto = (
-            tuple(partner.pair.to_base(found.answer[:end], contexts))
+            tuple(partner.pair.to_base(answer[:end], contexts))
             for end in (at.position, at.position + len(at.token_ids))
         )
         common = _common(before, upto)
@@ -231,30 +229,13 @@ class PairWork:
         job.close()
         self._tell_nudged(running=False, job=(start, job))
         if job.pieces:
-            self.session.keep(job.measured(start))
+            self.session.keep(job.stored(start))
         return None
 
     def _tell_nudged(self, *, running: bool, job: tuple[int, Nudging] | None = None) -> None:
         start, found = job or self._nudging or (0, None)
         assert found is not None
-        self.publish(
-            nudged=Nudged(
-                start=start,
-                gamma=found.settings.gamma,
-                rounds=len(found.rounds),
-                tokens=found.tokens,
-                tokens_nudged=found.tokens_nudged,
-                share_nudged=found.share_nudged,
-                running=running,
-                doing=found.doing,
-                stop=found.stop if found.stop or running else "stopped",
-                warning=found.warning,
-                bf_base=found.bf_base,
-                bf_nudged=found.bf_nudged,
-                bf_base_written=found.bf_base_written,
-                bf_partner=found.bf_partner,
-            )
-        )
+        self.publish(nudged=NudgingShown(start, found.result(), running, found.doing))
 
     def look(self, settings: NudgeSettings) -> None:
         """Asks what the partner would write after the cursor."""

@@ -9,33 +9,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bftui.core.pair.distribution_shift import Author
-    from bftui.core.pair.shift_summary import Position
+    from bftui.results.nudging_result import NudgingResult
+    from bftui.results.shift_result import ShiftResult, ShiftSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Shifted:
+class ShiftShown:
     """A text of one model in the distributions of the other.
 
     Attributes:
-        author: who wrote it.
         root: the prompt of the session that it answers.
-        answer: the whole text, as the author's tokens.
-        positions: its tokens, as far as they are read.
+        settings, result: what was asked for, and what is found so far.
         running, stopped: whether more comes, or would have.
         share, left: how much is done, and the seconds that it takes yet; None where nobody knows.
-        ended: why it is not longer; None while it runs.
     """
 
-    author: Author
     root: int
-    answer: tuple[int, ...]
-    positions: tuple[Position, ...]
-    running: bool
-    stopped: bool
-    share: float
-    left: float | None
-    ended: str | None
+    settings: ShiftSettings
+    result: ShiftResult
+    running: bool = False
+    stopped: bool = False
+    share: float = 1.0
+    left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +43,21 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Nudged:
+class NudgingShown:
     """A text that two models wrote.
 
     Attributes:
         start: the node that it begins after.
-        gamma: the threshold.
-        rounds, tokens, tokens_nudged, share_nudged: so far; the last is None without tokens.
+        result: what is found so far.
         running, doing: whether it goes on, and what is being done.
-        stop: why it ended; None while it runs, `stopped` where somebody stopped it.
-        warning: what to know about so many nudged tokens, or "".
-        bf_base, bf_nudged, bf_base_written, bf_partner: BF of the base along its own greedy text, along this one, along
-            what the base wrote of it, and of the partner along its own greedy text; None before they are measured.
     """
 
     start: int
-    gamma: float
-    rounds: int = 0
-    tokens: int = 0
-    tokens_nudged: int = 0
-    share_nudged: float | None = None
-    running: bool = True
+    result: NudgingResult
+    running: bool = False
     doing: str = ""
-    stop: str | None = None
-    warning: str = ""
-    bf_base: float | None = None
-    bf_nudged: float | None = None
-    bf_base_written: float | None = None
-    bf_partner: float | None = None
+
+    @property
+    def stop(self) -> str:
+        """Why it ended; "" while it runs, `stopped` where somebody stopped it."""
+        return self.result.stop or ("" if self.running else "stopped")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
     from bftui.workbench.measured_results import Looked, Place, Responded
-    from bftui.workbench.paired_results import Draft, Nudged, Shifted
+    from bftui.workbench.paired_results import Draft, NudgingShown, ShiftShown
     from bftui.workbench.rollout_series import Rolled
 
 
@@ -113,9 +113,9 @@ class Paired:
     seam: Author | None = None
     error: str = ""
     running: tuple[Running, ...] = ()
-    shifted: Mapping[int, Shifted] = field(default_factory=dict)
+    shifted: Mapping[int, ShiftShown] = field(default_factory=dict)
     draft: Draft | None = None
-    nudged: Nudged | None = None
+    nudged: NudgingShown | None = None
     words: tuple[str, ...] = ()
 
     @property

@@ -14,13 +14,14 @@ import bftui
 from bftui.backends.registry import installed
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
-from bftui.measures.nudging.nudging_result import summary
 from bftui.measures.nudging.nudging_run import Nudging
-from bftui.measures.nudging.nudging_runs import NudgingRuns, Question
-from bftui.measures.nudging.nudging_writers import Setting
+from bftui.measures.nudging.nudging_runs import NudgingRuns, PairedPrompt
+from bftui.measures.nudging.nudging_summary import summary
+from bftui.measures.nudging.nudging_writers import NudgingSite
 from bftui.model.model_pair import Contexts, Pair
 from bftui.model.prompt import Prompt
 from bftui.model.templates import asking
+from bftui.results.nudging_result import FactorOverPrompts
 from recipes.practice.chat import turns
 from recipes.practice.data import HELD_OUT, stream_seed
 from recipes.practice.grammar_all import practice_grammar
@@ -53,8 +54,8 @@ def requests(count: int) -> list[str]:
     return list(found)
 
 
-def question(text: str) -> Question:
-    return Question(text, asking(Prompt(text), chat=False), Prompt(text))
+def question(text: str) -> PairedPrompt:
+    return PairedPrompt(text, asking(Prompt(text), chat=False), Prompt(text))
 
 
 @dataclass
@@ -94,7 +95,10 @@ def timed(pair: Pair, contexts: Contexts, cost: Cost, *, plain: bool) -> Nudging
         model.client.best(prompt.token_ids, [])
     before = pair.base.client.evaluated(), pair.partner.client.evaluated()
     job = Nudging(
-        Setting(pair, contexts), NudgeSettings(max_tokens=MAX_TOKENS), plain=plain, measure=False
+        NudgingSite(pair, contexts),
+        NudgeSettings(max_tokens=MAX_TOKENS),
+        plain=plain,
+        measure=False,
     )
     start = time.perf_counter()
     job.finish()
@@ -112,19 +116,20 @@ def factors(pair: Pair, asked: list[str]) -> None:
     for place, settings in enumerate(gammas):
         found = summary([each.run for each in job.found if each.run.settings == settings])
         if not place:
-            print(f"  BF base {_bf(found['bf_base'])}   partner {_bf(found['bf_partner'])}")
-            ratio = found["ratio_aligned"]
-            print(f"  base / partner {ratio['ratio']:.2f} {_ci(ratio['ci'])}")
-        share, ratio = found["share_nudged"], found["ratio"]
+            print(f"  BF base {_bf(found.bf_base)}   partner {_bf(found.bf_partner)}")
+            ratio = found.ratio_aligned
+            print(f"  base / partner {ratio.ratio:.2f} {_ci(ratio.ci)}")
+        share, ratio = found.share_nudged, found.ratio
         print(
-            f"  gamma {settings.gamma:g}: nudged {share['mean']:.3f} {_ci(share['ci'], 3)}   "
-            f"BF {_bf(found['bf_nudged'])}   base-written {_bf(found['bf_base_written'])}   "
-            f"base / nudged {ratio['ratio']:.2f} {_ci(ratio['ci'])}   {found['stops']}"
+            f"  gamma {settings.gamma:g}: nudged {share.mean:.3f} {_ci(share.ci, 3)}   "
+            f"BF {_bf(found.bf_nudged)}   base-written {_bf(found.bf_base_written)}   "
+            f"base / nudged {ratio.ratio:.2f} {_ci(ratio.ci)}   {found.stops}"
         )
 
 
-def _bf(fields: dict[str, object]) -> str:
-    return f"{fields['bf']:.3f} {_ci(fields['ci'], 3)}"
+def _bf(found: FactorOverPrompts | None) -> str:
+    assert found is not None
+    return f"{found.bf:.3f} {_ci(found.ci, 3)}"
 
 
 def _ci(ends: object, digits: int = 2) -> str:

@@ -13,7 +13,7 @@ from bftui import practice
 from bftui.backends.registry import installed
 from bftui.core.pair.distribution_shift import KINDS
 from bftui.core.pair.shift_summary import by_position, overall
-from bftui.measures.nudging.nudging_runs import Question
+from bftui.measures.nudging.nudging_runs import PairedPrompt
 from bftui.measures.shift.shift_runs import ShiftRuns
 from bftui.model.model_pair import Pair
 from bftui.model.prompt import Prompt
@@ -28,7 +28,7 @@ def main() -> None:
     backend = "llama-cpp" if installed("llama-cpp") else "reference"
     print(f"{len(PROBES)} probes, greedy answers of up to {max_tokens} tokens, {backend}")
     questions = [
-        Question(str(n), Prompt(probe.question, template="page"), Prompt(probe.question))
+        PairedPrompt(str(n), Prompt(probe.question, template="page"), Prompt(probe.question))
         for n, probe in enumerate(PROBES)
     ]
     for name in practice.NAMES[1:]:

@@ -11,9 +11,10 @@ import time
 import pytest
 
 import bftui
-from bftui.measures.bulk.bulk_measurement import Measurement, MeasureSettings
-from bftui.measures.bulk.bulk_result import document
+from bftui.measures.bulk.bulk_measurement import BulkMeasurement, MeasureSettings
+from bftui.measures.bulk.bulk_summary import output
 from bftui.measures.bulk.sample_store import Store
+from bftui.results.codec import encode
 from bftui.trace.prompts_file import parse_prompts
 from tests.command_line import bftui_, fails, interrupted
 from tests.tables import BYTES, table
@@ -48,9 +49,9 @@ def test_the_document_is_that_of_the_python_interface(orchard, prompts, tmp_path
     settings = MeasureSettings(samples=4, max_tokens=6)
     lines = parse_prompts(prompts.read_bytes(), "p")
     with bftui.open_model(orchard) as model:
-        job = Measurement(model, orchard, lines, settings, Store())
+        job = BulkMeasurement(model, orchard, lines, settings, Store())
         job.finish()
-    expected = document([job.drawn], settings, keep_tokens=True)
+    expected = encode(output([job.drawn], settings, keep_tokens=True))
     assert found == json.loads(out.read_text()) == json.loads(json.dumps(expected))
     assert {path.name for path in tmp_path.iterdir()} == {"o.json", "orchard.json", "prompts.jsonl"}
 

@@ -340,7 +340,7 @@ async def test_the_answer_is_read_and_its_shifted_tokens_are_found(
         await w.press("s")
         await w.partnered()
         assert isinstance(w.app.screen, ShiftScreen)
-        found = w.bridge.now.paired.shifted[0]
+        found = w.bridge.now.paired.shifted[0].result
         assert b"".join(each.text for each in found.positions) == "".join([*answer, END]).encode()
         shifted = [each for each in found.positions if each.kind == "shifted"]
         assert f"≠ shifted {len(shifted)}" in w.screen()
@@ -410,9 +410,10 @@ async def test_both_write_until_the_partner_ends_the_text(fruit: str, helper: st
     async with both(fruit, helper) as w:
         await w.press("b", "space")
         await w.partnered()
-        found = w.bridge.now.paired.nudged
-        assert found is not None
-        assert found.stop == "partner"
+        shown = w.bridge.now.paired.nudged
+        assert shown is not None
+        found = shown.result
+        assert shown.stop == "partner"
         assert f"◇ {found.share_nudged:.1%} by the partner" in w.screen()
         assert f"BF {found.bf_nudged:.2f} nudged" in w.screen()
         assert "last run, γ 0.40, from token 0: ◇" in w.screen()

@@ -235,7 +235,7 @@ async def test_the_partner_and_what_it_said_is_there(fruit, tmp_path):
     async with replayed(path) as driver:
         again = driver.bridge.now.paired
         assert (again.name, again.by, again.template) == (paired.name, paired.by, paired.template)
-        (known,), (found,) = paired.shifted.values(), again.shifted.values()
+        known, found = (each.shifted[0].result for each in (paired, again))
         assert [each.text for each in found.positions] == [each.text for each in known.positions]
         assert [each.kind for each in found.positions] == [each.kind for each in known.positions]
         tree, _, text, strip = shown(driver)

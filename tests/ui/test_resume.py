@@ -198,7 +198,7 @@ async def test_what_was_done_with_the_partner_is_there_again(fruit, tmp_path):
     async with taken_up(fruit, tmp_path / "kept", partner=wanted) as driver:
         await driver.partnered()
         again = driver.bridge.now.paired
-        (known,), (found,) = before.shifted.values(), again.shifted.values()
+        known, found = (each.shifted[0].result for each in (before, again))
         assert found.answer == known.answer
         assert [each.kind for each in found.positions] == [each.kind for each in known.positions]
         assert before.nudged is not None

@@ -7,11 +7,12 @@ import pytest
 import bftui
 from bftui.core.errors import ContextFull, InputError, ModelError, UsageError
 from bftui.core.sampler import Sampler
-from bftui.measures.bulk.bulk_measurement import Measurement, MeasureSettings
-from bftui.measures.bulk.bulk_result import document
+from bftui.measures.bulk.bulk_measurement import BulkMeasurement, MeasureSettings
+from bftui.measures.bulk.bulk_summary import output
 from bftui.measures.bulk.sample_parts import EMPTY_BLOCK
 from bftui.measures.bulk.sample_store import PartialFile, Store
 from bftui.model.prompt import Prompt
+from bftui.results.codec import encode
 from bftui.session.session import Session
 from bftui.trace.document import NotSaved
 from bftui.trace.prompts_file import PromptLine
@@ -49,10 +50,10 @@ def settings(**changes):
 def measured(model, lines=LINES, store=None, **changes):
     """The fields of one model."""
     chosen = settings(**changes)
-    job = Measurement(model, "m", lines, chosen, store or Store())
+    job = BulkMeasurement(model, "m", lines, chosen, store or Store())
     job.finish()
     assert (job.share, job.units_done) == (1.0, job.units)
-    found = document([job.drawn], chosen)
+    found = encode(output([job.drawn], chosen))
     json.dumps(found, allow_nan=False)
     return found["models"][0]
 
@@ -121,10 +122,10 @@ def test_ratios_are_of_models_with_the_same_tokens(model, tmp_path):
     chosen, drawn = settings(), []
     for place, spec in enumerate((None, narrow, other)):
         opened = model if spec is None else bftui.open_model(spec)
-        job = Measurement(opened, f"m{place}", LINES[:1], chosen, Store())
+        job = BulkMeasurement(opened, f"m{place}", LINES[:1], chosen, Store())
         job.finish()
         drawn.append(job.drawn)
-    ratios = document(drawn, chosen)["ratios"]
+    ratios = encode(output(drawn, chosen))["ratios"]
     assert [(each["base"], each["aligned"]) for each in ratios] == [("m0", "m1"), ("m0", "m2")]
     # The first answer token of the narrow model follows " w0", as all others do.
     assert ratios[0]["ratio"] == pytest.approx(4)
@@ -217,7 +218,7 @@ def test_a_prompt_that_cannot_be_measured_is_found_before_the_work(tmp_path):
     with bftui.open_model(words(tmp_path / "t.json", n_ctx=12, bos=None)) as small:
         for line, error in ((long, ContextFull), (PromptLine("empty", ""), ModelError)):
             with pytest.raises(error, match=f"prompt '{line.id}'"):
-                Measurement(small, "m", (LINES[0], line), settings(), Store())
+                BulkMeasurement(small, "m", (LINES[0], line), settings(), Store())
         assert small.client.evaluated() == 0
 
 
@@ -241,10 +242,10 @@ def test_settings_that_make_no_sense_are_refused(changes):
 def test_a_measurement_goes_on_from_its_file(model, tmp_path):
     chosen = settings(sweep=(Sampler(top_p=0.5),), think=True, insert=2)
     result = tmp_path / "r.json"
-    whole = Measurement(model, "m", LINES, chosen, Store())
+    whole = BulkMeasurement(model, "m", LINES, chosen, Store())
     whole.finish()
     with PartialFile(result, chosen.drawing()) as store:
-        job = Measurement(model, "m", LINES, chosen, store)
+        job = BulkMeasurement(model, "m", LINES, chosen, store)
         while job.units_done < 2:
             job.advance()
         job.close()
@@ -253,16 +254,16 @@ def test_a_measurement_goes_on_from_its_file(model, tmp_path):
         file.write(b'{"key": "half')
     before = model.client.evaluated()
     with PartialFile(result, chosen.drawing()) as store:
-        job = Measurement(model, "m", LINES, chosen, store)
+        job = BulkMeasurement(model, "m", LINES, chosen, store)
         job.finish()
-        assert document([job.drawn], chosen) == document([whole.drawn], chosen)
+        assert encode(output([job.drawn], chosen)) == encode(output([whole.drawn], chosen))
         drawn_anew = model.client.evaluated() - before
     with PartialFile(result, chosen.drawing()) as store:
         before = model.client.evaluated()
-        job = Measurement(model, "m", LINES, chosen, store)
+        job = BulkMeasurement(model, "m", LINES, chosen, store)
         job.finish()
         assert model.client.evaluated() == before < before + drawn_anew
-        assert document([job.drawn], chosen) == document([whole.drawn], chosen)
+        assert encode(output([job.drawn], chosen)) == encode(output([whole.drawn], chosen))
         store.remove()
     assert not store.path.exists()
 
@@ -270,13 +271,13 @@ def test_a_measurement_goes_on_from_its_file(model, tmp_path):
 def test_what_is_finished_is_never_mixed_with_other_settings(model, tmp_path):
     result = tmp_path / "r.json"
     with PartialFile(result, settings().drawing()) as store:
-        Measurement(model, "m", LINES[:1], settings(), store).finish()
+        BulkMeasurement(model, "m", LINES[:1], settings(), store).finish()
     data = store.path.read_bytes()
     with pytest.raises(UsageError, match="other settings"):
         PartialFile(result, settings(samples=7).drawing())
     assert store.path.read_bytes() == data
     with PartialFile(result, settings().drawing()) as store:
-        job = Measurement(model, "m", LINES[1:2], settings(), store)
+        job = BulkMeasurement(model, "m", LINES[1:2], settings(), store)
         job.advance()
         assert job.units_done == 0
         job.close()
@@ -322,7 +323,7 @@ def test_what_is_measured_after_an_empty_block_is_well_formed(
     spec = words(tmp_path / "t.json", chat_template=template)
     with bftui.open_model(spec) as opened:
         frame = Prompt(prefill=prefill)
-        job = Measurement(opened, "m", LINES[1:2], settings(think=True, frame=frame), Store())
+        job = BulkMeasurement(opened, "m", LINES[1:2], settings(think=True, frame=frame), Store())
         text = job._empty[0].text
         job.close()
     assert text.endswith(f" two{rendered}" if template is None else rendered)

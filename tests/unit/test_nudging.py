@@ -21,12 +21,13 @@ from bftui.core.pair.nudging_rounds import (
     whole,
     without_repeats,
 )
-from bftui.measures.nudging.nudging_result import summary
 from bftui.measures.nudging.nudging_run import Nudging
-from bftui.measures.nudging.nudging_writers import Setting
+from bftui.measures.nudging.nudging_summary import summary
+from bftui.measures.nudging.nudging_writers import NudgingSite
 from bftui.model.loaded_model import open_model
 from bftui.model.model_pair import Pair
 from bftui.model.prompt import Prompt
+from bftui.results.nudging_result import TakenRounds
 from tests.tables import BYTES
 
 WORDS = [" Sure", " here", " we", " go", " now", " then", " one", " two", " six", " end"]
@@ -63,17 +64,17 @@ def paired(
     *,
     base_changes: Mapping[str, Any] | None = None,
     partner_changes: Mapping[str, Any] | None = None,
-) -> Iterator[Setting]:
+) -> Iterator[NudgingSite]:
     with (
         open_model(model(tmp_path / "base.json", base, **(base_changes or {}))) as one,
         open_model(model(tmp_path / "partner.json", partner, **(partner_changes or {}))) as other,
     ):
         pair = Pair(one, other)
         asked = Prompt("Q:", template="raw")
-        yield Setting(pair, pair.contexts(asked, asked))
+        yield NudgingSite(pair, pair.contexts(asked, asked))
 
 
-def run(setting: Setting, *, plain: bool = False, **settings: Any) -> Nudging:
+def run(setting: NudgingSite, *, plain: bool = False, **settings: Any) -> Nudging:
     job = Nudging(setting, NudgeSettings(**settings), plain=plain)
     job.finish()
     return job
@@ -287,19 +288,22 @@ def test_a_draft_is_no_longer_than_what_is_left_of_a_context(
     with paired(tmp_path, {}, rules, **changes) as setting:  # type: ignore[arg-type]
         job = run(setting, plain=plain, draft=16)
         found = summary([job])
+    assert found.bf_base is not None
     assert job.stop == "context"
     assert 5 <= job.tokens <= 7
     assert job.pieces[0].text.startswith(b" Sure here we")
-    assert found["bf_base"]["bf"] == job.bf_base
+    assert found.bf_base.bf == job.bf_base
 
 
 def test_what_models_write_alone_counts_where_nothing_is_nudged(tmp_path: Path) -> None:
     with paired(tmp_path, says("Q:", " one"), {'["Q:"]': {END: SURE}}) as setting:
         job = run(setting)
         found = summary([job])
-    assert (job.tokens, found["bf_nudged"], found["ratio"]) == (0, None, None)
-    assert found["bf_base"]["bf"] == job.bf_base
-    assert found["bf_partner"]["bf"] == job.bf_partner
+    assert found.bf_base is not None
+    assert (job.tokens, found.bf_nudged, found.ratio) == (0, None, None)
+    assert found.bf_base.bf == job.bf_base
+    assert found.bf_partner is not None
+    assert found.bf_partner.bf == job.bf_partner
 
 
 def test_the_base_stops_before_it_asks_itself_the_next_question(
@@ -311,7 +315,7 @@ def test_the_base_stops_before_it_asks_itself_the_next_question(
     changes = {"tokens": tokens}
     with paired(tmp_path, base, partner, base_changes=changes, partner_changes=changes) as setting:
         pair, asked = setting.pair, Prompt("which", template="page")
-        page = Setting(pair, pair.contexts(asked, asked))
+        page = NudgingSite(pair, pair.contexts(asked, asked))
         job = run(page, plain=plain, draft=3)
     assert written(job) == [("partner", " Sure"), ("base", " one"), ("partner", " then")]
 
@@ -457,7 +461,7 @@ def test_what_stands_there_already_is_gone_on_from(tmp_path: Path, plain: bool) 
     )
     with paired(tmp_path, base, partner) as setting:
         begun = tuple(setting.pair.base.tokenize(" Sure"))
-        on = Setting(setting.pair, setting.contexts, begun)
+        on = NudgingSite(setting.pair, setting.contexts, begun)
         job = run(on, plain=plain, draft=3)
     assert written(job) == [("partner", " here"), ("base", " we")]
 
@@ -480,9 +484,9 @@ def test_the_branching_factors_are_means_of_the_bases_entropies(tmp_path: Path) 
     assert list(job.base_written.entropy_truncated) == pytest.approx(entropies[1:4], abs=1e-6)
     assert job.nudged.chosen
     found = job.result()
-    assert found["share_nudged"] == pytest.approx(2 / 5)
-    assert "20 %" in job.warning
-    assert found["taken"] == {"agrees": 1, "sure": 0, "none": 1}
+    assert found.share_nudged == pytest.approx(2 / 5)
+    assert "20 %" in found.warning
+    assert found.taken == TakenRounds(agrees=1, sure=0, none=1)
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:

@@ -13,13 +13,14 @@ import pytest
 from bftui.core.errors import BackendCrashed, ContextFull, UsageError
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
-from bftui.measures.nudging.nudging_result import document
 from bftui.measures.nudging.nudging_run import Nudging
-from bftui.measures.nudging.nudging_runs import NudgingRuns, Question
-from bftui.measures.nudging.nudging_writers import Setting
+from bftui.measures.nudging.nudging_runs import NudgingRuns, PairedPrompt
+from bftui.measures.nudging.nudging_summary import output
+from bftui.measures.nudging.nudging_writers import NudgingSite
 from bftui.model.loaded_model import open_model
 from bftui.model.model_pair import Pair
 from bftui.model.prompt import Prompt
+from bftui.results.codec import encode
 from bftui.session import commands as c
 from bftui.session.session import Session
 from bftui.session.session_nudging import look_ahead_at, start_nudging, top_prob, would_nudge
@@ -83,7 +84,7 @@ def test_the_trace_holds_what_was_nudged_and_what_came_of_it(tmp_path: Path) -> 
     with session(tmp_path) as found:
         job = start_nudging(found, THREE)
         job.finish()
-        found.keep(job.measured(0))
+        found.keep(job.stored(0))
         found.trace().save(tmp_path / "t.json")
     trace = json.loads((tmp_path / "t.json").read_text())
     validate(trace)
@@ -163,16 +164,16 @@ def test_many_prompts_are_summed_up_with_intervals(tmp_path: Path) -> None:
     ):
         pair = Pair(base, partner)
         asked = [
-            Question(name, Prompt(text, template="raw"), Prompt(text, template="raw"))
+            PairedPrompt(name, Prompt(text, template="raw"), Prompt(text, template="raw"))
             for name, text in (("a", "Q:"), ("b", " goQ:"), ("c", " Sure here we go"))
         ]
         gammas = [NudgeSettings(gamma, 3) for gamma in (0.4, 0.2)]
         job = NudgingRuns(pair, asked, gammas, Sampler())
         job.finish()
         assert job.share == 1.0
-        found = document(pair, job.found)
+        found = encode(output(pair, job.found))
         alone = Nudging(
-            Setting(pair, pair.contexts(asked[0].base, asked[0].partner)), gammas[0], plain=True
+            NudgingSite(pair, pair.contexts(asked[0].base, asked[0].partner)), gammas[0], plain=True
         )
         alone.finish()
     json.dumps(found, allow_nan=False)
@@ -181,7 +182,7 @@ def test_many_prompts_are_summed_up_with_intervals(tmp_path: Path) -> None:
         ("a", 0.2),
         ("b", 0.4),
     ]
-    assert found["results"][0] == {"id": "a", **alone.result()}
+    assert found["results"][0] == {"id": "a", **encode(alone.result())}
     needed = {"id", "text", "share_nudged", "stop", "rounds", "bf_base", "bf_nudged"}
     assert needed <= set(found["results"][0])
     first, second = found["sweep"]
@@ -206,7 +207,7 @@ def test_a_prompt_without_room_is_named_before_the_work(tmp_path: Path) -> None:
     ):
         long = Prompt(" one" * 9, template="raw")
         with pytest.raises(ContextFull, match=r"prompt 'long' .* partner"):
-            NudgingRuns(Pair(base, partner), [Question("long", long, long)], [THREE], Sampler())
+            NudgingRuns(Pair(base, partner), [PairedPrompt("long", long, long)], [THREE], Sampler())
 
 
 def test_a_model_nudging_itself_writes_what_it_writes_alone() -> None:
@@ -217,7 +218,7 @@ def test_a_model_nudging_itself_writes_what_it_writes_alone() -> None:
     ):
         pair = Pair(base, partner)
         asked = Prompt("Name a fruit.", template="page")
-        job = Nudging(Setting(pair, pair.contexts(asked, asked)), NudgeSettings(max_tokens=24))
+        job = Nudging(NudgingSite(pair, pair.contexts(asked, asked)), NudgeSettings(max_tokens=24))
         job.finish()
     assert job.alone is not None
     common = min(job.tokens, job.alone.base.length, 12)
@@ -233,7 +234,7 @@ def test_a_notebook_nudges_with_one_call(tmp_path: Path) -> None:
         assert found.text() == job.text == " Sure here we go then"
         (measured,) = found.trace().tail["measurements"]
         assert (measured["kind"], measured["node"]) == ("nudging", 0)
-        assert measured["result"] == job.result()
+        assert measured["result"] == encode(job.result())
 
 
 def test_a_partner_that_dies_leaves_the_session_with_what_was_written(tmp_path: Path) -> None:

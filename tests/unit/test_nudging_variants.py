@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from bftui.backends.client.client_protocol import TopToken
 from bftui.core.errors import ModelError
 from bftui.core.pair.nudging_rounds import NudgeSettings, Piece, Token, nudge
-from bftui.measures.nudging.nudging_result import document as document_of
 from bftui.measures.nudging.nudging_run import Nudging
-from bftui.measures.nudging.nudging_runs import Nudged
-from bftui.measures.nudging.nudging_writers import BaseWriter, PartnerWriter, Setting, ids_of
+from bftui.measures.nudging.nudging_runs import NudgedPrompt
+from bftui.measures.nudging.nudging_summary import output
+from bftui.measures.nudging.nudging_writers import BaseWriter, NudgingSite, PartnerWriter, ids_of
 from bftui.model.loaded_model import Model, open_model
 from bftui.model.model_pair import Pair
 from bftui.model.prompt import Prompt
@@ -63,7 +63,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
 class Afresh(BaseWriter):
     """The base asked for a whole draft after each word, of which nothing is known before."""
 
-    def __init__(self, setting: Setting, limit: int) -> None:
+    def __init__(self, setting: NudgingSite, limit: int) -> None:
         super().__init__(setting)
         self._limit = limit
 
@@ -89,7 +89,7 @@ def outcome(base: Model, partner: Model, chosen: NudgeSettings, *, afresh: bool)
     """What was written by whom, and why it ended; or the error."""
     pair = Pair(base, partner)
     asked = Prompt("Q:", template="raw")
-    setting = Setting(pair, pair.contexts(asked, asked))
+    setting = NudgingSite(pair, pair.contexts(asked, asked))
     ours = Afresh(setting, chosen.draft) if afresh else BaseWriter(setting)
     theirs = Forgetful(setting) if afresh else PartnerWriter(setting)
     steps = nudge(ours, theirs, chosen)
@@ -289,12 +289,12 @@ def test_plain_splits_the_whole_text_anew_at_each_hand_over(tmp_path: Path) -> N
     with open_model(forms[0]) as one, open_model(forms[1]) as other:
         pair = Pair(one, other)
         asked = Prompt("Q:", template="raw")
-        setting = Setting(pair, pair.contexts(asked, asked))
+        setting = NudgingSite(pair, pair.contexts(asked, asked))
         for plain in (False, True):
             job = Nudging(setting, NudgeSettings(draft=2, rounds=2), plain=plain)
             job.finish()
             found[plain] = job.text
-            assert job.measured().settings["plain"] is plain
-            split = document_of(pair, [Nudged("x", job)])["hand_over"]["split_anew"]
+            assert job.stored().settings.plain is plain
+            split = output(pair, [NudgedPrompt("x", job)]).hand_over.split_anew
             assert split is plain
     assert found == {False: " Sure ab one", True: " Sure ab two"}

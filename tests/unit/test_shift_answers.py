@@ -8,14 +8,14 @@ import pytest
 
 from bftui.core.errors import BackendCrashed, ContextFull, ModelError, UsageError
 from bftui.core.noise_floor import Noise
-from bftui.measures.nudging.nudging_runs import Question
+from bftui.measures.nudging.nudging_runs import PairedPrompt
 from bftui.measures.shift.shift_reading import Shift
-from bftui.measures.shift.shift_result import Answered, document
-from bftui.measures.shift.shift_runs import ShiftRuns
+from bftui.measures.shift.shift_runs import Answered, ShiftRuns, output
 from bftui.model.loaded_model import open_model
 from bftui.model.model_pair import Pair
 from bftui.model.noise_cache import Recorded
 from bftui.model.prompt import Prompt
+from bftui.results.codec import encode
 from tests.tables import BYTES, WORDS, table
 
 LETTERS = ["<s>", "</s>", *({"bytes": byte} for byte in BYTES), " th", "it"]
@@ -50,6 +50,10 @@ def pair(tmp_path):
     yield open_
     for model in models:
         model.close()
+
+
+def document(*asked):
+    return encode(output(*asked))
 
 
 def read(pair, **asked):
@@ -160,7 +164,7 @@ def test_a_greedy_answer_that_ends_in_half_a_character_loses_it(pair):
 
 
 def questions(*names):
-    return [Question(name, Prompt("x"), Prompt("x")) for name in names]
+    return [PairedPrompt(name, Prompt("x"), Prompt("x")) for name in names]
 
 
 def test_the_document_has_the_fields_of_the_contract(pair):

@@ -21,7 +21,7 @@ from bftui.core.errors import BftuiError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
-    from bftui.measures.bulk.bulk_measurement import Drawn, Measurement, MeasureSettings
+    from bftui.measures.bulk.bulk_measurement import BulkMeasurement, Drawn, MeasureSettings
     from bftui.measures.bulk.sample_store import Store
     from bftui.model.prompt import Prompt
     from bftui.trace.prompts_file import PromptLine
@@ -116,10 +116,13 @@ def measure(
         if run.finished:
             show(None, "estimating")
             from bftui.cli.reports.measure_report import report
-            from bftui.measures.bulk.bulk_result import document
+            from bftui.measures.bulk import bulk_summary
+            from bftui.results.codec import encode
 
-            found = document(run.drawn, settings, shown, run.failed, keep_tokens=keep_tokens)
-            deliver(show, found, report(found), as_json=as_json, output=output)
+            found = bulk_summary.output(
+                run.drawn, settings, shown, run.failed, keep_tokens=keep_tokens
+            )
+            deliver(show, encode(found), report(found), as_json=as_json, output=output)
             if isinstance(store, PartialFile):
                 store.remove()
     if error is not None:
@@ -197,12 +200,12 @@ class _Run:
         return None
 
     def _measure(self, place: int, opening: o.Opening) -> None:
-        from bftui.measures.bulk.bulk_measurement import Measurement
+        from bftui.measures.bulk.bulk_measurement import BulkMeasurement
 
         name, before = self._names[place], self.finished
         own = opening.after(place)
         with open_stoppable(name, own, self._interruption, self._show) as opened:
-            job = Measurement(
+            job = BulkMeasurement(
                 opened,
                 self._shown[place],
                 self._lines,
@@ -222,12 +225,12 @@ class _Run:
                 self.finished = before + job.units_done
                 job.close()
 
-    def _left(self, job: Measurement, place: int) -> float | None:
+    def _left(self, job: BulkMeasurement, place: int) -> float | None:
         """Seconds to the end of all models, which are taken to be as fast as this one."""
         units = job.units * (len(self._names) - place - job.share)
         return None if job.seconds_a_unit is None else job.seconds_a_unit * units
 
-    def _doing(self, job: Measurement) -> str:
+    def _doing(self, job: BulkMeasurement) -> str:
         from bftui.cli.shared.tables import clipped
         from bftui.core.text import safe
 

@@ -20,7 +20,7 @@ from bftui.core.errors import BftuiError, UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
-    from bftui.measures.nudging.nudging_runs import Nudged, Question
+    from bftui.measures.nudging.nudging_runs import NudgedPrompt, PairedPrompt
     from bftui.model.model_pair import Pair
     from bftui.model.prompt import Template
     from bftui.session.session import Session
@@ -110,12 +110,13 @@ def nudge(
         kept = ""
         if job.found:
             from bftui.cli.reports.nudge_report import report
-            from bftui.measures.nudging.nudging_result import document
+            from bftui.measures.nudging import nudging_summary
+            from bftui.results.codec import encode
 
-            found = document(pair, job.found)
+            found = nudging_summary.output(pair, job.found)
             note = first_model.info.note or second_model.info.note
-            told = report(found, job.found)
-            deliver(show, found, told, as_json=as_json, output=output, note=note)
+            told = report(found)
+            deliver(show, encode(found), told, as_json=as_json, output=output, note=note)
             kept = f"{len(job.found)} of {job.units} texts are kept"
             if trace is not None:
                 # Only now: it evaluates again, and a model that failed fails once more.
@@ -155,7 +156,7 @@ class _Traced:
         self._roots: dict[str, int] = {}
 
     def write(
-        self, path: Path, found: Sequence[Nudged], questions: dict[str, Question]
+        self, path: Path, found: Sequence[NudgedPrompt], questions: dict[str, PairedPrompt]
     ) -> BftuiError | None:
         """Writes the trace of some texts, each below its prompt: a prompt is a root, another gamma another branch.
 
@@ -180,7 +181,7 @@ class _Traced:
         self.count = added
         return failed
 
-    def _add(self, found: Nudged, question: Question) -> None:
+    def _add(self, found: NudgedPrompt, question: PairedPrompt) -> None:
         from bftui.session import commands as c
 
         session = self._at(question)
@@ -190,9 +191,9 @@ class _Traced:
                 session.do(c.Nudge(made.pieces))
         if session.partner is not None:
             session.partner.catch_up().finish()
-        session.keep(found.run.measured(root))
+        session.keep(found.run.stored(root))
 
-    def _at(self, question: Question) -> Session:
+    def _at(self, question: PairedPrompt) -> Session:
         """The session, at the prompt."""
         from bftui.session import commands as c
         from bftui.session.session import Session

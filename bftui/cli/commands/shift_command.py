@@ -74,12 +74,14 @@ def shift(
         error = finish(job, Watched(interruption, show), lambda: job.doing)
         if job.found:
             from bftui.cli.reports.shift_report import report
-            from bftui.measures.shift.shift_result import document
+            from bftui.measures.shift import shift_runs
+            from bftui.results.codec import encode
 
             show(None, "estimating")
-            found = document(pair, job.found, author)
+            found = shift_runs.output(pair, job.found, author)
             note = first_model.info.note or second_model.info.note
-            deliver(show, found, report(found), as_json=as_json, output=output, note=note)
+            told = report(found)
+            deliver(show, encode(found), told, as_json=as_json, output=output, note=note)
     if error is not None:
         kept = f"{len(job.found)} of {job.units} answers are kept and shown" if job.found else ""
         raise stopped(error, kept)

@@ -250,8 +250,8 @@ def _nudge(plain: Plain, rest: str) -> None:
     plain.measure(job, "nudging")
     if job.share_nudged is not None:
         say(f"{job.tokens} tokens, {job.share_nudged:.0%} of them by the partner.")
-    if job.warning:
-        say(safe(job.warning))
+    if warning := job.result().warning:
+        say(safe(warning))
     plain.moved(start)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from bftui.cli.shared.tables import aligned, clipped, interval, number, paragraph
 from bftui.core.bf.prompt_intervals import rests
 from bftui.core.definitions import BF_NUDGED, FEI
 from bftui.core.text import safe
-
-if TYPE_CHECKING:
-    from bftui.measures.nudging.nudging_runs import Nudged
+from bftui.results.nudging_result import (
+    FactorOverPrompts,
+    NamedNudging,
+    NudgingOutput,
+    NudgingResult,
+    NudgingSummary,
+    RatioOverPrompts,
+)
 
 MARKS = "«", "»"
 """Stand around what the aligned model wrote."""
@@ -33,27 +37,28 @@ _SPLIT = {
 }
 
 
-def report(document: dict[str, Any], found: Sequence[Nudged]) -> str:
-    """The result for people; safe to print."""
-    several = len(document["sweep"]) > 1
-    models, templates = document["models"], document["templates"]
+def report(found: NudgingOutput) -> str:
+    """Writes the result for people; safe to print."""
+    several = len(found.sweep) > 1
     said = (
-        f"{templates[which]} for {safe(models[which]['name'])}" for which in ("base", "aligned")
+        f"{template} for {safe(found.models[which]['name'])}"
+        for which, template in found.templates.items()
     )
     parts = [paragraph(f"Templates: {'; '.join(said)}.")]
-    parts += [_text(each, several) for each in found] if len(found) <= _TEXTS else []
-    if len(found) > 1:
-        parts.append(_prompts(document["results"], several))
+    texts = found.results
+    parts += [_text(each, several) for each in texts] if len(texts) <= _TEXTS else []
+    if len(texts) > 1:
+        parts.append(_prompts(texts, several))
     else:
-        parts.append(_outcome(document["results"][0]))
-    parts.append(_sweep(document["sweep"]))
-    parts.append("\n".join(map(paragraph, [_definition(document), *document["warnings"]])))
+        parts.append(_outcome(texts[0].result))
+    parts.append(_sweep(found.sweep))
+    parts.append("\n".join(map(paragraph, [_definition(found), *found.warnings])))
     return "\n\n".join(parts)
 
 
-def _text(each: Nudged, several: bool) -> str:
-    run = each.run
-    gamma = f" · gamma {run.settings.gamma:g}" if several else ""
+def _text(each: NamedNudging, several: bool) -> str:
+    run = each.result
+    gamma = f" · gamma {run.gamma:g}" if several else ""
     left, lines = len(run.text), list[str]()
     for piece in run.pieces:
         said = piece.text.decode(errors="replace")[:left]
@@ -68,52 +73,53 @@ def _text(each: Nudged, several: bool) -> str:
     return f"{safe(each.id)}{gamma}\n{folded or '(no text)'}"
 
 
-def _outcome(fields: dict[str, Any]) -> str:
-    counts = ((fields["tokens"], "token"), (fields["rounds"], "round"))
+def _outcome(found: NudgingResult) -> str:
+    counts = ((found.tokens, "token"), (found.rounds, "round"))
     tokens, rounds = (f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts)
-    share = _percent(fields["share_nudged"])
-    return paragraph(f"{tokens}, {share} nudged · {rounds} · {_STOPS[fields['stop']][1]}")
+    share = _percent(found.share_nudged)
+    return paragraph(f"{tokens}, {share} nudged · {rounds} · {_STOPS[str(found.stop)][1]}")
 
 
-def _prompts(results: Sequence[dict[str, Any]], several: bool) -> str:
+def _prompts(results: Sequence[NamedNudging], several: bool) -> str:
     rows = [["prompt", "gamma", "nudged", "tokens", "rounds", "stop", "BF alone", "nudged", "own"]]
     rows += [
         [
-            safe(each["id"]),
-            f"{each['gamma']:g}",
-            _percent(each["share_nudged"]),
-            str(each["tokens"]),
-            str(each["rounds"]),
-            _STOPS[each["stop"]][0],
-            *map(number, (each["bf_base"], each["bf_nudged"], each["bf_base_written"])),
+            safe(each.id),
+            f"{run.gamma:g}",
+            _percent(run.share_nudged),
+            str(run.tokens),
+            str(run.rounds),
+            _STOPS[str(run.stop)][0],
+            *map(number, (run.bf_base, run.bf_nudged, run.bf_base_written)),
         ]
         for each in results
+        for run in (each.result,)
     ]
     if not several:
         rows = [[*row[:1], *row[2:]] for row in rows]
     return aligned(rows, "<" + ">" * (len(rows[0]) - 1), first=12 if several else 20)
 
 
-def _sweep(summaries: Sequence[dict[str, Any]]) -> str:
+def _sweep(summaries: Sequence[NudgingSummary]) -> str:
     rows = [["", "nudged", "BF", "95 % interval", "ratio", "95 % interval"]]
     base = summaries[0]
-    rows.append(["base alone", "", *_bf(base["bf_base"]), "", ""])
+    rows.append(["base alone", "", *_bf(base.bf_base), "", ""])
     for each in summaries:
-        share, ratio = each["share_nudged"], each["ratio"]
-        mean = None if share is None else share["mean"]
-        name = f"gamma {each['gamma']:g}"
-        rows.append([name, _percent(mean), *_bf(each["bf_nudged"]), *_ratio(ratio)])
-        rows.append(["  own", "", *_bf(each["bf_base_written"]), "", ""])
-    rows.append(["aligned alone", "", *_bf(base["bf_partner"]), *_ratio(base["ratio_aligned"])])
+        share, ratio = each.share_nudged, each.ratio
+        mean = None if share is None else share.mean
+        name = f"gamma {each.gamma:g}"
+        rows.append([name, _percent(mean), *_bf(each.bf_nudged), *_ratio(ratio)])
+        rows.append(["  own", "", *_bf(each.bf_base_written), "", ""])
+    rows.append(["aligned alone", "", *_bf(base.bf_partner), *_ratio(base.ratio_aligned)])
     return aligned(rows, "<>>>>>", first=20)
 
 
-def _bf(fields: dict[str, Any] | None) -> list[str]:
-    return ["–", "–"] if fields is None else [number(fields["bf"]), interval(fields["ci"])]
+def _bf(found: FactorOverPrompts | None) -> list[str]:
+    return ["–", "–"] if found is None else [number(found.bf), interval(found.ci)]
 
 
-def _ratio(fields: dict[str, Any] | None) -> list[str]:
-    return ["–", "–"] if fields is None else [number(fields["ratio"]), interval(fields["ci"])]
+def _ratio(found: RatioOverPrompts | None) -> list[str]:
+    return ["–", "–"] if found is None else [number(found.ratio), interval(found.ci)]
 
 
 def _percent(share: float | None) -> str:
@@ -124,16 +130,19 @@ def _basis(prompts: int) -> str:
     return f"; its intervals are 95 %, {rests(prompts)}" if prompts > 1 else ""
 
 
-def _definition(document: dict[str, Any]) -> str:
-    models, settings = document["models"], document["settings"]
-    by = "as ids" if document["hand_over"]["by"] == "ids" else "as text"
-    why = f" ({safe(document['hand_over']['why'])})" if document["hand_over"]["why"] else ""
-    base, partner = (clipped(safe(models[name]["name"]), 40) for name in ("base", "aligned"))
+def _definition(found: NudgingOutput) -> str:
+    handed = found.hand_over.by
+    by = "as ids" if handed.by == "ids" else "as text"
+    why = f" ({safe(handed.why)})" if handed.why else ""
+    base, partner = (
+        clipped(safe(model["name"]), 40)
+        for model in (found.models["base"], found.models["aligned"])
+    )
     return (
         f"{MARKS[0]}…{MARKS[1]} was written by {partner}, the rest by {base}, both by their most probable tokens; "
-        f"handed over {by}{why}, {_SPLIT[document['hand_over']['split_anew']]}; drafts of {settings['draft']} "
+        f"handed over {by}{why}, {_SPLIT[found.hand_over.split_anew]}; drafts of {found.settings.settings.draft} "
         f"tokens ({FEI}). BF: {BF_NUDGED.formula}, of the aligned model's along its own text alone; over prompts the "
         "mean"
-        f"{_basis(document['summary']['prompts'])}; ratio: BF of the base alone over it. "
+        f"{_basis(found.summary.prompts)}; ratio: BF of the base alone over it. "
         "own: positions of tokens that the base wrote."
     )

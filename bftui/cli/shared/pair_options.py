@@ -11,7 +11,7 @@ from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
     from bftui.cli.shared.progress_bars import Bar
-    from bftui.measures.nudging.nudging_runs import Question
+    from bftui.measures.nudging.nudging_runs import PairedPrompt
     from bftui.model.model_pair import Pair
     from bftui.model.prompt import Prompt, Template
     from bftui.trace.prompts_file import PromptLine
@@ -40,7 +40,7 @@ def say_templates(show: Bar, named: Sequence[tuple[str, Iterable[str]]]) -> None
     show.say(f"templates: {'; '.join(said)}")
 
 
-def say_templates_of(show: Bar, pair: Pair, questions: Sequence[Question]) -> None:
+def say_templates_of(show: Bar, pair: Pair, questions: Sequence[PairedPrompt]) -> None:
     """As `say_templates`, for the prompts of a pair."""
     taken = [
         ["chat" if p.template == "auto" else p.template for p in prompts]
@@ -49,17 +49,17 @@ def say_templates_of(show: Bar, pair: Pair, questions: Sequence[Question]) -> No
     say_templates(show, [(pair.base.name, taken[0]), (pair.partner.name, taken[1])])
 
 
-def asked_of_both(line: PromptLine, frame: Prompt, template: Template, pair: Pair) -> Question:
+def asked_of_both(line: PromptLine, frame: Prompt, template: Template, pair: Pair) -> PairedPrompt:
     """A prompt as either model is asked it.
 
     Args:
         frame: what the base's prompts are put into; `auto` is a page of questions where it has no chat template.
         template: what the aligned model's are put into; see `Pair.partner_prompt`.
     """
-    from bftui.measures.nudging.nudging_runs import Question
+    from bftui.measures.nudging.nudging_runs import PairedPrompt
     from bftui.model.prompt import framed
     from bftui.model.templates import asking
 
     base = asking(framed(line, frame), bool(pair.base.info.chat_template))
     taken = "chat" if base.template == "auto" else base.template
-    return Question(line.id, base, pair.partner_prompt(base, taken, template))
+    return PairedPrompt(line.id, base, pair.partner_prompt(base, taken, template))

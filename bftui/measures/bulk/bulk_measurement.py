@@ -1,6 +1,6 @@
-"""Measurement: samples of each prompt on a model, for the branching factor in bulk.
+"""Samples of each prompt on a model, for the branching factor in bulk.
 
-`Measurement` draws, as a job; `bulk_result` makes numbers of what was drawn. Continuations are those of
+`BulkMeasurement` draws, as a job; `bulk_summary` makes numbers of what was drawn. Continuations are those of
 `Session.rollouts` at the prompt, draw by draw. One prompt at a time is in the model's memory.
 """
 
@@ -143,7 +143,7 @@ _FACTS = ("name", "backend", "dtype", "kv", "device", "n_ctx", "sha256", "tokeni
 _IDENTITY = ("backend", "dtype", "kv", "device", "n_ctx")
 
 
-class Measurement(Job):
+class BulkMeasurement(Job):
     """Samples of every prompt on one model.
 
     Attributes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
 
 from bftui.core.bf.estimate import estimate
 from bftui.core.bf.samples import Finish, Sample
@@ -14,28 +13,28 @@ from bftui.core.pair.nudging_rounds import (
     NudgeSettings,
     Piece,
     Round,
-    Stop,
     nudge,
     without_repeats,
 )
 from bftui.measures.nudging.nudging_writers import (
     BaseWriter,
+    NudgingSite,
     PartnerWriter,
     PlainBaseWriter,
     PlainPartnerWriter,
-    Setting,
     ids_of,
 )
 from bftui.measures.sample_reading import places, read
 from bftui.model.loaded_model import Model
 from bftui.model.templates import LONGEST_STOP, before_stop, stop_in
+from bftui.results.nudging_result import (
+    Ending,
+    NudgingPiece,
+    NudgingResult,
+    NudgingSettings,
+    TakenRounds,
+)
 from bftui.results.stored_result import StoredResult
-
-Ending = Stop | Literal["moved"]
-"""`moved`: a person went elsewhere in the session that it wrote into."""
-
-MANY = 0.2
-"""Share of nudged tokens above which pairs tend to fail (BlendIn, arXiv 2606.11201)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Nudging(Job):
     """One nudged text, and the branching factor along it.
 
     Attributes:
-        setting, settings, plain: where and how.
+        site, settings, plain: where and how.
         node: where it began in the tree of a session; 0 without one.
         rounds: the finished ones.
         stop: why it ended; None while it is written.
@@ -61,7 +60,7 @@ class Nudging(Job):
 
     def __init__(
         self,
-        setting: Setting,
+        site: NudgingSite,
         settings: NudgeSettings | None = None,
         *,
         plain: bool = False,
@@ -79,7 +78,7 @@ class Nudging(Job):
             alone: what is known of the models alone from another run with the same prompt and length.
             write: takes each round; False where it had no place, which ends the text.
         """
-        self.setting, self.settings, self.node = setting, settings or NudgeSettings(), node
+        self.site, self.settings, self.node = site, settings or NudgeSettings(), node
         self.rounds: list[Round] = []
         self.stop: Ending | None = None
         self.doing = ""
@@ -132,11 +131,6 @@ class Nudging(Job):
         return without_repeats(data.decode(errors="replace"))
 
     @property
-    def warning(self) -> str:
-        """What people should know of the share of nudged tokens; "" where there is nothing."""
-        return warning_of(self.share_nudged)
-
-    @property
     def base_written(self) -> Sample | None:
         """The tokens of `nudged` that the base wrote; None where there are none."""
         if self.nudged is None:
@@ -165,45 +159,41 @@ class Nudging(Job):
         """BF of the partner along the text that it writes alone."""
         return bf_of(None if self.alone is None else self.alone.partner)
 
-    def result(self) -> dict[str, Any]:
-        """What was found, with the fields of `bftui nudge --json` but for the id."""
+    def result(self) -> NudgingResult:
+        """Says what was found so far."""
         taken = Counter(made.taken or "none" for made in self.rounds)
-        return {
-            "text": self.text,
-            "share_nudged": self.share_nudged,
-            "stop": self.stop,
-            "rounds": len(self.rounds),
-            "bf_base": self.bf_base,
-            "bf_nudged": self.bf_nudged,
-            "bf_base_written": self.bf_base_written,
-            "bf_partner": self.bf_partner,
-            "tokens": self.tokens,
-            "tokens_nudged": self.tokens_nudged,
-            "gamma": self.settings.gamma,
-            "taken": {name: taken[name] for name in ("agrees", "sure", "none")},
-            "pieces": [
-                {
-                    "author": piece.author,
-                    "text": piece.text.decode(errors="replace"),
-                    "token_ids": list(piece.token_ids),
-                }
+        return NudgingResult(
+            text=self.text,
+            share_nudged=self.share_nudged,
+            stop=self.stop,
+            rounds=len(self.rounds),
+            bf_base=self.bf_base,
+            bf_nudged=self.bf_nudged,
+            bf_base_written=self.bf_base_written,
+            bf_partner=self.bf_partner,
+            tokens=self.tokens,
+            tokens_nudged=self.tokens_nudged,
+            gamma=self.settings.gamma,
+            taken=TakenRounds(agrees=taken["agrees"], sure=taken["sure"], none=taken["none"]),
+            pieces=tuple(
+                NudgingPiece(author=piece.author, text=piece.text, token_ids=piece.token_ids)
                 for piece in self.pieces
-            ],
-        }
+            ),
+        )
 
-    def measured(self, node: int | None = None) -> StoredResult:
-        """The result as a measurement of the trace, at the node where the text began (default: `node`)."""
+    def stored(self, node: int | None = None) -> StoredResult:
+        """Returns what a trace keeps at the node where the text began (default: `node`)."""
         at = self.node if node is None else node
-        asked = {**asdict(self.settings), "plain": self.plain}
+        asked = NudgingSettings(settings=self.settings, plain=self.plain)
         return StoredResult("nudging", at, asked, self.result())
 
     # The work --------------------------------------------------------------------------------------------------
 
     def _work(self) -> Iterator[None]:
-        base, partner = BaseWriter(self.setting), PartnerWriter(self.setting)
+        base, partner = BaseWriter(self.site), PartnerWriter(self.site)
         if self.plain:
-            base = PlainBaseWriter(self.setting, self.settings.draft)
-            partner = PlainPartnerWriter(self.setting)
+            base = PlainBaseWriter(self.site, self.settings.draft)
+            partner = PlainPartnerWriter(self.site)
         steps = nudge(base, partner, self.settings)
         while self.stop is None:
             tokens = "token" if self.tokens == 1 else "tokens"
@@ -225,19 +215,19 @@ class Nudging(Job):
         self.doing = ""
 
     def _measuring(self) -> Iterator[None]:
-        setting = self.setting
+        site = self.site
         if self.token_ids:
             finish: Finish = "eog" if self.stop == "partner" else "length"
             self.nudged = yield from read(
-                setting.pair.base, setting.prefix, self.token_ids, setting.sampler, finish=finish
+                site.pair.base, site.prefix, self.token_ids, site.sampler, finish=finish
             )
         self._read += 1
         if self.alone is None:
-            base, partner = setting.pair.base, setting.pair.partner
-            stops = setting.contexts.base.stops, setting.contexts.partner.stops
-            first = yield from self._alone(base, setting.prefix, stops[0])
+            base, partner = site.pair.base, site.pair.partner
+            stops = site.contexts.base.stops, site.contexts.partner.stops
+            first = yield from self._alone(base, site.prefix, stops[0])
             self._read += 1
-            second = yield from self._alone(partner, setting.partner_prefix(), stops[1])
+            second = yield from self._alone(partner, site.partner_prefix(), stops[1])
             self.alone = Alone(first, second)
 
     def _alone(
@@ -263,17 +253,7 @@ class Nudging(Job):
             said.append(text)
             if len(ids) % self.settings.draft == 0:
                 yield
-        return (yield from read(model, prefix, ids, self.setting.sampler, finish=finish))
-
-
-def warning_of(share_nudged: float | None) -> str:
-    """What people should know of so many nudged tokens; "" where there is nothing."""
-    if (share_nudged or 0.0) <= MANY:
-        return ""
-    return (
-        f"the partner wrote {100 * (share_nudged or 0.0):.0f} % of the tokens: above {100 * MANY:.0f} % pairs "
-        "tend to fail (arXiv 2606.11201)"
-    )
+        return (yield from read(model, prefix, ids, self.site.sampler, finish=finish))
 
 
 def bf_of(sample: Sample | None) -> float | None:

@@ -10,14 +10,14 @@ from bftui.core.job import Job
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
 from bftui.measures.nudging.nudging_run import Alone, Nudging
-from bftui.measures.nudging.nudging_writers import Setting
+from bftui.measures.nudging.nudging_writers import NudgingSite
 from bftui.model.loaded_model import Model
 from bftui.model.model_pair import Pair
 from bftui.model.prompt import Prompt, Rendered
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PairedPrompt:
     """A prompt under a name, as each model is asked it."""
 
     id: str
@@ -26,7 +26,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Nudged:
+class NudgedPrompt:
     """A finished run, under the name of its prompt."""
 
     id: str
@@ -44,7 +44,7 @@ class NudgingRuns(Job):
     def __init__(
         self,
         pair: Pair,
-        questions: Sequence[Question],
+        questions: Sequence[PairedPrompt],
         settings: Sequence[NudgeSettings],
         sampler: Sampler,
         *,
@@ -59,7 +59,7 @@ class NudgingRuns(Job):
         """
         if not settings or not questions:
             raise UsageError("nudging needs a prompt and a gamma")
-        self.found: list[Nudged] = []
+        self.found: list[NudgedPrompt] = []
         self.units = len(questions) * len(settings)
         self._pair, self._settings, self._sampler, self._plain = pair, settings, sampler, plain
         self._ids = [each.id for each in questions]
@@ -83,18 +83,18 @@ class NudgingRuns(Job):
 
     def _work(self) -> Iterator[None]:
         for name, (base, partner) in zip(self._ids, self._rendered, strict=True):
-            setting = Setting(self._pair, self._pair.join(base, partner), sampler=self._sampler)
+            site = NudgingSite(self._pair, self._pair.join(base, partner), sampler=self._sampler)
             alone: Alone | None = None
             for settings in self._settings:
-                run = Nudging(setting, settings, plain=self._plain, alone=alone)
+                run = Nudging(site, settings, plain=self._plain, alone=alone)
                 self._running = run
                 while run.advance():
                     yield
                 self._running, alone = None, run.alone
-                self.found.append(Nudged(name, run))
+                self.found.append(NudgedPrompt(name, run))
 
 
-def rendered_for(pair: Pair, question: Question) -> tuple[Rendered, Rendered]:
+def rendered_for(pair: Pair, question: PairedPrompt) -> tuple[Rendered, Rendered]:
     """A prompt as the base and as the partner see it; raises as `rendered_under`."""
     base = rendered_under(question.id, question.base, pair.base)
     return base, rendered_under(question.id, question.partner, pair.partner)

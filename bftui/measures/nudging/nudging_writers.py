@@ -20,7 +20,7 @@ from bftui.model.token_alignment import whole
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class NudgingSite:
     """Where a text is nudged.
 
     Attributes:
@@ -88,24 +88,24 @@ class PartnerWriter:
     What it wanted to say is kept for where the base says it too.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting, self._model = setting, setting.pair.partner
+    def __init__(self, site: NudgingSite) -> None:
+        self._site, self._model = site, site.pair.partner
         self._wanted = _Known([], ())
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
         """Its most probable tokens as the base's text, which may begin with a blank more or less than the partner's."""
-        setting, special = self._setting, self._model.info.special_ids
+        site, special = self._site, self._model.info.special_ids
         ids = ids_of(written)
-        first = not ids and not setting.begun
+        first = not ids and not site.begun
         for best in self._best(self._prefix(ids), limit):
             hidden = best.eog or best.token_id in special
             text = b"" if hidden else self._model.token_bytes(best.token_id)
             if first and text:
-                text, first = setting.contexts.turned(text, "base"), False
+                text, first = site.contexts.turned(text, "base"), False
             yield Token(best.token_id, text, best.prob, best.eog)
 
     def _prefix(self, ids: list[int]) -> list[int]:
-        return self._setting.partner_prefix(ids)
+        return self._site.partner_prefix(ids)
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[TopToken]:
         said = self._wanted.after(prefix)[:limit]
@@ -123,7 +123,7 @@ class PlainPartnerWriter(PartnerWriter):
     """The partner as it was published: every look-ahead is made anew, after text that is split anew."""
 
     def _prefix(self, ids: list[int]) -> list[int]:
-        return self._setting.anew(ids, "partner")
+        return self._site.anew(ids, "partner")
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[TopToken]:
         return self._model.client.greedy(prefix, limit)
@@ -137,10 +137,10 @@ class BaseWriter:
     And how it goes on, as far as it says the same.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        self._model, self._prefix = setting.pair.base, setting.prefix
+    def __init__(self, site: NudgingSite) -> None:
+        self._model, self._prefix = site.pair.base, site.prefix
         self.room = self._model.info.n_ctx - len(self._prefix)
-        self.stops = tuple(stop.encode() for stop in setting.contexts.base.stops)
+        self.stops = tuple(stop.encode() for stop in site.contexts.base.stops)
         self._read = _Known([], ())
 
     def spell(self, text: bytes) -> tuple[int, ...]:
@@ -187,15 +187,15 @@ class BaseWriter:
 class PlainBaseWriter(BaseWriter):
     """The base as it was published: a whole draft after each of the partner's words, after text that is split anew."""
 
-    def __init__(self, setting: Setting, limit: int) -> None:
+    def __init__(self, site: NudgingSite, limit: int) -> None:
         """`limit`: tokens of a draft."""
-        super().__init__(setting)
-        self._setting, self._limit = setting, limit
+        super().__init__(site)
+        self._site, self._limit = site, limit
         self._latest: tuple[list[int], list[Token]] = [], []
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
         """A whole draft, or the one that has just been made there."""
-        prefix = self._setting.anew(ids_of(written), "base")
+        prefix = self._site.anew(ids_of(written), "base")
         if self._latest[0] != prefix or not self._latest[1]:
             drafted = self._model.client.greedy(prefix, limit)
             self._latest = prefix, [self._token(best) for best in drafted]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal
 
 from bftui.backends.protocol import F32
 from bftui.core.errors import ContextFull, ModelError, UsageError
@@ -19,13 +18,22 @@ from bftui.model.model_pair import Contexts, Pair
 from bftui.model.prompt import Rendered
 from bftui.model.templates import LONGEST_STOP, before_stop, stop_in
 from bftui.model.token_alignment import Span, aligned, whole
-
-Ended = Literal["eog", "stop", "length", "context", "given"]
-"""Why an answer is not longer: an end of generation, a stop string, the limit, a full context; or it was given."""
+from bftui.results.shift_result import (
+    WHOSE,
+    ClassShares,
+    Ended,
+    ShiftAnswer,
+    ShiftContext,
+    ShiftContexts,
+    ShiftPosition,
+    ShiftResult,
+    ShiftSettings,
+)
+from bftui.results.stored_result import StoredResult
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class PairSide:
     """One model, its prompt, and the text after it as its tokens."""
 
     model: Model
@@ -41,7 +49,7 @@ class Side:
         return self.model.client.path_logits(self.rendered.token_ids, self.token_ids[:stop])
 
 
-def read_both(base: Side, partner: Side, spans: Sequence[Span]) -> Iterator[Compared]:
+def read_both(base: PairSide, partner: PairSide, spans: Sequence[Span]) -> Iterator[Compared]:
     """The pieces of a text in both models, in order; the passes of both go on together, a piece at a time."""
     ours, theirs = base.rows(spans[-1].base.stop), partner.rows(spans[-1].partner.stop)
     at = [0, 0]
@@ -155,6 +163,39 @@ class Shift(Job):
         """The shares of the classes by now; None for nothing."""
         return shares([each.kind for each in self.positions])
 
+    def settings(self) -> ShiftSettings:
+        """Says what was asked for."""
+        return ShiftSettings(text=WHOSE[self.author], max_tokens=self.max_tokens)
+
+    def result(self) -> ShiftResult:
+        """Says what was found so far."""
+        return ShiftResult(
+            answer=self.whole_answer(), positions=tuple(map(ShiftPosition.of, self.positions))
+        )
+
+    def whole_answer(self) -> ShiftAnswer:
+        """Says of the answer what is not of a single position."""
+        model, _ = self._author()
+        contexts = self.contexts
+        return ShiftAnswer(
+            text=b"".join(map(model.token_bytes, self.answer)).decode(errors="replace"),
+            token_ids=self.answer,
+            ended=self.ended,
+            shares=ClassShares.of(self.shares()),
+            within_noise=self.within_noise,
+            contexts=ShiftContexts(
+                base=_context(contexts.base),
+                aligned=_context(contexts.partner),
+                seam=contexts.seam is not None,
+            ),
+        )
+
+    def stored(self, root: int) -> StoredResult | None:
+        """Returns what a trace keeps at the prompt `root`; None where nothing was compared."""
+        if not self.positions:
+            return None
+        return StoredResult("shift", root, self.settings(), self.result())
+
     def _work(self) -> Iterator[None]:
         if self.ended is None:
             yield from self._write()
@@ -201,7 +242,7 @@ class Shift(Job):
         noise = self.scorer.noise
         return noise is not None and found.scored.unsettled(2 * noise.logit_sd)
 
-    def _own(self, base: Side, partner: Side) -> Side:
+    def _own(self, base: PairSide, partner: PairSide) -> PairSide:
         """The author's side."""
         return base if self.author == "base" else partner
 
@@ -233,7 +274,7 @@ class Shift(Job):
             return self.pair.base, self.contexts.base
         return self.pair.partner, self.contexts.partner
 
-    def _sides(self) -> tuple[Side, Side, list[Span]]:
+    def _sides(self) -> tuple[PairSide, PairSide, list[Span]]:
         """Both models with the answer, and its pieces that fit the contexts of both."""
         if not self.answer:
             raise UsageError("the answer is empty", hint="nothing can be compared")
@@ -245,8 +286,8 @@ class Shift(Job):
             partner_ids: Sequence[int] = self.pair.to_partner(self.answer, self.contexts)
         else:
             base_ids, partner_ids = self.pair.to_base(self.answer, self.contexts), self.answer
-        base = Side(self.pair.base, self.contexts.base, base_ids)
-        partner = Side(self.pair.partner, self.contexts.partner, partner_ids)
+        base = PairSide(self.pair.base, self.contexts.base, base_ids)
+        partner = PairSide(self.pair.partner, self.contexts.partner, partner_ids)
         spans = aligned(self.pair, self.contexts, base_ids, partner_ids, self.author)
         fitting = [
             each for each in spans if base.room(each.base.stop) and partner.room(each.partner.stop)
@@ -272,3 +313,9 @@ class Shift(Job):
         if ids == self.contexts.partner.token_ids and self.pair.by == "ids":
             for model in (self.pair.base, self.pair.partner):
                 model.client.best(ids[:1], [])
+
+
+def _context(rendered: Rendered) -> ShiftContext:
+    return ShiftContext(
+        template=rendered.template, rendered=rendered.text, tokens=len(rendered.token_ids)
+    )

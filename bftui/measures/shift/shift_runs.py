@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from bftui.core.bf.prompt_intervals import basis
 from bftui.core.errors import BftuiError, Cancelled
 from bftui.core.job import Job
 from bftui.core.pair.distribution_shift import Author
-from bftui.measures.nudging.nudging_runs import Question, rendered_for
+from bftui.core.pair.shift_summary import Answers, Shares, by_position, most_shifted, overall
+from bftui.measures.nudging.nudging_runs import PairedPrompt, rendered_for
 from bftui.measures.shift.shift_reading import Shift
-from bftui.measures.shift.shift_result import Answered
+from bftui.model.loaded_model import Model
 from bftui.model.model_pair import Contexts, Pair
+from bftui.results.codec import finite
+from bftui.results.shift_result import (
+    WHOSE,
+    ClassShares,
+    HandedOver,
+    NamedAnswer,
+    NamedPosition,
+    PositionMean,
+    ShareIntervals,
+    ShiftedText,
+    ShiftOutput,
+    ShiftPosition,
+)
+from bftui.trace.header import model_fields
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The shift of one prompt, under the prompt's name."""
+
+    id: str
+    shift: Shift
 
 
 class ShiftRuns(Job):
@@ -24,7 +50,7 @@ class ShiftRuns(Job):
     def __init__(
         self,
         pair: Pair,
-        questions: Sequence[Question],
+        questions: Sequence[PairedPrompt],
         *,
         author: Author,
         max_tokens: int,
@@ -87,3 +113,59 @@ class ShiftRuns(Job):
                 yield
         finally:
             shift.close()
+
+
+def output(pair: Pair, answers: Sequence[Answered], author: Author, seed: int = 0) -> ShiftOutput:
+    """Puts all answers of a pair together; `author` is who wrote them."""
+    positions = [each.shift.positions for each in answers]
+    found = overall(positions, seed)
+    intervals = _intervals(found)
+    return ShiftOutput(
+        shares=ClassShares.of(found),
+        n=0 if found is None else found.n,
+        within_noise=sum(each.shift.within_noise for each in answers),
+        intervals=intervals,
+        intervals_basis=None if intervals is None else _basis(positions),
+        text=WHOSE[author],
+        models={"base": _model_fields(pair.base), "aligned": _model_fields(pair.partner)},
+        hand_over=HandedOver(by=pair.by, why=pair.why),
+        answers=tuple(
+            NamedAnswer(id=each.id, answer=each.shift.whole_answer()) for each in answers
+        ),
+        by_position=tuple(
+            PositionMean(
+                position=mean.position,
+                n=mean.n,
+                shares=ClassShares.of(mean.shares),
+                mean_rank=mean.rank,
+                mean_prob=mean.prob,
+                mean_kl=finite(mean.kl),
+            )
+            for mean in by_position(positions)
+        ),
+        most_shifted=tuple(
+            ShiftedText(text=text.decode(errors="replace"), count=count)
+            for text, count in most_shifted(positions)
+        ),
+        positions=tuple(
+            NamedPosition(prompt=each.id, position=ShiftPosition.of(position))
+            for each in answers
+            for position in each.shift.positions
+        ),
+    )
+
+
+def _model_fields(model: Model) -> dict[str, Any]:
+    return {**model_fields(model.info, model.noise), "note": model.info.note}
+
+
+def _intervals(found: Shares | None) -> ShareIntervals | None:
+    if found is None or found.intervals is None:
+        return None
+    unshifted, marginal, shifted = found.intervals
+    return ShareIntervals(unshifted=unshifted, marginal=marginal, shifted=shifted)
+
+
+def _basis(answers: Answers) -> str:
+    """What the intervals were made from: answers without positions are none."""
+    return basis(sum(bool(len(each)) for each in answers), 0, "answers")

@@ -18,12 +18,10 @@ from bftui.core.errors import BackendCrashed, BftuiError, UsageError
 from bftui.core.pair.distribution_shift import PartnerView, Standing, standings
 from bftui.core.pair.shift_summary import Shares, shares
 from bftui.measures.shift.shift_reading import Shift
-from bftui.measures.shift.shift_result import result, settings
 from bftui.model.counterparts import NO_TOKEN, Counterparts
 from bftui.model.loaded_model import Model
 from bftui.model.model_pair import Contexts, Pair
 from bftui.model.prompt import Prompt, Template
-from bftui.results.stored_result import StoredResult
 from bftui.session.partner.partner_sync import CatchUp
 from bftui.session.partner.rank_order import PartnerOrder, partner_order
 from bftui.session.records.session_log import root_fields
@@ -253,8 +251,8 @@ class Partner:
     def keep(self, shift: Shift) -> None:
         """Writes a shift into the session's trace and journal."""
         for root, contexts in self._contexts.items():
-            if contexts is shift.contexts and shift.positions:
-                self.session.keep(StoredResult("shift", root, settings(shift), result(shift)))
+            if contexts is shift.contexts and (stored := shift.stored(root)) is not None:
+                self.session.keep(stored)
 
     # Saving ----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from bftui.core import definitions
 from bftui.core.definitions import Definition
 from bftui.core.noise_floor import probability as digits
+from bftui.core.pair.distribution_shift import KINDS
 from bftui.core.sampler import Sampler
 from bftui.core.text import label, safe
 from bftui.trace.header import noise_of
@@ -344,9 +345,7 @@ def _shift_said(content: Content) -> str:
     known = [each for each in content.path.classes if each is not None]
     if not known:
         return ""
-    shares = (
-        f"{each} {100 * known.count(each) / len(known):.1f} %" for each in pair_figures.CLASSES
-    )
+    shares = (f"{each} {100 * known.count(each) / len(known):.1f} %" for each in KINDS)
     apart = content.path.kl[np.isfinite(content.path.kl)]
     kl = f"; KL(partner ‖ base) {float(apart.mean()):.3f} nats in the mean" if len(apart) else ""
     return f"{len(known):,} tokens were compared: {', '.join(shares)}{kl}."

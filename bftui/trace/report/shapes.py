@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,41 +69,3 @@ class Lookahead(_Shape):
     bf: Factor
     bf_full: Factor
     candidates: list[LookedAt]
-
-
-class ShiftedAt(_Shape):
-    position: Place
-    text: str
-    kind: Annotated[Literal["unshifted", "marginal", "shifted"], Field(alias="class")]
-    base_rank: Place
-    kl_aligned_base: Finite | None
-    within_noise: bool = False
-
-
-class Shift(_Shape):
-    text: str
-    ended: str
-    unshifted: Share | None
-    marginal: Share | None
-    shifted: Share | None
-    positions: list[ShiftedAt]
-
-
-class Piece(_Shape):
-    author: Literal["base", "partner"]
-    text: str
-    token_ids: list[Place] = Field(default_factory=list)
-
-
-class Nudging(_Shape):
-    share_nudged: Share | None
-    stop: str | None
-    rounds: Place
-    tokens: Place
-    tokens_nudged: Place
-    gamma: Finite
-    bf_base: Factor | None
-    bf_nudged: Factor | None
-    bf_base_written: Factor | None
-    bf_partner: Factor | None
-    pieces: list[Piece]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bftui.core.pair.distribution_shift import Standing
     from bftui.ui.panes.shift_panes import Row
     from bftui.ui.view import View
-    from bftui.workbench.paired_results import Nudged
+    from bftui.workbench.paired_results import NudgingShown
 
 _CLASSES = (
     f"{SIGNS['unshifted']} unshifted: rank 1 (or within a thousandth of the best logit); {SIGNS['marginal']} marginal: "
@@ -147,14 +147,18 @@ def shift(view: View, row: Row | None) -> list[Item]:
     return [*items, *partner(view)]
 
 
-def nudging(view: View, found: Nudged | None, gamma: float) -> list[Item]:
+def nudging(view: View, found: NudgingShown | None, gamma: float) -> list[Item]:
     """The numbers of the nudge screen."""
-    share = "" if found is None or found.share_nudged is None else f"{found.share_nudged:.1%}"
+    share = (
+        ""
+        if found is None or found.result.share_nudged is None
+        else f"{found.result.share_nudged:.1%}"
+    )
     bf = ""
-    if found is not None and found.bf_nudged is not None:
-        bf = f"{fine(found.bf_nudged)}"
-        if found.bf_base is not None:
-            bf += f" against {fine(found.bf_base)}"
+    if found is not None and found.result.bf_nudged is not None:
+        bf = f"{fine(found.result.bf_nudged)}"
+        if found.result.bf_base is not None:
+            bf += f" against {fine(found.result.bf_base)}"
     sure = view.sure(view.cursor)
     nodes = view.path.nodes
     known = [each for node in nodes[:-1] if (each := view.sure(node)) is not None]
@@ -194,7 +198,7 @@ def nudging(view: View, found: Nudged | None, gamma: float) -> list[Item]:
         ),
         Item(
             "stop",
-            "" if found is None else found.stop or "",
+            "" if found is None else found.stop,
             "partner · repeat · rounds · length · context",
             "Only the partner ends the text; the base's end of text is passed over. repeat: the same words four rounds "
             "in a row. moved: somebody went elsewhere.",

@@ -13,7 +13,7 @@ from bftui.ui.panes.curve_pane import CurvePane, Part
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.keys import hint
-from bftui.workbench.paired_results import Nudged
+from bftui.workbench.paired_results import NudgingShown
 
 _STOPS = {
     "partner": "the partner ended the text",
@@ -111,17 +111,17 @@ class SurePane(CurvePane):
                 parts.append(("forced" if asked and whose else "dim", now))
         return parts
 
-    def _holds(self, found: Nudged) -> bool:
+    def _holds(self, found: NudgingShown) -> bool:
         """Whether the numbers of a run are those of the visible text and of gamma as it is."""
         tree, nodes = self.now.tree, self.now.path.nodes
-        start = len(nodes) - 1 - found.tokens
+        start = len(nodes) - 1 - found.result.tokens
         if found.running:
             return True
         return (
             start >= 0
             and nodes[start] == found.start
             and all(tree.source(node).word in _ASKED for node in nodes[start + 1 :])
-            and abs(found.gamma - self.gamma) < 0.005
+            and abs(found.result.gamma - self.gamma) < 0.005
         )
 
     def _numbers(self) -> list[list[Part]]:
@@ -132,41 +132,41 @@ class SurePane(CurvePane):
         which = "this run" if found.running else "last run"
         depth = self.now.tree.depth(found.start)
         wide = self.columns >= _ROOMY
-        line: list[Part] = [("dim", f"{which}, γ {found.gamma:.2f}, from token {depth:,}: ")]
-        if found.share_nudged is not None:
+        line: list[Part] = [("dim", f"{which}, γ {found.result.gamma:.2f}, from token {depth:,}: ")]
+        if found.result.share_nudged is not None:
             of, rounds = (
-                f"{found.tokens_nudged:,} of {found.tokens:,}",
-                counted(found.rounds, "round"),
+                f"{found.result.tokens_nudged:,} of {found.result.tokens:,}",
+                counted(found.result.rounds, "round"),
             )
-            line.append(("accent", f"{NUDGED} {found.share_nudged:.1%}"))
+            line.append(("accent", f"{NUDGED} {found.result.share_nudged:.1%}"))
             line.append(
                 (
                     "dim",
                     f" by the partner ({of} tokens, {rounds})" if wide else f" ({of}), {rounds}",
                 )
             )
-        stop = found.stop or ""
+        stop = found.stop
         said = _STOPS.get(stop, stop) if wide else f"stop: {stop}"
         said = safe(found.doing if found.running else said)
         used = sum(cell_len(text) for _, text in line)
-        joint = " · " if found.share_nudged is not None else ""
+        joint = " · " if found.result.share_nudged is not None else ""
         line.append(("text", fit(f"{joint}{said}", max(0, self.columns - used))))
         lines = [line]
-        if found.bf_nudged is not None:
-            lines.append(self._factors(found, found.bf_nudged))
-        if found.warning:
-            long, short = f"! {safe(found.warning)}", f"! {_PARADOX}"
+        if found.result.bf_nudged is not None:
+            lines.append(self._factors(found, found.result.bf_nudged))
+        if found.result.warning:
+            long, short = f"! {safe(found.result.warning)}", f"! {_PARADOX}"
             lines.append([("bad", long if cell_len(long) <= self.columns else short)])
         if self._holds(found):
             return lines
         return [[("dim", text) for _, text in each] for each in lines]
 
-    def _factors(self, found: Nudged, bf: float) -> list[Part]:
+    def _factors(self, found: NudgingShown, bf: float) -> list[Part]:
         """BF of the base along the text, and what it is held against."""
         others = (
-            (found.bf_base, "base alone"),
-            (found.bf_base_written, "where the base wrote"),
-            (found.bf_partner, "partner alone"),
+            (found.result.bf_base, "base alone"),
+            (found.result.bf_base_written, "where the base wrote"),
+            (found.result.bf_partner, "partner alone"),
         )
         first = f"BF {fine(bf)} nudged"
         rest = "".join(f" · {fine(each)} {name}" for each, name in others if each is not None)

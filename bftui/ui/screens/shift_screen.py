@@ -153,7 +153,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             return Read("partner", (), None, doing, view.model_name)
         rows = tuple(
             Row(each.position, each.text, each.compared, "partner", within_noise=each.within_noise)
-            for each in found.positions
+            for each in found.result.positions
         )
         doing = ""
         if found.running:
@@ -161,7 +161,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             doing = how_far(what, found.share, found.left)
         elif found.stopped:
             doing = f"stopped at {found.share:.0%}: {key('rollouts')} reads it"
-        return Read("partner", rows, found.ended, doing, view.model_name)
+        return Read("partner", rows, found.result.answer.ended, doing, view.model_name)
 
     def _of_path(self) -> Read:
         view = self._view

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bftui.trace.report.content import F64
+from bftui.core.distribution import F64
+from bftui.core.pair.distribution_shift import KINDS
 from bftui.trace.report.figures.axes import Picture, legend_above, token_axis
 from bftui.trace.report.palette import Ink
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CLASSES = ("unshifted", "marginal", "shifted")
 
 _NAMED = 44
 """Most tokens that have a bar each, with the token below it."""
@@ -76,7 +76,7 @@ def _looks(ink: Ink) -> dict[str, dict[str, Any]]:
     looks = zip((ink.ramp[3], ink.forced, ink.bad), ("", "////", "xxxx"), strict=True)
     return {
         kind: {"facecolor": colour, "hatch": hatch, "edgecolor": ink.background, "linewidth": 0.6}
-        for kind, (colour, hatch) in zip(CLASSES, looks, strict=True)
+        for kind, (colour, hatch) in zip(KINDS, looks, strict=True)
     }
 
 
@@ -117,7 +117,7 @@ def _shares(figure: Figure, ink: Ink, kinds: Sequence[str | None]) -> None:
     for kind, look in _looks(ink).items():
         values = np.array(
             [
-                sum(each == kind for each in found) / max(1, sum(each in CLASSES for each in found))
+                sum(each == kind for each in found) / max(1, sum(each in KINDS for each in found))
                 for found in bins
             ]
         )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 
 import numpy as np
 
 from bftui.core import definitions
 from bftui.core.text import label
-from bftui.trace.report import shapes
+from bftui.results.codec import decode
+from bftui.results.nudging_result import MANY, NudgingResult
+from bftui.results.shift_result import ShiftResult
 from bftui.trace.report.branch_rows import Children
 from bftui.trace.report.content import Content, lines, number
 from bftui.trace.report.figures import pair_figures
@@ -28,21 +31,23 @@ from bftui.trace.report.sentences import (
 
 def shift(asked: Asked) -> Section:
     """One model's answer, read by the other."""
-    found = shapes.Shift.model_validate(asked.result)
+    found = decode(ShiftResult, asked.result)
     author, reader = (
         ("base", "aligned") if asked.settings.get("text") == "base" else ("aligned", "base")
     )
-    shares = [(each, getattr(found, each)) for each in pair_figures.CLASSES]
-    said = ", ".join(f"{each} {100 * share:.1f} %" for each, share in shares if share is not None)
+    shares = asdict(found.answer.shares)
+    said = ", ".join(
+        f"{each} {100 * share:.1f} %" for each, share in shares.items() if share is not None
+    )
     counted_texts = Counter(each.text for each in found.positions if each.kind == "shifted")
-    rows = tuple((token_text(text), str(count)) for text, count in counted_texts.most_common(12))
+    rows = tuple((_token(text), str(count)) for text, count in counted_texts.most_common(12))
     picture = None
     if found.positions:
         along = sorted(found.positions, key=lambda each: each.position)
         compared = pair_figures.ComparedText(
             kinds=tuple(each.kind for each in along),
             kl=np.array([finite(each.kl_aligned_base) for each in along]),
-            labels=tuple(token_text(each.text) for each in along),
+            labels=tuple(_token(each.text) for each in along),
             whose=f"the rank of the {author} model's tokens in the {reader} model",
             direction="aligned ‖ base",
         )
@@ -56,15 +61,19 @@ def shift(asked: Asked) -> Section:
         if rows
         else None,
         picture,
-        (("base", clipped(lines(found.text), 4 * LONG)),),
+        (("base", clipped(lines(found.answer.text), 4 * LONG)),),
         f"The answer of the {author} model, read by the {reader}.",
     )
+
+
+def _token(text: bytes) -> str:
+    return token_text(text.decode(errors="replace"))
 
 
 def nudging(asked: Asked) -> Section:
     """A text by two writers."""
     content = asked.content
-    found = shapes.Nudging.model_validate(asked.result)
+    found = decode(NudgingResult, asked.result)
     named = (
         ("base alone", found.bf_base, "the base's own greedy text, by the base"),
         ("along the nudged text", found.bf_nudged, "all tokens of the nudged text, by the base"),
@@ -82,13 +91,13 @@ def nudging(asked: Asked) -> Section:
     share = "–" if found.share_nudged is None else f"{100 * found.share_nudged:.0f} %"
     said = f"{counted(found.tokens, 'token')}, {share} of them nudged, gamma {found.gamma:g}"
     notes = []
-    if (found.share_nudged or 0.0) > 0.2:
+    if found.warning:
         notes.append(
-            "Above 20 % of the tokens by the partner, pairs tend to fail (BlendIn, arXiv 2606.11201)."
+            f"Above {100 * MANY:.0f} % of the tokens by the partner, pairs tend to fail (BlendIn, arXiv 2606.11201)."
         )
     left, pieces = 8 * LONG, list[tuple[str, str]]()
     for piece in found.pieces:
-        text = lines(piece.text)
+        text = lines(piece.text.decode(errors="replace"))
         pieces.append((piece.author, clipped(text, left)))
         left -= len(text)
         if left <= 0:
