@@ -10,22 +10,21 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.filter import LineFilter, Monochrome, NoColor
-from textual.markup import escape
-from textual.message import Message
 from textual.screen import Screen
 
 from bftui.core.errors import Cancelled
 from bftui.core.text import safe
-from bftui.ui.actions.action_table import ACTIONS, USUAL
-from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.small_screen import HEIGHT, WIDTH, TooSmall
+from bftui.ui.actions.action_table import USUAL
+from bftui.ui.messages import Changed, NoticeGiven, SettingsChanged, ThemeChosen
+from bftui.ui.panes.text_pane import Shading
+from bftui.ui.screens.dialog import HEIGHT, WIDTH, Dialog, TooSmall
 from bftui.ui.screens.workbench_screen import WorkbenchScreen
 from bftui.ui.terminal.driver import quiet_driver
 from bftui.ui.terminal.terminal import OwnTerminal, check_terminal
@@ -33,9 +32,8 @@ from bftui.ui.terminal.terminal_colors import TerminalColors, terminal_colors
 from bftui.ui.terminal.type_ahead import TypeAhead
 from bftui.ui.themes.theme_files import ThemeFile, found
 from bftui.ui.themes.theme_styles import find, palette, textual_theme, variables
-from bftui.workbench.keys import hint, in_force, key, shown, use
+from bftui.workbench.keys import in_force, use
 from bftui.workbench.settings import WorkbenchSettings
-from bftui.workbench.snapshot import Notice
 from bftui.workbench.workbench import Workbench
 
 FRAME_S = 1 / 30
@@ -45,14 +43,6 @@ SHARE = 0.1
 """Of a core that drawing may take while it plays: on a machine of few cores the model pays for every frame."""
 LONGEST_S = 0.5
 """Between two frames, however slow drawing is."""
-_TWICE_S = 1.0
-
-
-class Changed(Message):
-    """Something changed in the engine's thread; what, is read from the session."""
-
-    def can_replace(self, message: Message) -> bool:
-        return isinstance(message, Changed)
 
 
 class WorkbenchApp(App[None]):
@@ -89,15 +79,15 @@ class WorkbenchApp(App[None]):
         self._greys, self._no_colors = Monochrome(), NoColor()
         use(settings.keymap or USUAL)
         super().__init__(driver_class=quiet_driver())
-        self.settings = settings
         self.bridge = Workbench(settings, self._changed)
-        self.workbench = WorkbenchScreen(settings, self.bridge, palette(self.theme_file))
+        self.workbench = WorkbenchScreen(
+            settings, self.bridge, self.theme_file, self.terminal_colors
+        )
         self.frame_s = SELDOM_S if settings.low_bandwidth else FRAME_S
         self._last_frame = 0.0
         self._cpu_at_frame = 0.0
         self._cpu_of_frame = 0.0
         self._frame_due = False
-        self._interrupted = -_TWICE_S
         self._type_ahead = TypeAhead(self)
         self._put_on_textual()
         self.set_keymap(in_force().bindings())
@@ -130,7 +120,7 @@ class WorkbenchApp(App[None]):
         self.bridge.start()
         for error in found().damaged.values():
             self.workbench.warn(error.line())
-        if self.settings.prompt is None and not isinstance(self.screen, TooSmall):
+        if self.workbench.settings.prompt is None and not isinstance(self.screen, TooSmall):
             self.workbench.act("prompt")
 
     # Frames ----------------------------------------------------------------------------------------------------
@@ -156,11 +146,12 @@ class WorkbenchApp(App[None]):
 
     def _frame(self) -> None:
         self._frame_due = False
+        if not self.bridge.heard():
+            return  # a key that came before it had all drawn
         self._last_frame = time.monotonic()
         # Drawing is done some time after a frame was asked for: from frame to frame all of it is in.
         now = time.thread_time()
         self._cpu_at_frame, self._cpu_of_frame = now, now - self._cpu_at_frame
-        self.bridge.heard()
         with self.batch_update():
             self.workbench.frame()
 
@@ -173,10 +164,6 @@ class WorkbenchApp(App[None]):
             return
         await super().on_event(event)
 
-    def forget_typed(self) -> None:
-        """Drops what was typed together with a key that was refused."""
-        self._type_ahead.forget()
-
     @property
     def typing(self) -> bool:
         """Whether something typed is still on its way."""
@@ -186,14 +173,7 @@ class WorkbenchApp(App[None]):
 
     def action_interrupt(self) -> None:
         """Stops work; the second within a second quits."""
-        now = time.monotonic()
-        if now - self._interrupted < _TWICE_S:
-            self.exit(return_code=Cancelled.exit_code)
-            return
-        self._interrupted = now
-        self.bridge.interrupt()
-        self.workbench.frame()
-        self.workbench.tell(Notice("stopped; ctrl+c again quits"))
+        self.workbench.act("interrupt")
 
     def action_command_palette(self) -> None:
         from bftui.ui.screens.palette_screen import ActionPalette
@@ -211,78 +191,33 @@ class WorkbenchApp(App[None]):
             super()._handle_exception(error)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        self.workbench.frame()
-        facts = self.workbench.facts()
-        for action in ACTIONS:
-            if action.id in ("word", "palette", "escape", "interrupt"):
-                continue
-            reason, keys = action.why_not(facts), action.shown()
-            note = action.told() + (f" ({keys})" if keys else "")
-            note += f" Not now: {reason}." if reason else ""
+        from bftui.ui.screens.palette_screen import palette_commands
 
-            def act(name: str = action.id) -> None:
-                self.workbench.act(name)
+        return palette_commands(self.workbench)
 
-            yield _command(action.name, note, act)
-        on = not self.bridge.now.automatic
+    # What screens say ------------------------------------------------------------------------------------------
 
-        def respond() -> None:
-            self.workbench.set_response(on)
+    def on_forget_typed(self) -> None:
+        self._type_ahead.forget()
 
-        yield _command(
-            f"response {'auto' if on else 'off'}",
-            "Measure every forced text against controls."
-            if on
-            else hint("Measure a forced text only when {response} asks for it."),
-            respond,
-        )
-        yield from self._beginnings()
-        for place, word in enumerate(self.workbench.words):
+    def on_notice_given(self, message: NoticeGiven) -> None:
+        self.workbench.tell(message.notice)
 
-            def force(place: str = str(place + 1)) -> None:
-                self.workbench.act("word", place)
+    def on_theme_chosen(self, message: ThemeChosen) -> None:
+        self.put_on(message.theme)
 
-            its = in_force().keys["word"]
-            note = f" ({shown(its[place])})" if place < len(its) else ""
-            name = self.workbench.shown_word(word)
-            yield _command(f"force {name}", f"Force this word.{note}", force)
-
-    def _beginnings(self) -> Iterable[SystemCommand]:
-        """How the partner's answers begin, as words to force and as the palette of the keys."""
-        offered = self.bridge.now.paired.words
-        if not offered:
-            return
-        partner, whose = safe(self.bridge.now.paired.name), "the partner's"
-        if self.workbench.words is not self.settings.words:
-            whose = "your own"
-        yield _command(
-            f"style words: {whose}",
-            f"{key('word')} force {whose} words.",
-            self.workbench.swap_words,
-        )
-        for word in offered:
-
-            def force(word: str = word) -> None:
-                self.workbench.force_words(word)
-
-            yield _command(
-                f"partner's {self.workbench.shown_word(word)}",
-                f"Force how {partner} begins answers.",
-                force,
-            )
-
-    def change(self, settings: WorkbenchSettings) -> None:
-        """Has other settings hold from now on, where they are not only for the start."""
-        if self.workbench.words is self.settings.words:
-            self.workbench.words = settings.words
-        self.settings = self.workbench.settings = settings
+    def on_settings_changed(self, message: SettingsChanged) -> None:
+        settings = message.settings
+        self.workbench.use_settings(settings)
         self.frame_s = SELDOM_S if settings.low_bandwidth else FRAME_S
+        if "shading" in message.changed:
+            self.workbench.text_pane.shade_by(Shading(settings.shading))
 
     # Themes and sizes ------------------------------------------------------------------------------------------
 
     def put_on(self, theme: ThemeFile) -> None:
         """Draws everything in a theme's colours from now on; `find` has it in those of `terminal_colors`."""
-        self.theme_file = theme
+        self.theme_file = self.workbench.theme_file = theme
         self._put_on_textual()
         for screen in self.screen_stack:
             if isinstance(screen, WorkbenchScreen | Dialog):
@@ -302,11 +237,6 @@ class WorkbenchApp(App[None]):
             self.pop_screen()
             if self.bridge.now.prompt is None and self.screen is self.workbench:
                 self.workbench.act("prompt")
-
-
-def _command(name: str, note: str, act: Callable[[], object]) -> SystemCommand:
-    """A line of the command palette, which takes what it says of an action for markup."""
-    return SystemCommand(name, escape(note), act)
 
 
 def run(settings: WorkbenchSettings) -> int:

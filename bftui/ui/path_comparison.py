@@ -21,7 +21,7 @@ AUTHORS = ("sampled", "greedy", "forced", "nudged", "rollout", "prompt")
 
 
 @dataclass(frozen=True, slots=True)
-class Mean:
+class BranchMean:
     """H(P~) over some positions, nats: its mean, and how many they are."""
 
     entropy: float
@@ -34,7 +34,7 @@ class Mean:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class BranchSide:
     """One of the two paths.
 
     Attributes:
@@ -50,8 +50,8 @@ class Side:
 
     name: str
     nodes: tuple[int, ...]
-    since: Mean | None
-    whole: Mean | None
+    since: BranchMean | None
+    whole: BranchMean | None
     authors: Mapping[str, int]
     ended: bool
     stale: int
@@ -64,10 +64,10 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class BranchPair:
     """Two paths; `parted` is the depth of the first token in which they differ, 0 where the prompts do."""
 
-    sides: tuple[Side, Side]
+    sides: tuple[BranchSide, BranchSide]
     parted: int
 
     @property
@@ -75,17 +75,19 @@ class Pair:
         """Positions of the longer one, the open one included."""
         return max(len(side.nodes) for side in self.sides)
 
-    def swapped(self) -> Pair:
+    def swapped(self) -> BranchPair:
         """The same the other way round."""
-        return Pair((self.sides[1], self.sides[0]), self.parted)
+        return BranchPair((self.sides[1], self.sides[0]), self.parted)
 
 
-def pair(view: View, other: Apart) -> Pair:
+def pair(view: View, other: Apart) -> BranchPair:
     """The visible path and a branch of it, or of another prompt."""
     mine = tuple(view.path.nodes)
     theirs = (*mine[: other.first], *other.nodes)
     parted = _parted(view, mine, theirs, other.first)
-    return Pair((_side(view, HERE, mine, parted), _side(view, other.name, theirs, parted)), parted)
+    return BranchPair(
+        (_side(view, HERE, mine, parted), _side(view, other.name, theirs, parted)), parted
+    )
 
 
 def _parted(view: View, mine: Sequence[int], theirs: Sequence[int], first: int) -> int:
@@ -101,12 +103,12 @@ def _parted(view: View, mine: Sequence[int], theirs: Sequence[int], first: int) 
     return min(len(mine), len(theirs))
 
 
-def _side(view: View, name: str, nodes: tuple[int, ...], parted: int) -> Side:
+def _side(view: View, name: str, nodes: tuple[int, ...], parted: int) -> BranchSide:
     tree = view.tree
     drawn = [place for place in range(len(nodes) - 1) if not tree.of_prompt(nodes[place + 1])]
     stale = [place for place in drawn if view.stale(nodes[place])]
     words = Counter(tree.source(node).word for node in nodes[max(1, parted) :])
-    return Side(
+    return BranchSide(
         name=name,
         nodes=nodes,
         since=_mean(view, nodes, [place for place in drawn if place >= parted]),
@@ -118,10 +120,10 @@ def _side(view: View, name: str, nodes: tuple[int, ...], parted: int) -> Side:
     )
 
 
-def _mean(view: View, nodes: Sequence[int], places: Sequence[int]) -> Mean | None:
+def _mean(view: View, nodes: Sequence[int], places: Sequence[int]) -> BranchMean | None:
     found = [
         entropies[1]
         for place in places
         if (entropies := view.tree.entropies(nodes[place])) is not None
     ]
-    return Mean(math.fsum(found) / len(found), len(found)) if found else None
+    return BranchMean(math.fsum(found) / len(found), len(found)) if found else None

@@ -6,11 +6,10 @@ Drawing never waits for the model: everything here comes from the session's tree
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bftui.core.text import label, safe
 from bftui.ui.drawing.line_builder import fit
-from bftui.ui.drawing.path_rows import Path
 from bftui.ui.drawing.shown_rows import ShownRows
 from bftui.ui.drawing.tree_rows import TreeRows
 from bftui.workbench.snapshot import Measured, Paired
@@ -30,6 +29,51 @@ if TYPE_CHECKING:
 _LABEL_CELLS = 60
 _LABEL_BYTES = 240
 _TEXT_TOKENS, _TEXT_BYTES = 512, 4096
+
+
+class Parents(Protocol):
+    """What a path reads of a tree."""
+
+    def parent(self, node: int) -> int | None: ...
+
+    def depth(self, node: int) -> int: ...
+
+
+class Path:
+    """Nodes from the prompt to the cursor, kept up and not rebuilt: a token more costs one step, going back none.
+
+    Attributes:
+        nodes: the path; `nodes[i]` has depth i.
+        version: grows with every change.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[int] = []
+        self.version = 0
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def at(self, depth: int) -> int | None:
+        """The node at a depth; None past the end."""
+        return self.nodes[depth] if depth < len(self.nodes) else None
+
+    def follow(self, tree: Parents, cursor: int) -> int:
+        """Goes to another cursor; how many nodes at the start stayed."""
+        fresh: list[int] = []
+        node: int | None = cursor
+        while node is not None:
+            depth = tree.depth(node)
+            if depth < len(self.nodes) and self.nodes[depth] == node:
+                break
+            fresh.append(node)
+            node = tree.parent(node)
+        kept = 0 if node is None else tree.depth(node) + 1
+        if fresh or kept < len(self.nodes):
+            del self.nodes[kept:]
+            self.nodes += reversed(fresh)
+            self.version += 1
+        return kept
 
 
 class View:

@@ -140,9 +140,9 @@ class Workbench:
             return None
         return (len(steps) - 1) / max(1e-6, steps[-1] - steps[0])
 
-    def heard(self) -> None:
-        """Lets the next change be told; called before the snapshot is read."""
-        self._state.heard()
+    def heard(self) -> bool:
+        """Lets the next change be told; says whether there was one. Called before the snapshot is read."""
+        return self._state.heard()
 
     def say(self, text: str, tone: Tone = Tone.INFO) -> None:
         """Tells a person something."""

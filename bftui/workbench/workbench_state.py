@@ -144,9 +144,11 @@ class WorkbenchState:
             with suppress(RuntimeError):  # the screen is gone
                 self._changed()
 
-    def heard(self) -> None:
-        """Lets the next change be told; called before the snapshot is read."""
+    def heard(self) -> bool:
+        """Lets the next change be told; says whether there was one. Called before the snapshot is read."""
+        told = self._told.is_set()
         self._told.clear()
+        return told
 
 
 def short_name(model: str) -> str:

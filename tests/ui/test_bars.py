@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bftui.ui.drawing.bars import Bars, Line
+from bftui.ui.drawing.bars import Bars, ChartLine
 from bftui.ui.drawing.chart import Fixed, Linear
 from bftui.ui.drawing.glyphs import ASCII, CONSOLE, FINE, Glyphs, glyphs
 
@@ -67,7 +67,7 @@ def cells(found: Bars, row: int) -> list[tuple[str, str, str]]:
 
 def lined(signs_of: Glyphs, **line: bool) -> Bars:
     """Bars of half the height, and a line above the first and within the second."""
-    lines = (Line("other", {0: 0.9, 1: 0.1}, **line),)
+    lines = (ChartLine("other", {0: 0.9, 1: 0.1}, **line),)
     return Bars(2, ROWS, Linear(1.0), {0: 0.5, 1: 0.5}, None, lines=lines, signs_of=signs_of)
 
 

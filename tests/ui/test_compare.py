@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from bftui.session.records.trace_replay import Replay
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.path_comparison import pair
-from bftui.ui.screens.bench import Bench
 from bftui.ui.screens.compare_screen import CompareScreen
 from bftui.ui.screens.pick_screen import PickScreen
+from bftui.ui.screens.workbench_screen import WorkbenchScreen
 from bftui.ui.side_branches import others
 from bftui.ui.view import View
 from tests.ui.driver import Driver, lines, table, workbench
@@ -88,7 +88,7 @@ async def test_swapping_and_going_there(fruit: str) -> None:
         assert "from the first token on “·Sure” against “·The”" in w.screen()
         assert w.session.cursor == here
         await w.press("enter")
-        assert isinstance(w.app.screen, Bench)
+        assert isinstance(w.app.screen, WorkbenchScreen)
         assert w.tokens[0] == " Sure"
         assert len(w.tokens) == 4
 
@@ -118,7 +118,7 @@ async def test_with_one_path_it_says_what_to_do(fruit: str) -> None:
         for told in ("← and sample again with space", "marked with m"):
             assert told in " ".join(screen.replace("│", " ").split())
         await w.press("enter", "K", "escape", "escape")
-        assert isinstance(w.app.screen, Bench)
+        assert isinstance(w.app.screen, WorkbenchScreen)
 
 
 async def test_two_draws_of_one_token_are_one_text(fruit: str) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList
 
-from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.dialog import Dialog, TooSmall
 from bftui.ui.screens.palette_screen import ActionPalette
-from bftui.ui.screens.small_screen import TooSmall
 from tests.ui.driver import table, workbench
 
 

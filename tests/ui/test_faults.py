@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from bftui.ui.screens.small_screen import TooSmall
+from bftui.ui.screens.dialog import TooSmall
 from bftui.workbench.settings import WorkbenchSettings
 from bftui.workbench.snapshot import Status
 from tests.ui.driver import lines, table, workbench

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from bftui.ui.panes.status_bar import fitted
-from bftui.ui.screens.bench import Bench
+from bftui.ui.screens.workbench_screen import WorkbenchScreen
 from tests.ui.driver import PROMPT, check, lines, table, workbench
 from tests.ui.test_compare import TWO
 from tests.ui.test_faults import HOSTILE
@@ -123,10 +123,10 @@ async def test_every_screen_fits(tmp_path: Path, name: str, size: tuple[int, int
                 await w.settled()
                 check(w, f"typed after {where}")
             if step.leave:
-                assert not isinstance(w.app.screen, Bench), where
+                assert not isinstance(w.app.screen, WorkbenchScreen), where
                 assert step.leave in screen or (step.scrolls and size[1] < 22), where
                 await w.press(step.back)
-                assert isinstance(w.app.screen, Bench), where
+                assert isinstance(w.app.screen, WorkbenchScreen), where
             for _ in range(8 if step.explained else 0):
                 await w.press("pagedown")
                 check(w, f"further down after {where}")

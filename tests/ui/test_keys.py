@@ -9,7 +9,8 @@ import pytest
 from textual.widgets import Input, TextArea
 
 from bftui.core.sampler import Sampler
-from bftui.ui.actions.action_table import ACTIONS, Facts, key_table
+from bftui.ui.actions.action import ActionFacts
+from bftui.ui.actions.action_table import ACTIONS, key_table
 from bftui.ui.screens.help_screen import HelpScreen
 from bftui.ui.screens.prompt_screen import PromptScreen
 from bftui.workbench.snapshot import Status
@@ -390,16 +391,18 @@ def test_the_registry_is_whole() -> None:
     assert len({action.id for action in ACTIONS}) == len(ACTIONS)
     for action in ACTIONS:
         assert action.description.endswith(".")
-        reason = action.reason(Facts())
+        reason = action.reason(ActionFacts())
         assert reason is None or reason
     assert ("1-9", "style", "Force a word of the style palette.") in key_table()
 
 
-def test_every_action_has_its_method() -> None:
-    from bftui.ui.screens.workbench_screen import WorkbenchScreen
-
+def test_every_action_is_declared_where_it_is_done() -> None:
+    files: dict[str, set[str]] = {}
     for action in ACTIONS:
-        assert action.id == "interrupt" or hasattr(WorkbenchScreen, f"do_{action.id}")
+        assert action.do.__name__.rstrip("_") == action.id
+        files.setdefault(action.group, set()).add(action.do.__module__)
+    # The order within a group is that of its file.
+    assert all(len(modules) == 1 for modules in files.values())
 
 
 @pytest.mark.usefixtures("processes")

@@ -6,8 +6,8 @@ import pytest
 from textual.events import MouseScrollDown
 from textual.widget import Widget
 
-from bftui.ui.clipboard import LIMIT, copied
-from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.actions.work_actions import LIMIT, copied
+from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.screens.open_screen import OpenScreen
 from bftui.ui.screens.prompt_screen import PromptScreen
 from bftui.ui.screens.sampler_screen import SamplerScreen

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bftui.ui.panes.candidates_pane import Order
+from bftui.ui.panes.candidates_pane import CandidateOrder
 from bftui.ui.panes.nudge_panes import SurePane
 from bftui.ui.panes.text_pane import Shading
 from bftui.ui.screens.nudge_screen import NudgeScreen
@@ -153,7 +153,7 @@ async def test_the_order_leaves_out_what_is_not_known(fruit: str, helper: str) -
         await w.until(lambda: w.bridge.now.paired.state is Beside.NONE)
         await w.settled()
         assert "by the partner's rank" not in lines(w.bench.candidates)[-1]
-        assert w.bench.candidates.order is Order.RANK
+        assert w.bench.candidates.order is CandidateOrder.RANK
         await w.press("left", "g", "S")
         assert "a looks at the best ones" in w.notice
 
@@ -496,7 +496,7 @@ async def test_its_beginnings_are_offered_as_style_words(fruit: str, helper: str
         assert "".join(w.tokens).strip() == w.bench.words[0].strip()
         again = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
         again["style words: your own"]()
-        assert w.bench.words == w.app.settings.words
+        assert w.bench.words == w.bench.settings.words
 
 
 async def test_a_partners_name_is_text_in_the_command_palette(fruit: str, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ async def test_other_screens_follow_the_same_keys(fruit: str) -> None:
         await w.press("i")
         assert isinstance(w.app.screen, ExplainScreen)
         await w.press("escape", "escape")
-        w.bench.do_help()
+        w.bench.act("help")
         await w.pilot.pause()
         assert isinstance(w.app.screen, HelpScreen)
         assert "^u  Take back the last change" in w.screen()

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bftui.ui.drawing.shown_rows import ShownRows
-from bftui.ui.drawing.tree_rows import TreeRows
-from bftui.ui.drawing.tree_texts import TreeTexts
+from bftui.ui.drawing.tree_rows import TreeRows, TreeTexts
 
 
 class Links:

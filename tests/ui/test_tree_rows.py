@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bftui.trace.branch_names import letters
-from bftui.ui.drawing.tree_rows import Order, TreeRows
+from bftui.ui.drawing.tree_rows import RowOrder, TreeRows
 
 
 class Links:
@@ -144,7 +144,7 @@ def test_deep_forks_leave_out_the_same_levels_in_every_row() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 10_000), max_size=1500), st.booleans())
 def test_order_is_a_list(places: list[int], before: bool) -> None:
-    order = Order()
+    order = RowOrder()
     expected: list[int] = []
     for item, place in enumerate(places):
         if not expected:
@@ -163,7 +163,7 @@ def test_order_is_a_list(places: list[int], before: bool) -> None:
 
 
 def test_order_refuses_what_it_does_not_hold() -> None:
-    order = Order()
+    order = RowOrder()
     order.append(3)
     with pytest.raises(IndexError):
         order[1]

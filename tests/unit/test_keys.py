@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from bftui.core.errors import UsageError
-from bftui.ui.actions.action_table import ACTIONS, BY_ID, USUAL, Facts, key_table
+from bftui.ui.actions.action import ActionFacts
+from bftui.ui.actions.action_table import ACTIONS, BY_ID, USUAL, key_table
 from bftui.workbench import keys
 from bftui.workbench.keys import parsed, shown
 
@@ -117,7 +118,7 @@ def test_two_actions_may_trade_keys() -> None:
 
 
 def test_sentences_and_tables_name_the_persons_keys(mine: keys.Keymap) -> None:
-    assert BY_ID["step"].why_not(Facts()) == "there is no prompt yet: P opens the editor"
+    assert BY_ID["step"].why_not(ActionFacts()) == "there is no prompt yet: P opens the editor"
     assert "ctrl+u brings it back" in BY_ID["prune"].told()
     assert ("v space", "sample", "Sample one token.") in key_table()
     assert ("^u", "undo", "Take back the last change; tokens never vanish.") in key_table()

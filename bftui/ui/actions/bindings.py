@@ -29,17 +29,17 @@ def moving() -> list[Binding]:
 
 
 def all_bound() -> list[Binding]:
-    """Every action, for a screen whose `action_act` takes an id, and of the style palette's keys the place."""
+    """Every action, for a screen whose `action_act` takes an id, and of a numbered one the key's number."""
     found = []
     for action in ACTIONS:
-        if action.id == "word":
+        if action.numbered:
             found += [
                 Binding(
                     key,
-                    f"act('word', '{place + 1}')",
+                    f"act('{action.id}', '{place + 1}')",
                     action.name,
                     show=False,
-                    id=f"act.word.{place + 1}",
+                    id=f"act.{action.id}.{place + 1}",
                 )
                 for place, key in enumerate(action.keys)
             ]

@@ -33,7 +33,7 @@ Cell = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """A line over the bars.
 
     Attributes:
@@ -69,7 +69,7 @@ class Bars:
         signs: Mapping[int, str] | None,
         *,
         kinds: Mapping[int, str] | None = None,
-        lines: Sequence[Line] = (),
+        lines: Sequence[ChartLine] = (),
         band: Mapping[int, tuple[float, float]] | None = None,
         level: float | None = None,
         choose: Callable[[Sequence[float]], float] = max,
@@ -149,7 +149,7 @@ class Bars:
 
     # Lines -----------------------------------------------------------------------------------------------------
 
-    def _draw(self, line: Line) -> None:
+    def _draw(self, line: ChartLine) -> None:
         heights: dict[int, int] = {}
         for place, value in line.values.items():
             height = min(4 * self.rows - 1, int(self.scale.share(value) * 4 * self.rows))

@@ -26,7 +26,7 @@ _KEEP = 24
 _DECODER = codecs.getincrementaldecoder("utf-8")
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     """A token, or a part of it: `offset` characters of the token's safe text stand before `text`."""
 
     token: int
@@ -35,15 +35,15 @@ class Piece(NamedTuple):
 
 
 @dataclass(slots=True)
-class Line:
+class TextLine:
     """One line on the screen; `token` and `offset` say where it starts."""
 
     token: int
     offset: int
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[TextPiece] = field(default_factory=list)
     cells: int = 0
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: TextPiece) -> None:
         """Appends a piece."""
         self.pieces.append(piece)
         self.cells += cell_len(piece.text)
@@ -58,7 +58,7 @@ class TextLayout:
         self._marks: list[str] = []
         self._texts: list[str] = []
         self._pending: list[bytes] = []
-        self.lines: list[Line] = [Line(0, 0)]
+        self.lines: list[TextLine] = [TextLine(0, 0)]
 
     def __len__(self) -> int:
         """How many tokens there are."""
@@ -146,12 +146,12 @@ class TextLayout:
         for number in range(first, len(self._texts)):
             place = offset if number == first else 0
             for word in _words(self._texts[number], place):
-                line = self._put(line, Piece(number, place, word))
+                line = self._put(line, TextPiece(number, place, word))
                 place += len(word)
                 if word.endswith(NEWLINE):
                     line = self._open(number, place)
 
-    def _put(self, line: Line, piece: Piece) -> Line:
+    def _put(self, line: TextLine, piece: TextPiece) -> TextLine:
         """Adds a piece of a word; with what it completes it goes to the next line where it does not fit."""
         cells = cell_len(piece.text)
         if line.cells + cells <= self._width:
@@ -168,27 +168,27 @@ class TextLayout:
             return line
         return self._break(line, piece)
 
-    def _break(self, line: Line, piece: Piece) -> Line:
+    def _break(self, line: TextLine, piece: TextPiece) -> TextLine:
         """Adds a piece to a line and to as many new ones as it needs."""
         room, start = self._width - line.cells, 0
         for place, character in enumerate(piece.text):
             size = cell_len(character)
             if size > room and (line.cells or place > start):
                 if place > start:
-                    line.add(Piece(piece.token, piece.offset + start, piece.text[start:place]))
+                    line.add(TextPiece(piece.token, piece.offset + start, piece.text[start:place]))
                 line = self._open(piece.token, piece.offset + place)
                 room, start = self._width, place
             room -= size
-        line.add(Piece(piece.token, piece.offset + start, piece.text[start:]))
+        line.add(TextPiece(piece.token, piece.offset + start, piece.text[start:]))
         return line
 
-    def _open(self, token: int, offset: int) -> Line:
-        line = Line(token, offset)
+    def _open(self, token: int, offset: int) -> TextLine:
+        line = TextLine(token, offset)
         self.lines.append(line)
         return line
 
 
-def _unfinished(line: Line) -> list[Piece]:
+def _unfinished(line: TextLine) -> list[TextPiece]:
     """The pieces of the word that a line ends with; none where the word is all there is."""
     count = 0
     for piece in reversed(line.pieces):

@@ -8,13 +8,13 @@ here recurses or walks the whole tree. Pure: no Textual, no drawing, no numbers.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 _BLOCK = 512
 
 
-class Links(Protocol):
+class TreeLinks(Protocol):
     """What the rows read of a token tree: nodes count from 0 in order of creation and never change."""
 
     def __len__(self) -> int: ...
@@ -33,7 +33,7 @@ class _Block:
         self.items = items
 
 
-class Order:
+class RowOrder:
     """A sequence of small integers, each once, with quick insertion next to an item and quick place of an item."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class TreeRows:
         pruned: nodes that are hidden with everything below: guides lead past them.
     """
 
-    def __init__(self, tree: Links) -> None:
+    def __init__(self, tree: TreeLinks) -> None:
         self._tree = tree
         self._run_of = array("i")
         self._latest = array("i")
@@ -130,7 +130,7 @@ class TreeRows:
         self._tail = array("i")
         self._letter = array("i")
         self._letters = 0
-        self.order = Order()
+        self.order = RowOrder()
         self.pruned: frozenset[int] = frozenset()
         self.sync()
 
@@ -293,3 +293,55 @@ class TreeRows:
         self._tail.append(tail)
         self._letter.append(letter)
         return len(self._head) - 1
+
+
+class TreeTexts:
+    """The lower-case text of every row, for searching.
+
+    One more token costs what its row is long at most, and nothing where it goes on.
+    """
+
+    def __init__(self, tree: TreeLinks, rows: TreeRows, label: Callable[[int], str]) -> None:
+        """`label` gives the text of a node, which never changes."""
+        self._tree, self._rows, self._label = tree, rows, label
+        self._labels: list[str] = []
+        self._texts: dict[int, str] = {}
+
+    def sync(self) -> None:
+        """Takes in what the tree grew; the rows have it already."""
+        seen = len(self._labels)
+        self._labels += [self._label(node).lower() for node in range(seen, len(self._tree))]
+        if seen == 0:
+            parts: dict[int, list[str]] = {}
+            for node, text in enumerate(self._labels):
+                parts.setdefault(self._rows.run_of(node), []).append(text)
+            self._texts = {run: "".join(texts) for run, texts in parts.items()}
+            return
+        stale: set[int] = set()
+        for node in range(seen, len(self._labels)):
+            run, parent = self._rows.run_of(node), self._tree.parent(node)
+            if parent is None:
+                stale.add(run)
+                continue
+            beside = [self._rows.run_of(child) for child in self._tree.children(parent)]
+            if len(beside) == 1 and run == self._rows.run_of(parent) and run not in stale:
+                self._texts[run] = self._texts.get(run, "") + self._labels[node]
+            else:
+                # A fork may have split its row, and named the rows anew.
+                stale.update((self._rows.run_of(parent), *beside))
+        for run in stale:
+            self._texts[run] = self._whole(run)
+
+    def _whole(self, run: int) -> str:
+        parts, node, head = [], self._rows.tail(run), self._rows.head(run)
+        while node != head:
+            parts.append(self._labels[node])
+            parent = self._tree.parent(node)
+            assert parent is not None
+            node = parent
+        return "".join(reversed([*parts, self._labels[head]]))
+
+    def containing(self, wanted: str) -> set[int]:
+        """The runs whose text contains this, whatever its case."""
+        wanted = wanted.lower()
+        return {run for run, text in self._texts.items() if wanted in text}

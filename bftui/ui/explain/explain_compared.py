@@ -12,16 +12,16 @@ from bftui.workbench.keys import hint
 from bftui.workbench.wording import truncation
 
 if TYPE_CHECKING:
-    from bftui.ui.path_comparison import Mean, Pair
+    from bftui.ui.path_comparison import BranchMean, BranchPair
     from bftui.ui.view import View
 
 
-def compared(view: View, pair: Pair | None) -> list[Item]:
+def compared(view: View, pair: BranchPair | None) -> list[Item]:
     """The numbers of the compare screen; of an empty one what they will be."""
     sampler = view.sampler
     sides = () if pair is None else pair.sides
 
-    def both(values: list[Mean | None]) -> str:
+    def both(values: list[BranchMean | None]) -> str:
         return " against ".join("–" if each is None else fine(each.bf) for each in values)
 
     parted = "" if pair is None else f"position {max(0, pair.parted - 1):,}"

@@ -13,7 +13,7 @@ from bftui.ui.explain.explain_items import Item
 
 if TYPE_CHECKING:
     from bftui.core.pair.distribution_shift import Standing
-    from bftui.ui.panes.shift_panes import Row
+    from bftui.ui.panes.shift_panes import ShiftRow
     from bftui.ui.view import View
     from bftui.workbench.paired_results import NudgingShown
 
@@ -90,7 +90,7 @@ def _ranked(found: Standing, noise: Noise | None) -> str:
     return f"{found.rank:,}, {probability(found.prob, 3, noise)}"
 
 
-def shift(view: View, row: Row | None) -> list[Item]:
+def shift(view: View, row: ShiftRow | None) -> list[Item]:
     """The numbers of the shift screen, with those of a selected position."""
     base, other = view.model_name, safe(view.paired.name)
     items = [

@@ -20,16 +20,15 @@ from rich.style import Style
 from bftui.core.job import duration
 from bftui.core.noise_floor import nats
 from bftui.ui import side_branches
-from bftui.ui.drawing.bars import BAR, MARKED, Bars, Line
+from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
 from bftui.ui.drawing.chart import Fixed
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.drawing.line_builder import LineBuilder, factor, fine, fit, how_far, starred
-from bftui.ui.drawing.path_rows import Path
 from bftui.ui.panes.curve_pane import axis_step, draw_cells
 from bftui.ui.panes.pane import Pane
 from bftui.ui.side_branches import Apart
 from bftui.ui.themes.theme_styles import Palette
-from bftui.ui.view import View
+from bftui.ui.view import Path, View
 from bftui.workbench.keys import hint
 
 if TYPE_CHECKING:
@@ -158,15 +157,15 @@ class StripPane(Pane):
             return {place: each[chosen] for place, each in found if each is not None}
 
         mine = {place: nodes[place] for place in range(first, min(last, len(nodes)))}
-        lines: list[Line] = []
+        lines: list[ChartLine] = []
         if self.view.partner is not None:
             theirs = ((place, self._partners(place)) for place in mine)
             known = {place: each[chosen] for place, each in theirs if each is not None}
-            lines.append(Line(PARTNER, known))
+            lines.append(ChartLine(PARTNER, known))
         if self._beside is not None:
             there = ((place, self._beside.at(place)) for place in range(first, last))
             lines.append(
-                Line(
+                ChartLine(
                     BRANCH, values({p: node for p, node in there if node is not None}), dotted=True
                 )
             )

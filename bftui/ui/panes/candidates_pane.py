@@ -50,7 +50,7 @@ _AHEAD_TOP = math.log(25)
 """ln BF at which the bar of "BF after" is full."""
 
 
-class Order(StrEnum):
+class CandidateOrder(StrEnum):
     """How the rows are ordered."""
 
     RANK = "by rank"
@@ -59,12 +59,12 @@ class Order(StrEnum):
     PARTNER = "by the partner's rank"
 
 
-BY_AHEAD = (Order.NARROWS, Order.OPENS)
+BY_AHEAD = (CandidateOrder.NARROWS, CandidateOrder.OPENS)
 """The orders in which only the candidates are shown that were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateRow:
     """One row's numbers; `total` is the probability down to it, None where that is not known."""
 
     token_id: int
@@ -89,15 +89,15 @@ class CandidatesPane(Pane):
         self._ask = pages.ask
         self._pages = pages.answers
         self._node = -1
-        self._stored: list[Candidate] = []
+        self._stored: list[CandidateRow] = []
         self._taken: dict[int, int] = {}
         self.wanted = ""
-        self.order = Order.RANK
-        self._ordered: list[Candidate] = []
+        self.order = CandidateOrder.RANK
+        self._ordered: list[CandidateRow] = []
 
     def forget(self) -> None:
         self._node, self._stored, self._taken, self.wanted = -1, [], {}, ""
-        self.order, self._ordered = Order.RANK, []
+        self.order, self._ordered = CandidateOrder.RANK, []
         self.selected = self.top = 0
 
     # State -----------------------------------------------------------------------------------------------------
@@ -112,21 +112,21 @@ class CandidatesPane(Pane):
         if view.cursor != self._node:
             self._node = view.cursor
             self.selected = self.top = 0
-            self.order = Order.RANK
+            self.order = CandidateOrder.RANK
         self._stored = _candidates(view.next) if view.next else []
         self._taken = view.taken()
         view.standings([each.token_id for each in self._stored])
         if self.order not in self.orders():
             # Under another sampler nothing is known again, and the partner may be gone.
-            self.order = Order.RANK
+            self.order = CandidateOrder.RANK
         self._ordered = _ordered(view.looked, self.order) if view.looked else []
         self.reveal()
 
-    def orders(self) -> list[Order]:
+    def orders(self) -> list[CandidateOrder]:
         """The orders that there are numbers for."""
         view = self.now
-        known = [Order.RANK, *(BY_AHEAD if view.looked is not None else ())]
-        return [*known, Order.PARTNER] if view.ranked else known
+        known = [CandidateOrder.RANK, *(BY_AHEAD if view.looked is not None else ())]
+        return [*known, CandidateOrder.PARTNER] if view.ranked else known
 
     def next_order(self) -> None:
         """Orders the rows in the next way."""
@@ -138,7 +138,7 @@ class CandidatesPane(Pane):
 
     def search(self, query: str) -> None:
         """Shows only the tokens whose label contains this; all of them for an empty text."""
-        self.order = Order.RANK
+        self.order = CandidateOrder.RANK
         self.wanted = safe(query).replace(" ", SPACE)
         self.selected = self.top = 0
         self.redraw()
@@ -162,17 +162,17 @@ class CandidatesPane(Pane):
     def _border(self) -> int | None:
         """The row where the cut is drawn."""
         following = self.view.next if self.view else None
-        if following is None or self.wanted or self.order is not Order.RANK:
+        if following is None or self.wanted or self.order is not CandidateOrder.RANK:
             return None
         return following.kept if following.kept < self._known() else None
 
     def _key(self, page: int) -> PageKey:
         view = self.now
         start = page * _PAGE
-        by = view.partner if self.order is Order.PARTNER else None
+        by = view.partner if self.order is CandidateOrder.PARTNER else None
         return PageKey(view.cursor, view.in_force, start, start + _PAGE, self.wanted, by)
 
-    def candidate(self, row: int) -> Candidate | None:
+    def candidate(self, row: int) -> CandidateRow | None:
         """What a row shows; None for the cut, and for what is not there yet (it is asked for)."""
         if self.order in BY_AHEAD:
             return self._ordered[row] if row < len(self._ordered) else None
@@ -181,7 +181,7 @@ class CandidatesPane(Pane):
             if row == border:
                 return None
             row -= 1
-        if self.order is Order.RANK and not self.wanted and row < len(self._stored):
+        if self.order is CandidateOrder.RANK and not self.wanted and row < len(self._stored):
             return self._stored[row]
         key = self._key(row // _PAGE)
         page = self._ask(key)
@@ -193,7 +193,7 @@ class CandidatesPane(Pane):
         view = self.now
         view.standings([each.token_id for each in page.rows])
         found = page.rows[place]
-        return Candidate(found.token_id, found.rank, math.exp(found.logprob), None, found.kept)
+        return CandidateRow(found.token_id, found.rank, math.exp(found.logprob), None, found.kept)
 
     def chosen(self) -> int | None:
         """The token id of the selected row."""
@@ -251,9 +251,9 @@ class CandidatesPane(Pane):
         partner = ", rank in partner" if self.view.partner is not None else ""
         if looked is not None and self.order in BY_AHEAD:
             place = f"{len(looked.rows):,} looked at, {self.order.value}"
-        elif self.order is Order.PARTNER:
+        elif self.order is CandidateOrder.PARTNER:
             place = f"{self.selected + 1:,} of {self._known():,} {self.order.value}"
-        summed = self.order is Order.RANK and (looked is None or self.columns >= _WIDE)
+        summed = self.order is CandidateOrder.RANK and (looked is None or self.columns >= _WIDE)
         columns = "p, Σp" if summed else "p"
         columns += ", BF after" if looked is not None else ""
         forms = (
@@ -294,7 +294,7 @@ class CandidatesPane(Pane):
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
 
-    def _row(self, found: Candidate, line: LineBuilder, selected: bool) -> None:
+    def _row(self, found: CandidateRow, line: LineBuilder, selected: bool) -> None:
         view, palette = self.now, self.palette
         text = palette.text if found.kept and not view.stale(view.cursor) else palette.dim
         wide = line.width >= _WIDE
@@ -307,7 +307,7 @@ class CandidatesPane(Pane):
         name = max(8, min(28, flexible * (3 if beside else 2) // 5))
         room = max(1, flexible - name)
         # In the model's own order all of a screen are as long; in the partner's they would shift what comes after.
-        rank = _short(found.rank) if self.order is Order.PARTNER else str(found.rank)
+        rank = _short(found.rank) if self.order is CandidateOrder.PARTNER else str(found.rank)
         line.add(f"{rank:>4}", palette.dim).add("▸" if selected else " ", palette.accent)
         line.add("•" if found.token_id in self._taken else " ", palette.forced)
         start = line.at
@@ -329,7 +329,7 @@ class CandidatesPane(Pane):
             line.to(end)
             self._partnered(found, line)
 
-    def _token(self, found: Candidate, line: LineBuilder, cells: int, style: Style) -> None:
+    def _token(self, found: CandidateRow, line: LineBuilder, cells: int, style: Style) -> None:
         """The token; a control token in a colour of its own, and ■ after one that ends the text."""
         view, info = self.now, self.now.session.model.info
         end = f" {_END}" if found.token_id in info.eog_ids else ""
@@ -346,7 +346,7 @@ class CandidatesPane(Pane):
             return _SHORT
         return _PARTNER if width >= _WIDE + _RANKED else _RANKED
 
-    def _partnered(self, found: Candidate, line: LineBuilder) -> None:
+    def _partnered(self, found: CandidateRow, line: LineBuilder) -> None:
         """The token's rank in the partner's distribution, with the class that it has there as far as there is room."""
         standing = self.now.standings(()).get(found.token_id)
         if standing is None:
@@ -360,7 +360,7 @@ class CandidatesPane(Pane):
             word = f" {kind}" if room >= _PARTNER else ""
             line.add(f" {rank:>5} {SIGNS[kind]}{word}", style)
 
-    def _after(self, found: Candidate, line: LineBuilder, *, wide: bool) -> None:
+    def _after(self, found: CandidateRow, line: LineBuilder, *, wide: bool) -> None:
         """BF one step later, with a bar where there is room; ◀ marks the smallest."""
         looked, palette = self.now.looked, self.palette
         if looked is None or found.token_id not in looked.after:
@@ -378,27 +378,27 @@ class CandidatesPane(Pane):
             line.add(bar(math.log(max(1.0, bf)) / _AHEAD_TOP, _AHEAD_BAR), palette.bar)
 
 
-def _ordered(looked: Looked, order: Order) -> list[Candidate]:
+def _ordered(looked: Looked, order: CandidateOrder) -> list[CandidateRow]:
     """The rows that were looked at in an order by BF after; those that end the text come last."""
-    sign = 1 if order is Order.NARROWS else -1
+    sign = 1 if order is CandidateOrder.NARROWS else -1
 
     def key(row: Ahead) -> tuple[bool, float, int]:
         return row.bf is None, sign * (row.bf or 0.0), row.rank
 
     return [
-        Candidate(row.token_id, row.rank, row.p, None, row.kept)
+        CandidateRow(row.token_id, row.rank, row.p, None, row.kept)
         for row in sorted(looked.rows, key=key)
     ]
 
 
-def _candidates(following: NextToken) -> list[Candidate]:
+def _candidates(following: NextToken) -> list[CandidateRow]:
     """The stored candidates, best first."""
     rows, total = [], 0.0
     ids, logprobs = following.top_ids.tolist(), following.top_logprobs.tolist()
     for place, (token_id, logprob) in enumerate(zip(ids, logprobs, strict=True)):
         p = math.exp(logprob)
         total += p
-        rows.append(Candidate(token_id, place + 1, p, min(total, 1.0), place < following.kept))
+        rows.append(CandidateRow(token_id, place + 1, p, min(total, 1.0), place < following.kept))
     return rows
 
 

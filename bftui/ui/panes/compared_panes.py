@@ -10,15 +10,15 @@ from rich.style import Style
 
 from bftui.core.noise_floor import nats
 from bftui.core.text import counted
-from bftui.ui.drawing.bars import BAR, MARKED, Bars, Line
+from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
 from bftui.ui.drawing.chart import Fixed
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, factor, fine, fit, starred
 from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
 from bftui.ui.panes.curve_pane import LABEL, CurvePane, Part, wrapped
-from bftui.ui.panes.reading_pane import ReadingPane
+from bftui.ui.panes.pane import ReadingPane
 from bftui.ui.panes.text_pane import SURPRISAL_TOP, Shading
-from bftui.ui.path_comparison import Pair, Side
+from bftui.ui.path_comparison import BranchPair, BranchSide
 from bftui.ui.themes.theme_styles import RAMP_TOP, Palette
 from bftui.ui.view import View
 from bftui.workbench.keys import hint
@@ -51,10 +51,10 @@ class ComparedPane(CurvePane):
         self.can_focus = False
         self.entropy = False
         self.place = 0
-        self.pair: Pair | None = None
+        self.pair: BranchPair | None = None
         self._first = 0
 
-    def show_pair(self, pair: Pair | None, place: int) -> None:
+    def show_pair(self, pair: BranchPair | None, place: int) -> None:
         """Brings it up to date; `place` is the position under the cursor."""
         self.pair, self.place = pair, place
         self.replot()
@@ -95,7 +95,7 @@ class ComparedPane(CurvePane):
             mine,
             signs | {self.place: "◆"},
             kinds=kinds,
-            lines=(Line(OTHER, after, dotted=True),),
+            lines=(ChartLine(OTHER, after, dotted=True),),
             first=first,
             count=last - first,
         )
@@ -124,7 +124,7 @@ class ComparedPane(CurvePane):
         self._first = max(0, min(self._first, positions - room))
         return self._first, self._first + room
 
-    def _values(self, side: Side, first: int, last: int) -> dict[int, float]:
+    def _values(self, side: BranchSide, first: int, last: int) -> dict[int, float]:
         chosen = int(not self.entropy)
         found = {}
         for place in range(first, min(last, len(side.nodes))):
@@ -146,7 +146,7 @@ class ComparedPane(CurvePane):
 
     # Words -----------------------------------------------------------------------------------------------------
 
-    def _parting(self, pair: Pair) -> list[Part]:
+    def _parting(self, pair: BranchPair) -> list[Part]:
         if not pair.parted:
             return [("text", fit("two prompts: the paths have nothing in common", self.columns))]
         names = [self._token(side, pair.parted) for side in pair.sides]
@@ -167,13 +167,13 @@ class ComparedPane(CurvePane):
         told = f"{begin}{names[0]} against {names[1]}"
         return [("text", fit(told, self.columns))]
 
-    def _token(self, side: Side, depth: int) -> str:
+    def _token(self, side: BranchSide, depth: int) -> str:
         if depth >= len(side.nodes):
             return "nothing"
         token = self.now.tree.token_id(side.nodes[depth])
         return "a prompt" if token is None else f"“{fit(self.now.label(token), _TOKEN)}”"
 
-    def _table(self, pair: Pair) -> list[list[Part]]:
+    def _table(self, pair: BranchPair) -> list[list[Part]]:
         """A line of headings, and one for each path; columns that do not fit are left out from the right."""
         wide = self.columns >= _ROOMY
         rows = [
@@ -199,7 +199,7 @@ class ComparedPane(CurvePane):
             lines.append(line)
         return lines
 
-    def _numbers(self, side: Side) -> tuple[str, ...]:
+    def _numbers(self, side: BranchSide) -> tuple[str, ...]:
         since, whole = side.since, side.whole
         by = ", ".join(f"{count:,} {_BY.get(word, word)}" for word, count in side.authors.items())
         notes = [by or "nothing", _END + " ended" if side.ended else ""]
@@ -214,7 +214,7 @@ class ComparedPane(CurvePane):
             " · ".join(note for note in notes if note),
         )
 
-    def _legend_of(self, pair: Pair) -> list[Part]:
+    def _legend_of(self, pair: BranchPair) -> list[Part]:
         mine, other = (fit(side.name, _NAME) for side in pair.sides)
         return [
             *(("bar", "█"), ("dim", f" {mine}   ")),
@@ -233,7 +233,7 @@ class ComparedPane(CurvePane):
         whole = " · ".join(parts)
         return whole if cell_len(whole) <= self.columns else fit(whole, self.columns)
 
-    def _at(self, side: Side) -> str:
+    def _at(self, side: BranchSide) -> str:
         """What one path has at the cursor."""
         if self.place >= len(side.nodes):
             return "past its end"
@@ -260,14 +260,14 @@ class BranchPane(ReadingPane):
         self.view = view
         self.can_focus = False
         self.shading = Shading.ENTROPY
-        self._side: Side | None = None
+        self._side: BranchSide | None = None
         self._parted = 0
         self.place = 0
         self._start = 0
         self._lead = 0
         self._layout = TextLayout(1)
 
-    def show_side(self, side: Side | None, parted: int, place: int) -> None:
+    def show_side(self, side: BranchSide | None, parted: int, place: int) -> None:
         """Brings it up to date; `place` is the position under the cursor."""
         fresh = side != self._side or parted != self._parted
         self._side, self._parted, self.place = side, parted, place
@@ -355,7 +355,7 @@ class BranchPane(ReadingPane):
             line.add(_END if side.ended else _HERE, style)
         return None
 
-    def _style(self, side: Side, token: int) -> Style:
+    def _style(self, side: BranchSide, token: int) -> Style:
         view, palette = self.now, self.palette
         place = token - self._lead + self._start
         if token < self._lead or place < self._parted or view.tree.of_prompt(side.nodes[place]):

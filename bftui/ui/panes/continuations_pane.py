@@ -22,7 +22,7 @@ PATH = -1
 _TAIL = 7
 
 
-class Listing(StrEnum):
+class ContinuationOrder(StrEnum):
     """How the texts are ordered."""
 
     LONGEST = "longest first"
@@ -41,7 +41,7 @@ class ContinuationsPane(Pane):
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette)
         self.view = view
-        self.listing = Listing.LONGEST
+        self.listing = ContinuationOrder.LONGEST
         self._rolled: Rolled | None = None
         self._rows: list[Continuation] = []
         self._texts: dict[tuple[int, ...], str] = {}
@@ -64,7 +64,7 @@ class ContinuationsPane(Pane):
 
     def next_listing(self) -> None:
         """Orders the texts in the next way."""
-        listings = list(Listing)
+        listings = list(ContinuationOrder)
         self.listing = listings[(listings.index(self.listing) + 1) % len(listings)]
         self._order()
         self.select(0)
@@ -81,7 +81,7 @@ class ContinuationsPane(Pane):
         def frequent(each: Continuation) -> tuple[int, int, int]:
             return -each.count, -len(each.token_ids), each.number
 
-        self._rows.sort(key=longest if self.listing is Listing.LONGEST else frequent)
+        self._rows.sort(key=longest if self.listing is ContinuationOrder.LONGEST else frequent)
         if rolled.compared is not None:
             path = rolled.compared.path.token_ids
             if not any(each.token_ids == path for each in self._rows):

@@ -12,7 +12,7 @@ from rich.style import Style
 from bftui.ui.drawing.bars import BAND, BAR, LEVEL, MARKED, WEAK, Bars, Cell
 from bftui.ui.drawing.chart import Axis
 from bftui.ui.drawing.line_builder import LineBuilder, fit
-from bftui.ui.panes.reading_pane import ReadingPane
+from bftui.ui.panes.pane import ReadingPane
 from bftui.ui.themes.theme_styles import Palette
 
 LABEL = 6

@@ -1,6 +1,6 @@
 """What all panes share: a frame with a title, lines drawn one by one, a selection that moves, and no keys of their own.
 
-Keys are the workbench's (`action_table.py`); a pane is told to move. Lines are made only for what is visible.
+Keys are the workbench's (`ui/actions/`); a pane is told to move. Lines are made only for what is visible.
 """
 
 from __future__ import annotations
@@ -112,6 +112,10 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
     def state(self) -> Hashable:
         """What the pane shows follows from this; it is drawn again when this changes."""
         return self.view.state if self.view else None
+
+    def target(self) -> int | None:
+        """The node that the selection stands for, where it does."""
+        return None
 
     def forget(self) -> None:
         """Drops what was kept of a session, when another takes its place."""
@@ -310,6 +314,34 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
             self.post_message(self.Pointed(self))
             if event.chain == 2:
                 self.post_message(self.Chosen(self))
+
+
+class ReadingPane(Pane):
+    """Lines that need no session; subclasses say how many there are and draw one."""
+
+    LEAVE = ""
+    """How to leave it, told at the lower edge."""
+
+    @property
+    def ready(self) -> bool:
+        return True
+
+    def move(self, by: int) -> bool:
+        """Scrolls: nothing is selected here."""
+        self.top = max(0, min(self.top + by, self.count() - self.rows))
+        self.refresh()
+        return True
+
+    def roll(self, by: int) -> None:
+        self.move(by)
+
+    def reveal(self) -> None:
+        self.move(0)
+
+    def footing(self) -> str:
+        more = self.count() - self.top - self.rows
+        parts = (f"{more} more lines" if more > 0 else "", self.LEAVE)
+        return " · ".join(part for part in parts if part)
 
 
 @lru_cache(16)

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from bftui.core.text import counted, safe
 from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.drawing.text_layout import TextLayout
-from bftui.ui.panes.reading_pane import ReadingPane
+from bftui.ui.panes.pane import ReadingPane
 from bftui.ui.themes.theme_styles import Palette
 
 if TYPE_CHECKING:

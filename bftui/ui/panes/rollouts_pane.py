@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from bftui.core.text import counted
-from bftui.ui.drawing.bars import Bars, Line
+from bftui.ui.drawing.bars import Bars, ChartLine
 from bftui.ui.drawing.chart import Scale
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.drawing.line_builder import fine, fit, how_far
@@ -101,8 +101,8 @@ class RolloutsPane(CurvePane):
         # It only ever grows while more comes, so that nothing jumps.
         self._scale = self._scale.including(values)
         lines = (
-            Line(WINDOWS, windows, joined=False),
-            Line(CONTROLS, controls, dotted=True),
+            ChartLine(WINDOWS, windows, joined=False),
+            ChartLine(CONTROLS, controls, dotted=True),
         )
         chart = self.bars(
             self._scale, head, curve, None, lines=lines, band=band, first=0, span=horizon

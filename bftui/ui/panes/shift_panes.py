@@ -51,7 +51,7 @@ _NOTHING = ("0.000", "–")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ShiftRow:
     """One position: its place, its text, what it is in both models, and the node before it on the path, if any.
 
     `within_noise`: whether its class is within the noise floor of the model that did not write it.
@@ -81,7 +81,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ShiftReading:
     """A text that both models read.
 
     Attributes:
@@ -93,7 +93,7 @@ class Read:
     """
 
     author: Author
-    rows: tuple[Row, ...]
+    rows: tuple[ShiftRow, ...]
     ended: str | None
     doing: str
     reader: str
@@ -115,10 +115,10 @@ class ShiftPane(CurvePane):
         self.view = view
         self.can_focus = False
         self.by_p = False
-        self._read: Read | None = None
+        self._read: ShiftReading | None = None
         self._about = ""
 
-    def show_read(self, read: Read, about: str) -> None:
+    def show_read(self, read: ShiftReading, about: str) -> None:
         """Brings it up to date; `about` says whose text it is."""
         self._read, self._about = read, about
         self.replot()
@@ -168,7 +168,7 @@ class ShiftPane(CurvePane):
         ]
         return head, bars, legend
 
-    def _shares(self, read: Read) -> list[Part]:
+    def _shares(self, read: ShiftReading) -> list[Part]:
         counts, total = Counter(row.kind for row in read.rows), len(read.rows)
         parts: list[Part] = []
         gap = "   " if self.columns >= _ROOMY else "  "
@@ -196,7 +196,7 @@ class PositionsPane(Pane):
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette)
         self.view = view
-        self._all: tuple[Row, ...] = ()
+        self._all: tuple[ShiftRow, ...] = ()
         self._reader = ""
         self._apart = True
 
@@ -208,7 +208,7 @@ class PositionsPane(Pane):
     def rows(self) -> int:
         return max(1, self.size.height - 3)
 
-    def show_read(self, read: Read) -> None:
+    def show_read(self, read: ShiftReading) -> None:
         """Brings it up to date; the selection keeps its line."""
         if (read.rows, read.reader) != (self._all, self._reader):
             self._all, self._reader, self._apart = read.rows, read.reader, read.apart
@@ -216,7 +216,7 @@ class PositionsPane(Pane):
             self.reveal()
             self.refresh()
 
-    def chosen(self) -> tuple[int, Row] | None:
+    def chosen(self) -> tuple[int, ShiftRow] | None:
         """The selected line."""
         return (self.selected, self._all[self.selected]) if self._all else None
 
@@ -266,7 +266,7 @@ class PositionsPane(Pane):
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
 
-    def _own_p(self, row: Row) -> str:
+    def _own_p(self, row: ShiftRow) -> str:
         return probability(row.written.prob, self.now.noise_of(row.author))
 
     def _columns(
@@ -304,7 +304,7 @@ class MostShiftedPane(Pane):
     def ready(self) -> bool:
         return True
 
-    def show_rows(self, rows: tuple[Row, ...]) -> None:
+    def show_rows(self, rows: tuple[ShiftRow, ...]) -> None:
         """Brings it up to date."""
         found = Counter(label(row.text[:_BYTES]) for row in rows if row.kind == "shifted")
         # A dictionary keeps the order of the text: of equally many the first one comes first.

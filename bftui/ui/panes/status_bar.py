@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from bftui.core.text import safe
-from bftui.ui.drawing.clickable import ClickableLine
+from bftui.ui.drawing.coloured import ClickableLine
 from bftui.ui.drawing.line_builder import LineBuilder, bar, fit
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View

@@ -19,11 +19,11 @@ from textual import events
 from bftui.core.noise_floor import nats
 from bftui.core.text import counted, safe
 from bftui.ui.drawing.line_builder import LineBuilder, fit, probability
-from bftui.ui.drawing.path_rows import Path
 from bftui.ui.drawing.shift_style import SIGNS, shaded
 from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
 from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import RAMP_TOP, Palette
+from bftui.ui.view import Path
 from bftui.workbench.keys import hint
 
 _HERE, _END = "▮", "■"

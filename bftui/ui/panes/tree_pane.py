@@ -19,7 +19,7 @@ from bftui.core.text import SPACE, counted, label, safe
 from bftui.trace.branch_names import letters
 from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, factor, fit
 from bftui.ui.drawing.text_layout import FORCED, NUDGED
-from bftui.ui.drawing.tree_texts import TreeTexts
+from bftui.ui.drawing.tree_rows import TreeTexts
 from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import Palette
 

@@ -8,26 +8,23 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 
 from bftui.core.text import counted
 from bftui.ui.actions.bindings import bound, moving
 from bftui.ui.drawing.line_builder import OTHER_SAMPLER, factor, fit, starred
 from bftui.ui.panes.compared_panes import SHADINGS, BranchPane, ComparedPane
-from bftui.ui.panes.key_bar import KeyBar
-from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.panes.pane import Pane
-from bftui.ui.path_comparison import Pair, pair
-from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.follower import Follower
+from bftui.ui.path_comparison import BranchPair, pair
+from bftui.ui.screens.live_screen import LiveScreen
 from bftui.ui.screens.pick_screen import Pick, PickScreen
 from bftui.ui.side_branches import Apart, others
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
-from bftui.workbench.snapshot import Notice, Tone
+from bftui.workbench.snapshot import Notice
 
 if TYPE_CHECKING:
+    from bftui.ui.explain.explain_items import Item
     from bftui.ui.view import View
     from bftui.workbench.workbench import Workbench
 
@@ -36,11 +33,12 @@ _BEGINNING = 32
 _CELLS = 40
 
 
-class CompareScreen(Dialog[int | None], Follower):
+class CompareScreen(LiveScreen[int | None]):
     """Ends with the node to go to, or None; the branch that was compared last stays drawn behind the path."""
 
+    NAME = "compare"
+
     DEFAULT_CSS = """
-    CompareScreen { layers: base over; background: $background; }
     CompareScreen #compared { height: 5fr; }
     CompareScreen Horizontal { height: 3fr; }
     CompareScreen #first { width: 1fr; height: 100%; }
@@ -49,8 +47,6 @@ class CompareScreen(Dialog[int | None], Follower):
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape", "leave", "Back", show=False),
-        bound("quit", "app.quit"),
         bound("enter", "go"),
         bound("compare", "choose"),
         bound("next_match", "other(1)"),
@@ -58,7 +54,6 @@ class CompareScreen(Dialog[int | None], Follower):
         bound("fold", "swap"),
         bound("curve", "curve"),
         bound("shading", "shading"),
-        bound("explain", "explain"),
         bound("back", "move(-1)"),
         bound("forward", "move(1)"),
         *moving(),
@@ -68,40 +63,28 @@ class CompareScreen(Dialog[int | None], Follower):
         self, bridge: Workbench, view: View, palette: Palette, other: Apart | None
     ) -> None:
         """`other` is the branch to begin with; None where there is none."""
-        super().__init__()
-        self._bridge, self._view, self._palette = bridge, view, palette
+        super().__init__(bridge, view, palette)
         self._other = other
         self._end = None if other is None else other.end
         self._swapped = False
-        self._paired: tuple[tuple[object, Apart], Pair] | None = None
+        self._paired: tuple[tuple[object, Apart], BranchPair] | None = None
         self._place = self._parting()
         self._curve = ComparedPane(palette, view)
         self._texts = (BranchPane(palette, view, "first"), BranchPane(palette, view, "second"))
-        self._keys = KeyBar(palette)
-        self._notice = NoticeBox(palette)
-        self._shown: object = None
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         yield self._curve
         with Horizontal():
             yield from self._texts
-        yield self._keys
-        yield self._notice
-
-    def on_mount(self) -> None:
-        self.news()
 
     # What is shown ---------------------------------------------------------------------------------------------
 
     def news(self) -> None:
         """Shows the two as they are by now."""
         view = self._view
-        if self._bridge.now.session is not view.session:
-            self.dismiss(None)
-            return
         state = (view.state, tuple(view.marks.items()), self._end)
-        if state != self._shown:
-            self._shown = state
+        if state != self._drawn:
+            self._drawn = state
             self._look()
         self._show()
 
@@ -114,7 +97,7 @@ class CompareScreen(Dialog[int | None], Follower):
             self._other = known[0]
         self._end = self._view.against = None if self._other is None else self._other.end
 
-    def _pair(self) -> Pair | None:
+    def _pair(self) -> BranchPair | None:
         if self._other is None:
             return None
         # A long path is walked once for all keys that only move along it.
@@ -155,9 +138,6 @@ class CompareScreen(Dialog[int | None], Follower):
                 (key("shading"), "shading"),
             )
         )
-
-    def tell(self, notice: Notice | None) -> None:
-        self._notice.tell(notice)
 
     # Keys and the mouse ----------------------------------------------------------------------------------------
 
@@ -203,7 +183,7 @@ class CompareScreen(Dialog[int | None], Follower):
         self.tell(None)
         known = others(self._view)
         if len(known) < 2:
-            self.tell(Notice("there is no further branch", Tone.WARNING))
+            self.warn("there is no further branch")
             return
         at = next((i for i, each in enumerate(known) if each.end == self._end), 0)
         self._take(known[(at + by) % len(known)])
@@ -233,24 +213,14 @@ class CompareScreen(Dialog[int | None], Follower):
     def action_go(self) -> None:
         """Goes to the end of the other branch."""
         if self._other is None:
-            self.tell(
-                Notice(hint("there is no other branch yet: {step} samples one"), Tone.WARNING)
-            )
+            self.warn(hint("there is no other branch yet: {step} samples one"))
         else:
             self.dismiss(self._other.end)
 
-    def action_explain(self) -> None:
-        """What the numbers mean."""
+    def explained(self) -> list[Item]:
         from bftui.ui.explain.explain_compared import compared
-        from bftui.ui.screens.explain_screen import ExplainScreen
 
-        items = compared(self._view, self._pair())
-        title, name = "what the numbers mean: compare", self._view.model_name
-        self.app.push_screen(ExplainScreen(title, items, self._palette, name))
-
-    def action_leave(self) -> None:
-        """Goes back."""
-        self.dismiss(None)
+        return compared(self._view, self._pair())
 
 
 def picks(view: View, branches: Sequence[Apart]) -> list[Pick]:

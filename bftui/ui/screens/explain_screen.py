@@ -10,8 +10,8 @@ from rich.style import Style
 from bftui.ui.actions.bindings import bound
 from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.explain.explain_items import Item
-from bftui.ui.panes.reading_pane import ReadingPane
-from bftui.ui.screens.reading_screen import ReadingScreen
+from bftui.ui.panes.pane import ReadingPane
+from bftui.ui.screens.dialog import ReadingScreen
 from bftui.ui.themes.theme_styles import Palette
 
 

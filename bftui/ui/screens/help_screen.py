@@ -13,8 +13,8 @@ from bftui.core.text import label
 from bftui.ui.actions.action_table import groups
 from bftui.ui.actions.bindings import bound
 from bftui.ui.drawing.line_builder import LineBuilder, fit
-from bftui.ui.panes.reading_pane import ReadingPane
-from bftui.ui.screens.reading_screen import ReadingScreen
+from bftui.ui.panes.pane import ReadingPane
+from bftui.ui.screens.dialog import ReadingScreen
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.jumps import PERCENTILE
 from bftui.workbench.keys import hint, in_force, shown

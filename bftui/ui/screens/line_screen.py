@@ -13,10 +13,9 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from bftui.core.text import safe
-from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField, PastedField
-from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 
 
@@ -33,7 +32,7 @@ class Switch:
     turn: Callable[[], None]
 
 
-class LineScreen(Dialog[str | None], Follower):
+class LineScreen(Dialog[str | None]):
     """Ends with the text, or with None where it was left."""
 
     DEFAULT_CSS = """

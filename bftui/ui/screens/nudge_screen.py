@@ -12,18 +12,16 @@ from bftui.session import commands
 from bftui.ui.actions.bindings import bound
 from bftui.ui.drawing.coloured import Coloured
 from bftui.ui.drawing.line_builder import LineBuilder
-from bftui.ui.panes.key_bar import KeyBar
-from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.panes.nudge_panes import SurePane, drafted
 from bftui.ui.panes.text_pane import Shading, TextPane
-from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.follower import Follower
+from bftui.ui.screens.live_screen import LiveScreen
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
-from bftui.workbench.snapshot import Notice, Tone
+from bftui.workbench.snapshot import Notice
 
 if TYPE_CHECKING:
     from bftui.core.pair.nudging_rounds import NudgeSettings
+    from bftui.ui.explain.explain_items import Item
     from bftui.ui.view import View
     from bftui.workbench.workbench import Workbench
 
@@ -46,19 +44,18 @@ class _DraftLine(Coloured):
         return line.strip()
 
 
-class NudgeScreen(Dialog[float], Follower):
+class NudgeScreen(LiveScreen[float]):
     """Ends with the gamma that was chosen."""
 
+    NAME = "nudge"
+
     DEFAULT_CSS = """
-    NudgeScreen { layers: base over; background: $background; }
     NudgeScreen #sure { height: 3fr; max-height: 32; }
     NudgeScreen #text { height: 2fr; }
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape", "leave", "Back", show=False),
-        bound("quit", "app.quit"),
-        bound(key("enter"), "word"),
+        bound("enter", "word"),
         bound("play", "run"),
         bound("step", "run"),
         bound("slower", "gamma(-1)"),
@@ -68,7 +65,6 @@ class NudgeScreen(Dialog[float], Follower):
         bound("redo", "redo"),
         bound("back", "back"),
         bound("shading", "shading"),
-        bound("explain", "explain"),
         bound("up", "move(-1)"),
         bound("down", "move(1)"),
         bound("page_up", "move(-5)"),
@@ -76,16 +72,12 @@ class NudgeScreen(Dialog[float], Follower):
     ]
 
     def __init__(self, bridge: Workbench, view: View, palette: Palette, gamma: float) -> None:
-        super().__init__()
-        self._bridge, self._view, self._palette = bridge, view, palette
+        super().__init__(bridge, view, palette)
         self._curve = SurePane(palette, view, gamma)
         self._text = TextPane(palette)
         self._text.shading = Shading.AUTHOR if view.partner is not None else Shading.NUDGE
         self._text.gamma = gamma
         self._draft = _DraftLine(palette, view, replay=bridge.now.played is not None)
-        self._keys = KeyBar(palette)
-        self._notice = NoticeBox(palette)
-        self._shown: object = None
         self._asked = -1
 
     @property
@@ -98,31 +90,25 @@ class NudgeScreen(Dialog[float], Follower):
 
         return NudgeSettings(gamma=self._gamma)
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         yield self._curve
         yield self._text
         yield self._draft
-        yield self._keys
-        yield self._notice
 
-    def on_mount(self) -> None:
-        self.set_focus(self._text)
-        self.news()
+    def listed(self) -> TextPane:
+        return self._text
 
     # What is shown ---------------------------------------------------------------------------------------------
 
     def news(self) -> None:
         """Shows what was written by now."""
         view = self._view
-        if self._bridge.now.session is not view.session:
-            self.dismiss(None)
-            return
         self._text.show(view)
         self._look()
         state = (view.state, view.paired.version, self._gamma)
-        if state == self._shown:
+        if state == self._drawn:
             return
-        self._shown = state
+        self._drawn = state
         self._curve.replot()
         self._draft.refresh()
         alone = view.partner is None or self._bridge.now.played is not None
@@ -159,9 +145,6 @@ class NudgeScreen(Dialog[float], Follower):
         found = self._bridge.now.paired.nudged
         return found is not None and found.running
 
-    def tell(self, notice: Notice | None) -> None:
-        self._notice.tell(notice)
-
     # Keys ------------------------------------------------------------------------------------------------------
 
     def _ready(self) -> bool:
@@ -176,7 +159,7 @@ class NudgeScreen(Dialog[float], Follower):
         elif view.session.ended:
             why = hint("the text ends here: {back} goes back")
         if why:
-            self.tell(Notice(why, Tone.WARNING))
+            self.warn(why)
         return not why
 
     def action_word(self) -> None:
@@ -219,18 +202,10 @@ class NudgeScreen(Dialog[float], Follower):
         author = self._text.shading is Shading.NUDGE
         self._text.shade_by(Shading.AUTHOR if author else Shading.NUDGE)
 
-    def action_move(self, by: int) -> None:
-        """Moves in the text."""
-        self._text.move(by)
-
-    def action_explain(self) -> None:
-        """What the numbers mean."""
+    def explained(self) -> list[Item]:
         from bftui.ui.explain.explain_pair import nudging
-        from bftui.ui.screens.explain_screen import ExplainScreen
 
-        items = nudging(self._view, self._bridge.now.paired.nudged, self._gamma)
-        title, name = "what the numbers mean: nudge", self._view.model_name
-        self.app.push_screen(ExplainScreen(title, items, self._palette, name))
+        return nudging(self._view, self._bridge.now.paired.nudged, self._gamma)
 
     def action_leave(self) -> None:
         """Stops what is being written; else goes back."""

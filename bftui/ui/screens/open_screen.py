@@ -26,7 +26,7 @@ from bftui.catalog.model_listing import (
 from bftui.catalog.model_summary import Describer, PlannedOpening
 from bftui.core.text import safe
 from bftui.model.model_forms import has_scheme, path_of
-from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.panes.models_pane import ModelLines, ModelsPane
 from bftui.ui.panes.pane import Pane
 from bftui.ui.screens.dialog import Dialog

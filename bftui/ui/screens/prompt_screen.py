@@ -18,14 +18,13 @@ from textual.widgets.option_list import Option
 from bftui.core.text import label, safe
 from bftui.model.prompt import Prompt, Rendered, Special, Template
 from bftui.model.templates import asking, written
-from bftui.ui.drawing.clickable import ClickableLine
+from bftui.ui.drawing.coloured import ClickableLine
 from bftui.ui.drawing.line_builder import LineBuilder, fit
-from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.panes.rendered_pane import RenderedPane
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField, PastedField, TextField
-from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.settings import QUESTIONS
 from bftui.workbench.snapshot import Notice
@@ -91,7 +90,7 @@ class TemplateChoice(ClickableLine, can_focus=True):
         return line.add(fit(self.here, line.room), palette.dim).strip()
 
 
-class PromptScreen(Dialog[Prompt | None], Follower):
+class PromptScreen(Dialog[Prompt | None]):
     """Ends with the prompt, or with None where it was left."""
 
     DEFAULT_CSS = """

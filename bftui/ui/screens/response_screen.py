@@ -15,9 +15,8 @@ from bftui.ui.actions.bindings import bound
 from bftui.ui.drawing.line_builder import LineBuilder, fine, fit, how_far
 from bftui.ui.panes.bf_pane import interval, times
 from bftui.ui.panes.curve_pane import wrapped
-from bftui.ui.panes.reading_pane import ReadingPane
-from bftui.ui.screens.follower import Follower
-from bftui.ui.screens.reading_screen import ReadingScreen
+from bftui.ui.panes.pane import ReadingPane
+from bftui.ui.screens.dialog import ReadingScreen
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.keys import key
@@ -173,7 +172,7 @@ class ResponsePane(ReadingPane):
         return None
 
 
-class ResponseScreen(ReadingScreen, Follower):
+class ResponseScreen(ReadingScreen):
     """Follows one response."""
 
     WIDTH, HEIGHT = 108, 40
@@ -184,14 +183,12 @@ class ResponseScreen(ReadingScreen, Follower):
         """`end` is the node of the forced text's last token."""
         self._shown = ResponsePane(palette, view)
         super().__init__(self._shown)
-        self._bridge, self._view, self._end = bridge, view, end
+        self.shows = view
+        self._bridge, self._end = bridge, end
 
     def on_mount(self) -> None:
         self.news()
 
     def news(self) -> None:
         """Shows what is known by now."""
-        if self._bridge.now.session is not self._view.session:
-            self.dismiss(None)
-            return
         self._shown.show_response(self._bridge.now.measured.responses.get(self._end))

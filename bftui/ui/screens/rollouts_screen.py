@@ -11,39 +11,35 @@ from textual.binding import Binding
 from bftui.session.commands import OpenRollout
 from bftui.ui.actions.bindings import bound, moving
 from bftui.ui.panes.continuations_pane import PATH, ContinuationsPane
-from bftui.ui.panes.key_bar import KeyBar
-from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.panes.pane import Pane
 from bftui.ui.panes.rollouts_pane import RolloutsPane
-from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.follower import Follower
+from bftui.ui.screens.live_screen import LiveScreen
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
 from bftui.workbench.rollout_series import Rolled
 from bftui.workbench.settings import RolloutSize
-from bftui.workbench.snapshot import Notice, Tone
+from bftui.workbench.snapshot import Notice
 
 if TYPE_CHECKING:
+    from bftui.ui.explain.explain_items import Item
     from bftui.ui.view import View
     from bftui.workbench.workbench import Workbench
 
 
-class RolloutsScreen(Dialog[OpenRollout | None], Follower):
+class RolloutsScreen(LiveScreen[OpenRollout | None]):
     """Ends with the command that opens a continuation as a branch, or None; the drawing goes on either way."""
 
+    NAME = "rollouts"
+
     DEFAULT_CSS = """
-    RolloutsScreen { layers: base over; background: $background; }
     RolloutsScreen #rolled { height: 1fr; max-height: 32; }
     RolloutsScreen #continuations { height: 1fr; }
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape", "leave", "Back", show=False),
-        bound("quit", "app.quit"),
         bound("enter", "open"),
         bound("rollouts", "more"),
         bound("order", "order"),
-        bound("explain", "explain"),
         bound("slower", "samples(-1)"),
         bound("faster", "samples(1)"),
         Binding("plus", "samples(1)", "Samples", show=False),
@@ -56,24 +52,18 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
         self, bridge: Workbench, view: View, palette: Palette, size: RolloutSize, *, resample: bool
     ) -> None:
         """`size` is what the next ones are drawn with, and is changed here."""
-        super().__init__()
-        self._bridge, self._view, self._palette = bridge, view, palette
+        super().__init__(bridge, view, palette)
         self._wanted, self._resample = size, resample
         self._place = view.cursor, view.in_force
         self._curve = RolloutsPane(palette, view)
         self._list = ContinuationsPane(palette, view)
-        self._key_bar = KeyBar(palette)
-        self._notice = NoticeBox(palette)
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         yield self._curve
         yield self._list
-        yield self._key_bar
-        yield self._notice
 
-    def on_mount(self) -> None:
-        self.set_focus(self._list)
-        self.news()
+    def listed(self) -> Pane:
+        return self._list
 
     @property
     def _rolled(self) -> Rolled | None:
@@ -82,10 +72,6 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
 
     def news(self) -> None:
         """Shows what was drawn by now."""
-        if self._bridge.now.session is not self._view.session:
-            # Another model took the place of the session.
-            self.dismiss(None)
-            return
         rolled = self._rolled
         self._curve.show_rolled(rolled, self._bridge.now.measured.responses.get(self._place[0]))
         self._list.show_rolled(rolled)
@@ -95,7 +81,7 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
         size = self._wanted
         number = f"{size.samples}" if self._resample else f"{size.samples}×{size.horizon}"
         horizon = () if self._resample else ((hint("{previous_fork} {next_fork}"), "tokens"),)
-        self._key_bar.show(
+        self._keys.show(
             (
                 (key("rollouts"), f"{number} more" if self._goes_on(rolled) else f"draw {number}"),
                 (hint("{slower} {faster}"), "samples"),
@@ -112,18 +98,12 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
             self._resample or rolled.settings.horizon == self._wanted.horizon
         )
 
-    def tell(self, notice: Notice | None) -> None:
-        self._notice.tell(notice)
-
     @on(Pane.Chosen)
-    def _chosen(self) -> None:
-        self.action_open()
-
     def action_open(self) -> None:
         """Makes the selected continuation a branch and goes to its end."""
         chosen = self._list.chosen()
         if chosen is None:
-            self.tell(Notice("nothing is drawn yet", Tone.WARNING))
+            self.warn("nothing is drawn yet")
         elif chosen.number == PATH:
             self.tell(
                 Notice(hint("this is the path itself, no sample: {forward} goes on along it"))
@@ -156,23 +136,7 @@ class RolloutsScreen(Dialog[OpenRollout | None], Follower):
         """Lists the continuations in the next order."""
         self._list.next_listing()
 
-    def action_move(self, by: int) -> None:
-        """Moves in the list."""
-        self._list.move(by)
-
-    def action_edge(self, end: int) -> None:
-        """Goes to the first or the last one."""
-        self._list.select(self._list.count() - 1 if end else 0)
-
-    def action_explain(self) -> None:
-        """What the numbers mean."""
+    def explained(self) -> list[Item]:
         from bftui.ui.explain.explain_experiments import rollouts
-        from bftui.ui.screens.explain_screen import ExplainScreen
 
-        items = rollouts(self._view, self._rolled)
-        title, name = "what the numbers mean: rollouts", self._view.model_name
-        self.app.push_screen(ExplainScreen(title, items, self._palette, name))
-
-    def action_leave(self) -> None:
-        """Goes back; what is being drawn goes on."""
-        self.dismiss(None)
+        return rollouts(self._view, self._rolled)

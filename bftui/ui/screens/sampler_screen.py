@@ -20,10 +20,9 @@ from bftui.core.sampler import Sampler
 from bftui.core.text import safe
 from bftui.session.commands import SetSampler
 from bftui.ui.drawing.line_builder import factor
-from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
-from bftui.ui.screens.follower import Follower
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.queries import PreviewKey, Query
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SamplerSetting:
     """One field: its name in `Sampler`, how it is called, the values that the arrows step over, what it does."""
 
     name: str
@@ -45,27 +44,29 @@ class Setting:
 
 _TENTHS = tuple(round(0.1 * n, 1) for n in range(1, 21))
 SETTINGS = (
-    Setting("temperature", "temperature", (*_TENTHS, 2.5, 3, 4, 5, 10), "1 is the model's own P"),
-    Setting(
+    SamplerSetting(
+        "temperature", "temperature", (*_TENTHS, 2.5, 3, 4, 5, 10), "1 is the model's own P"
+    ),
+    SamplerSetting(
         "top_k",
         "top-k",
         (0, 1, 2, 3, 5, 10, 20, 40, 50, 100, 200, 500, 1000),
         "the K best; 0 is off",
         True,
     ),
-    Setting(
+    SamplerSetting(
         "top_p",
         "top-p",
         (0.05, *_TENTHS[:9], 0.95, 0.98, 0.99, 1),
         "the best that hold this mass; 1 is off",
     ),
-    Setting(
+    SamplerSetting(
         "min_p",
         "min-p",
         (0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1),
         "at least this share of the best; 0 is off",
     ),
-    Setting("seed", "seed", (), "of the draws from here on", True),
+    SamplerSetting("seed", "seed", (), "of the draws from here on", True),
 )
 
 
@@ -77,7 +78,7 @@ class SettingField(LineField):
         Binding("right", "step(1)", "More", show=False),
     ]
 
-    def __init__(self, setting: Setting, value: str) -> None:
+    def __init__(self, setting: SamplerSetting, value: str) -> None:
         super().__init__(value, compact=True, id=setting.name, max_length=24)
         self.cursor_blink = False
         self.setting = setting
@@ -92,7 +93,7 @@ class SettingField(LineField):
         self.action_select_all()
 
 
-class SamplerScreen(Dialog[SetSampler | None], Follower):
+class SamplerScreen(Dialog[SetSampler | None]):
     """Ends with the command that sets what was chosen, or None."""
 
     DEFAULT_CSS = """
@@ -211,7 +212,7 @@ class SamplerScreen(Dialog[SetSampler | None], Follower):
         self.dismiss(None)
 
 
-def parsed(setting: Setting, text: str) -> float:
+def parsed(setting: SamplerSetting, text: str) -> float:
     """The value of a field; raises UsageError where it is none."""
     try:
         value = int(text) if setting.whole else float(text)
@@ -222,7 +223,7 @@ def parsed(setting: Setting, text: str) -> float:
     return value
 
 
-def stepped(setting: Setting, value: float, by: int) -> float:
+def stepped(setting: SamplerSetting, value: float, by: int) -> float:
     """The next sensible value in a direction; the same at the end."""
     if not setting.steps:
         return max(0, min(int(value) + by, 2**64 - 1))

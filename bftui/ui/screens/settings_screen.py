@@ -19,21 +19,25 @@ from bftui.ui.actions.bindings import bound
 from bftui.ui.config_edit import write_config
 from bftui.ui.config_file import SHADINGS, checked_words
 from bftui.ui.drawing.line_builder import LineBuilder, fit
-from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.messages import NoticeGiven, SettingsChanged, ThemeChosen
+from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.panes.pane import Pane
-from bftui.ui.panes.text_pane import Shading
 from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.line_screen import LineScreen
 from bftui.ui.themes.theme_files import AUTO, found
 from bftui.ui.themes.theme_styles import Palette, find
+from bftui.workbench.snapshot import Notice, Tone
 
 if TYPE_CHECKING:
-    from bftui.ui.app import WorkbenchApp
+    from bftui.ui.terminal.terminal_colors import TerminalColors
+    from bftui.workbench.settings import WorkbenchSettings
+    from bftui.workbench.workbench import Workbench
 
 _TITLE, _VALUE = 14, 19
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One setting.
 
     Attributes:
@@ -54,7 +58,7 @@ class Row:
 class _SettingsPane(Pane):
     NAME = "settings"
 
-    def __init__(self, palette: Palette, rows: Sequence[Row]) -> None:
+    def __init__(self, palette: Palette, rows: Sequence[SettingRow]) -> None:
         super().__init__(palette)
         self.settings = rows
         self.said = ""
@@ -106,41 +110,49 @@ class SettingsScreen(Dialog[None]):
         bound("down", "move(1)"),
     ]
 
-    app: WorkbenchApp
-
-    def __init__(self, palette: Palette) -> None:
+    def __init__(
+        self,
+        palette: Palette,
+        settings: WorkbenchSettings,
+        bridge: Workbench,
+        shading: str,
+        colors: TerminalColors,
+    ) -> None:
+        """`settings` are those that hold, `shading` is that of the text now, `colors` are those of the terminal."""
         super().__init__()
+        self._palette, self._settings, self._bridge = palette, settings, bridge
+        self._shading_now, self._colors = shading, colors
         rows = (
-            Row(
+            SettingRow(
                 "theme",
                 (AUTO, *found().themes),
-                lambda: self.app.settings.theme or AUTO,
+                lambda: self._settings.theme or AUTO,
                 "auto is what suits the terminal",
                 self._theme,
             ),
-            Row(
+            SettingRow(
                 "response",
                 ("auto", "off"),
-                lambda: "auto" if self.app.bridge.now.automatic else "off",
+                lambda: "auto" if self._bridge.now.automatic else "off",
                 "measure forced texts against controls",
                 self._response,
             ),
-            Row(
+            SettingRow(
                 "shading",
                 SHADINGS,
-                lambda: self.app.workbench.text_pane.shading.value,
+                lambda: self._shading_now,
                 "of the text",
                 self._shading,
             ),
-            Row(
+            SettingRow(
                 "low bandwidth",
                 ("off", "on"),
-                lambda: "on" if self.app.settings.low_bandwidth else "off",
+                lambda: "on" if self._settings.low_bandwidth else "off",
                 "fewer frames; 256 colours at the next start",
                 self._low_bandwidth,
             ),
-            Row("words", (), lambda: ", ".join(self.app.settings.words), "", self._words),
-            Row("sampler", (), self._sampler_now, "", self._sampler),
+            SettingRow("words", (), lambda: ", ".join(self._settings.words), "", self._words),
+            SettingRow("sampler", (), self._sampler_now, "", self._sampler),
         )
         self._pane = _SettingsPane(palette, rows)
         self._bar = KeyBar(palette, ("↑ ↓", "setting"), ("← →", "change"), ("esc", "leave"))
@@ -151,7 +163,7 @@ class SettingsScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         self.set_focus(self._pane)
-        where = self.app.settings.config
+        where = self._settings.config
         self._pane.said_now(
             "these hold until it ends" if where is None else f"kept in {_shown(where())}"
         )
@@ -166,15 +178,15 @@ class SettingsScreen(Dialog[None]):
     # Changing --------------------------------------------------------------------------------------------------
 
     def _theme(self, name: str) -> None:
-        self.app.put_on(find(name, self.app.terminal_colors))
+        self.app.post_message(ThemeChosen(find(name, self._colors)))
         self._hold({("", "theme"): name}, theme=None if name == AUTO else name)
 
     def _response(self, value: str) -> None:
-        self.app.bridge.respond_by_itself(value == "auto")
+        self._bridge.respond_by_itself(value == "auto")
         self._hold({("", "response"): value}, response=value)
 
     def _shading(self, value: str) -> None:
-        self.app.workbench.text_pane.shade_by(Shading(value))
+        self._shading_now = value
         self._hold({("", "shading"): value}, shading=value)
 
     def _low_bandwidth(self, value: str) -> None:
@@ -197,14 +209,18 @@ class SettingsScreen(Dialog[None]):
                 words = checked_words(text.split(","), "words")
                 self._hold({("", "words"): words}, words=words)
             except BftuiError as error:
-                self.app.workbench.warn(error.line())
+                self._warn(error.line())
 
-        before = ", ".join(self.app.settings.words)
-        self.app.workbench.ask("words of the style palette", before, hint, typed)
+        before = ", ".join(self._settings.words)
+        title = "words of the style palette"
+        self.app.push_screen(LineScreen(title, before, hint, self._palette), typed)
+
+    def _warn(self, text: str) -> None:
+        self.app.post_message(NoticeGiven(Notice(text, Tone.WARNING)))
 
     def _sampler_now(self) -> str:
-        session = self.app.bridge.now.session
-        sampler = self.app.settings.sampler if session is None else session.sampler
+        session = self._bridge.now.session
+        sampler = self._settings.sampler if session is None else session.sampler
         if sampler is None:
             return "there is none yet"
         return (
@@ -213,17 +229,18 @@ class SettingsScreen(Dialog[None]):
         )
 
     def _sampler(self, value: str) -> None:
-        session = self.app.bridge.now.session
+        session = self._bridge.now.session
         if session is None:
-            self.app.workbench.warn("there is no session yet, and so no sampler to begin with")
+            self._warn("there is no session yet, and so no sampler to begin with")
             return
         values = asdict(session.sampler)
         self._hold({("sampler", name): each for name, each in values.items()})
 
     def _hold(self, changes: Mapping[tuple[str, str], Any], **settings: Any) -> None:
         """Has settings hold in this workbench, and writes them down."""
-        self.app.change(replace(self.app.settings, **settings))
-        where = self.app.settings.config
+        self._settings = replace(self._settings, **settings)
+        self.app.post_message(SettingsChanged(self._settings, frozenset(settings)))
+        where = self._settings.config
         if where is not None:
             write_config(where(), changes)
             self._pane.said_now(f"kept in {_shown(where())}")
@@ -232,11 +249,11 @@ class SettingsScreen(Dialog[None]):
 
     # Keys ------------------------------------------------------------------------------------------------------
 
-    def _do(self, row: Row, choice: str) -> None:
+    def _do(self, row: SettingRow, choice: str) -> None:
         try:
             row.take(choice)
         except BftuiError as error:
-            self.app.workbench.warn(error.line())
+            self._warn(error.line())
 
     def action_step(self, by: int) -> None:
         """Takes the next choice, or the one before."""

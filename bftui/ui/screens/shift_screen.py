@@ -7,29 +7,32 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 
 from bftui.core.text import safe
 from bftui.ui.actions.bindings import bound, moving
 from bftui.ui.drawing.line_builder import how_far
-from bftui.ui.panes.key_bar import KeyBar
-from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.panes.pane import Pane
-from bftui.ui.panes.shift_panes import MostShiftedPane, PositionsPane, Read, Row, ShiftPane
-from bftui.ui.screens.dialog import Dialog
-from bftui.ui.screens.follower import Follower
+from bftui.ui.panes.shift_panes import (
+    MostShiftedPane,
+    PositionsPane,
+    ShiftPane,
+    ShiftReading,
+    ShiftRow,
+)
+from bftui.ui.screens.live_screen import LiveScreen
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key
-from bftui.workbench.snapshot import Notice, Tone
+from bftui.workbench.snapshot import Notice
 
 if TYPE_CHECKING:
+    from bftui.ui.explain.explain_items import Item
     from bftui.ui.view import View
     from bftui.workbench.workbench import Workbench
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class PartnerChoice:
     """Where the partner's token is to be forced.
 
     Attributes:
@@ -46,11 +49,12 @@ class Chosen:
     after: int = 0
 
 
-class ShiftScreen(Dialog[Chosen | None], Follower):
+class ShiftScreen(LiveScreen[PartnerChoice | None]):
     """Ends with the place where the partner's token is to be forced, or None."""
 
+    NAME = "shift"
+
     DEFAULT_CSS = """
-    ShiftScreen { layers: base over; background: $background; }
     ShiftScreen #shift { height: 2fr; max-height: 24; }
     ShiftScreen Horizontal { height: 3fr; }
     ShiftScreen #positions { width: 1fr; height: 100%; }
@@ -63,44 +67,37 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape", "leave", "Back", show=False),
-        bound("quit", "app.quit"),
         bound("enter", "force"),
         bound("shift", "switch"),
         bound("curve", "curve"),
         bound("next_match", "step(1)"),
         bound("previous_match", "step(-1)"),
         bound("rollouts", "read"),
-        bound("explain", "explain"),
         bound("next_pane", "other_list", priority=True),
         bound("previous_pane", "other_list", priority=True),
         *moving(),
     ]
 
     def __init__(self, bridge: Workbench, view: View, palette: Palette) -> None:
-        super().__init__()
-        self._bridge, self._view, self._palette = bridge, view, palette
+        super().__init__(bridge, view, palette)
         self._answer = True
         self._curve = ShiftPane(palette, view)
         self._list = PositionsPane(palette, view)
         self._most = MostShiftedPane(palette, view)
-        self._keys = KeyBar(palette)
-        self._notice = NoticeBox(palette)
-        self._shown: object = None
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         yield self._curve
         with Horizontal():
             yield self._list
             yield self._most
-        yield self._keys
-        yield self._notice
+
+    def listed(self) -> Pane:
+        return self._list
 
     def on_mount(self) -> None:
-        self.set_focus(self._list)
         if self._view.paired.shifted.get(self._view.root) is None:
             self._bridge.shift()
-        self.news()
+        super().on_mount()
 
     def on_resize(self) -> None:
         # How broad the screen is called is known only after this.
@@ -111,14 +108,14 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
     def news(self) -> None:
         """Shows what was read by now."""
         view = self._view
-        if self._bridge.now.session is not view.session or view.partner is None:
+        if view.partner is None:
             self.dismiss(None)
             return
         known = view.partner_noise is not None
         state = (view.paired.version, view.cursor, self._answer, known, self.has_class("-narrow"))
-        if state == self._shown:
+        if state == self._drawn:
             return
-        self._shown = state
+        self._drawn = state
         read = self._of_answer() if self._answer else self._of_path()
         partner, base = safe(view.paired.name), view.model_name
         about = f"the answer of {partner}, read by {base}"
@@ -143,16 +140,18 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             )
         )
 
-    def _of_answer(self) -> Read:
+    def _of_answer(self) -> ShiftReading:
         view = self._view
         found = view.paired.shifted.get(view.root)
         if found is None:
             doing = view.paired.error or "the answer is about to be read …"
             if self._bridge.now.played is not None:
                 doing = hint("no answer was recorded: {shift} shows the path")
-            return Read("partner", (), None, doing, view.model_name)
+            return ShiftReading("partner", (), None, doing, view.model_name)
         rows = tuple(
-            Row(each.position, each.text, each.compared, "partner", within_noise=each.within_noise)
+            ShiftRow(
+                each.position, each.text, each.compared, "partner", within_noise=each.within_noise
+            )
             for each in found.result.positions
         )
         doing = ""
@@ -161,9 +160,9 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             doing = how_far(what, found.share, found.left)
         elif found.stopped:
             doing = f"stopped at {found.share:.0%}: {key('rollouts')} reads it"
-        return Read("partner", rows, found.result.answer.ended, doing, view.model_name)
+        return ShiftReading("partner", rows, found.result.answer.ended, doing, view.model_name)
 
-    def _of_path(self) -> Read:
+    def _of_path(self) -> ShiftReading:
         view = self._view
         assert view.partner is not None
         rows, unread = [], 0
@@ -177,7 +176,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
                 first = max(0, place - found.tokens + 1)
                 text = b"".join(view.bytes(each) for each in nodes[first + 1 : place + 2])
                 within = move is not None and found.compared.partner.unsettled(move)
-                rows.append(Row(first, text, found.compared, "base", nodes[first], within))
+                rows.append(ShiftRow(first, text, found.compared, "base", nodes[first], within))
         doing = f"{unread:,} tokens are not read yet" if unread else ""
         if view.paired.error:
             doing = safe(view.paired.error)
@@ -185,26 +184,20 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             doing = hint(
                 "there is no token after the prompt yet: {escape}, then {step} samples one"
             )
-        return Read("base", tuple(rows), None, doing, safe(view.paired.name))
-
-    def tell(self, notice: Notice | None) -> None:
-        self._notice.tell(notice)
+        return ShiftReading("base", tuple(rows), None, doing, safe(view.paired.name))
 
     # Keys ------------------------------------------------------------------------------------------------------
 
     @on(Pane.Chosen)
-    def _chosen(self) -> None:
-        self.action_force()
-
     def action_force(self) -> None:
         """Goes to the selected place and forces what the partner takes there."""
         chosen = self._list.chosen()
         if chosen is None:
-            self.tell(Notice("nothing is read yet", Tone.WARNING))
+            self.warn("nothing is read yet")
             return
         index, row = chosen
         if self._answer:
-            self.dismiss(Chosen(True, self._view.root, index, row.text, row.place))
+            self.dismiss(PartnerChoice(True, self._view.root, index, row.text, row.place))
         elif row.kind == "unshifted":
             self.tell(
                 Notice(
@@ -214,7 +207,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
                 )
             )
         else:
-            self.dismiss(Chosen(False, row.node))
+            self.dismiss(PartnerChoice(False, row.node))
 
     def action_switch(self) -> None:
         """Shows the other text."""
@@ -228,7 +221,7 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
             self.tell(Notice("the two vocabularies differ: there is no divergence to draw"))
             return
         self._curve.toggle()
-        self._shown = None
+        self._drawn = None
         self.news()
 
     def action_step(self, by: int) -> None:
@@ -246,24 +239,8 @@ class ShiftScreen(Dialog[Chosen | None], Follower):
         """Positions or the most shifted texts, where there is no room for both."""
         self.toggle_class("most")
 
-    def action_move(self, by: int) -> None:
-        """Moves in the list."""
-        self._list.move(by)
-
-    def action_edge(self, end: int) -> None:
-        """Goes to the first or the last position."""
-        self._list.select(self._list.count() - 1 if end else 0)
-
-    def action_explain(self) -> None:
-        """What the numbers mean."""
+    def explained(self) -> list[Item]:
         from bftui.ui.explain.explain_pair import shift
-        from bftui.ui.screens.explain_screen import ExplainScreen
 
         chosen = self._list.chosen()
-        items = shift(self._view, None if chosen is None else chosen[1])
-        title, name = "what the numbers mean: shift", self._view.model_name
-        self.app.push_screen(ExplainScreen(title, items, self._palette, name))
-
-    def action_leave(self) -> None:
-        """Goes back; what is being read goes on."""
-        self.dismiss(None)
+        return shift(self._view, None if chosen is None else chosen[1])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
@@ -14,15 +12,14 @@ from bftui.core.errors import BftuiError
 from bftui.core.text import safe
 from bftui.ui.actions.bindings import bound
 from bftui.ui.drawing.line_builder import LineBuilder, fit
+from bftui.ui.messages import NoticeGiven, ThemeChosen
 from bftui.ui.panes.pane import Pane
 from bftui.ui.screens.dialog import Dialog
+from bftui.ui.terminal.terminal_colors import TerminalColors
 from bftui.ui.themes.theme_files import ThemeFile, found
 from bftui.ui.themes.theme_styles import Palette, find
 from bftui.workbench.keys import hint
-from bftui.workbench.snapshot import Notice
-
-if TYPE_CHECKING:
-    from bftui.ui.app import WorkbenchApp
+from bftui.workbench.snapshot import Notice, Tone
 
 _MARK = "▸"
 
@@ -85,10 +82,11 @@ class ThemeScreen(Dialog[None]):
         ),
     ]
 
-    app: WorkbenchApp
-
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self, palette: Palette, theme: ThemeFile, colors: TerminalColors) -> None:
+        """`theme` is the one that is on, `colors` those of the terminal."""
         super().__init__()
+        self._before = self._on = theme
+        self._colors = colors
         self._themes = tuple(found().themes.values())
         self._pane = _ThemesPane(palette, self._themes)
         self._pane.styles.height = min(len(self._themes), 14) + 2
@@ -97,7 +95,6 @@ class ThemeScreen(Dialog[None]):
         yield self._pane
 
     def on_mount(self) -> None:
-        self._before = self.app.theme_file
         names = [theme.name for theme in self._themes]
         if self._before.name in names:
             # Nothing is put on, and nothing scrolled: the list has no size yet.
@@ -108,10 +105,14 @@ class ThemeScreen(Dialog[None]):
     def _reached(self) -> None:
         name = self._themes[self._pane.selected].name
         try:
-            self.app.put_on(find(name, self.app.terminal_colors))
+            self._put_on(find(name, self._colors))
         except BftuiError as error:
             # The file is read again, so that one who writes a theme sees it; it may have been damaged or gone.
-            self.app.workbench.warn(error.line())
+            self.app.post_message(NoticeGiven(Notice(error.line(), Tone.WARNING)))
+
+    def _put_on(self, theme: ThemeFile) -> None:
+        self._on = theme
+        self.app.post_message(ThemeChosen(theme))
 
     @on(Pane.Chosen)
     def _chosen(self) -> None:
@@ -127,12 +128,11 @@ class ThemeScreen(Dialog[None]):
 
     def action_take(self) -> None:
         """Keeps the theme that is on."""
-        name = safe(self.app.theme_file.name)
         self.dismiss()
         keeps = hint("{settings} keeps it for every start")
-        self.app.workbench.tell(Notice(f"theme: {name} · {keeps}"))
+        self.app.post_message(NoticeGiven(Notice(f"theme: {safe(self._on.name)} · {keeps}")))
 
     def action_leave(self) -> None:
         """Puts on the theme from before."""
-        self.app.put_on(self._before)
+        self._put_on(self._before)
         self.dismiss()

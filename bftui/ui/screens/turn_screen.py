@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 
-from bftui.ui.panes.key_bar import KeyBar
+from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import TextField
 from bftui.ui.themes.theme_styles import Palette

@@ -1,0 +1,162 @@
+"""Keys that make tokens: sample, take the best, play, force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bftui.core.text import counted, label
+from bftui.session import commands
+from bftui.ui.actions import needs
+from bftui.ui.actions.action import ActionFacts, ActionGroup, action
+from bftui.workbench.keys import hint
+from bftui.workbench.settings import LONGEST_S
+from bftui.workbench.snapshot import Notice
+from bftui.workbench.workbench_state import RECORDED
+
+if TYPE_CHECKING:
+    from bftui.ui.screens.workbench_screen import WorkbenchScreen
+
+
+def can_play(facts: ActionFacts) -> str | None:
+    """Needs a text that goes on, or a replay."""
+    return needs.session(facts) if facts.replay else needs.next_token(facts)
+
+
+@action(ActionGroup.GENERATE, "space", name="sample", needs=can_play, short=True)
+def step(screen: WorkbenchScreen) -> None:
+    """Sample one token."""
+    screen.send(commands.Step())
+
+
+@action(ActionGroup.GENERATE, "g", name="greedy", needs=needs.next_token)
+def greedy(screen: WorkbenchScreen) -> None:
+    """Take the most probable token."""
+    screen.send(commands.Greedy())
+
+
+@action(ActionGroup.GENERATE, "p", name="play", needs=can_play, short=True)
+def play(screen: WorkbenchScreen) -> None:
+    """Sample token after token, or pause."""
+    screen.bridge.play(not screen.bridge.now.playing)
+    screen.frame()
+
+
+@action(ActionGroup.GENERATE, "minus", name="slower")
+def slower(screen: WorkbenchScreen) -> None:
+    """Play fewer tokens a second."""
+    _pace(screen, -1)
+
+
+@action(ActionGroup.GENERATE, "equals_sign", name="faster")
+def faster(screen: WorkbenchScreen) -> None:
+    """Play more tokens a second."""
+    _pace(screen, 1)
+
+
+def _pace(screen: WorkbenchScreen, by: int) -> None:
+    bridge = screen.bridge
+    bridge.set_rate(bridge.now.rate + by)
+    rate, replays = bridge.rates[bridge.now.rate], bridge.now.played is not None
+    told = "as fast as it goes" if replays else "as fast as the model goes"
+    if rate == RECORDED:
+        told = f"as it was recorded, pauses of at most {LONGEST_S:g} s"
+    elif rate:
+        told = f"{counted(int(rate), 'action' if replays else 'token')} a second"
+    screen.tell(Notice(f"play: {told}"))
+
+
+@action(ActionGroup.GENERATE, "enter", name="force", needs=needs.session, short=True)
+def enter(screen: WorkbenchScreen) -> None:
+    """Candidates: force the token. Tree, text, curve: go there."""
+    pane = screen.pane()
+    if pane is screen.candidates:
+        _force_chosen(screen)
+    elif (target := pane.target()) is not None:
+        screen.send(commands.Goto(target))
+
+
+def _force_chosen(screen: WorkbenchScreen) -> None:
+    token, facts, taken = screen.candidates.chosen(), screen.facts(), screen.now.taken()
+    if facts.replay and token in taken:
+        screen.send(commands.Goto(taken[token]))
+    elif (reason := force.why_not(facts)) is not None:
+        screen.warn(reason)
+    elif token is not None:
+        screen.candidates.wanted = ""
+        screen.send(commands.ForceIds((token,)))
+    elif facts.ended:
+        screen.warn(hint("the text ends here: {back} goes back, {force} forces a text"))
+
+
+@action(ActionGroup.GENERATE, "f", name="text", needs=needs.asking, short=True, asks=True)
+def force(screen: WorkbenchScreen) -> None:
+    """Force a text of your own, literally."""
+    from bftui.ui.screens.line_screen import LineScreen, Switch
+
+    def tokens_of(text: str) -> str:
+        if not text:
+            return "literal: nothing is added or cut, so a word mostly wants a space before it"
+        tokens = screen.bridge.splits.ask((text, screen.special))
+        if tokens is None:
+            return "…"
+        shown = " ".join(label(data) for data, _ in tokens)
+        control = sum(special for _, special in tokens)
+        of_them = f", {control} of them control" if control else ""
+        return f"{counted(len(tokens), 'token')}{of_them}: {shown}"
+
+    def turn() -> None:
+        screen.special = "tokens" if screen.special == "text" else "text"
+
+    def forced(text: str | None) -> None:
+        if text:
+            screen.send(commands.Force(text, screen.special))
+
+    switch = Switch(lambda: f"special: {screen.special}", turn)
+    line = LineScreen("force text", "", tokens_of, screen.palette, lines=True, switch=switch)
+    screen.app.push_screen(line, forced)
+
+
+@action(
+    ActionGroup.GENERATE, *"123456789", name="style", needs=needs.asking, short=True, numbered=True
+)
+def word(screen: WorkbenchScreen, number: str = "") -> None:
+    """Force a word of the style palette."""
+    words = screen.words
+    if not number:
+        listed = " ".join(
+            f"{place} {shown_word(screen, each)}" for place, each in enumerate(words, 1)
+        )
+        screen.tell(Notice(f"forces a word: {listed}"))
+    elif int(number) > len(words):
+        screen.warn(f"the palette has {len(words)} words")
+    else:
+        force_words(screen, words[int(number) - 1])
+
+
+def shown_word(screen: WorkbenchScreen, text: str) -> str:
+    """Gives a palette word as it would be forced here: a space before it is shown."""
+    session = screen.view.session if screen.view is not None else None
+    return label((text if session is None else session.spaced(text)).encode())
+
+
+def force_words(screen: WorkbenchScreen, text: str) -> None:
+    """Forces a text with the space before it that it needs, or says why not."""
+    if (reason := force.why_not(screen.facts())) is not None:
+        screen.warn(reason)
+        return
+    screen.bridge.force_word(text)
+    screen.expect_work()
+
+
+@action(ActionGroup.GENERATE, "t", name="sampler", needs=needs.asking)
+def sampler(screen: WorkbenchScreen) -> None:
+    """Temperature, top-k, top-p, min-p, seed."""
+    from bftui.ui.screens.sampler_screen import SamplerScreen
+
+    def chosen(command: commands.SetSampler | None) -> None:
+        if command is not None:
+            screen.send(command)
+
+    screen.app.push_screen(
+        SamplerScreen(screen.now, screen.bridge.previews, screen.palette), chosen
+    )

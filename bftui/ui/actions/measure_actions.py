@@ -1,0 +1,161 @@
+"""Keys that measure: what they start goes on beside everything else, and moves nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bftui.ui.actions import needs
+from bftui.ui.actions.action import ActionFacts, ActionGroup, action
+from bftui.workbench import jumps
+from bftui.workbench.keys import hint
+from bftui.workbench.snapshot import Notice
+
+if TYPE_CHECKING:
+    from bftui.session.commands import OpenRollout
+    from bftui.ui.screens.workbench_screen import WorkbenchScreen
+    from bftui.ui.view import View
+    from bftui.workbench.rollout_series import Rolled
+
+can_measure = needs.unless(
+    needs.asking,
+    lambda facts: facts.ended,
+    "the text ends here, nothing comes after it: {back} goes back",
+)
+can_compare = needs.unless(
+    can_measure,
+    lambda facts: not facts.onward,
+    "no text goes on from here to compare with: {back} goes back to a place on a path",
+)
+
+
+def can_order(facts: ActionFacts) -> str | None:
+    """Needs something to order candidates by."""
+    reason = needs.session(facts)
+    if reason is not None or facts.looked or facts.ranked:
+        return reason
+    if facts.replay:
+        return "neither look-ahead nor ranks in a partner were recorded at this place"
+    if facts.partner:
+        return (
+            "the partner has not read up to here, and no candidate was looked at: {look_ahead} does"
+        )
+    return "no candidate was looked at here yet: {look_ahead} looks at the best ones"
+
+
+# Rollouts ------------------------------------------------------------------------------------------------------
+
+
+@action(
+    ActionGroup.MEASURE,
+    "r",
+    name="rollouts",
+    needs=needs.recorded("rollouts", can_measure),
+    short=True,
+)
+def rollouts(screen: WorkbenchScreen) -> None:
+    """Draw continuations from here: BF with its interval."""
+    known = screen.now.rolled
+    if known is None or known.resampled or known.stopped:
+        size = screen.rollout_size
+        screen.bridge.roll(size.samples, size.horizon, screen.now.cursor)
+    _show_rollouts(screen, resample=False)
+
+
+@action(
+    ActionGroup.MEASURE, "R", name="sample again", needs=needs.recorded("resample", can_compare)
+)
+def resample(screen: WorkbenchScreen) -> None:
+    """Sample again from here, against the path that goes on."""
+    view = screen.now
+    known = view.rolled
+    if known is None or known.stopped or not _same_path(view, known):
+        screen.bridge.resample(screen.rollout_size.samples, view.cursor)
+    _show_rollouts(screen, resample=True)
+
+
+def _same_path(view: View, known: Rolled) -> bool:
+    """Whether rollouts are compared with the path that goes on from the cursor now."""
+    if not known.settings.original:
+        return False
+    nodes, place = jumps.line(view.tree, view.cursor)
+    ids = tuple(view.tree.token_id(node) for node in nodes[place + 1 :])
+    return known.settings.original == ids
+
+
+def _show_rollouts(screen: WorkbenchScreen, *, resample: bool) -> None:
+    from bftui.ui.screens.rollouts_screen import RolloutsScreen
+
+    def left(command: OpenRollout | None) -> None:
+        if command is not None:
+            screen.send(command)
+
+    size = screen.rollout_size
+    screen.app.push_screen(
+        RolloutsScreen(screen.bridge, screen.now, screen.palette, size, resample=resample), left
+    )
+
+
+# Candidates ----------------------------------------------------------------------------------------------------
+
+
+@action(ActionGroup.MEASURE, "a", name="look-ahead", needs=can_measure, short=True)
+def look_ahead(screen: WorkbenchScreen) -> None:
+    """BF after each of the best candidates; again: of more."""
+    screen.bridge.look_ahead()
+    screen.expect_work()
+
+
+@action(ActionGroup.MEASURE, "S", name="order", needs=can_order)
+def order(screen: WorkbenchScreen) -> None:
+    """Candidates: by rank, narrows most, opens most, partner's rank."""
+    from bftui.ui.panes.candidates_pane import BY_AHEAD
+
+    pane = screen.candidates
+    pane.next_order()
+    told = pane.order.value
+    if pane.order in BY_AHEAD:
+        told += ": only candidates that were looked at"
+    screen.tell(Notice(f"candidates {told}"))
+
+
+# Response ------------------------------------------------------------------------------------------------------
+
+
+@action(ActionGroup.MEASURE, "E", name="response", needs=needs.recorded("response", needs.running))
+def response(screen: WorkbenchScreen) -> None:
+    """What the forced text does to BF, against all kinds of controls."""
+    view = screen.now
+    found = view.responded
+    if found is not None:
+        _show_response(screen, found.node, found.token_ids, found.end)
+        return
+    forced = jumps.forced(view.tree, view.path.nodes)
+    if not forced:
+        screen.warn(
+            hint(
+                "no text was forced on this path: {word} and {force} force one, and {enter} a candidate"
+            )
+        )
+        return
+    last = first = forced[-1]
+    while first - 1 in forced and not view.session.begins_force(view.path.nodes[first]):
+        first -= 1
+    start, end = view.path.nodes[first - 1], view.path.nodes[last]
+    if view.tree.eog(end):
+        screen.warn("the forced text ends the text: nothing comes after it")
+        return
+    _show_response(screen, start, jumps.ids_between(view.tree, start, end), end)
+
+
+def _show_response(screen: WorkbenchScreen, node: int, ids: tuple[int, ...], end: int) -> None:
+    from bftui.ui.screens.response_screen import ResponseScreen
+
+    screen.bridge.respond(node, ids, end)
+    screen.app.push_screen(ResponseScreen(screen.bridge, screen.now, end, screen.palette))
+
+
+def set_response(screen: WorkbenchScreen, on: bool) -> None:
+    """Sets whether a forced text is measured without being asked for."""
+    screen.bridge.respond_by_itself(on)
+    told = "every forced text is measured" if on else hint("{response} measures a forced text")
+    screen.tell(Notice(f"response {'auto' if on else 'off'}: {told}"))
