@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bftui.backends.client.client_protocol import CandidateRow, ModelClient
 from bftui.core.distribution import NextToken
 from bftui.core.job import Job
 from bftui.core.sampler import Sampler
+from bftui.results.lookahead_result import AheadResult, LookaheadResult, LookaheadSettings, Width
 
 MOST_CANDIDATES, MOST_STEPS = 1000, 64
 
@@ -78,26 +78,26 @@ class Lookahead(Job):
             key=lambda each: (each.after is None, each.after.bf if each.after else 0.0),
         )
 
-    def settings(self) -> dict[str, Any]:
-        """What was asked for, as the trace keeps it."""
-        return {"top": len(self._rows), "steps": self.steps}
+    def settings(self) -> LookaheadSettings:
+        """Says what was asked for."""
+        return LookaheadSettings(top=len(self._rows), steps=self.steps)
 
-    def result(self, token_bytes: Callable[[int], bytes]) -> dict[str, Any]:
-        """What was found, with the fields of `bftui lookahead --json`."""
-        return {
-            **four(self.before),
-            "evaluated": self.evaluated,
-            "candidates": [
-                {
-                    "id": each.row.token_id,
-                    "text": token_bytes(each.row.token_id).decode(errors="replace"),
-                    "prob": math.exp(each.row.logprob),
-                    "rank": each.row.rank,
-                    "after": None if each.after is None else four(each.after),
-                }
+    def result(self, token_bytes: Callable[[int], bytes]) -> LookaheadResult:
+        """Says what was found by now."""
+        return LookaheadResult(
+            width=Width.of(self.before),
+            evaluated=self.evaluated,
+            candidates=tuple(
+                AheadResult(
+                    token_id=each.row.token_id,
+                    text=token_bytes(each.row.token_id).decode(errors="replace"),
+                    prob=math.exp(each.row.logprob),
+                    rank=each.row.rank,
+                    after=None if each.after is None else Width.of(each.after),
+                )
                 for each in self.candidates
-            ],
-        }
+            ),
+        )
 
     def _work(self) -> Iterator[None]:
         wanted = [row.token_id for row in self._rows if row.token_id not in self._known]
@@ -110,13 +110,3 @@ class Lookahead(Job):
                 return
             self._known[token_id] = after
             yield
-
-
-def four(following: NextToken) -> dict[str, float]:
-    """The four names of a distribution's width."""
-    return {
-        "entropy": following.entropy,
-        "entropy_truncated": following.entropy_truncated,
-        "bf": following.bf,
-        "bf_full": following.bf_full,
-    }

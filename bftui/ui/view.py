@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
     from bftui.core.tree import Tree
     from bftui.model.prompt import Taken
+    from bftui.results.lookahead_result import LookaheadResult
     from bftui.session.partner.session_partner import Partner
     from bftui.session.session import Session
-    from bftui.workbench.measured_results import Looked, Responded
+    from bftui.workbench.measured_results import Responded
     from bftui.workbench.rollout_series import Rolled
 
 _LABEL_CELLS = 60
@@ -197,7 +198,7 @@ class View:
         self.next = self.tree.next(cursor)
 
     @property
-    def looked(self) -> Looked | None:
+    def looked(self) -> LookaheadResult | None:
         """What is known of the candidates after the cursor, under the sampler in force."""
         return self.measured.looked.get((self.cursor, self.in_force))
 

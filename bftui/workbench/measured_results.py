@@ -5,7 +5,6 @@ Pure data; imports no NumPy. Places are nodes of the session's tree, `sampler` i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,32 +16,6 @@ Place = tuple[int, int]
 
 Ids = tuple[int, ...]
 Interval = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """One candidate that was looked at; `bf` is None where it ends the text."""
-
-    token_id: int
-    rank: int
-    p: float
-    kept: bool
-    bf: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """The candidates of one place that were looked at, best first.
-
-    Attributes:
-        rows: in the order of their rank.
-        after: BF one step later by token id; None where the text ends.
-        narrowest: the token after which BF is smallest; None for fewer than two that go on.
-    """
-
-    rows: tuple[Ahead, ...]
-    after: Mapping[int, float | None]
-    narrowest: int | None
 
 
 @dataclass(frozen=True, slots=True)

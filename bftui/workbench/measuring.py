@@ -65,14 +65,13 @@ class _Work(ABC):
 class _LookAhead(_Work):
     name = "look-ahead"
 
-    def __init__(self, job: Lookahead, place: Place) -> None:
+    def __init__(self, job: Lookahead, place: Place, token_bytes: Callable[[int], bytes]) -> None:
         super().__init__(job)
-        self._look, self.place = job, place
+        self._look, self.place, self._token_bytes = job, place, token_bytes
 
     def publish(self, measured: Measured, *, running: bool) -> Measured:
-        from bftui.workbench.result_summaries import looked
-
-        return replace(measured, looked={**measured.looked, self.place: looked(self._look)})
+        found = self._look.result(self._token_bytes)
+        return replace(measured, looked={**measured.looked, self.place: found})
 
 
 class _Rolling(_Work):
@@ -174,9 +173,9 @@ class Measuring:
         if any(isinstance(work, _LookAhead) and work.place == place for work in self._running):
             return
         known = self.measured.looked.get(place)
-        count = AHEAD + (len(known.rows) if known else 0)
+        count = AHEAD + (len(known.candidates) if known else 0)
         job = session.experiments.start_lookahead(min(count, session.tree.n_vocab))
-        self._begin(_LookAhead(job, place))
+        self._begin(_LookAhead(job, place, session.model.token_bytes))
 
     def roll(self, samples: int, horizon: int, node: int) -> None:
         """Draws continuations of a node; raises UsageError."""

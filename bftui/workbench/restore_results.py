@@ -15,8 +15,9 @@ from bftui.core.bf.estimate import CurvePoint
 from bftui.core.errors import UsageError
 from bftui.core.sampler import Sampler
 from bftui.core.text import safe
+from bftui.results.lookahead_result import LookaheadResult, Width
 from bftui.results.stored_result import StoredResult
-from bftui.workbench.measured_results import Against, Ahead, Ids, Interval, Looked, Place, Responded
+from bftui.workbench.measured_results import Against, Ids, Interval, Place, Responded
 from bftui.workbench.rollout_series import Drawing, PastRollouts, RolloutSeries
 from bftui.workbench.snapshot import Measured
 
@@ -41,7 +42,7 @@ def recall(
     samplers: Sequence[Sampler],
 ) -> Recalled:
     """Look-ahead, rollouts and responses of a session; of rollouts of one place those that go with the latest."""
-    looked: dict[Place, Looked] = {}
+    looked: dict[Place, LookaheadResult] = {}
     series: dict[Place, RolloutSeries] = {}
     responses: dict[int, Responded] = {}
     for found in measurements:
@@ -51,7 +52,9 @@ def recall(
         ):
             match found["kind"]:
                 case "lookahead":
-                    looked.update(_looked(node, settings, result, tree))
+                    ahead = StoredResult.read(found)
+                    if _still_holds(ahead, tree):
+                        looked[node, tree.sampler(node)] = ahead.result
                 case "rollouts" | "resampling":
                     past = PastRollouts.of(StoredResult.read(found))
                     _put(series, (node, samplers.index(past.settings().sampler)), past)
@@ -76,32 +79,13 @@ def _goes_on(job: Drawing) -> bool:
     return isinstance(job, PastRollouts) and job.goes_on
 
 
-def _looked(
-    node: int, settings: Mapping[str, Any], result: Mapping[str, Any], tree: Tree
-) -> dict[Place, Looked]:
-    """A look-ahead of one step; nothing where the numbers of its place were made anew since."""
-    following = tree.next(node)
-    if settings["steps"] != 1 or following is None:
-        return {}
-    if abs(following.entropy_truncated - float(result["entropy_truncated"])) > _NEAR:
-        return {}
-    rows = []
-    for each in result["candidates"]:
-        rank, after = whole(each["rank"], 1), each["after"]
-        bf = None if after is None else number(after["bf"])
-        rows.append(
-            Ahead(
-                whole(each["id"]),
-                rank,
-                min(1.0, number(each["prob"])),
-                rank <= following.kept,
-                bf,
-            )
-        )
-    open_ = [row for row in rows if row.bf is not None]
-    narrowest = min(open_, key=lambda row: row.bf or 0.0).token_id if len(open_) > 1 else None
-    after_each = {row.token_id: row.bf for row in rows}
-    return {(node, tree.sampler(node)): Looked(tuple(rows), after_each, narrowest)}
+def _still_holds(stored: StoredResult, tree: Tree) -> bool:
+    """Whether a look-ahead is one of one step, and of numbers that were not made anew since."""
+    following = tree.next(stored.node)
+    if stored.settings.steps != 1 or following is None:
+        return False
+    before: Width = stored.result.width
+    return abs(following.entropy_truncated - before.entropy_truncated) <= _NEAR
 
 
 def _responded(

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bftui.measures.lookahead import Lookahead
 from bftui.measures.response import Response
-from bftui.workbench.measured_results import Against, Ahead, Interval, Looked, Responded
-
-
-def looked(job: Lookahead) -> Looked:
-    """What a look-ahead found so far."""
-    rows = [
-        Ahead(
-            each.row.token_id,
-            each.row.rank,
-            math.exp(each.row.logprob),
-            each.row.kept,
-            None if each.after is None else each.after.bf,
-        )
-        for each in job.candidates
-    ]
-    open_ = [row for row in rows if row.bf is not None]
-    narrowest = min(open_, key=lambda row: row.bf or 0.0).token_id if len(open_) > 1 else None
-    return Looked(tuple(rows), {row.token_id: row.bf for row in rows}, narrowest)
+from bftui.workbench.measured_results import Against, Interval, Responded
 
 
 def responded(job: Response, known: Responded) -> Responded:

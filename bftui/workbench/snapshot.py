@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from bftui.core.pair.distribution_shift import Author
     from bftui.model.loaded_model import Model
     from bftui.model.prompt import Prompt
+    from bftui.results.lookahead_result import LookaheadResult
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
-    from bftui.workbench.measured_results import Looked, Place, Responded
+    from bftui.workbench.measured_results import Place, Responded
     from bftui.workbench.paired_results import Draft, NudgingShown, ShiftShown
     from bftui.workbench.rollout_series import Rolled
 
@@ -70,7 +71,7 @@ class Measured:
 
     version: int = 0
     running: tuple[Running, ...] = ()
-    looked: Mapping[Place, Looked] = field(default_factory=dict)
+    looked: Mapping[Place, LookaheadResult] = field(default_factory=dict)
     rolled: Mapping[Place, Rolled] = field(default_factory=dict)
     responses: Mapping[int, Responded] = field(default_factory=dict)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +11,8 @@ from bftui.cli.shared.opening import deliver, finish, measured_noise, open_sessi
 from bftui.core.definitions import BF_AFTER
 
 if TYPE_CHECKING:
-    from bftui.measures.lookahead import Lookahead
     from bftui.model.loaded_model import Model
+    from bftui.results.lookahead_result import LookaheadResult
 
 
 @o.unfolded
@@ -29,6 +28,8 @@ def lookahead(
     as_json: o.Json = False,
 ) -> int:
     """Say what the branching factor would be after each of the best candidates."""
+    from bftui.results.codec import encode
+
     with open_session(model, options.settled(), output=output) as opened:
         session = opened.session
         job = session.experiments.start_lookahead(top, steps=steps)
@@ -36,8 +37,8 @@ def lookahead(
         if error is None or job.candidates:
             if error is None and not as_json:
                 error = measured_noise(session.model, opened)
-            document = job.result(session.model.token_bytes)
-            told = table(job, session.model)
+            found = job.result(session.model.token_bytes)
+            document, told = encode(found), table(found, steps, session.model)
             note = session.model.info.note
             deliver(opened.show, document, told, as_json=as_json, output=output, note=note)
     if error is not None:
@@ -45,7 +46,7 @@ def lookahead(
     return 0
 
 
-def table(job: Lookahead, model: Model) -> str:
+def table(found: LookaheadResult, steps: int, model: Model) -> str:
     """The candidates for people, best first; safe to print."""
     from bftui.cli.shared.tables import aligned, clipped, number, paragraph
     from bftui.core.noise_floor import exactness, share
@@ -53,20 +54,20 @@ def table(job: Lookahead, model: Model) -> str:
 
     noise = model.noise
     rows = [["rank", "token", "P", "BF after", "whole vocabulary"]]
-    for each in job.candidates:
+    for each in found.candidates:
         after = each.after
-        name = label(model.token_bytes(each.row.token_id))
+        name = label(model.token_bytes(each.token_id))
         ends = (
             ["the text ends", ""]
             if after is None
             else [number(after.bf, noise), number(after.bf_full, noise)]
         )
-        p = share(math.exp(each.row.logprob), 4, noise)
-        rows.append([str(each.row.rank), clipped(name, 24), p, *ends])
-    later = "" if job.steps == 1 else f" and {job.steps - 1} greedy tokens more"
+        p = share(each.prob, 4, noise)
+        rows.append([str(each.rank), clipped(name, 24), p, *ends])
+    later = "" if steps == 1 else f" and {steps - 1} greedy tokens more"
     definition = paragraph(
         f"BF after: {BF_AFTER.formula}{later}. {BF_AFTER.use} BF now "
-        f"{number(job.before.bf, noise)}, over the whole vocabulary {number(job.before.bf_full, noise)}. "
+        f"{number(found.width.bf, noise)}, over the whole vocabulary {number(found.width.bf_full, noise)}. "
         f"{exactness(noise, model.info.backend)}"
     )
     return f"{aligned(rows, '><>>>')}\n\n{definition}"

@@ -158,7 +158,7 @@ def _look_ahead(plain: Plain, rest: str) -> None:
     job = session.experiments.start_lookahead(_count(rest, 10, 1000))
     plain.measure(job, "look-ahead")
     if job.candidates:
-        say(table(job, session.model))
+        say(table(job.result(session.model.token_bytes), 1, session.model))
 
 
 def _response(plain: Plain, rest: str) -> None:

@@ -51,21 +51,3 @@ class Response(_Shape):
     reason: str | None = None
     horizon: Place
     samples: Place
-
-
-class Width(_Shape):
-    bf: Factor
-    bf_full: Factor
-
-
-class LookedAt(_Shape):
-    text: str
-    prob: Share
-    rank: Place
-    after: Width | None
-
-
-class Lookahead(_Shape):
-    bf: Factor
-    bf_full: Factor
-    candidates: list[LookedAt]

@@ -30,7 +30,7 @@ from bftui.workbench.wording import truncation
 if TYPE_CHECKING:
     from bftui.backends.client.client_protocol import Page
     from bftui.core.distribution import NextToken
-    from bftui.workbench.measured_results import Ahead, Looked
+    from bftui.results.lookahead_result import AheadResult, LookaheadResult
 
 _BOLD = Style(bold=True)
 _PAGE = 100
@@ -119,7 +119,7 @@ class CandidatesPane(Pane):
         if self.order not in self.orders():
             # Under another sampler nothing is known again, and the partner may be gone.
             self.order = CandidateOrder.RANK
-        self._ordered = _ordered(view.looked, self.order) if view.looked else []
+        self._ordered = _ordered(view.looked, self.order, view.next) if view.looked else []
         self.reveal()
 
     def orders(self) -> list[CandidateOrder]:
@@ -250,7 +250,7 @@ class CandidatesPane(Pane):
         looked = self.view.looked
         partner = ", rank in partner" if self.view.partner is not None else ""
         if looked is not None and self.order in BY_AHEAD:
-            place = f"{len(looked.rows):,} looked at, {self.order.value}"
+            place = f"{len(looked.candidates):,} looked at, {self.order.value}"
         elif self.order is CandidateOrder.PARTNER:
             place = f"{self.selected + 1:,} of {self._known():,} {self.order.value}"
         summed = self.order is CandidateOrder.RANK and (looked is None or self.columns >= _WIDE)
@@ -378,16 +378,20 @@ class CandidatesPane(Pane):
             line.add(bar(math.log(max(1.0, bf)) / _AHEAD_TOP, _AHEAD_BAR), palette.bar)
 
 
-def _ordered(looked: Looked, order: CandidateOrder) -> list[CandidateRow]:
+def _ordered(
+    looked: LookaheadResult, order: CandidateOrder, following: NextToken | None
+) -> list[CandidateRow]:
     """The rows that were looked at in an order by BF after; those that end the text come last."""
     sign = 1 if order is CandidateOrder.NARROWS else -1
+    kept = 0 if following is None else following.kept
 
-    def key(row: Ahead) -> tuple[bool, float, int]:
-        return row.bf is None, sign * (row.bf or 0.0), row.rank
+    def key(at: tuple[int, AheadResult]) -> tuple[bool, float, int]:
+        after = at[1].after
+        return after is None, sign * (after.bf if after else 0.0), at[1].rank
 
     return [
-        CandidateRow(row.token_id, row.rank, row.p, None, row.kept)
-        for row in sorted(looked.rows, key=key)
+        CandidateRow(row.token_id, row.rank, min(1.0, row.prob), None, place < kept)
+        for place, row in sorted(enumerate(looked.candidates), key=key)
     ]
 
 

@@ -13,6 +13,7 @@ from bftui.core import definitions
 from bftui.core.bf.estimate import curve, windows
 from bftui.core.text import safe
 from bftui.results.codec import FieldError, decode
+from bftui.results.lookahead_result import LookaheadResult
 from bftui.results.rollouts_result import RolloutsResult
 from bftui.trace.report import shapes
 from bftui.trace.report.content import Content, number
@@ -197,7 +198,7 @@ def _response(asked: Asked) -> Section:
 
 
 def _lookahead(asked: Asked) -> Section:
-    found = shapes.Lookahead.model_validate(asked.result)
+    found = decode(LookaheadResult, asked.result)
     rows = tuple(
         (
             token_text(each.text),
@@ -223,14 +224,14 @@ def _lookahead(asked: Asked) -> Section:
         )
         caption = (
             f"BF, exp H(P~), after each of the {len(drawn)} best candidates, were it forced{later}, best first. "
-            f"Nothing is sampled, so there is no interval. The line is the BF before, {number(found.bf)}."
+            f"Nothing is sampled, so there is no interval. The line is the BF before, {number(found.width.bf)}."
         )
         picture = session_figures.spreads(
-            asked.name, "BF after the candidate", drawn, caption, before=found.bf
+            asked.name, "BF after the candidate", drawn, caption, before=found.width.bf
         )
     more = len(found.candidates) - ROWS
     notes = (f"{more} more candidates are not shown.",) if more > 0 else ()
-    said = f"BF {number(found.bf)} before, full {number(found.bf_full)}"
+    said = f"BF {number(found.width.bf)} before, full {number(found.width.bf_full)}"
     table = Table(
         ("candidate", "rank", "p", "BF after", "full BF after"),
         rows,
