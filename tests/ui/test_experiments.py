@@ -83,7 +83,7 @@ async def test_looking_again_looks_at_more(fruit: str) -> None:
         await w.measured()
         assert w.bench.view is not None
         assert w.bench.view.looked is not None
-        assert len(w.bench.view.looked.rows) == 40
+        assert len(w.bench.view.looked.candidates) == 40
 
 
 async def test_a_candidate_that_ends_the_text_says_so(fruit: str) -> None:
