@@ -1,0 +1,76 @@
+"""The examples of `examples/extending/` are installed as another package and used, each as its page says."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import bftui_, fails
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "extending"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip has installed the package; nothing is fetched."""
+    target = tmp_path_factory.mktemp("site")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation"]
+    install += ["--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(target)]
+    subprocess.run([*install, str(EXAMPLES)], check=True, timeout=120)
+    return target
+
+
+@pytest.fixture(autouse=True)
+def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has this process and its children find the package."""
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    for name in [each for each in sys.modules if each.startswith("bftui_extending")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    """A text that a bigram model is counted in, as a MODEL."""
+    path = tmp_path / "abc.txt"
+    path.write_text("abc\nabd\n")
+    return f"bigram:{path}"
+
+
+def test_the_backend_is_listed_and_described(text: str) -> None:
+    doctor = json.loads(bftui_("doctor", "--json").stdout)
+    found = doctor["backends"][-1]
+    assert (found["name"], found["ready"], found["library"]) == (
+        "bigram",
+        True,
+        "bftui-extending 1",
+    )
+    info = json.loads(bftui_("info", text, "--json").stdout)
+    assert (info["backend"], info["name"], info["n_vocab"]) == ("bigram", "abc", 257)
+
+
+def test_the_backend_steps_measures_and_checks(text: str, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    done = bftui_(
+        "record", text, "--prompt", "a", "--greedy", "--steps", 9, "-o", trace, worker=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    nodes = json.loads(trace.read_text())["nodes"]
+    # After `b` come `c` and `d`, each once, and a hundredth of everything.
+    share = 1.01 / (2 + 257 * 0.01)
+    found = nodes[1]["next"]["top"]
+    assert found["ids"][:2] == [*b"cd"]
+    assert found["logprobs"][:2] == pytest.approx([math.log(share)] * 2, abs=1e-4)
+    assert bftui_("check", trace).returncode == 0
+    looked = json.loads(bftui_("lookahead", text, "--prompt", "a", "--top", 2, "--json").stdout)
+    assert looked["candidates"][0]["text"] == "b"
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    assert "cannot open" in fails(3, "info", f"bigram:{tmp_path / 'none.txt'}")
