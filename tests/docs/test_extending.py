@@ -74,3 +74,53 @@ def test_the_backend_steps_measures_and_checks(text: str, tmp_path: Path) -> Non
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "cannot open" in fails(3, "info", f"bigram:{tmp_path / 'none.txt'}")
+
+
+def _python(*arguments: str) -> str:
+    """Runs Python apart: actions are declared before the table of them is made."""
+    root = EXAMPLES.parents[1]
+    path = f"{os.environ['PYTHONPATH']}{os.pathsep}{root}"
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_action_is_listed_among_the_keys() -> None:
+    keys = json.loads(_python("-m", "bftui_extending", "keys", "--json"))
+    assert [each for each in keys if each["id"] == "to_prompt"] == [
+        {
+            "id": "to_prompt",
+            "keys": "B",
+            "name": "to the prompt",
+            "description": "Go back to the prompt; the branch stays.",
+        }
+    ]
+
+
+_PRESSED = """
+import asyncio, sys
+from pathlib import Path
+import bftui_extending.to_prompt_action
+from tests.ui.driver import table, workbench
+
+async def main():
+    async with workbench(table(Path(sys.argv[1]) / "fruit.json")) as w:
+        await w.press("B")
+        print(w.notice)
+        await w.press("g", "g", "B")
+        print(w.session.cursor, len(w.session.tree))
+
+asyncio.run(main())
+"""
+
+
+def test_the_action_is_done_where_it_can_be_and_says_why_not_elsewhere(tmp_path: Path) -> None:
+    notice, at = _python("-c", _PRESSED, str(tmp_path)).splitlines()
+    assert notice == "this is the prompt: space samples a token"
+    assert at == "0 3"

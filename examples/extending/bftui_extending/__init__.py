@@ -1,1 +1,1 @@
-"""What another package adds to bftui: a backend."""
+"""What another package adds to bftui: a backend and an action."""
