@@ -17,6 +17,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bftui.core.version import VERSION
+
 if TYPE_CHECKING:
     from bftui.core.errors import BftuiError as BftuiError
     from bftui.model.loaded_model import Model as Model
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from bftui.session.session import Session as Session
     from bftui.trace.document import read as read_trace
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "BftuiError",
     "Model",

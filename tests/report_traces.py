@@ -12,6 +12,7 @@ from bftui.measures.response import Setup
 from bftui.model.loaded_model import open_model
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c
+from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.session import Session
 from tests.tables import table
 
@@ -44,7 +45,7 @@ def full_trace(folder: Path) -> Path:
             c.Greedy(), c.SetSampler(top_p=0.6, seed=9), c.Step(), c.Goto(3), c.Greedy(), c.Step(),
         ):  # fmt: skip
             session.do(command)
-        session.align()
+        session.recompute_stale()
         experiments = session.experiments
         for job in (
             experiments.start_lookahead(5),
@@ -54,13 +55,13 @@ def full_trace(folder: Path) -> Path:
         ):
             job.finish()
             experiments.keep(job)
-        nudging = experiments.start_nudging(NudgeSettings(max_tokens=10))
+        nudging = session.start_nudging(NudgeSettings(max_tokens=10))
         nudging.finish()
         experiments.keep(nudging)
         shift = reader.start_shift(12)
         shift.finish()
         reader.keep(shift)
-        reader.catch_up().finish()
+        PartnerSync(reader).finish()
         session.trace().save(folder / "full.json")
     return folder / "full.json"
 

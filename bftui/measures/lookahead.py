@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bftui.backends.client.client_protocol import CandidateRow, ModelClient
+from bftui.backends.client.client_protocol import CandidateRow
 from bftui.core.distribution import NextToken
 from bftui.core.job import Job
-from bftui.core.sampler import Sampler
+from bftui.measures.site import Site
 from bftui.results.lookahead_result import AheadResult, LookaheadResult, LookaheadSettings, Width
 
 MOST_CANDIDATES, MOST_STEPS = 1000, 64
@@ -35,19 +35,16 @@ class Lookahead(Job):
 
     def __init__(
         self,
-        client: ModelClient,
-        tree: int,
-        node: int,
-        sampler: Sampler,
+        site: Site,
         before: NextToken,
         rows: Sequence[CandidateRow],
         known: dict[int, NextToken | None],
         steps: int = 1,
     ) -> None:
         """`known` holds what was found at this node before, and gets what is found now."""
-        self.node, self.sampler, self.steps, self.before = node, sampler, steps, before
+        self.node, self.sampler, self.steps, self.before = site.node, site.sampler, steps, before
         self.evaluated = 0
-        self._client, self._tree = client, tree
+        self._site = site
         self._rows, self._known = tuple(rows), known
         super().__init__()
 
@@ -82,8 +79,9 @@ class Lookahead(Job):
         """Says what was asked for."""
         return LookaheadSettings(top=len(self._rows), steps=self.steps)
 
-    def result(self, token_bytes: Callable[[int], bytes]) -> LookaheadResult:
+    def result(self) -> LookaheadResult:
         """Says what was found by now."""
+        token_bytes = self._site.model.token_bytes
         return LookaheadResult(
             width=Width.of(self.before),
             evaluated=self.evaluated,
@@ -101,7 +99,9 @@ class Lookahead(Job):
 
     def _work(self) -> Iterator[None]:
         wanted = [row.token_id for row in self._rows if row.token_id not in self._known]
-        found = self._client.lookahead(self._tree, self.node, wanted, self.sampler, self.steps)
+        found = self._site.model.client.lookahead(
+            self._site.tree, self.node, wanted, self.sampler, self.steps
+        )
         while True:
             try:
                 token_id, after = next(found)

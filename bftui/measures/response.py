@@ -7,13 +7,12 @@ controls). Rollouts give the BF over the tokens that follow each; the verdict co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import ModelClient
 from bftui.core.bf.contrast import (
     FEWEST,
     Contrast,
@@ -27,7 +26,8 @@ from bftui.core.bf.samples import Sample
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.job import Job
 from bftui.core.sampler import Sampler
-from bftui.measures.rollouts import Rollouts, Start, Together, check_size
+from bftui.measures.rollouts import Rollouts, Together, check_size
+from bftui.measures.site import Site
 
 DRAWN = 256
 """Continuations that the matched controls are chosen from."""
@@ -73,25 +73,21 @@ class Response(Job):
 
     def __init__(
         self,
-        client: ModelClient,
-        token_bytes: Callable[[int], bytes],
-        tree: int,
-        node: int,
-        prefix: Sequence[int],
+        site: Site,
         token_ids: Sequence[int],
-        sampler: Sampler,
         neutral: Sequence[tuple[int, ...]],
         setup: Setup,
     ) -> None:
-        """`neutral` are the neutral texts as tokens; `prefix` holds the ids up to the node."""
+        """`neutral` are the neutral texts as tokens."""
         check_size("controls", setup.controls, DRAWN)
-        self.node, self.token_ids, self.sampler, self.setup = node, tuple(token_ids), sampler, setup
+        self.node, self.sampler = site.node, site.sampler
+        self.token_ids, self.setup = tuple(token_ids), setup
         self.logprob: float | None = None
         self.forced: Rollouts | None = None
         self.controls: dict[Kind, list[Control]] = {}
         self.doing = ""
-        self._client, self._token_bytes, self._tree = client, token_bytes, tree
-        self._key = prefix_key(prefix)
+        self._site, self._client = site, site.model.client
+        self._key = prefix_key(site.prefix)
         self._first = 0.0
         self._neutral = [ids for ids in neutral if ids != self.token_ids]
         self._running: Together | None = None
@@ -247,7 +243,7 @@ class Response(Job):
         }
 
     def _text(self, token_ids: Sequence[int]) -> str:
-        return b"".join(map(self._token_bytes, token_ids)).decode(errors="replace")
+        return b"".join(map(self._site.model.token_bytes, token_ids)).decode(errors="replace")
 
     # The work --------------------------------------------------------------------------------------------------
 
@@ -277,14 +273,7 @@ class Response(Job):
         )
 
     def _rollouts(self, suffix: tuple[int, ...]) -> Rollouts:
-        return Rollouts(
-            self._client,
-            self._token_bytes,
-            Start(self._tree, self.node, suffix),
-            self.sampler,
-            samples=self.setup.samples,
-            horizon=self.setup.horizon,
-        )
+        return Rollouts(self._site, suffix, samples=self.setup.samples, horizon=self.setup.horizon)
 
     def _measure(
         self, texts: dict[Kind, Sequence[tuple[int, ...]]], forced: Rollouts | None = None
@@ -311,10 +300,8 @@ class Response(Job):
     ) -> Generator[None, None, list[Sample]]:
         """Texts of `length` tokens from P~, in the order of their numbers; those that end before are left out."""
         rollouts = Rollouts(
-            self._client,
-            self._token_bytes,
-            Start(self._tree, self.node, suffix),
-            sampler,
+            replace(self._site, sampler=sampler),
+            suffix,
             samples=len(numbers),
             horizon=length,
             first=numbers[0],
@@ -343,8 +330,8 @@ class Response(Job):
     def _random(self) -> Generator[None, None, list[tuple[int, ...]]]:
         """Texts of the forced one's length whose first token is uniform over the kept set."""
         found: dict[tuple[int, ...], None] = {}
-        kept = self._client.preview(self._tree, self.node, self.sampler).kept
-        rows = self._client.page(self._tree, self.node, self.sampler, 0, kept, "").rows
+        kept = self._client.preview(self._site.tree, self.node, self.sampler).kept
+        rows = self._client.page(self._site.tree, self.node, self.sampler, 0, kept, "").rows
         for number in range(DRAWN, DRAWN + RANDOM):
             u = uniform(self.sampler.seed, Purpose.CONTROL, 0, number, self._key)
             text: tuple[int, ...] = (rows[int(u * len(rows))].token_id,)
@@ -358,7 +345,7 @@ class Response(Job):
         return [ids for ids in found if ids != self.token_ids]
 
     def _score(self, token_ids: Sequence[int]) -> list[float]:
-        scored = self._client.score(self._tree, self.node, token_ids, self.sampler)
+        scored = self._client.score(self._site.tree, self.node, token_ids, self.sampler)
         return [each.logprob for each in scored]
 
 
@@ -375,7 +362,7 @@ def _first_open(
 
 def _control(rollouts: Rollouts) -> Control:
     log_bf = math.log(rollouts.branching_factor("entropy").bf_entropy)
-    return Control(rollouts.start.suffix, log_bf, rollouts.samples)
+    return Control(rollouts.suffix, log_bf, rollouts.samples)
 
 
 def _pair(ci: tuple[float, float] | None) -> list[float] | None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import ModelClient, RolloutPlan, RolloutStep
+from bftui.backends.client.client_protocol import RolloutPlan, RolloutStep
 from bftui.core.bf.estimate import (
     CurvePoint,
     Estimate,
@@ -26,23 +24,11 @@ from bftui.core.bf.estimate import (
 from bftui.core.draws import Purpose
 from bftui.core.errors import UsageError
 from bftui.core.job import Job
-from bftui.core.sampler import Sampler
+from bftui.measures.site import Site
 from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings, SampleResult
 from bftui.results.stored_result import StoredResult
 
-_tree_numbers = itertools.count(-1, -1)
-"""Sessions count their trees up from 0 on the same client."""
-
 MOST_SAMPLES, MOST_TOKENS = 10_000, 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where continuations start: a node of a session's tree and tokens after it that are not in the tree."""
-
-    tree: int
-    node: int
-    suffix: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +52,18 @@ class _Row:
 
 
 class Rollouts(Job):
-    """Continuations `first`, `first + 1`, … of a start, up to `horizon` tokens each.
+    """Continuations `first`, `first + 1`, … of a place, up to `horizon` tokens each.
 
     Attributes:
-        start, sampler, horizon, first: what was asked for; `first` counts on from those made there before.
+        site, suffix: where they start: a node of a tree, and tokens after it that are not in the tree.
+        sampler, horizon, first: what was asked for; `first` counts on from those made there before.
         original: a continuation that was there before and is compared with them, or None.
     """
 
     def __init__(
         self,
-        client: ModelClient,
-        token_bytes: Callable[[int], bytes],
-        start: Start,
-        sampler: Sampler,
+        site: Site,
+        suffix: tuple[int, ...] = (),
         *,
         samples: int,
         horizon: int,
@@ -90,9 +75,9 @@ class Rollouts(Job):
         """Raises UsageError for a number of samples or tokens that makes no sense."""
         check_size("samples", samples, MOST_SAMPLES)
         check_size("horizon", horizon, MOST_TOKENS)
-        self.start, self.sampler, self.horizon, self.first = start, sampler, horizon, first
+        self.site, self.suffix = site, suffix
+        self.sampler, self.horizon, self.first = site.sampler, horizon, first
         self.original = original
-        self._client, self._token_bytes = client, token_bytes
         self._purpose, self._cap_k = purpose, cap_k
         self._rows = [_Row() for _ in range(samples)]
         self._tokens = 0
@@ -100,6 +85,11 @@ class Rollouts(Job):
         self._made: tuple[int, tuple[Sample, ...]] = (-1, ())
         self._found: tuple[int, RolloutsResult] | None = None
         super().__init__()
+
+    @property
+    def node(self) -> int:
+        """The node that they are continuations of."""
+        return self.site.node
 
     @property
     def size(self) -> int:
@@ -153,7 +143,7 @@ class Rollouts(Job):
             horizon=self.horizon,
             first=self.first,
             sampler=self.sampler,
-            suffix=self.start.suffix,
+            suffix=self.suffix,
             original=() if self.original is None else self.original.token_ids,
         )
 
@@ -175,7 +165,7 @@ class Rollouts(Job):
         if not self.samples:
             return None
         kind = "rollouts" if self.original is None else "resampling"
-        return StoredResult(kind, self.start.node, self.settings(), self.result())
+        return StoredResult(kind, self.node, self.settings(), self.result())
 
     def _sample(self, row: _Row) -> Sample:
         ids = tuple(row.token_ids)
@@ -191,7 +181,7 @@ class Rollouts(Job):
             entropy_truncated=np.array(row.entropy_truncated),
             logprob_truncated=np.array(row.logprob_truncated),
             logprob=np.array(row.logprob),
-            n_bytes=sum(len(self._token_bytes(i)) for i in text),
+            n_bytes=sum(len(self.site.model.token_bytes(i)) for i in text),
             finish=finish,
         )
 
@@ -205,10 +195,10 @@ class Rollouts(Job):
 
     def stream(self, suffixes: Sequence[tuple[int, ...]]) -> Iterator[RolloutStep]:
         """What its client gives for these texts after its node, everything else as it was asked for."""
-        return self._client.rollouts(
+        return self.site.model.client.rollouts(
             RolloutPlan(
-                self.start.tree,
-                self.start.node,
+                self.site.tree,
+                self.site.node,
                 suffixes,
                 self.sampler,
                 range(self.first, self.first + self.size),
@@ -256,23 +246,12 @@ class Together(Job):
 
 def _drawn(rollouts: Sequence[Rollouts]) -> Iterator[None]:
     """Draws these, piece by piece."""
-    for drawn in rollouts[0].stream([each.start.suffix for each in rollouts]):
+    for drawn in rollouts[0].stream([each.suffix for each in rollouts]):
         for place, text in enumerate(drawn.texts):
             rollouts[text].join(drawn, place)
         yield
     for each in rollouts:
         each.end()
-
-
-@contextmanager
-def prompt_tree(client: ModelClient, token_ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
-    """The number of a tree that holds a prompt as its node 0; the client forgets it with the block."""
-    tree = next(_tree_numbers)
-    client.add_prompt(tree, 0, token_ids, sampler)
-    try:
-        yield tree
-    finally:
-        client.release_tree(tree)
 
 
 def check_size(name: str, value: Any, most: int) -> None:

@@ -11,7 +11,7 @@ from bftui.core.batch import batches
 from bftui.core.bf.samples import Finish, Sample
 from bftui.core.distribution import F64, NextToken
 from bftui.core.sampler import Sampler
-from bftui.measures.rollouts import prompt_tree
+from bftui.measures.site import prompt_site
 from bftui.model.loaded_model import Model
 
 _SLICE = 32
@@ -55,15 +55,17 @@ def read(
     """
     client, count = model.client, len(token_ids)
     found: list[StepResult | NextToken] = []
-    with prompt_tree(client, prefix, sampler) as tree:
+    with prompt_site(model, prefix, sampler) as site:
         prompts = {0: tuple(prefix)}
         begun = len(prefix)
         passes = batches(begun, begun + count, _SLICE, scored=True)
-        client.load_tree(tree, list(range(-1, count)), [-1, *token_ids], prompts, [None, *passes])
+        client.load_tree(
+            site.tree, list(range(-1, count)), [-1, *token_ids], prompts, [None, *passes]
+        )
         for start in range(0, count + 1, _SLICE):
             nodes = range(start, min(count + 1, start + _SLICE))
             # Nothing of what comes after the last token is asked for.
-            found += client.rescore(tree, list(nodes), sampler, nodes[-1] < count)
+            found += client.rescore(site.tree, list(nodes), sampler, nodes[-1] < count)
             yield
     before, *steps = found
     assert isinstance(before, NextToken)

@@ -204,18 +204,11 @@ class Harvest(Job):
             yield
 
     def _sampled(self, prefix: Sequence[int]) -> Iterator[None]:
-        from bftui.measures.rollouts import Rollouts, Start, prompt_tree
+        from bftui.measures.rollouts import Rollouts
+        from bftui.measures.site import prompt_site
 
-        client = self._model.client
-        with prompt_tree(client, prefix, self._sampler) as tree:
-            rollouts = Rollouts(
-                client,
-                self._model.token_bytes,
-                Start(tree, 0),
-                self._sampler,
-                samples=self._samples,
-                horizon=self._length,
-            )
+        with prompt_site(self._model, prefix, self._sampler) as site:
+            rollouts = Rollouts(site, samples=self._samples, horizon=self._length)
             try:
                 while rollouts.advance():
                     yield

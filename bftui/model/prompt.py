@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bftui.core.errors import UsageError
-from bftui.model.templates import STOPS
 
 if TYPE_CHECKING:
     from bftui.trace.prompts_file import PromptLine
@@ -20,6 +19,9 @@ Special = Literal["text", "tokens"]
 """What control tokens that are written in a text are read as."""
 Examples = tuple[tuple[str, str], ...]
 """Queries, each with its answer."""
+
+STOPS: Mapping[str, tuple[str, ...]] = {"page": ("\nQ:",), "urial": ("# Query", "```")}
+"""The strings that end an answer, by template; a template that is not here has none."""
 
 _RESERVED = ("messages", "add_generation_prompt", "continue_final_message")
 """What an argument of a template cannot be called: these are the conversation's own."""
@@ -80,7 +82,7 @@ class Rendered:
 
 
 def special_field(special: Special) -> dict[str, str]:
-    """What an action or a trace says of how control tokens in its text are read; nothing where they are text."""
+    """Says how control tokens in a text are read, as a field of an action or a trace; nothing where they are text."""
     return {} if special == "text" else {"special": special}
 
 
@@ -92,7 +94,7 @@ def checked_special(special: object) -> Special:
 
 
 def framed(line: PromptLine, frame: Prompt) -> Prompt:
-    """A line of a prompts file in a frame: its own system text goes before the frame's."""
+    """Puts a line of a prompts file into a frame: its own system text goes before the frame's."""
     system = frame.system if line.system is None else line.system
     return replace(frame, text=line.prompt, system=system)
 
@@ -107,7 +109,7 @@ def as_prompt(
     examples: Sequence[tuple[str, str]] | None = None,
     special: Special = "text",
 ) -> Prompt:
-    """A text and its frame as a Prompt; a Prompt as it is.
+    """Makes a Prompt of a text and its frame; a Prompt stays as it is.
 
     Raises UsageError for what is neither, for a Prompt with another frame around it, for an unknown template, for a day
     that is none, and for arguments of a template that are no JSON or the conversation's own.
@@ -153,7 +155,7 @@ def _check_told(prompt: Prompt) -> None:
 
 
 def told_fields(prompt: Prompt) -> dict[str, Any]:
-    """What a template is told beside the conversation, and the examples, as fields; what is usual is left out."""
+    """Lists what a template is told beside the conversation, and the examples, as fields; what is usual is left out."""
     fields: dict[str, Any] = {}
     if prompt.template_args:
         fields["template_args"] = dict(prompt.template_args)
@@ -166,8 +168,19 @@ def told_fields(prompt: Prompt) -> dict[str, Any]:
     return fields
 
 
+def asked_fields(prompt: Prompt) -> dict[str, Any]:
+    """Lists what was asked for, as the arguments of an action; `prompt_from` reads them."""
+    return {
+        "text": prompt.text,
+        "system": prompt.system,
+        "template": prompt.template,
+        "prefill": prompt.prefill,
+        **told_fields(prompt),
+    }
+
+
 def prompt_from(fields: Mapping[str, Any]) -> Prompt:
-    """A prompt of the fields of a trace or an action; raises UsageError, and ValueError for damaged ones."""
+    """Reads a prompt from the fields of a trace or an action; raises UsageError, and ValueError for damaged ones."""
     examples = fields.get("examples")
     return as_prompt(
         fields["text"],

@@ -11,26 +11,21 @@ where it reaches a stop string, though the model itself never says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from bftui.model import urial
-
-if TYPE_CHECKING:
-    from bftui.model.prompt import Prompt
-
-STOPS: Mapping[str, tuple[str, ...]] = {"page": ("\nQ:",), "urial": ("# Query", "```")}
-"""The strings that end an answer, by template; a template that is not here has none."""
+from bftui.model.prompt import STOPS, Prompt
 
 _PAGE = re.compile(r"Q: ([^\n]+)\nA:")
+
 
 LONGEST_STOP = max(len(stop.encode()) for stops in STOPS.values() for stop in stops)
 """Bytes of the longest of them."""
 
 
 def written(prompt: Prompt) -> str:
-    """The text of a prompt whose template is `page` or `urial`, up to the beginning of the answer."""
+    """Writes the text of a prompt whose template is `page` or `urial`, up to the beginning of the answer."""
     if prompt.template == "page":
         system = "" if prompt.system is None else f"{prompt.system}\n"
         return f"{system}Q: {prompt.text}\nA:{_begun(prompt.prefill)}"
@@ -41,7 +36,7 @@ def written(prompt: Prompt) -> str:
 
 
 def turn(template: str, text: str, answer: str) -> str:
-    """What is written after an answer for the next question, up to the beginning of the answer to it.
+    """Writes what stands between an answer and the answer to the next question.
 
     Args:
         template: `page` or `urial`.
@@ -65,13 +60,13 @@ def turn(template: str, text: str, answer: str) -> str:
 
 
 def question_in(text: str) -> str | None:
-    """The question of a text that is a page already, `Q: …⏎A:`; None for any other text."""
+    """Finds the question of a text that is a page already, `Q: …⏎A:`; None for any other text."""
     found = _PAGE.fullmatch(text)
     return found[1] if found else None
 
 
 def asking(prompt: Prompt, chat: bool, compared: bool = True) -> Prompt:
-    """A question as a model is asked it, by the one rule of templates.
+    """Gives a question the template that a model is asked it with, by the one rule of templates.
 
     `auto` is the chat template where the model carries one; else a page of questions where it is compared with a model
     that does, or always, as for shift and nudging; else the text as it is. A text that is a page already stays.
@@ -88,7 +83,7 @@ def asking(prompt: Prompt, chat: bool, compared: bool = True) -> Prompt:
 
 
 def stop_in(before: bytes, token: bytes, stops: Sequence[str]) -> str | None:
-    """The stop string that a token completes; None where it completes none.
+    """Finds the stop string that a token completes; None where it completes none.
 
     Args:
         before: the end of the answer before the token; more than `LONGEST_STOP` bytes of it change nothing.
@@ -104,7 +99,7 @@ def stop_in(before: bytes, token: bytes, stops: Sequence[str]) -> str | None:
 
 
 def before_stop(tokens: Sequence[bytes], stops: Sequence[str]) -> int:
-    """How many of an answer's tokens come before the first one that has a part of a stop string.
+    """Counts the tokens of an answer that come before the first one that has a part of a stop string.
 
     All of them where the answer reaches none. For scoring or counting an answer that was generated past its end.
     """

@@ -7,9 +7,9 @@ What `start_…` returns is advanced by whoever has other work in between, as th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bftui.backends.client.client_protocol import StepResult
 from bftui.core.bf.estimate import Sample
@@ -17,19 +17,16 @@ from bftui.core.distribution import NextToken
 from bftui.core.draws import prefix_key
 from bftui.core.errors import ModelError, UsageError
 from bftui.core.job import Job
-from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.tree import Source
 from bftui.measures.lookahead import MOST_CANDIDATES, MOST_STEPS, Lookahead
 from bftui.measures.nudging.nudging_run import Nudging
 from bftui.measures.response import NEUTRAL, Response, Setup
-from bftui.measures.rollouts import Rollouts, Start, check_size
+from bftui.measures.rollouts import Rollouts, check_size
 from bftui.measures.sample_reading import sample_of
 from bftui.model.prompt import Special
 from bftui.results.stored_result import StoredResult
-from bftui.session.session_nudging import start_nudging
-
-if TYPE_CHECKING:
-    from bftui.session.session import Session
+from bftui.session.model_tree import ModelTree
+from bftui.session.view_state import check_node
 
 
 class Experiments:
@@ -39,11 +36,11 @@ class Experiments:
         rollouts, responses: the finished and the running ones, the newest last.
     """
 
-    def __init__(self, session: Session, tree: int) -> None:
-        """`tree` is the number under which the model's client knows the session's tree."""
+    def __init__(self, base: ModelTree, keep: Callable[[StoredResult, int | None], int]) -> None:
+        """`keep` writes a measurement into the trace, at the end or in the place of one, and returns its place."""
         self.rollouts: list[Rollouts] = []
         self.responses: list[Response] = []
-        self._session, self._tree = session, tree
+        self._base, self._keep = base, keep
         self._made: Counter[int] = Counter()
         self._looked: dict[tuple[int, int, int], dict[int, NextToken | None]] = {}
         # Where the trace holds the response to what was asked, and with how many kinds of controls.
@@ -55,17 +52,17 @@ class Experiments:
             settings = found["settings"]
             made = [settings.get(name) for name in ("first", "samples")]
             if found["kind"] in ("rollouts", "resampling") and all(type(n) is int for n in made):
-                key = prefix_key(self._session.tree.token_ids(found["node"]))
+                key = prefix_key(self._base.state.tree.token_ids(found["node"]))
                 self._made[key] = max(self._made[key], sum(made))
 
     # Rollouts --------------------------------------------------------------------------------------------------
 
     def start_rollouts(self, samples: int, horizon: int, node: int | None = None) -> Rollouts:
-        """Continuations of a node (default: the cursor), counted on from those made there before."""
+        """Begins continuations of a node (default: the cursor), counted on from those made there before."""
         return self._roll(samples, horizon, node, None)
 
     def start_resampling(self, samples: int, node: int | None = None) -> Rollouts:
-        """Continuations of a node, as long as the path that goes on from it, to compare with that path.
+        """Begins continuations of a node, as long as the path that goes on from it, to compare with that path.
 
         The path is the one along the children last visited. Raises UsageError where nothing goes on.
         """
@@ -80,13 +77,10 @@ class Experiments:
     def _roll(
         self, samples: int, horizon: int, node: int | None, original: Sample | None
     ) -> Rollouts:
-        session, at = self._session, self._at(node)
-        key = prefix_key(session.tree.token_ids(at))
+        site = self._base.site(self._at(node))
+        key = prefix_key(site.prefix)
         found = Rollouts(
-            session.model.client,
-            session.model.token_bytes,
-            Start(self._tree, at),
-            session.sampler,
+            site,
             samples=samples,
             horizon=horizon,
             first=self._made[key],
@@ -97,26 +91,27 @@ class Experiments:
         return found
 
     def onward(self, node: int) -> Sample | None:
-        """The path that goes on from a node along the children last visited; None where there is none.
+        """Reads the path that goes on from a node along the children last visited; None where there is none.
 
         Its tokens count as chosen unless each of them was sampled: then no likelihood estimate comes from them.
         """
-        session, after = self._session, list[int]()
-        tree, at = session.tree, node
+        base, after = self._base, list[int]()
+        state, at = base.state, node
+        tree = state.tree
         while tree.entropies(at) is not None and (child := tree.last_visited(at)) is not None:
             after.append(child)
             at = child
-        before = session.preview(session.sampler, node)
+        before = base.preview(state.sampler, node)
         if not after or before is None:
             return None
         # The path may have been made under another sampler than the one in force.
         open_end = tree.entropies(after[-1]) is not None
-        found = session.model.client.rescore(self._tree, after, session.sampler, open_end)
+        found = base.model.client.rescore(base.number, after, state.sampler, open_end)
         steps = [each for each in found if isinstance(each, StepResult)]
         return sample_of(
             before,
             steps,
-            session.model.token_bytes,
+            base.model.token_bytes,
             finish="eog" if steps[-1].eog else "length",
             chosen=any(tree.source(each) is not Source.SAMPLED for each in after),
         )
@@ -124,26 +119,23 @@ class Experiments:
     # Look-ahead ------------------------------------------------------------------------------------------------
 
     def start_lookahead(self, k: int, node: int | None = None, steps: int = 1) -> Lookahead:
-        """The distribution after each of the `k` best candidates, and `steps` - 1 greedy tokens more."""
+        """Begins to evaluate what follows each of the `k` best candidates and `steps` - 1 greedy tokens after it."""
         check_size("candidates", k, MOST_CANDIDATES)
         check_size("steps", steps, MOST_STEPS)
-        session, at = self._session, self._at(node)
-        before = session.preview(session.sampler, at)
+        base, at = self._base, self._at(node)
+        before = base.preview(base.state.sampler, at)
         assert before is not None
         return Lookahead(
-            session.model.client,
-            self._tree,
-            at,
-            session.sampler,
+            base.site(at),
             before,
-            session.page(0, k, node=at).rows,
-            self._looked.setdefault((at, session.sampler_number, steps), {}),
+            base.page(0, k, node=at).rows,
+            self._looked.setdefault((at, base.state.view.sampler, steps), {}),
             steps,
         )
 
     def looked(self, node: int, steps: int = 1) -> dict[int, NextToken | None]:
-        """What is known of the distributions after a node's candidates, by token id."""
-        return self._looked.get((node, self._session.sampler_number, steps), {})
+        """Returns the distributions after a node's candidates that are known, by token id."""
+        return self._looked.get((node, self._base.state.view.sampler, steps), {})
 
     # Response --------------------------------------------------------------------------------------------------
 
@@ -156,28 +148,18 @@ class Experiments:
         setup: Setup | None = None,
         special: Special = "text",
     ) -> Response:
-        """What forcing a text after a node (default: the cursor) does to the branching factor, against controls."""
-        session, at = self._session, self._at(node)
+        """Begins to measure what forcing a text after a node (default: the cursor) does to BF, against controls."""
+        base, at = self._base, self._at(node)
         if (text is None) == (ids is None):
             raise UsageError("a response needs either a text or ids")
-        model = session.model
+        model = base.model
         forced = tuple(ids) if ids is not None else tuple(model.tokenize(str(text), special))
         if not forced:
             raise UsageError("there is no text to force")
-        session.check_ends(forced)
-        if forced[-1] in session.model.info.eog_ids:
+        base.check_ends(forced)
+        if forced[-1] in model.info.eog_ids:
             raise UsageError("the forced text ends the generation", hint="nothing comes after it")
-        found = Response(
-            session.model.client,
-            session.model.token_bytes,
-            self._tree,
-            at,
-            session.tree.token_ids(at),
-            forced,
-            session.sampler,
-            self._neutral(at),
-            setup or Setup(),
-        )
+        found = Response(base.site(at), forced, self._neutral(at), setup or Setup())
         self.responses.append(found)
         return found
 
@@ -186,16 +168,8 @@ class Experiments:
         found = []
         for word in NEUTRAL:
             with suppress(ModelError):
-                found.append(tuple(self._session.model.tokenize(self._session.spaced(word, node))))
+                found.append(tuple(self._base.model.tokenize(self._base.spaced(word, node))))
         return found
-
-    # Nudging ---------------------------------------------------------------------------------------------------
-
-    def start_nudging(
-        self, settings: NudgeSettings | None = None, *, measure: bool = True
-    ) -> Nudging:
-        """The partner writes where the base is unsure, from the cursor on: this one moves the session, by commands."""
-        return start_nudging(self._session, settings, measure=measure)
 
     # Keeping ---------------------------------------------------------------------------------------------------
 
@@ -205,21 +179,20 @@ class Experiments:
         if measured is None:
             return
         if not isinstance(job, Response):
-            self._session.keep(measured)
+            self._keep(measured, None)
             return
         # With further kinds of controls it is the same measurement, and takes the place of the shorter one.
         size = job.setup.samples, job.setup.horizon, job.setup.controls
         asked = job.node, job.token_ids, job.sampler, size
         place, kinds = self._responded.get(asked, (None, 0))
         if len(job.controls) >= kinds:
-            self._responded[asked] = self._session.keep(measured, place), len(job.controls)
+            self._responded[asked] = self._keep(measured, place), len(job.controls)
 
     def _measured(self, job: Job) -> StoredResult | None:
         if isinstance(job, Rollouts):
             return job.stored()
         if isinstance(job, Lookahead):
-            result = job.result(self._session.model.token_bytes)
-            return StoredResult("lookahead", job.node, job.settings(), result)
+            return StoredResult("lookahead", job.node, job.settings(), job.result())
         if isinstance(job, Nudging):
             return job.stored() if job.rounds else None
         if isinstance(job, Response) and job.contrast is not None:
@@ -228,10 +201,8 @@ class Experiments:
 
     def _at(self, node: int | None) -> int:
         """The node; raises UsageError where there is none, or nothing can come after it."""
-        session = self._session
-        at = session.cursor if node is None else node
-        if type(at) is not int or not 0 <= at < len(session.tree):
-            raise UsageError(f"there is no node {at}")
-        if session.tree.entropies(at) is None:
+        tree, at = self._base.state.tree, self._base.at(node)
+        check_node(tree, at)
+        if tree.entropies(at) is None:
             raise UsageError("the text ends here", hint="go back")
         return at

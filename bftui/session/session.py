@@ -7,46 +7,43 @@ leaves the session as it was.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-from bftui.backends.client.client_protocol import StepResult
-from bftui.core.batch import CHUNK, Batch
+from bftui.backends.client.client_protocol import Page
 from bftui.core.distribution import NextToken
-from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UsageError
+from bftui.core.job import Job
 from bftui.core.pair.distribution_shift import PartnerView
-from bftui.core.pair.nudging_rounds import Piece
+from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
-from bftui.core.tree import Source, Tree
+from bftui.core.tree import Node, Tree
+from bftui.measures.lookahead import Lookahead
+from bftui.measures.nudging.nudging_run import Nudging
+from bftui.measures.response import Response, Setup
+from bftui.measures.rollouts import Rollouts
+from bftui.measures.shift.shift_reading import Shift
 from bftui.model.loaded_model import Model
-from bftui.model.prompt import Prompt, Rendered, Special, Template, as_prompt, special_field
-from bftui.model.templates import asking, turn
-from bftui.model.turns import Turn, after_end, answer_at, said_before
+from bftui.model.prompt import Prompt, Rendered, Special, Template, as_prompt, checked_special
 from bftui.results.stored_result import StoredResult
 from bftui.session import commands as c
-from bftui.session import events as e
-from bftui.session import view_state as p
 from bftui.session.experiments import Experiments
+from bftui.session.model_tree import ModelTree
 from bftui.session.partner.session_partner import Partner
-from bftui.session.records.journal_player import same_partner
-from bftui.session.records.session_log import Log, Record, asked_fields, trace_of
-from bftui.session.session_methods import SessionMethods
+from bftui.session.records.journal_player import JournalPlayer, same_partner
+from bftui.session.records.session_log import Log, SessionLog, trace_of
+from bftui.session.session_nudging import start_nudging
 from bftui.session.session_state import SessionState
 from bftui.trace.document import Trace
 
-if TYPE_CHECKING:
-    from bftui.session.records.journal_player import Follower
-
-_tree_numbers = itertools.count()
+J = TypeVar("J", bound=Job)
 
 
-class Session(SessionState, SessionMethods):
+class Session:
     """Steps, forces, goes back and branches on one model.
 
     Attributes:
+        model_tree: the tree on its model: what measurements and the partner read.
         experiments: rollouts, look-ahead and responses, which measure and move nothing.
         partner: a second model that reads along; None where there is none.
     """
@@ -70,398 +67,226 @@ class Session(SessionState, SessionMethods):
         seed: int = 0,
         ignore_eos: bool = False,
         journal: Log | None = None,
-        on_event: Callable[[e.Event], None] = lambda event: None,
-        resumed: Follower | None = None,
+        on_journal_failure: Callable[[str], None] = lambda reason: None,
+        resumed: JournalPlayer | None = None,
         rendered: Rendered | None = None,
         beside_chat: bool = False,
     ) -> None:
         """Evaluates the prompt, or goes on where `resumed` stood; raises ModelError where model or template cannot.
 
-        `rendered` is the prompt as the model sees it, where that is known already; `beside_chat` says that a partner
-        with a chat template is to come, so that prompts of a model without one are pages of questions from the start.
+        Args:
+            on_journal_failure: is told why the journal cannot be written for now; the session goes on.
+            resumed: the records of a session that goes on; they belong to this one from now on.
+            rendered: the prompt as the model sees it, where that is known already.
+            beside_chat: a partner with a chat template is to come, so that prompts of a model without one are pages of
+                questions from the start.
+
+        The others are those of `Prompt` and `Sampler`.
         """
         asked = as_prompt(prompt, system, template, prefill, template_args, date, examples, special)
-        self.model = model
-        self.tree = Tree(model.info.n_vocab)
-        self.draws = 0
-        self.ignore_eos = ignore_eos
-        self.restated = 0
-        self._number = next(_tree_numbers)
-        self._samplers = [Sampler(temperature, top_k, top_p, min_p, seed)]
-        self._place = p.Place(0)
-        self._history = p.History()
-        self._prompts: dict[int, tuple[Prompt, Rendered]] = {}
-        self._stops: tuple[str, ...] = ()
-        self._turns: dict[int, Turn] = {}
-        self._force_starts: set[int] = set()
-        self._counted = (-1, -1, -1, 0)
-        self._emit = on_event
-        self._record = Record(journal, on_event, lambda i: self.model.token_bytes(i))
-        self.experiments = Experiments(self, self._number)
+        if resumed is None:
+            sampler = Sampler(temperature, top_k, top_p, min_p, seed)
+            state = SessionState(Tree(model.info.n_vocab), [sampler])
+        else:
+            state = resumed.state
+            if resumed.partner is not None:
+                beside_chat = resumed.partner["prompt"]["template"] == "chat"
+        self.model_tree = ModelTree(model, state, ignore_eos=ignore_eos, beside_chat=beside_chat)
+        self.experiments = Experiments(self.model_tree, self.keep)
         self.partner: Partner | None = None
-        self._beside_chat = beside_chat
+        self._log = SessionLog(journal, lambda i: self.model.token_bytes(i), on_journal_failure)
         self._seen: tuple[dict[str, Any] | None, dict[int, PartnerView]] = None, {}
-        if resumed is not None:
-            self._take_up(resumed)
+        if resumed is None:
+            self.model_tree.add_prompt(asked, rendered)
+            self._log.begin(self._head(), state, ignore_eos)
             return
-        self._add_prompt(asked, rendered)
-        self._record.begin(self._head(), self.tree, self._prompts, ignore_eos)
+        self._log.take_up(resumed)
+        self.experiments.take_up(resumed.measurements)
+        self._seen = resumed.partner, resumed.views
+        self.reload(model)
 
-    def _take_up(self, found: Follower) -> None:
-        self.tree, self.draws = found.tree, found.draws
-        self._samplers, self._place, self._history = found.samplers, found.place, found.history
-        self._prompts, self._stops = found.prompts, found.stops
-        self._turns, self._force_starts = found.turns, found.force_starts
-        self._record.take_up(found)
-        self.experiments.take_up(found.measurements)
-        self._seen = found.partner, found.views
-        if found.partner is not None:
-            self._beside_chat = found.partner["prompt"]["template"] == "chat"
-        self.reload(self.model)
+    # State -----------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> SessionState:
+        """Everything that the session holds, as data."""
+        return self.model_tree.state
+
+    @property
+    def model(self) -> Model:
+        """What runs."""
+        return self.model_tree.model
+
+    @property
+    def ignore_eos(self) -> bool:
+        """Whether steps go on after an end of generation."""
+        return self.model_tree.ignore_eos
+
+    @property
+    def tree(self) -> Tree:
+        """Everything ever generated."""
+        return self.state.tree
+
+    @property
+    def cursor(self) -> int:
+        """The node where the session stands."""
+        return self.state.cursor
+
+    @property
+    def node(self) -> Node:
+        """The node at the cursor."""
+        return self.tree.node(self.cursor)
+
+    @property
+    def draws(self) -> int:
+        """Tokens sampled so far, which numbers the next draw."""
+        return self.state.draws
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """The node of each name."""
+        return self.state.view.marks
+
+    @property
+    def folded(self) -> frozenset[int]:
+        """Nodes that hide what comes after them."""
+        return self.state.view.folded
+
+    @property
+    def pruned(self) -> frozenset[int]:
+        """Nodes that are hidden with what comes after them; none of them is on the path to the cursor."""
+        return self.state.view.pruned
+
+    @property
+    def undoes(self) -> str | None:
+        """What undo would take back, in the trace's word for it; None where there is nothing."""
+        return self.state.history.undoes
+
+    @property
+    def redoes(self) -> str | None:
+        """What redo would do again, in the trace's word for it; None where there is nothing."""
+        return self.state.history.redoes
+
+    @property
+    def sampler(self) -> Sampler:
+        """The sampler in force."""
+        return self.state.sampler
+
+    @property
+    def sampler_number(self) -> int:
+        """Which sampler is in force, as nodes and the trace count them."""
+        return self.state.view.sampler
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt of the visible path, as it was asked for."""
+        return self.state.prompts[self.state.root][0]
+
+    @property
+    def rendered(self) -> Rendered:
+        """The prompt of the visible path as the model sees it."""
+        return self.state.prompts[self.state.root][1]
+
+    @property
+    def length(self) -> int:
+        """Tokens of the visible path, the prompt's included."""
+        return len(self.tree.prompt_ids(self.state.root)) + self.tree.depth(self.cursor)
+
+    def begins_force(self, node: int) -> bool:
+        """Says whether a text was forced from this token on: two forces in a row begin twice."""
+        return node in self.state.force_starts
+
+    def stale(self) -> int:
+        """Counts the nodes of the visible path whose numbers were computed under another sampler."""
+        return self.state.stale()
+
+    def stale_at(self, node: int) -> bool:
+        """Says whether H(P~) and BF after a node are those of another sampler than the one in force."""
+        return self.state.stale_at(node)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the cursor stands on an end of generation, or of the answer: see `stop`."""
+        return self.model_tree.ended
+
+    def stop(self, node: int | None = None) -> str | None:
+        """Finds the stop string that the answer reached with a node (default: the cursor); see `ModelTree.stop`."""
+        return self.model_tree.stop(node)
+
+    def text(self, node: int | None = None) -> str:
+        """Returns what was generated below the prompt, up to a node (default: the cursor), without a stop string."""
+        return self.model_tree.text(node)
+
+    def spaced(self, word: str, node: int | None = None) -> str:
+        """Writes a palette word as it is forced after a node (default: the cursor), with the space that it needs."""
+        return self.model_tree.spaced(word, node)
+
+    def page(self, start: int, stop: int, *, node: int | None = None, query: str = "") -> Page:
+        """Lists rows of the full vocabulary after a node (default: the cursor), best first.
+
+        Raises ModelError, Cancelled.
+        """
+        return self.model_tree.page(start, stop, node=node, query=query)
+
+    def preview(self, sampler: Sampler, node: int | None = None) -> NextToken | None:
+        """Evaluates the distribution after a node (default: the cursor) under any sampler; changes nothing.
+
+        None after an end of generation. Raises ModelError, Cancelled.
+        """
+        return self.model_tree.preview(sampler, node)
 
     # Doing -----------------------------------------------------------------------------------------------------
 
     def do(self, command: c.Command) -> int:
         """Carries out one command and returns the number of the node where the session then stands.
 
-        After a change of sampler the numbers of the visible path wait for `align`. Raises UsageError where the command
-        makes no sense here, ModelError where the model fails, Cancelled where it was stopped; the session is then as
-        it was.
+        After a change of sampler the numbers of the visible path wait for `recompute_stale`. Raises UsageError where
+        the command makes no sense here, ModelError where the model fails, Cancelled where it was stopped; the session
+        is then as it was.
         """
-        before = self._place
-        first_new = len(self.tree)
-        samplers = len(self._samplers)
+        state = self.state
+        before, first_new, samplers = state.view, len(state.tree), len(state.samplers)
         try:
-            op, args = self._carry_out(command)
+            command.apply(self.model_tree)
         except BaseException:
-            self._place = before
-            del self._samplers[samplers:]
+            state.view = before
+            del state.samplers[samplers:]
             raise
-        self._place = p.shown(self.tree, self._place, before)
-        if not isinstance(command, c.Undo | c.Redo) and self._place != before:
-            self._history.record(before, op)
-        self.tree.visit(self.cursor)
-        self._record.add(op, args, self.cursor, self.tree, first_new, self.draws, self._prompts)
-        for node in range(first_new, len(self.tree)):
-            self._emit(e.NodeAdded(node))
-        self._tell(before)
-        return self.cursor
+        state.settle(command.op, before, undoable=command.undoable)
+        self._log.add(command.op, command.args(), state, first_new)
+        return state.cursor
 
-    def _tell(self, before: p.Place) -> None:
-        now = self._place
-        if now.sampler != before.sampler:
-            self._emit(e.SamplerChanged(now.sampler))
-        if now.cursor != before.cursor:
-            self._emit(e.CursorMoved(now.cursor))
-        if (now.marks, now.folded, now.pruned) != (before.marks, before.folded, before.pruned):
-            self._emit(e.BranchesChanged())
+    def recompute_stale(self, limit: int | None = None) -> int:
+        """Recomputes numbers of the visible path that were computed under another sampler; how many nodes are left.
 
-    def _carry_out(self, command: c.Command) -> tuple[str, dict[str, Any]]:
-        match command:
-            case c.Step():
-                self._step(sampled=True)
-                return "step", {}
-            case c.Greedy():
-                self._step(sampled=False)
-                return "greedy", {}
-            case c.Force(text, special):
-                ids = self.model.tokenize(text, special)
-                if not ids:
-                    raise UsageError("there is no text to force")
-                self._force(ids)
-                return "force", {"text": text, **special_field(special)}
-            case c.ForceIds(ids):
-                if not ids:
-                    raise UsageError("there are no tokens to force")
-                self._force(ids)
-                return "force_ids", {"ids": list(ids)}
-            case c.Back(n):
-                self._back(n)
-                return "back", {"n": n}
-            case c.Forward():
-                self._go(p.onward(self.tree, self._place))
-                return "forward", {}
-            case c.Goto(node):
-                p.check_node(self.tree, node)
-                self._go(node)
-                return "goto", {"node": node}
-            case c.SetSampler():
-                return "sampler", self._set_sampler(command)
-            case c.SetPrompt(prompt, rendered):
-                asked = as_prompt(prompt)
-                self._add_prompt(asked, rendered)
-                return "prompt", asked_fields(asked)
-            case c.AddTurn(text):
-                self._add_turn(text)
-                return "turn", {"text": text}
-            case c.Mark(name):
-                self._place = p.marked(self._place, name)
-                return "mark", {"name": name}
-            case c.Fold(node):
-                self._place = p.folded(self.tree, self._place, node)
-                return "fold", {"node": node}
-            case c.Prune(node):
-                self._place = p.pruned(self.tree, self._place, node)
-                return "prune", {"node": node}
-            case c.OpenRollout(node, ids):
-                self._open_rollout(node, ids)
-                return "rollout", {"node": node, "ids": list(ids)}
-            case c.Nudge(pieces):
-                self._nudge(pieces)
-                return "nudge", {"pieces": [[each.author, list(each.token_ids)] for each in pieces]}
-            case c.Undo():
-                self._place = self._history.undo(self._place)
-                return "undo", {}
-            case c.Redo():
-                self._place = self._history.redo(self._place)
-                return "redo", {}
-
-    def _go(self, node: int) -> None:
-        self._place = self._place.at(node)
-
-    def settled(self, prompt: Prompt) -> Prompt:
-        """A prompt with the template that it would take here: see `templates.asking`."""
-        partner = self.partner
-        beside = self._beside_chat if partner is None else bool(partner.model.info.chat_template)
-        return asking(prompt, bool(self.model.info.chat_template), beside)
-
-    def _add_prompt(self, prompt: Prompt, rendered: Rendered | None) -> None:
-        if rendered is None:
-            rendered = self.model.render(self.settled(prompt))
-        ids = rendered.token_ids
-        node = len(self.tree)
-        following, elapsed = self.model.client.add_prompt(self._number, node, ids, self.sampler)
-        # A root that somebody sees in the tree has its prompt.
-        self._prompts[node] = prompt, rendered
-        self._stops = tuple(dict.fromkeys((*self._stops, *rendered.stops)))
-        self.tree.add_root(
-            ids,
-            following,
-            sampler=self._place.sampler,
-            elapsed_ms=elapsed,
-            batch=Batch(0, CHUNK) if self.model.info.shaped else None,
-        )
-        self._go(node)
-
-    def _add_turn(self, text: str) -> None:
-        if not text:
-            raise UsageError("there is no text to add")
-        start = self.cursor
-        opening = self.rendered
-        if opening.stops:
-            said = answer_at(self.tree, start, self.model.token_bytes).decode(errors="replace")
-            ids = self.model.tokenize(turn(opening.template, text, said))
-        else:
-            messages = said_before(self.tree, start, opening, self._turns, self._words)
-            ids = after_end(
-                self.model.turn_ids(messages, text, replace(self.prompt, date=opening.date)),
-                self.tree.token_id(start) if self.ended else None,
-                self.model.token_bytes,
-                self.model.info.special_ids,
-            )
-        if not ids:
-            raise UsageError("the model's chat template writes nothing for a user's turn")
-        self._append(ids, Source.PROMPT)
-        self._turns[self.cursor] = Turn(start, text)
-
-    def _words(self, ids: Sequence[int]) -> str:
-        """Tokens as text, without control tokens."""
-        special = self.model.info.special_ids
-        data = b"".join(self.model.token_bytes(i) for i in ids if i not in special)
-        return data.decode(errors="replace")
-
-    def _step(self, *, sampled: bool) -> None:
-        if self.ended and not self.ignore_eos:
-            raise UsageError("the text ends here", hint="go back, or force a token to go on")
-        u = uniform(self.sampler.seed, Purpose.STEP, self.draws) if sampled else None
-        advanced = self.model.client.step(
-            self._number, self.cursor, len(self.tree), self.sampler, u, self.ignore_eos
-        )
-        draw = self.draws if sampled else None
-        self.draws += sampled
-        self._join(advanced, Source.SAMPLED if sampled else Source.GREEDY, draw)
-
-    def _force(self, ids: Sequence[int]) -> None:
-        self.check_ends(ids)
-        self._force_starts.add(self._append(ids, Source.FORCED)[0])
-
-    def check_ends(self, ids: Sequence[int]) -> None:
-        """Raises UsageError where tokens to force go on after an end of generation, unless ends are passed over."""
-        ends = self.model.info.eog_ids
-        place = next((place for place, token_id in enumerate(ids[:-1]) if token_id in ends), None)
-        if place is not None and not self.ignore_eos:
-            raise UsageError(
-                "the text to force goes on after an end of generation",
-                f"its token {place + 1} of {len(ids)} is one",
-                "force what comes before it",
-            )
-
-    def _open_rollout(self, node: int, ids: Sequence[int]) -> None:
-        p.check_node(self.tree, node)
-        if not ids:
-            raise UsageError("the rollout has no tokens")
-        self._go(node)
-        self._append(ids, Source.ROLLOUT)
-
-    def _nudge(self, pieces: Sequence[Piece]) -> None:
-        by = {"partner": Source.NUDGED, "base": Source.GREEDY}
-        ids = [token_id for piece in pieces for token_id in piece.token_ids]
-        if not ids:
-            raise UsageError("there is no text to nudge with")
-        self._append(ids, [by[piece.author] for piece in pieces for _ in piece.token_ids])
-
-    def _append(self, ids: Sequence[int], source: Source | Sequence[Source]) -> list[int]:
-        """Goes along these tokens below the cursor, and adds those that were not given there before; their nodes."""
-        sources = [source] * len(ids) if isinstance(source, Source) else source
-        path = self._known(ids, sources)
-        if path:
-            self._go(path[-1])
-        rest = ids[len(path) :]
-        if rest:
-            # The client numbers new nodes one after another: it must see none that is there already.
-            results = self.model.client.extend(
-                self._number, self.cursor, len(self.tree), rest, self.sampler, self.ignore_eos
-            )
-            for advanced, origin in zip(results, sources[len(path) :], strict=True):
-                self._join(advanced, origin, None)
-                path.append(self.cursor)
-        return path
-
-    def _known(self, ids: Sequence[int], sources: Sequence[Source]) -> list[int]:
-        """The nodes below the cursor that hold the first of these tokens and came to be in these ways."""
-        path: list[int] = []
-        for token_id, source in zip(ids, sources, strict=True):
-            child = self._child(path[-1] if path else self.cursor, token_id, source)
-            if child is None:
-                break
-            path.append(child)
-        return path
-
-    def _child(self, node: int, token_id: int, source: Source) -> int | None:
-        """The child that holds this token and came to be in this way."""
-        return next(
-            (
-                child
-                for child in self.tree.children(node)
-                if self.tree.token_id(child) == token_id and self.tree.source(child) is source
-            ),
-            None,
-        )
-
-    def _join(self, advanced: StepResult, source: Source, draw: int | None) -> None:
-        """Goes to the token below the cursor, a new node or one that is there already.
-
-        A sample is an event and always gets a node; forcing or taking the best again only leads to the same place.
+        The latest go first, at most `limit` of them, so that other work fits in between. Raises ModelError and
+        Cancelled; what was recomputed before stays.
         """
-        if source is Source.GREEDY:
-            child = self._child(self.cursor, advanced.scored.token_id, source)
-            if child is not None:
-                self._go(child)
-                return
-        self._go(
-            self.tree.add(
-                self.cursor,
-                advanced.scored,
-                source,
-                advanced.next,
-                sampler=self._place.sampler,
-                draw=draw,
-                eog=advanced.eog,
-                elapsed_ms=advanced.elapsed_ms,
-                batch=advanced.batch,
-            )
-        )
-
-    def _back(self, n: int) -> None:
-        if type(n) is not int or n < 1:
-            raise UsageError(f"cannot go back {n} tokens")
-        if self.tree.depth(self.cursor) == 0:
-            raise UsageError("this is the prompt: there is nothing before it")
-        for _ in range(n):
-            parent = self.tree.parent(self.cursor)
-            if parent is None:
-                break
-            # The branch that is left is the one that `forward` returns to.
-            self.tree.visit(self.cursor)
-            self._go(parent)
-
-    def _set_sampler(self, command: c.SetSampler) -> dict[str, Any]:
-        changes = {
-            name: getattr(command, name)
-            for name in ("temperature", "top_k", "top_p", "min_p", "seed")
-            if getattr(command, name) is not None
-        }
-        sampler = replace(self.sampler, **changes)
-        if sampler not in self._samplers:
-            self._samplers.append(sampler)
-        self._place = replace(self._place, sampler=self._samplers.index(sampler))
-        return changes
-
-    def align(self, limit: int | None = None) -> int:
-        """Makes numbers of the visible path anew that were made under another sampler; how many nodes are left.
-
-        The latest go first, at most `limit` of them, for whoever has other work in between. Raises ModelError and
-        Cancelled; what was made anew before stays.
-        """
-        if not self.stale():
-            return 0
-        path = self.tree.path(self.cursor)
-        waiting = self._stale(path)
-        wanted = len(waiting) if limit is None else min(limit, len(waiting))
-        while wanted > 0:
-            end = waiting.pop()
-            size = 1
-            while size < wanted and waiting and waiting[-1] == end - size:
-                waiting.pop()
-                size += 1
-            self._restate(path[end - size + 1 : end + 1])
-            wanted -= size
-        self._emit(e.PathAligned(len(waiting)))
-        return len(waiting)
-
-    def _restate(self, nodes: Sequence[int]) -> None:
-        """Makes the numbers of some consecutive nodes of a path anew."""
-        sampler = self._place.sampler
-        open_end = self.tree.entropies(nodes[-1]) is not None
-        found = self.model.client.rescore(self._number, nodes, self.sampler, open_end)
-        for node, result in zip(nodes, found, strict=True):
-            scored, following = (
-                (None, result) if isinstance(result, NextToken) else (result.scored, result.next)
-            )
-            if self.tree.entropies(node) is None:
-                # An end of generation that was forced past: nothing was said to come after it.
-                following = None
-            self.tree.rescore(node, scored, following, sampler=sampler)
-        self._record.restate(self.tree, nodes)
-        self.restated += 1
+        return self.model_tree.recompute_stale(limit, self._log.restate)
 
     def reload(self, model: Model) -> None:
-        """Goes on with another process of the same model, after the old one died.
+        """Goes on with another process of the same model, after the old one died. Raises ModelError.
 
         Raises UsageError where the vocabularies differ: token ids would mean other tokens.
         """
-        if model.info.tokenizer_sha256 != self.model.info.tokenizer_sha256:
-            raise UsageError(
-                "this model has another vocabulary", hint="start a new session with it"
-            )
-        prompts = {root: self.tree.prompt_ids(root) for root in self.tree.roots}
-        model.client.load_tree(self._number, *self.tree.links(), prompts, self.tree.batches())
-        self.model = model
+        self.model_tree.reload(model)
         if self.partner is not None:
             self.partner.rebase(model)
 
-    def pair_with(self, model: Model, template: Template = "auto") -> Partner:
-        """Has a second model read along, in place of the one that did; raises like `partner.Partner`, with no change.
+    # The partner -----------------------------------------------------------------------------------------------
 
-        Whoever opened a model closes it.
+    def pair_with(self, model: Model, template: Template = "auto") -> Partner:
+        """Has a second model read along, in place of the one that did; raises like `Partner`, with no change.
+
+        The caller that opened a model closes it.
         """
-        self.partner = Partner(self, self._number, model, template)
+        self.partner = Partner(self.model_tree, model, template, write=self._log.seen)
+        self.model_tree.beside_chat = bool(model.info.chat_template)
         head = self.partner.head()
         if same_partner(self._seen[0], head):
-            # What it said before the session was taken up again.
+            # What it said before the session was resumed.
             self.partner.views.update(self._seen[1])
-        self._record.pair(head)
-        self._emit(e.PartnerChanged())
+        self._log.pair(head)
         return self.partner
 
     @property
@@ -469,31 +294,201 @@ class Session(SessionState, SessionMethods):
         """The partner and its prompt, as in the head of a trace; None where there is none."""
         return None if self.partner is None else self.partner.head()
 
-    def keep_seen(self, nodes: Sequence[int]) -> None:
-        """Writes what the partner said of some nodes of one branch into the journal."""
-        if self.partner is not None:
-            self._record.seen(self.partner, nodes)
-
     def part(self) -> Model | None:
-        """Goes on without the partner; its model, for whoever closes it."""
+        """Goes on without the partner; returns its model, which the caller closes."""
         model = None if self.partner is None else self.partner.model
-        self.partner, self._beside_chat = None, False
-        self._record.pair(None)
-        self._emit(e.PartnerChanged())
+        self.partner, self.model_tree.beside_chat = None, False
+        self._log.pair(None)
         return model
+
+    # Keeping ---------------------------------------------------------------------------------------------------
 
     def keep(self, measured: StoredResult, place: int | None = None) -> int:
         """Writes a measurement into the trace and the journal, at the end or in the place of one; returns its place."""
-        place = self._record.measure(measured, place)
-        self._emit(e.MeasurementKept(place))
-        return place
+        return self._log.measure(measured, place)
 
-    # Saving ----------------------------------------------------------------------------------------------------
+    def keep_shift(self, shift: Shift) -> None:
+        """Writes what the partner's answer was, and what the base says of it, into the trace and the journal."""
+        stored = None if self.partner is None else self.partner.stored(shift)
+        if stored is not None:
+            self.keep(stored)
 
     def trace(self) -> Trace:
-        """The session as it is now, ready to be saved."""
-        return trace_of(self, self._head(), self._record)
+        """Makes a trace of the session as it is now, ready to be saved."""
+        partner, roots = self.partner, self.tree.roots[1:]
+        prompts = {} if partner is None else {root: partner.prompt_fields(root) for root in roots}
+        seen = None if partner is None else partner.seen()
+        done, token_bytes = (self._log.actions, self._log.measurements), self.model.token_bytes
+        return trace_of(self._head(), self.state, done, token_bytes, prompts, seen)
 
     def _head(self) -> dict[str, Any]:
-        asked = self._prompts[0]
-        return self._record.head(self.model, asked, self._samplers, self.partner_head)
+        return self._log.head(self.model, self.state, self.partner_head)
+
+    # For notebooks: each leaves every number of the visible path as the sampler in force has it ------------------
+
+    def _done(self, command: c.Command) -> Node:
+        """Does it, and everything that the screen would do later in the background."""
+        node = self.do(command)
+        self.recompute_stale()
+        return self.tree.node(node)
+
+    def step(self) -> Node:
+        """Samples one token. Raises UsageError where the text has ended, ModelError."""
+        return self._done(c.Step())
+
+    def greedy(self) -> Node:
+        """Takes the most probable token, the smallest id of equals. Raises as `step`."""
+        return self._done(c.Greedy())
+
+    def force(
+        self,
+        text: str | None = None,
+        *,
+        ids: Sequence[int] | None = None,
+        special: Special = "text",
+    ) -> Node:
+        """Appends text literally, or tokens by id; returns the last node. Raises UsageError, ModelError.
+
+        `special` "tokens" has control tokens that are written in the text read as such.
+        """
+        if (text is None) == (ids is None):
+            raise UsageError("force takes either a text or ids")
+        if ids is not None:
+            return self._done(c.ForceIds(tuple(map(int, ids))))
+        return self._done(c.Force(str(text), checked_special(special)))
+
+    def back(self, n: int = 1) -> Node:
+        """Goes up to `n` tokens towards the prompt; the branch stays. Raises UsageError at the prompt."""
+        return self._done(c.Back(n))
+
+    def forward(self) -> Node:
+        """Goes to the child that was last visited. Raises UsageError where there is none."""
+        return self._done(c.Forward())
+
+    def goto(self, node: int) -> Node:
+        """Goes to any node; a pruned branch comes back with it. Raises UsageError for a node that does not exist."""
+        return self._done(c.Goto(node))
+
+    def mark(self, name: str) -> Node:
+        """Names the place of the cursor; the same name again moves it here, and here again takes it away.
+
+        Raises UsageError for a name of several lines, or of more than 40 characters.
+        """
+        return self._done(c.Mark(name))
+
+    def fold(self, node: int) -> Node:
+        """Hides what comes after a node on the screen, or shows it again. Raises UsageError where nothing comes."""
+        return self._done(c.Fold(node))
+
+    def prune(self, node: int) -> Node:
+        """Hides a node and what comes after it; undo, or going there, brings it back. Raises UsageError."""
+        return self._done(c.Prune(node))
+
+    def undo(self) -> Node:
+        """Takes back the last change of cursor, marks, folds, pruning or sampler. Raises UsageError for none."""
+        return self._done(c.Undo())
+
+    def redo(self) -> Node:
+        """Does again what was undone. Raises UsageError for nothing."""
+        return self._done(c.Redo())
+
+    def open_rollout(self, node: int, ids: Sequence[int]) -> Node:
+        """Makes a continuation that was drawn from a node a branch, and goes to its end. Raises UsageError."""
+        return self._done(c.OpenRollout(node, tuple(map(int, ids))))
+
+    def set_sampler(
+        self,
+        *,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        seed: int | None = None,
+    ) -> Node:
+        """Changes temperature, truncation or seed, and recomputes the numbers of the visible path.
+
+        Raises UsageError for values that a sampler cannot have, ModelError.
+        """
+        return self._done(c.SetSampler(temperature, top_k, top_p, min_p, seed))
+
+    def set_prompt(
+        self,
+        prompt: str | Prompt,
+        *,
+        system: str | None = None,
+        template: Template = "auto",
+        prefill: str = "",
+        template_args: Mapping[str, Any] | None = None,
+        date: str | None = None,
+        examples: Sequence[tuple[str, str]] | None = None,
+        special: Special = "text",
+    ) -> Node:
+        """Starts from another prompt: a new root, the old tree stays. Raises UsageError, ModelError."""
+        asked = as_prompt(prompt, system, template, prefill, template_args, date, examples, special)
+        return self._done(c.SetPrompt(asked))
+
+    def add_turn(self, text: str) -> Node:
+        """Ends the model's answer here and appends a user's turn, as the chat template writes it.
+
+        Raises UsageError where the prompt has no turns, ModelError.
+        """
+        return self._done(c.AddTurn(text))
+
+    def rollouts(
+        self, samples: int = 32, horizon: int = 64, *, node: int | None = None
+    ) -> Rollouts:
+        """Draws continuations of a node (default: the cursor), counted on from those made there before.
+
+        Each has up to `horizon` tokens. Raises UsageError, ModelError, Cancelled, as all that measures.
+        """
+        return self._finished(self.experiments.start_rollouts(samples, horizon, node))
+
+    def resample(self, samples: int = 32, *, node: int | None = None) -> Rollouts:
+        """Draws again from a node of a path, to compare with the path that goes on from there."""
+        return self._finished(self.experiments.start_resampling(samples, node))
+
+    def lookahead(self, k: int = 20, *, node: int | None = None, steps: int = 1) -> Lookahead:
+        """Evaluates the distribution one step later (or `steps`, greedily) for each of the `k` best candidates."""
+        return self._finished(self.experiments.start_lookahead(k, node, steps))
+
+    def respond(
+        self,
+        text: str | None = None,
+        *,
+        ids: Sequence[int] | None = None,
+        node: int | None = None,
+        samples: int = 32,
+        horizon: int = 64,
+        controls: int = 12,
+        others: bool = True,
+        special: Special = "text",
+    ) -> Response:
+        """Measures what forcing a text does to the branching factor, against matched controls and `others`.
+
+        `special` as in `force`.
+        """
+        setup = Setup(samples, horizon, controls, others)
+        return self._finished(
+            self.experiments.start_response(text, ids=ids, node=node, setup=setup, special=special)
+        )
+
+    def nudge(self, settings: NudgeSettings | None = None) -> Nudging:
+        """Goes on with the partner writing where the base is unsure; every round is one step for undo."""
+        return self._finished(self.start_nudging(settings))
+
+    def start_nudging(
+        self, settings: NudgeSettings | None = None, *, measure: bool = True
+    ) -> Nudging:
+        """Begins to nudge at the cursor, as a job that does one round after another, each a command.
+
+        Raises UsageError without a partner, where the text has ended, and after a further turn of the user.
+        """
+        return start_nudging(self.model_tree, self.partner, self.do, settings, measure=measure)
+
+    def _finished(self, job: J) -> J:
+        try:
+            job.finish()
+        finally:
+            job.close()
+        self.experiments.keep(job)
+        return job

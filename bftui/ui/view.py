@@ -190,7 +190,7 @@ class View:
                 self.marks[node] = self.marks.get(node, "") + f"'{safe(name)}"
         cursor = session.cursor
         sampler = self.tree.sampler(cursor)
-        state = (cursor, sampler, session.sampler_number, session.restated)
+        state = (cursor, sampler, session.sampler_number, session.state.restated)
         if state == (self.cursor, self.sampler_number, self.in_force, self.restated):
             return
         self.path.follow(self.tree, cursor)
@@ -268,7 +268,7 @@ class View:
         if known is None:
             from bftui.session.session_nudging import top_prob
 
-            known = top_prob(self.session, node)
+            known = top_prob(self.tree, node)
             if known is not None:
                 self._sure[node] = known
         return known
@@ -286,7 +286,7 @@ class View:
 
     def sampler_of(self, node: int) -> Sampler:
         """The one that BF and H(P~) at a node were made under."""
-        return self.session.sampler_at(self.tree.sampler(node))
+        return self.session.state.samplers[self.tree.sampler(node)]
 
     def label(self, token_id: int) -> str:
         """A token for a list: safe, never empty, of bounded width."""

@@ -18,7 +18,6 @@ from bftui.workbench.snapshot import Farewell, Tone
 
 if TYPE_CHECKING:
     from bftui.model.loaded_model import Model
-    from bftui.session.events import Event
     from bftui.session.records.resume import Saved
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
@@ -58,7 +57,7 @@ def take_up(
     model: Model,
     saved: Saved,
     state_dir: Callable[[], Path] | None,
-    on_event: Callable[[Event], None],
+    on_journal_failure: Callable[[str], None],
     say: Say,
 ) -> tuple[Session, Journal | None]:
     """A saved session on its model again, and the journal that goes on with it.
@@ -75,7 +74,7 @@ def take_up(
             journal = continued(saved, state_dir())
         except OSError as error:
             _unwritten(error, say)
-    session = resume(model, saved, journal=journal, on_event=on_event)
+    session = resume(model, saved, journal=journal, on_journal_failure=on_journal_failure)
     told = f"resumed with {counted(len(session.tree), 'node')}"
     if saved.cut:
         told += "; the last record was cut and is left out"
@@ -100,15 +99,15 @@ def recalled(session: Session, saved: Saved) -> Recalled:
     """What a session that was taken up again had measured."""
     from bftui.workbench.restore_results import recall
 
-    follower = saved.follower
-    return recall(follower.measurements, session.tree, follower.samplers)
+    player = saved.player
+    return recall(player.measurements, session.tree, player.state.samplers)
 
 
 def recalled_pair(saved: Saved) -> tuple[Paired, Mapping[str, Any] | None]:
     """What a session that was taken up again had done with its partner, and the head of that partner."""
     from bftui.workbench.restore_pair import recall_pair
 
-    return recall_pair(saved.follower.measurements), saved.follower.partner
+    return recall_pair(saved.player.measurements), saved.player.partner
 
 
 def leave(now: Snapshot, settings: WorkbenchSettings) -> int:

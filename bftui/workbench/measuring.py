@@ -65,12 +65,12 @@ class _Work(ABC):
 class _LookAhead(_Work):
     name = "look-ahead"
 
-    def __init__(self, job: Lookahead, place: Place, token_bytes: Callable[[int], bytes]) -> None:
+    def __init__(self, job: Lookahead, place: Place) -> None:
         super().__init__(job)
-        self._look, self.place, self._token_bytes = job, place, token_bytes
+        self._look, self.place = job, place
 
     def publish(self, measured: Measured, *, running: bool) -> Measured:
-        found = self._look.result(self._token_bytes)
+        found = self._look.result()
         return replace(measured, looked={**measured.looked, self.place: found})
 
 
@@ -175,7 +175,7 @@ class Measuring:
         known = self.measured.looked.get(place)
         count = AHEAD + (len(known.candidates) if known else 0)
         job = session.experiments.start_lookahead(min(count, session.tree.n_vocab))
-        self._begin(_LookAhead(job, place, session.model.token_bytes))
+        self._begin(_LookAhead(job, place))
 
     def roll(self, samples: int, horizon: int, node: int) -> None:
         """Draws continuations of a node; raises UsageError."""
@@ -188,7 +188,7 @@ class Measuring:
     def _roll(self, job: Rollouts) -> None:
         from bftui.workbench.rollout_series import RolloutSeries
 
-        place = job.start.node, self._at.sampler_number
+        place = job.node, self._at.sampler_number
         series = self._series.get(place)
         if series is None or not series.takes(job.settings()):
             series = self._series[place] = RolloutSeries(place)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bftui.measures.nudging.nudging_run import Nudging
     from bftui.measures.shift.shift_reading import Shift
     from bftui.measures.style_lexicon import Harvest
-    from bftui.session.partner.partner_sync import CatchUp
+    from bftui.session.partner.partner_sync import PartnerSync
     from bftui.session.partner.session_partner import Partner
     from bftui.session.session import Session
 
@@ -47,7 +47,7 @@ class PairWork:
         self.behind = False
         self.harvest: Harvest | None = None
         self._tell = publish
-        self._catching: CatchUp | None = None
+        self._catching: PartnerSync | None = None
         self._shifting: tuple[int, Shift] | None = None
         self._nudging: tuple[int, Nudging] | None = None
         self._drafting: NudgeSettings | None = None
@@ -93,13 +93,15 @@ class PairWork:
     # Reading along ---------------------------------------------------------------------------------------------
 
     def _catch_up(self) -> Notice | None:
+        from bftui.session.partner.partner_sync import PartnerSync
+
         partner = self.partner
         assert partner is not None
         if self._catching is None:
             self.behind = partner.waiting() > 0
             if not self.behind:
                 return self._check(partner, told=False)
-            self._catching = partner.catch_up()
+            self._catching = PartnerSync(partner)
         try:
             more = self._catching.advance()
         except Cancelled:
@@ -144,13 +146,13 @@ class PairWork:
 
     def _read(self) -> Notice | None:
         assert self._shifting is not None
-        assert self.partner is not None
+        assert self.session is not None
         job = self._shifting[1]
         if job.advance():
             if self._due():
                 self._show(running=True)
             return None
-        self.partner.keep(job)
+        self.session.keep_shift(job)
         self._show(running=False)
         self._shifting = None
         return None
@@ -204,13 +206,11 @@ class PairWork:
 
     def nudge(self, settings: NudgeSettings) -> None:
         """Writes on from the cursor with both models. Raises UsageError."""
-        from bftui.session.session_nudging import start_nudging
-
         self._asked()
         assert self.session is not None
         self._stop_nudging()
         start = self.session.cursor
-        self._nudging = start, start_nudging(self.session, settings)
+        self._nudging = start, self.session.start_nudging(settings)
         self._tell_nudged(running=True)
 
     def _nudge(self) -> Notice | None:
@@ -265,10 +265,11 @@ class PairWork:
         """What the partner would write at the cursor; asked for once at each place."""
         from bftui.session.session_nudging import look_ahead_at
 
-        assert self.session is not None
-        node = self.session.cursor
+        session = self.session
+        assert session is not None
+        node = session.cursor
         if self._drafted[0] != node:
-            self._drafted = node, look_ahead_at(self.session, settings)
+            self._drafted = node, look_ahead_at(session.model_tree, session.partner, settings)
         return self._drafted[1]
 
     def next_word(self, settings: NudgeSettings) -> commands.Command:

@@ -141,4 +141,5 @@ class RecordedTrace:
             return None
         tree = session.tree
         numbers = map(tree.sampler, tree.path(session.cursor))
-        return session.sampler_at(next(n for n in numbers if n != session.sampler_number))
+        other = next(n for n in numbers if n != session.sampler_number)
+        return session.state.samplers[other]

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
     from bftui.model.loaded_model import Model
     from bftui.model.prompt import Prompt, Rendered
-    from bftui.session.events import Event
     from bftui.session.records.resume import Saved
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
@@ -76,7 +75,7 @@ class SessionSlot:
                 model,
                 prompt,
                 journal=journal,
-                on_event=self._event,
+                on_journal_failure=self._unwritten,
                 beside_chat=self._pairing.chats,
                 **asdict(sampler) if sampler else {},
             )
@@ -90,7 +89,9 @@ class SessionSlot:
     def resume(self, model: Model, saved: Saved) -> None:
         """Goes on with a session that was kept, and publishes what it had measured. Raises ModelError, UsageError."""
         state = self._state
-        session, journal = take_up(model, saved, state.settings.state_dir, self._event, state.say)
+        session, journal = take_up(
+            model, saved, state.settings.state_dir, self._unwritten, state.say
+        )
         state.publish(session=session, journal=journal)
         self.attend(session)
         self._measuring.recall(recalled(session, saved))
@@ -102,15 +103,12 @@ class SessionSlot:
         self._measuring.attend(session)
         self._pairing.attend(session)
 
-    def _event(self, event: Event) -> None:
-        from bftui.session.events import JournalFailed
-
-        if isinstance(event, JournalFailed):
-            self._state.say(
-                f"the journal cannot be written: {event.reason}; the session goes on, what is missing "
-                "is written as soon as that can be",
-                Tone.WARNING,
-            )
+    def _unwritten(self, reason: str) -> None:
+        self._state.say(
+            f"the journal cannot be written: {reason}; the session goes on, what is missing is written as soon as "
+            "that can be",
+            Tone.WARNING,
+        )
 
     # Commands --------------------------------------------------------------------------------------------------
 
@@ -198,7 +196,7 @@ class SessionSlot:
         """Recomputes some stale numbers of the visible path; what a person asks for comes between."""
         state = self._state
         try:
-            left = 0 if self.session is None else self.session.align(_RECOMPUTED)
+            left = 0 if self.session is None else self.session.recompute_stale(_RECOMPUTED)
         except BaseException:
             state.recomputing = False
             raise
@@ -246,7 +244,7 @@ class SessionSlot:
         if model is None:
             return None
         if session is not None:
-            return model.render(session.settled(prompt))
+            return model.render(session.model_tree.settled(prompt))
         from bftui.model.templates import asking
 
         return model.render(asking(prompt, bool(model.info.chat_template), self._pairing.chats))

@@ -59,7 +59,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as state:
             seen, alive = killed(chance, state)
             saved = read_saved(latest(Path(state) / "bftui" / "sessions"))
-        kept = len(saved.follower.tree)
+        kept = len(saved.player.state.tree)
         nodes += seen
         left += alive
         cut += saved.cut

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -24,9 +25,11 @@ from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 from bftui.session import commands as c
 from bftui.session.records.resume import read_saved, resume
-from bftui.session.records.session_log import Record
+from bftui.session.records.session_log import SessionLog
 from bftui.session.records.trace_check import COARSE, Checking
 from bftui.session.session import Session
+from bftui.session.session_state import SessionState
+from bftui.session.view_state import ViewState
 from bftui.trace.diff.trace_comparison import compare
 from bftui.trace.document import Trace, read
 from bftui.trace.journal import Journal
@@ -66,10 +69,13 @@ def journal() -> None:
     tree = tree_of(2000)
     times = []
     with tempfile.TemporaryDirectory() as folder:
-        record = Record(Journal(Path(folder)), lambda event: None, lambda token_id: b" token")
+        record = SessionLog(Journal(Path(folder)), lambda token_id: b" token", print)
         for node in range(1, len(tree)):
+            state = SessionState(
+                cast(Tree, _Upto(tree, node + 1)), [Sampler()], ViewState(node), draws=node
+            )
             start = time.perf_counter()
-            record.add("step", {}, node, _Upto(tree, node + 1), node, node, {})
+            record.add("step", {}, state, node)
             times.append(time.perf_counter() - start)
     each = statistics.median(times)
     with big_model() as path:

@@ -23,7 +23,7 @@ def test_the_document_is_that_of_the_python_interface(orchard, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     with bftui.open_model(orchard) as model:
         found = Session(model, "Name", top_p=0.7).lookahead(5, steps=2)
-        expected = encode(found.result(model.token_bytes))
+        expected = encode(found.result())
     assert json.loads(done.stdout) == json.loads(out.read_text()) == expected
     assert len(expected["candidates"]) == 5
     assert set(expected["candidates"][0]["after"]) == {

@@ -34,7 +34,7 @@ def trace(orchard, tmp_path):
             c.Force("é"), c.SetPrompt(c.Prompt("Another")), c.Greedy(), c.Step(), c.Fold(1),
         ):  # fmt: skip
             session.do(command)
-        session.align()
+        session.recompute_stale()
         session.trace().save(tmp_path / "t.json")
     return tmp_path / "t.json"
 

@@ -364,7 +364,7 @@ def do(session: Session, action: str, value: Any) -> None:
             session.add_turn(value)
         case "sampler":
             session.set_sampler(temperature=value)
-            session.align()
+            session.recompute_stale()
         case "measure":
             session.rollouts(samples=value, horizon=3)
             session.lookahead(k=value)

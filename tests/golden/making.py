@@ -19,6 +19,7 @@ from unittest.mock import patch
 import bftui
 from bftui import cli
 from bftui.core.pair.nudging_rounds import NudgeSettings
+from bftui.session.partner.partner_sync import PartnerSync
 from bftui.trace.journal import Journal
 from tests.golden import steps
 from tests.golden.steps import Step
@@ -251,17 +252,17 @@ def saved() -> dict[str, bytes]:
         reader = session.pair_with(partner)
         for act in _acts(session):
             act()
-        session.align()
+        session.recompute_stale()
         session.lookahead(4)
         rolled = session.rollouts(6, 8)
         session.respond(" Sure", samples=6, horizon=6, controls=8)
         session.resample(4, node=0)
-        session.open_rollout(rolled.start.node, rolled.samples[0].token_ids)
+        session.open_rollout(rolled.node, rolled.samples[0].token_ids)
         session.nudge(NudgeSettings(max_tokens=30))
         shift = reader.start_shift(10)
         shift.finish()
-        reader.keep(shift)
-        reader.catch_up().finish()
+        session.keep_shift(shift)
+        PartnerSync(reader).finish()
         session.trace().save(Path("saved.json"))
     files = (Path("saved.json"), journal.path)
     texts = [path.read_text(encoding="utf-8") for path in files]

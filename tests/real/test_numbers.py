@@ -87,10 +87,10 @@ def path_of(
         seed=sampler.seed,
         ignore_eos=True,
     )
-    logits = [model.client.logits(session._number, session.cursor)]
+    logits = [model.client.logits(session.model_tree.number, session.cursor)]
     for _ in range(STEPS):
         session.step()
-        logits.append(model.client.logits(session._number, session.cursor))
+        logits.append(model.client.logits(session.model_tree.number, session.cursor))
     path = [session.tree.node(number) for number in session.tree.path(session.cursor)]
     return session.tree.prompt_ids(path[0].id), path, logits
 

@@ -11,6 +11,7 @@ from bftui.model.loaded_model import Model
 from bftui.model.model_pair import Pair
 from bftui.model.prompt import Prompt
 from bftui.model.token_alignment import aligned as aligned_spans
+from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.partner.session_partner import Partner
 from bftui.session.session import Session
 from tests.real import models
@@ -29,7 +30,7 @@ def pair(opened: Opened) -> tuple[Model, Model]:
 
 def caught_up(session: Session) -> Partner:
     assert session.partner is not None
-    session.partner.catch_up().finish()
+    PartnerSync(session.partner).finish()
     return session.partner
 
 

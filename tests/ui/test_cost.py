@@ -21,6 +21,7 @@ from bftui.core.tree import Source, Tree
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt
 from bftui.session.session import Session
+from bftui.session.session_state import SessionState
 from bftui.ui.view import View
 from tests.ui.driver import lines, table, workbench
 
@@ -37,7 +38,8 @@ class Standing:
         self.rendered = model.render(Prompt("A:"))
         self.marks: dict[str, int] = {}
         self.folded = self.pruned = frozenset[int]()
-        self.sampler_number = self.restated = 0
+        self.sampler_number = 0
+        self.state = SessionState(self.tree, [self.sampler])
         logits = np.random.default_rng(1).normal(size=model.info.n_vocab).astype(np.float32) * 2
         distribution = Distribution(logits, self.sampler)
         self._next = distribution.summary()

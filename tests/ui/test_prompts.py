@@ -256,7 +256,7 @@ async def test_an_answer_ends_where_the_page_goes_on_and_a_turn_takes_it_up(frui
         await w.press("I")
         await w.type("a fig")
         await w.press("ctrl+s")
-        assert b"".join(w.session.path_bytes()) == b"Q: fruit\nA: apple\nQ: a fig\nA:"
+        assert b"".join(w.session.model_tree.path_bytes()) == b"Q: fruit\nA: apple\nQ: a fig\nA:"
         await w.press("space")
         assert w.session.node.source == "sampled"
 

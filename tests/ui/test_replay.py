@@ -310,7 +310,7 @@ async def test_numbers_of_a_later_sampler_are_said_to_be_so(fruit, tmp_path):
         session = Session(model, "Name a fruit:", seed=1)
         session.step()
         session.do(SetSampler(temperature=0.7))
-        session.align()
+        session.recompute_stale()
         session.trace().save(tmp_path / "t.json")
     async with replayed(tmp_path / "t.json") as driver:
         await driver.press("space", "space")

@@ -236,7 +236,7 @@ async def test_what_no_journal_holds_is_saved_when_it_is_left(
     (trace,) = (tmp_path / "rescued").rglob("session.json")
     assert str(trace) in told
     assert "removed" in told if removed else "no journal" in told
-    assert len(read_saved(trace).follower.tree) == 3
+    assert len(read_saved(trace).player.state.tree) == 3
 
 
 def latest_running(folder):

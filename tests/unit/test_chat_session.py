@@ -24,7 +24,7 @@ def opened(tmp_path_factory):
 
 def written(session):
     """The whole path as text, control tokens too."""
-    return b"".join(session.path_bytes()).decode()
+    return b"".join(session.model_tree.path_bytes()).decode()
 
 
 TURN = "<|user|>user\ntwo<|end|>\n<|user|>assistant\n"
@@ -177,5 +177,5 @@ def test_commands_and_methods_are_the_same(opened):
     by_method.add_turn("two")
     by_method.set_prompt("x", system="y", template="chat", prefill="z")
     by_method.mark("m")
-    assert by_command.path_bytes() == by_method.path_bytes()
+    assert by_command.model_tree.path_bytes() == by_method.model_tree.path_bytes()
     assert by_command.marks == by_method.marks

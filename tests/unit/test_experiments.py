@@ -10,7 +10,6 @@ from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import UsageError
 from bftui.session import commands as c
-from bftui.session.events import MeasurementKept
 from bftui.session.session import Session
 from tests.tables import table
 
@@ -228,8 +227,13 @@ def test_a_response_that_was_stopped_has_no_verdict(model):
 
 
 def test_a_response_is_in_the_trace_once(model):
-    kept = []
-    session = Session(model, " w3", top_p=1.0, on_event=kept.append)
+    lines = []
+
+    class Lines:
+        def write(self, record):
+            lines.append(record)
+
+    session = Session(model, " w3", top_p=1.0, journal=Lines())
     brief = {"samples": 4, "horizon": 4}
     session.respond(" w5", others=False, **brief)
     session.lookahead(2)
@@ -240,8 +244,7 @@ def test_a_response_is_in_the_trace_once(model):
     kinds = [each["kind"] for each in session.trace().as_dict()["measurements"]]
     assert kinds == ["response", "lookahead", "response"]
     assert session.trace().as_dict()["measurements"][0]["result"] == whole.result()
-    numbers = [each.number for each in kept if isinstance(each, MeasurementKept)]
-    assert numbers == [0, 1, 0, 2]
+    assert [line["place"] for line in lines if "measurement" in line] == [0, 1, 0, 2]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def recorded(model, folder, commands, **options):
             session.do(command)
         except UsageError:
             continue
-        session.align(2)
+        session.recompute_stale(2)
     return session, journal
 
 
@@ -135,7 +135,7 @@ def test_a_conversation_goes_on_where_it_was(tmp_path, template):
         assert again.rendered == session.rendered
         for each in (session, again):
             each.add_turn("and more")
-        assert again.path_bytes() == session.path_bytes()
+        assert again.model_tree.path_bytes() == session.model_tree.path_bytes()
 
 
 COMMANDS = st.one_of(
@@ -174,7 +174,7 @@ def test_any_session_resumes_as_it_was(model, tmp_path_factory, commands, share)
         return
     saved = read_saved(journal.path)
     assert saved.cut == (not journal.path.read_bytes().endswith(b"\n"))
-    nodes = len(saved.follower.tree)
+    nodes = len(saved.player.state.tree)
     assert 1 <= nodes <= len(session.tree)
     assert [resume(model, saved).tree.token_id(n) for n in range(nodes)] == [
         session.tree.token_id(n) for n in range(nodes)
@@ -441,7 +441,7 @@ def test_what_a_full_disk_refused_is_written_when_there_is_room(model, tmp_path)
     session.step()
     assert journal.failure is None
     found = read_saved_copy(journal.path, tmp_path / "copy.jsonl")
-    assert len(found.follower.tree) == len(session.tree)
+    assert len(found.player.state.tree) == len(session.tree)
 
 
 def read_saved_copy(path, copy):

@@ -8,7 +8,7 @@ import pytest
 
 import bftui
 from bftui.model.prompt import Prompt
-from bftui.session.records.replicate import Imitation, prompt_of, seen_by
+from bftui.session.records.replicate import Replication, prompt_of, seen_by
 from bftui.session.records.resume import read_saved, resume
 from bftui.session.records.trace_check import FINE, Checking
 from bftui.session.session import Session
@@ -21,8 +21,8 @@ OTHER = ["<s>", "</s>", *WORDS, "xyz", *({"bytes": each} for each in BYTES)]
 
 def imitated(session: Session, trace: TraceFile) -> list[str]:
     """The text of every root after the actions of a trace were done again."""
-    list(Imitation(session, trace).actions())
-    return [session.prompt_at(root)[1].text for root in session.tree.roots]
+    list(Replication(session, trace).actions())
+    return [session.state.prompts[root][1].text for root in session.tree.roots]
 
 
 def test_prompts_of_a_trace(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_prompts_of_a_trace(tmp_path: Path) -> None:
         session = Session(model, Prompt("one", template_args={"more": "!"}, date="2025-02-03"))
         session.set_prompt(Prompt("two", date="2025-02-04"))
         session.set_prompt("three")
-        recorded = [session.prompt_at(root)[1] for root in session.tree.roots]
+        recorded = [session.state.prompts[root][1] for root in session.tree.roots]
         session.trace().save(tmp_path / "t.json")
     trace = TraceFile(tmp_path / "t.json")
     texts = [each.text for each in recorded]

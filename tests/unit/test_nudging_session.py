@@ -23,7 +23,7 @@ from bftui.model.prompt import Prompt
 from bftui.results.codec import encode
 from bftui.session import commands as c
 from bftui.session.session import Session
-from bftui.session.session_nudging import look_ahead_at, start_nudging, top_prob, would_nudge
+from bftui.session.session_nudging import look_ahead_at, top_prob
 from tests.schemas import validate
 from tests.unit.test_nudging import END, UNSURE, model, says
 
@@ -45,7 +45,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 def test_rounds_become_nodes_that_tell_their_author(tmp_path: Path) -> None:
     with session(tmp_path) as found:
-        job = start_nudging(found, THREE)
+        job = found.start_nudging(THREE)
         job.finish()
         assert found.text() == job.text == " Sure here we go then"
         sources = [found.tree.node(node).source for node in found.tree.path(found.cursor)[1:]]
@@ -61,7 +61,7 @@ def test_rounds_become_nodes_that_tell_their_author(tmp_path: Path) -> None:
 
 def test_undo_takes_back_a_round(tmp_path: Path) -> None:
     with session(tmp_path) as found:
-        start_nudging(found, THREE).finish()
+        found.start_nudging(THREE).finish()
         assert found.undoes == "nudge"
         found.undo()
         assert found.text() == " Sure here we go"
@@ -73,16 +73,16 @@ def test_undo_takes_back_a_round(tmp_path: Path) -> None:
 
 def test_the_same_round_leads_to_the_same_nodes(tmp_path: Path) -> None:
     with session(tmp_path) as found:
-        start_nudging(found, THREE, measure=False).finish()
+        found.start_nudging(THREE, measure=False).finish()
         end, size = found.cursor, len(found.tree)
         found.goto(0)
-        start_nudging(found, THREE, measure=False).finish()
+        found.start_nudging(THREE, measure=False).finish()
         assert (found.cursor, len(found.tree)) == (end, size)
 
 
 def test_the_trace_holds_what_was_nudged_and_what_came_of_it(tmp_path: Path) -> None:
     with session(tmp_path) as found:
-        job = start_nudging(found, THREE)
+        job = found.start_nudging(THREE)
         job.finish()
         found.keep(job.stored(0))
         found.trace().save(tmp_path / "t.json")
@@ -100,7 +100,7 @@ def test_the_trace_holds_what_was_nudged_and_what_came_of_it(tmp_path: Path) -> 
 
 def test_one_round_is_one_step_by_hand(tmp_path: Path) -> None:
     with session(tmp_path) as found:
-        job = start_nudging(found, NudgeSettings(draft=3, rounds=1), measure=False)
+        job = found.start_nudging(NudgeSettings(draft=3, rounds=1), measure=False)
         job.finish()
         assert (job.stop, found.text()) == ("rounds", " Sure here we go")
         assert job.alone is None
@@ -108,7 +108,7 @@ def test_one_round_is_one_step_by_hand(tmp_path: Path) -> None:
 
 def test_a_person_who_goes_elsewhere_ends_it(tmp_path: Path) -> None:
     with session(tmp_path) as found:
-        job = start_nudging(found, THREE)
+        job = found.start_nudging(THREE)
         while not job.rounds:
             job.advance()
         found.back()
@@ -119,29 +119,25 @@ def test_a_person_who_goes_elsewhere_ends_it(tmp_path: Path) -> None:
 
 def test_the_partners_words_are_offered_one_by_one(tmp_path: Path) -> None:
     with session(tmp_path) as found:
-        words = look_ahead_at(found, THREE)
+        words = look_ahead_at(found.model_tree, found.partner, THREE)
         assert [word.text for word in words] == [b" Sure", b" here", b" now"]
         assert len(found.tree) == 1
         found.do(c.Nudge(words[:1]))
         assert found.text() == " Sure"
         assert found.node.source == "nudged"
-        start_nudging(found, THREE, measure=False).finish()
+        found.start_nudging(THREE, measure=False).finish()
         assert found.text().startswith(" Sure")
 
 
-def test_the_dry_run_finds_where_the_base_is_unsure(tmp_path: Path) -> None:
+def test_how_sure_the_base_is_needs_no_partner(tmp_path: Path) -> None:
     with session(tmp_path) as found:
-        assert would_nudge(found) == []
         found.force(" Sure here we go")
         path = found.tree.path(found.cursor)
-        # Sure of " we" and " go"; unsure of what came before them.
-        assert would_nudge(found) == path[1:3]
-        assert would_nudge(found, gamma=0.0) == []
-        assert would_nudge(found, gamma=UNSURE + 0.01, node=path[2]) == path[1:3]
-        before = top_prob(found, path[2])
-        assert before == pytest.approx(0.9, abs=1e-6)
         found.part()
-        assert would_nudge(found) == path[1:3]
+        # Sure of " we" and " go"; unsure of what came before them.
+        sure = [top_prob(found.tree, node) for node in path[:4]]
+        assert [p is not None and p < 0.4 for p in sure] == [True, True, False, False]
+        assert sure[2] == pytest.approx(0.9, abs=1e-6)
 
 
 def test_where_nothing_can_be_nudged_it_says_so(tmp_path: Path) -> None:
@@ -150,11 +146,11 @@ def test_where_nothing_can_be_nudged_it_says_so(tmp_path: Path) -> None:
             found.do(c.Nudge(()))
         found.force(ids=[1])
         with pytest.raises(UsageError, match="ends here"):
-            start_nudging(found)
+            found.start_nudging()
         found.back()
         found.part()
         with pytest.raises(UsageError, match="no partner"):
-            start_nudging(found)
+            found.start_nudging()
 
 
 def test_many_prompts_are_summed_up_with_intervals(tmp_path: Path) -> None:
@@ -249,7 +245,7 @@ def test_a_partner_that_dies_leaves_the_session_with_what_was_written(tmp_path: 
     ):
         found = Session(base, "Q:", template="raw")
         found.pair_with(partner, "raw")
-        job = start_nudging(found, NudgeSettings(draft=1))
+        job = found.start_nudging(NudgeSettings(draft=1))
         with pytest.raises(BackendCrashed):
             job.finish()
         job.close()

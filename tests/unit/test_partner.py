@@ -14,7 +14,7 @@ from bftui.core.pair.distribution_shift import PartnerView, compare
 from bftui.model.loaded_model import open_model
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session import events as e
+from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.partner.session_partner import Partner
 from bftui.session.session import Session
 from bftui.trace.nodes import PLACES
@@ -56,7 +56,7 @@ def practice():
 
 def caught_up(session: Session) -> Partner:
     assert session.partner is not None
-    session.partner.catch_up().finish()
+    PartnerSync(session.partner).finish()
     return session.partner
 
 
@@ -426,12 +426,13 @@ def test_a_prompt_that_does_not_fit_leaves_the_session_alone(opened):
 
 
 def test_a_missing_template_is_refused_with_the_session_as_it_was(opened):
-    told = []
-    session = Session(opened(), "a", on_event=told.append)
+    journal = Lines()
+    session = Session(opened(), "a", journal=journal)
+    begun = list(journal)
     with pytest.raises(ModelError, match="has no chat template"):
         session.pair_with(opened(), "chat")
     assert session.partner is None
-    assert told == []
+    assert list(journal) == begun
     session.step()
 
 
@@ -471,7 +472,7 @@ def test_a_partner_that_dies_in_the_middle_takes_nothing_along(opened):
     partner = session.pair_with(model)
     for _ in range(100):
         session.step()
-    job = partner.catch_up()
+    job = PartnerSync(partner)
     for _ in range(10):
         assert job.advance()
     os.kill(model.client.pid, signal.SIGKILL)
@@ -532,17 +533,17 @@ class Lines(list):
         self.append(record)
 
 
-def test_pairing_and_parting_are_told_and_written_down(opened):
-    told, journal = [], Lines()
-    session = Session(opened(), "a", on_event=told.append, journal=journal)
+def test_pairing_and_parting_are_written_down(opened):
+    journal = Lines()
+    session = Session(opened(), "a", journal=journal)
     model = opened()
     assert session.partner is None
     assert session.part() is None
     session.pair_with(model, "raw")
     assert session.part() is model
     assert session.partner is None
-    assert told == [e.PartnerChanged()] * 3
     partners = [record["partner"] for record in journal if "partner" in record]
+    assert len(partners) == 3
     assert partners[0] is None
     assert partners[1]["model"]["name"] == "orchard"
     assert session.trace().as_dict()["partner"] is None
@@ -587,7 +588,7 @@ def test_a_shift_of_the_partners_answer_is_kept_in_the_trace(opened):
     job = partner.start_shift(max_tokens=8)
     job.finish()
     assert [each.text for each in job.positions] == [b" red", b"</s>"]
-    partner.keep(job)
+    session.keep_shift(job)
     kept = session.trace().as_dict()["measurements"][0]
     assert (kept["kind"], kept["node"]) == ("shift", 0)
     assert kept["result"]["ended"] == "eog"

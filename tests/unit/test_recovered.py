@@ -8,6 +8,7 @@ import pytest
 from bftui.core.errors import InputError, UsageError
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c
+from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.records.open_trace import trace_file
 from bftui.session.records.trace_replay import Replay
 from bftui.session.session import Session
@@ -27,7 +28,7 @@ def recorded(model, folder, commands=DONE):
     for command in commands:
         with suppress(UsageError):
             session.do(command)
-            session.align()
+            session.recompute_stale()
     return session, journal.path
 
 
@@ -54,7 +55,7 @@ def test_what_the_partner_said_is_in_it(opened, tmp_path, changes):
     partner = session.pair_with(opened(**changes))
     for command in (c.Force(" the fruit"), c.Back(2), c.Step(), c.SetPrompt(Prompt("And?"))):
         session.do(command)
-        partner.catch_up().finish()
+        PartnerSync(partner).finish()
     session.trace().save(tmp_path / "t.json")
     journal, trace = trace_file(path), trace_file(tmp_path / "t.json")
     assert list(journal.nodes()) == list(trace.nodes())
@@ -76,7 +77,7 @@ def test_a_replay_of_a_journal_has_the_numbers_of_the_moment(opened, tmp_path):
     seen = []
     for command in commands:
         session.do(command)
-        session.align()
+        session.recompute_stale()
         seen.append(
             [session.tree.next(node).entropy_truncated for node in range(len(session.tree))]
         )

@@ -5,6 +5,7 @@ import pytest
 from bftui.core.errors import UsageError
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c
+from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.records.trace_replay import Replay
 from bftui.session.session import Session
 from bftui.trace.nodes import node_fields
@@ -131,7 +132,7 @@ def test_what_a_partner_said_is_said_again(opened, tmp_path, changes):
     session.force(" the fruit")
     for _ in range(4):
         session.step()
-        partner.catch_up().finish()
+        PartnerSync(partner).finish()
     session.trace().save(tmp_path / "pair.json")
     replay = Replay(tmp_path / "pair.json")
     replay.finish()

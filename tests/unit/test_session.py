@@ -16,7 +16,6 @@ from bftui.core.errors import Cancelled, ContextFull, InvalidToken, ModelError, 
 from bftui.core.sampler import Sampler
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session import events as e
 from bftui.session.session import Session
 from bftui.trace.journal import Journal
 from tests.tables import table
@@ -294,20 +293,21 @@ def test_palette_words_get_a_space_where_one_is_missing(model):
     assert session.spaced(" Sure") == " Sure"
 
 
-def test_events_say_what_changed(model):
-    events = []
-    session = session_on(model, on_event=events.append)
+def test_the_journal_says_what_changed(model):
+    lines = []
+
+    class Lines:
+        def write(self, record):
+            lines.append(record)
+
+    session = session_on(model, journal=Lines())
     session.force(" Sure Here")
-    session.set_sampler(seed=8)
+    session.set_sampler(top_p=0.5)
     session.back()
-    assert events == [
-        e.NodeAdded(1),
-        e.NodeAdded(2),
-        e.CursorMoved(2),
-        e.SamplerChanged(1),
-        e.PathAligned(0),
-        e.CursorMoved(1),
-    ]
+    done = [(line["action"]["op"], line["action"]["node"]) for line in lines if "action" in line]
+    assert done == [("force", 2), ("sampler", 2), ("back", 1)]
+    assert [node["id"] for line in lines for node in line.get("nodes", [])] == [0, 1, 2]
+    assert [line["restated"]["sampler"] for line in lines if "restated" in line] == [1]
 
 
 def test_the_journal_holds_every_node_as_soon_as_it_exists(model, tmp_path):
@@ -332,11 +332,11 @@ def test_a_full_disk_is_said_once_and_ends_nothing(model):
             if "action" in record:
                 raise OSError(28, "No space left on device")
 
-    events = []
-    session = session_on(model, journal=Full(), on_event=events.append)
+    failures = []
+    session = session_on(model, journal=Full(), on_journal_failure=failures.append)
     session.step()
     session.step()
-    assert events.count(e.JournalFailed("No space left on device")) == 1
+    assert failures == ["No space left on device"]
     assert len(session.tree) == 3
 
 
@@ -378,7 +378,7 @@ def test_any_history_can_be_told_again_and_loses_nothing(model, commands):
             seen = len(session.tree)
     one, other = sessions
     assert same(one.trace().as_dict()) == same(other.trace().as_dict())
-    one.align()
+    one.recompute_stale()
     for node in one.tree.path(one.cursor):
         following = one.tree.next(node)
         if following is None:
@@ -452,7 +452,7 @@ def test_numbers_that_cannot_be_made_anew_wait(tmp_path):
             session.set_sampler(temperature=2.0)
         assert session.sampler.temperature == 2.0
         assert session.stale() == 3
-        assert session.align() == 0
+        assert session.recompute_stale() == 0
         assert session.node.next.temperature == 2.0
 
 

@@ -11,7 +11,6 @@ from bftui.core.errors import Cancelled, UsageError
 from bftui.core.sampler import Sampler
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session import events as e
 from bftui.session.session import Session
 from tests.tables import table
 from tests.unit.test_session import forget, same
@@ -40,18 +39,20 @@ def numbers(session):
 
 
 def test_a_change_waits_until_it_is_asked_for(model):
-    events = []
-    session = Session(model, "x", on_event=events.append)
+    session = Session(model, "x")
     session.force(LONG)
     before = numbers(session)
-    events.clear()
     session.do(c.SetSampler(top_p=0.5))
     assert numbers(session) == before
     length = len(session.tree.path(session.cursor))
     assert session.stale() == length
-    left = [session.align(3), session.align(3), session.align(3), session.align(3)]
+    left = [
+        session.recompute_stale(3),
+        session.recompute_stale(3),
+        session.recompute_stale(3),
+        session.recompute_stale(3),
+    ]
     assert left == [length - 3, length - 6, 0, 0]
-    assert events == [e.SamplerChanged(1), *map(e.PathAligned, left[:3])]
     assert session.stale() == 0
 
 
@@ -59,7 +60,7 @@ def test_the_latest_numbers_are_made_first(model):
     session = Session(model, "x")
     session.force(LONG)
     session.do(c.SetSampler(top_p=0.5))
-    session.align(2)
+    session.recompute_stale(2)
     path = session.tree.path(session.cursor)
     assert [session.tree.sampler(n) for n in path] == [0] * (len(path) - 2) + [1, 1]
 
@@ -69,13 +70,13 @@ def test_a_step_draws_under_the_new_sampler_at_once(model):
     for session in (waits, at_once):
         session.force(LONG)
         session.do(c.SetSampler(temperature=0.4, top_p=0.8))
-    at_once.align()
+    at_once.recompute_stale()
     for session in (waits, at_once):
         for _ in range(4):
             if not session.ended:
                 session.do(c.Step())
     assert waits.stale() == 9
-    waits.align()
+    waits.recompute_stale()
     assert same(waits.trace().as_dict()) == same(at_once.trace().as_dict())
 
 
@@ -103,7 +104,7 @@ def test_slices_give_the_numbers_of_making_all_at_once(model, commands):
         if command is None:
             forget(model)
         elif isinstance(command, int):
-            left = sliced.align(command)
+            left = sliced.recompute_stale(command)
             assert left == sliced.stale()
         else:
             try:
@@ -111,13 +112,13 @@ def test_slices_give_the_numbers_of_making_all_at_once(model, commands):
             except UsageError:
                 continue
             eager.do(command)
-            eager.align()
+            eager.recompute_stale()
             under = sliced.sampler_number
             path = sliced.tree.path(sliced.cursor)
             assert sliced.stale() == sum(sliced.tree.sampler(n) != under for n in path)
-    while sliced.align(3):
+    while sliced.recompute_stale(3):
         pass
-    eager.align()
+    eager.recompute_stale()
     assert numbers(sliced) == pytest.approx(numbers(eager), abs=1e-12)
 
 
@@ -138,7 +139,7 @@ def test_only_what_is_missing_is_evaluated_in_one_pass(tmp_path):
         session.force(LONG)
         path = session.tree.path(session.cursor)
         for node in path[2:5]:
-            del model.client._logits[session._number, node]
+            del model.client._logits[session.model_tree.number, node]
         tokens, passes = model.client.evaluated(), model.client.backend._evaluations
         session.set_sampler(top_p=0.5)
         assert model.client.evaluated() == tokens + 3
@@ -150,15 +151,15 @@ def test_a_slice_that_is_stopped_keeps_what_was_done(tmp_path):
         session = Session(slow, "x")
         session.force(LONG)
         session.do(c.SetSampler(top_p=0.5))
-        left = session.align(3)
+        left = session.recompute_stale(3)
         forget(slow)
         slow.client.backend._step_ms = 60_000
         threading.Timer(0.2, slow.client.cancel).start()
         with pytest.raises(Cancelled):
-            session.align(3)
+            session.recompute_stale(3)
         assert session.stale() == left
         slow.client.backend._step_ms = 0
-        assert session.align() == 0
+        assert session.recompute_stale() == 0
 
 
 def test_a_preview_is_what_the_sampler_would_give_and_changes_nothing(tmp_path):
@@ -200,7 +201,7 @@ def test_a_model_with_a_cache_gives_the_same_numbers_in_slices(tmp_path):
         straight.force(ids=ids)
         forget(model)
         session.do(c.SetSampler(top_p=0.4))
-        while session.align(7):
+        while session.recompute_stale(7):
             session.do(c.Back())
             session.do(c.Forward())
         ours = [session.tree.node(n) for n in session.tree.path(session.cursor)]

@@ -8,7 +8,6 @@ import bftui
 from bftui.core.errors import UsageError
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c
-from bftui.session import events as e
 from bftui.session.session import Session
 from bftui.trace.document import read
 from tests.schemas import validate
@@ -129,26 +128,18 @@ def test_the_last_visible_prompt_cannot_be_pruned(session):
     assert session.pruned == {0}
 
 
-def test_all_of_it_is_in_journal_events_and_trace(model, tmp_path):
-    events, lines = [], []
+def test_all_of_it_is_in_journal_and_trace(model, tmp_path):
+    lines = []
 
     class Lines:
         def write(self, record):
             lines.append(record)
 
-    session = Session(model, "x", journal=Lines(), on_event=events.append)
+    session = Session(model, "x", journal=Lines())
     session.force(" Sure Here")
     session.mark("m")
     session.fold(1)
     session.prune(2)
-    assert events[-6:] == [
-        e.NodeAdded(2),
-        e.CursorMoved(2),
-        e.BranchesChanged(),
-        e.BranchesChanged(),
-        e.CursorMoved(1),
-        e.BranchesChanged(),
-    ]
     said = [(line["action"]["op"], line["action"]["args"]) for line in lines if "action" in line]
     assert said[1:] == [("mark", {"name": "m"}), ("fold", {"node": 1}), ("prune", {"node": 2})]
     document = session.trace().as_dict()
@@ -239,6 +230,6 @@ def test_the_same_commands_give_the_same_trace(model, commands):
                 session.do(command)
             except UsageError:
                 continue
-            session.align()
+            session.recompute_stale()
         traces.append(same(session.trace().as_dict()))
     assert traces[0] == traces[1]

@@ -8,7 +8,7 @@ import pytest
 import bftui
 from bftui.core.errors import LostText, Unwritable, UsageError
 from bftui.model.prompt import Prompt
-from bftui.session.records.replicate import Imitation, prompt_of
+from bftui.session.records.replicate import Replication, prompt_of
 from bftui.session.records.resume import read_saved, resume
 from bftui.trace.reading import TraceFile
 from tests.models import bpe_vocab, tiny_model
@@ -82,7 +82,7 @@ def test_a_trace_says_how_its_texts_were_read_and_they_are_read_so_again(model, 
     trace = TraceFile(path)
     assert prompt_of(trace).special == "tokens"
     again = bftui.Session(model, prompt_of(trace))
-    list(Imitation(again, trace).actions())
+    list(Replication(again, trace).actions())
     for node in range(len(session.tree)):
         assert again.tree.token_ids(node) == session.tree.token_ids(node)
     resumed = resume(model, read_saved(path))

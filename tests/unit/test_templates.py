@@ -45,7 +45,7 @@ def practice():
 
 def written(session):
     """The whole path as text."""
-    return b"".join(session.path_bytes()).decode()
+    return b"".join(session.model_tree.path_bytes()).decode()
 
 
 # What is written --------------------------------------------------------------------------------------------------

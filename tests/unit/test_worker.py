@@ -67,7 +67,7 @@ def test_two_sessions_on_one_worker_do_not_mix(tmp_path):
 def test_pages_cover_the_vocabulary_and_search_it(tmp_path):
     with opened(tmp_path) as model:
         session = Session(model, "x")
-        client, number = model.client, session._number
+        client, number = model.client, session.model_tree.number
         page = client.page(number, 0, session.sampler, 0, 10**6, "")
         assert page.total == len(page.rows) == model.info.n_vocab
         assert [row.rank for row in page.rows] == list(range(1, page.total + 1))
@@ -84,7 +84,7 @@ def test_lookahead_equals_steps(tmp_path):
     with opened(tmp_path) as model:
         session = Session(model, "x", top_p=0.7)
         ids = [int(i) for i in session.node.next.top_ids[:15]]
-        after = dict(model.client.lookahead(session._number, 0, ids, session.sampler))
+        after = dict(model.client.lookahead(session.model_tree.number, 0, ids, session.sampler))
         assert set(after) == set(ids)
         for token_id in ids:
             node = session.force(ids=[token_id])
@@ -100,7 +100,7 @@ def test_foreground_work_goes_before_background_work(tmp_path):
         session = Session(model, "x")
         done = []
         ids = list(range(2, 162))
-        stream = model.client.lookahead(session._number, 0, ids, session.sampler)
+        stream = model.client.lookahead(session.model_tree.number, 0, ids, session.sampler)
         started = threading.Event()
 
         def collect():
@@ -121,7 +121,9 @@ def test_foreground_work_goes_before_background_work(tmp_path):
 def test_a_stream_that_is_left_ends_in_the_worker_too(tmp_path):
     with opened(tmp_path, step_ms=20, eog=[]) as model:
         session = Session(model, "x")
-        stream = model.client.lookahead(session._number, 0, list(range(2, 200)), session.sampler)
+        stream = model.client.lookahead(
+            session.model_tree.number, 0, list(range(2, 200)), session.sampler
+        )
         next(stream)
         stream.close()
         time.sleep(0.1)

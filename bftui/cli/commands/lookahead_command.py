@@ -37,7 +37,7 @@ def lookahead(
         if error is None or job.candidates:
             if error is None and not as_json:
                 error = measured_noise(session.model, opened)
-            found = job.result(session.model.token_bytes)
+            found = job.result()
             document, told = encode(found), table(found, steps, session.model)
             note = session.model.info.note
             deliver(opened.show, document, told, as_json=as_json, output=output, note=note)

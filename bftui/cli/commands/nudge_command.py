@@ -183,6 +183,7 @@ class _Traced:
 
     def _add(self, found: NudgedPrompt, question: PairedPrompt) -> None:
         from bftui.session import commands as c
+        from bftui.session.partner.partner_sync import PartnerSync
 
         session = self._at(question)
         root = session.cursor
@@ -190,7 +191,7 @@ class _Traced:
             if made.pieces:
                 session.do(c.Nudge(made.pieces))
         if session.partner is not None:
-            session.partner.catch_up().finish()
+            PartnerSync(session.partner).finish()
         session.keep(found.run.stored(root))
 
     def _at(self, question: PairedPrompt) -> Session:

@@ -17,7 +17,7 @@ from bftui.cli.shared.opening import measured_noise, open_session, to_file
 from bftui.cli.shared.resume_options import ResumeFrom, reopened
 from bftui.core.definitions import BF_PATH
 from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
-from bftui.session.commands import AddTurn, Back, Command, Force, ForceIds, Goto, Greedy, Step
+from bftui.session.commands import OPS, Command, Force, Greedy, Step, whole
 
 if TYPE_CHECKING:
     from bftui.model.prompt import Special
@@ -84,9 +84,9 @@ def record(
             if force:
                 session.do(Force(force, special))
             if imitated is not None:
-                from bftui.session.records.replicate import Imitation
+                from bftui.session.records.replicate import Replication
 
-                for place in Imitation(session, imitated).actions():
+                for place in Replication(session, imitated).actions():
                     opened.show(None, f"action {place + 1} of {imitated.counts['actions']}")
                     interruption.check()
             for place, (command, count) in enumerate(planned):
@@ -101,7 +101,7 @@ def record(
         except BftuiError as error:
             stopped = error
         try:
-            session.align()
+            session.recompute_stale()
             if stopped is None and (as_json or output is not None):
                 stopped = measured_noise(session.model, opened)
         except BftuiError as error:
@@ -226,17 +226,12 @@ def _command(entry: Any, special: Special) -> tuple[Command, int]:
     if not isinstance(entry, dict) or len(entry) != 1:
         raise ValueError('an action is an object with one field, such as {"step": 3}')
     (name, value), *_ = entry.items()
-    match name, value:
-        case (("step" | "greedy"), int(n)) if not isinstance(value, bool) and n >= 0:
-            return Step() if name == "step" else Greedy(), n
-        case "force", str(text) if text:
-            return Force(text, special), 1
-        case "turn", str(text) if text:
-            return AddTurn(text), 1
-        case "force_ids", list(ids) if ids and all(type(i) is int for i in ids):
-            return ForceIds(tuple(ids)), 1
-        case "back", int(n) if not isinstance(value, bool) and n >= 1:
-            return Back(n), 1
-        case "goto", int(node) if not isinstance(value, bool) and node >= 0:
-            return Goto(node), 1
-    raise ValueError(f"{json.dumps(entry)[:60]} is no action; see `bftui record --help`")
+    try:
+        if name in ("step", "greedy"):
+            return OPS[name](), whole(value, 0)
+        command = OPS[name].from_value(value)
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"{json.dumps(entry)[:60]} is no action; see `bftui record --help`"
+        ) from None
+    return (replace(command, special=special) if isinstance(command, Force) else command), 1

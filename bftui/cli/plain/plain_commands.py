@@ -158,7 +158,7 @@ def _look_ahead(plain: Plain, rest: str) -> None:
     job = session.experiments.start_lookahead(_count(rest, 10, 1000))
     plain.measure(job, "look-ahead")
     if job.candidates:
-        say(table(job.result(session.model.token_bytes), 1, session.model))
+        say(table(job.result(), 1, session.model))
 
 
 def _response(plain: Plain, rest: str) -> None:
@@ -233,7 +233,7 @@ def _shift(plain: Plain, rest: str) -> None:
     partner, session = plain.partner, plain.live
     job = partner.start_shift(_count(rest, 256, 100_000))
     error = plain.advance(job, "reading the partner's answer")
-    partner.keep(job)
+    session.keep_shift(job)
     for line in tell.shift(job, session.model.info.name, partner.model.info.name):
         say(line)
     if error is not None:
@@ -246,7 +246,7 @@ def _nudge(plain: Plain, rest: str) -> None:
     _ = plain.partner
     start = plain.live.cursor
     settings = NudgeSettings(max_tokens=_count(rest, 64, 100_000))
-    job = plain.live.experiments.start_nudging(settings)
+    job = plain.live.start_nudging(settings)
     plain.measure(job, "nudging")
     if job.share_nudged is not None:
         say(f"{job.tokens} tokens, {job.share_nudged:.0%} of them by the partner.")

@@ -12,7 +12,7 @@ from bftui.cli.shared import options as o
 from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from bftui.session.records.resume import Opening, Saved
+    from bftui.session.records.resume import RecordedOpening, Saved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def _read(path: Path, question: o.Question, sampling: o.Sampling) -> Saved:
         return read_saved(path)
 
 
-def reopened(was: Opening, model: str | None, asked: o.Opening) -> tuple[str, o.Opening]:
+def reopened(was: RecordedOpening, model: str | None, asked: o.Opening) -> tuple[str, o.Opening]:
     """What is opened for a session, and how: as it was, but for what is asked for otherwise."""
     named = was.model if model is None else model
     # Of another model neither backend nor types are known.

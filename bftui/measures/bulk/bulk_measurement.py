@@ -27,14 +27,8 @@ from bftui.measures.bulk.sample_parts import (
     without_thought,
 )
 from bftui.measures.bulk.sample_store import Store
-from bftui.measures.rollouts import (
-    MOST_SAMPLES,
-    MOST_TOKENS,
-    Rollouts,
-    Start,
-    check_size,
-    prompt_tree,
-)
+from bftui.measures.rollouts import MOST_SAMPLES, MOST_TOKENS, Rollouts, check_size
+from bftui.measures.site import Site, prompt_site
 from bftui.model.loaded_model import PRACTICE_NOTE, Model
 from bftui.model.prompt import Prompt, Rendered, framed
 from bftui.model.templates import asking
@@ -295,9 +289,9 @@ class BulkMeasurement(Job):
         key = self._key(rendered, sampler)
         known = self._store.get(key)
         if known is None:
-            with prompt_tree(self._model.client, rendered.token_ids, sampler) as tree:
+            with prompt_site(self._model, rendered.token_ids, sampler) as site:
                 yield
-                rollouts = self._rollouts(Start(tree, 0), sampler)
+                rollouts = self._rollouts(site)
                 self._running = rollouts
                 yield from _run(rollouts)
             known = rollouts.samples
@@ -318,10 +312,10 @@ class BulkMeasurement(Job):
         known = self._store.get(key)
         if known is None:
             made: list[Sample] = []
-            with prompt_tree(self._model.client, rendered.token_ids, settings.sampler) as tree:
+            with prompt_site(self._model, rendered.token_ids, settings.sampler) as site:
                 for number, sample in whole:
                     yield
-                    made += yield from self._after_outside(tree, rendered, sample, number)
+                    made += yield from self._after_outside(site, sample, number)
             known = tuple(made)
             self._store.put(key, known)
             self._fresh += 1
@@ -335,19 +329,19 @@ class BulkMeasurement(Job):
         self.drawn.inserted.append(known)
 
     def _after_outside(
-        self, tree: int, rendered: Rendered, sample: Sample, number: int
+        self, site: Site, sample: Sample, number: int
     ) -> Generator[None, None, Samples]:
         """One continuation of the first half of a sample and random tokens after it."""
         settings = self._settings
         half = settings.max_tokens // 2
         before = sample.token_ids[:half]
-        prefix = (*rendered.token_ids, *before)
+        prefix = (*site.prefix, *before)
         outside = random_tokens(
             self._plain_ids, settings.insert, prefix, settings.sampler.seed, number
         )
         one = self._rollouts(
-            Start(tree, 0, before + outside),
-            settings.sampler,
+            site,
+            before + outside,
             samples=1,
             horizon=settings.max_tokens - half,
             first=number,
@@ -364,18 +358,16 @@ class BulkMeasurement(Job):
 
     def _rollouts(
         self,
-        start: Start,
-        sampler: Sampler,
+        site: Site,
+        suffix: tuple[int, ...] = (),
         *,
         samples: int | None = None,
         horizon: int | None = None,
         first: int = 0,
     ) -> Rollouts:
         return Rollouts(
-            self._model.client,
-            self._model.token_bytes,
-            start,
-            sampler,
+            site,
+            suffix,
             samples=samples or self._settings.samples,
             horizon=horizon or self._settings.max_tokens,
             first=first,

@@ -1,10 +1,10 @@
-"""One pass of a partner over what a session has written since it last looked."""
+"""One pass of a partner over what a session has written since the partner last looked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from bftui.backends.protocol import F32
 from bftui.core.distribution import Distribution
@@ -14,9 +14,7 @@ from bftui.core.pair.distribution_shift import Compared, PartnerView
 from bftui.measures.shift.shift_reading import compared_in
 from bftui.model.model_pair import Contexts
 from bftui.model.token_alignment import Span, aligned, whole
-
-if TYPE_CHECKING:
-    from bftui.session.partner.session_partner import Partner
+from bftui.session.partner.session_partner import Partner
 
 T = TypeVar("T")
 
@@ -51,13 +49,16 @@ class _Stopped(Exception):
         self.error = error
 
 
-class CatchUp(Job):
-    """Fills `Partner.views` along the path that was visible when it began."""
+class PartnerSync(Job):
+    """Fills `Partner.views` along the path that is visible when it begins, first node to last, in one pass.
+
+    The partner's failures end it and are in `Partner.error`; Cancelled and failures of the base are raised.
+    """
 
     def __init__(self, partner: Partner) -> None:
         self._partner = partner
-        self._session = partner.session
-        self._sampler, self._number = partner.session.sampler, partner.session.sampler_number
+        self._base, self._state = partner.base, partner.base.state
+        self._sampler, self._number = self._state.sampler, self._state.view.sampler
         self._wanted = max(1, partner.waiting())
         self._found: list[int] = []
         super().__init__()
@@ -67,9 +68,9 @@ class CatchUp(Job):
         return min(1.0, len(self._found) / self._wanted)
 
     def _work(self) -> Iterator[None]:
-        session = self._session
-        self._sampler, self._number = session.sampler, session.sampler_number
-        where = session.cursor, self._number
+        state = self._state
+        self._sampler, self._number = state.sampler, state.view.sampler
+        where = state.cursor, self._number
         error: BftuiError | None = None
         try:
             text = self._asked(self._text)
@@ -78,8 +79,8 @@ class CatchUp(Job):
         except _Stopped as stopped:
             error = stopped.error
         finally:
-            session.keep_seen(self._found)
-        if where == (session.cursor, session.sampler_number):
+            self._partner.write(self._found)
+        if where == (state.cursor, state.view.sampler):
             self._partner.settled(error)
 
     def _asked(self, ask: Callable[[], T]) -> T:
@@ -94,11 +95,11 @@ class CatchUp(Job):
     # What is to be read ----------------------------------------------------------------------------------------
 
     def _text(self) -> _Text:
-        session, pair = self._session, self._partner.pair
-        nodes = session.tree.path(session.cursor)
+        tree, pair = self._state.tree, self._partner.pair
+        nodes = tree.path(self._state.cursor)
         contexts = self._partner.prepare(nodes[0])
         nodes, error = self._common(nodes)
-        ids = [i for node in nodes[1:] if (i := session.tree.token_id(node)) is not None]
+        ids = [i for node in nodes[1:] if (i := tree.token_id(node)) is not None]
         partner_ids = pair.to_partner(ids, contexts)
         spans = aligned(pair, contexts, ids, partner_ids, "base")
         room = self._partner.model.info.n_ctx - len(contexts.partner.token_ids)
@@ -113,14 +114,14 @@ class CatchUp(Job):
 
     def _common(self, nodes: list[int]) -> tuple[list[int], BftuiError | None]:
         """The beginning of a path that the partner can be given; why it is not all of it."""
-        session, model = self._session, self._session.model
+        tree, model = self._state.tree, self._base.model
         for place, node in enumerate(nodes[1:], start=1):
-            if session.tree.of_prompt(node):
+            if tree.of_prompt(node):
                 turn = UsageError("the partner does not read on past a turn of the user")
                 return nodes[:place], turn
         if self._partner.pair.by == "ids":
             return nodes, None
-        ids = [session.tree.token_id(node) for node in nodes[1:]]
+        ids = [tree.token_id(node) for node in nodes[1:]]
         for place, token_id in enumerate(ids[:-1], start=1):
             if token_id in model.info.special_ids:
                 control = ModelError(
@@ -189,7 +190,7 @@ class CatchUp(Job):
         start, stop = (spans[0].partner.start, spans[-1].partner.stop) if spans else (0, 0)
         last = text.nodes[spans[-1].base.stop if spans else 0]
         ids = list(text.partner_ids[start:stop])
-        if self._session.tree.entropies(last) is not None:
+        if self._state.tree.entropies(last) is not None:
             # A token is read from what stands before it: one more, whichever it is, gives what comes after the text.
             ids.append(text.contexts.partner.token_ids[-1])
         kept = self._partner.row(text.nodes[spans[0].base.start]) if spans else None
@@ -204,10 +205,10 @@ class CatchUp(Job):
         """The base's logits before each of its tokens in these pieces."""
         if not spans:
             return
-        client, start, stop = self._session.model.client, spans[0].base.start, spans[-1].base.stop
+        client, start, stop = self._base.model.client, spans[0].base.start, spans[-1].base.stop
         if stop - start <= _FEW:
             for node in text.nodes[start:stop]:
-                yield client.logits(self._partner.tree_number, node)
+                yield client.logits(self._base.number, node)
             return
         prefix = [*text.contexts.base.token_ids, *text.base_ids[:start]]
         yield from client.path_logits(prefix, text.base_ids[start:stop])
@@ -257,7 +258,7 @@ class CatchUp(Job):
         tokens: int = 1,
     ) -> None:
         following = None
-        if row is not None and self._session.tree.entropies(node) is not None:
+        if row is not None and self._state.tree.entropies(node) is not None:
             following = self._asked(lambda: Distribution(row, self._sampler).summary())
             self._partner.keep_row(node, row)
         self._partner.views[node] = PartnerView(compared, following, self._number, place, tokens)

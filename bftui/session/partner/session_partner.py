@@ -7,10 +7,10 @@ for nothing again. Its failures are its own: they are in `Partner.error`, and th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bftui.backends.client.client_protocol import Page
 from bftui.backends.protocol import F32
@@ -22,14 +22,16 @@ from bftui.model.counterparts import NO_TOKEN, Counterparts
 from bftui.model.loaded_model import Model
 from bftui.model.model_pair import Contexts, Pair
 from bftui.model.prompt import Prompt, Template
-from bftui.session.partner.partner_sync import CatchUp
+from bftui.results.stored_result import StoredResult
+from bftui.session.model_tree import ModelTree
 from bftui.session.partner.rank_order import PartnerOrder, partner_order
-from bftui.session.records.session_log import root_fields
+from bftui.session.records.session_log import TokenBytes, root_fields
 from bftui.trace.header import model_fields
 from bftui.trace.partner_fields import Seen
 
-if TYPE_CHECKING:
-    from bftui.session.session import Session
+WriteSeen = Callable[
+    [Mapping[int, PartnerView], int, dict[str, Any] | None, TokenBytes | None], None
+]
 
 _KEPT_ROWS = 16
 """Nodes whose logits are kept, so that any candidate of theirs can be looked up."""
@@ -39,6 +41,7 @@ class Partner:
     """A model that reads what a session writes. Reading it is safe from any thread; the rest is the session's.
 
     Attributes:
+        base: the session's tree on its model.
         model: the second model; whoever opened it closes it.
         pair: both models, and how text is handed over.
         template: what the partner's prompts are put into, as it was asked for.
@@ -47,18 +50,25 @@ class Partner:
         split: the partner's tokens of the pieces that end with a node.
     """
 
-    def __init__(self, session: Session, tree: int, model: Model, template: Template) -> None:
-        """`tree` is the number under which the base's client knows the session's tree.
+    def __init__(
+        self,
+        base: ModelTree,
+        model: Model,
+        template: Template,
+        *,
+        write: WriteSeen,
+    ) -> None:
+        """`write` is told what is new of the nodes of a branch: see `SessionLog.seen`.
 
         Raises ModelError where the visible prompt cannot be put into the partner's template, UsageError for the
         session's own model: two processes are needed.
         """
-        if model is session.model:
+        if model is base.model:
             raise UsageError("this is the session's own model", hint="open it a second time")
         self.model, self.template = model, template
-        self.pair = Pair(session.model, model)
+        self.pair = Pair(base.model, model)
         self.error: BftuiError | None = None
-        self.session, self.tree_number = session, tree
+        self.base, self._write = base, write
         self.views: dict[int, PartnerView] = {}
         self.split: dict[int, tuple[int, ...]] = {}
         self._asked: dict[int, Prompt] = {}
@@ -68,27 +78,27 @@ class Partner:
         self._ordered: tuple[tuple[int, int], PartnerOrder] | None = None
         self._counterparts = Counterparts(self.pair)
         self._settled: tuple[int, int] | None = None
-        self.prepare(session.tree.root(session.cursor))
+        self.prepare(base.state.root)
         with suppress(BftuiError):
             # The trace names the prompt of its first node.
-            self.prepare(session.tree.roots[0])
+            self.prepare(base.state.tree.roots[0])
 
     # Reading ---------------------------------------------------------------------------------------------------
 
     def contexts(self, root: int) -> Contexts | None:
-        """The prompts of both models at a root of the session's tree; None before they are made."""
+        """Returns the prompts of both models at a root of the session's tree; None before they are made."""
         return self._contexts.get(root)
 
     def view(self, node: int) -> PartnerView | None:
-        """What the partner says of a node; None where that is not known, or not known yet."""
+        """Returns what the partner says of a node; None where that is not known, or not known yet."""
         return self.views.get(node)
 
     def along(self, node: int | None = None) -> list[tuple[int, PartnerView | None]]:
-        """The nodes from the root to a node (default: the cursor), and what the partner says of each."""
-        return [(each, self.view(each)) for each in self.session.tree.path(self._at(node))]
+        """Lists the nodes from the root to a node (default: the cursor), and what the partner says of each."""
+        return [(each, self.view(each)) for each in self.base.state.tree.path(self.base.at(node))]
 
     def shares(self, node: int | None = None) -> Shares | None:
-        """The shares of the classes along the path to a node (default: the cursor); None for nothing compared."""
+        """Counts the classes along the path to a node (default: the cursor), as shares; None for nothing compared."""
         return shares(
             [
                 found.compared.partner_kind
@@ -98,8 +108,8 @@ class Partner:
         )
 
     def next_shifted(self, node: int, step: int = 1) -> int | None:
-        """The next shifted token of the visible path after a node of it, or with -1 the one before; None for none."""
-        path = self.session.tree.path(self.session.cursor)
+        """Finds the next shifted token of the visible path after a node, or with -1 the one before; None for none."""
+        path = self.base.state.tree.path(self.base.state.cursor)
         if node not in path:
             return None
         place = path.index(node)
@@ -112,7 +122,7 @@ class Partner:
         return None
 
     def candidates(self, node: int, token_ids: Sequence[int]) -> list[Standing | None] | None:
-        """Candidates of the base in the partner's distribution after a node; None where its logits are not kept.
+        """Finds candidates of the base in the partner's distribution after a node; None where its logits are not kept.
 
         An entry is None where the partner has no such token.
         """
@@ -135,22 +145,22 @@ class Partner:
         None where the partner's logits are not kept. Asks the base for its own: this is the session's, and raises what
         a model raises.
         """
-        row, at = self._rows.get(node), (node, self.session.sampler_number)
+        row, at = self._rows.get(node), (node, self.base.state.view.sampler)
         if row is None:
             return None
         if self._ordered is None or self._ordered[0] != at:
-            base = self.session.model.client.logits(self.tree_number, node)
+            base = self.base.model.client.logits(self.base.number, node)
             known = self._counterparts.all(base, row, self._contexts.get(node))
-            self._ordered = at, partner_order(base, row, known, self.session.sampler)
+            self._ordered = at, partner_order(base, row, known, self.base.state.sampler)
         return self._ordered[1].page(start, stop)
 
     def tokens_here(self, node: int | None = None) -> tuple[int, ...]:
-        """The partner's most probable token after a node (default: the cursor) as tokens of the base, to force.
+        """Writes the partner's most probable token after a node (default: the cursor) as tokens of the base, to force.
 
         Raises UsageError where it is not known, ModelError where it is half a character for another vocabulary.
         """
-        node = self._at(node)
-        found, contexts = self.view(node), self.contexts(self.session.tree.root(node))
+        node = self.base.at(node)
+        found, contexts = self.view(node), self.contexts(self.base.state.tree.root(node))
         if found is None or found.next is None or contexts is None:
             raise UsageError("the partner has not said anything here", hint="wait for it")
         if node not in self._contexts:
@@ -164,48 +174,46 @@ class Partner:
             raise UsageError("the partner's token cannot be written with the base's vocabulary")
         return tuple(ids)
 
-    def _at(self, node: int | None) -> int:
-        return self.session.cursor if node is None else node
-
     # Catching up -----------------------------------------------------------------------------------------------
 
     def current(self, node: int) -> bool:
-        """Whether what is known of a node is of the sampler in force."""
+        """Says whether what is known of a node is of the sampler in force."""
         found = self.views.get(node)
         return found is not None and (
-            found.next is None or found.sampler == self.session.sampler_number
+            found.next is None or found.sampler == self.base.state.view.sampler
         )
 
     def waiting(self) -> int:
-        """How many nodes of the visible path `catch_up` would look at; 0 where it was stopped by an error."""
+        """Counts the nodes of the visible path that a `PartnerSync` would look at; 0 where an error stopped it."""
         if self._settled == self._here() or isinstance(self.error, BackendCrashed):
             return 0
-        tree, count = self.session.tree, 0
-        node: int | None = self.session.cursor
+        tree, count = self.base.state.tree, 0
+        node: int | None = self.base.state.cursor
         while node is not None and not self.current(node):
             count, node = count + 1, tree.parent(node)
         # With another vocabulary, a longer text may be split in another way.
-        again = self.pair.by == "text" or not self.has_row(self.session.cursor)
+        again = self.pair.by == "text" or not self.has_row(self.base.state.cursor)
         return max(count, 1) if again else count
 
-    def catch_up(self) -> CatchUp:
-        """Looks at the nodes of the visible path that are not known, first to last, in one pass.
-
-        The partner's failures end it and are in `error`; Cancelled and failures of the base are raised.
-        """
-        return CatchUp(self)
+    def write(self, nodes: Sequence[int]) -> None:
+        """Writes what is known of some nodes of one branch into the session's journal."""
+        views = {node: view for node in nodes if (view := self.view(node)) is not None}
+        if views:
+            root = self.base.state.tree.root(nodes[0])
+            token_bytes = None if self.pair.by == "ids" else self.model.token_bytes
+            self._write(views, root, self.prompt_fields(root), token_bytes)
 
     def settled(self, error: BftuiError | None) -> None:
-        """The visible path was caught up with, as far as it can be."""
+        """Notes that the visible path was read, as far as it can be, and what stopped that."""
         self.error, self._settled = error, self._here()
 
     def _here(self) -> tuple[int, int]:
-        return self.session.cursor, self.session.sampler_number
+        return self.base.state.cursor, self.base.state.view.sampler
 
     def prepare(self, root: int) -> Contexts:
-        """The prompts of both models at a root, made where they are not; raises like `Model.render`."""
+        """Makes the prompts of both models at a root, where they are not made yet; raises like `Model.render`."""
         if root not in self._contexts:
-            asked, rendered = self.session.prompt_at(root)
+            asked, rendered = self.base.state.prompts[root]
             own = self.pair.partner_prompt(asked, rendered.template, self.template)
             contexts = self.pair.join(rendered, self.model.render(own))
             for place in (None, contexts):
@@ -215,11 +223,11 @@ class Partner:
         return self._contexts[root]
 
     def has_row(self, node: int) -> bool:
-        """Whether logits after a node are kept, or there are none."""
-        return node in self._rows or self.session.tree.entropies(node) is None
+        """Says whether logits after a node are kept, or there are none."""
+        return node in self._rows or self.base.state.tree.entropies(node) is None
 
     def row(self, node: int) -> F32 | None:
-        """The partner's logits after a node, shape (n_vocab,); None where they are not kept."""
+        """Returns the partner's logits after a node, shape (n_vocab,); None where they are not kept."""
         return self._rows.get(node)
 
     def keep_row(self, node: int, row: F32) -> None:
@@ -230,7 +238,7 @@ class Partner:
             self._rows.popitem(last=False)
 
     def rebase(self, model: Model) -> None:
-        """The session goes on with another process of its model."""
+        """Goes on with another process of the base."""
         self.pair.base = model
 
     def cancel(self) -> None:
@@ -240,36 +248,36 @@ class Partner:
     # The partner's own answer ----------------------------------------------------------------------------------
 
     def start_shift(self, max_tokens: int = 256, answer: str | None = None) -> Shift:
-        """The partner's greedy answer to the visible prompt, or a given one, scored by the base.
+        """Begins to score the partner's greedy answer to the visible prompt, or a given one, with the base.
 
         Raises UsageError for an empty answer, and what `prepare` raises.
         """
-        contexts = self.prepare(self.session.tree.root(self.session.cursor))
+        contexts = self.prepare(self.base.state.root)
         ids = None if answer is None else self.model.tokenize(answer)
         return Shift(self.pair, contexts, token_ids=ids, max_tokens=max_tokens)
 
-    def keep(self, shift: Shift) -> None:
-        """Writes a shift into the session's trace and journal."""
+    def stored(self, shift: Shift) -> StoredResult | None:
+        """Writes a shift as a measurement of the trace; None where nothing was read, or it is of another partner."""
         for root, contexts in self._contexts.items():
-            if contexts is shift.contexts and (stored := shift.stored(root)) is not None:
-                self.session.keep(stored)
+            if contexts is shift.contexts:
+                return shift.stored(root)
+        return None
 
     # Saving ----------------------------------------------------------------------------------------------------
 
     def head(self) -> dict[str, Any]:
-        """`partner` of a trace: the model, and its prompt at the first root that it read."""
+        """Writes `partner` of a trace: the model, and its prompt at the first root that it read."""
         fields = model_fields(self.model.info, self.model.noise)
-        return {"model": fields, "prompt": self._prompt(min(self._contexts))}
+        return {"model": fields, "prompt": self.prompt_fields(min(self._contexts))}
 
-    def later(self, root: int) -> dict[str, Any]:
-        """What one of a trace's later `prompts` says of the partner's prompt there; nothing where it was not made."""
-        return {"partner": self._prompt(root)} if root in self._contexts else {}
-
-    def _prompt(self, root: int) -> dict[str, Any]:
-        contexts = self._contexts[root]
+    def prompt_fields(self, root: int) -> dict[str, Any] | None:
+        """Writes the partner's prompt at a root, as a trace has it; None where it was not made."""
+        contexts = self._contexts.get(root)
+        if contexts is None:
+            return None
         fields = root_fields(self._asked[root], contexts.partner)
         return fields if contexts.seam is None else {**fields, "seam": contexts.seam}
 
     def seen(self) -> Seen:
-        """What it said of nodes, for a trace."""
+        """Returns what the partner said of nodes, for a trace."""
         return Seen(dict(self.views), self.model.token_bytes, same=self.pair.by == "ids")

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from bftui.core.errors import InputError
-from bftui.session.records.journal_player import Follower, follow
-from bftui.session.records.session_log import root_fields
+from bftui.session.records.journal_player import JournalPlayer, play_journal
+from bftui.session.records.session_log import trace_of
 from bftui.trace.document import Trace, token_fields
 from bftui.trace.header import sampler_fields
 from bftui.trace.links import Links
 from bftui.trace.partner_fields import Seen
-from bftui.trace.reading import TraceFile, samplers_of
+from bftui.trace.reading import TraceFile
 from bftui.trace.records import JournalFile, begins_as_journal
 
 
@@ -35,26 +35,25 @@ class JournalTrace(TraceFile):
         """Raises InputError for a damaged journal, and for one of before the bytes of tokens were in it."""
         journal = JournalFile(path)
         head = journal.head
-        follower = Follower(samplers_of(head.samplers, str(path)), head.model.n_vocab, head.created)
-        follow(follower, journal.records(), str(path))
+        player = play_journal(journal)
         self.path, self.cut = path, journal.cut
-        self._trace = _trace_of(path, head.model_dump(mode="json", by_alias=True), follower)
+        self._trace = _trace_of(path, head.model_dump(mode="json", by_alias=True), player)
         self._lists: dict[str, list[dict[str, Any]]] = {
-            "actions": follower.actions,
-            "measurements": follower.measurements,
+            "actions": player.actions,
+            "measurements": player.measurements,
         }
-        self.links = _links_of(follower)
+        self.links = _links_of(player)
         self.counts = {"nodes": self.count} | {
             name: len(items) for name, items in self._lists.items()
         }
         self._begins = dict.fromkeys(self.counts, 0)
         self._last: dict[str, int] = {}
-        self._most_draws = follower.draws
+        self._most_draws = player.state.draws
         tables = {
             name: {str(i): token_fields(data) for i, data in spelled.items()}
             for name, spelled in (
-                ("tokens", follower.tokens),
-                ("partner_tokens", follower.partner_tokens),
+                ("tokens", player.tokens),
+                ("partner_tokens", player.partner_tokens),
             )
         }
         try:
@@ -69,53 +68,32 @@ class JournalTrace(TraceFile):
         return self._trace.nodes() if field == "nodes" else iter(self._lists[field])
 
 
-def _trace_of(path: Path, head: Mapping[str, Any], found: Follower) -> Trace:
-    tree, partner = found.tree, found.partner
-    if missing := tree.used_ids() - found.tokens.keys():
+def _trace_of(path: Path, head: Mapping[str, Any], found: JournalPlayer) -> Trace:
+    state, partner = found.state, found.partner
+    if missing := state.tree.used_ids() - found.tokens.keys():
         raise InputError(
             f"{path} cannot be read without its model",
             f"an older bftui wrote it, without the texts of {len(missing)} tokens",
             "`bftui run --resume-from FILE` opens it with its model, and makes it whole",
         )
-    later = [
-        {
-            "node": root,
-            "prompt": root_fields(*found.prompts[root]),
-            **({"partner": asked} if (asked := found.partner_prompts.get(root)) else {}),
-        }
-        for root in tree.roots[1:]
-    ]
-    return Trace(
-        head={
-            **head,
-            "partner": partner,
-            "samplers": [sampler_fields(sampler) for sampler in found.samplers],
-        },
-        tail={
-            "path": tree.path(found.place.cursor),
-            "marks": dict(found.place.marks),
-            "pruned": sorted(found.place.pruned),
-            "folded": sorted(found.place.folded),
-            "actions": found.actions,
-            "measurements": found.measurements,
-            "prompts": later,
-            "draws": found.draws,
-        },
-        tree=tree,
-        count=len(tree),
-        token_bytes=lambda token_id: found.tokens.get(token_id, b""),
-        seen=None
-        if partner is None
-        else Seen(
-            found.views,
-            lambda token_id: found.partner_tokens.get(token_id, b""),
-            same=not found.partner_tokens,
-        ),
+    samplers = [sampler_fields(sampler) for sampler in state.samplers]
+    seen = Seen(
+        found.views,
+        lambda token_id: found.partner_tokens.get(token_id, b""),
+        same=not found.partner_tokens,
+    )
+    return trace_of(
+        {**head, "partner": partner, "samplers": samplers},
+        state,
+        (found.actions, found.measurements),
+        lambda token_id: found.tokens.get(token_id, b""),
+        found.partner_prompts,
+        None if partner is None else seen,
     )
 
 
-def _links_of(found: Follower) -> Links:
-    tree, links = found.tree, Links()
+def _links_of(found: JournalPlayer) -> Links:
+    tree, links = found.state.tree, Links()
     for node in range(len(tree)):
         sampler = max(tree.sampler(node), tree.drawn_under(node))
         links.add(node, tree.parent(node), tree.token_id(node), sampler)

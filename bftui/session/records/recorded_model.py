@@ -20,10 +20,8 @@ from bftui.core.tree import Tree
 from bftui.model.loaded_model import Model
 from bftui.model.model_pair import Contexts, HandOver
 from bftui.model.noise_cache import Recorded
-from bftui.session import view_state as p
+from bftui.session.model_tree import ModelTree
 from bftui.session.partner.session_partner import Partner
-from bftui.session.records.journal_player import Follower
-from bftui.session.session import Session
 
 _UNKNOWN = "\ufffd".encode()
 
@@ -49,15 +47,15 @@ class RecordedClient:
         self.tokens: Mapping[int, bytes] = {}
 
     def load_tree(self, tree: int, *links: object) -> None:
-        """Nothing is evaluated, so that nothing must be known of the tree."""
+        """Does nothing: nothing is evaluated."""
 
     def release_tree(self, tree: int) -> None:
-        """As `load_tree`."""
+        """Does nothing, as `load_tree`."""
 
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
-        """Rows of the stored candidates, best first."""
+        """Lists rows of the stored candidates, best first."""
         following = self.tree.next(node)
         if following is None:
             return Page((), start, 0)
@@ -71,14 +69,14 @@ class RecordedClient:
         return Page(tuple(rows[start:stop]), start, len(rows))
 
     def evaluated(self) -> int:
-        """Nothing was."""
+        """Returns 0: nothing was evaluated."""
         return 0
 
     def cancel(self) -> None:
-        """Nothing runs."""
+        """Does nothing: nothing runs."""
 
     def close(self) -> None:
-        """There is nothing to free."""
+        """Does nothing: there is nothing to free."""
 
     add_prompt = step = extend = rescore = preview = lookahead = rollouts = rollouts_after = (
         _refused
@@ -104,28 +102,8 @@ class RecordedModel(Model):
         return self.client.info
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The bytes of a token; those of a replacement character for one that does not occur."""
+        """Returns the bytes of a token; those of a replacement character for one that does not occur."""
         return self._tokens.get(token_id, _UNKNOWN)
-
-
-class Watched(Session):
-    """A session that is looked at while a follower does what was recorded.
-
-    Whoever looks may go about in it, mark and fold: that lasts until the next recorded action.
-    """
-
-    def __init__(self, model: Model, follower: Follower) -> None:
-        super().__init__(model, resumed=follower)
-        self._look_on(follower)
-
-    def follow(self, follower: Follower) -> None:
-        """Stands where the recorded session stands."""
-        self._look_on(follower)
-
-    def _look_on(self, follower: Follower) -> None:
-        self._place, self.draws, self._stops = follower.place, follower.draws, follower.stops
-        # What somebody undoes is their own, never what was recorded.
-        self._history = p.History()
 
 
 class RecordedPartner(Partner):
@@ -136,17 +114,17 @@ class RecordedPartner(Partner):
     """
 
     def __init__(
-        self, session: Session, model: RecordedModel, contexts: dict[int, Contexts], by_ids: bool
+        self, base: ModelTree, model: RecordedModel, contexts: dict[int, Contexts], by_ids: bool
     ) -> None:
         """`contexts` are the prompts of both, by root; `by_ids`: its ids mean what the base's do."""
-        self.model, self.session, self.template = model, session, "auto"
+        self.model, self.base, self.template = model, base, "auto"
         self.error = None
         self.views: dict[int, PartnerView] = {}
         self._contexts, self._by_ids = contexts, by_ids
         self.by: HandOver = "ids" if by_ids else "text"
 
     def candidates(self, node: int, token_ids: Sequence[int]) -> list[Standing | None] | None:
-        """Candidates of the base among those that are stored of the partner; None for any other."""
+        """Finds candidates of the base among those that are stored of the partner; None for any other."""
         found = self.views.get(node)
         if found is None or found.next is None:
             return None
@@ -158,14 +136,14 @@ class RecordedPartner(Partner):
         contexts = self._contexts.get(node)
         keys: list[int | bytes] = []
         for token_id in token_ids:
-            data = self.session.model.token_bytes(token_id)
+            data = self.base.model.token_bytes(token_id)
             there = data if contexts is None else contexts.turned(data, "partner")
             keys.append(token_id if self._by_ids and there == data else there)
         return [stood.get(key) for key in keys]
 
     def page(self, start: int, stop: int, node: int) -> Page | None:
-        """The stored candidates of the base, those first that are stored of the partner, in its order."""
-        rows = self.session.page(0, self.session.tree.n_vocab, node=node).rows
+        """Lists the stored candidates of the base, those first that are stored of the partner, in its order."""
+        rows = self.base.page(0, self.base.state.tree.n_vocab, node=node).rows
         found = self.candidates(node, [row.token_id for row in rows])
         if found is None:
             return None
@@ -178,7 +156,7 @@ class RecordedPartner(Partner):
 
 
 def info_of(model: Mapping[str, Any]) -> ModelInfo:
-    """The `model` of a trace as a model says of itself; what a trace does not hold is as of no use as can be."""
+    """Describes the `model` of a trace as a model describes itself; what the trace does not hold is left empty."""
     return ModelInfo(
         name=model["name"],
         backend=model["backend"],

@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
 from bftui.core.errors import InputError, InvalidToken, ModelError, UsageError
 from bftui.core.pair.nudging_rounds import Piece
-from bftui.core.sampler import Sampler
 from bftui.model.loaded_model import Model
-from bftui.model.prompt import Prompt, Rendered, checked_special, prompt_from
+from bftui.model.prompt import Prompt, Rendered
 from bftui.session import commands as c
 from bftui.session.records.journal_player import recorded_prompt
 from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 
-_PLAIN: dict[str, c.Command] = {
-    "step": c.Step(),
-    "greedy": c.Greedy(),
-    "forward": c.Forward(),
-    "undo": c.Undo(),
-    "redo": c.Redo(),
-}
-_SETTINGS = frozenset(each.name for each in fields(Sampler))
-
 
 def prompt_of(trace: TraceFile) -> Prompt:
-    """The first prompt of a trace, as a session is asked it. Raises InputError for an unknown template."""
+    """Reads the first prompt of a trace, as a session is asked it. Raises InputError for an unknown template."""
     return _recorded(trace, 0)[0]
 
 
 def seen_by(model: Model, trace: TraceFile, root: int) -> Rendered | None:
-    """The prompt at a root of a trace, as it was, where it means the same to this model: the tokenizer is the trace's.
+    """Reads the prompt at a root of a trace as it was, where this model has the trace's tokenizer.
 
-    None where it is to be rendered anew: with the trace's messages and the day that it names.
+    None where it is to be rendered again: with the trace's messages and the day that it names.
     """
     return _recorded(trace, root)[1] if _same_tokens(model, trace) else None
 
@@ -53,7 +42,7 @@ def _same_tokens(model: Model, trace: TraceFile) -> bool:
     return known is not None and known == trace.outline.model.tokenizer_sha256
 
 
-class Imitation:
+class Replication:
     """Does what a trace did, action by action, in a session that begins with the same prompt.
 
     A place of the trace is found again as the node that the same actions led to. Where the other model ended its text
@@ -88,36 +77,28 @@ class Imitation:
         return InputError(f"{self._trace.path}: action {place} cannot be done", why)
 
     def _command(self, op: str, args: dict[str, Any], node: int) -> c.Command:
-        if op in _PLAIN:
-            return _PLAIN[op]
-        match op:
-            case "force":
-                return c.Force(str(args["text"]), checked_special(args.get("special", "text")))
-            case "force_ids":
-                return c.ForceIds(self._ids(args["ids"]))
-            case "turn":
-                return c.AddTurn(str(args["text"]))
-            case "mark":
-                return c.Mark(args["name"])
-            case "back":
-                return c.Back(self._back(node, args["n"]))
-            case "goto":
-                return c.Goto(self._here(args["node"]))
-            case "fold":
-                return c.Fold(self._here(args["node"]))
-            case "prune":
-                return c.Prune(self._here(args["node"]))
-            case "rollout":
-                return c.OpenRollout(self._here(args["node"]), self._ids(args["ids"]))
-            case "sampler":
-                return c.SetSampler(**{k: v for k, v in args.items() if k in _SETTINGS})
-            case "prompt":
-                # An action names no day where none was asked for; the root that it made does.
-                asked = prompt_from({"date": _recorded(self._trace, node)[1].date, **args})
-                return c.SetPrompt(asked, seen_by(self._session.model, self._trace, node))
-            case "nudge":
-                return c.Nudge(tuple(self._piece(author, ids) for author, ids in args["pieces"]))
-        raise UsageError(f"there is no action {op[:40]!r}")
+        """A recorded command with the nodes and the tokens of this session."""
+        kind = c.OPS.get(op)
+        if kind is None:
+            raise UsageError(f"there is no action {op[:40]!r}")
+        if kind is c.SetPrompt:
+            # An action names no day where none was asked for; the root that it made does.
+            args = {"date": _recorded(self._trace, node)[1].date, **args}
+        command = kind.from_args(args)
+        match command:
+            case c.Back(n):
+                return c.Back(self._back(node, n))
+            case c.SetPrompt(prompt):
+                return c.SetPrompt(prompt, seen_by(self._session.model, self._trace, node))
+            case c.Nudge(pieces):
+                return c.Nudge(tuple(self._piece(each.author, each.token_ids) for each in pieces))
+            case c.ForceIds(ids):
+                return c.ForceIds(self._ids(ids))
+            case c.OpenRollout(start, ids):
+                return c.OpenRollout(self._here(start), self._ids(ids))
+            case c.Goto(there) | c.Fold(there) | c.Prune(there):
+                return type(command)(self._here(there))
+        return command
 
     def _piece(self, author: Any, ids: Any) -> Piece:
         ours = self._ids(ids)

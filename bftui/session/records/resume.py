@@ -13,17 +13,16 @@ from bftui.core.errors import InputError, ModelError
 from bftui.formats.open_spec import Dtype, Kv
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt, Template
-from bftui.session import events as e
-from bftui.session.records.journal_player import Follower, follow
+from bftui.session.records.journal_player import JournalPlayer, play_journal, play_trace
 from bftui.session.records.session_log import Log
 from bftui.session.session import Session
 from bftui.trace.journal import Journal, runs
-from bftui.trace.reading import TraceFile, samplers_of
+from bftui.trace.reading import TraceFile
 from bftui.trace.records import JournalFile, begins_as_journal, trace_records
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class RecordedOpening:
     """How the model of a trace is opened again: for `open_model(model, backend=backend, label=label, **keywords)`."""
 
     model: str
@@ -39,7 +38,7 @@ class Saved:
     Attributes:
         path: the file.
         head: `schema.Head`: model, prompt and samplers that it started with.
-        follower: where the session stood in the end.
+        player: where the session stood in the end.
         ignore_eos: whether its steps go on after an end of generation.
         size: bytes of whole records of a journal; None for a trace.
         cut: whether a last record was cut, and is left out.
@@ -48,7 +47,7 @@ class Saved:
 
     path: Path
     head: Any
-    follower: Follower
+    player: JournalPlayer
     ignore_eos: bool
     size: int | None
     cut: bool
@@ -61,20 +60,20 @@ class Saved:
         return fields
 
     @property
-    def opening(self) -> Opening:
+    def opening(self) -> RecordedOpening:
         """How its model is opened."""
         return opening_of(self.model)
 
     @property
     def prompt(self) -> Prompt:
         """The prompt of the visible path, as it was asked for."""
-        follower = self.follower
-        return follower.prompts[follower.tree.root(follower.place.cursor)][0]
+        state = self.player.state
+        return state.prompts[state.root][0]
 
     @property
-    def partner(self) -> tuple[Opening, Template] | None:
+    def partner(self) -> tuple[RecordedOpening, Template] | None:
         """How the second model is opened, and what its prompt is put into; None where there was none."""
-        found = self.follower.partner
+        found = self.player.partner
         if found is None:
             return None
         template = found["prompt"]["template"]
@@ -86,21 +85,14 @@ def read_saved(path: str | os.PathLike[str]) -> Saved:
     path = Path(path)
     if not begins_as_journal(path):
         trace = TraceFile(path)
-        follower = Follower(trace.samplers, trace.outline.model.n_vocab, trace.outline.created)
-        follow(follower, trace_records(trace), str(path))
-        return Saved(path, trace.outline, follower, False, None, False)
+        return Saved(path, trace.outline, play_trace(trace), False, None, False)
     if runs(path):
         raise InputError(
             f"the session of {path} still runs", hint="end it there, or resume another one"
         )
     journal = JournalFile(path)
-    follower = Follower(
-        samplers_of(journal.head.samplers, str(path)),
-        journal.head.model.n_vocab,
-        journal.head.created,
-    )
-    follow(follower, journal.records(), str(path))
-    return Saved(path, journal.head, follower, journal.ignore_eos, journal.size, journal.cut)
+    player = play_journal(journal)
+    return Saved(path, journal.head, player, journal.ignore_eos, journal.size, journal.cut)
 
 
 def resume(
@@ -108,9 +100,9 @@ def resume(
     saved: Saved,
     *,
     journal: Log | None = None,
-    on_event: Callable[[e.Event], None] = lambda event: None,
+    on_journal_failure: Callable[[str], None] = lambda reason: None,
 ) -> Session:
-    """The session again; evaluates nothing. `saved` belongs to it from now on.
+    """Makes the session again; evaluates nothing. `saved` belongs to the session from now on.
 
     Raises ModelError where the model has another vocabulary: token ids would mean other tokens.
     """
@@ -119,13 +111,13 @@ def resume(
         model,
         ignore_eos=saved.ignore_eos,
         journal=journal,
-        on_event=on_event,
-        resumed=saved.follower,
+        on_journal_failure=on_journal_failure,
+        resumed=saved.player,
     )
 
 
 def continued(saved: Saved, directory: Path) -> Journal:
-    """The journal for going on: the same file where it can be written, else a new one that begins with all of it.
+    """Opens the journal for going on: the same file where it can be written, else a new one that begins with all of it.
 
     Raises OSError where none can be written, UsageError where the session still runs.
     """
@@ -153,8 +145,8 @@ def continued(saved: Saved, directory: Path) -> Journal:
 _HEAD = {"format", "version", "bftui", "created", "model", "prompt", "partner", "samplers"}
 
 
-def opening_of(model: dict[str, Any]) -> Opening:
-    """How a model is opened as the trace's `model` says: same file, backend, context and types.
+def opening_of(model: dict[str, Any]) -> RecordedOpening:
+    """Says how to open a model as the trace's `model` was: same file, backend, context and types.
 
     Where the file is gone and was a practice model, the one of this installation is taken. Threads and device are the
     machine's affair.
@@ -173,11 +165,11 @@ def opening_of(model: dict[str, Any]) -> Opening:
         keywords["dtype"] = model["dtype"]
     if model["kv"] in get_args(Kv):
         keywords["kv"] = model["kv"]
-    return Opening(source, backend, model["name"], keywords)
+    return RecordedOpening(source, backend, model["name"], keywords)
 
 
 def same_model(model: Model, fields: dict[str, Any]) -> bool | None:
-    """Whether this is the very model of the trace, by checksum; None where one has none."""
+    """Says whether this is the very model of the trace, by checksum; None where one has none."""
     if model.info.sha256 is None or fields["sha256"] is None:
         return None
     return bool(model.info.sha256 == fields["sha256"])

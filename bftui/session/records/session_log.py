@@ -1,4 +1,4 @@
-"""A session as the plain data of traces and journals."""
+"""What a session did, as the plain data of traces and journals, and its journal as it is written."""
 
 from __future__ import annotations
 
@@ -7,29 +7,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from bftui import __version__
 from bftui.core.pair.distribution_shift import PartnerView
-from bftui.core.sampler import Sampler
 from bftui.core.tree import Tree
+from bftui.core.version import VERSION
+from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt, Rendered, told_fields
 from bftui.results.stored_result import StoredResult
-from bftui.session import events as e
+from bftui.session.records.journal_player import JournalPlayer
+from bftui.session.session_state import SessionState
 from bftui.trace.document import Trace, measured_ids
 from bftui.trace.header import model_fields, prompt_fields, sampler_fields
 from bftui.trace.journal import utc
 from bftui.trace.nodes import node_fields, restated_fields
-from bftui.trace.partner_fields import partner_fields
-
-if TYPE_CHECKING:
-    from bftui.model.loaded_model import Model
-    from bftui.session.partner.session_partner import Partner
-    from bftui.session.records.journal_player import Follower
-    from bftui.session.session import Session
-
-Prompts = Mapping[int, tuple[Prompt, Rendered]]
-"""What was asked for at each root, and what the model saw."""
+from bftui.trace.partner_fields import Seen, partner_fields
 
 TokenBytes = Callable[[int], bytes]
 """The exact bytes of a token."""
@@ -42,7 +34,7 @@ class Log(Protocol):
         """Raises OSError for a record that cannot be written now; the next ones are given all the same."""
 
 
-class Record:
+class SessionLog:
     """What was done in a session and when, kept for the trace and written to the journal at once.
 
     Attributes:
@@ -50,26 +42,26 @@ class Record:
     """
 
     def __init__(
-        self, journal: Log | None, on_event: Callable[[e.Event], None], token_bytes: TokenBytes
+        self, journal: Log | None, token_bytes: TokenBytes, on_failure: Callable[[str], None]
     ) -> None:
+        """`on_failure` is told why the journal cannot be written for now, once until it can be again."""
         self.actions: list[dict[str, Any]] = []
         self.measurements: list[dict[str, Any]] = []
         self._began = time.monotonic()
         self._created = _now()
         self._journal, self._failing = journal, False
-        self._emit = on_event
-        self._token_bytes = token_bytes
+        self._on_failure, self._token_bytes = on_failure, token_bytes
         # The tokens whose bytes the journal has: with them it can be read without the model.
         self._spelled, self._spelled_partner = set[int](), set[int]()
         self._partner_roots = set[int]()
 
-    def begin(self, head: dict[str, Any], tree: Tree, prompts: Prompts, ignore_eos: bool) -> None:
+    def begin(self, head: dict[str, Any], state: SessionState, ignore_eos: bool) -> None:
         """Writes down the start: a tree of one prompt."""
-        nodes = [journal_node(tree, 0, prompts)]
+        nodes = [journal_node(state, 0)]
         start = {"open": head, "ignore_eos": ignore_eos, "nodes": nodes, "draws": 0}
         self._note(start, _ids_of(nodes))
 
-    def take_up(self, found: Follower) -> None:
+    def take_up(self, found: JournalPlayer) -> None:
         """Goes on with what was written down before; the time goes on where it stopped."""
         self.actions, self.measurements = found.actions, found.measurements
         self._created = found.created
@@ -77,31 +69,22 @@ class Record:
             self._began -= self.actions[-1]["at_ms"] / 1e3
         if self._journal is not None:
             self._spelled = set(found.tokens)
-            used = found.tree.used_ids() | set(measured_ids(self.measurements))
+            used = found.state.tree.used_ids() | set(measured_ids(self.measurements))
             self._note({"resumed": _now()}, used)
 
     def restate(self, tree: Tree, nodes: Sequence[int]) -> None:
-        """Writes down numbers that were made anew."""
+        """Writes down recomputed numbers of some nodes."""
         if self._journal is not None:
             self._note({"restated": restated_fields(tree, nodes)})
 
-    def add(
-        self,
-        op: str,
-        args: dict[str, Any],
-        node: int,
-        tree: Tree,
-        first_new: int,
-        draws: int,
-        prompts: Prompts,
-    ) -> None:
-        """Writes down one action that ended at `node`, and the nodes from `first_new` on."""
+    def add(self, op: str, args: dict[str, Any], state: SessionState, first_new: int) -> None:
+        """Writes down one action, after which the session is in `state`, and the nodes from `first_new` on."""
         at_ms = round((time.monotonic() - self._began) * 1e3, 1)
-        action = {"at_ms": at_ms, "op": op, "args": args, "node": node}
+        action = {"at_ms": at_ms, "op": op, "args": args, "node": state.cursor}
         self.actions.append(action)
         if self._journal is not None:
-            new = [journal_node(tree, n, prompts) for n in range(first_new, len(tree))]
-            self._note({"action": action, "nodes": new, "draws": draws}, _ids_of(new))
+            new = [journal_node(state, n) for n in range(first_new, len(state.tree))]
+            self._note({"action": action, "nodes": new, "draws": state.draws}, _ids_of(new))
 
     def measure(self, measured: StoredResult, place: int | None = None) -> int:
         """Writes down what was measured, at the end or in the place of what was known before; returns its place."""
@@ -119,41 +102,52 @@ class Record:
         self._spelled_partner, self._partner_roots = set(), set()
         self._note({"partner": partner})
 
-    def seen(self, partner: Partner, nodes: Sequence[int]) -> None:
-        """Writes down what the second model said of some nodes of one branch."""
-        if self._journal is None or not nodes:
+    def seen(
+        self,
+        views: Mapping[int, PartnerView],
+        root: int,
+        prompt: dict[str, Any] | None,
+        token_bytes: TokenBytes | None,
+    ) -> None:
+        """Writes down what the second model said of some nodes of one branch.
+
+        Args:
+            views: what it said, by node.
+            root: the root of the branch.
+            prompt: its prompt there; None where that was not made.
+            token_bytes: the bytes of its tokens; None where its ids mean what those of the first model do.
+        """
+        if self._journal is None or not views:
             return
-        views = {node: view for node in nodes if (view := partner.view(node)) is not None}
         record: dict[str, Any] = {"seen": [_seen_fields(*each) for each in views.items()]}
-        root = partner.session.tree.root(nodes[0])
         if root not in self._partner_roots:
             self._partner_roots.add(root)
-            record["partner_prompt"] = {"node": root, **partner.later(root)}
+            asked = {} if prompt is None else {"partner": prompt}
+            record["partner_prompt"] = {"node": root, **asked}
         ids = {i for view in views.values() if view.next for i in view.next.top_ids.tolist()}
-        if partner.pair.by == "ids":
+        if token_bytes is None:
             self._note(record, ids)
             return
         new = ids - self._spelled_partner
         self._spelled_partner |= new
-        self._note({**record, "partner_tokens": _spelled(new, partner.model.token_bytes)})
+        self._note({**record, "partner_tokens": _spelled(new, token_bytes)})
 
     def head(
         self,
         model: Model,
-        prompt: tuple[Prompt, Rendered],
-        samplers: Sequence[Sampler],
+        state: SessionState,
         partner: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        """The fields of a trace that come before its nodes."""
+        """Writes the fields of a trace that come before its nodes."""
         return {
             "format": "bftui-trace",
             "version": 1,
-            "bftui": __version__,
+            "bftui": VERSION,
             "created": self._created,
             "model": model_fields(model.info, model.noise),
-            "prompt": root_fields(*prompt),
+            "prompt": root_fields(*state.prompts[0]),
             "partner": partner,
-            "samplers": [sampler_fields(sampler) for sampler in samplers],
+            "samplers": [sampler_fields(sampler) for sampler in state.samplers],
         }
 
     def _note(self, record: dict[str, Any], ids: Iterable[int] = ()) -> None:
@@ -169,37 +163,51 @@ class Record:
             self._failing = False
         except OSError as error:
             if not self._failing:
-                self._emit(e.JournalFailed(error.strerror or str(error)))
+                self._on_failure(error.strerror or str(error))
             self._failing = True
 
 
-def trace_of(session: Session, head: dict[str, Any], record: Record) -> Trace:
-    """A session as it is now, ready to be saved."""
-    tree, partner = session.tree, session.partner
+def trace_of(
+    head: dict[str, Any],
+    state: SessionState,
+    done: tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]],
+    token_bytes: TokenBytes,
+    partner_prompts: Mapping[int, dict[str, Any] | None],
+    seen: Seen | None,
+) -> Trace:
+    """Makes a trace of a session as it is now, ready to be saved.
+
+    Args:
+        head: the fields before the nodes.
+        done: its actions and its measurements.
+        partner_prompts: the second model's prompts at later roots, as far as they were made.
+        seen: what the second model said of nodes; None where there is none.
+    """
+    tree, view = state.tree, state.view
     later = [
         {
             "node": root,
-            "prompt": root_fields(*session.prompt_at(root)),
-            **({} if partner is None else partner.later(root)),
+            "prompt": root_fields(*state.prompts[root]),
+            **({"partner": asked} if (asked := partner_prompts.get(root)) else {}),
         }
         for root in tree.roots[1:]
     ]
     return Trace(
         head=head,
         tail={
-            "path": tree.path(session.cursor),
-            "marks": dict(session.marks),
-            "pruned": sorted(session.pruned),
-            "folded": sorted(session.folded),
-            "actions": list(record.actions),
-            "measurements": list(record.measurements),
+            "path": tree.path(view.cursor),
+            "marks": dict(view.marks),
+            "pruned": sorted(view.pruned),
+            "folded": sorted(view.folded),
+            "actions": list(done[0]),
+            "measurements": list(done[1]),
             "prompts": later,
-            "draws": session.draws,
+            "draws": state.draws,
         },
         tree=tree,
         count=len(tree),
-        token_bytes=session.model.token_bytes,
-        seen=None if partner is None else partner.seen(),
+        token_bytes=token_bytes,
+        seen=seen,
     )
 
 
@@ -225,19 +233,8 @@ def _now() -> str:
     return utc(datetime.now(UTC))
 
 
-def asked_fields(prompt: Prompt) -> dict[str, Any]:
-    """What was asked for, as the arguments of an action."""
-    return {
-        "text": prompt.text,
-        "system": prompt.system,
-        "template": prompt.template,
-        "prefill": prompt.prefill,
-        **told_fields(prompt),
-    }
-
-
 def root_fields(prompt: Prompt, rendered: Rendered) -> dict[str, Any]:
-    """A prompt of the trace."""
+    """Writes a prompt of the trace."""
     messages = rendered.messages
     return prompt_fields(
         prompt.text,
@@ -251,7 +248,9 @@ def root_fields(prompt: Prompt, rendered: Rendered) -> dict[str, Any]:
     )
 
 
-def journal_node(tree: Tree, node: int, prompts: Prompts) -> dict[str, Any]:
-    """The node's fields of the trace, with the prompt that a root holds."""
-    fields = node_fields(tree, node)
-    return {**fields, "prompt": root_fields(*prompts[node])} if fields["parent"] is None else fields
+def journal_node(state: SessionState, node: int) -> dict[str, Any]:
+    """Writes the node's fields of the trace, with the prompt that a root holds."""
+    fields = node_fields(state.tree, node)
+    if fields["parent"] is not None:
+        return fields
+    return {**fields, "prompt": root_fields(*state.prompts[node])}

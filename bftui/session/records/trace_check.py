@@ -51,7 +51,7 @@ FINE, COARSE = Tolerance(1e-5, 1e-4), Tolerance(2e-2, 2e-2)
 
 
 def tolerance_for(recorded: dict[str, Any], info: ModelInfo, *, alike: bool = True) -> Tolerance:
-    """The default tolerance for a trace's `model` and the model that it is held against.
+    """Chooses the tolerance for a trace's `model` and the model that it is held against.
 
     `alike` says that positions are read in the batches in which they were made.
     """
@@ -105,7 +105,7 @@ class Drift:
         return self.total / self.count if self.count else 0.0
 
     def add(self, node: int, difference: float) -> None:
-        """One more comparison."""
+        """Adds one comparison, in nats."""
         if math.isfinite(difference):
             self.total += difference
             self.count += 1
@@ -166,7 +166,7 @@ class Checking(Job):
         return self.tolerance.noise and not self.different
 
     def result(self) -> dict[str, Any]:
-        """What was found, with the fields of `bftui check --json`; differences in nats, null for infinite ones."""
+        """Says what was found, with the fields of `bftui check --json`; differences in nats, null for infinite ones."""
 
         def finite(value: float) -> float | None:
             return value if math.isfinite(value) else None
@@ -275,7 +275,7 @@ def _in_chunks(parents: array[int], begun: Mapping[int, int], size: int) -> list
 
 
 def branches(parents: array[int]) -> Iterator[list[int]]:
-    """Every node once, in slices of paths: each node of a slice is the parent of the next one.
+    """Walks every node once, in slices of paths: each node of a slice is the parent of the next one.
 
     A slice goes on to a leaf. The next one starts at the deepest fork that is left, so that as little as possible of
     what is in a cache is cut off.

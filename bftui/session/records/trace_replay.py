@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,16 +13,16 @@ from bftui.core.noise_floor import Noise
 from bftui.core.pair.distribution_shift import Author
 from bftui.model.model_pair import Contexts
 from bftui.model.prompt import Rendered, Taken
-from bftui.session.records.journal_player import Follower, follow, same_partner
+from bftui.session.records.journal_player import begin, play, same_partner
 from bftui.session.records.open_trace import JournalTrace, trace_file
 from bftui.session.records.recorded_model import (
     RecordedClient,
     RecordedModel,
     RecordedPartner,
-    Watched,
     info_of,
 )
 from bftui.session.session import Session
+from bftui.session.view_state import History
 from bftui.trace.records import JournalFile, Record, trace_records
 
 
@@ -66,14 +67,17 @@ class Replay:
             if isinstance(file, JournalTrace)
             else trace_records(file)
         )
-        self._follower = Follower(file.samplers, file.outline.model.n_vocab, file.outline.created)
-        self._client.tree = self._follower.tree
+        self._player = begin(file)
+        self._client.tree = self._player.state.tree
         self._waiting = next(self._records, None)
         self._until_action()
-        self.session = self._watched = Watched(self.model, self._follower)
+        # Whoever looks may go about, mark and fold: that lasts until the next recorded action.
+        self.session = Session(
+            self.model, resumed=replace(self._player, state=replace(self._player.state))
+        )
         if self._beside is not None:
             self.partner = self.session.partner = RecordedPartner(
-                self.session, self._beside, self._contexts(), self._by_ids
+                self.session.model_tree, self._beside, self._contexts(), self._by_ids
             )
         self._look_on()
 
@@ -118,16 +122,19 @@ class Replay:
             self._waiting = next(self._records, None)
 
     def _apply(self, record: Record) -> None:
-        follow(self._follower, (record,), str(self.file.path))
+        play(self._player, (record,), str(self.file.path))
 
     def _look_on(self) -> None:
         """Stands where the recorded session stands."""
-        follower = self._follower
-        self._watched.follow(follower)
+        player, shown = self._player, self.session.state
+        shown.view, shown.draws = player.state.view, player.state.draws
+        shown.stops = player.state.stops
+        # What somebody undoes is their own, never what was recorded.
+        shown.history = History()
         if self.partner is not None:
             # In a journal another one may have come before it.
-            same = same_partner(follower.partner, self._paired)
-            self.partner.views = follower.views if same else {}
+            same = same_partner(player.partner, self._paired)
+            self.partner.views = player.views if same else {}
 
     def _recorded(
         self, model: Mapping[str, Any], tokens: Mapping[str, Mapping[str, str]]

@@ -17,9 +17,6 @@ MOST_ACTIONS = 1000
 _MOST_ALIGNED = 400
 """Actions between a common beginning and a common end that are aligned; more are compared place by place."""
 
-_NODES = frozenset(("goto", "fold", "prune", "rollout"))
-"""Actions with a node among their arguments."""
-
 
 @dataclass(frozen=True, slots=True)
 class ActionPair:
@@ -68,7 +65,7 @@ def _key(action: dict[str, Any], matched: array[int] | None) -> str:
     """What an action does, with the nodes of B in the place of A's; `matched` is None for B."""
     args = action["args"]
     node = args.get("node")
-    if matched is not None and action["op"] in _NODES and type(node) is int:
+    if matched is not None and type(node) is int:
         there = matched[node] if 0 <= node < len(matched) else -1
         args = {**args, "node": there if there >= 0 else f"{node} of the first"}
     return json.dumps([action["op"], args], sort_keys=True)

@@ -263,7 +263,7 @@ class TreePane(Pane):
 
     def _asked(self, root: int) -> str:
         """A prompt in its row: from what a person wrote on, where a template writes much before it."""
-        asked, rendered = self.now.session.prompt_at(root)
+        asked, rendered = self.now.session.state.prompts[root]
         before = rendered.text.find(asked.text) if asked.text else -1
         if before <= _SAME:
             return self._prompt(root)
