@@ -60,7 +60,7 @@ def full_trace(folder: Path) -> Path:
         experiments.keep(nudging)
         shift = reader.start_shift(12)
         shift.finish()
-        reader.keep(shift)
+        session.keep_shift(shift)
         PartnerSync(reader).finish()
         session.trace().save(folder / "full.json")
     return folder / "full.json"
