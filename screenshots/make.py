@@ -16,12 +16,11 @@ from pathlib import Path
 from rich.console import Console
 
 from bftui.core.sampler import Sampler
-from bftui.practice import NAMES
 from bftui.model.prompt import Prompt
+from bftui.practice import NAMES
 from bftui.ui.app import WorkbenchApp
-from bftui.workbench.snapshot import Status
-from bftui.workbench.snapshot import Beside
 from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
+from bftui.workbench.snapshot import Beside, Status
 from screenshots import report
 from tests.real.models import SMOLLM2, fetch
 
@@ -92,20 +91,18 @@ async def shoot(name: str, shot: Shot) -> None:
             await settled(app)
         await pilot.pause(0.1)
         app.save_screenshot(f"{name}.svg", path=str(HERE))
-    app.bridge.close()
+    app.workbench.close()
 
 
 async def settled(app: WorkbenchApp) -> None:
     """Waits until the models rest."""
-    bridge = app.bridge
+    workbench = app.workbench
     while (
-        bridge.now.session is None
-        or bridge.working
-        or bridge.now.status is not Status.READY
-        or bridge.measuring
-        or bridge.now.paired.state is Beside.LOADING
-        or bridge.partnering is None
-        or bridge.partnering.waiting(idle=True)
+        workbench.now.session is None
+        or workbench.now.status is not Status.READY
+        or workbench.now.paired.state is Beside.LOADING
+        or workbench.measuring
+        or not workbench.settled(idle=True)
     ):
         await asyncio.sleep(0.01)
 

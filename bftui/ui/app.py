@@ -46,7 +46,7 @@ LONGEST_S = 0.5
 
 
 class WorkbenchApp(App[None]):
-    """One workbench screen, one bridge, one frame for any number of changes."""
+    """One workbench screen, one workbench, one frame for any number of changes."""
 
     TITLE = "bftui"
     ENABLE_COMMAND_PALETTE = True
@@ -79,9 +79,9 @@ class WorkbenchApp(App[None]):
         self._greys, self._no_colors = Monochrome(), NoColor()
         use(settings.keymap or USUAL)
         super().__init__(driver_class=quiet_driver())
-        self.bridge = Workbench(settings, self._changed)
-        self.workbench = WorkbenchScreen(
-            settings, self.bridge, self.theme_file, self.terminal_colors
+        self.workbench = Workbench(settings, self._changed)
+        self.bench = WorkbenchScreen(
+            settings, self.workbench, self.theme_file, self.terminal_colors
         )
         self.frame_s = SELDOM_S if settings.low_bandwidth else FRAME_S
         self._last_frame = 0.0
@@ -104,7 +104,7 @@ class WorkbenchApp(App[None]):
         return [wanted if isinstance(each, Monochrome | NoColor) else each for each in filters]
 
     def get_default_screen(self) -> Screen[None]:
-        return self.workbench
+        return self.bench
 
     def on_mount(self) -> None:
         if not self.is_headless:
@@ -113,15 +113,15 @@ class WorkbenchApp(App[None]):
                 with suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.add_signal_handler(number, self.exit, None, Cancelled.exit_code)
         # The first frame comes before anything of a model is imported or started.
-        self.workbench.call_after_refresh(self._start)
+        self.bench.call_after_refresh(self._start)
 
     def _start(self) -> None:
         gc.enable()
-        self.bridge.start()
+        self.workbench.start()
         for error in found().damaged.values():
-            self.workbench.warn(error.line())
-        if self.workbench.settings.prompt is None and not isinstance(self.screen, TooSmall):
-            self.workbench.act("prompt")
+            self.bench.warn(error.line())
+        if self.bench.settings.prompt is None and not isinstance(self.screen, TooSmall):
+            self.bench.act("prompt")
 
     # Frames ----------------------------------------------------------------------------------------------------
 
@@ -140,20 +140,20 @@ class WorkbenchApp(App[None]):
 
     def _between_frames(self) -> float:
         """Seconds from a frame to the next; playing has them wait where drawing takes long."""
-        if not self.bridge.now.playing:
+        if not self.workbench.now.playing:
             return self.frame_s
         return max(self.frame_s, min(self._cpu_of_frame / SHARE, LONGEST_S))
 
     def _frame(self) -> None:
         self._frame_due = False
-        if not self.bridge.heard():
+        if not self.workbench.heard():
             return  # a key that came before it had all drawn
         self._last_frame = time.monotonic()
         # Drawing is done some time after a frame was asked for: from frame to frame all of it is in.
         now = time.thread_time()
         self._cpu_at_frame, self._cpu_of_frame = now, now - self._cpu_at_frame
         with self.batch_update():
-            self.workbench.frame()
+            self.bench.frame()
 
     async def on_event(self, event: events.Event) -> None:
         if (
@@ -173,7 +173,7 @@ class WorkbenchApp(App[None]):
 
     def action_interrupt(self) -> None:
         """Stops work; the second within a second quits."""
-        self.workbench.act("interrupt")
+        self.bench.act("interrupt")
 
     def action_command_palette(self) -> None:
         from bftui.ui.screens.palette_screen import ActionPalette
@@ -193,7 +193,7 @@ class WorkbenchApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         from bftui.ui.screens.palette_screen import palette_commands
 
-        return palette_commands(self.workbench)
+        return palette_commands(self.bench)
 
     # What screens say ------------------------------------------------------------------------------------------
 
@@ -201,23 +201,23 @@ class WorkbenchApp(App[None]):
         self._type_ahead.forget()
 
     def on_notice_given(self, message: NoticeGiven) -> None:
-        self.workbench.tell(message.notice)
+        self.bench.tell(message.notice)
 
     def on_theme_chosen(self, message: ThemeChosen) -> None:
         self.put_on(message.theme)
 
     def on_settings_changed(self, message: SettingsChanged) -> None:
         settings = message.settings
-        self.workbench.use_settings(settings)
+        self.bench.use_settings(settings)
         self.frame_s = SELDOM_S if settings.low_bandwidth else FRAME_S
         if "shading" in message.changed:
-            self.workbench.text_pane.shade_by(Shading(settings.shading))
+            self.bench.text_pane.shade_by(Shading(settings.shading))
 
     # Themes and sizes ------------------------------------------------------------------------------------------
 
     def put_on(self, theme: ThemeFile) -> None:
         """Draws everything in a theme's colours from now on; `find` has it in those of `terminal_colors`."""
-        self.theme_file = self.workbench.theme_file = theme
+        self.theme_file = self.bench.theme_file = theme
         self._put_on_textual()
         for screen in self.screen_stack:
             if isinstance(screen, WorkbenchScreen | Dialog):
@@ -235,8 +235,8 @@ class WorkbenchApp(App[None]):
             self.push_screen(TooSmall())
         elif shown and not small:
             self.pop_screen()
-            if self.bridge.now.prompt is None and self.screen is self.workbench:
-                self.workbench.act("prompt")
+            if self.workbench.now.prompt is None and self.screen is self.bench:
+                self.bench.act("prompt")
 
 
 def run(settings: WorkbenchSettings) -> int:
@@ -250,10 +250,10 @@ def run(settings: WorkbenchSettings) -> int:
         try:
             app.run()
         finally:
-            app.bridge.close()
+            app.workbench.close()
     # Whatever ended it without a word was an interruption.
     code = Cancelled.exit_code if app.return_code is None else app.return_code
-    if unsaved := app.bridge.leave():
+    if unsaved := app.workbench.leave():
         return unsaved
     if code == 1:
         log = safe(str(terminal.keep_log()))

@@ -227,7 +227,7 @@ async def frames() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
 
         async def rest() -> None:
-            while app.bridge.now.status is not Status.READY or app.bridge.working:
+            while app.workbench.now.status is not Status.READY or app.workbench.working:
                 await asyncio.sleep(0.01)
             await pilot.pause()
 
@@ -235,7 +235,7 @@ async def frames() -> None:
         for key in [*["space"] * 60, *["left"] * 30, "1", *["space"] * 40]:
             await pilot.press(key)
             await rest()
-        bench = app.workbench
+        bench = app.bench
         for widget in (bench.status, *bench.panes, bench.key_line):
             times = []
             for _ in range(40):
@@ -257,7 +257,7 @@ async def frames() -> None:
             bench.frame()
             times.append((time.perf_counter() - start) * 1e3)
         print(f"nothing new, all panes asked: {statistics.median(times):.2f} ms")
-    app.bridge.close()
+    app.workbench.close()
 
 
 def main() -> None:

@@ -64,11 +64,11 @@ def shown(
 
         async def before(_: Pilot[Any]) -> None:
             driver = Driver(app)
-            await driver.until(lambda: app.bridge.now.status in (Status.READY, Status.FAILED))
+            await driver.until(lambda: app.workbench.now.status in (Status.READY, Status.FAILED))
             await driver.settled()
             for key in keys:
                 if key == PARTNERED:
-                    await driver.until(lambda: app.bridge.now.paired.ready)
+                    await driver.until(lambda: app.workbench.now.paired.ready)
                     await driver.partnered()
                 else:
                     await (driver.measured() if key == MEASURED else driver.press(key))
@@ -89,7 +89,7 @@ def shown(
 
     yield compare
     for app in apps:
-        app.bridge.close()
+        app.workbench.close()
 
 
 def test_wide(shown: Callable[..., None]) -> None:

@@ -122,7 +122,7 @@ async def _pressed(app: Any, key: str, done: Callable[[], bool]) -> tuple[int, i
 
     begin = time.monotonic_ns()
     send(app, key)
-    while not done() or app.bridge.working:
+    while not done() or app.workbench.working:
         await asyncio.sleep(0.01)
     await asyncio.sleep(_QUIET_S)
     return begin, time.monotonic_ns()

@@ -159,13 +159,13 @@ class Driver:
     def __init__(self, app: WorkbenchApp) -> None:
         self.app = app
         self.pilot = FactPilot(app)
-        self.bench = app.workbench
-        self.bridge = app.bridge
+        self.bench = app.bench
+        self.workbench = app.workbench
 
     @property
     def session(self) -> Session:
-        assert self.bridge.now.session is not None
-        return self.bridge.now.session
+        assert self.workbench.now.session is not None
+        return self.workbench.now.session
 
     @property
     def notice(self) -> str:
@@ -194,11 +194,11 @@ class Driver:
 
     async def settled(self) -> None:
         """Waits until nothing is being done and all of it is drawn."""
-        await self.until(lambda: not self.bridge.working)
+        await self.until(lambda: not self.workbench.working)
 
     async def measured(self) -> None:
         """Waits until no experiment runs, and all of it is drawn."""
-        await self.until(lambda: not (self.bridge.working or self.bridge.measuring), 60.0)
+        await self.until(lambda: not (self.workbench.working or self.workbench.measuring), 60.0)
 
     async def partnered(self, *, everything: bool = False) -> None:
         """Waits until the partner is opened, or could not be, and has nothing to do; all of it is drawn.
@@ -207,8 +207,8 @@ class Driver:
         """
         await self.until(
             lambda: (
-                self.bridge.now.paired.state is not Beside.LOADING
-                and self.bridge.settled(idle=everything)
+                self.workbench.now.paired.state is not Beside.LOADING
+                and self.workbench.settled(idle=everything)
             ),
             60.0,
         )
@@ -279,8 +279,8 @@ async def workbench(
         async with app.run_test(size=size):
             driver = Driver(app)
             if ready:
-                await driver.until(lambda: app.bridge.now.status is Status.READY)
+                await driver.until(lambda: app.workbench.now.status is Status.READY)
                 await driver.settled()
             yield driver
     finally:
-        app.bridge.close()
+        app.workbench.close()

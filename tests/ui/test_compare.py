@@ -150,7 +150,7 @@ async def test_it_works_without_a_model(fruit: str, tmp_path: Path) -> None:
         await w.press(*TWO)
         w.session.trace().save(trace)
     async with workbench(fruit, ready=False, replay=Replay(trace)) as w:
-        await w.until(lambda: w.bridge.now.session is not None and not w.bridge.working)
+        await w.until(lambda: w.workbench.now.session is not None and not w.workbench.working)
         await w.press("c")
         assert "from the first token on “·The” against “·Sure”" in w.screen()
         await w.press("enter")

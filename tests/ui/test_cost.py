@@ -79,7 +79,7 @@ async def test_one_more_node(fruit: str, count: int) -> None:
         view = View(cast(Session, standing))
         took = (time.perf_counter() - start) * 1e3
         w.bench.view = view
-        w.bridge.now.session = cast(Session, standing)
+        w.workbench.now.session = cast(Session, standing)
         w.bench.frame()
         taking, tree, drawing = [], [], []
         for turn in range(60):
@@ -128,7 +128,7 @@ async def test_a_key_while_it_generates(tmp_path: Path, monkeypatch: pytest.Monk
             while wanted not in drawn:
                 await asyncio.sleep(0.0005)
             times.append((drawn[wanted] - start) * 1e3)
-        assert w.bridge.now.playing
+        assert w.workbench.now.playing
         w.bench.act("play")
         await w.settled()
         print(f"\nkey to drawn lines, while {len(w.session.tree):,} nodes came: {_ms(times)}")

@@ -182,12 +182,12 @@ async def test_playing_goes_on_while_rollouts_run(tmp_path: Path) -> None:
         await w.press_only("escape", "p")
         nodes = len(w.session.tree)
         await w.until(lambda: len(w.session.tree) > nodes + 4)
-        assert w.bridge.measuring
+        assert w.workbench.measuring
         tokens = latest(w).tokens
         await w.until(lambda: latest(w).tokens > tokens)
         await w.press_only("escape")
-        await w.until(lambda: not w.bridge.now.playing)
-        assert w.bridge.measuring
+        await w.until(lambda: not w.workbench.now.playing)
+        assert w.workbench.measuring
 
 
 async def test_at_full_speed_both_go_on(tmp_path: Path) -> None:
@@ -197,8 +197,8 @@ async def test_at_full_speed_both_go_on(tmp_path: Path) -> None:
         await w.until(lambda: latest(w).tokens > 200 and len(w.session.tree) > 3)
         nodes, tokens = len(w.session.tree), latest(w).tokens
         await w.until(lambda: len(w.session.tree) > nodes and latest(w).tokens > tokens)
-        assert w.bridge.now.playing
-        assert w.bridge.measuring
+        assert w.workbench.now.playing
+        assert w.workbench.measuring
 
 
 async def test_it_is_ready_while_it_measures_and_says_how_far_it_is(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ async def test_it_is_ready_while_it_measures_and_says_how_far_it_is(tmp_path: Pa
         await w.press("g")
         assert w.tokens == [" a"]
         await w.press_only("escape")
-        await w.until(lambda: not w.bridge.measuring)
+        await w.until(lambda: not w.workbench.measuring)
         await w.settled()
         assert "stopped: rollouts at" in w.notice
         assert "rollouts" not in lines(w.bench.status)[0]
@@ -227,13 +227,13 @@ async def test_escape_stops_what_a_person_waits_for_first(tmp_path: Path) -> Non
         await w.press_only("r")
         await w.press_only("escape")
         await w.until(lambda: latest(w).tokens > 0)
-        w.bridge.send(bftui.session.commands.Force(" a" * 40))
-        await w.until(lambda: w.bridge.now.status is Status.BUSY)
+        w.workbench.send(bftui.session.commands.Force(" a" * 40))
+        await w.until(lambda: w.workbench.now.status is Status.BUSY)
         # What the model has not heard of cannot be stopped in it; no person is that fast.
         await asyncio.sleep(0.1)
         await w.press_only("escape")
-        await w.until(lambda: not w.bridge.working)
-        assert w.bridge.measuring
+        await w.until(lambda: not w.workbench.working)
+        assert w.workbench.measuring
         tokens = latest(w).tokens
         await w.until(lambda: latest(w).tokens > tokens)
         assert len(w.session.tree) == 1
@@ -255,11 +255,11 @@ async def test_a_fault_ends_the_experiment_alone(tmp_path: Path) -> None:
 async def test_a_dead_model_ends_experiments_and_they_can_be_made_again(tmp_path: Path) -> None:
     async with workbench(slow(tmp_path / "slow.json")) as w:
         await w.press_only("r")
-        await w.until(lambda: w.bridge.measuring)
+        await w.until(lambda: w.workbench.measuring)
         os.kill(w.session.model.client.pid, signal.SIGKILL)  # type: ignore[attr-defined]
-        await w.until(lambda: w.bridge.now.status is Status.FAILED)
+        await w.until(lambda: w.workbench.now.status is Status.FAILED)
         await w.press("escape", "escape", "ctrl+r")
-        await w.until(lambda: w.bridge.now.status is Status.READY)
+        await w.until(lambda: w.workbench.now.status is Status.READY)
         await w.press_only("r")
         await w.until(lambda: latest(w).tokens > 0)
         assert len(w.session.experiments.rollouts) == 2
@@ -270,10 +270,12 @@ async def test_another_model_forgets_what_was_measured(fruit: str, tmp_path: Pat
     async with workbench(fruit) as w:
         await w.press("a")
         await w.measured()
-        w.bridge.open_other(other)
-        await w.until(lambda: w.bridge.now.source == other and w.bridge.now.status is Status.READY)
+        w.workbench.open_other(other)
+        await w.until(
+            lambda: w.workbench.now.source == other and w.workbench.now.status is Status.READY
+        )
         await w.settled()
-        assert not w.bridge.now.measured.looked
+        assert not w.workbench.now.measured.looked
         assert "BF after" not in lines(w.bench.candidates)[-1]
 
 
@@ -281,7 +283,7 @@ async def test_another_sampler_has_its_own_measurements(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("a")
         await w.measured()
-        w.bridge.send(bftui.session.commands.SetSampler(top_p=0.5))
+        w.workbench.send(bftui.session.commands.SetSampler(top_p=0.5))
         await w.settled()
         assert "BF after" not in lines(w.bench.candidates)[-1]
         await w.press("u")

@@ -105,9 +105,9 @@ async def test_a_model_that_always_ends_the_same_way_is_not_opened_again_and_aga
     async with workbench(model, ready=False) as w:
         for again in ("ctrl+r opens it again", "o opens another", "o opens another"):
             if at == 2:
-                await w.until(lambda: w.bridge.now.status is Status.READY)
+                await w.until(lambda: w.workbench.now.status is Status.READY)
                 await w.press("space")
-            await w.until(lambda: w.bridge.now.status is Status.FAILED)
+            await w.until(lambda: w.workbench.now.status is Status.FAILED)
             await w.settled()
             assert "SIGABRT" in w.notice
             assert again in w.notice
@@ -123,7 +123,7 @@ async def test_a_hanging_model_can_be_opened_again(tmp_path: Path) -> None:
         await w.press_only("space")
         await w.until(lambda: "busy" in lines(w.bench.status)[0])
         await w.press("ctrl+r")
-        await w.until(lambda: w.bridge.now.status is Status.READY)
+        await w.until(lambda: w.workbench.now.status is Status.READY)
         await w.press("escape")
         assert len(w.session.tree) == 1
 
@@ -139,7 +139,7 @@ async def test_a_fault_of_the_model_is_a_message(tmp_path: Path) -> None:
 
 async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     async with workbench(f"table:{tmp_path / 'none.json'}", ready=False, prompt="x") as w:
-        await w.until(lambda: w.bridge.now.status is Status.FAILED)
+        await w.until(lambda: w.workbench.now.status is Status.FAILED)
         await w.settled()
         assert "none.json" in w.notice
         assert "failed" in lines(w.bench.status)[0]
@@ -147,14 +147,14 @@ async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
         assert w.notice == "there is no model: ctrl+r opens it again"
         table(tmp_path / "none.json")
         await w.press("ctrl+r")
-        await w.until(lambda: w.bridge.now.session is not None)
+        await w.until(lambda: w.workbench.now.session is not None)
         assert w.session.prompt.text == "x"
 
 
 async def test_a_prompt_that_does_not_fit(tmp_path: Path) -> None:
     async with workbench(table(tmp_path / "tiny.json", n_ctx=4), prompt="Sure" * 9) as w:
         assert "9 tokens do not fit the context of 4" in w.notice
-        assert w.bridge.now.session is None
+        assert w.workbench.now.session is None
         await w.press("i")
         assert "Sure" * 9 in w.screen()
         w.app.screen.dismiss("Sure")

@@ -177,7 +177,7 @@ async def test_playing_stops_at_the_end_of_the_text(fruit: str) -> None:
         await w.press(*["equals_sign"] * 9)
         assert w.notice == "play: as fast as the model goes"
         await w.press("p")
-        await w.until(lambda: not w.bridge.now.playing)
+        await w.until(lambda: not w.workbench.now.playing)
         await w.settled()
         assert w.session.ended
         assert "the text ends here" in w.notice
@@ -206,7 +206,7 @@ async def test_an_empty_start_offers_prompts(fruit: str) -> None:
     async with workbench(fruit, prompt=None) as w:
         assert isinstance(w.app.screen, PromptScreen)
         assert "Q:·Name·a·fruit.⏎A:" in w.screen()
-        assert w.bridge.now.session is None
+        assert w.workbench.now.session is None
         await w.press("down", "enter")
         assert w.session.rendered.text == "Q: Name an animal.\nA:"
 
@@ -379,7 +379,7 @@ async def test_while_loading_the_screen_is_there(tmp_path: Path) -> None:
         await w.press_only("space")
         assert w.notice == "the model is still loading"
         await w.press_only("escape", "escape")
-        await w.until(lambda: w.bridge.now.status is Status.FAILED)
+        await w.until(lambda: w.workbench.now.status is Status.FAILED)
         await w.settled()
         assert "loading was cancelled" in w.notice
         assert "failed" in lines(w.bench.status)[0]

@@ -220,7 +220,7 @@ async def test_a_model_is_chosen_by_a_click_and_opened_by_enter(fruit: str) -> N
         await clicked(w, pane, "practice", y=row)
         assert w.app.screen is screen
         opened: list[str] = []
-        w.bridge.open_other = opened.append  # type: ignore[method-assign]
+        w.workbench.open_other = opened.append  # type: ignore[method-assign]
         await w.press("enter")
         assert opened == ["practice-aligned-small"]
 

@@ -465,7 +465,7 @@ async def test_another_model_takes_prompt_and_sampler_along(fruit: str, tmp_path
         assert "other" in lines(w.bench.status)[0]
         assert client._process.poll() is not None  # type: ignore[attr-defined]
         assert len(list(state.iterdir())) == 2
-        assert w.bridge.now.kept[0].text.startswith("3 nodes kept in ")
+        assert w.workbench.now.kept[0].text.startswith("3 nodes kept in ")
         assert "0 tokens" in lines(w.bench.text_pane)[0]
         assert lines(w.bench.text_pane)[1].startswith("│ Hello")
         assert "Hello" in lines(w.bench.tree_pane)[1]
@@ -485,7 +485,7 @@ async def test_a_model_that_cannot_be_opened_leaves_everything(fruit: str, tmp_p
         assert "bad.json" in w.notice
         assert "the model before stays open" in w.notice
         assert w.session is old
-        assert w.bridge.now.status is Status.READY
+        assert w.workbench.now.status is Status.READY
         await w.press("g")
         assert w.tokens == [" The", " fruit"]
 
@@ -506,7 +506,7 @@ async def test_opening_can_be_stopped(fruit: str, tmp_path: Path) -> None:
         await w.press_only("o")
         assert w.notice == "a model is loading: esc stops that"
         await w.press_only("escape", "escape")
-        await w.until(lambda: w.bridge.now.status is Status.READY)
+        await w.until(lambda: w.workbench.now.status is Status.READY)
         await w.settled()
         assert "loading was cancelled" in w.notice
         assert w.session is old
@@ -529,11 +529,11 @@ async def test_a_prompt_that_the_new_model_refuses(fruit: str, tmp_path: Path) -
 
 async def test_opening_after_a_failed_start(fruit: str, tmp_path: Path) -> None:
     async with workbench(f"table:{tmp_path / 'none.json'}", ready=False) as w:
-        await w.until(lambda: w.bridge.now.status is Status.FAILED)
+        await w.until(lambda: w.workbench.now.status is Status.FAILED)
         await w.settled()
         await opened(w, fruit)
         await w.press("enter")
-        assert w.bridge.now.status is Status.READY
+        assert w.workbench.now.status is Status.READY
         assert w.session.prompt.text == PROMPT
         await w.press("ctrl+r")
         assert w.notice == "the model runs"

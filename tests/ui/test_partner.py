@@ -50,7 +50,7 @@ def helper(tmp_path: Path) -> str:
 async def both(base: str, partner: str, **settings: Any) -> AsyncIterator[Driver]:
     """A workbench with both, when the partner has read what there is."""
     async with workbench(base, partner=PartnerSettings(partner), **settings) as w:
-        await w.until(lambda: w.bridge.now.paired.state is not Beside.NONE)
+        await w.until(lambda: w.workbench.now.paired.state is not Beside.NONE)
         await w.partnered()
         yield w
 
@@ -150,7 +150,7 @@ async def test_the_order_leaves_out_what_is_not_known(fruit: str, helper: str) -
             "by rank",
         ]
         await w.press("S", "S", "S", "O", "down", "enter")
-        await w.until(lambda: w.bridge.now.paired.state is Beside.NONE)
+        await w.until(lambda: w.workbench.now.paired.state is Beside.NONE)
         await w.settled()
         assert "by the partner's rank" not in lines(w.bench.candidates)[-1]
         assert w.bench.candidates.order is CandidateOrder.RANK
@@ -173,11 +173,11 @@ async def test_it_is_opened_and_taken_away_by_key(fruit: str, helper: str) -> No
         await w.pilot.press("ctrl+u")
         await w.type(helper)
         await w.press("enter")
-        await w.until(lambda: w.bridge.now.paired.ready)
+        await w.until(lambda: w.workbench.now.paired.ready)
         await w.partnered()
         assert "⇄ helper" in lines(w.bench.status)[0]
         await w.press("O", "down", "enter")
-        await w.until(lambda: w.bridge.now.paired.state is Beside.NONE)
+        await w.until(lambda: w.workbench.now.paired.state is Beside.NONE)
         assert w.session.partner is None
         await w.press("g")
         assert len(w.tokens) == 2
@@ -186,7 +186,7 @@ async def test_it_is_opened_and_taken_away_by_key(fruit: str, helper: str) -> No
 
 async def test_one_that_cannot_be_opened_leaves_the_session_alone(fruit: str) -> None:
     async with both(fruit, "no/such.gguf") as w:
-        assert w.bridge.now.paired.state is Beside.FAILED
+        assert w.workbench.now.paired.state is Beside.FAILED
         assert "there is no model at no/such.gguf" in w.notice
         assert "partner failed" in lines(w.bench.status)[0]
         await w.press("g")
@@ -199,7 +199,7 @@ async def test_one_that_dies_leaves_the_session_alone(fruit: str, helper: str) -
         await w.press("g")
         os.kill(pid(w), signal.SIGKILL)
         # Also where nobody asks it anything.
-        await w.until(lambda: w.bridge.now.paired.state is Beside.FAILED)
+        await w.until(lambda: w.workbench.now.paired.state is Beside.FAILED)
         await w.until(lambda: "O opens it again" in w.notice)
         assert w.session.partner is None
         await w.press("g")
@@ -212,13 +212,13 @@ async def test_it_is_opened_behind_the_screen_and_can_be_stopped(
 ) -> None:
     slow = aligned(tmp_path / "slow.json", load_ms=60_000)
     async with workbench(fruit, partner=PartnerSettings(slow)) as w:
-        await w.until(lambda: w.bridge.now.paired.state is Beside.LOADING)
+        await w.until(lambda: w.workbench.now.paired.state is Beside.LOADING)
         await w.until(lambda: "partner" in lines(w.bench.status)[0])
         await w.press("g", "s")
         assert len(w.tokens) == 1
         assert w.notice == "the partner is still loading"
         await w.press("escape", "escape")
-        await w.until(lambda: w.bridge.now.paired.state is Beside.NONE, 60.0)
+        await w.until(lambda: w.workbench.now.paired.state is Beside.NONE, 60.0)
         await w.until(lambda: "the partner is not opened" in w.notice)
         await w.press("g")
         assert len(w.tokens) == 2
@@ -232,11 +232,11 @@ async def test_a_full_context_of_the_partner_is_said_and_goes_away(
         for _ in range(12):
             await w.press("g")
         await w.partnered()
-        assert "context of 20 tokens is full" in w.bridge.now.paired.error
-        assert w.bridge.now.paired.ready
+        assert "context of 20 tokens is full" in w.workbench.now.paired.error
+        assert w.workbench.now.paired.ready
         await w.press("home", *["left"] * 12)
         await w.partnered()
-        assert w.bridge.now.paired.error == ""
+        assert w.workbench.now.paired.error == ""
         assert "partner now" in lines(w.bench.strip)[-1]
 
 
@@ -265,7 +265,7 @@ async def test_one_that_does_not_answer_is_ended_and_the_session_goes_on(
         for nodes in (3, 4):
             await w.press_only("g")
             await w.until(lambda nodes=nodes: len(w.session.tree) == nodes)  # type: ignore[misc]
-        await w.until(lambda: w.bridge.now.paired.state is Beside.FAILED)
+        await w.until(lambda: w.workbench.now.paired.state is Beside.FAILED)
         await w.until(lambda: "partner failed" in lines(w.bench.status)[0])
 
 
@@ -277,7 +277,7 @@ async def test_no_process_is_left_of_one_that_does_not_answer(fruit: str, helper
         os.kill(left, signal.SIGSTOP)
         await w.press_only("g")
         await w.until(lambda: len(w.session.tree) == 2)
-        w.bridge.close()
+        w.workbench.close()
         await w.until(lambda: not alive(left))
 
 
@@ -322,7 +322,7 @@ async def test_both_templates_stand_over_the_text(fruit: str, tmp_path: Path) ->
 
 async def test_another_session_gets_the_partner(fruit: str, helper: str, tmp_path: Path) -> None:
     async with both(fruit, helper) as w:
-        w.bridge.open_other(table(tmp_path / "second.json", name="second", tokens=BYTES))
+        w.workbench.open_other(table(tmp_path / "second.json", name="second", tokens=BYTES))
         await w.until(lambda: w.session.model.name == "second")
         await w.partnered()
         assert w.session.partner is not None
@@ -340,7 +340,7 @@ async def test_the_answer_is_read_and_its_shifted_tokens_are_found(
         await w.press("s")
         await w.partnered()
         assert isinstance(w.app.screen, ShiftScreen)
-        found = w.bridge.now.paired.shifted[0].result
+        found = w.workbench.now.paired.shifted[0].result
         assert b"".join(each.text for each in found.positions) == "".join([*answer, END]).encode()
         shifted = [each for each in found.positions if each.kind == "shifted"]
         assert f"≠ shifted {len(shifted)}" in w.screen()
@@ -393,7 +393,7 @@ async def test_the_path_is_read_by_the_partner(fruit: str, helper: str) -> None:
 async def test_a_word_at_a_time(fruit: str, helper: str) -> None:
     async with both(fruit, helper) as w:
         await w.press("b")
-        await w.until(lambda: w.bridge.now.paired.draft is not None)
+        await w.until(lambda: w.workbench.now.paired.draft is not None)
         await w.settled()
         assert "the partner: ◇·Sure!" in w.screen()
         await w.press("enter")
@@ -410,7 +410,7 @@ async def test_both_write_until_the_partner_ends_the_text(fruit: str, helper: st
     async with both(fruit, helper) as w:
         await w.press("b", "space")
         await w.partnered()
-        shown = w.bridge.now.paired.nudged
+        shown = w.workbench.now.paired.nudged
         assert shown is not None
         found = shown.result
         assert shown.stop == "partner"
@@ -488,10 +488,10 @@ async def test_gamma_is_a_slider_and_stays(fruit: str) -> None:
 async def test_its_beginnings_are_offered_as_style_words(fruit: str, helper: str) -> None:
     async with both(fruit, helper) as w:
         await w.partnered(everything=True)
-        await w.until(lambda: bool(w.bridge.now.paired.words))
+        await w.until(lambda: bool(w.workbench.now.paired.words))
         commands = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
         commands["style words: the partner's"]()
-        assert w.bench.words == w.bridge.now.paired.words
+        assert w.bench.words == w.workbench.now.paired.words
         await w.press("1")
         assert "".join(w.tokens).strip() == w.bench.words[0].strip()
         again = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
@@ -502,7 +502,7 @@ async def test_its_beginnings_are_offered_as_style_words(fruit: str, helper: str
 async def test_a_partners_name_is_text_in_the_command_palette(fruit: str, tmp_path: Path) -> None:
     async with both(fruit, aligned(tmp_path / "helper.json", name="[/b]")) as w:
         await w.partnered(everything=True)
-        await w.until(lambda: bool(w.bridge.now.paired.words))
+        await w.until(lambda: bool(w.workbench.now.paired.words))
         await w.press_only("ctrl+p")
         await w.type("partner's")
         await w.until(lambda: "Force how [/b] begins answers." in w.screen())

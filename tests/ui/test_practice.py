@@ -34,7 +34,7 @@ async def test_every_screen_says_that_it_is_a_practice_model(
         for screen, keys in SCREENS.items():
             await w.press(*keys)
             assert "practice" in w.screen(), screen
-            w.bridge.stop_experiments()
+            w.workbench.stop_experiments()
             while w.app.screen is not w.bench:
                 await w.press("escape")
             if screen == "zoomed":

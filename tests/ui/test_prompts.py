@@ -64,7 +64,7 @@ async def test_rows_of_prompts_begin_with_what_was_asked(tmp_path: Path) -> None
     chatty = table(tmp_path / "chat.json", chat_template=before + TEMPLATE)
     async with workbench(chatty, prompt=None, size=(80, 24)) as w:
         for asked in ("Name a fig.", "Name a pear."):
-            w.bridge.set_prompt(Prompt(asked))
+            w.workbench.set_prompt(Prompt(asked))
             await w.settled()
         await w.press("escape")
         rows = lines(w.bench.tree_pane)
@@ -209,8 +209,8 @@ async def test_an_example_that_is_chosen_early_waits_for_the_model(
         await w.until(lambda: isinstance(w.app.screen, PromptScreen) and bool(w.app.focused))
         await w.press_only("enter")
         await w.until(lambda: "starts as soon as the model is open" in w.screen())
-        start(w.bridge)
-        await w.until(lambda: w.bridge.now.session is not None)
+        start(w.workbench)
+        await w.until(lambda: w.workbench.now.session is not None)
         assert w.session.prompt.text == "Name a fruit."
 
 
@@ -239,9 +239,9 @@ async def test_a_user_turn(chatty: str) -> None:
 
 async def test_an_answer_ends_where_the_page_goes_on_and_a_turn_takes_it_up(fruit: str) -> None:
     async with workbench(fruit) as w:
-        w.bridge.set_prompt(Prompt("fruit", template="page"))
+        w.workbench.set_prompt(Prompt("fruit", template="page"))
         await w.settled()
-        w.bridge.send(commands.Force(" apple\nQ:"))
+        w.workbench.send(commands.Force(" apple\nQ:"))
         await w.settled()
         assert w.session.ended
         nodes = len(w.session.tree)
@@ -265,10 +265,10 @@ async def test_playing_stops_where_the_page_goes_on(tmp_path: Path) -> None:
     after = {"A:": "\n", "\n": "Q:", "Q:": "a"}
     rules = {json.dumps([token]): {following: 1.0} for token, following in after.items()}
     async with workbench(table(tmp_path / "page.json", rules=rules)) as w:
-        w.bridge.set_prompt(Prompt("fruit", template="page"))
+        w.workbench.set_prompt(Prompt("fruit", template="page"))
         await w.settled()
-        w.bridge.play(True)
-        await w.until(lambda: not w.bridge.now.playing)
+        w.workbench.play(True)
+        await w.until(lambda: not w.workbench.now.playing)
         await w.settled()
         assert w.notice == "the text ends here"
         assert w.tokens == ["\n", "Q:"]
@@ -367,7 +367,7 @@ async def test_a_turn_that_would_be_lost_says_so_and_changes_nothing(tmp_path: P
     async with workbench(table(tmp_path / "first.json", chat_template=FIRST)) as w:
         await w.press("g")
         nodes = len(w.session.tree)
-        w.bridge.send(commands.AddTurn("fruit"))
+        w.workbench.send(commands.AddTurn("fruit"))
         await w.settled()
         assert "the turn would be lost" in w.notice
         assert len(w.session.tree) == nodes
@@ -384,7 +384,7 @@ async def test_a_base_beside_a_chat_is_asked_on_a_page(fruit: str, tmp_path: Pat
         await w.settled()
         assert "no template: takes raw" in w.screen()
         await w.press("escape")
-        w.bridge.set_prompt(Prompt("an apple"))
+        w.workbench.set_prompt(Prompt("an apple"))
         await w.settled()
         assert w.session.rendered.text == "Q: an apple\nA:"
 

@@ -30,11 +30,11 @@ async def replayed(trace, *, size=(120, 36), pace=0.0):
     try:
         async with app.run_test(size=size):
             driver = Driver(app)
-            await driver.until(lambda: app.bridge.now.status is Status.REPLAY)
+            await driver.until(lambda: app.workbench.now.status is Status.REPLAY)
             await driver.settled()
             yield driver
     finally:
-        app.bridge.close()
+        app.workbench.close()
 
 
 def shown(driver):
@@ -51,7 +51,7 @@ async def recorded(model, path, *keys, **settings):
             await driver.measured()
             await driver.partnered(everything=True)
         await driver.press("e")
-        return shown(driver), driver.bridge.now.measured, driver.bridge.now.paired
+        return shown(driver), driver.workbench.now.measured, driver.workbench.now.paired
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def test_a_trace_is_drawn_as_the_session_was(fruit, tmp_path):
         # Below the candidates it says that only some are stored.
         assert [pane[:-1] for pane in shown(driver)] == [pane[:-1] for pane in before]
         assert "50 stored" in lines(driver.bench.candidates)[-1]
-        found = driver.bridge.now.measured
+        found = driver.workbench.now.measured
         assert found.looked == measured.looked
         assert {end: each.verdict for end, each in found.responses.items()} == {
             end: each.verdict for end, each in measured.responses.items()
@@ -93,7 +93,7 @@ async def test_playing_stands_where_each_action_stood(trace):
         assert stood == nodes
         end = shown(driver)
         await driver.press("p")
-        await driver.until(lambda: not driver.bridge.now.playing)
+        await driver.until(lambda: not driver.workbench.now.playing)
         assert "the replay ends here" in driver.notice
         await driver.press("escape")
         assert shown(driver) == end
@@ -106,11 +106,11 @@ async def test_play_can_be_paused_and_paced(trace):
         await driver.press("equals_sign")
         assert driver.notice == "play: 1 action a second"
         await driver.press_only("p")
-        await driver.until(lambda: driver.bridge.now.played[0] == 0)
+        await driver.until(lambda: driver.workbench.now.played[0] == 0)
         assert "replay 0/8 ▶ 1/s" in driver.screen()
         await driver.press_only("p")
-        assert not driver.bridge.now.playing
-        assert driver.bridge.now.played[0] < 8
+        assert not driver.workbench.now.playing
+        assert driver.workbench.now.played[0] < 8
 
 
 async def test_pauses_are_those_that_were_recorded(trace):
@@ -139,7 +139,7 @@ async def test_keys_that_need_a_model_say_so(trace, key):
 async def test_what_was_not_measured_here_is_not_shown(trace, key):
     async with replayed(trace) as driver:
         await driver.press("home", "p")
-        await driver.until(lambda: not driver.bridge.now.playing)
+        await driver.until(lambda: not driver.workbench.now.playing)
         await driver.press(key)
         assert driver.notice in (
             "no rollouts were recorded at this place: ) goes to what was",
@@ -152,7 +152,7 @@ async def test_what_was_measured_is_gone_to(trace):
     async with replayed(trace) as driver:
         tree = driver.session.tree
         sure = next(n for n in range(len(tree)) if tree.source(n).word == "forced")
-        rolled = next(node for node, _ in driver.bridge.now.measured.rolled)
+        rolled = next(node for node, _ in driver.workbench.now.measured.rolled)
         await driver.press("left_parenthesis")
         told, stood = [], []
         for _ in range(4):
@@ -167,7 +167,7 @@ async def test_what_was_measured_is_gone_to(trace):
         await driver.press("left_parenthesis")
         assert driver.session.cursor == stood[2]
         await driver.press("home", "p")
-        await driver.until(lambda: not driver.bridge.now.playing)
+        await driver.until(lambda: not driver.workbench.now.playing)
 
 
 async def test_before_it_was_measured_it_is_not_gone_to(trace):
@@ -181,7 +181,7 @@ async def test_before_it_was_measured_it_is_not_gone_to(trace):
 async def test_what_a_replay_cannot_ask_for_is_not_offered(trace):
     async with replayed(trace) as driver:
         await driver.press("home", "p")
-        await driver.until(lambda: not driver.bridge.now.playing)
+        await driver.until(lambda: not driver.workbench.now.playing)
         while not driver.session.ended and driver.bench.facts().onward:
             await driver.press("right")
         await driver.press("right", "s")
@@ -233,7 +233,7 @@ async def test_the_partner_and_what_it_said_is_there(fruit, tmp_path):
         partner=PartnerSettings(partner),
     )
     async with replayed(path) as driver:
-        again = driver.bridge.now.paired
+        again = driver.workbench.now.paired
         assert (again.name, again.by, again.template) == (paired.name, paired.by, paired.template)
         known, found = (each.shifted[0].result for each in (paired, again))
         assert [each.text for each in found.positions] == [each.text for each in known.positions]
@@ -262,7 +262,7 @@ async def test_whose_text_begins_with_a_blank_is_there(fruit, tmp_path):
     _, _, paired = await recorded(fruit, path, "space", partner=PartnerSettings(partner))
     assert paired.seam == "base"
     async with replayed(path) as driver:
-        assert driver.bridge.now.paired.seam == "base"
+        assert driver.workbench.now.paired.seam == "base"
 
 
 async def test_measurements_that_cannot_be_read_are_left_out(trace):
@@ -278,7 +278,7 @@ async def test_measurements_that_cannot_be_read_are_left_out(trace):
     trace.write_text(json.dumps(document))
     async with replayed(trace) as driver:
         assert "replay 8/8" in driver.screen()
-        assert driver.bridge.now.measured.responses
+        assert driver.workbench.now.measured.responses
 
 
 async def test_a_trace_without_actions_is_shown(trace):
@@ -301,7 +301,7 @@ async def test_a_journal_is_replayed_as_its_trace_is(fruit, tmp_path):
             end = shown(driver)
             assert "replay 8/8" in driver.screen()
             await driver.press("space", "space", "space")
-            drawn.append((end, shown(driver), driver.bridge.now.measured.looked))
+            drawn.append((end, shown(driver), driver.workbench.now.measured.looked))
     assert drawn[0] == drawn[1]
 
 

@@ -93,7 +93,7 @@ async def test_another_force_drops_the_one_before(tmp_path: Path) -> None:
         await w.until(lambda: "“·Thank·you”" in line(w))
         (response,) = w.session.experiments.responses
         assert len(response.token_ids) == 2
-        assert [each.name for each in w.bridge.now.measured.running] == ["response"]
+        assert [each.name for each in w.workbench.now.measured.running] == ["response"]
         await w.press("left", "left")
         assert "“·Sure”: stopped" in line(w) or "“·Thank·you”" in line(w)
 
@@ -101,7 +101,7 @@ async def test_another_force_drops_the_one_before(tmp_path: Path) -> None:
 async def test_off_measures_nothing_until_it_is_asked_for(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.press("1", "g")
-        assert not w.bridge.measuring
+        assert not w.workbench.measuring
         assert "matched" not in line(w)
         await w.press("E")
         await w.measured()
@@ -118,7 +118,7 @@ async def test_the_setting_is_in_the_palette(fruit: str) -> None:
             found = {each.title: each.callback for each in w.app.get_system_commands(w.bench)}
             found[name]()
             assert name in w.notice
-        assert w.bridge.now.automatic
+        assert w.workbench.now.automatic
 
 
 async def test_what_takes_long_waits_to_be_asked_for(
@@ -185,11 +185,11 @@ async def test_a_stopped_one_begins_anew(tmp_path: Path) -> None:
         await w.press_only("1")
         await w.until(lambda: "measuring" in line(w))
         await w.press_only("escape")
-        await w.until(lambda: not w.bridge.measuring)
+        await w.until(lambda: not w.workbench.measuring)
         await w.settled()
         assert "E begins anew" in line(w)
         await w.press_only("escape", "E")
-        await w.until(lambda: w.bridge.measuring)
+        await w.until(lambda: w.workbench.measuring)
         assert "esc closes, measuring goes on" in w.screen()
         await w.press_only("escape")
         assert w.app.screen is w.bench
@@ -205,7 +205,7 @@ async def test_only_the_latest_responses_keep_their_samples(
             await w.measured()
             await w.press(*["left"] * len(w.tokens))
         assert len(w.session.experiments.responses) == 2
-        assert len(w.bridge.now.measured.responses) == 3
+        assert len(w.workbench.now.measured.responses) == 3
 
 
 async def test_it_is_explained(fruit: str) -> None:
@@ -251,6 +251,6 @@ async def test_undo_does_not_take_measurements_away(fruit: str) -> None:
         await w.press("1")
         await w.measured()
         shown = line(w)
-        w.bridge.send(commands.Undo())
+        w.workbench.send(commands.Undo())
         await w.settled()
         assert line(w) == shown

@@ -21,7 +21,7 @@ async def recorded(model, folder, *keys, **settings):
         for key in keys:
             await driver.press(key)
             await driver.measured()
-        return shown(driver), driver.tokens, driver.bridge.now.measured
+        return shown(driver), driver.tokens, driver.workbench.now.measured
 
 
 def shown(driver):
@@ -80,7 +80,7 @@ async def test_a_resumed_session_draws_what_it_would_have_drawn(fruit, tmp_path)
 async def test_what_was_measured_is_known_again(fruit, tmp_path):
     _, _, before = await recorded(fruit, tmp_path / "kept", "a", "1", "r", "escape", "E", "escape")
     async with taken_up(fruit, tmp_path / "kept") as driver:
-        again = driver.bridge.now.measured
+        again = driver.workbench.now.measured
         assert again.looked == before.looked
         (known,), (found,) = before.responses.values(), again.responses.values()
         assert found.verdict == known.verdict
@@ -96,14 +96,14 @@ async def test_what_was_measured_is_known_again(fruit, tmp_path):
         assert found.controls
         await driver.press("r", "r")
         await driver.measured()
-        assert next(iter(driver.bridge.now.measured.rolled.values())).drawn == 2 * drawn
+        assert next(iter(driver.workbench.now.measured.rolled.values())).drawn == 2 * drawn
 
 
 async def test_sampling_again_is_known_again_and_goes_on(fruit, tmp_path):
     keys = ["space", "space", "space", "left", "left", "R", "escape"]
     _, _, before = await recorded(fruit, tmp_path / "kept", *keys)
     async with taken_up(fruit, tmp_path / "kept") as driver:
-        (known,), (found,) = before.rolled.values(), driver.bridge.now.measured.rolled.values()
+        (known,), (found,) = before.rolled.values(), driver.workbench.now.measured.rolled.values()
         assert found.resampled
         assert found.compared.shared == known.compared.shared
         assert found.compared.path.token_ids == known.compared.path.token_ids
@@ -112,7 +112,7 @@ async def test_sampling_again_is_known_again_and_goes_on(fruit, tmp_path):
             assert getattr(found.compared, name) == pytest.approx(wanted, abs=1e-9)
         await driver.press("R", "r")
         await driver.measured()
-        (more,) = driver.bridge.now.measured.rolled.values()
+        (more,) = driver.workbench.now.measured.rolled.values()
         assert more.drawn == 2 * known.drawn
 
 
@@ -132,7 +132,7 @@ async def test_another_vocabulary_is_refused_and_the_journal_stays(fruit, tmp_pa
     other = table(tmp_path / "other.json", tokens=["one more"])
     async with taken_up(other, tmp_path / "kept") as driver:
         assert "another vocabulary" in driver.notice
-        assert driver.bridge.now.session is None
+        assert driver.workbench.now.session is None
     assert latest(tmp_path / "kept").read_bytes() == before
 
 
@@ -175,7 +175,7 @@ async def test_the_partner_of_a_session_is_known(fruit, tmp_path):
     async with taken_up(fruit, folder, partner=again) as driver:
         await driver.partnered()
         assert driver.session.partner.view(driver.session.cursor).compared is not None
-        driver.bridge.part()
+        driver.workbench.part()
         await driver.settled()
     assert read_saved(latest(folder)).partner is None
 
@@ -189,7 +189,7 @@ async def paired(fruit, tmp_path, *keys):
         for key in keys:
             await driver.press(key)
             await driver.partnered()
-        return wanted, driver.bridge.now.paired, dict(driver.session.partner.views)
+        return wanted, driver.workbench.now.paired, dict(driver.session.partner.views)
 
 
 async def test_what_was_done_with_the_partner_is_there_again(fruit, tmp_path):
@@ -197,7 +197,7 @@ async def test_what_was_done_with_the_partner_is_there_again(fruit, tmp_path):
     wanted, before, views = await paired(fruit, tmp_path, *keys)
     async with taken_up(fruit, tmp_path / "kept", partner=wanted) as driver:
         await driver.partnered()
-        again = driver.bridge.now.paired
+        again = driver.workbench.now.paired
         known, found = (each.shifted[0].result for each in (before, again))
         assert found.answer == known.answer
         assert [each.kind for each in found.positions] == [each.kind for each in known.positions]
@@ -215,8 +215,8 @@ async def test_what_another_partner_did_is_not_shown(fruit, tmp_path):
     other = PartnerSettings(table(tmp_path / "other.json", name="other"))
     async with taken_up(fruit, tmp_path / "kept", partner=other) as driver:
         await driver.partnered()
-        assert driver.bridge.now.paired.name == "other"
-        assert driver.bridge.now.paired.shifted == {}
+        assert driver.workbench.now.paired.name == "other"
+        assert driver.workbench.now.paired.shifted == {}
 
 
 @pytest.mark.parametrize("removed", [False, True])
@@ -232,7 +232,7 @@ async def test_what_no_journal_holds_is_saved_when_it_is_left(
         await driver.press("space", "space")
         if removed:
             latest_running(folder).unlink()
-        told = farewell(driver.session, driver.bridge.now.journal).text
+        told = farewell(driver.session, driver.workbench.now.journal).text
     (trace,) = (tmp_path / "rescued").rglob("session.json")
     assert str(trace) in told
     assert "removed" in told if removed else "no journal" in told

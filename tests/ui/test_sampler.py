@@ -90,7 +90,7 @@ async def test_the_path_is_made_anew_in_the_background(tmp_path: Path) -> None:
         await w.press("t", "left", "enter")
         tree = w.session.tree
         assert w.session.stale() == 0
-        assert w.bridge.now.left == 0
+        assert w.workbench.now.left == 0
         assert {tree.sampler(node) for node in tree.path(w.session.cursor)} == {1}
         mean = [e[1] for n in tree.path(w.session.cursor)[:-1] if (e := tree.entropies(n))]
         assert f"path {2.718281828459045 ** (sum(mean) / len(mean)):.1f}" in lines(w.bench.strip)[0]
@@ -126,8 +126,8 @@ async def test_between_the_steps_of_playing_it_goes_on(tmp_path: Path) -> None:
         w.session.force("Sure" * 100)
         await w.settled()
         await w.press_only("minus", "t", "left", "enter", "p")
-        await w.until(lambda: w.bridge.now.playing and w.session.stale() == 0)
-        assert w.bridge.now.playing
+        await w.until(lambda: w.workbench.now.playing and w.session.stale() == 0)
+        assert w.workbench.now.playing
         await w.press("p")
 
 

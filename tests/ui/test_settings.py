@@ -106,7 +106,7 @@ async def test_what_is_changed_holds_at_once_and_is_kept(fruit: str, tmp_path: P
         await w.press("left")
         assert w.app.theme_file.name != theme
         await w.press("down", "right")
-        assert w.bridge.now.automatic
+        assert w.workbench.now.automatic
         await w.press("down", "right")
         assert w.bench.text_pane.shading is Shading.SURPRISAL
         await w.press("down", "right")

@@ -42,7 +42,7 @@ async def test_what_was_typed_for_a_question_that_did_not_come_does_nothing(tmp_
     async with workbench(loading, ready=False) as w:
         await typed(w, "f", *"quiet", "enter")
         assert w.app.return_code is None
-        await w.until(lambda: w.bridge.now.status is Status.READY)
+        await w.until(lambda: w.workbench.now.status is Status.READY)
         await w.settled()
         assert w.tokens == []
         assert w.app.screen is w.bench

@@ -37,7 +37,7 @@ def greedy(screen: WorkbenchScreen) -> None:
 @action(ActionGroup.GENERATE, "p", name="play", needs=can_play, short=True)
 def play(screen: WorkbenchScreen) -> None:
     """Sample token after token, or pause."""
-    screen.bridge.play(not screen.bridge.now.playing)
+    screen.workbench.play(not screen.workbench.now.playing)
     screen.frame()
 
 
@@ -54,9 +54,9 @@ def faster(screen: WorkbenchScreen) -> None:
 
 
 def _pace(screen: WorkbenchScreen, by: int) -> None:
-    bridge = screen.bridge
-    bridge.set_rate(bridge.now.rate + by)
-    rate, replays = bridge.rates[bridge.now.rate], bridge.now.played is not None
+    workbench = screen.workbench
+    workbench.set_rate(workbench.now.rate + by)
+    rate, replays = workbench.rates[workbench.now.rate], workbench.now.played is not None
     told = "as fast as it goes" if replays else "as fast as the model goes"
     if rate == RECORDED:
         told = f"as it was recorded, pauses of at most {LONGEST_S:g} s"
@@ -96,7 +96,7 @@ def force(screen: WorkbenchScreen) -> None:
     def tokens_of(text: str) -> str:
         if not text:
             return "literal: nothing is added or cut, so a word mostly wants a space before it"
-        tokens = screen.bridge.splits.ask((text, screen.special))
+        tokens = screen.workbench.splits.ask((text, screen.special))
         if tokens is None:
             return "…"
         shown = " ".join(label(data) for data, _ in tokens)
@@ -144,7 +144,7 @@ def force_words(screen: WorkbenchScreen, text: str) -> None:
     if (reason := force.why_not(screen.facts())) is not None:
         screen.warn(reason)
         return
-    screen.bridge.force_word(text)
+    screen.workbench.force_word(text)
     screen.expect_work()
 
 
@@ -158,5 +158,5 @@ def sampler(screen: WorkbenchScreen) -> None:
             screen.send(command)
 
     screen.app.push_screen(
-        SamplerScreen(screen.now, screen.bridge.previews, screen.palette), chosen
+        SamplerScreen(screen.now, screen.workbench.previews, screen.palette), chosen
     )

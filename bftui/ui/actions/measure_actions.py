@@ -57,7 +57,7 @@ def rollouts(screen: WorkbenchScreen) -> None:
     known = screen.now.rolled
     if known is None or known.resampled or known.stopped:
         size = screen.rollout_size
-        screen.bridge.roll(size.samples, size.horizon, screen.now.cursor)
+        screen.workbench.roll(size.samples, size.horizon, screen.now.cursor)
     _show_rollouts(screen, resample=False)
 
 
@@ -69,7 +69,7 @@ def resample(screen: WorkbenchScreen) -> None:
     view = screen.now
     known = view.rolled
     if known is None or known.stopped or not _same_path(view, known):
-        screen.bridge.resample(screen.rollout_size.samples, view.cursor)
+        screen.workbench.resample(screen.rollout_size.samples, view.cursor)
     _show_rollouts(screen, resample=True)
 
 
@@ -91,7 +91,7 @@ def _show_rollouts(screen: WorkbenchScreen, *, resample: bool) -> None:
 
     size = screen.rollout_size
     screen.app.push_screen(
-        RolloutsScreen(screen.bridge, screen.now, screen.palette, size, resample=resample), left
+        RolloutsScreen(screen.workbench, screen.now, screen.palette, size, resample=resample), left
     )
 
 
@@ -101,7 +101,7 @@ def _show_rollouts(screen: WorkbenchScreen, *, resample: bool) -> None:
 @action(ActionGroup.MEASURE, "a", name="look-ahead", needs=can_measure, short=True)
 def look_ahead(screen: WorkbenchScreen) -> None:
     """BF after each of the best candidates; again: of more."""
-    screen.bridge.look_ahead()
+    screen.workbench.look_ahead()
     screen.expect_work()
 
 
@@ -150,12 +150,12 @@ def response(screen: WorkbenchScreen) -> None:
 def _show_response(screen: WorkbenchScreen, node: int, ids: tuple[int, ...], end: int) -> None:
     from bftui.ui.screens.response_screen import ResponseScreen
 
-    screen.bridge.respond(node, ids, end)
-    screen.app.push_screen(ResponseScreen(screen.bridge, screen.now, end, screen.palette))
+    screen.workbench.respond(node, ids, end)
+    screen.app.push_screen(ResponseScreen(screen.workbench, screen.now, end, screen.palette))
 
 
 def set_response(screen: WorkbenchScreen, on: bool) -> None:
     """Sets whether a forced text is measured without being asked for."""
-    screen.bridge.respond_by_itself(on)
+    screen.workbench.respond_by_itself(on)
     told = "every forced text is measured" if on else hint("{response} measures a forced text")
     screen.tell(Notice(f"response {'auto' if on else 'off'}: {told}"))

@@ -45,19 +45,19 @@ def partner(screen: WorkbenchScreen) -> None:
     from bftui.ui.screens.open_screen import OpenScreen
 
     wanted = screen.partner_settings
-    paired = screen.bridge.now.paired
+    paired = screen.workbench.now.paired
 
     def opened(model: str | None) -> None:
         if model:
             screen.partner_settings = replace(wanted, model=model)
-            screen.bridge.open_partner(screen.partner_settings)
+            screen.workbench.open_partner(screen.partner_settings)
             screen.expect_work()
         elif model == "" and paired.ready:
-            screen.bridge.part()
+            screen.workbench.part()
             screen.expect_work()
 
     none = f"no partner: close {safe(paired.name)}" if paired.ready else ""
-    source = wanted.model or screen.bridge.now.source
+    source = wanted.model or screen.workbench.now.source
     title = "open a partner beside this model"
     opening = PlannedOpening.of(wanted.options, wanted.backend, source)
     dialog = OpenScreen(source, screen.palette, title, opening=opening, none=none)
@@ -74,16 +74,16 @@ def shift(screen: WorkbenchScreen) -> None:
         if chosen is None:
             return
         if chosen.answered:
-            screen.bridge.force_answer(chosen.node, chosen.index)
+            screen.workbench.force_answer(chosen.node, chosen.index)
             text = f"“{fit(label(chosen.text), _TEXT)}” forced"
             if chosen.after:
                 text += f" after {counted(chosen.after, 'token')} of the partner's answer"
             screen.tell(Notice(text))
         else:
-            screen.bridge.force_partners(chosen.node)
+            screen.workbench.force_partners(chosen.node)
         screen.expect_work()
 
-    screen.app.push_screen(ShiftScreen(screen.bridge, screen.now, screen.palette), left)
+    screen.app.push_screen(ShiftScreen(screen.workbench, screen.now, screen.palette), left)
 
 
 @action(
@@ -99,13 +99,13 @@ def nudge(screen: WorkbenchScreen) -> None:
             screen.text_pane.redraw()
 
     gamma = screen.text_pane.gamma
-    screen.app.push_screen(NudgeScreen(screen.bridge, screen.now, screen.palette, gamma), left)
+    screen.app.push_screen(NudgeScreen(screen.workbench, screen.now, screen.palette, gamma), left)
 
 
 def swap_words(screen: WorkbenchScreen) -> None:
     """Has the keys 1 to 9 force how the partner's answers begin, or the palette's own words again."""
     own = screen.words is screen.settings.words
-    screen.words = screen.bridge.now.paired.words if own else screen.settings.words
+    screen.words = screen.workbench.now.paired.words if own else screen.settings.words
     whose = "the partner's beginnings" if own else "your words"
     listed = " · ".join(label(word.encode()) for word in screen.words)
     screen.tell(Notice(f"{key('word')} force {whose}: {listed}"))

@@ -78,7 +78,7 @@ def compare(screen: WorkbenchScreen) -> None:
         screen.strip.redraw()
 
     def compared(other: Apart | None) -> None:
-        screen.app.push_screen(CompareScreen(screen.bridge, view, screen.palette, other), left)
+        screen.app.push_screen(CompareScreen(screen.workbench, view, screen.palette, other), left)
 
     def chosen(node: int | None) -> None:
         found = next((each for each in known if each.end == node), None)

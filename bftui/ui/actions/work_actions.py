@@ -59,17 +59,17 @@ def prompt(screen: WorkbenchScreen) -> None:
     """Write a prompt: a new root, the old tree stays."""
     from bftui.ui.screens.prompt_screen import PromptScreen
 
-    bridge = screen.bridge
-    before = bridge.now.refused or (
-        bridge.now.session.prompt if bridge.now.session else bridge.now.prompt
+    workbench = screen.workbench
+    before = workbench.now.refused or (
+        workbench.now.session.prompt if workbench.now.session else workbench.now.prompt
     )
 
     def prompted(written: Prompt | None) -> None:
         if written is not None:
-            bridge.set_prompt(written)
+            workbench.set_prompt(written)
             screen.expect_work()
 
-    editor = PromptScreen(before or screen.settings.frame, bridge, screen.palette)
+    editor = PromptScreen(before or screen.settings.frame, workbench, screen.palette)
     screen.app.push_screen(editor, prompted)
 
 
@@ -93,10 +93,10 @@ def open_(screen: WorkbenchScreen) -> None:
 
     def opened(model: str | None) -> None:
         if model:
-            screen.bridge.open_other(model)
+            screen.workbench.open_other(model)
             screen.frame()
 
-    settings, source = screen.settings, screen.bridge.now.source
+    settings, source = screen.settings, screen.workbench.now.source
     opening = PlannedOpening.of(settings.options, settings.backend, source)
     screen.app.push_screen(OpenScreen(source, screen.palette, opening=opening), opened)
 
@@ -105,7 +105,7 @@ def open_(screen: WorkbenchScreen) -> None:
 def export(screen: WorkbenchScreen) -> None:
     """Save the trace."""
     if screen.settings.trace is not None:
-        screen.bridge.export(screen.settings.trace)
+        screen.workbench.export(screen.settings.trace)
         screen.expect_work()
         return
 
@@ -118,10 +118,10 @@ def export(screen: WorkbenchScreen) -> None:
 
     def exported(text: str | None) -> None:
         if text:
-            screen.bridge.export(Path(os.path.expanduser(text)))
+            screen.workbench.export(Path(os.path.expanduser(text)))
             screen.expect_work()
 
-    name = screen.bridge.now.model.info.name if screen.bridge.now.model else "bftui"
+    name = screen.workbench.now.model.info.name if screen.workbench.now.model else "bftui"
     default = "".join(c if c.isalnum() or c in "-_" else "-" for c in name) + "-trace.json"
     screen.ask("save the trace to", default, does, exported)
 
@@ -169,7 +169,7 @@ def _token_to_copy(session: Session, token: int) -> tuple[str, str]:
 @action(ActionGroup.WORK, "ctrl+r", name="reopen model", needs=can_reload)
 def reload(screen: WorkbenchScreen) -> None:
     """Open the model again; the session stays."""
-    screen.bridge.reload()
+    screen.workbench.reload()
     screen.frame()
 
 
@@ -179,7 +179,7 @@ def settings(screen: WorkbenchScreen) -> None:
     from bftui.ui.screens.settings_screen import SettingsScreen
 
     shading, colors = screen.text_pane.shading.value, screen.terminal_colors
-    dialog = SettingsScreen(screen.palette, screen.settings, screen.bridge, shading, colors)
+    dialog = SettingsScreen(screen.palette, screen.settings, screen.workbench, shading, colors)
     screen.app.push_screen(dialog)
 
 
@@ -200,12 +200,12 @@ def palette(screen: WorkbenchScreen) -> None:
 @action(ActionGroup.WORK, "escape", name="stop")
 def escape(screen: WorkbenchScreen) -> None:
     """Close what is open, stop work, stop measuring, un-zoom."""
-    bridge = screen.bridge
+    workbench = screen.workbench
     if screen.notice.notice is not None:
         screen.notice.tell(None)
     elif end_search(screen):
         return
-    elif bridge.cancel() or bridge.stop_partner() or bridge.stop_experiments():
+    elif workbench.cancel() or workbench.stop_partner() or workbench.stop_experiments():
         screen.frame()
     elif screen.zoomed:
         screen.zoom_to(None)
@@ -219,7 +219,7 @@ def interrupt(screen: WorkbenchScreen) -> None:
         screen.app.exit(return_code=Cancelled.exit_code)
         return
     screen.interrupted = now
-    screen.bridge.interrupt()
+    screen.workbench.interrupt()
     screen.frame()
     screen.tell(Notice("stopped; ctrl+c again quits"))
 

@@ -36,19 +36,19 @@ class StatusBar(ClickableLine):
 
     DEFAULT_CSS = "StatusBar { height: 1; background: $background; }"
 
-    def __init__(self, palette: Palette, bridge: Workbench) -> None:
+    def __init__(self, palette: Palette, workbench: Workbench) -> None:
         super().__init__(id="status")
         self.palette = palette
-        self._bridge = bridge
+        self._workbench = workbench
         self._parts: tuple[str, ...] = ("",) * 7
         self._beside: tuple[str, ...] = ()
         self._gauge = 0.0
-        self._word = bridge.now.status
+        self._word = workbench.now.status
 
     def show(self, view: View | None) -> None:
         """Brings the line up to date."""
         # Read once: the engine's thread may change it before all is written, or drawn.
-        word = self._bridge.now.status
+        word = self._workbench.now.status
         parts = (
             *self._model(),
             self._own_name(),
@@ -64,10 +64,10 @@ class StatusBar(ClickableLine):
 
     def _model(self) -> tuple[str, str]:
         """What runs, long and short; with the partner, or what is with it."""
-        bridge, paired = self._bridge, self._bridge.now.paired
-        if bridge.now.status is Status.LOADING or bridge.now.model is None:
-            return (safe(bridge.now.loading),) * 2
-        name, short = safe(bridge.now.model.name), safe(bridge.now.model.info.name)
+        workbench, paired = self._workbench, self._workbench.now.paired
+        if workbench.now.status is Status.LOADING or workbench.now.model is None:
+            return (safe(workbench.now.loading),) * 2
+        name, short = safe(workbench.now.model.name), safe(workbench.now.model.info.name)
         if paired.state is Beside.NONE:
             return name, name
         partner = {Beside.LOADING: "…", Beside.FAILED: "partner failed"}.get(paired.state)
@@ -76,29 +76,29 @@ class StatusBar(ClickableLine):
 
     def _own_name(self) -> str:
         """What one model alone calls itself, where that says more than its name."""
-        bridge = self._bridge
+        workbench = self._workbench
         if (
-            bridge.now.status is Status.LOADING
-            or bridge.now.model is None
-            or bridge.now.paired.state is not Beside.NONE
+            workbench.now.status is Status.LOADING
+            or workbench.now.model is None
+            or workbench.now.paired.state is not Beside.NONE
         ):
             return ""
-        info = bridge.now.model.info
+        info = workbench.now.model.info
         return f" ({safe(info.title)})" if info.title and info.title not in info.name else ""
 
     def _runtime(self, view: View | None) -> str:
-        model = self._bridge.now.model
-        if model is None or self._bridge.now.status is Status.LOADING:
+        model = self._workbench.now.model
+        if model is None or self._workbench.now.status is Status.LOADING:
             return ""
         info = model.info
         template = "" if view is None or view.template == "raw" else f" {view.template}"
-        paired = self._bridge.now.paired
+        paired = self._workbench.now.paired
         if paired.ready and paired.by:
             template += f" {_BESIDE} {paired.template} by {paired.by}".replace("  ", " ")
         return safe(f"{info.backend} {info.device} {info.dtype}{template}")
 
     def _filling(self, view: View | None) -> str:
-        model = self._bridge.now.model
+        model = self._workbench.now.model
         if view is None or model is None:
             self._gauge = 0.0
             return ""
@@ -107,9 +107,9 @@ class StatusBar(ClickableLine):
 
     def _measuring(self) -> tuple[str, ...]:
         """What is being measured beside everything else, the longest form first."""
-        bridge = self._bridge
-        opening = bridge.opening_partner
-        jobs = (*bridge.now.paired.running, *bridge.now.measured.running)
+        workbench = self._workbench
+        opening = workbench.opening_partner
+        jobs = (*workbench.now.paired.running, *workbench.now.measured.running)
         running = [
             (each.name, f"{each.share:4.0%}") for each in ((opening, *jobs) if opening else jobs)
         ]
@@ -119,19 +119,19 @@ class StatusBar(ClickableLine):
         return (" · ".join(told), told[0], running[0][1])
 
     def _state(self, word: Status) -> str:
-        bridge = self._bridge
+        workbench = self._workbench
         state = f"{word.value:>{_STATE}}"
-        if word is Status.REPLAY and bridge.now.played is not None:
-            done, count = bridge.now.played
+        if word is Status.REPLAY and workbench.now.played is not None:
+            done, count = workbench.now.played
             state += f" {done:,}/{count:,}"
-        if word is Status.LOADING and bridge.now.progress is not None:
-            state += f" {bridge.now.progress:.0%}"
-        if word is Status.BUSY and bridge.now.left:
-            state += f" {bridge.now.left:,} left"
-        if bridge.now.playing:
-            rate = bridge.rates[bridge.now.rate]
+        if word is Status.LOADING and workbench.now.progress is not None:
+            state += f" {workbench.now.progress:.0%}"
+        if word is Status.BUSY and workbench.now.left:
+            state += f" {workbench.now.left:,} left"
+        if workbench.now.playing:
+            rate = workbench.rates[workbench.now.rate]
             state += f" ▶ {rate:g}/s" if rate > 0 else " ▶ max" if rate != RECORDED else " ▶"
-            speed = bridge.speed()
+            speed = workbench.speed()
             state += f" {speed:.{0 if speed >= 10 else 1}f} tok/s" if speed else ""
         return state
 

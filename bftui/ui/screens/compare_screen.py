@@ -60,10 +60,10 @@ class CompareScreen(LiveScreen[int | None]):
     ]
 
     def __init__(
-        self, bridge: Workbench, view: View, palette: Palette, other: Apart | None
+        self, workbench: Workbench, view: View, palette: Palette, other: Apart | None
     ) -> None:
         """`other` is the branch to begin with; None where there is none."""
-        super().__init__(bridge, view, palette)
+        super().__init__(workbench, view, palette)
         self._other = other
         self._end = None if other is None else other.end
         self._swapped = False

@@ -41,10 +41,10 @@ class LiveScreen(Dialog[T]):
         bound("explain", "explain"),
     ]
 
-    def __init__(self, bridge: Workbench, view: View, palette: Palette) -> None:
+    def __init__(self, workbench: Workbench, view: View, palette: Palette) -> None:
         super().__init__()
         self.shows = view
-        self._bridge, self._view, self._palette = bridge, view, palette
+        self._workbench, self._view, self._palette = workbench, view, palette
         self._keys = KeyBar(palette)
         self._notice = NoticeBox(palette)
         self._drawn: object = None

@@ -71,13 +71,13 @@ class NudgeScreen(LiveScreen[float]):
         bound("page_down", "move(5)"),
     ]
 
-    def __init__(self, bridge: Workbench, view: View, palette: Palette, gamma: float) -> None:
-        super().__init__(bridge, view, palette)
+    def __init__(self, workbench: Workbench, view: View, palette: Palette, gamma: float) -> None:
+        super().__init__(workbench, view, palette)
         self._curve = SurePane(palette, view, gamma)
         self._text = TextPane(palette)
         self._text.shading = Shading.AUTHOR if view.partner is not None else Shading.NUDGE
         self._text.gamma = gamma
-        self._draft = _DraftLine(palette, view, replay=bridge.now.played is not None)
+        self._draft = _DraftLine(palette, view, replay=workbench.now.played is not None)
         self._asked = -1
 
     @property
@@ -111,7 +111,7 @@ class NudgeScreen(LiveScreen[float]):
         self._drawn = state
         self._curve.replot()
         self._draft.refresh()
-        alone = view.partner is None or self._bridge.now.played is not None
+        alone = view.partner is None or self._workbench.now.played is not None
         self._keys.show(
             (
                 *(
@@ -136,13 +136,13 @@ class NudgeScreen(LiveScreen[float]):
         view = self._view
         if view.partner is None or self._writing or view.session.ended:
             return
-        if view.cursor != self._asked and not self._bridge.working:
+        if view.cursor != self._asked and not self._workbench.working:
             self._asked = view.cursor
-            self._bridge.look(self._settings)
+            self._workbench.look(self._settings)
 
     @property
     def _writing(self) -> bool:
-        found = self._bridge.now.paired.nudged
+        found = self._workbench.now.paired.nudged
         return found is not None and found.running
 
     # Keys ------------------------------------------------------------------------------------------------------
@@ -165,14 +165,14 @@ class NudgeScreen(LiveScreen[float]):
     def action_word(self) -> None:
         """The partner's next word."""
         if self._ready():
-            self._bridge.take_word(self._settings)
+            self._workbench.take_word(self._settings)
 
     def action_run(self) -> None:
         """Round after round, or no more."""
         if self._writing:
-            self._bridge.stop_partner()
+            self._workbench.stop_partner()
         elif self._ready():
-            self._bridge.nudge(self._settings)
+            self._workbench.nudge(self._settings)
 
     def action_gamma(self, by: int) -> None:
         """Another threshold; a text that is being written keeps its own."""
@@ -185,17 +185,17 @@ class NudgeScreen(LiveScreen[float]):
     def action_undo(self) -> None:
         """Takes back the last round."""
         self.tell(None)
-        self._bridge.send(commands.Undo())
+        self._workbench.send(commands.Undo())
 
     def action_redo(self) -> None:
         """Does it again."""
         self.tell(None)
-        self._bridge.send(commands.Redo())
+        self._workbench.send(commands.Redo())
 
     def action_back(self) -> None:
         """One token back; the branch stays."""
         self.tell(None)
-        self._bridge.send(commands.Back())
+        self._workbench.send(commands.Back())
 
     def action_shading(self) -> None:
         """Authors, or where the partner would write."""
@@ -205,11 +205,11 @@ class NudgeScreen(LiveScreen[float]):
     def explained(self) -> list[Item]:
         from bftui.ui.explain.explain_pair import nudging
 
-        return nudging(self._view, self._bridge.now.paired.nudged, self._gamma)
+        return nudging(self._view, self._workbench.now.paired.nudged, self._gamma)
 
     def action_leave(self) -> None:
         """Stops what is being written; else goes back."""
         if self._writing:
-            self._bridge.stop_partner()
+            self._workbench.stop_partner()
         else:
             self.dismiss(self._gamma)

@@ -70,7 +70,7 @@ def palette_commands(screen: WorkbenchScreen) -> Iterator[SystemCommand]:
         note = action.told() + (f" ({keys})" if keys else "")
         note += f" Not now: {reason}." if reason else ""
         yield _command(action.name, note, partial(screen.act, action.id))
-    on = not screen.bridge.now.automatic
+    on = not screen.workbench.now.automatic
     yield _command(
         f"response {'auto' if on else 'off'}",
         "Measure every forced text against controls."
@@ -88,7 +88,7 @@ def palette_commands(screen: WorkbenchScreen) -> Iterator[SystemCommand]:
 
 def _beginnings(screen: WorkbenchScreen) -> Iterator[SystemCommand]:
     """Gives how the partner's answers begin, as words to force and as the palette of the keys."""
-    paired = screen.bridge.now.paired
+    paired = screen.workbench.now.paired
     if not paired.words:
         return
     whose = "your own" if screen.words is not screen.settings.words else "the partner's"

@@ -134,10 +134,10 @@ class PromptScreen(Dialog[Prompt | None]):
         Binding("shift+tab", "app.focus_previous", "Field before", show=False, priority=True),
     ]
 
-    def __init__(self, prompt: Prompt, bridge: Workbench, palette: Palette) -> None:
+    def __init__(self, prompt: Prompt, workbench: Workbench, palette: Palette) -> None:
         super().__init__()
         self._prompt = prompt
-        self._bridge = bridge
+        self._workbench = workbench
         self._palette = palette
         self._choice = TemplateChoice(palette, prompt.template)
         self._special: Special = prompt.special
@@ -213,14 +213,14 @@ class PromptScreen(Dialog[Prompt | None]):
         """Shows the tokens of what is written, as soon as they are known."""
         if not any(area.is_mounted for area in self.query("#text")):
             return
-        model = self._bridge.now.model
+        model = self._workbench.now.model
         if model is not None:
             self.query_one(Vertical).border_title = Content(f"prompt · {safe(model.name)}")
-        answer = self._bridge.rendered.ask(self.prompt) if model is not None else None
+        answer = self._workbench.rendered.ask(self.prompt) if model is not None else None
         self._rendered.tell(answer, model)
         has = self._chat
         # Before there is an answer: beside a partner with a template a text may be a page.
-        beside = self._bridge.partner.chats
+        beside = self._workbench.partner.chats
         bare_as = "" if beside else ": takes raw"
         if isinstance(answer, Rendered):
             bare_as = f": takes {answer.template}"
@@ -254,7 +254,7 @@ class PromptScreen(Dialog[Prompt | None]):
     @property
     def _chat(self) -> bool:
         """Whether the model is open and has a chat template."""
-        model = self._bridge.now.model
+        model = self._workbench.now.model
         return model is not None and bool(model.info.chat_template)
 
     def tell(self, notice: Notice | None) -> None:
@@ -296,7 +296,7 @@ class PromptScreen(Dialog[Prompt | None]):
 
     @on(OptionList.OptionSelected)
     def _example(self, event: OptionList.OptionSelected) -> None:
-        if self._bridge.now.model is not None:
+        if self._workbench.now.model is not None:
             self._start(event.option_index)
             return
         self._asked = event.option_index
@@ -318,7 +318,7 @@ class PromptScreen(Dialog[Prompt | None]):
 
     def action_take(self) -> None:
         """Ends with what is written; what is known not to work stays, with the reason."""
-        if not isinstance(self._bridge.rendered.answers.get(self.prompt), str):
+        if not isinstance(self._workbench.rendered.answers.get(self.prompt), str):
             self.dismiss(self.prompt)
 
     def action_leave(self) -> None:

@@ -179,16 +179,16 @@ class ResponseScreen(ReadingScreen):
 
     BINDINGS = [bound("response", "leave")]  # noqa: RUF012
 
-    def __init__(self, bridge: Workbench, view: View, end: int, palette: Palette) -> None:
+    def __init__(self, workbench: Workbench, view: View, end: int, palette: Palette) -> None:
         """`end` is the node of the forced text's last token."""
         self._shown = ResponsePane(palette, view)
         super().__init__(self._shown)
         self.shows = view
-        self._bridge, self._end = bridge, end
+        self._workbench, self._end = workbench, end
 
     def on_mount(self) -> None:
         self.news()
 
     def news(self) -> None:
         """Shows what is known by now."""
-        self._shown.show_response(self._bridge.now.measured.responses.get(self._end))
+        self._shown.show_response(self._workbench.now.measured.responses.get(self._end))

@@ -49,10 +49,16 @@ class RolloutsScreen(LiveScreen[OpenRollout | None]):
     ]
 
     def __init__(
-        self, bridge: Workbench, view: View, palette: Palette, size: RolloutSize, *, resample: bool
+        self,
+        workbench: Workbench,
+        view: View,
+        palette: Palette,
+        size: RolloutSize,
+        *,
+        resample: bool,
     ) -> None:
         """`size` is what the next ones are drawn with, and is changed here."""
-        super().__init__(bridge, view, palette)
+        super().__init__(workbench, view, palette)
         self._wanted, self._resample = size, resample
         self._place = view.cursor, view.in_force
         self._curve = RolloutsPane(palette, view)
@@ -67,13 +73,13 @@ class RolloutsScreen(LiveScreen[OpenRollout | None]):
 
     @property
     def _rolled(self) -> Rolled | None:
-        rolled = self._bridge.now.measured.rolled.get(self._place)
+        rolled = self._workbench.now.measured.rolled.get(self._place)
         return rolled if rolled is not None and rolled.resampled == self._resample else None
 
     def news(self) -> None:
         """Shows what was drawn by now."""
         rolled = self._rolled
-        self._curve.show_rolled(rolled, self._bridge.now.measured.responses.get(self._place[0]))
+        self._curve.show_rolled(rolled, self._workbench.now.measured.responses.get(self._place[0]))
         self._list.show_rolled(rolled)
         self._show_keys(rolled)
 
@@ -115,9 +121,9 @@ class RolloutsScreen(LiveScreen[OpenRollout | None]):
         """Draws as many again, counted on; of another number of tokens they begin anew."""
         self.tell(None)
         if self._resample:
-            self._bridge.resample(self._wanted.samples, self._place[0])
+            self._workbench.resample(self._wanted.samples, self._place[0])
         else:
-            self._bridge.roll(self._wanted.samples, self._wanted.horizon, self._place[0])
+            self._workbench.roll(self._wanted.samples, self._wanted.horizon, self._place[0])
 
     def action_samples(self, by: int) -> None:
         """Draws more or fewer the next time."""

@@ -114,13 +114,13 @@ class SettingsScreen(Dialog[None]):
         self,
         palette: Palette,
         settings: WorkbenchSettings,
-        bridge: Workbench,
+        workbench: Workbench,
         shading: str,
         colors: TerminalColors,
     ) -> None:
         """`settings` are those that hold, `shading` is that of the text now, `colors` are those of the terminal."""
         super().__init__()
-        self._palette, self._settings, self._bridge = palette, settings, bridge
+        self._palette, self._settings, self._workbench = palette, settings, workbench
         self._shading_now, self._colors = shading, colors
         rows = (
             SettingRow(
@@ -133,7 +133,7 @@ class SettingsScreen(Dialog[None]):
             SettingRow(
                 "response",
                 ("auto", "off"),
-                lambda: "auto" if self._bridge.now.automatic else "off",
+                lambda: "auto" if self._workbench.now.automatic else "off",
                 "measure forced texts against controls",
                 self._response,
             ),
@@ -182,7 +182,7 @@ class SettingsScreen(Dialog[None]):
         self._hold({("", "theme"): name}, theme=None if name == AUTO else name)
 
     def _response(self, value: str) -> None:
-        self._bridge.respond_by_itself(value == "auto")
+        self._workbench.respond_by_itself(value == "auto")
         self._hold({("", "response"): value}, response=value)
 
     def _shading(self, value: str) -> None:
@@ -219,7 +219,7 @@ class SettingsScreen(Dialog[None]):
         self.app.post_message(NoticeGiven(Notice(text, Tone.WARNING)))
 
     def _sampler_now(self) -> str:
-        session = self._bridge.now.session
+        session = self._workbench.now.session
         sampler = self._settings.sampler if session is None else session.sampler
         if sampler is None:
             return "there is none yet"
@@ -229,7 +229,7 @@ class SettingsScreen(Dialog[None]):
         )
 
     def _sampler(self, value: str) -> None:
-        session = self._bridge.now.session
+        session = self._workbench.now.session
         if session is None:
             self._warn("there is no session yet, and so no sampler to begin with")
             return

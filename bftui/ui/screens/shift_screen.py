@@ -78,8 +78,8 @@ class ShiftScreen(LiveScreen[PartnerChoice | None]):
         *moving(),
     ]
 
-    def __init__(self, bridge: Workbench, view: View, palette: Palette) -> None:
-        super().__init__(bridge, view, palette)
+    def __init__(self, workbench: Workbench, view: View, palette: Palette) -> None:
+        super().__init__(workbench, view, palette)
         self._answer = True
         self._curve = ShiftPane(palette, view)
         self._list = PositionsPane(palette, view)
@@ -96,7 +96,7 @@ class ShiftScreen(LiveScreen[PartnerChoice | None]):
 
     def on_mount(self) -> None:
         if self._view.paired.shifted.get(self._view.root) is None:
-            self._bridge.shift()
+            self._workbench.shift()
         super().on_mount()
 
     def on_resize(self) -> None:
@@ -145,7 +145,7 @@ class ShiftScreen(LiveScreen[PartnerChoice | None]):
         found = view.paired.shifted.get(view.root)
         if found is None:
             doing = view.paired.error or "the answer is about to be read …"
-            if self._bridge.now.played is not None:
+            if self._workbench.now.played is not None:
                 doing = hint("no answer was recorded: {shift} shows the path")
             return ShiftReading("partner", (), None, doing, view.model_name)
         rows = tuple(
@@ -233,7 +233,7 @@ class ShiftScreen(LiveScreen[PartnerChoice | None]):
 
     def action_read(self) -> None:
         """Reads what was stopped, from its beginning."""
-        self._bridge.shift()
+        self._workbench.shift()
 
     def action_other_list(self) -> None:
         """Positions or the most shifted texts, where there is no room for both."""

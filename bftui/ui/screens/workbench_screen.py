@@ -98,20 +98,20 @@ class WorkbenchScreen(Screen[None]):
     def __init__(
         self,
         settings: WorkbenchSettings,
-        bridge: Workbench,
+        workbench: Workbench,
         theme: ThemeFile,
         colors: TerminalColors,
     ) -> None:
         super().__init__()
         self.settings = settings
-        self.bridge = bridge
+        self.workbench = workbench
         self.theme_file = theme
         self.terminal_colors = colors
         self.palette = palette = palette_of(theme)
         self.view: View | None = None
-        self.status = StatusBar(palette, bridge)
+        self.status = StatusBar(palette, workbench)
         self.tree_pane = TreePane(palette)
-        self.candidates = CandidatesPane(palette, bridge.pages)
+        self.candidates = CandidatesPane(palette, workbench.pages)
         self.text_pane = TextPane(palette)
         self.text_pane.shading = Shading(settings.shading)
         self.strip = StripPane(palette)
@@ -141,14 +141,14 @@ class WorkbenchScreen(Screen[None]):
     # Drawing ---------------------------------------------------------------------------------------------------
 
     def frame(self) -> None:
-        """Brings everything up to date with the session and the bridge's state."""
-        bridge = self.bridge
-        session = bridge.now.session
+        """Brings everything up to date with the session and what is known."""
+        workbench = self.workbench
+        session = workbench.now.session
         if session is None or self.view is None or self.view.session is not session:
             self.view = View(session) if session is not None else None
         if self.view is not None:
-            self.view.measured = bridge.now.measured
-            self.view.paired = bridge.now.paired
+            self.view.measured = workbench.now.measured
+            self.view.paired = workbench.now.paired
             self.view.sync()
         for pane in self.panes:
             pane.show(self.view)
@@ -161,12 +161,12 @@ class WorkbenchScreen(Screen[None]):
                     screen.dismiss(None)
                 else:
                     screen.news()
-        while not bridge.notices.empty():
-            self.tell(bridge.notices.get())
+        while not workbench.notices.empty():
+            self.tell(workbench.notices.get())
 
     def catch_up(self) -> None:
         """Draws what is not drawn yet: a key acts on the state that the panes show."""
-        if self.bridge.heard():
+        if self.workbench.heard():
             self.frame()
 
     def _show_keys(self) -> None:
@@ -216,28 +216,28 @@ class WorkbenchScreen(Screen[None]):
 
     def facts(self) -> ActionFacts:
         """Gives what actions depend on, now."""
-        bridge, view = self.bridge, self.view
+        workbench, view = self.workbench, self.view
         return ActionFacts(
-            loading=bridge.now.status is Status.LOADING,
-            failed=bridge.now.status is Status.FAILED,
-            ends=bridge.now.ends,
-            busy=bridge.now.status is Status.BUSY,
+            loading=workbench.now.status is Status.LOADING,
+            failed=workbench.now.status is Status.FAILED,
+            ends=workbench.now.ends,
+            busy=workbench.now.status is Status.BUSY,
             session=view is not None,
             ended=view is not None and view.next is None and view.tree.eog(view.cursor),
             stopped=view is not None and view.session.stop(view.cursor) is not None,
             # A step that waits leaves the prompt; where none does, the session refuses to go back.
-            at_prompt=view is not None and len(view.path) == 1 and not bridge.working,
+            at_prompt=view is not None and len(view.path) == 1 and not workbench.working,
             onward=view is not None and view.tree.last_visited(view.cursor) is not None,
-            playing=bridge.now.playing,
+            playing=workbench.now.playing,
             turns=view is not None and view.template != "raw",
             marks=view is not None and bool(view.marks),
             looked=view is not None and view.looked is not None,
             ranked=view is not None and view.ranked,
-            measuring=bridge.measuring,
-            partner=bridge.now.paired.ready and view is not None and view.partner is not None,
-            pairing=bridge.now.paired.state is Beside.LOADING,
-            replay=bridge.now.played is not None,
-            recorded=_recorded(view) if bridge.now.played is not None and view else frozenset(),
+            measuring=workbench.measuring,
+            partner=workbench.now.paired.ready and view is not None and view.partner is not None,
+            pairing=workbench.now.paired.state is Beside.LOADING,
+            replay=workbench.now.played is not None,
+            recorded=_recorded(view) if workbench.now.played is not None and view else frozenset(),
             pane=self.pane().NAME,
         )
 
@@ -300,7 +300,7 @@ class WorkbenchScreen(Screen[None]):
 
     def send(self, command: commands.Command) -> None:
         """Queues a command for the session."""
-        if not self.bridge.send(command):
+        if not self.workbench.send(command):
             self.warn(f"the model is busy: {key('escape')} stops it")
         self.expect_work()
 
@@ -311,7 +311,7 @@ class WorkbenchScreen(Screen[None]):
 
     def _looked_again(self) -> None:
         self._busy_check = None
-        if self.bridge.working:
+        if self.workbench.working:
             self.frame()
 
     def ask(
