@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def modules(package: Path = PACKAGE) -> dict[str, Module]:
     for name, path in paths.items():
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
-        imports = {each for each in _imported(tree) if each in paths and each != name}
+        imports = {each for each in _imported(tree, paths) if each != name}
         classes = tuple(
             node.name
             for node in tree.body
@@ -116,15 +116,15 @@ def _name(path: Path, package: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
-    """Every name that might be a module; the project has no relative imports."""
+def _imported(tree: ast.AST, known: Collection[str]) -> Iterator[str]:
+    """The known modules that are imported; of `from package import module` the module. No import is relative."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            below = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from below
-            yield node.module
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            for alias in node.names:
+                below = f"{node.module}.{alias.name}"
+                yield below if below in known else node.module
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
-"""The house, checked by running it: what an import brings in. The arrows themselves are import-linter's."""
+"""The house: what an import brings in, circles, names that occur twice. import-linter keeps the arrows."""
 
 import subprocess
 import sys
 
 import pytest
+
+from tests.tools import house
 
 HEAVY = ("torch", "transformers", "llama_cpp", "gguf", "tokenizers")
 
@@ -64,3 +66,15 @@ def test_the_names_of_the_python_interface_are_there():
         assert getattr(bftui, name)
     with pytest.raises(AttributeError):
         bftui.nothing  # noqa: B018
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports for types alone count, too: what a reader must know first has to come first."""
+    assert house.cycles(house.modules()) == []
+
+
+def test_no_two_files_and_no_two_public_classes_share_a_name():
+    found = house.modules()
+    assert house.doubled_stems(found) == {}
+    # The report's shape of a response goes with its typed result.
+    assert set(house.doubled_classes(found)) <= {"Response"}

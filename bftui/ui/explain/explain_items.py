@@ -21,7 +21,7 @@ from bftui.workbench.wording import truncation
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.tree import Node
-    from bftui.ui.panes.candidates_pane import CandidateRow
+    from bftui.ui.panes.candidates_pane import ShownCandidate
     from bftui.ui.side_branches import Apart
     from bftui.ui.view import View
 
@@ -136,7 +136,7 @@ def _floor(view: View) -> list[Item]:
     ]
 
 
-def candidate(view: View, found: CandidateRow | None) -> list[Item]:
+def candidate(view: View, found: ShownCandidate | None) -> list[Item]:
     """The numbers of a selected candidate."""
     following = view.next
     if found is None or following is None:

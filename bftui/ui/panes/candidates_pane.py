@@ -64,7 +64,7 @@ BY_AHEAD = (CandidateOrder.NARROWS, CandidateOrder.OPENS)
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateRow:
+class ShownCandidate:
     """One row's numbers; `total` is the probability down to it, None where that is not known."""
 
     token_id: int
@@ -89,11 +89,11 @@ class CandidatesPane(Pane):
         self._ask = pages.ask
         self._pages = pages.answers
         self._node = -1
-        self._stored: list[CandidateRow] = []
+        self._stored: list[ShownCandidate] = []
         self._taken: dict[int, int] = {}
         self.wanted = ""
         self.order = CandidateOrder.RANK
-        self._ordered: list[CandidateRow] = []
+        self._ordered: list[ShownCandidate] = []
 
     def forget(self) -> None:
         self._node, self._stored, self._taken, self.wanted = -1, [], {}, ""
@@ -172,7 +172,7 @@ class CandidatesPane(Pane):
         by = view.partner if self.order is CandidateOrder.PARTNER else None
         return PageKey(view.cursor, view.in_force, start, start + _PAGE, self.wanted, by)
 
-    def candidate(self, row: int) -> CandidateRow | None:
+    def candidate(self, row: int) -> ShownCandidate | None:
         """What a row shows; None for the cut, and for what is not there yet (it is asked for)."""
         if self.order in BY_AHEAD:
             return self._ordered[row] if row < len(self._ordered) else None
@@ -193,7 +193,7 @@ class CandidatesPane(Pane):
         view = self.now
         view.standings([each.token_id for each in page.rows])
         found = page.rows[place]
-        return CandidateRow(found.token_id, found.rank, math.exp(found.logprob), None, found.kept)
+        return ShownCandidate(found.token_id, found.rank, math.exp(found.logprob), None, found.kept)
 
     def chosen(self) -> int | None:
         """The token id of the selected row."""
@@ -294,7 +294,7 @@ class CandidatesPane(Pane):
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
 
-    def _row(self, found: CandidateRow, line: LineBuilder, selected: bool) -> None:
+    def _row(self, found: ShownCandidate, line: LineBuilder, selected: bool) -> None:
         view, palette = self.now, self.palette
         text = palette.text if found.kept and not view.stale(view.cursor) else palette.dim
         wide = line.width >= _WIDE
@@ -329,7 +329,7 @@ class CandidatesPane(Pane):
             line.to(end)
             self._partnered(found, line)
 
-    def _token(self, found: CandidateRow, line: LineBuilder, cells: int, style: Style) -> None:
+    def _token(self, found: ShownCandidate, line: LineBuilder, cells: int, style: Style) -> None:
         """The token; a control token in a colour of its own, and ■ after one that ends the text."""
         view, info = self.now, self.now.session.model.info
         end = f" {_END}" if found.token_id in info.eog_ids else ""
@@ -346,7 +346,7 @@ class CandidatesPane(Pane):
             return _SHORT
         return _PARTNER if width >= _WIDE + _RANKED else _RANKED
 
-    def _partnered(self, found: CandidateRow, line: LineBuilder) -> None:
+    def _partnered(self, found: ShownCandidate, line: LineBuilder) -> None:
         """The token's rank in the partner's distribution, with the class that it has there as far as there is room."""
         standing = self.now.standings(()).get(found.token_id)
         if standing is None:
@@ -360,7 +360,7 @@ class CandidatesPane(Pane):
             word = f" {kind}" if room >= _PARTNER else ""
             line.add(f" {rank:>5} {SIGNS[kind]}{word}", style)
 
-    def _after(self, found: CandidateRow, line: LineBuilder, *, wide: bool) -> None:
+    def _after(self, found: ShownCandidate, line: LineBuilder, *, wide: bool) -> None:
         """BF one step later, with a bar where there is room; ◀ marks the smallest."""
         looked, palette = self.now.looked, self.palette
         if looked is None or found.token_id not in looked.after:
@@ -380,7 +380,7 @@ class CandidatesPane(Pane):
 
 def _ordered(
     looked: LookaheadResult, order: CandidateOrder, following: NextToken | None
-) -> list[CandidateRow]:
+) -> list[ShownCandidate]:
     """The rows that were looked at in an order by BF after; those that end the text come last."""
     sign = 1 if order is CandidateOrder.NARROWS else -1
     kept = 0 if following is None else following.kept
@@ -390,19 +390,19 @@ def _ordered(
         return after is None, sign * (after.bf if after else 0.0), at[1].rank
 
     return [
-        CandidateRow(row.token_id, row.rank, min(1.0, row.prob), None, place < kept)
+        ShownCandidate(row.token_id, row.rank, min(1.0, row.prob), None, place < kept)
         for place, row in sorted(enumerate(looked.candidates), key=key)
     ]
 
 
-def _candidates(following: NextToken) -> list[CandidateRow]:
+def _candidates(following: NextToken) -> list[ShownCandidate]:
     """The stored candidates, best first."""
     rows, total = [], 0.0
     ids, logprobs = following.top_ids.tolist(), following.top_logprobs.tolist()
     for place, (token_id, logprob) in enumerate(zip(ids, logprobs, strict=True)):
         p = math.exp(logprob)
         total += p
-        rows.append(CandidateRow(token_id, place + 1, p, min(total, 1.0), place < following.kept))
+        rows.append(ShownCandidate(token_id, place + 1, p, min(total, 1.0), place < following.kept))
     return rows
 
 
