@@ -9,6 +9,9 @@ from typing import Any
 
 from bftui.results.codec import FieldError, decode, encode
 
+GROUP = "bftui.measurements"
+"""Entry points of this group add kinds of measurements: name = "module:TYPES", a pair (settings, result)."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
@@ -32,7 +35,7 @@ class StoredResult:
         Raises FieldError for what its kind does not declare, and for a kind that this bftui does not know.
         """
         kind = fields["kind"]
-        known = kinds().get(kind)
+        known = kinds().get(kind) or _added(kind)
         if known is None:
             raise FieldError(f"this bftui does not know the kind {kind!r}", "kind")
         settings, result = known
@@ -68,6 +71,21 @@ def kinds() -> dict[str, tuple[type, type]]:
         "shift": (ShiftSettings, ShiftResult),
         "lookahead": (LookaheadSettings, LookaheadResult),
     }
+
+
+def _added(kind: str) -> tuple[type, type] | None:
+    """Finds the types of a kind that another package measures; looks for packages each time, since that is rare."""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=GROUP, name=kind):
+        try:
+            settings, result = entry.load()
+        except Exception as error:
+            # Other people's code may raise anything.
+            raise FieldError(f"{entry.value} cannot be imported: {error}", "kind") from error
+        if isinstance(settings, type) and isinstance(result, type):
+            return settings, result
+    return None
 
 
 def _within(name: str, cls: type, fields: Mapping[str, Any]) -> Any:

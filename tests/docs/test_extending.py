@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bftui.results.codec import FieldError
+from bftui.results.stored_result import StoredResult
 from tests.command_line import bftui_, fails
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "extending"
@@ -124,3 +127,26 @@ def test_the_action_is_done_where_it_can_be_and_says_why_not_elsewhere(tmp_path:
     notice, at = _python("-c", _PRESSED, str(tmp_path)).splitlines()
     assert notice == "this is the prompt: space samples a token"
     assert at == "0 3"
+
+
+def test_the_measurement_is_kept_in_a_trace_read_and_reported(tmp_path: Path) -> None:
+    text = (EXAMPLES / "README.md").read_text("utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    printed = _python("-c", f"import os; os.chdir({str(tmp_path)!r})\n{script}")
+    assert printed.startswith("GreedyRunResult(text='")
+    (kept,) = json.loads((tmp_path / "trace.json").read_text())["measurements"]
+    assert (kept["kind"], kept["settings"]) == ("greedy-run", {"sure": 0.3, "most": 64})
+    assert all(share >= 0.3 for share in kept["result"]["probs"])
+    page = tmp_path / "page.html"
+    assert bftui_("report", tmp_path / "trace.json", "-o", page).returncode == 0
+    assert "greedy-run" in page.read_text("utf-8")
+
+
+def test_a_measurement_of_an_unknown_kind_or_out_of_bounds_is_refused() -> None:
+    fields = {"kind": "greedy-run", "node": 0, "settings": {"sure": 0.5, "most": 8}}
+    good = {**fields, "result": {"text": "a", "probs": [0.7], "stop": "length"}}
+    assert StoredResult.read(good).result.probs == (0.7,)
+    with pytest.raises(FieldError, match=r"result\.probs\.0"):
+        StoredResult.read({**fields, "result": {"text": "a", "probs": [7], "stop": "length"}})
+    with pytest.raises(FieldError, match="kind"):
+        StoredResult.read({**good, "kind": "unheard-of"})

@@ -1,1 +1,1 @@
-"""What another package adds to bftui: a backend and an action."""
+"""What another package adds to bftui: a backend, a measurement and an action."""
