@@ -101,14 +101,14 @@ def listing(folder: str) -> FolderListing:
 
 
 def shipped() -> list[Entry]:
-    """The practice models."""
+    """Return the practice models."""
     return [
         Entry(name, name, PRACTICE, os.path.getsize(practice.path(name))) for name in practice.NAMES
     ]
 
 
 def places() -> list[Entry]:
-    """The folders in which other programs keep models, as far as they are there."""
+    """Return the folders in which other programs keep models, as far as they are there."""
     dotted = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
     hub = os.path.join(os.environ.get("HF_HOME") or os.path.join(dotted, "huggingface"), "hub")
     usual = (
@@ -179,7 +179,7 @@ def is_model(folder: str) -> bool:
 
 
 def weights(folder: str) -> int | None:
-    """The bytes of a directory's safetensors; None where they cannot be looked at."""
+    """Return the bytes of a directory's safetensors; None where they cannot be looked at."""
     try:
         with os.scandir(folder) as inside:
             return sum(
@@ -220,7 +220,7 @@ def _split_size(path: str) -> int:
 
 
 def completed(text: str, names: list[str]) -> str:
-    """A path with as much added as all names in its folder that begin like its last part have in common."""
+    """Return a path with as much added as all names in its folder that begin like its last part have in common."""
     folder, part = os.path.split(text)
     fitting = [name for name in names if name.startswith(part)]
     if not fitting:

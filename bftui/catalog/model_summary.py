@@ -57,7 +57,7 @@ class PlannedOpening:
         return cls(backend, source, OpenSpec("", "", **fields))
 
     def spec_for(self, entry: Entry) -> OpenSpec:
-        """How this model would be opened."""
+        """Return how this model would be opened."""
         kind = entry.source_kind
         asked = find(self.backend)
         able = asked is not None and asked.can_open(kind)
@@ -138,7 +138,7 @@ def _problem(error: BftuiError, file: str) -> str:
 
 
 def cell(column: Column, entry: Entry, known: ModelDescription | None) -> str:
-    """What stands in a column, safe; "" for what is not known, and not known yet."""
+    """Return what stands in a column, safe; "" for what is not known, and not known yet."""
     if column == "kind":
         return _kind(entry)
     if column == "size":
@@ -164,7 +164,7 @@ def _kind(entry: Entry) -> str:
 
 
 def amount(parameters: int | None) -> str:
-    """A number of parameters: "8.03 B"; "" where there is none."""
+    """Return a number of parameters: "8.03 B"; "" where there is none."""
     if not parameters:
         return ""
     for unit, name in _ABBREVIATED:
@@ -174,7 +174,7 @@ def amount(parameters: int | None) -> str:
 
 
 def sentences(entry: Entry, known: ModelDescription) -> tuple[Sequence[str], Sequence[str], str]:
-    """What a model is, what it needs, and how that compares with this machine; safe.
+    """Return what a model is, what it needs, and how that compares with this machine; safe.
 
     The first two are parts of a line, those first that matter most: a narrow line leaves out the last.
     """
@@ -234,7 +234,7 @@ class Describer:
         self._thread: threading.Thread | None = None
 
     def about(self, entry: Entry) -> ModelDescription | None:
-        """What is known of a model; None where it is being found out. Never waits."""
+        """Return what is known of a model; None where it is being found out. Never waits."""
         known = self._known.get(entry)
         if known is None and entry.is_model:
             with self._changed:

@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 
 
 def step(position: int) -> Batch:
-    """The batch of a token that is evaluated alone."""
+    """Return the batch of a token that is evaluated alone."""
     return Batch(position, 1)
 
 
@@ -56,10 +56,10 @@ def batches(start: int, stop: int, size: int, *, scored: bool = False) -> list[B
 
 
 def afresh(length: int) -> list[Batch]:
-    """The batches of a prefix of so many tokens where a measurement reads it, however it was made."""
+    """Return the batches of a prefix of so many tokens where a measurement reads it, however it was made."""
     return batches(0, length, AFRESH)
 
 
 def most_scored(n_vocab: int) -> int:
-    """Tokens of a batch of which each has its logits."""
+    """Return tokens of a batch of which each has its logits."""
     return max(1, min(CHUNK, _SCORES_BYTES // (4 * n_vocab)))

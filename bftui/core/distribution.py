@@ -228,7 +228,7 @@ class Distribution:
         return self._sorted(np.arange(self.n_vocab))
 
     def summary(self, top: int = TOP) -> NextToken:
-        """The frozen record of this distribution, with its `top` best candidates."""
+        """Return the frozen record of this distribution, with its `top` best candidates."""
         ids = self._order[:top]
         ids = ids[self._x[ids] > _NEVER]
         logprobs = self._x[ids] - self._log_z
@@ -252,7 +252,7 @@ class Distribution:
         return math.log(self._zk) - self._log_z / self.sampler.temperature
 
     def draw(self, u: float) -> int:
-        """The first kept id, in id order, whose cumulative sum of P~ exceeds `u`, else the last kept id."""
+        """Return the first kept id, in id order, whose cumulative sum of P~ exceeds `u`, else the last kept id."""
         if self.kept <= len(self._order):
             ids = np.sort(self._order[: self.kept])
             mass = np.cumsum(self._e[ids] / self._zk)
@@ -263,7 +263,7 @@ class Distribution:
         return int(ids[min(place, len(ids) - 1)])
 
     def sample(self, u: float, cap_k: int = 0) -> Sampled:
-        """The token that `draw` gives, with its numbers.
+        """Return the token that `draw` gives, with its numbers.
 
         With `cap_k`, those of P~ are of P~ restricted to its `cap_k` best tokens and the drawn one, renormalised: what
         the published code makes of a server's best log-probabilities.
@@ -289,7 +289,7 @@ class Distribution:
         return max(0.0, log_z - mean), log_z - self._log_z / self.sampler.temperature
 
     def greedy(self) -> int:
-        """The most probable id, the smallest of equals."""
+        """Return the most probable id, the smallest of equals."""
         return int(self._order[0])
 
     def score(self, token_id: int) -> TokenScore:
@@ -307,7 +307,7 @@ class Distribution:
         return TokenScore(token_id, logprob, truncated, rank)
 
     def ranking(self) -> NDArray[np.int64]:
-        """Every id by (logit descending, id ascending); shape (n_vocab,)."""
+        """Return every id by (logit descending, id ascending); shape (n_vocab,)."""
         return self._sorted(np.arange(self.n_vocab))
 
     def logprobs(self, ids: Sequence[int] | NDArray[np.int64]) -> F64:
@@ -336,6 +336,6 @@ def below_peak(logits: F32) -> tuple[F64, F64]:
 
 
 def frozen(array: A) -> A:
-    """The same array, read-only."""
+    """Return the same array, read-only."""
     array.setflags(write=False)
     return array

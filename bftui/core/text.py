@@ -47,7 +47,7 @@ def _visible(character: str) -> str:
 
 
 def of_path(name: str) -> str:
-    """A name that may be a path's as Unicode, for JSON: bytes of it that are no UTF-8 are replaced."""
+    """Return a name that may be a path's as Unicode, for JSON: bytes of it that are no UTF-8 are replaced."""
     return os.fsencode(name).decode(errors="replace")
 
 
@@ -55,7 +55,7 @@ _BEYOND = re.compile(r"[^ -~\n]")
 
 
 def json_text(document: Any, *, indent: int | None = None) -> str:
-    """A document as JSON in plain ASCII: nothing in it can move a cursor or hide, wherever it is printed."""
+    """Return a document as JSON in plain ASCII: nothing in it can move a cursor or hide, wherever it is printed."""
     return escaped_json(json.dumps(document, indent=indent, allow_nan=False))
 
 
@@ -69,7 +69,7 @@ def escaped_json(text: str) -> str:
 
 
 def label(data: bytes) -> str:
-    """One token for a list or tree: spaces as `·`, line ends as `⏎`, bytes that are no UTF-8 as `‹E2›`.
+    """Return one token for a list or tree: spaces as `·`, line ends as `⏎`, bytes that are no UTF-8 as `‹E2›`.
 
     The result is never empty, so that there is always something to point at.
     """
@@ -109,5 +109,5 @@ def spans(tokens: Iterable[bytes]) -> list[str]:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things: `1 token`, `2,000 tokens`."""
+    """Return a number of things: `1 token`, `2,000 tokens`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

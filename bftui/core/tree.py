@@ -254,7 +254,7 @@ class Tree:
     # Links -----------------------------------------------------------------------------------------------------
 
     def links(self) -> tuple[list[int], list[int]]:
-        """The parent and the token of every node; -1 where there is none."""
+        """Return the parent and the token of every node; -1 where there is none."""
         return self._parent.tolist(), self._token.tolist()
 
     def parent(self, node: int) -> int | None:
@@ -276,11 +276,11 @@ class Tree:
         return self._sampler[node]
 
     def drawn_under(self, node: int) -> int:
-        """The sampler that the token was drawn under; `sampler` is the one that its numbers are for now."""
+        """Return the sampler that the token was drawn under; `sampler` is the one that its numbers are for now."""
         return self._drawn[node]
 
     def batch(self, node: int) -> Batch | None:
-        """What a node was evaluated in; None where nobody said, or nothing depends on it."""
+        """Return what a node was evaluated in; None where nobody said, or nothing depends on it."""
         rows = self._batch_rows[node]
         if not rows:
             return None
@@ -288,14 +288,14 @@ class Tree:
         return Batch(self._batch_start[node], rows, rows > 1 and self._parent[node] >= 0)
 
     def batches(self) -> list[Batch | None]:
-        """The batch of every node."""
+        """Return the batch of every node."""
         return [self.batch(node) for node in range(len(self))] if any(self._batch_rows) else []
 
     def eog(self, node: int) -> bool:
         return bool(self._eog[node])
 
     def depth(self, node: int) -> int:
-        """Tokens between the node's root and the node; 0 for a root."""
+        """Return tokens between the node's root and the node; 0 for a root."""
         return self._depth[node]
 
     def children(self, node: int) -> Iterator[int]:
@@ -315,12 +315,12 @@ class Tree:
             self._visited[parent] = node
 
     def last_visited(self, node: int) -> int | None:
-        """The child that `forward` goes to."""
+        """Return the child that `forward` goes to."""
         child = self._visited[node]
         return None if child < 0 else child
 
     def root(self, node: int) -> int:
-        """The root above this node: O(depth)."""
+        """Return the root above this node: O(depth)."""
         while self._parent[node] >= 0:
             node = self._parent[node]
         return node
@@ -335,18 +335,18 @@ class Tree:
         return nodes
 
     def prompt_ids(self, root: int) -> tuple[int, ...]:
-        """The token ids of the prompt at this root."""
+        """Return the token ids of the prompt at this root."""
         return self._prompts[root]
 
     def token_ids(self, node: int) -> list[int]:
-        """The absolute prefix: the prompt's ids, then those of the path."""
+        """Return the absolute prefix: the prompt's ids, then those of the path."""
         path = self.path(node)
         return [*self._prompts[path[0]], *(self._token[n] for n in path[1:])]
 
     # Numbers ---------------------------------------------------------------------------------------------------
 
     def next(self, node: int) -> NextToken | None:
-        """The distribution after this node."""
+        """Return the distribution after this node."""
         return self._following(node, self._read(node))
 
     def _following(self, node: int, numbers: tuple[Any, ...]) -> NextToken | None:
@@ -384,7 +384,7 @@ class Tree:
         return logprob
 
     def blocks(self, count: int) -> Iterator[tuple[range, Block]]:
-        """The numbers of the first `count` nodes: (node numbers, their block, which may hold more).
+        """Yield the numbers of the first `count` nodes: (node numbers, their block, which may hold more).
 
         For writing a whole tree: many times faster than `node`.
         """
@@ -393,7 +393,7 @@ class Tree:
             yield nodes, self._blocks[start >> _BLOCK_BITS]
 
     def used_ids(self) -> set[int]:
-        """Every token id that occurs: of prompts, nodes and candidates."""
+        """Return every token id that occurs: of prompts, nodes and candidates."""
         found = {i for ids in self._prompts.values() for i in ids}
         found.update(i for i in self._token if i >= 0)
         for nodes, block in self.blocks(len(self)):
@@ -403,12 +403,12 @@ class Tree:
         return found
 
     def draw(self, node: int) -> int | None:
-        """How many tokens had been sampled before this one; None where it was not sampled."""
+        """Return how many tokens had been sampled before this one; None where it was not sampled."""
         draw = self._draw[node]
         return None if draw < 0 else draw
 
     def node(self, node: int) -> Node:
-        """Everything about one node."""
+        """Return everything about one node."""
         if not 0 <= node < len(self):
             raise IndexError(f"no node {node} in a tree of {len(self)}")
         numbers = self._read(node)

@@ -53,7 +53,7 @@ _EXACT = frozenset(("F32", "F64", "I8", "I16", "I32", "I64"))
 
 
 def rounding(types: Collection[str], parameters: int) -> Rounding:
-    """How coarse a model's numbers are, by the types of its tensors, and by its size where that decides.
+    """Return how coarse a model's numbers are, by the types of its tensors, and by its size where that decides.
 
     Where activations are rounded, a sum that was added up in another order ends on another step now and then, and the
     next layers make more of it. Measured on a CPU, one text in two shapes, the largest difference of entropies in nats:
@@ -120,12 +120,12 @@ class Plan:
 
 
 def default_context(trained: int) -> int:
-    """Tokens of context that a model gets where none are asked for; `trained` is 0 where unknown."""
+    """Return tokens of context that a model gets where none are asked for; `trained` is 0 where unknown."""
     return min(trained or _DEFAULT_CTX, _DEFAULT_CTX)
 
 
 def trained_note(trained: int | None, n_ctx: int) -> str:
-    """What to say where a model is opened with more context than it was trained with; "" elsewhere."""
+    """Return what to say where a model is opened with more context than it was trained with; "" elsewhere."""
     return f"trained with {trained} tokens of context" if trained and trained < n_ctx else ""
 
 

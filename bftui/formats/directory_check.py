@@ -53,7 +53,7 @@ _SENTENCES = ("modules.json", "config_sentence_transformers.json", "sentence_ber
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """The config of a directory; raises ModelLoadError for what is not a config."""
+    """Return the config of a directory; raises ModelLoadError for what is not a config."""
     config = path / "config.json"
     try:
         data = json.loads(config.read_bytes())
@@ -65,13 +65,13 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of a config that is about text: of a model of pictures and text, one level down."""
+    """Return the part of a config that is about text: of a model of pictures and text, one level down."""
     parts = (config.get(key) for key in ("text_config", "llm_config"))
     return next((part for part in parts if isinstance(part, dict)), config)
 
 
 def check_config(path: Path, found: Stored) -> dict[str, Any]:
-    """The config of a directory, which may be given to a library.
+    """Return the config of a directory, which may be given to a library.
 
     Raises ModelLoadError and UnsupportedModel: for one that asks for more layers, experts or labels than there are
     tensors, which a library would build for ever; for weights of whole numbers without a quantisation that says what

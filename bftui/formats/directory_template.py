@@ -18,7 +18,7 @@ _CONFIGS = ("tokenizer_config.json", "chat_template.json")
 
 
 def read_templates(path: Path) -> dict[str, str]:
-    """The templates of a directory by name; the only one of a file without names is `default`.
+    """Return the templates of a directory by name; the only one of a file without names is `default`.
 
     Files that cannot be read hold none: opening the directory says what is wrong with them.
     """
@@ -37,7 +37,7 @@ def read_templates(path: Path) -> dict[str, str]:
 
 
 def default_template(templates: Mapping[str, str]) -> str | None:
-    """The template that prompts are put into; None where there is none, or several without a default."""
+    """Return the template that prompts are put into; None where there is none, or several without a default."""
     if "default" in templates:
         return templates["default"] or None
     return (next(iter(templates.values())) or None) if len(templates) == 1 else None

@@ -53,7 +53,7 @@ _MODEL = "give the path of a .gguf file"
 
 
 def pointer(start: bytes) -> ForeignFile | None:
-    """What to say of a file that is a Git LFS pointer; None for any other."""
+    """Return what to say of a file that is a Git LFS pointer; None for any other."""
     if not start.startswith(POINTER):
         return None
     found = _FULL_SIZE.search(start[:_LARGEST_POINTER])

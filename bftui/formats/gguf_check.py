@@ -70,7 +70,7 @@ _OPEN_ANOTHER = "open a model that generates text"
 
 
 def checked_header(path: Path) -> GgufHeader:
-    """The headers of a model's files.
+    """Return the headers of a model's files.
 
     Raises ModelLoadError for files that are damaged, incomplete or senseless, UnsupportedModel for everything that is
     no model which predicts next tokens.

@@ -46,17 +46,17 @@ def check_gguf(path: Path) -> None:
 
 
 def damaged(path: Path, reason: str) -> ModelLoadError:
-    """The error for a file that starts as GGUF, and of which something is missing or overwritten."""
+    """Return the error for a file that starts as GGUF, and of which something is missing or overwritten."""
     return ModelLoadError(f"cannot load {path}", reason, AGAIN)
 
 
 def senseless(path: Path, reason: str) -> ModelLoadError:
-    """The error for a whole file that says of itself what cannot be."""
+    """Return the error for a whole file that says of itself what cannot be."""
     return ModelLoadError(f"cannot load {path}", reason, ANOTHER)
 
 
 def parts(path: Path) -> list[Path]:
-    """The files of this model: the path itself, or every part of a split file that exists."""
+    """Return the files of this model: the path itself, or every part of a split file that exists."""
     split = _SPLIT.fullmatch(path.name)
     if split is None:
         return [path]
@@ -107,7 +107,7 @@ def check_parts(path: Path, number: int, count: int) -> None:
 
 
 def stem(path: Path) -> str:
-    """What the file of a model is called, without its ending, and without the number of a part."""
+    """Return what the file of a model is called, without its ending, and without the number of a part."""
     split = _SPLIT.fullmatch(path.name)
     return path.stem if split is None else split["stem"]
 
@@ -151,7 +151,7 @@ _NAMED_TOKENS = {
 
 
 def template_tokens(value: Callable[[str], object], pieces: Sequence[bytes]) -> dict[str, str]:
-    """The special tokens that a chat template may ask for beside start and end, by name.
+    """Return the special tokens that a chat template may ask for beside start and end, by name.
 
     Args:
         value: gives a metadata value by its key, None where there is none.
@@ -167,7 +167,7 @@ def template_tokens(value: Callable[[str], object], pieces: Sequence[bytes]) -> 
 
 
 def file_type_name(number: int) -> str | None:
-    """What `general.file_type` is called ("Q4_K_M"); None where the number is unknown."""
+    """Return what `general.file_type` is called ("Q4_K_M"); None where the number is unknown."""
     if number not in set(gguf.LlamaFileType):
         return None
     name = gguf.LlamaFileType(number).name

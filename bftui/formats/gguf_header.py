@@ -129,11 +129,11 @@ class GgufHeader:
         return name or max(types, key=types.__getitem__, default="unknown")
 
     def value(self, key: str) -> Any:
-        """A value of the architecture's metadata; None where there is none."""
+        """Return a value of the architecture's metadata; None where there is none."""
         return self.values.get(f"{self.architecture}.{key}")
 
     def number(self, key: str) -> int:
-        """A whole number of the architecture's metadata; of a list the first; 0 where there is none of sense."""
+        """Return a whole number of the architecture's metadata; of a list the first; 0 where there is none of sense."""
         value = self.value(key)
         if isinstance(value, list):
             value = value[0] if value else 0

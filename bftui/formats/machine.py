@@ -92,7 +92,7 @@ def _windows_memory() -> int | None:
 
 
 def size(count: float) -> str:
-    """Bytes for people: "512 MiB"."""
+    """Return bytes for people: "512 MiB"."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1023.5:
             return f"{count:.0f} {unit}" if count >= 99.95 else f"{count:.3g} {unit}"
@@ -101,7 +101,7 @@ def size(count: float) -> str:
 
 
 def cut_short(there: int, claimed: int) -> str:
-    """The reason against a file of `there` bytes whose header claims more."""
+    """Return the reason against a file of `there` bytes whose header claims more."""
     here, whole = size(there), size(claimed) if claimed < _ABSURD else "more than any disk holds"
     if here == whole:
         here, whole = f"{there:,}", f"{claimed:,} bytes"

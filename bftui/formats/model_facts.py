@@ -156,7 +156,7 @@ def _gguf(path: Path) -> ModelFacts:
 
 
 def gguf_shape(header: GgufHeader) -> Shape:
-    """What the memory of a context follows from, by the headers of a model's files."""
+    """Return what the memory of a context follows from, by the headers of a model's files."""
     layers, width = header.number("block_count"), header.number("embedding_length")
     heads = header.number("attention.head_count")
     each = width // heads if heads else 0

@@ -60,7 +60,7 @@ class Rotation:
 def rotation(
     value: Callable[[str], Any], tensor: Callable[[str], Any], *, dims: int, n_ctx: int
 ) -> Rotation:
-    """The rotation of all layers, or of those that see the whole context where a model has others beside them.
+    """Return the rotation of all layers, or of those that see the whole context where a model has others beside them.
 
     Args:
         value: the metadata of the architecture by key ("rope.freq_base"); None where there is none.
@@ -92,7 +92,7 @@ def rotation(
 
 
 def local_rotation(value: Callable[[str], Any], *, dims: int) -> Rotation:
-    """The rotation of layers with a sliding window, which is not scaled."""
+    """Return the rotation of layers with a sliding window, which is not scaled."""
     base = float(_or(value("rope.freq_base_swa"), _BASE))
     return Rotation(base ** (-2.0 * np.arange(dims // 2) / dims))
 

@@ -111,7 +111,7 @@ def refuse_stand_in(file: Path) -> None:
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The files that hold the weights, whether they exist or not.
+    """Return the files that hold the weights, whether they exist or not.
 
     Raises ModelLoadError for an index of no sense, one that leads out of the directory or to pickled weights, and one
     beside a file that the library would read in its place.
@@ -213,12 +213,12 @@ def _tensors(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
 
 
 def directory_files(path: Path) -> list[Path]:
-    """What a directory's hash is made from: its files, hidden ones and folders left out."""
+    """Return what a directory's hash is made from: its files, hidden ones and folders left out."""
     return sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith("."))
 
 
 def directory_name(path: Path) -> str:
-    """What people call the model of a directory: its name, or ORG/NAME in the cache of the Hugging Face hub."""
+    """Return what people call the model of a directory: its name, or ORG/NAME in the cache of the Hugging Face hub."""
     # Not resolved: a link has the name that somebody gave it.
     whole = Path(os.path.abspath(path))
     found = repository(whole.parent.parent.name) if whole.parent.name == "snapshots" else None

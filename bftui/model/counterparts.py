@@ -58,7 +58,7 @@ class Counterparts:
             self._found[seam] = Known(own, self._meant(own, contexts))
 
     def of(self, token_id: int, row: F32, contexts: Contexts | None) -> int:
-        """The partner's token, where this was prepared; safe from any thread.
+        """Return the partner's token, where this was prepared; safe from any thread.
 
         Args:
             token_id: the base's.
@@ -71,7 +71,7 @@ class Counterparts:
         return own
 
     def all(self, base: F32, row: F32, contexts: Contexts | None) -> Known:
-        """The partner's token for each of the base's; see `of`.
+        """Return the partner's token for each of the base's; see `of`.
 
         Args:
             base: the base's logits, shape (n_vocab,): of its ends the most probable one is meant.
@@ -136,7 +136,7 @@ class Spelling:
                     self._several[data] |= {first, token_id}
 
     def token(self, data: bytes) -> int:
-        """The single token that is written for these bytes, `NO_TOKEN` where there is none.
+        """Return the single token that is written for these bytes, `NO_TOKEN` where there is none.
 
         Of several of which the tokenizer writes none by itself, such as pieces of characters, the smallest id.
         """

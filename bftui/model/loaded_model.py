@@ -84,7 +84,7 @@ class Model:
         return self.client.tokenize(text, checked_special(special) == "tokens")
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The bytes of one token; a control token's written form, b"" for padding ids."""
+        """Return the bytes of one token; a control token's written form, b"" for padding ids."""
         if not 0 <= token_id < len(self._bytes):
             raise IndexError(f"token {token_id} is not in the vocabulary of {len(self._bytes)}")
         return self._bytes[token_id]
@@ -111,7 +111,7 @@ class Model:
         )
 
     def render(self, prompt: Prompt) -> Rendered:
-        """A prompt as the model sees it, with the start token once where the model wants one.
+        """Return a prompt as the model sees it, with the start token once where the model wants one.
 
         Raises LostText that names what of the prompt does not come out of the chat template, TemplateError where that
         fails or refuses, ModelError for `chat` on a model without a template and for a prompt without tokens,
@@ -194,7 +194,7 @@ class Model:
     def turn_ids(
         self, messages: Sequence[Message], text: str, prompt: Prompt | None = None
     ) -> list[int]:
-        """What the chat template writes between the end of an answer and the next one's beginning.
+        """Return what the chat template writes between the end of an answer and the next one's beginning.
 
         Args:
             messages: the conversation up to the user's turn that the answer was to.

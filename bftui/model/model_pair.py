@@ -43,7 +43,7 @@ class Contexts:
     seam: Author | None = None
 
     def turned(self, data: bytes, to: Author) -> bytes:
-        """Bytes that the text begins with for one model, as those that it begins with for the other, `to`."""
+        """Return bytes that the text begins with for one model, as those that it begins with for the other, `to`."""
         if self.seam is None or not data:
             return data
         if self.seam != to:
@@ -80,7 +80,7 @@ class Pair:
         return Contexts(base, partner, "partner" if bare else None)
 
     def partner_prompt(self, asked: Prompt, taken: Taken, template: Template) -> Prompt:
-        """What the partner is asked with beside a prompt of the base.
+        """Return what the partner is asked with beside a prompt of the base.
 
         Args:
             asked: the base's prompt.
@@ -100,11 +100,11 @@ class Pair:
         return replace(asked, template=template)
 
     def to_partner(self, token_ids: Sequence[int], contexts: Contexts) -> list[int]:
-        """The base's tokens after its prompt as the partner's; raises ModelError for text that is no Unicode."""
+        """Return the base's tokens after its prompt as the partner's; raises ModelError for text that is no Unicode."""
         return self._moved(token_ids, contexts, "partner")
 
     def to_base(self, token_ids: Sequence[int], contexts: Contexts) -> list[int]:
-        """The partner's tokens after its prompt as the base's; raises ModelError for text that is no Unicode."""
+        """Return the partner's tokens after its prompt as the base's; raises ModelError for text that is no Unicode."""
         return self._moved(token_ids, contexts, "base")
 
     def at_seam(

@@ -31,7 +31,7 @@ def aligned(
     partner_ids: Sequence[int],
     author: Author,
 ) -> list[Span]:
-    """The pieces of a text after its contexts; a blank that only one of the models reads belongs to none.
+    """Return the pieces of a text after its contexts; a blank that only one of the models reads belongs to none.
 
     Args:
         base_ids, partner_ids: the text as either model's tokens; one came from the other by the pair.
@@ -83,7 +83,7 @@ def _said(model: Model, token_ids: Sequence[int]) -> tuple[list[bytes], bool]:
 
 
 def whole(tokens: Sequence[bytes]) -> int:
-    """How many of a text's tokens can be handed over: those up to the last one that ends with a character.
+    """Return how many of a text's tokens can be handed over: those up to the last one that ends with a character.
 
     All of them where a byte in the middle begins no character: that is not half a character, and not text.
     """

@@ -33,7 +33,7 @@ def said_before(
     turns: Mapping[int, Turn],
     words: Callable[[Sequence[int]], str],
 ) -> list[Message]:
-    """The conversation on the path to a node, up to the last turn of the user.
+    """Return the conversation on the path to a node, up to the last turn of the user.
 
     Args:
         opening: the prompt of the path.
@@ -74,7 +74,7 @@ def after_end(
     token_bytes: Callable[[int], bytes],
     control: Collection[int],
 ) -> list[int]:
-    """What of a turn is still to be forced, where the answer ended with the token `end` (None: it did not end).
+    """Return what of a turn is still to be forced, where the answer ended with the token `end` (None: it did not end).
 
     A template writes the end of the answer itself, some with white space before it.
     """
@@ -89,7 +89,7 @@ def after_end(
 def answer_at(
     tree: Tree, node: int, token_bytes: Callable[[int], bytes], enough: float = math.inf
 ) -> bytes:
-    """The answer up to a node: what came after the prompt, or after the latest turn of the user.
+    """Return the answer up to a node: what came after the prompt, or after the latest turn of the user.
 
     Args:
         enough: bytes after which no more are looked for, from the end backwards; a token is taken whole.
@@ -109,7 +109,7 @@ def answer_at(
 def stop_at(
     tree: Tree, node: int, token_bytes: Callable[[int], bytes], stops: Sequence[str]
 ) -> str | None:
-    """The stop string that an answer reached with the token of this node; O(1) in the length of the path."""
+    """Return the stop string that an answer reached with the token of this node; O(1) in the length of the path."""
     token_id, parent = tree.token_id(node), tree.parent(node)
     if not stops or token_id is None or parent is None or tree.of_prompt(node):
         return None

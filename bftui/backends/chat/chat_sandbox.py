@@ -130,13 +130,13 @@ class Calendar:
         self.asked = False
 
     def strftime_now(self, form: str) -> str:
-        """The day in a form of the template's; the time is midnight, so that a prompt is the same all day."""
+        """Return the day in a form of the template's; the time is midnight, so that a prompt is the same all day."""
         self.asked = True
         return self._day.strftime(form)
 
 
 def environment(calendar: Calendar) -> ImmutableSandboxedEnvironment:
-    """Where templates run, with what they may use."""
+    """Make the environment that templates run in, with what they may use."""
     made = ImmutableSandboxedEnvironment(
         trim_blocks=True,
         lstrip_blocks=True,
@@ -153,7 +153,7 @@ def environment(calendar: Calendar) -> ImmutableSandboxedEnvironment:
 
 
 def render(template: Template, variables: dict[str, Any], limit: int) -> str:
-    """The text that a template makes of its variables; raises TooLong beyond `limit` characters."""
+    """Return the text that a template makes of its variables; raises TooLong beyond `limit` characters."""
     for message in variables["messages"]:
         if isinstance(message["content"], list):
             message["content"] = Parts(map(MessagePart, message["content"]))

@@ -54,7 +54,7 @@ class Told:
         return self.date or datetime.date.today().isoformat()
 
     def variables(self) -> dict[str, Any]:
-        """The arguments, and the day where one was named: a template that is not told takes one of its own."""
+        """Return the arguments, and the day where one was named: a template that is not told takes one of its own."""
         if self.date is None:
             return dict(self.arguments)
         day = datetime.date.fromisoformat(self.date)
@@ -98,7 +98,7 @@ class ChatTemplate:
     def opening(
         self, messages: Sequence[Message], prefill: str, told: Told | None = None
     ) -> Written:
-        """The whole prompt, up to where the answer goes on after `prefill`.
+        """Return the whole prompt, up to where the answer goes on after `prefill`.
 
         An answer is begun as the library's `continue_final_message` begins it, but to the byte, and a thinking block
         that it begins with takes the place of an empty one that the template writes.

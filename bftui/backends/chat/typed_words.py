@@ -61,7 +61,7 @@ class StandIns:
         return Said(name, hidden, f"{next(self._free)}{hidden}{next(self._free)}")
 
     def value(self, value: Any) -> Any:
-        """An argument of a template with its texts hidden where they spell a control token as a whole.
+        """Return an argument of a template with its texts hidden where they spell a control token as a whole.
 
         Parts of one stay: templates compare such texts with their own.
         """
@@ -86,11 +86,11 @@ class StandIns:
         return "".join(characters)
 
     def show(self, text: str) -> str:
-        """The text as it was typed."""
+        """Return the text as it was typed."""
         return text.translate({ord(hidden): shown for shown, hidden in self._hidden.items()})
 
     def messages(self, messages: Iterable[Message]) -> list[Message]:
-        """The same conversation with its contents hidden."""
+        """Return the same conversation with its contents hidden."""
         return [{**message, "content": self.hide(message["content"])} for message in messages]
 
 
@@ -119,7 +119,7 @@ def _touched(text: str, spelling: str) -> Iterator[int]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every text within plain data."""
+    """Yield every text within plain data."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

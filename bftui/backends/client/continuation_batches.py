@@ -114,7 +114,7 @@ class ContinuationRow:
 
 
 def rows_of(plan: DrawingPlan, text: int, shared: Text, n_ctx: int) -> list[ContinuationRow]:
-    """The continuations of one text, in the order of the plan's numbers.
+    """Return the continuations of one text, in the order of the plan's numbers.
 
     `shared` is what the prefix of their batch holds of the text.
     """
@@ -139,7 +139,7 @@ class Drawer:
         self._backend, self._plan = backend, plan
 
     def draw(self, rows: list[ContinuationRow], logits: Sequence[Logits]) -> RolloutStep:
-        """One token more for each of these rows, from these logits."""
+        """Return one token more for each of these rows, from these logits."""
         plan, us = self._plan, self._uniforms(rows)
         if isinstance(logits[0], np.ndarray):
             return self._told(rows, draw_rows(logits, plan.sampler, us, plan.cap_k))
@@ -150,7 +150,7 @@ class Drawer:
         return self._told(rows, found)
 
     def draw_first(self, rows: list[ContinuationRow], start: TokenDistribution) -> RolloutStep:
-        """The first token of these rows, from the distribution after their prefix."""
+        """Return the first token of these rows, from the distribution after their prefix."""
         cap_k = self._plan.cap_k
         return self._told(rows, [start.sample(u, cap_k) for u in self._uniforms(rows)])
 
@@ -191,7 +191,7 @@ class ContinuationPool:
         self._tokens = 0
 
     def room(self, tokens: int, *, reserve: bool = False) -> int:
-        """Rows that a batch of up to `tokens` tokens each may have, at least one.
+        """Return rows that a batch of up to `tokens` tokens each may have, at least one.
 
         With `reserve` it is a batch of rollouts, which leaves some room to look-ahead.
         """
@@ -236,7 +236,7 @@ def rollouts(
     first: Callable[[Text], TokenDistribution],
     check: Callable[[], None],
 ) -> Iterator[RolloutStep]:
-    """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
+    """Yield the continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
     Args:
         first: the distribution after the prefix and one of the suffixes.
@@ -283,7 +283,7 @@ class _Batches:
         self._steps = 0
 
     def run(self) -> Iterator[RolloutStep]:
-        """Everything, one step of a batch after another."""
+        """Yield everything, one step of a batch after another."""
         narrow = 0
         while self._waiting:
             self._going, self._steps = {}, 0

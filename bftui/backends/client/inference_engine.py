@@ -66,7 +66,7 @@ class _Paths:
             self.batches[node] = batch
 
     def prefix(self, node: int) -> tuple[list[int], list[Batch]]:
-        """The ids of a path from its first, and the batch that each of them was evaluated in."""
+        """Return the ids of a path from its first, and the batch that each of them was evaluated in."""
         nodes = []
         while node not in self.prompts:
             nodes.append(node)
@@ -183,7 +183,7 @@ class InferenceEngine:
     def add_prompt(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> tuple[NextToken, float]:
-        """A new root: evaluates a prompt; the distribution after it and the milliseconds it took."""
+        """Evaluate a prompt as a new root; see `ModelClient`."""
         self._start()
         start = time.perf_counter()
         logits = self._evaluated_after(tree, list(token_ids), batches(0, len(token_ids), CHUNK))
@@ -297,7 +297,7 @@ class InferenceEngine:
     def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[StepResult | NextToken]:
-        """The numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
+        """Return the numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
 
         The first node need be no root: its score comes from its parent's distribution.
         """
@@ -351,7 +351,7 @@ class InferenceEngine:
 
     @_one_at_a_time
     def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:
-        """The distribution after a node under any sampler; nothing changes."""
+        """Return the distribution after a node under any sampler; nothing changes."""
         self._start()
         return self._distribution(tree, node, sampler).summary()
 
@@ -359,7 +359,7 @@ class InferenceEngine:
     def score(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> list[TokenScore]:
-        """Each token's score along a text after `node`, in one pass; nothing joins the tree."""
+        """Return each token's score along a text after `node`, in one pass; nothing joins the tree."""
         self._start()
         ids, _ = self._path(tree, node)
         if self.info.shaped:
@@ -376,7 +376,7 @@ class InferenceEngine:
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
-        """Rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
+        """Return rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
         self._start()
         distribution = self._distribution(tree, node, sampler)
         order = distribution.ranking()
@@ -404,13 +404,13 @@ class InferenceEngine:
 
     @_one_at_a_time
     def logits(self, tree: int, node: int) -> F32:
-        """The logits after a node, in host memory."""
+        """Return the logits after a node, in host memory."""
         self._start()
         return in_memory(self._after(tree, node))
 
     @_one_at_a_time
     def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
-        """What is most probable after a prefix and after each of these tokens; see `ModelClient`."""
+        """Return what is most probable after a prefix and after each of these tokens; see `ModelClient`."""
         self._start()
         return self._reading.best(prefix, token_ids)
 
@@ -426,7 +426,7 @@ class InferenceEngine:
 
     @_one_at_a_time
     def token_bytes(self) -> list[bytes]:
-        """The bytes of every token, by id."""
+        """Return the bytes of every token, by id."""
         return [self.backend.token_bytes(i) for i in range(self.info.n_vocab)]
 
     def evaluated(self) -> int:
@@ -442,7 +442,7 @@ class InferenceEngine:
     def lookahead(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
     ) -> Generator[tuple[int, NextToken | None], None, int]:
-        """The distribution after each of these tokens and `steps` - 1 greedy ones; see `ModelClient`."""
+        """Yield the distribution after each of these tokens and `steps` - 1 greedy ones; see `ModelClient`."""
         if steps < 1:
             raise UsageError(f"{steps} steps of look-ahead are too few", hint="take 1 or more")
         self._start()
@@ -513,7 +513,7 @@ class InferenceEngine:
         return rollouts(self._pool, drawing, first, self._check)
 
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
-        """The logits that each of these tokens is read from; see `ModelClient`."""
+        """Yield the logits that each of these tokens is read from; see `ModelClient`."""
         self._start()
         return self._reading.path_logits(prefix, token_ids)
 

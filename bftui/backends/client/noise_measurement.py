@@ -65,7 +65,7 @@ class Differences:
         self._largest[quantity] = max(self._largest.get(quantity, 0.0), largest)
 
     def noise(self, positions: int, rows: int) -> Noise:
-        """What was gathered, to four significant digits."""
+        """Return what was gathered, to four significant digits."""
 
         def sd(quantity: Quantity) -> float:
             count = self._counts.get(quantity, 0)

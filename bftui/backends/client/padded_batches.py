@@ -30,7 +30,7 @@ _PADDING = 0
 def padded_rollouts(
     pool: ContinuationPool, plan: DrawingPlan, check: Callable[[], None]
 ) -> Iterator[RolloutStep]:
-    """The continuations of a plan; raises ContextFull or InvalidToken for its texts.
+    """Yield the continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
     `check` raises Cancelled when the work is to stop.
     """
@@ -87,7 +87,7 @@ class _Batch:
         self._longest = max(row.own + row.most for row in places.values())
 
     def run(self) -> Iterator[RolloutStep]:
-        """Everything, one step after another."""
+        """Yield everything, one step after another."""
         fresh = [row for row in self._places.values() if not row.token_ids]
         if fresh:
             with self._pool.turn:

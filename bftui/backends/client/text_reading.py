@@ -34,11 +34,11 @@ class Reading:
         self._rows_of_pass = min(_PASS, most_scored(backend.info.n_vocab))
 
     def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
-        """What is most probable after a prefix and after each of these tokens."""
+        """Return what is most probable after a prefix and after each of these tokens."""
         return [self._best(logits) for logits in self._pass(prefix, token_ids)]
 
     def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
-        """The most probable tokens, one after another. Raises UsageError for a limit below 1, ContextFull."""
+        """Yield the most probable tokens, one after another. Raises UsageError for a limit below 1, ContextFull."""
         if limit < 1:
             raise UsageError(f"{limit} tokens are too few", hint="take 1 or more")
         return self._greedily(list(prefix), limit)
@@ -57,7 +57,7 @@ class Reading:
             ids.append(best.token_id)
 
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
-        """The logits that each of these tokens is read from. Raises UsageError without tokens, ContextFull."""
+        """Yield the logits that each of these tokens is read from. Raises UsageError without tokens, ContextFull."""
         if not token_ids:
             raise UsageError("there are no tokens to read")
         return self._rows(list(prefix), list(token_ids[:-1]))

@@ -251,7 +251,7 @@ class LlamaCppBackend(PathBackend):
         return batch
 
     def take_sequence(self, length: int) -> int:
-        """A free sequence that shares the first `length` ids of the path."""
+        """Return a free sequence that shares the first `length` ids of the path."""
         sequence = self._free_sequences.pop()
         # A state is one thing and copied whole; the path then ends where the continuation starts.
         end = length if self.info.rewind == "any" else -1
@@ -259,7 +259,7 @@ class LlamaCppBackend(PathBackend):
         return sequence
 
     def copy_sequence(self, source: int, length: int) -> int:
-        """A free sequence that shares the first `length` ids of another one."""
+        """Return a free sequence that shares the first `length` ids of another one."""
         if not self._free_sequences:
             raise ContextFull("no continuation is free", "others took them", "ask for fewer")
         sequence = self._free_sequences.pop()

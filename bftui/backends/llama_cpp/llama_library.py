@@ -79,14 +79,14 @@ def logged_reason(otherwise: str) -> str:
 
 
 def metadata(model: Any, key: str) -> str | None:
-    """A scalar of the file's metadata as text; None where it is missing or an array."""
+    """Return a scalar of the file's metadata as text; None where it is missing or an array."""
     buffer = ctypes.create_string_buffer(1024)
     length = C.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace") if length >= 0 else None
 
 
 def metadata_int(model: Any, key: str) -> int | None:
-    """A whole number of the metadata."""
+    """Return a whole number of the metadata."""
     text = metadata(model, key)
     return int(text) if text is not None and text.lstrip("-").isdigit() else None
 
@@ -101,7 +101,7 @@ def piece(vocab: Any, token_id: int, buffer: Any) -> bytes:
 
 
 def encode(vocab: Any, text: str, *, special: bool = False) -> list[int]:
-    """Ids of a text as the library gives them, with a space before it where the model asks for one.
+    """Return ids of a text as the library gives them, with a space before it where the model asks for one.
 
     No start token is added. `special` has control tokens that are written in the text read as such.
     """

@@ -117,7 +117,7 @@ def _check_vectors(path: Path, header: GgufHeader) -> None:
 
 
 def read_tokenizer(path: Path) -> GgufTokenizer:
-    """The tokenizer of a file, for a backend that computes with the weights itself.
+    """Return the tokenizer of a file, for a backend that computes with the weights itself.
 
     Raises ModelLoadError and UnsupportedModel.
     """

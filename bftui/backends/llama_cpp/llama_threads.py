@@ -39,7 +39,7 @@ class Threads:
 
     @contextmanager
     def batch(self, rows: int) -> Iterator[None]:
-        """A block that computes one batch of so many rows."""
+        """Give a block that computes one batch of so many rows."""
         if rows < _ROWS:
             self._set(self._best)
             yield

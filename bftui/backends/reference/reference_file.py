@@ -124,12 +124,12 @@ class GgufModel:
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
 
     def value(self, key: str, default: Any = None) -> Any:
-        """A metadata value as Python data."""
+        """Return a metadata value as Python data."""
         field = self._reader.get_field(key)
         return default if field is None else field.contents()
 
     def required(self, key: str) -> Any:
-        """A metadata value; raises ModelLoadError where it is missing."""
+        """Return a metadata value; raises ModelLoadError where it is missing."""
         value = self.value(key)
         if value is None:
             raise gguf_file.senseless(self.path, f"{key} is missing")
@@ -140,11 +140,11 @@ class GgufModel:
         return self.header.architecture
 
     def own_value(self, key: str) -> Any:
-        """A metadata value of the architecture ("rope.freq_base"); None where there is none."""
+        """Return a metadata value of the architecture ("rope.freq_base"); None where there is none."""
         return self.value(f"{self.architecture}.{key}")
 
     def rotation(self, dims: int, n_ctx: int) -> Rotation:
-        """The rotary embedding of a model that is opened with this context; raises ModelLoadError."""
+        """Return the rotary embedding of a model that is opened with this context; raises ModelLoadError."""
         try:
             return rotation(
                 self.own_value, lambda name: self._factors(name, dims // 2), dims=dims, n_ctx=n_ctx
@@ -156,7 +156,7 @@ class GgufModel:
         return self._tensor(name, (count,)) if name in self._tensors else None
 
     def sizes(self) -> Sizes:
-        """The model's sizes; raises UnsupportedModel for variants of Llama that are not built here."""
+        """Return the model's sizes; raises UnsupportedModel for variants of Llama that are not built here."""
         if self.architecture != "llama":
             raise self.unsupported(f"its architecture is {self.architecture}, not llama")
         n_embd, n_head = self._count("embedding_length"), self._count("attention.head_count")
@@ -257,5 +257,5 @@ class GgufModel:
         return np.array(data, dtype=np.float32, order="C").reshape(shape)
 
     def unsupported(self, reason: str) -> UnsupportedModel:
-        """The error for a sound file that another backend can read."""
+        """Return the error for a sound file that another backend can read."""
         return UnsupportedModel(f"the {self._backend} backend cannot run {self.path}", reason, HINT)

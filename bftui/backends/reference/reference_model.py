@@ -49,7 +49,7 @@ class Llama:
         attention: Attention,
         check: Callable[[], None],
     ) -> F32:
-        """The hidden states after the last norm, (tokens, n_embd); `check` may raise between layers."""
+        """Return the hidden states after the last norm, (tokens, n_embd); `check` may raise between layers."""
         sizes = self.sizes
         x: F32 = self._weights.embedding[np.asarray(token_ids)]
         cos, sin = self._rotations(positions)
@@ -125,7 +125,7 @@ class PathCache:
         self._values = _grown(self._values, grown, self.length)
 
     def copy(self, length: int) -> PathCache:
-        """The first `length` tokens in a store of their own."""
+        """Return the first `length` tokens in a store of their own."""
         other = PathCache.__new__(PathCache)
         other._groups = self._groups
         other.length = length

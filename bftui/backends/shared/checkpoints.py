@@ -52,7 +52,7 @@ class Checkpoints:
     def longest(
         self, path: Sequence[int], most: int, batches: Sequence[Batch] = ()
     ) -> Checkpoint | None:
-        """The one that covers most of path[:most], forwarded in these batches."""
+        """Return the one that covers most of path[:most], forwarded in these batches."""
         best: Checkpoint | None = None
         for checkpoint in self._kept:
             length = len(checkpoint.ids)

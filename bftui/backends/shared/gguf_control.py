@@ -53,7 +53,7 @@ class ByName:
 
 
 def by_name(tokens: Sequence[str], named: Callable[[str], int | None]) -> ByName:
-    """What a file's tokens are; `named` gives the id that its metadata have for a part, as `fim_pre`."""
+    """Return what a file's tokens are; `named` gives the id that its metadata have for a part, as `fim_pre`."""
     ids = {token: i for i, token in enumerate(tokens)}
     control, ends = set[int](), {ids[text] for text in END_TEXTS if text in ids}
     for part, texts in _FILL_IN.items():

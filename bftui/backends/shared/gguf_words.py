@@ -21,7 +21,7 @@ _FEW = 16
 def whole_words(
     pieces: Sequence[bytes], special_ids: Collection[int], user_ids: Collection[int]
 ) -> dict[bool, Words]:
-    """What is taken out of a text without and with control tokens."""
+    """Return what is taken out of a text without and with control tokens."""
     order = _sorted([*sorted({*special_ids, *user_ids})], [len(piece) for piece in pieces])
     return {
         special: Words({pieces[i]: i for i in order if special or i not in special_ids})

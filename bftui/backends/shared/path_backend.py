@@ -447,7 +447,7 @@ def _as_held(batches: Sequence[Batch]) -> list[Batch]:
 
 
 def share(progress: Progress, start: float, stop: float) -> Progress:
-    """The same report, for work that is one part of loading: its shares lie between these two."""
+    """Return the same report, for work that is one part of loading: its shares lie between these two."""
 
     def report(part: float | None, text: str) -> bool:
         return progress(None if part is None else start + part * (stop - start), text)
@@ -456,7 +456,7 @@ def share(progress: Progress, start: float, stop: float) -> Progress:
 
 
 def context_full(needed: int, limit: int) -> ContextFull:
-    """The error for a path of `needed` tokens where `limit` fit."""
+    """Return the error for a path of `needed` tokens where `limit` fit."""
     return ContextFull(
         f"{needed} tokens do not fit the context of {limit}",
         hint="go back, or open the model with a larger --ctx",

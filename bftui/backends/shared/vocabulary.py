@@ -31,7 +31,7 @@ class TextTokenizer(Protocol):
     """A model's own tokenizer as its library has it. It adds no start token; its answers are not trusted."""
 
     def own(self, text: str) -> list[int]:
-        """Ids of a whole text; control tokens that are written in it are read as such."""
+        """Return ids of a whole text; control tokens that are written in it are read as such."""
         ...
 
     def own_parts(self, parts: Parts) -> list[int]:
@@ -121,7 +121,7 @@ class Vocabulary:
         self._words = Words({self.pieces[i]: i for i in sorted(self.special_ids, reverse=True)})
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The bytes of one token; raises InvalidToken outside the vocabulary."""
+        """Return the bytes of one token; raises InvalidToken outside the vocabulary."""
         if not 0 <= token_id < len(self.pieces):
             raise InvalidToken(f"token {token_id} is not in the vocabulary of {len(self.pieces)}")
         return self.pieces[token_id]
@@ -129,7 +129,7 @@ class Vocabulary:
     # Literal ---------------------------------------------------------------------------------------------------
 
     def tokenize(self, text: str, literal: Literal, *, special: bool = False) -> list[int]:
-        """Ids whose bytes are the text's; raises InputError, and Unwritable for what no tokens write."""
+        """Return ids whose bytes are the text's; raises InputError, and Unwritable for what no tokens write."""
         _check(text)
         tried = literal(text, special) if text else []
         if self._writes(tried, text, special=special):
@@ -203,7 +203,7 @@ class Vocabulary:
         special: bool = False,
         begins: bool = True,
     ) -> list[int]:
-        """Ids of a text as the model's own tokenizer gives them, without a start token.
+        """Return ids of a text as the model's own tokenizer gives them, without a start token.
 
         Args:
             parts: text and the control tokens in it.
@@ -319,7 +319,7 @@ class Words:
         return parts
 
     def found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where each word stands in a text and how long it is, also where two of them overlap."""
+        """Yield where each word stands in a text and how long it is, also where two of them overlap."""
         for word, _ in self._words:
             at = text.find(word)
             while at >= 0:

@@ -85,7 +85,7 @@ class TransformersBackend(PathBackend):
             beside.cancel()
 
     def new_cache(self) -> Any:
-        """An empty cache of a path; None where the model goes without."""
+        """Return an empty cache of a path; None where the model goes without."""
         return None if self._cache_name is None else path_cache(self._config)
 
     def distribution(self, logits: Logits, sampler: Sampler) -> protocol.TokenDistribution:
@@ -107,7 +107,7 @@ class TransformersBackend(PathBackend):
             return logits.float() if self._keeps_rows else logits.clone().float()
 
     def owned(self, logits: Any) -> list[Logits]:
-        """The rows of logits of shape (n, V), each on its own: on the device, or as NumPy arrays."""
+        """Return the rows of logits of shape (n, V), each on its own: on the device, or as NumPy arrays."""
         rows = list(logits.unbind(0)) if self.on_device else list(logits.cpu().numpy())
         # A row that is kept must not keep all the others.
         return (
@@ -152,7 +152,7 @@ class TransformersBackend(PathBackend):
         return _Continuations(self, length, rows)
 
     def open_cache(self, length: int, rows: int) -> Any:
-        """A cache of `rows` continuations of the first `length` ids of the path, or None."""
+        """Return a cache of `rows` continuations of the first `length` ids of the path, or None."""
         with torch.inference_mode(), out_of_memory(self._device, f"room for {rows} continuations"):
             cache = None if self._cache is None else continuation_cache(self._cache, length, rows)
         self._open_batches += 1
@@ -163,7 +163,7 @@ class TransformersBackend(PathBackend):
         self._open_batches -= 1
 
     def prefix(self, length: int) -> list[int]:
-        """The first ids of the path."""
+        """Return the first ids of the path."""
         return self._path[:length]
 
     def check_open(self) -> None:

@@ -100,7 +100,7 @@ class ContinuationLayer(_cache_utils.DynamicLayer):  # type: ignore[misc]
         return _joined(tuple(part.expand(rows, -1, -1, -1) for part in self._prefix), own)
 
     def selected(self, rows: Sequence[int]) -> ContinuationLayer:
-        """The same continuations, but only these rows of them."""
+        """Return the same continuations, but only these rows of them."""
         other = copy.copy(self)
         if self._own is not None:
             keys, values = self._own
@@ -135,7 +135,7 @@ def path_cache(config: Any) -> Any:
 
 
 def attention_layers(cache: Any) -> int:
-    """How many layers keep keys and values of every token."""
+    """Return how many layers keep keys and values of every token."""
     return sum(isinstance(layer, _cache_utils.CacheLayerMixin) for layer in cache.layers)
 
 
@@ -152,7 +152,7 @@ def shorten(cache: Any, length: int, *, shared: bool) -> None:
 
 
 def continuation_cache(cache: Any, length: int, rows: int) -> Any:
-    """A cache of `rows` continuations of the first `length` tokens; of all where it cannot be shortened."""
+    """Return a cache of `rows` continuations of the first `length` tokens; of all where it cannot be shortened."""
     if can_shorten(cache):
         layers = [
             ContinuationLayer(layer, length) if isinstance(layer, PathLayer) else layer
@@ -163,7 +163,7 @@ def continuation_cache(cache: Any, length: int, rows: int) -> Any:
 
 
 def selected(cache: Any, rows: Sequence[int]) -> Any:
-    """The cache of these rows of a batch, independent of the one that it comes from."""
+    """Return the cache of these rows of a batch, independent of the one that it comes from."""
     if any(isinstance(layer, ContinuationLayer) for layer in cache.layers):
         layers = [
             layer.selected(rows) if isinstance(layer, ContinuationLayer) else layer
@@ -174,7 +174,7 @@ def selected(cache: Any, rows: Sequence[int]) -> Any:
 
 
 def snapshot(cache: Any) -> tuple[Any, int]:
-    """A copy of a cache, and the bytes of its tensors."""
+    """Return a copy of a cache, and the bytes of its tensors."""
     state = copy.deepcopy(cache)
     return state, sum(_bytes(layer) for layer in state.layers)
 

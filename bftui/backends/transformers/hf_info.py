@@ -16,7 +16,7 @@ from bftui.formats.open_spec import OpenSpec
 
 
 def kv_name(dtype: Any) -> str:
-    """What a cache of this type is called."""
+    """Return what a cache of this type is called."""
     return {torch.float32: "f32", torch.float16: "f16"}.get(dtype, "bf16")
 
 

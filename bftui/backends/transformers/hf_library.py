@@ -95,7 +95,7 @@ def reporting(progress: Progress) -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """The first sentence of a library's error, without the advice and addresses that follow it."""
+    """Return the first sentence of a library's error, without the advice and addresses that follow it."""
     text = " ".join(str(error).split())
     for end in (". ", " If ", " Checkout", " Please", " You can"):
         text = text.split(end, 1)[0]

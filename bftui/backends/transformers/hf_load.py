@@ -271,7 +271,7 @@ def _tokenizer(source: WeightsSource, n_vocab: int) -> HfTokenizer:
 
 
 def gguf_tokenizer(file: GgufModel) -> GgufTokenizer:
-    """A file's tokenizer; what is not read here llama.cpp reads, where it is installed."""
+    """Return a file's tokenizer; what is not read here llama.cpp reads, where it is installed."""
     try:
         return read_gguf_tokenizer(file)
     except UnsupportedModel:

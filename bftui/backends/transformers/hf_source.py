@@ -87,7 +87,7 @@ def open_source(path: Path) -> WeightsSource:
 
 
 def read_config(source: WeightsSource) -> Any:
-    """The library's config.
+    """Return the library's config.
 
     Raises UnsupportedModel for what does not predict next tokens, ModelLoadError for a config of no sense.
     """

@@ -51,7 +51,7 @@ class HfTokenizer:
 
 
 def read_tokenizer(path: Path, n_vocab: int) -> HfTokenizer:
-    """The tokenizer in a directory, for logits of width `n_vocab`; raises ModelLoadError, UnsupportedModel."""
+    """Return the tokenizer in a directory, for logits of width `n_vocab`; raises ModelLoadError, UnsupportedModel."""
     loaded = _load(path)
     tokenizer = loaded.backend_tokenizer
     if getattr(tokenizer.model, "dropout", None):

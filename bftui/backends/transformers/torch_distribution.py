@@ -89,7 +89,7 @@ class TorchDistribution:
         return float(math.log(self._zk) - self._log_z / self.sampler.temperature)
 
     def summary(self) -> NextToken:
-        """The frozen record of this distribution, with its best candidates."""
+        """Return the frozen record of this distribution, with its best candidates."""
         ids = self._order[:TOP].cpu().numpy()
         x = self._x[:TOP].cpu().numpy()
         ids, x = ids[np.isfinite(x)], x[np.isfinite(x)]
@@ -111,7 +111,7 @@ class TorchDistribution:
         )
 
     def draw(self, u: float) -> int:
-        """The first kept id, in id order, whose cumulative sum of P~ exceeds `u`, else the last kept id."""
+        """Return the first kept id, in id order, whose cumulative sum of P~ exceeds `u`, else the last kept id."""
         return int(self._order[self._drawn_place(u)])
 
     def _drawn_place(self, u: float) -> Tensor:
@@ -121,7 +121,7 @@ class TorchDistribution:
         return places[torch.count_nonzero(mass <= u).clamp(max=len(places) - 1)]
 
     def sample(self, u: float, cap_k: int = 0) -> Sampled:
-        """The token that `draw` gives, with its numbers; `cap_k` as in `core.distribution`."""
+        """Return the token that `draw` gives, with its numbers; `cap_k` as in `core.distribution`."""
         place = self._drawn_place(u)
         drawn = torch.stack([self._order[place].to(torch.float64), self._x[place]])
         token_id, x = drawn.tolist()
@@ -143,7 +143,7 @@ class TorchDistribution:
         return max(0.0, log_z - total / z), log_z - self._log_z / self.sampler.temperature
 
     def greedy(self) -> int:
-        """The most probable id, the smallest of equals."""
+        """Return the most probable id, the smallest of equals."""
         return int(self._order[0])
 
     def score(self, token_id: int) -> TokenScore:
@@ -168,7 +168,7 @@ class TorchDistribution:
         return places
 
     def ranking(self) -> NDArray[np.int64]:
-        """Every id by (logit descending, id ascending); shape (n_vocab,)."""
+        """Return every id by (logit descending, id ascending); shape (n_vocab,)."""
         ids: NDArray[np.int64] = self._order.cpu().numpy()
         return ids
 
