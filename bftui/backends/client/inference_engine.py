@@ -12,7 +12,6 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -26,8 +25,10 @@ from bftui.backends.client.client_protocol import (
     TopToken,
 )
 from bftui.backends.client.continuation_batches import ContinuationPool, DrawingPlan, rollouts
+from bftui.backends.client.lookahead_batches import lookahead
 from bftui.backends.client.padded_batches import padded_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
+from bftui.backends.client.tree_paths import TreePaths
 from bftui.backends.protocol import F32, Backend, Evaluator, Logits, TokenDistribution
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, TokenScore
@@ -44,40 +45,6 @@ _LOGITS_BUDGET = 256 << 20
 
 That is 2,000 nodes at a vocabulary of 32k and 500 at 128k; an older node costs one token.
 """
-
-
-@dataclass
-class _Paths:
-    """One session's tree as seen from here; node numbers are the session's."""
-
-    parents: array[int] = field(default_factory=lambda: array("i"))
-    tokens: array[int] = field(default_factory=lambda: array("i"))
-    prompts: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    batches: dict[int, Batch] = field(default_factory=dict)
-
-    def add(self, node: int, parent: int, token_id: int, batch: Batch | None = None) -> None:
-        """Node numbers only grow; those below `node` that never came stay unused."""
-        while len(self.parents) <= node:
-            self.parents.append(-1)
-            self.tokens.append(-1)
-        self.parents[node] = parent
-        self.tokens[node] = token_id
-        if batch is not None:
-            self.batches[node] = batch
-
-    def prefix(self, node: int) -> tuple[list[int], list[Batch]]:
-        """Return the ids of a path from its first, and the batch that each of them was evaluated in."""
-        nodes = []
-        while node not in self.prompts:
-            nodes.append(node)
-            node = self.parents[node]
-        nodes.reverse()
-        prompt = self.prompts[node]
-        known, begun = self.batches, len(prompt)
-        own = [known.get(each) or step(begun + place) for place, each in enumerate(nodes)]
-        ids = [*prompt, *(self.tokens[each] for each in nodes)]
-        size = known[node].rows if node in known else CHUNK
-        return ids, [*batches(0, begun, size), *own]
 
 
 def _one_at_a_time(method: Callable[P, R]) -> Callable[P, R]:
@@ -101,7 +68,7 @@ class InferenceEngine:
         self.info = backend.info
         self._pool = ContinuationPool(backend, self.turn)
         self._reading = Reading(backend, self.turn, self._check)
-        self._trees: dict[int, _Paths] = {}
+        self._trees: dict[int, TreePaths] = {}
         self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
         self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
         self._prefix: tuple[tuple[int, int], list[int], list[Batch]] | None = None
@@ -122,7 +89,7 @@ class InferenceEngine:
     ) -> None:
         """Takes over a whole tree at once: after another model was loaded into a session."""
         known = {node: batch for node, batch in enumerate(batches) if batch is not None}
-        self._trees[tree] = _Paths(array("i", parents), array("i", tokens), dict(prompts), known)
+        self._trees[tree] = TreePaths(array("i", parents), array("i", tokens), dict(prompts), known)
 
     @_one_at_a_time
     def release_tree(self, tree: int) -> None:
@@ -188,7 +155,7 @@ class InferenceEngine:
         start = time.perf_counter()
         logits = self._evaluated_after(tree, list(token_ids), batches(0, len(token_ids), CHUNK))
         distribution = self.backend.distribution(logits, sampler)
-        paths = self._trees.setdefault(tree, _Paths())
+        paths = self._trees.setdefault(tree, TreePaths())
         paths.add(node, -1, -1)
         paths.prompts[node] = tuple(token_ids)
         self._prefix = None
@@ -446,51 +413,11 @@ class InferenceEngine:
         if steps < 1:
             raise UsageError(f"{steps} steps of look-ahead are too few", hint="take 1 or more")
         self._start()
-        return self._lookahead(tree, node, list(token_ids), sampler, steps)
 
-    def _lookahead(
-        self, tree: int, node: int, token_ids: list[int], sampler: Sampler, steps: int
-    ) -> Generator[tuple[int, NextToken | None], None, int]:
-        eog = self.info.eog_ids
-        live = [token_id for token_id in token_ids if token_id not in eog]
-        yield from ((token_id, None) for token_id in token_ids if token_id in eog)
-        evaluated = 0
-        while live:
-            chunk = live[: self.info.batch_rows if self.info.padded else self._pool.room(steps)]
-            del live[: len(chunk)]
-            with self.turn:
-                before = self.backend.evaluated
-                found = self._ahead(self._path(tree, node)[0], chunk, sampler, steps)
-                evaluated += self.backend.evaluated - before
-            yield from zip(chunk, found, strict=True)
-        return evaluated
+        def prefix() -> list[int]:
+            return self._path(tree, node)[0]
 
-    def _ahead(
-        self, prefix: Sequence[int], token_ids: Sequence[int], sampler: Sampler, steps: int
-    ) -> list[NextToken | None]:
-        """What comes after each of these tokens and `steps` - 1 greedy ones; None after an end of generation."""
-        found: list[NextToken | None] = [None] * len(token_ids)
-        tokens = dict(enumerate(token_ids))
-        width = self.info.batch_rows if self.info.padded else len(token_ids)
-        with self._pool.open(prefix, width, steps, ahead=True) as batch:
-            for later in range(1, steps + 1):
-                # Rows of padding, and those that ended, take any token.
-                rows = list(range(width)) if self.info.padded else list(tokens)
-                logits = batch.step(rows, [tokens.get(row, 0) for row in rows])
-                self._check()
-                for row, each in zip(rows, logits, strict=True):
-                    if row not in tokens:
-                        continue
-                    distribution = self.backend.distribution(each, sampler)
-                    if later == steps:
-                        found[row] = distribution.summary()
-                        continue
-                    tokens[row] = distribution.greedy()
-                    if tokens[row] in self.info.eog_ids:
-                        del tokens[row]
-                if not tokens:
-                    break
-        return found
+        return lookahead(self._pool, prefix, token_ids, sampler, steps, self._check)
 
     def rollouts(self, plan: RolloutPlan) -> Iterator[RolloutStep]:
         """Draw the continuations of a plan; see `ModelClient`. Nothing is evaluated before the first item."""

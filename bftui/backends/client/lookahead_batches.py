@@ -1,0 +1,75 @@
+"""Candidates looked at ahead: the distribution after each of them, in batches of continuations of one prefix.
+
+Not for: draws; a look-ahead goes on with the most probable token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+
+from bftui.backends.client.continuation_batches import ContinuationPool
+from bftui.core.distribution import NextToken
+from bftui.core.sampler import Sampler
+
+
+def lookahead(
+    pool: ContinuationPool,
+    prefix: Callable[[], Sequence[int]],
+    token_ids: Sequence[int],
+    sampler: Sampler,
+    steps: int,
+    check: Callable[[], None],
+) -> Generator[tuple[int, NextToken | None], None, int]:
+    """Yield each token with the distribution after it and `steps` - 1 greedy ones; see `ModelClient.lookahead`.
+
+    Args:
+        prefix: gives the absolute prefix; called while the turn is held.
+        check: raises Cancelled when the work is to stop.
+    """
+    backend, eog_ids = pool.backend, pool.backend.info.eog_ids
+    live = [token_id for token_id in token_ids if token_id not in eog_ids]
+    yield from ((token_id, None) for token_id in token_ids if token_id in eog_ids)
+    evaluated = 0
+    while live:
+        chunk = live[: backend.info.batch_rows if backend.info.padded else pool.room(steps)]
+        del live[: len(chunk)]
+        with pool.turn:
+            before = backend.evaluated
+            found = _ahead(pool, prefix(), chunk, sampler, steps, check)
+            evaluated += backend.evaluated - before
+        yield from zip(chunk, found, strict=True)
+    return evaluated
+
+
+def _ahead(
+    pool: ContinuationPool,
+    prefix: Sequence[int],
+    token_ids: Sequence[int],
+    sampler: Sampler,
+    steps: int,
+    check: Callable[[], None],
+) -> list[NextToken | None]:
+    """What comes after each token of one batch; None after an end of generation."""
+    backend, info = pool.backend, pool.backend.info
+    found: list[NextToken | None] = [None] * len(token_ids)
+    tokens = dict(enumerate(token_ids))
+    width = info.batch_rows if info.padded else len(token_ids)
+    with pool.open(prefix, width, steps, ahead=True) as batch:
+        for later in range(1, steps + 1):
+            # Rows of padding, and those that ended, take any token.
+            rows = list(range(width)) if info.padded else list(tokens)
+            logits = batch.step(rows, [tokens.get(row, 0) for row in rows])
+            check()
+            for row, each in zip(rows, logits, strict=True):
+                if row not in tokens:
+                    continue
+                distribution = backend.distribution(each, sampler)
+                if later == steps:
+                    found[row] = distribution.summary()
+                    continue
+                tokens[row] = distribution.greedy()
+                if tokens[row] in info.eog_ids:
+                    del tokens[row]
+            if not tokens:
+                break
+    return found
