@@ -47,8 +47,11 @@ def _remote(
 
     @wraps(method)
     def asked(client: WorkerClient, /, *args: P.args, **keywords: P.kwargs) -> R:
-        ask = client.stream if is_stream else client.call
-        return cast(R, ask(name, args, keywords))
+        if not is_stream:
+            return cast(R, client.call(name, args, keywords))
+        # A stream asks when its first result is taken; its caller may change a list before.
+        own = tuple(list(each) if isinstance(each, list) else each for each in args)
+        return cast(R, client.stream(name, own, keywords))
 
     return asked
 
