@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from bftui.core.errors import InputError, UsageError
 from bftui.core.text import safe
+from bftui.formats.open_spec import Device, Dtype, Kv
 from bftui.measures.style_lexicon import MOST_WORDS, WORDS
 from bftui.trace.user_folders import user_folder
 from bftui.ui.actions.action_table import ACTIONS, USUAL
@@ -161,11 +162,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("model", "ctx", 0, _whole(0, 2**31), "Context in tokens; 0 takes the model's own."),
     Option("model", "threads", 0, _whole(0, 512), "Compute threads; 0 takes the physical cores."),
     Option("model", "gpu_layers", -1, _whole(-1, 2**31), "Layers on the GPU; -1 takes all."),
-    Option("model", "device", "auto", _one_of("auto", "cpu", "cuda", "mps"), "As --device."),
-    Option(
-        "model", "dtype", "auto", _one_of("auto", "float32", "bfloat16", "float16"), "As --dtype."
-    ),
-    Option("model", "kv", "auto", _one_of("auto", "f32", "f16"), "As --kv."),
+    Option("model", "device", "auto", _one_of(*get_args(Device)), "As --device."),
+    Option("model", "dtype", "auto", _one_of(*get_args(Dtype)), "As --dtype."),
+    Option("model", "kv", "auto", _one_of(*get_args(Kv)), "As --kv."),
 )
 SECTIONS = ("sampler", "model", "keys")
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from bftui.core.errors import InputError, UsageError
+from bftui.formats.open_spec import Device, Dtype, Kv
+from bftui.model.prompt import Template
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
@@ -67,7 +69,7 @@ class Frame:
         str | None, typer.Option(help="System text: what the model is told before the prompt.")
     ] = None
     template: Annotated[
-        Literal["auto", "raw", "chat", "page", "urial"],
+        Template,
         typer.Option(
             help="raw takes the prompt as it is, chat puts it into the model's chat template; "
             "auto takes chat where the model has one, else page where it is compared with a model that has "
@@ -199,15 +201,13 @@ class Opening:
         int, typer.Option(min=0, max=512, help="Compute threads; 0 takes the physical cores.")
     ] = 0
     gpu_layers: Annotated[int, typer.Option(min=-1, help="Layers on the GPU; -1 takes all.")] = -1
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to compute.")
-    ] = "auto"
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = "auto"
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
+        Dtype,
         typer.Option(help="Type of the weights."),
     ] = "auto"
     kv: Annotated[
-        Literal["auto", "f32", "f16"],
+        Kv,
         typer.Option(
             help="Type of the KV cache; auto takes f32 up to 4 GiB (transformers: that of the weights)."
         ),
@@ -260,11 +260,11 @@ class PartnerOptions:
         ),
     ] = "auto"
     partner_template: Annotated[
-        Literal["auto", "raw", "chat", "page", "urial"],
+        Template,
         typer.Option(help="Template of the second model; as --template."),
     ] = "auto"
     partner_kv: Annotated[
-        Literal["auto", "f32", "f16"],
+        Kv,
         typer.Option(help="Type of the second model's KV cache; as --kv."),
     ] = "auto"
 
