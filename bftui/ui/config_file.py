@@ -43,7 +43,7 @@ class Config:
         shading: what the text is shaded by.
         low_bandwidth: whether the screen is drawn more seldom.
         sampler: the fields of `Sampler` that the file gives.
-        model: how models are opened, as the fields of `cli.shared.options.Opening` that the file gives.
+        model: how models are opened, as the fields of `cli.shared.options.OpeningOptions` that the file gives.
         keymap: which keys do what.
     """
 

@@ -285,7 +285,7 @@ def test_ctrl_c_before_any_work_is_one_line(monkeypatch, capsys):
     def interrupted(*_arguments, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bftui.cli.shared.options.Question.text", interrupted)
+    monkeypatch.setattr("bftui.cli.shared.options.PromptOptions.text", interrupted)
     assert cli.run(["record"]) == 130
     assert capsys.readouterr().err == "bftui: interrupted\n"
 

@@ -43,7 +43,7 @@ def test_a_command_gets_its_groups_with_the_values_that_were_given():
     start = options.settled()
     assert (start.prompt.text, start.prompt.system) == ("Q:", "S")
     assert (start.sampler.top_k, start.sampler.top_p, start.sampler.seed) == (3, 0.9, 5)
-    assert start.opening == o.Opening(backend="reference", ctx=64)
+    assert start.opening == o.OpeningOptions(backend="reference", ctx=64)
 
 
 def test_what_opens_a_model_is_what_open_model_takes():
@@ -52,11 +52,13 @@ def test_what_opens_a_model_is_what_open_model_takes():
     from bftui.model.loaded_model import open_model
 
     taken = signature(open_model, eval_str=True).parameters
-    opening = o.Opening()
+    opening = o.OpeningOptions()
     for name, value in {"backend": opening.backend, **opening.keywords()}.items():
         assert taken[name].default == value
     for name in ("device", "dtype", "kv"):
-        choices, *_ = get_args(signature(o.Opening, eval_str=True).parameters[name].annotation)
+        choices, *_ = get_args(
+            signature(o.OpeningOptions, eval_str=True).parameters[name].annotation
+        )
         assert get_args(choices) == get_args(taken[name].annotation)
 
 
@@ -65,7 +67,7 @@ def test_a_prompt_is_a_text_or_a_file_and_never_both(tmp_path):
     path.write_text("Q: Name a fruit.\nA:")
 
     def question(**given):
-        return o.Question(frame=o.Frame(), **given)
+        return o.PromptOptions(frame=o.Frame(), **given)
 
     assert question().text() is None
     assert question(prompt="").text() == ""

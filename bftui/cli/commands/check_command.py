@@ -55,7 +55,7 @@ def check(
             "noise floor.",
         ),
     ] = False,
-    opening: o.Opening,
+    opening: o.OpeningOptions,
     output: o.Output = None,
     as_json: o.Json = False,
 ) -> int:
@@ -107,7 +107,9 @@ def check(
     return 0
 
 
-def _opening(file: TraceFile, model: str | None, opening: o.Opening) -> tuple[str, o.Opening]:
+def _opening(
+    file: TraceFile, model: str | None, opening: o.OpeningOptions
+) -> tuple[str, o.OpeningOptions]:
     """The MODEL and the options to open it with; where an option was left out, the trace says it.
 
     Raises InputError for a trace of a backend that is not installed.
@@ -132,7 +134,7 @@ def _opening(file: TraceFile, model: str | None, opening: o.Opening) -> tuple[st
     given = {
         name: value
         for name, value in opening.keywords().items()
-        if value != getattr(o.Opening(), name)
+        if value != getattr(o.OpeningOptions(), name)
     }
     return model or recorded.model, replace(opening, backend=backend, **{**keywords, **given})
 

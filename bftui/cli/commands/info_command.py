@@ -19,7 +19,7 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write the r
 def info(
     *,
     model: o.Model = "practice",
-    opening: o.Opening,
+    opening: o.OpeningOptions,
     as_json: o.Json = False,
     output: Output = None,
 ) -> None:

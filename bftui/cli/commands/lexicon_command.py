@@ -39,7 +39,7 @@ def lexicon(
     output: o.Output = None,
     frame: o.Frame,
     sampling: o.Sampling,
-    opening: o.Opening,
+    opening: o.OpeningOptions,
     as_json: o.Json = False,
 ) -> int:
     """List the prefixes that a model's own answers have in common: words for the style palette."""

@@ -73,7 +73,7 @@ def measure(
     output: o.Output = None,
     frame: o.Frame,
     sampling: o.Sampling,
-    opening: o.Opening,
+    opening: o.OpeningOptions,
     as_json: o.Json = False,
 ) -> int:
     """Measure the branching factor of every prompt of a file, with intervals, on one or several models.
@@ -182,7 +182,7 @@ class _Run:
         """How far it came, for people."""
         return f"{self.finished} of {self._units} measurements are kept"
 
-    def carry_out(self, opening: o.Opening) -> BftuiError | None:
+    def carry_out(self, opening: o.OpeningOptions) -> BftuiError | None:
         """Measures everything that can be; the error that stopped it, if one did.
 
         One of several models that fails does not stop the others.
@@ -199,7 +199,7 @@ class _Run:
             return error
         return None
 
-    def _measure(self, place: int, opening: o.Opening) -> None:
+    def _measure(self, place: int, opening: o.OpeningOptions) -> None:
         from bftui.measures.bulk.bulk_measurement import BulkMeasurement
 
         name, before = self._names[place], self.finished

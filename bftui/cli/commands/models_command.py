@@ -26,7 +26,7 @@ Folder = Annotated[
 def models(
     *,
     folder: Folder = Path("."),
-    opening: o.Opening,
+    opening: o.OpeningOptions,
     as_json: o.Json = False,
     output: Output = None,
 ) -> None:

@@ -71,10 +71,10 @@ def nudge(
         Path | None, typer.Option(help="Write the texts as a trace, token by token.")
     ] = None,
     output: o.Output = None,
-    question: o.Question,
+    question: o.PromptOptions,
     partner: o.PartnerOptions,
     sampling: o.Sampling,
-    opening: o.Opening,
+    opening: o.OpeningOptions,
     as_json: o.Json = False,
 ) -> int:
     """Write with two models: the aligned one nudges the base where the base is unsure.

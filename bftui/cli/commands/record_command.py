@@ -137,7 +137,7 @@ def _imitated(
     return trace_file(like)
 
 
-def _start_like(trace: TraceFile, options: o.SessionOptions) -> o.Start:
+def _start_like(trace: TraceFile, options: o.SessionOptions) -> o.SessionStart:
     """The prompt and the sampler of a trace; what is named of the frame takes the place of the trace's."""
     from bftui.model.prompt import Prompt
     from bftui.session.records.replicate import prompt_of, seen_by
@@ -149,7 +149,7 @@ def _start_like(trace: TraceFile, options: o.SessionOptions) -> o.Start:
         if getattr(named, each.name) != getattr(usual, each.name)
     }
     prompt = replace(prompt_of(trace), **changed)
-    start = o.Start(prompt, trace.samplers[0], options.opening)
+    start = o.SessionStart(prompt, trace.samplers[0], options.opening)
     if changed:
         return start
     return replace(start, rendered=lambda model: seen_by(model, trace, 0))

@@ -54,7 +54,7 @@ def run(
             help="Words of the style palette, with commas between them [default: those of config.toml]."
         ),
     ] = None,
-    question: o.Question,
+    question: o.PromptOptions,
     sampling: o.Sampling,
     response: Annotated[
         Literal["auto", "off"],
@@ -62,7 +62,7 @@ def run(
             help="auto measures a forced text against controls where that takes 10 s at most; off waits for `E`."
         ),
     ] = "auto",
-    opening: o.Opening,
+    opening: o.OpeningOptions,
     partner: Annotated[
         str | None,
         typer.Option(metavar="MODEL", help="Open a second model beside the first: any MODEL form."),
@@ -179,7 +179,7 @@ def pace_drawing(seldom: bool) -> None:
 
 
 def _beside(
-    partner: str | None, second: o.PartnerOptions, opening: o.Opening, saved: Saved | None
+    partner: str | None, second: o.PartnerOptions, opening: o.OpeningOptions, saved: Saved | None
 ) -> PartnerSettings | None:
     """The second model that is asked for, or that a resumed session had."""
     beside = second.opening(opening)
@@ -193,7 +193,7 @@ def _beside(
     return _partner(named, template, beside)
 
 
-def _partner(model: str, template: Template, opening: o.Opening) -> PartnerSettings:
+def _partner(model: str, template: Template, opening: o.OpeningOptions) -> PartnerSettings:
     from bftui.workbench.settings import PartnerSettings
 
     return PartnerSettings(model, opening.backend, opening.keywords(), opening.named, template)

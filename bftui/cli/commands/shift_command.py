@@ -40,9 +40,9 @@ def shift(
     ] = "aligned",
     max_tokens: Annotated[int, typer.Option(min=1, help="Tokens of each greedy answer.")] = 256,
     output: o.Output = None,
-    question: o.Question,
+    question: o.PromptOptions,
     partner: o.PartnerOptions,
-    opening: o.Opening,
+    opening: o.OpeningOptions,
     as_json: o.Json = False,
 ) -> int:
     """Score the answers of an aligned model with its base: which tokens shifted?

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from bftui.cli.shared.interrupt import Interruption, interruptible
-from bftui.cli.shared.options import Opening, Start
+from bftui.cli.shared.options import OpeningOptions, SessionStart
 from bftui.cli.shared.progress_bars import Bar, bar
 from bftui.core.errors import BftuiError, Cancelled, UsageError
 
@@ -40,7 +40,7 @@ class Opened(Watched):
 @contextmanager
 def open_session(
     model: str,
-    start: Start,
+    start: SessionStart,
     *,
     output: Path | None,
     ignore_eos: bool = False,
@@ -77,7 +77,7 @@ def open_session(
 
 @contextmanager
 def open_stoppable(
-    model: str, opening: Opening, interruption: Interruption, show: Bar
+    model: str, opening: OpeningOptions, interruption: Interruption, show: Bar
 ) -> Iterator[Model]:
     """A model whose work ctrl+c stops while the block lasts.
 

@@ -135,7 +135,7 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class PromptOptions:
     """One prompt: its text and its frame."""
 
     prompt: Annotated[str | None, typer.Option(help="The prompt.")] = None
@@ -183,7 +183,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
+class OpeningOptions:
     """How a model is opened."""
 
     backend: Annotated[
@@ -233,7 +233,7 @@ class Opening:
         """What the first model is called; "" takes the name of its file."""
         return (self.label or [""])[0]
 
-    def after(self, place: int) -> Opening:
+    def after(self, place: int) -> OpeningOptions:
         """How the models after the first `place` ones are opened."""
         return replace(self, label=(self.label or [])[place:] or None)
 
@@ -268,13 +268,13 @@ class PartnerOptions:
         typer.Option(help="Type of the second model's KV cache; as --kv."),
     ] = "auto"
 
-    def opening(self, first: Opening) -> Opening:
+    def opening(self, first: OpeningOptions) -> OpeningOptions:
         """How the second model is opened beside the first."""
         return replace(first.after(1), backend=self.partner_backend, kv=self.partner_kv)
 
 
 @dataclass(frozen=True)
-class Start:
+class SessionStart:
     """What a session on a model starts from, beside the model.
 
     Attributes:
@@ -284,7 +284,7 @@ class Start:
 
     prompt: Prompt
     sampler: Sampler
-    opening: Opening
+    opening: OpeningOptions
     read: Path | None = None
     rendered: Callable[[Loaded], Rendered | None] = lambda model: None
 
@@ -293,15 +293,15 @@ class Start:
 class SessionOptions:
     """The options of a command that has one session on a model."""
 
-    question: Question
+    question: PromptOptions
     sampling: Sampling
-    opening: Opening
+    opening: OpeningOptions
 
-    def settled(self) -> Start:
+    def settled(self) -> SessionStart:
         """What the options stand for; reads the prompt's file. Raises UsageError, InputError."""
         sampler = self.sampling.sampler()
         prompt = self.question.frame.around(self.question.text() or "")
-        return Start(prompt, sampler, self.opening, self.question.prompt_file)
+        return SessionStart(prompt, sampler, self.opening, self.question.prompt_file)
 
 
 MOST_BYTES = 64 << 20

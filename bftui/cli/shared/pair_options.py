@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bftui.trace.prompts_file import PromptLine
 
 
-def prompt_lines(question: o.Question, prompts: Path | None) -> list[PromptLine]:
+def prompt_lines(question: o.PromptOptions, prompts: Path | None) -> list[PromptLine]:
     """The prompts of --prompt or --prompts. Raises UsageError where there is not one of them, InputError."""
     from bftui.trace.prompts_file import PromptLine, parse_prompts
 

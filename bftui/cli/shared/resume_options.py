@@ -27,7 +27,7 @@ class ResumeFrom:
         ),
     ] = None
 
-    def saved(self, question: o.Question, sampling: o.Sampling) -> Saved | None:
+    def saved(self, question: o.PromptOptions, sampling: o.Sampling) -> Saved | None:
         """The session, read and checked; None where none is asked for.
 
         Raises UsageError for options that it brings itself, InputError.
@@ -45,7 +45,7 @@ class Resume:
     ] = False
     kept: ResumeFrom
 
-    def saved(self, question: o.Question, sampling: o.Sampling) -> Saved | None:
+    def saved(self, question: o.PromptOptions, sampling: o.Sampling) -> Saved | None:
         """As `ResumeFrom.saved`."""
         if not self.resume:
             return self.kept.saved(question, sampling)
@@ -59,7 +59,7 @@ class Resume:
         return replace(saved, overtaken=later_runs(path))
 
 
-def _read(path: Path, question: o.Question, sampling: o.Sampling) -> Saved:
+def _read(path: Path, question: o.PromptOptions, sampling: o.Sampling) -> Saved:
     frame = question.frame
     # How a text to force is read is no part of the prompt.
     framed = replace(frame, special="text") != o.Frame()
@@ -75,14 +75,16 @@ def _read(path: Path, question: o.Question, sampling: o.Sampling) -> Saved:
         return read_saved(path)
 
 
-def reopened(was: RecordedOpening, model: str | None, asked: o.Opening) -> tuple[str, o.Opening]:
+def reopened(
+    was: RecordedOpening, model: str | None, asked: o.OpeningOptions
+) -> tuple[str, o.OpeningOptions]:
     """What is opened for a session, and how: as it was, but for what is asked for otherwise."""
     named = was.model if model is None else model
     # Of another model neither backend nor types are known.
-    old = o.Opening()
+    old = o.OpeningOptions()
     if model is None:
-        old = o.Opening(backend=was.backend, label=[was.label], **was.keywords)
-    usual = o.Opening()
+        old = o.OpeningOptions(backend=was.backend, label=[was.label], **was.keywords)
+    usual = o.OpeningOptions()
     names = ("backend", "label", *usual.keywords())
     changed: dict[str, Any] = {
         name: getattr(asked, name) for name in names if getattr(asked, name) != getattr(usual, name)
