@@ -25,6 +25,7 @@ version's, and stay in the plain data that a trace or journal keeps.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import sys
@@ -122,7 +123,7 @@ def _kind(hint: Any) -> _Kind:
     if origin is Annotated:
         return _annotated(inner[0], inner[1:])
     if origin in (Union, types.UnionType):
-        return _optional(inner)
+        return _union(inner)
     if origin is Literal:
         return _literal(inner)
     if origin is tuple:
@@ -206,15 +207,27 @@ def _literal(allowed: tuple[Any, ...]) -> _Kind:
     return _Kind(read, None, lambda shared: {"enum": list(allowed)})
 
 
-def _optional(inner: tuple[Any, ...]) -> _Kind:
-    (hint,) = (each for each in inner if each is not type(None))
-    kind = _kind(hint)
-    write = kind.write and (lambda value: None if value is None else kind.write(value))
-    return _Kind(
-        lambda value: None if value is None else kind.read(value),
-        write,
-        lambda shared: {"anyOf": [kind.schema(shared), {"type": "null"}]},
-    )
+def _union(inner: tuple[Any, ...]) -> _Kind:
+    """One of several types, or null; only one of them may be written otherwise than as it is."""
+    hints = [each for each in inner if each is not type(None)]
+    optional = len(hints) < len(inner)
+    kinds = [_kind(hint) for hint in hints]
+    writes = [kind.write for kind in kinds if kind.write]
+
+    def read(value: Any) -> Any:
+        if value is None and optional:
+            return None
+        for kind in kinds[:-1]:
+            with contextlib.suppress(FieldError):
+                return kind.read(value)
+        return kinds[-1].read(value)
+
+    def schema(shared: dict[str, Any]) -> dict[str, Any]:
+        found = [kind.schema(shared) for kind in kinds]
+        return {"anyOf": [*found, {"type": "null"}] if optional else found}
+
+    write = writes and (lambda value: None if value is None else writes[0](value))
+    return _Kind(read, write or None, schema)
 
 
 def _list(hint: Any) -> _Kind:

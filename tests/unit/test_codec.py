@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import jsonschema
@@ -13,7 +13,16 @@ import pytest
 
 from bftui.core.bf.samples import Sample
 from bftui.core.sampler import Sampler
-from bftui.results.codec import FLAT, LEFT_OUT, FieldError, Named, decode, encode, json_schema
+from bftui.results.codec import (
+    FLAT,
+    LEFT_OUT,
+    OR_NULL,
+    FieldError,
+    Named,
+    decode,
+    encode,
+    json_schema,
+)
 from bftui.results.result_types import Difference, Factor, Id, Share
 from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings, SampleResult
 from bftui.results.stored_result import StoredResult, kinds
@@ -38,6 +47,9 @@ class Outer:
     after: Inner | None
     sampler: Annotated[Sampler, FLAT]
     within: bool = False
+    samples: int | Literal["greedy"] = "greedy"
+    piece: bytes = b""
+    kl: Annotated[float | None, OR_NULL] = None
     suffix: Annotated[tuple[Id, ...], LEFT_OUT] = ()
 
 
@@ -53,6 +65,7 @@ FIELDS = {
     **{"bf": 2.5, "class": "base", "ci": [-1.0, 1.0]},
     **{"each": [{"text": "a", "prob": 0.25}, {"text": "é", "prob": 1.0}], "after": None},
     **{"temperature": 1.0, "top_k": 4, "top_p": 0.9, "min_p": 0.0, "seed": 0, "within": False},
+    **{"samples": "greedy", "piece": "", "kl": None},
 }
 
 
@@ -63,6 +76,14 @@ def test_a_result_is_written_in_its_order_and_read_again():
     longer = decode(Outer, {**FIELDS, "suffix": [1, 2]})
     assert longer.suffix == (1, 2)
     assert encode(longer) == {**FIELDS, "suffix": [1, 2]}
+
+
+def test_what_json_cannot_hold_is_written_as_near_as_it_can():
+    found = replace(OUTER, piece="é".encode()[:1], kl=math.inf, samples=4)
+    written = {**FIELDS, "piece": "\ufffd", "samples": 4}
+    assert json.loads(json.dumps(encode(found), allow_nan=False)) == written
+    assert decode(Outer, {**written, "piece": "\ud800"}).piece == b"?"
+    assert decode(Outer, written) == replace(found, piece="\ufffd".encode(), kl=None)
 
 
 def test_what_a_newer_version_says_and_an_older_one_did_not_is_no_error():
@@ -92,6 +113,9 @@ def test_what_a_newer_version_says_and_an_older_one_did_not_is_no_error():
         ({"temperature": 0.0}, "temperature"),
         ({"top_k": 1.0}, "top_k: it is not a whole number"),
         ({"within": 0}, "within: it is not true or false"),
+        ({"samples": "all"}, "samples"),
+        ({"piece": 3}, "piece: it is not a text"),
+        ({"kl": "x"}, "kl: it is not a number"),
         ({"suffix": [-1]}, "suffix.0"),
     ],
 )

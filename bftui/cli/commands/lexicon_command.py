@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
     from bftui.measures.style_lexicon import Harvest
+    from bftui.results.lexicon_result import LexiconOutput
 
 
 @o.unfolded
@@ -60,9 +61,11 @@ def lexicon(
                 rendered_under(line.id, prompt, opened)
             job = Harvest(opened, asked, samples=size, length=length, sampler=sampler)
             error = finish(job, Watched(interruption, show), lambda: job.doing)
-            found, note = _document(job, opened.info.name, size, length, count), opened.info.note
+            found, note = _output(job, opened.info.name, size, length, count), opened.info.note
         if job.answers:
-            deliver(show, found, _report(found), as_json=as_json, output=output, note=note)
+            from bftui.results.codec import encode
+
+            deliver(show, encode(found), _report(found), as_json=as_json, output=output, note=note)
     if error is not None:
         count_of = len(job.answers)
         counted = "1 answer is counted" if count_of == 1 else f"{count_of} answers are counted"
@@ -79,55 +82,55 @@ def _samples(value: str) -> int:
     return int(value)
 
 
-def _document(job: Harvest, model: str, samples: int, length: int, count: int) -> dict[str, Any]:
+def _output(job: Harvest, model: str, samples: int, length: int, count: int) -> LexiconOutput:
     from bftui.measures.style_lexicon import is_published, offered
+    from bftui.results.lexicon_result import LexiconOutput, LexiconPrefix
 
     prefixes = job.prefixes(count)
-    return {
-        "model": model,
-        "answers": len(job.answers),
-        "samples": samples or "greedy",
-        "length": length,
-        "count": count,
-        "prefixes": [
-            {
-                "text": prefix.text.decode(errors="replace"),
-                "token_ids": list(prefix.token_ids),
-                "count": prefix.count,
-                "share": prefix.share,
-                "published": is_published(prefix.text),
-            }
+    return LexiconOutput(
+        model=model,
+        answers=len(job.answers),
+        samples=samples or "greedy",
+        length=length,
+        count=count,
+        prefixes=tuple(
+            LexiconPrefix(
+                text=prefix.text,
+                token_ids=prefix.token_ids,
+                count=prefix.count,
+                share=prefix.share,
+                published=is_published(prefix.text),
+            )
             for prefix in prefixes
-        ],
-        "words": list(offered(prefixes)),
-    }
+        ),
+        words=offered(prefixes),
+    )
 
 
-def _report(found: dict[str, Any]) -> str:
+def _report(found: LexiconOutput) -> str:
     """The prefixes for people; safe to print."""
     from bftui.cli.shared.tables import aligned, paragraph
     from bftui.core.text import label, safe
 
-    how = "greedy" if found["samples"] == "greedy" else "sampled"
-    one = found["answers"] == 1
-    answers, begin = ("answer", "begins") if one else ("answers", "begin")
-    title = f"{found['answers']} {how} {answers} of {safe(found['model'])} {begin} with"
-    if not found["prefixes"]:
-        return f"{title}: no prefix {found['count']} times; --count 1 lists all"
+    how = "greedy" if found.samples == "greedy" else "sampled"
+    answers, begin = ("answer", "begins") if found.answers == 1 else ("answers", "begin")
+    title = f"{found.answers} {how} {answers} of {safe(found.model)} {begin} with"
+    if not found.prefixes:
+        return f"{title}: no prefix {found.count} times; --count 1 lists all"
     rows = [["", "tokens", "answers", "share", "published"]]
     rows += [
         [
-            label(each["text"].encode()),
-            str(len(each["token_ids"])),
-            str(each["count"]),
-            f"{each['share']:.0%}",
-            "yes" if each["published"] else "",
+            label(each.text),
+            str(len(each.token_ids)),
+            str(each.count),
+            f"{each.share:.0%}",
+            "yes" if each.published else "",
         ]
-        for each in found["prefixes"]
+        for each in found.prefixes
     ]
     parts = [f"{title}\n{aligned(rows, '<>>><', first=40)}"]
-    if found["words"]:
-        words = "".join(f"  {json.dumps(word, ensure_ascii=False)},\n" for word in found["words"])
+    if found.words:
+        words = "".join(f"  {json.dumps(word, ensure_ascii=False)},\n" for word in found.words)
         shown = "\n".join(map(safe, f"words = [\n{words}]".split("\n")))
         parts.append(f"As the palette of the workbench, in config.toml:\n{shown}")
     parts.append(
