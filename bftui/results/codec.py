@@ -363,7 +363,9 @@ def _object_schema(cls: Any, members: list[_Member], shared: dict[str, Any]) -> 
     for each in members:
         if each.flat:
             known = dict(shared)
-            inner = known[each.kind.schema(known)["$ref"].rpartition("/")[2]]
+            own = each.kind.schema(known)["$ref"].rpartition("/")[2]
+            inner = known[own]
+            shared.update({name: known[name] for name in known if name != own})
             properties |= inner["properties"]
             required += inner["required"]
             continue

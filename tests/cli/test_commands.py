@@ -257,6 +257,10 @@ def test_the_schema_is_a_schema(tmp_path):
     done = bftui_("schema", "-o", tmp_path / "schema.json")
     assert done.stdout == ""
     jsonschema.Draft202012Validator.check_schema(json.loads((tmp_path / "schema.json").read_text()))
+    of_shift = json.loads(bftui_("schema", "shift").stdout)
+    jsonschema.Draft202012Validator.check_schema(of_shift)
+    assert {"answers", "positions"} <= set(of_shift["required"])
+    assert "take one of lexicon" in fails(2, "schema", "shfit")
 
 
 def test_the_keys_are_printed(tmp_path):

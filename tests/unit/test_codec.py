@@ -37,6 +37,13 @@ class Inner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What stands among the fields of another."""
+
+    last: Inner | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outer:
     """Everything that can be declared."""
 
@@ -50,6 +57,7 @@ class Outer:
     samples: int | Literal["greedy"] = "greedy"
     piece: bytes = b""
     kl: Annotated[float | None, OR_NULL] = None
+    beside: Annotated[Beside, FLAT] = Beside()
     suffix: Annotated[tuple[Id, ...], LEFT_OUT] = ()
 
 
@@ -65,7 +73,7 @@ FIELDS = {
     **{"bf": 2.5, "class": "base", "ci": [-1.0, 1.0]},
     **{"each": [{"text": "a", "prob": 0.25}, {"text": "é", "prob": 1.0}], "after": None},
     **{"temperature": 1.0, "top_k": 4, "top_p": 0.9, "min_p": 0.0, "seed": 0, "within": False},
-    **{"samples": "greedy", "piece": "", "kl": None},
+    **{"samples": "greedy", "piece": "", "kl": None, "last": None},
 }
 
 

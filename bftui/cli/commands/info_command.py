@@ -79,16 +79,24 @@ def _table(facts: dict[str, Any]) -> str:
 
 
 def schema(
+    command: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[COMMAND]", help="A command whose --json is described in place of a trace."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The schema is always JSON; accepted for uniformity.")
     ] = False,
     output: Output = None,
 ) -> None:
-    """Print the JSON Schema of a trace."""
+    """Print the JSON Schema of a trace, or of what a command prints with --json."""
     from bftui.core.text import json_text
+    from bftui.results.command_outputs import output_schema
     from bftui.trace.schema import json_schema
 
-    emit(json_text(json_schema(), indent=2), output)
+    found = json_schema() if command is None else output_schema(command)
+    emit(json_text(found, indent=2), output)
 
 
 def keys(as_json: o.Json = False, output: Output = None) -> None:

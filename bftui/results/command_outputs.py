@@ -1,0 +1,39 @@
+"""What `--json` of each command says, by the command's name."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from bftui.core.errors import UsageError
+from bftui.results.codec import json_schema
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@cache
+def outputs() -> dict[str, type]:
+    """Returns the result of each command that has a typed one."""
+    from bftui.results.lexicon_result import LexiconOutput
+    from bftui.results.lookahead_result import LookaheadResult
+    from bftui.results.measure_result import MeasureOutput
+    from bftui.results.nudging_result import NudgingOutput
+    from bftui.results.shift_result import ShiftOutput
+
+    return {
+        "lexicon": LexiconOutput,
+        "lookahead": LookaheadResult,
+        "measure": MeasureOutput,
+        "nudge": NudgingOutput,
+        "shift": ShiftOutput,
+    }
+
+
+def output_schema(command: str) -> dict[str, Any]:
+    """Describes what a command prints: a JSON Schema, draft 2020-12. Raises UsageError for a command without one."""
+    known = outputs()
+    if command not in known:
+        raise UsageError(
+            f"there is no schema of {command!r}", hint=f"take one of {', '.join(known)}"
+        )
+    return {"$schema": _DRAFT, "title": f"bftui {command}", **json_schema(known[command])}

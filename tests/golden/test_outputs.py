@@ -1,0 +1,37 @@
+"""What commands print with `--json` is what their results declare: by its JSON Schema, and read back by the codec."""
+
+import json
+
+import jsonschema
+import pytest
+
+from bftui.core.errors import UsageError
+from bftui.results.codec import decode, encode
+from bftui.results.command_outputs import output_schema, outputs
+from tests.golden.making import CASES, FILES
+
+KEPT = {
+    name: case.line.split()[0]
+    for name, case in CASES.items()
+    if case.line.split()[0] in outputs() and not case.reads
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_golden_file_is_what_the_result_declares(name):
+    command, found = KEPT[name], json.loads((FILES / name).read_text("utf-8"))
+    schema = output_schema(command)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(found, schema)
+    again = encode(decode(outputs()[command], found))
+    assert again == found
+    assert list(again) == list(found)
+
+
+def test_every_result_has_a_golden_file():
+    assert set(KEPT.values()) == set(outputs())
+
+
+def test_a_command_without_a_typed_result_is_refused():
+    with pytest.raises(UsageError, match="'run'"):
+        output_schema("run")
