@@ -124,7 +124,9 @@ class FactPilot(Pilot[None]):
         # Who waits in the way of something is not waited for.
         while await self._wait_for_screen() and not self._at_rest and time.monotonic() < end:
             await asyncio.sleep(0.001)
-        self.app.screen._on_timer_update()
+        # What is below a screen draws first: it is seen through it.
+        for screen in (*self.app._background_screens, self.app.screen):
+            screen._on_timer_update()
 
     @property
     def _at_rest(self) -> bool:

@@ -17,6 +17,7 @@ from textual.filter import monochrome_style
 from bftui.core.errors import InputError, UsageError
 from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.open_screen import OpenScreen
 from bftui.ui.screens.theme_screen import ThemeScreen
 from bftui.ui.terminal.terminal_colors import TerminalColors, terminal_colors
 from bftui.ui.themes.theme_colors import within_256
@@ -235,6 +236,9 @@ async def texts_of(fruit: str, theme: str) -> list[str]:
         await w.press("1", "space", "left")
         for keys in (["w"], ["question_mark"], ["t"], ["f"], ["i"], ["o"], ["K"], ["tab"]):
             await w.press(*keys)
+            screen = w.app.screen
+            if isinstance(screen, OpenScreen):
+                await w.until(lambda screen=screen: not screen.reading)
             found.append(w.screen())
             if keys not in (["w"], ["tab"]):
                 await w.press("escape")
