@@ -53,10 +53,47 @@ class Block:
 
     __slots__ = ("numbers", "top_ids", "top_logprobs")
 
-    def __init__(self) -> None:
-        self.numbers = np.zeros(_BLOCK, _NUMBERS)
-        self.top_ids = np.zeros((_BLOCK, TOP), np.int32)
-        self.top_logprobs = np.zeros((_BLOCK, TOP))
+    def __init__(self, size: int = _BLOCK) -> None:
+        self.numbers = np.zeros(size, _NUMBERS)
+        self.top_ids = np.zeros((size, TOP), np.int32)
+        self.top_logprobs = np.zeros((size, TOP))
+
+    def rows(self, start: int, stop: int) -> Block:
+        """Return some of the rows; they share the memory of the block."""
+        part = Block.__new__(Block)
+        for name in Block.__slots__:
+            setattr(part, name, getattr(self, name)[start:stop])
+        return part
+
+    def write(
+        self, row: int, scored: TokenScore | None, following: NextToken | None, elapsed_ms: float
+    ) -> None:
+        """Puts a node's numbers in their places; one assignment for all, as it is done in every step."""
+        own: tuple[float, float, int] = (0.0, math.nan, 0)
+        if scored is not None:
+            truncated = scored.logprob_truncated
+            own = scored.logprob, math.nan if truncated is None else truncated, scored.rank
+        if following is None:
+            self.numbers[row] = (*own, elapsed_ms, -1, 0, *(0.0,) * 9)
+            return
+        n = len(following.top_ids)
+        self.top_ids[row, :n] = following.top_ids
+        self.top_logprobs[row, :n] = following.top_logprobs
+        self.numbers[row] = (
+            *own,
+            elapsed_ms,
+            n,
+            following.kept,
+            following.entropy,
+            following.entropy_truncated,
+            following.varentropy,
+            following.entropy_lo,
+            following.entropy_hi,
+            following.temperature,
+            following.log_kept,
+            following.collision,
+            following.tail_mass,
+        )
 
 
 class Source(IntEnum):
@@ -209,33 +246,8 @@ class Tree:
     def _write(
         self, node: int, scored: TokenScore | None, following: NextToken | None, elapsed_ms: float
     ) -> None:
-        """Puts a node's numbers in their places; one assignment for all, as it is done in every step."""
-        block, row = self._blocks[node >> _BLOCK_BITS], node & (_BLOCK - 1)
-        own: tuple[float, float, int] = (0.0, math.nan, 0)
-        if scored is not None:
-            truncated = scored.logprob_truncated
-            own = scored.logprob, math.nan if truncated is None else truncated, scored.rank
-        if following is None:
-            block.numbers[row] = (*own, elapsed_ms, -1, 0, *(0.0,) * 9)
-            return
-        n = len(following.top_ids)
-        block.top_ids[row, :n] = following.top_ids
-        block.top_logprobs[row, :n] = following.top_logprobs
-        block.numbers[row] = (
-            *own,
-            elapsed_ms,
-            n,
-            following.kept,
-            following.entropy,
-            following.entropy_truncated,
-            following.varentropy,
-            following.entropy_lo,
-            following.entropy_hi,
-            following.temperature,
-            following.log_kept,
-            following.collision,
-            following.tail_mass,
-        )
+        block = self._blocks[node >> _BLOCK_BITS]
+        block.write(node & (_BLOCK - 1), scored, following, elapsed_ms)
 
     def _read(self, node: int) -> tuple[Any, ...]:
         """A node's numbers in the order of `_NUMBERS`."""
@@ -383,23 +395,25 @@ class Tree:
         logprob: float = self._read(node)[0]
         return logprob
 
-    def blocks(self, count: int) -> Iterator[tuple[range, Block]]:
-        """Yield the numbers of the first `count` nodes: (node numbers, their block, which may hold more).
+    def blocks(self, stop: int, start: int = 0) -> Iterator[tuple[range, Block]]:
+        """Yield the nodes from `start` up to `stop` piece by piece, with their numbers.
 
         For writing a whole tree: many times faster than `node`.
         """
-        for start in range(0, count, _BLOCK):
-            nodes = range(start, min(count, start + _BLOCK))
-            yield nodes, self._blocks[start >> _BLOCK_BITS]
+        while start < stop:
+            row = start & (_BLOCK - 1)
+            end = min(stop, start - row + _BLOCK)
+            block = self._blocks[start >> _BLOCK_BITS]
+            yield range(start, end), block.rows(row, row + end - start)
+            start = end
 
     def used_ids(self) -> set[int]:
         """Return every token id that occurs: of prompts, nodes and candidates."""
         found = {i for ids in self._prompts.values() for i in ids}
         found.update(i for i in self._token if i >= 0)
-        for nodes, block in self.blocks(len(self)):
-            rows = block.top_ids[: len(nodes)]
-            stored = np.arange(rows.shape[1]) < block.numbers["n_top"][: len(nodes), None]
-            found.update(np.unique(rows[stored]).tolist())
+        for _, block in self.blocks(len(self)):
+            stored = np.arange(block.top_ids.shape[1]) < block.numbers["n_top"][:, None]
+            found.update(np.unique(block.top_ids[stored]).tolist())
         return found
 
     def draw(self, node: int) -> int | None:

@@ -1,7 +1,4 @@
-"""A session as a trace: written as a stream from the flat tree, read back through the schema.
-
-Numbers are rounded when they are written, as `nodes.CANDIDATES` and `nodes.PLACES` say.
-"""
+"""A session as a trace: written as a stream from the flat tree, read back through the schema."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import base64
 import errno
 import gc
 import json
-import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,27 +14,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bftui.core.errors import BftuiError, UsageError
 from bftui.core.pair.distribution_shift import PartnerView
 from bftui.core.text import label
-from bftui.core.tree import Block, Tree
-from bftui.trace.nodes import CANDIDATES, PLACES, needs_log_kept
-from bftui.trace.partner_fields import Seen, partner_fields
+from bftui.core.tree import Tree
+from bftui.trace.journal import dumps
+from bftui.trace.node_writer import node_texts
 
 if TYPE_CHECKING:
     from bftui.trace import schema
-
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class NotSaved(BftuiError):
     """A file could not be written; what stood at the path before is untouched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A partner's views when the trace was taken.
+
+    Attributes:
+        views: by node; nodes that were not looked at are missing.
+        token_bytes: the exact bytes of one of the partner's tokens.
+        same: whether the partner's ids mean what the base's do.
+    """
+
+    views: Mapping[int, PartnerView]
+    token_bytes: Callable[[int], bytes]
+    same: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +76,23 @@ class Trace:
         used.update(measured_ids(self.tail.get("measurements", ())))
         theirs = set[int]()
         views = {} if self.seen is None else self.seen.views
-        for place, (text, ids) in enumerate(_nodes(self.tree, self.count, views)):
+        for place, (text, ids) in enumerate(node_texts(self.tree, 0, self.count, views)):
             used.update(ids)
             if place in views and (following := views[place].next) is not None:
                 theirs.update(following.top_ids.tolist())
             yield "," + text if place else text
         if self.seen is not None and self.seen.same:
             used |= theirs
-        yield '],"tokens":' + _dumps({str(i): self._token(i) for i in sorted(used)})
+        yield '],"tokens":' + dumps({str(i): self._token(i) for i in sorted(used)})
         if self.seen is not None and not self.seen.same:
             tokens = {str(i): token_fields(self.seen.token_bytes(i)) for i in sorted(theirs)}
-            yield ',"partner_tokens":' + _dumps(tokens)
+            yield ',"partner_tokens":' + dumps(tokens)
         yield "," + _fields(self.tail) + "}\n"
 
     def nodes(self) -> Iterator[dict[str, Any]]:
         """The fields of each node, with the numbers as they are written."""
         views = {} if self.seen is None else self.seen.views
-        for text, _ in _nodes(self.tree, self.count, views):
+        for text, _ in node_texts(self.tree, 0, self.count, views):
             yield json.loads(text)
 
     def _token(self, token_id: int) -> dict[str, str]:
@@ -210,130 +215,7 @@ def _mode(target: Path) -> int:
 
 
 def _fields(data: Mapping[str, Any]) -> str:
-    return _dumps(data)[1:-1]
-
-
-def _nodes(
-    tree: Tree, count: int, views: Mapping[int, PartnerView]
-) -> Iterator[tuple[str, list[int]]]:
-    """Each node's JSON, with the token ids that occur in it.
-
-    Numbers become text column by column, and the node a line of those: several times faster than an object each.
-    """
-    candidates = _Texts()
-    for nodes, block in tree.blocks(count):
-        numbers = block.numbers[: len(nodes)]
-        own = [_own(numbers[name]) for name in ("logprob", "logprob_truncated")]
-        ranks = numbers["rank"].tolist()
-        elapsed = _texts(np.round(numbers["elapsed_ms"].astype(np.float64), 3))
-        following = list(_following(block, len(nodes), candidates))
-        for row, node in enumerate(nodes):
-            after, seen = following[row]
-            token_id = tree.token_id(node)
-            if token_id is None:
-                logprob = truncated = rank = "null"
-            else:
-                seen.append(token_id)
-                logprob, truncated, rank = own[0][row], own[1][row], str(ranks[row])
-            partner = _dumps(partner_fields(views[node])) if node in views else "null"
-            text = (
-                f'{{"id":{node},"parent":{_or_null(tree.parent(node))},"token_id":{_or_null(token_id)},'
-                f'"source":"{tree.source(node).word}","sampler":{tree.sampler(node)},'
-                f'"draw":{_or_null(tree.draw(node))},"logprob":{logprob},"logprob_truncated":{truncated},'
-                f'"rank":{rank},"eog":{"true" if tree.eog(node) else "false"},"next":{after},'
-                f'"partner":{partner},"elapsed_ms":{elapsed[row]}{_drawn_under(tree, node)}'
-                f"{_read(tree, node)}}}"
-            )
-            yield text, seen
-
-
-_SCALARS = (
-    "entropy",
-    "entropy_truncated",
-    "varentropy",
-    "tail_mass",
-    "entropy_lo",
-    "entropy_hi",
-)
-
-
-def _following(block: Block, count: int, candidates: _Texts) -> Iterator[tuple[str, list[int]]]:
-    """`next` of the first nodes of a block as JSON, with the candidates' ids; "null" where nothing comes after."""
-    numbers = block.numbers[:count]
-    columns = {name: np.round(numbers[name], PLACES) for name in _SCALARS}
-    # Of the rounded entropies, so that what was read can be written again without a difference.
-    for bf, entropy in (("bf", "entropy_truncated"), ("bf_full", "entropy")):
-        columns[bf] = np.round(np.exp(columns[entropy]), PLACES)
-    names = ",".join(f'"{name}":%s' for name in columns)
-    collision = np.where(numbers["n_top"] < 0, 1.0, numbers["collision"])
-    rows = zip(
-        zip(*map(_texts, columns.values()), strict=True),
-        np.round(1 / collision, PLACES).tolist(),
-        numbers["kept"].tolist(),
-        np.round(numbers["log_kept"], PLACES).tolist(),
-        numbers["n_top"].tolist(),
-        block.top_ids[:count].tolist(),
-        # Adding 0 makes one zero of two.
-        (np.round(block.top_logprobs[:count], CANDIDATES) + 0.0).tolist(),
-        strict=True,
-    )
-    for values, hill2, kept, mass, n_top, ids, logprobs in rows:
-        if n_top < 0:
-            yield "null", []
-            continue
-        ids = ids[:n_top]
-        top = ",".join(map(candidates.__getitem__, logprobs[:n_top]))
-        # Both are unknown of older traces that were read.
-        more = "" if math.isnan(hill2) else f',"hill2":{hill2!r}'
-        if needs_log_kept(kept, n_top) and not math.isnan(mass):
-            more += f',"log_kept":{mass!r}'
-        yield (
-            f'{{{names % values},"kept":{kept}{more},"top":{{"ids":{_dumps(ids)},"logprobs":[{top}]}}}}',
-            ids,
-        )
-
-
-class _Texts(dict[float, str]):
-    """Numbers as JSON, of which the same few come again and again."""
-
-    def __missing__(self, value: float) -> str:
-        if len(self) >= _MOST_TEXTS:
-            self.clear()
-        text = self[value] = repr(value)
-        return text
-
-
-_MOST_TEXTS = 1 << 18
-
-
-def _texts(column: NDArray[np.floating[Any]]) -> list[str]:
-    """Finite numbers as JSON."""
-    return list(map(repr, column.tolist()))
-
-
-def _or_null(value: int | None) -> str:
-    return "null" if value is None else str(value)
-
-
-def _drawn_under(tree: Tree, node: int) -> str:
-    """Said only where the numbers were made anew since: with `draw` it tells why this token was drawn."""
-    drawn = tree.drawn_under(node)
-    if tree.draw(node) is None or drawn == tree.sampler(node):
-        return ""
-    return f',"drawn_under":{drawn}'
-
-
-def _read(tree: Tree, node: int) -> str:
-    batch = tree.batch(node)
-    if batch is None:
-        return ""
-    return f',"read":{{"kind":"{batch.kind}","rows":{batch.rows},"start":{batch.start}}}'
-
-
-def _own(column: NDArray[np.float64]) -> list[str]:
-    """A column of log-probabilities: NaN and -inf are null, and no rounding makes one positive."""
-    values = np.minimum(np.round(column, PLACES), 0.0).tolist()
-    return [repr(value) if math.isfinite(value) else "null" for value in values]
+    return dumps(data)[1:-1]
 
 
 def read(path: str | os.PathLike[str]) -> schema.TraceDocument:

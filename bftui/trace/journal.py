@@ -17,10 +17,17 @@ from typing import Any
 from bftui.core.errors import UsageError
 from bftui.trace.user_folders import user_folder
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+"""Writes a value as journals and traces have it: on one line, without blanks."""
 
 FORMAT = "bftui-journal"
 VERSION = 1
+
+
+class JsonText(str):
+    """A value that is JSON already."""
+
+    __slots__ = ()
 
 
 class Journal:
@@ -70,8 +77,12 @@ class Journal:
         return self.failure is None and self.path.exists()
 
     def write(self, record: dict[str, Any]) -> None:
-        """Appends one record; raises OSError where it has to wait, with nothing lost."""
-        self._waiting += (_dumps(record) + "\n").encode()
+        """Appends a record, whose values may be `JsonText`; raises OSError where it has to wait, with nothing lost."""
+        values = (
+            f"{dumps(name)}:{value if isinstance(value, JsonText) else dumps(value)}"
+            for name, value in record.items()
+        )
+        self._waiting += f"{{{','.join(values)}}}\n".encode()
         written = 0
         try:
             while written < len(self._waiting):

@@ -1,279 +1,77 @@
-"""One node as the fields of a trace: from the tree, into a tree, and checked without pydantic where nothing is unusual.
-
-`schema.TraceNode` alone says what a node is. `checked` asks it only about nodes that are not of the usual shape, and
-every node that it lets pass unasked is one that `schema.TraceNode` takes.
-"""
+"""The nodes of a trace or a journal that are read: held against the schema, and put into a tree."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from operator import itemgetter
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bftui.core.batch import Batch
 from bftui.core.distribution import TOP, NextToken, TokenScore
+from bftui.core.pair.distribution_shift import Compared, PartnerView, Standing
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
-from bftui.trace.bounds import HUGE, LARGEST, MOST_CHOICES, MOST_MS, MOST_NATS, MOST_ROWS
+from bftui.trace.bounds import LARGEST, MOST_CHOICES, MOST_NATS
 from bftui.trace.stream import check_plain
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, TypeAdapter
 
 SOURCES = {source.word: source for source in Source}
 
-_PLACE = ("id", "parent", "token_id", "source", "sampler", "draw", "eog", "elapsed_ms")
-_OWN = ("logprob", "logprob_truncated", "rank", "next", "partner")
-_FIELDS = frozenset((*_PLACE, *_OWN, "drawn_under", "read"))
-_READ = frozenset(("kind", "rows", "start"))
-_NEXT_FLOATS = (
-    "entropy",
-    "entropy_truncated",
-    "entropy_lo",
-    "entropy_hi",
-    "varentropy",
-    "tail_mass",
-    "bf",
-    "bf_full",
-)
-_NEXT = frozenset((*_NEXT_FLOATS, "kept", "top", "hill2", "log_kept"))
-_PARTNER = frozenset(
-    ("rank", "logprob", "class", "kl_partner_base", "kl_base_partner", "js", "next")
-)
-_floats = itemgetter(*_NEXT_FLOATS)
-_ACTION = frozenset(("at_ms", "op", "args", "node"))
-_TOP = frozenset(("ids", "logprobs"))
-_INT, _NUMBERS = frozenset((int,)), frozenset((int, float))
 
-CANDIDATES, PLACES = 4, 6
-"""Decimals of a candidate's log-probability, and of every other number of a node that is in nats or made of such.
-
-Logits of float32 between 8 and 16 lie 1e-6 apart: a sixth place more would be noise. The candidates, five numbers of
-six in a file, are for looking at and are summed up in exact numbers beside them; a probability is right to 0.005 %.
-"""
+def checked_node(fields: Any) -> dict[str, Any]:
+    """Returns the fields of a node; raises pydantic's ValidationError, or ValueError, for what is none."""
+    return _checked("TraceNode", fields, _leaves_out_nothing)
 
 
-def checked(fields: Any) -> dict[str, Any]:
-    """The fields of a node; raises pydantic's ValidationError, or ValueError, for what is none."""
-    if _usual(fields):
-        usual: dict[str, Any] = fields
-        return usual
+def checked_action(fields: Any) -> dict[str, Any]:
+    """Returns the fields of an action; raises pydantic's ValidationError, or ValueError, for what is none."""
+    return _checked("TraceAction", fields, lambda action: not action["args"])
+
+
+def _checked(kind: str, fields: Any, plain: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Returns what a model of the schema would write of some fields; raises as above.
+
+    Those that it would write as they are, which is nearly all, are not written: that takes as long as the check.
+
+    Args:
+        plain: whether it would do so with fields of which it knows all.
+    """
     from bftui.trace import schema
 
+    adapter = _adapter(getattr(schema, kind))
+    if adapter.validator.isinstance_python(fields, extra="forbid") and plain(fields):
+        usual: dict[str, Any] = fields
+        return usual
     check_plain(fields)
-    node = schema.TraceNode.model_validate(fields)
-    dumped: dict[str, Any] = node.model_dump(mode="json", by_alias=True)
-    return dumped
-
-
-def usual_action(action: Any) -> bool:
-    """Whether this is, beyond any doubt, what `schema.TraceAction` takes: something done with no arguments."""
-    return (
-        type(action) is dict
-        and action.keys() == _ACTION
-        and action["args"] == {}
-        and type(action["op"]) is str
-        and action["op"].isascii()
-        and _whole(action["node"])
-        and _within(action["at_ms"], 0, MOST_MS)
+    found: dict[str, Any] = adapter.dump_python(
+        adapter.validate_python(fields), mode="json", by_alias=True
     )
+    return found
 
 
-def _usual(node: Any) -> bool:
-    """Whether this is a node beyond any doubt; exact types, known fields, numbers well inside their bounds."""
-    if type(node) is not dict or not node.keys() <= _FIELDS:
+@cache
+def _adapter(model: type[BaseModel]) -> TypeAdapter[BaseModel]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(model)
+
+
+_OPTIONAL = frozenset(("drawn_under", "read", "hill2", "log_kept", "together"))
+
+
+def _leaves_out_nothing(node: dict[str, Any]) -> bool:
+    """Whether everything that a node may leave out is there, or is left out and not null."""
+    if "partner" not in node:
         return False
-    try:
-        return (
-            _whole(node["id"])
-            and (node["parent"] is None or _whole(node["parent"]))
-            and (node["token_id"] is None or _whole(node["token_id"]))
-            and type(node["source"]) is str
-            and node["source"] in SOURCES
-            and _whole(node["sampler"])
-            and (node["draw"] is None or _whole(node["draw"]))
-            and (node["logprob"] is None or _within(node["logprob"], -HUGE, 0))
-            and (node["logprob_truncated"] is None or _within(node["logprob_truncated"], -HUGE, 0))
-            and (node["rank"] is None or _whole(node["rank"], 1))
-            and type(node["eog"]) is bool
-            and (node["next"] is None or _usual_next(node["next"]))
-            and _within(node["elapsed_ms"], 0, MOST_MS)
-            and (node.get("partner") is None or _usual_partner(node["partner"]))
-            and ("drawn_under" not in node or _whole(node["drawn_under"]))
-            and ("read" not in node or _usual_read(node["read"]))
-        )
-    except (KeyError, TypeError, OverflowError):
-        # Integers beyond all floats overflow.
-        return False
-
-
-def _usual_read(read: Any) -> bool:
-    return (
-        type(read) is dict
-        and read.keys() == _READ
-        and read["kind"] in ("step", "chunk")
-        and _whole(read["rows"], 1)
-        and read["rows"] <= MOST_ROWS
-        and _whole(read["start"])
-    )
-
-
-def _usual_next(after: Any) -> bool:
-    if type(after) is not dict or not after.keys() <= _NEXT:
-        return False
-    top = after["top"]
-    if type(top) is not dict or top.keys() != _TOP:
-        return False
-    ids, logprobs = top["ids"], top["logprobs"]
-    # In one sweep instead of one by one: this is done for every node of every trace.
-    floats = _floats(after)
-    full, cut, low, high, varentropy, tail_mass, bf, bf_full = floats
-    return (
-        set(map(type, floats)) <= _NUMBERS
-        and math.isfinite(sum(floats))
-        and min(floats) >= 0
-        and max(full, cut, low, high) <= MOST_NATS
-        and varentropy <= HUGE
-        and tail_mass <= 1
-        and 1 <= bf <= MOST_CHOICES
-        and 1 <= bf_full <= MOST_CHOICES
-        and ("hill2" not in after or _within(after["hill2"], 1, MOST_CHOICES))
-        and ("log_kept" not in after or _within(after["log_kept"], -HUGE, MOST_NATS))
-        and _whole(after["kept"], 1)
-        and type(ids) is list
-        and type(logprobs) is list
-        and len(ids) == len(logprobs)
-        and (
-            not ids
-            or (
-                set(map(type, ids)) == _INT
-                and min(ids) >= 0
-                and max(ids) <= LARGEST
-                and set(map(type, logprobs)) <= _NUMBERS
-                and math.isfinite(sum(logprobs))
-                and min(logprobs) >= -HUGE
-                and max(logprobs) <= 0
-            )
-        )
-    )
-
-
-def _usual_partner(partner: Any) -> bool:
-    if type(partner) is not dict or partner.keys() != _PARTNER:
-        return False
-    return (
-        (partner["rank"] is None or _whole(partner["rank"], 1))
-        and partner["class"] in (None, "unshifted", "marginal", "shifted")
-        and all(
-            partner[name] is None or _within(partner[name], -HUGE, HUGE)
-            for name in ("logprob", "kl_partner_base", "kl_base_partner", "js")
-        )
-        and (partner["next"] is None or _usual_next(partner["next"]))
-    )
-
-
-def _whole(value: Any, low: int = 0) -> bool:
-    return type(value) is int and low <= value <= LARGEST
-
-
-def _within(value: Any, low: float, high: float) -> bool:
-    # NaN is within nothing.
-    return (type(value) is float or type(value) is int) and low <= value <= high
-
-
-# From the tree ---------------------------------------------------------------------------------------------------
-
-
-def node_fields(tree: Tree, number: int) -> dict[str, Any]:
-    """The fields of one node, with the numbers as `document.Trace` writes them."""
-    node = tree.node(number)
-    drawn = tree.drawn_under(number)
-    own = [math.nan if value is None else value for value in (node.logprob, node.logprob_truncated)]
-    logprob, truncated = np.minimum(np.round(np.array(own), PLACES), 0.0).tolist()
-    fields: dict[str, Any] = {
-        "id": number,
-        "parent": node.parent,
-        "token_id": node.token_id,
-        "source": node.source,
-        "sampler": node.sampler,
-        "draw": node.draw,
-        "logprob": logprob if math.isfinite(logprob) else None,
-        "logprob_truncated": truncated if math.isfinite(truncated) else None,
-        "rank": node.rank,
-        "eog": node.eog,
-        "next": None if node.next is None else next_fields(node.next),
-        "partner": None,
-        "elapsed_ms": float(np.round(np.float64(np.float32(node.elapsed_ms)), 3)),
-    }
-    if node.draw is not None and drawn != node.sampler:
-        fields["drawn_under"] = drawn
-    if node.batch is not None:
-        fields["read"] = {
-            "kind": node.batch.kind,
-            "rows": node.batch.rows,
-            "start": node.batch.start,
-        }
-    return fields
-
-
-def next_fields(after: NextToken) -> dict[str, Any]:
-    """The fields of a distribution, with the numbers as `document.Trace` writes them."""
-    numbers = np.round(
-        np.array(
-            [
-                after.entropy,
-                after.entropy_truncated,
-                after.varentropy,
-                after.tail_mass,
-                after.entropy_lo,
-                after.entropy_hi,
-                np.exp(np.round(after.entropy_truncated, PLACES)),
-                np.exp(np.round(after.entropy, PLACES)),
-                1 / after.collision,
-                after.log_kept,
-            ]
-        ),
-        PLACES,
-    ).tolist()
-    names = ("entropy", "entropy_truncated", "varentropy", "tail_mass", "entropy_lo", "entropy_hi")
-    fields = dict(zip(names, numbers, strict=False))
-    fields["bf"], fields["bf_full"], hill2, log_kept = numbers[6:]
-    fields["kept"] = after.kept
-    # Both are unknown of older traces that were read.
-    if not math.isnan(hill2):
-        fields["hill2"] = hill2
-    if needs_log_kept(after.kept, len(after.top_ids)) and not math.isnan(log_kept):
-        fields["log_kept"] = log_kept
-    fields["top"] = {
-        "ids": after.top_ids.tolist(),
-        "logprobs": np.round(after.top_logprobs, CANDIDATES).tolist(),
-    }
-    return fields
-
-
-def needs_log_kept(kept: int, candidates: int) -> bool:
-    """Whether the mass of P~'s support cannot be had from the candidates."""
-    return kept > candidates
-
-
-def restated_fields(tree: Tree, nodes: Sequence[int]) -> dict[str, Any]:
-    """What another sampler changed of some nodes, as columns; `apply_restated` reads it."""
-    found = [tree.node(node) for node in nodes]
-    after = [None if node.next is None else next_fields(node.next) for node in found]
-
-    def column(name: str) -> list[Any]:
-        return [None if fields is None else fields.get(name) for fields in after]
-
-    return {
-        "nodes": list(nodes),
-        "sampler": found[0].sampler,
-        "logprob_truncated": [
-            None if node.logprob_truncated is None else round(node.logprob_truncated, PLACES)
-            for node in found
-        ],
-        **{name: column(name) for name in ("kept", "entropy_truncated", "hill2", "log_kept")},
-    }
+    partner = node["partner"] or {}
+    parts = (node, node["next"], partner, partner.get("next"))
+    return not any(part[name] is None for part in parts if part for name in _OPTIONAL & part.keys())
 
 
 # Into a tree -----------------------------------------------------------------------------------------------------
@@ -363,6 +161,15 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
         tree.rescore(node, scored, following, sampler=found["sampler"])
 
 
+def _whole(value: Any, low: int = 0) -> bool:
+    return type(value) is int and low <= value <= LARGEST
+
+
+def _within(value: Any, low: float, high: float) -> bool:
+    # NaN is within nothing.
+    return (type(value) is float or type(value) is int) and low <= value <= high
+
+
 def next_token(
     fields: Mapping[str, Any] | None, temperature: float, n_vocab: int
 ) -> NextToken | None:
@@ -393,7 +200,48 @@ def _log_kept(after: NextToken, written: float | None) -> float:
     """ln of the sum of P**(1/temperature) over P~'s support: as written, else from the candidates."""
     if written is not None:
         return written
-    if needs_log_kept(after.kept, len(after.top_ids)):
+    if after.kept > len(after.top_ids):
         return math.nan
     scaled = after.top_logprobs[: after.kept] / after.temperature
     return float(np.logaddexp.reduce(scaled))
+
+
+def view_of(
+    tree: Tree, node: int, fields: Mapping[str, Any], temperature: float, n_vocab: int
+) -> PartnerView:
+    """Reads what a partner said of a node that is in the tree.
+
+    Args:
+        fields: `partner` of the node.
+        temperature: of the sampler that the node's numbers are for.
+        n_vocab: the partner's.
+    """
+    place, tokens = fields.get("together") or (0, 1)
+    compared = None
+    if fields["rank"] is not None:
+        compared = Compared(
+            base=_in_base(tree, node, tokens if place == tokens - 1 else 1),
+            partner=Standing(fields["rank"], _logarithm(fields["logprob"])),
+            kl_partner_base=fields["kl_partner_base"],
+            kl_base_partner=fields["kl_base_partner"],
+            js=fields["js"],
+        )
+    following = next_token(fields["next"], temperature, n_vocab)
+    return PartnerView(compared, following, tree.sampler(node), place, tokens)
+
+
+def _in_base(tree: Tree, node: int, tokens: int) -> Standing:
+    """The token of a node in the base's distribution, or the last ones of its path together."""
+    rank, logprob = 0, 0.0
+    at: int | None = node
+    for _ in range(min(tokens, tree.depth(node))):
+        assert at is not None
+        found = tree.node(at)
+        rank, logprob = max(rank, found.rank or 0), logprob + tree.logprob(at)
+        at = found.parent
+    return Standing(rank, logprob)
+
+
+def _logarithm(value: float | None) -> float:
+    """Null stands for the logarithm of 0."""
+    return -math.inf if value is None else value

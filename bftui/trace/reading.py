@@ -15,12 +15,10 @@ from bftui.core.sampler import Sampler
 from bftui.core.text import label
 from bftui.core.tree import Tree
 from bftui.trace.links import Links
-from bftui.trace.nodes import add_node, checked, usual_action
+from bftui.trace.nodes import add_node, checked_action, checked_node
 from bftui.trace.stream import BEGIN, ObjectReader, check_plain
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from bftui.trace.schema import Outline
 
 _LISTS = ("nodes", "actions", "measurements")
@@ -143,7 +141,7 @@ class TraceFile:
         from bftui.trace import schema
 
         if field == "nodes":
-            node = checked(value)
+            node = checked_node(value)
             after = node["next"]
             self.links.add(
                 node["id"],
@@ -154,14 +152,12 @@ class TraceFile:
             )
             self._most_draws = max(self._most_draws, (node["draw"] or -1) + 1)
             return node
-        if field == "actions" and usual_action(value):
-            item: dict[str, Any] = value
+        if field == "actions":
+            item = checked_action(value)
         else:
             check_plain(value)
-            model: type[BaseModel] = (
-                schema.TraceAction if field == "actions" else schema.TraceMeasurement
-            )
-            item = model.model_validate(value).model_dump(mode="json", by_alias=True)
+            measurement = schema.TraceMeasurement.model_validate(value)
+            item = measurement.model_dump(mode="json", by_alias=True)
         self._last[field] = max(self._last.get(field, 0), item["node"])
         return item
 
@@ -197,7 +193,7 @@ class TraceFile:
                 # The file may have been changed since.
                 if place >= self.counts[field]:
                     raise InputError(f"{self.path} changed while it was read")
-                yield checked(value) if field == "nodes" else value
+                yield checked_node(value) if field == "nodes" else value
 
 
 def samplers_of(found: Any, name: str) -> list[Sampler]:

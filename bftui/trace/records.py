@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bftui.core.errors import InputError
 from bftui.trace.bounds import LARGEST
 from bftui.trace.journal import FORMAT, VERSION
-from bftui.trace.nodes import checked
+from bftui.trace.nodes import checked_node
 from bftui.trace.reading import TraceFile, damaged
 from bftui.trace.stream import VALUE, check_plain, parse
 
@@ -151,7 +151,7 @@ class JournalFile:
         if not isinstance(nodes, list):
             raise ValueError("nodes is no list")
         try:
-            found["nodes"] = [checked(node) for node in nodes]
+            found["nodes"] = [checked_node(node) for node in nodes]
         except ValidationError as error:
             raise damaged(self.path, f"line {number}: nodes", error) from error
         for node in found["nodes"]:

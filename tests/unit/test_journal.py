@@ -21,7 +21,7 @@ from bftui.session.records.resume import continued, read_saved, resume, same_mod
 from bftui.session.session import Session
 from bftui.trace.journal import Journal, runs
 from bftui.trace.journals import later_runs, latest, listed, prune
-from bftui.trace.nodes import node_fields
+from tests.schemas import node_fields
 from tests.tables import table
 from tests.unit.test_session import same
 

@@ -17,7 +17,7 @@ from bftui.session import commands as c
 from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.partner.session_partner import Partner
 from bftui.session.session import Session
-from bftui.trace.nodes import PLACES
+from bftui.trace.node_writer import PLACES
 from bftui.trace.schema import json_schema
 from tests.groups import one_process
 from tests.schemas import validate

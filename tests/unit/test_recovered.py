@@ -14,7 +14,7 @@ from bftui.session.records.trace_replay import Replay
 from bftui.session.session import Session
 from bftui.trace.diff.trace_comparison import compare
 from bftui.trace.journal import Journal
-from bftui.trace.partner_fields import partner_fields
+from bftui.trace.node_writer import partner_text
 from bftui.trace.trace_table import exported
 from tests.unit.test_replay import COMMANDS, LETTERS
 
@@ -65,8 +65,8 @@ def test_what_the_partner_said_is_in_it(opened, tmp_path, changes):
     replay = Replay(path)
     replay.finish()
     views = replay.session.partner.views
-    assert {node: partner_fields(view) for node, view in views.items()} == {
-        node: partner_fields(view) for node, view in partner.views.items()
+    assert {node: partner_text(view) for node, view in views.items()} == {
+        node: partner_text(view) for node, view in partner.views.items()
     }
 
 

@@ -8,8 +8,8 @@ from bftui.session import commands as c
 from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.records.trace_replay import Replay
 from bftui.session.session import Session
-from bftui.trace.nodes import node_fields
-from bftui.trace.partner_fields import partner_fields
+from bftui.trace.node_writer import partner_text
+from tests.schemas import node_fields
 from tests.tables import BYTES
 
 LETTERS = ["<s>", "</s>", *({"bytes": byte} for byte in BYTES), " th", "e ", " fru", "it"]
@@ -145,7 +145,7 @@ def test_what_a_partner_said_is_said_again(opened, tmp_path, changes):
             # Half a character, which a partner with another vocabulary is not given.
             assert found is None
             continue
-        assert partner_fields(found) == partner_fields(view)
+        assert partner_text(found) == partner_text(view)
         if view.next is not None:
             page = again.page(0, 100, node)
             assert page.total == len(page.rows) == 50

@@ -18,10 +18,11 @@ from bftui.trace import schema
 from bftui.trace.branch_names import branches, letters
 from bftui.trace.diff.trace_comparison import compare
 from bftui.trace.document import Trace, read
-from bftui.trace.nodes import checked, node_fields
+from bftui.trace.nodes import checked_node
 from bftui.trace.reading import TraceFile
 from bftui.trace.trace_table import COLUMNS, document, exported
 from tests.report_traces import full_trace
+from tests.schemas import node_fields
 from tests.unit.test_trace import BYTES, LOGITS, make_trace
 
 
@@ -107,10 +108,10 @@ def test_no_node_passes_that_the_schema_refuses(place, value):
         model = schema.TraceNode.model_validate(node)
     except ValidationError:
         with pytest.raises((ValidationError, ValueError)):
-            checked(node)
+            checked_node(node)
         return
     try:
-        found = checked(node)
+        found = checked_node(node)
     except ValueError:
         # Fields that nobody knows may hold what JSON cannot.
         assert place == ("new",)

@@ -26,8 +26,8 @@ from bftui.results.stored_result import StoredResult
 from bftui.session.model_tree import ModelTree
 from bftui.session.partner.rank_order import PartnerOrder, partner_order
 from bftui.session.records.session_log import TokenBytes, root_fields
+from bftui.trace.document import Seen
 from bftui.trace.header import model_fields
-from bftui.trace.partner_fields import Seen
 
 WriteSeen = Callable[
     [Mapping[int, PartnerView], int, dict[str, Any] | None, TokenBytes | None], None

@@ -14,8 +14,7 @@ from bftui.model.prompt import Prompt, Rendered, Taken, prompt_from
 from bftui.session.commands import OPS
 from bftui.session.session_state import SessionState
 from bftui.session.view_state import ViewState, check_node
-from bftui.trace.nodes import add_node, apply_restated
-from bftui.trace.partner_fields import view_of
+from bftui.trace.nodes import add_node, apply_restated, view_of
 from bftui.trace.reading import TraceFile, samplers_of
 from bftui.trace.records import JournalFile, Record, trace_records
 

@@ -10,10 +10,9 @@ from typing import Any
 from bftui.core.errors import InputError
 from bftui.session.records.journal_player import JournalPlayer, play_journal
 from bftui.session.records.session_log import trace_of
-from bftui.trace.document import Trace, token_fields
+from bftui.trace.document import Seen, Trace, token_fields
 from bftui.trace.header import sampler_fields
 from bftui.trace.links import Links
-from bftui.trace.partner_fields import Seen
 from bftui.trace.reading import TraceFile
 from bftui.trace.records import JournalFile, begins_as_journal
 

@@ -17,11 +17,10 @@ from bftui.model.prompt import Prompt, Rendered, told_fields
 from bftui.results.stored_result import StoredResult
 from bftui.session.records.journal_player import JournalPlayer
 from bftui.session.session_state import SessionState
-from bftui.trace.document import Trace, measured_ids
+from bftui.trace.document import Seen, Trace, measured_ids
 from bftui.trace.header import model_fields, prompt_fields, sampler_fields
-from bftui.trace.journal import utc
-from bftui.trace.nodes import node_fields, restated_fields
-from bftui.trace.partner_fields import Seen, partner_fields
+from bftui.trace.journal import JsonText, dumps, utc
+from bftui.trace.node_writer import node_texts, partner_text, restated_fields
 
 TokenBytes = Callable[[int], bytes]
 """The exact bytes of a token."""
@@ -57,9 +56,8 @@ class SessionLog:
 
     def begin(self, head: dict[str, Any], state: SessionState, ignore_eos: bool) -> None:
         """Writes down the start: a tree of one prompt."""
-        nodes = [journal_node(state, 0)]
-        start = {"open": head, "ignore_eos": ignore_eos, "nodes": nodes, "draws": 0}
-        self._note(start, _ids_of(nodes))
+        nodes, ids = _journal_nodes(state, 0)
+        self._note({"open": head, "ignore_eos": ignore_eos, "nodes": nodes, "draws": 0}, ids)
 
     def take_up(self, found: JournalPlayer) -> None:
         """Goes on with what was written down before; the time goes on where it stopped."""
@@ -83,8 +81,8 @@ class SessionLog:
         action = {"at_ms": at_ms, "op": op, "args": args, "node": state.cursor}
         self.actions.append(action)
         if self._journal is not None:
-            new = [journal_node(state, n) for n in range(first_new, len(state.tree))]
-            self._note({"action": action, "nodes": new, "draws": state.draws}, _ids_of(new))
+            new, ids = _journal_nodes(state, first_new)
+            self._note({"action": action, "nodes": new, "draws": state.draws}, ids)
 
     def measure(self, measured: StoredResult, place: int | None = None) -> int:
         """Writes down what was measured, at the end or in the place of what was known before; returns its place."""
@@ -119,7 +117,7 @@ class SessionLog:
         """
         if self._journal is None or not views:
             return
-        record: dict[str, Any] = {"seen": [_seen_fields(*each) for each in views.items()]}
+        record: dict[str, Any] = {"seen": _list(_seen_text(*each) for each in views.items())}
         if root not in self._partner_roots:
             self._partner_roots.add(root)
             asked = {} if prompt is None else {"partner": prompt}
@@ -211,17 +209,12 @@ def trace_of(
     )
 
 
-def _ids_of(nodes: Sequence[Mapping[str, Any]]) -> set[int]:
-    """The tokens that occur in the journal's fields of some nodes."""
-    found = set[int]()
-    for node in nodes:
-        own = node["prompt"]["token_ids"] if node["parent"] is None else (node["token_id"],)
-        found.update(own, () if node["next"] is None else node["next"]["top"]["ids"])
-    return found
+def _seen_text(node: int, view: PartnerView) -> str:
+    return f'{{"node":{node},"sampler":{view.sampler},{partner_text(view)[1:]}'
 
 
-def _seen_fields(node: int, view: PartnerView) -> dict[str, Any]:
-    return {"node": node, "sampler": view.sampler, **partner_fields(view)}
+def _list(texts: Iterable[str]) -> JsonText:
+    return JsonText(f"[{','.join(texts)}]")
 
 
 def _spelled(ids: Iterable[int], token_bytes: TokenBytes) -> dict[str, str]:
@@ -248,9 +241,15 @@ def root_fields(prompt: Prompt, rendered: Rendered) -> dict[str, Any]:
     )
 
 
-def journal_node(state: SessionState, node: int) -> dict[str, Any]:
-    """Writes the node's fields of the trace, with the prompt that a root holds."""
-    fields = node_fields(state.tree, node)
-    if fields["parent"] is not None:
-        return fields
-    return {**fields, "prompt": root_fields(*state.prompts[node])}
+def _journal_nodes(state: SessionState, first: int) -> tuple[JsonText, set[int]]:
+    """Writes the nodes from `first` on, each root with its prompt; also returns the ids that occur in them."""
+    tree = state.tree
+    texts, found = list[str](), set[int]()
+    for node, (text, ids) in enumerate(node_texts(tree, first, len(tree)), start=first):
+        found.update(ids)
+        if tree.parent(node) is None:
+            prompt = root_fields(*state.prompts[node])
+            found.update(prompt["token_ids"])
+            text = f'{text[:-1]},"prompt":{dumps(prompt)}}}'
+        texts.append(text)
+    return _list(texts), found
