@@ -33,7 +33,7 @@ def main() -> None:
 
     tracemalloc.start()
     tree = Tree(N_VOCAB)
-    tree.add_root([0], rows[0][1], sampler=0, elapsed_ms=1.0)
+    tree.add_root(PROMPT["token_ids"], rows[0][1], sampler=0, elapsed_ms=1.0)
     cost = {}
     for size in (1_000, 10_000, NODES):
         times = []

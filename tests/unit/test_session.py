@@ -306,7 +306,11 @@ def test_the_journal_says_what_changed(model):
     session.back()
     done = [(line["action"]["op"], line["action"]["node"]) for line in lines if "action" in line]
     assert done == [("force", 2), ("sampler", 2), ("back", 1)]
-    assert [node["id"] for line in lines for node in line.get("nodes", [])] == [0, 1, 2]
+    assert [node["id"] for line in lines for node in json.loads(line.get("nodes", "[]"))] == [
+        0,
+        1,
+        2,
+    ]
     assert [line["restated"]["sampler"] for line in lines if "restated" in line] == [1]
 
 
@@ -316,7 +320,7 @@ def test_the_journal_holds_every_node_as_soon_as_it_exists(model, tmp_path):
     for command in (c.Step(), c.Force(" Sure é"), c.Back(1), c.Step(), c.SetPrompt(Prompt("x"))):
         session.do(command)
         lines = [json.loads(line) for line in journal.path.read_text("utf-8").splitlines()]
-        nodes = [node for line in lines for node in line.get("nodes", [])]
+        nodes = [node for line in lines for node in json.loads(line.get("nodes", "[]"))]
         assert [node["id"] for node in nodes] == list(range(len(session.tree)))
         assert [node["token_id"] for node in nodes] == [
             session.tree.token_id(n) for n in range(len(session.tree))

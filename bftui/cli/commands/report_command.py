@@ -88,8 +88,7 @@ def report(
 def _told(found: TraceReport, output: Path, size: int, saved: list[Path], *, as_json: bool) -> str:
     """What was written, as JSON or for people."""
     from bftui.cli.shared.tables import paragraph
-    from bftui.core.text import json_text, safe
-    from bftui.trace.report.sentences import counted
+    from bftui.core.text import counted, json_text, safe
 
     content = found.content
     if as_json:

@@ -1,4 +1,4 @@
-"""The actions of two traces, aligned: what was done in both, and what in one of them alone."""
+"""The actions of two traces, matched: what was done in both, and what in one of them alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bftui.trace.reading import TraceFile
 MOST_ACTIONS = 1000
 """Most differences that are listed; all of them are counted."""
 
-_MOST_ALIGNED = 400
-"""Actions between a common beginning and a common end that are aligned; more are compared place by place."""
+_MOST_MATCHED = 400
+"""Actions between a common beginning and a common end that are matched; of more, the same places are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class ActionPair:
     actions: tuple[dict[str, Any] | None, dict[str, Any] | None]
 
 
-def aligned(a: TraceFile, b: TraceFile, matched: array[int]) -> tuple[list[ActionPair], int]:
-    """The actions that differ, in order, at most `MOST_ACTIONS`, and how many there are.
+def match_actions(a: TraceFile, b: TraceFile, matched: array[int]) -> tuple[list[ActionPair], int]:
+    """Returns the actions that differ, in order, at most `MOST_ACTIONS`, and how many there are.
 
     Actions are the same that do the same, whatever came of it: the same operation with the same arguments, nodes among
     them as `matched` says.
@@ -80,7 +80,7 @@ def _differing(a: Sequence[int], b: Sequence[int]) -> Iterator[tuple[int | None,
     while end < shorter - start and a[-1 - end] == b[-1 - end]:
         end += 1
     left, right = a[start : len(a) - end], b[start : len(b) - end]
-    if max(len(left), len(right)) > _MOST_ALIGNED:
+    if max(len(left), len(right)) > _MOST_MATCHED:
         for place in range(max(len(left), len(right))):
             here, there = place < len(left), place < len(right)
             if not (here and there and left[place] == right[place]):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from typing import Any
 
-from bftui.trace.diff.matched_actions import ActionPair, aligned
+from bftui.trace.diff.matched_actions import ActionPair, match_actions
 from bftui.trace.diff.tree_overlay import Parting, PromptPair, overlay
 from bftui.trace.reading import TraceFile
 
@@ -187,7 +187,7 @@ def compare(a: TraceFile, b: TraceFile) -> TraceComparison:
     )
     trees = _Tree(a), _Tree(b)
     laid = overlay(a, b)
-    actions, differing = aligned(a, b, laid.matched)
+    actions, differing = match_actions(a, b, laid.matched)
     ends = _differences("", *({name: o[name] for name in _END} for o in outlines))
     # In the order of causes: what it was done with, what was done, what came of it.
     firsts = [

@@ -21,7 +21,7 @@ from bftui.core.definitions import Definition
 from bftui.core.noise_floor import probability as digits
 from bftui.core.pair.distribution_shift import KINDS
 from bftui.core.sampler import Sampler
-from bftui.core.text import label, safe
+from bftui.core.text import counted, label, safe
 from bftui.trace.header import noise_of
 from bftui.trace.reading import TraceFile
 from bftui.trace.report import provenance
@@ -40,7 +40,7 @@ from bftui.trace.report.figures import axes, pair_figures, session_figures
 from bftui.trace.report.figures.axes import Picture
 from bftui.trace.report.palette import DARK, LIGHT, Ink
 from bftui.trace.report.sections import measurement_sections
-from bftui.trace.report.sentences import Section, Table, clipped, counted
+from bftui.trace.report.sentences import Section, Table, clipped
 
 Theme = Literal["light", "dark"]
 

@@ -10,12 +10,12 @@ from itertools import islice
 from typing import Any
 
 from bftui.core.errors import InputError
-from bftui.core.text import safe
+from bftui.core.text import counted, safe
 from bftui.practice import NAMES
 from bftui.trace.header import noise_of
 from bftui.trace.reading import TraceFile
 from bftui.trace.report.content import SOURCES, Content
-from bftui.trace.report.sentences import Table, clipped, counted
+from bftui.trace.report.sentences import Table, clipped
 
 _ACTIONS, _SAMPLERS = 200, 20
 

@@ -89,11 +89,6 @@ def clipped(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def counted(count: int, name: str) -> str:
-    """A number of things: 1 token, 2 tokens."""
-    return f"{count:,} {name}" + ("" if count == 1 else "s")
-
-
 def token_text(text: str) -> str:
     """The text of a token or some, short and safe."""
     return clipped(label(text.encode(errors="replace")), 40)

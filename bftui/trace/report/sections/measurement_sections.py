@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bftui.core import definitions
 from bftui.core.bf.estimate import curve, windows
-from bftui.core.text import safe
+from bftui.core.text import counted, safe
 from bftui.results.codec import FieldError, decode
 from bftui.results.lookahead_result import LookaheadResult
 from bftui.results.rollouts_result import RolloutsResult
@@ -26,7 +26,6 @@ from bftui.trace.report.sentences import (
     Section,
     Table,
     clipped,
-    counted,
     interval,
     seed_of,
     sentence,

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import numpy as np
 
 from bftui.core import definitions
-from bftui.core.text import label
+from bftui.core.text import counted, label
 from bftui.results.codec import decode
 from bftui.results.nudging_result import MANY, NudgingResult
 from bftui.results.shift_result import ShiftResult
@@ -23,7 +23,6 @@ from bftui.trace.report.sentences import (
     Section,
     Table,
     clipped,
-    counted,
     finite,
     token_text,
 )
