@@ -16,8 +16,8 @@ from bftui.workbench.workbench_state import RATES, WorkbenchState
 
 if TYPE_CHECKING:
     from bftui.model.loaded_model import Model
-    from bftui.workbench.loop import WorkbenchParts
     from bftui.workbench.model_slot import ModelSlot
+    from bftui.workbench.session_slot import SessionSlot
 
 _IDLE = -1
 """Stands for no node: nothing was asked."""
@@ -43,14 +43,14 @@ class LiveModel:
         """The status between jobs while there is a model."""
         return Status.BUSY if busy else Status.READY
 
-    def do(self, parts: WorkbenchParts, command: commands.Command) -> None:
+    def do(self, session_slot: SessionSlot, command: commands.Command) -> None:
         """Carries out a command of the session."""
-        parts.session.do(command)
+        session_slot.do(command)
 
-    def play(self, parts: WorkbenchParts) -> None:
+    def play(self, session_slot: SessionSlot) -> None:
         """Samples a token while it plays."""
         state = self._state
-        parts.session.play_step(self.rates[state.now.rate])
+        session_slot.play_step(self.rates[state.now.rate])
 
     # How it ends -----------------------------------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ class LiveModel:
 
     # Opening ---------------------------------------------------------------------------------------------------
 
-    def open(self, parts: WorkbenchParts) -> None:
+    def open(self, session_slot: SessionSlot) -> None:
         """Opens the model, and the session where there is a prompt or a saved one."""
         state, saved = self._state, self._state.settings.resumed
         wanted = self._slot.wanted
@@ -100,27 +100,27 @@ class LiveModel:
             except BaseException:
                 model.close()
                 raise
-            parts.pairing.renew()
+            session_slot.pairing.renew()
         self._stand(model)
         if session is None and saved is not None:
-            parts.session.resume(model, saved)
+            session_slot.resume(model, saved)
         elif session is None and state.now.prompt is not None:
-            self.add_prompt(parts)
+            self.add_prompt(session_slot)
         state.publish(status=Status.READY, failure="", ends=False)
         state.tell()
 
-    def reopen(self, parts: WorkbenchParts) -> None:
+    def reopen(self, session_slot: SessionSlot) -> None:
         """Opens the same model again, in a process of its own; the session goes on with it."""
         state, old = self._state, self._slot.model
         state.publish(model=None)
-        parts.measuring.renew()
+        session_slot.measuring.renew()
         self._slot.close()
         state.tell()
-        self.open(parts)
+        self.open(session_slot)
         if state.now.status is Status.READY and old is not None:
             state.say("the model is open again")
 
-    def open_other(self, parts: WorkbenchParts, source: str, *, broken: bool) -> None:
+    def open_other(self, session_slot: SessionSlot, source: str, *, broken: bool) -> None:
         """Opens any MODEL form, and a new session with the prompt and the sampler of the one before.
 
         Nothing of that is touched before the new one stands; `broken`: it had failed already.
@@ -143,7 +143,7 @@ class LiveModel:
                 sampler, prompt = before.session.sampler, before.session.prompt
             if prompt is not None:
                 state.publish(activity="reading the prompt")
-                new, journal = parts.session.made(model, prompt, sampler)
+                new, journal = session_slot.made(model, prompt, sampler)
         except BaseException as error:
             if model is not None:
                 model.close()
@@ -159,7 +159,7 @@ class LiveModel:
             slot.coming = None
         old, slot.wanted = slot.model, wanted
         state.forget()
-        parts.session.attend(new)
+        session_slot.attend(new)
         self._stand(model)
         state.recomputing = False
         state.publish(source=source, session=new, journal=journal, prompt=prompt, left=0)
@@ -174,20 +174,20 @@ class LiveModel:
             told = f"; the session before: {state.now.kept[-1].text}"
         state.say(f"{model.name} is open{told}")
 
-    def add_prompt(self, parts: WorkbenchParts) -> None:
+    def add_prompt(self, session_slot: SessionSlot) -> None:
         """Starts from the prompt that was asked for: the session's first, or a new root."""
         state, now = self._state, self._state.now
         if now.model is None or now.prompt is None:
             return
         state.publish(refused=now.prompt)
         if now.session is not None:
-            parts.session.do(commands.SetPrompt(now.prompt))
+            session_slot.do(commands.SetPrompt(now.prompt))
             for note in now.session.rendered.notes:
                 state.say(note, Tone.WARNING)
         else:
             state.publish(status=Status.BUSY)
             state.tell()
-            parts.session.begin(now.model, now.prompt)
+            session_slot.begin(now.model, now.prompt)
         state.publish(refused=None)
 
     def _load(self, wanted: ModelSettings) -> Model:

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeVar
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.session.commands import Command
@@ -20,55 +20,17 @@ from bftui.workbench.snapshot import Notice, Status, Tone
 from bftui.workbench.workbench_state import OpeningJob, Queued, Wake, WorkbenchState, look_again
 
 if TYPE_CHECKING:
+    from bftui.workbench.live_model import LiveModel
     from bftui.workbench.model_slot import ModelSlot
+    from bftui.workbench.recorded_trace import RecordedTrace
+
+T = TypeVar("T")
 
 _LONG_S = 0.1
 """Recomputing numbers is called busy when it takes longer."""
 
 _LOOK_S = 0.05
 """Between two looks at whether to stop, while a model opens in another thread."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkbenchParts:
-    """What jobs work with."""
-
-    session: SessionSlot
-    measuring: Measuring
-    pairing: Pairing
-
-
-class WorkbenchSource(Protocol):
-    """What the workbench is over: a model, or what was recorded of one."""
-
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """The paces at which it may be played, in tokens a second; 0 is as fast as it goes."""
-
-    @property
-    def recomputes(self) -> bool:
-        """Whether numbers of another sampler are recomputed."""
-
-    def can(self, what: str) -> bool:
-        """Whether it can `walk`, `force`, `measure`, `pair`, `open` or `export`."""
-
-    def resting(self, *, busy: bool) -> Status:
-        """The status between jobs while nothing failed."""
-
-    def open(self, parts: WorkbenchParts) -> None:
-        """Opens it, and the session where there is one to begin with."""
-
-    def fail(self, error: BftuiError, node: int | None = None) -> None:
-        """Takes that the model's process ended at a node."""
-
-    def do(self, parts: WorkbenchParts, command: Command) -> None:
-        """Carries out a command."""
-
-    def play(self, parts: WorkbenchParts) -> None:
-        """Takes one step while it plays, and says when the next is due."""
-
-    def close(self) -> None:
-        """Ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +42,19 @@ class _Duty:
 
 
 class Loop:
-    """Does the jobs that are queued, one after another; plays, recomputes and measures while none waits."""
+    """Does the jobs that are queued, one after another; plays, recomputes and measures while none waits.
 
-    def __init__(self, state: WorkbenchState, source: WorkbenchSource, partner: ModelSlot) -> None:
+    Attributes:
+        session: the session, and what is measured in it.
+    """
+
+    def __init__(
+        self, state: WorkbenchState, source: LiveModel | RecordedTrace, partner: ModelSlot
+    ) -> None:
         self._state, self._source = state, source
         measuring = Measuring(lambda found: state.publish(measured=found))
         pairing = Pairing(partner, self.wake, lambda found: state.publish(paired=found))
-        session = SessionSlot(state, measuring, pairing, recomputes=source.recomputes)
-        self.parts = WorkbenchParts(session, measuring, pairing)
+        self.session = SessionSlot(state, measuring, pairing, recomputes=source.recomputes)
         self._stepped = False
         pair, floors = partial(self._do_piece, pairing.advance), Floors()
         # By priority: what a person waits for, what was asked for, what only an idle machine does.
@@ -108,14 +75,14 @@ class Loop:
 
     def wake(self) -> None:
         """Has the partner's news looked at soon; from any thread."""
-        self._state.jobs.put(Wake(partial(self._do_piece, self.parts.pairing.advance)))
+        self._state.jobs.put(Wake(partial(self._do_piece, self.session.pairing.advance)))
 
     def open(self) -> None:
         """Opens what there is to open. The partner comes after the base, which is what a person waits for."""
         state = self._state
-        self._guarded(partial(self._source.open, self.parts))
+        self._guarded(partial(self._source.open, self.session))
         if state.settings.partner is not None:
-            self.parts.pairing.open(state.settings.partner)
+            self.session.pairing.open(state.settings.partner)
         self._rest()
         state.done += 1
         state.tell()
@@ -125,7 +92,7 @@ class Loop:
         journal = self._state.now.journal
         if journal is not None:
             journal.close()
-        self.parts.pairing.close()
+        self.session.pairing.close()
         self._source.close()
 
     # In a thread of its own ------------------------------------------------------------------------------------
@@ -147,22 +114,31 @@ class Loop:
             self._state.publish(playing=False)
             self._state.say(f"a fault of bftui: {type(error).__name__}: {error}", Tone.ERROR)
 
-    def _next(self) -> Callable[[], None] | None:
-        """Waits for what is to be done next; None where all is to end."""
-        state, duty = self._state, self._waiting(idle=True)
-        otherwise: Callable[[], None] | None
-        otherwise = None if duty is None else partial(self._do_duty, duty)
+    def work(self, stop: Callable[[], bool]) -> None:
+        """Does everything that a person asked for, until nothing of it is left or `stop` says so.
+
+        Faults of ours are raised; what fails otherwise is a notice.
+        """
+        while not stop() and (job := self._next(until_idle=True)) is not None:
+            job()
+
+    def _next(self, *, until_idle: bool = False) -> Callable[[], None] | None:
+        """Waits for what is to be done next; None where all is to end, or `until_idle` nothing asked for is left."""
+        state, duty = self._state, self._waiting(idle=not until_idle)
+        otherwise: Callable[[], None] | None = None
+        wait: float | None = None
+        if duty is not None:
+            otherwise, wait = partial(self._do_duty, duty), 0.0
+        if state.now.playing:
+            due = max(0.0, state.due - time.monotonic())
+            # At full speed there is never time to wait: one piece comes after each step.
+            if duty is None or not (due > 0 or (self._stepped and duty in self._turns)):
+                otherwise, wait = self._step, due
+        elif duty is None and until_idle:
+            opens = self.session.pairing.opens
+            otherwise, wait = (look_again, _LOOK_S) if opens else (None, 0.0)
         try:
-            if not state.now.playing:
-                job = state.jobs.get(block=duty is None)
-            else:
-                wait = max(0.0, state.due - time.monotonic())
-                # At full speed there is never time to wait: one piece comes after each step.
-                if duty is None or not (wait > 0 or (self._stepped and duty in self._turns)):
-                    otherwise = self._step
-                    job = state.jobs.get(timeout=wait)
-                else:
-                    job = state.jobs.get(block=False)
+            job = state.jobs.get(timeout=wait)
         except queue.Empty:
             return otherwise
         return None if job is None else partial(self._do_queued, job)
@@ -177,32 +153,6 @@ class Loop:
         if not idle or self._state.now.playing:
             return None
         return next((duty for duty in self._idle if duty.waits()), None)
-
-    # Without one -----------------------------------------------------------------------------------------------
-
-    def work(self, stop: Callable[[], bool]) -> None:
-        """Does everything that a person asked for, until nothing of it is left or `stop` says so.
-
-        Faults of ours are raised; what fails otherwise is a notice.
-        """
-        state = self._state
-        while not stop():
-            duty = self._waiting(idle=False)
-            opens = self.parts.pairing.opens
-            rests = duty is not None or state.now.playing
-            try:
-                job = state.jobs.get(timeout=_LOOK_S if opens and not rests else 0.0)
-            except queue.Empty:
-                if state.now.playing:
-                    self._step()
-                elif duty is not None:
-                    self._do_duty(duty)
-                elif not opens:
-                    return
-            else:
-                if job is None:
-                    return
-                self._do_queued(job)
 
     # Jobs and pieces -------------------------------------------------------------------------------------------
 
@@ -219,7 +169,7 @@ class Loop:
             self._rest(busy=job is not look_again)
         try:
             if isinstance(job, Command):
-                self._guarded(partial(self._source.do, self.parts, job))
+                self._guarded(partial(self._source.do, self.session, job))
             else:
                 self._guarded(job)
         finally:
@@ -233,13 +183,13 @@ class Loop:
 
     def _step(self) -> None:
         self._rest(busy=True)
-        self._guarded(partial(self._source.play, self.parts))
+        self._guarded(partial(self._source.play, self.session))
         self._stepped = True
         self._rest()
         self._state.tell()
 
     def _recompute(self) -> None:
-        session = self.parts.session
+        session = self.session
         self._rest(busy=session.stale_s > _LONG_S)
         self._guarded(session.recompute)
         self._rest()
@@ -247,19 +197,16 @@ class Loop:
 
     def _do_piece(self, advance: Callable[[], tuple[bool, Notice | None]]) -> None:
         """Does one piece of what nobody waits for; where it fails, nothing else stops."""
+        state = self._state
         self._rest()
-        self._guarded(partial(self._advance, advance))
-
-    def _advance(self, advance: Callable[[], tuple[bool, Notice | None]]) -> None:
-        self._stepped, self._state.aside = False, True
+        self._stepped, state.aside = False, True
         try:
-            news, notice = advance()
+            news, notice = self._guarded(advance) or (False, None)
         finally:
-            self._state.aside = False
-        if notice is not None:
-            self._state.notify(notice)
-        elif news:
-            self._state.tell()
+            state.aside = False
+        state.notify(notice)
+        if news:
+            state.tell()
 
     def _rest(self, *, busy: bool = False) -> None:
         """Publishes the status between jobs; a failure stays until the model is opened again."""
@@ -270,11 +217,11 @@ class Loop:
         if status is not now.status:
             self._state.publish(status=status)
 
-    def _guarded(self, job: Callable[[], None]) -> None:
-        """Does a job; what fails is said."""
+    def _guarded(self, job: Callable[[], T]) -> T | None:
+        """Does a job and gives what it gives; what fails is said."""
         state = self._state
         try:
-            job()
+            return job()
         except BackendCrashed as error:
             session = state.now.session
             self._source.fail(error, None if session is None else session.cursor)
@@ -285,3 +232,4 @@ class Loop:
             state.publish(playing=False)
             tone = Tone.WARNING if error.exit_code == 2 else Tone.ERROR
             state.say(error.line(), tone, error)
+        return None

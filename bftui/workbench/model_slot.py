@@ -10,6 +10,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ class Loading:
     Attributes:
         wanted: what is opened.
         progress, activity: how much is done, in [0, 1], and what is being done.
-        done: whether it ended.
+        model: the model, once it is there; only where a thread of its own opens it.
     """
 
     def __init__(self, wanted: ModelSettings, told: Told, ended: Callable[[], None]) -> None:
@@ -38,12 +39,9 @@ class Loading:
         self.wanted = wanted
         self.progress: float | None = None
         self.activity = ""
-        self.done = False
+        self.model: Future[Model] = Future()
         self._told, self._ended = told, ended
         self._stop = False
-        self._model: Model | None = None
-        self._error: BftuiError | None = None
-        self._thread: threading.Thread | None = None
 
     def open(self) -> Model:
         """Opens it at once. Raises ModelError, and Cancelled where it was stopped."""
@@ -65,14 +63,7 @@ class Loading:
 
     def start(self, done: Callable[[], None]) -> None:
         """Opens it in a thread of its own, which lives no longer than that and calls `done` at its end."""
-        self._thread = threading.Thread(target=self._run, args=(done,), name="partner", daemon=True)
-        self._thread.start()
-
-    def result(self) -> Model:
-        """The model, once it is `done`; raises what `open` raised."""
-        if self._model is None:
-            raise self._error or Cancelled("stopped")
-        return self._model
+        threading.Thread(target=self._run, args=(done,), name="partner", daemon=True).start()
 
     def cancel(self) -> None:
         """Asks it to stop; it then ends with Cancelled, where it was not done already."""
@@ -81,11 +72,8 @@ class Loading:
     def abandon(self, seconds: float) -> None:
         """Stops it for good, waiting a little; nobody gets the model any more."""
         self._stop = True
-        if self._thread is not None:
-            self._thread.join(seconds)
-        if self.done and self._model is not None:
-            self._model.close()
-            self._model = None
+        with suppress(BftuiError, TimeoutError):
+            self.model.result(seconds).close()
 
     def _progress(self, share: float | None, text: str) -> bool:
         self.progress, self.activity = share, text
@@ -93,21 +81,20 @@ class Loading:
         return not self._stop
 
     def _run(self, done: Callable[[], None]) -> None:
-        model = None
         try:
-            model = self._model = self.open()
+            model = self.open()
+            if self._stop:
+                model.close()
+                raise Cancelled("stopped")
+            self.model.set_result(model)
         except BftuiError as error:
-            self._error = error
+            self.model.set_exception(error)
         except Exception as error:
             # fd 2 is the log file while the screen is up.
             os.write(2, traceback.format_exc().encode())
-            self._error = ModelLoadError("a fault of bftui", f"{type(error).__name__}: {error}")
-        finally:
-            if model is not None and self._stop:
-                model.close()
-                self._model = None
-            self.done = True
-            done()
+            told = ModelLoadError("a fault of bftui", f"{type(error).__name__}: {error}")
+            self.model.set_exception(told)
+        done()
 
 
 class ModelSlot:
@@ -177,13 +164,13 @@ class ModelSlot:
     @property
     def arrived(self) -> bool:
         """Whether what was begun is done, or failed."""
-        return self.loading is not None and self.loading.done
+        return self.loading is not None and self.loading.model.done()
 
     def take(self) -> Model:
         """What was begun, which is then on its way no more. Raises ModelError, Cancelled."""
         assert self.loading is not None
         loading, self.loading = self.loading, None
-        return loading.result()
+        return loading.model.result()
 
     # Ending ----------------------------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
     from bftui.session.records.trace_replay import Replay
     from bftui.session.session import Session
-    from bftui.workbench.loop import WorkbenchParts
     from bftui.workbench.model_slot import ModelSlot
     from bftui.workbench.restore_results import Recalled
+    from bftui.workbench.session_slot import SessionSlot
 
 _PIECE = 64
 """Actions that are read between two looks at whether to stop."""
@@ -44,7 +44,7 @@ class RecordedTrace:
         """The status between jobs, and while one is done."""
         return Status.REPLAY
 
-    def open(self, parts: WorkbenchParts) -> None:
+    def open(self, session_slot: SessionSlot) -> None:
         """Stands where the trace was saved: everything is there to be walked."""
         from bftui.workbench.restore_results import recall
 
@@ -57,7 +57,7 @@ class RecordedTrace:
         session = replay.session
         self._recalled = recall(replay.file.measurements(), session.tree, replay.file.samplers)
         state.publish(model=replay.model)
-        self._attend(parts, session)
+        self._attend(session_slot, session)
         state.publish(status=Status.REPLAY)
         state.say("a replay: p plays it from the beginning, space does one action after another")
 
@@ -67,37 +67,37 @@ class RecordedTrace:
     def close(self) -> None:
         """Ends nothing, likewise."""
 
-    def do(self, parts: WorkbenchParts, command: commands.Command) -> None:
+    def do(self, session_slot: SessionSlot, command: commands.Command) -> None:
         """Carries out a command that walks; a step is the next recorded action."""
         if isinstance(command, commands.Step):
             # A key takes the notice away: by hand it is said again.
             self._told_sampler = None
-            self._next_action(parts)
+            self._next_action(session_slot)
         else:
-            parts.session.do(command)
+            session_slot.do(command)
 
-    def play(self, parts: WorkbenchParts) -> None:
+    def play(self, session_slot: SessionSlot) -> None:
         """Does the next recorded action, at the recorded pace or another one."""
-        self._next_action(parts)
+        self._next_action(session_slot)
         rate = self.rates[self._state.now.rate]
         pause = min(self._replay.pause_s, LONGEST_S) if rate == RECORDED else 0.0
         self._state.due = time.monotonic() + (1 / rate if rate > 0 else pause)
 
-    def _attend(self, parts: WorkbenchParts, session: Session) -> None:
+    def _attend(self, session_slot: SessionSlot, session: Session) -> None:
         """Shows another session: the same one from its beginning, or the first."""
         from bftui.workbench.restore_pair import pair_of
 
         state, replay = self._state, self._replay
         state.forget()
-        parts.measuring.attend(session)
+        session_slot.measuring.attend(session)
         found = pair_of(replay.file.measurements(), session, replay.partner)
-        parts.pairing.work.show(found)
+        session_slot.pairing.work.show(found)
         state.publish(session=session)
-        self._show(parts)
+        self._show(session_slot)
 
-    def _show(self, parts: WorkbenchParts) -> None:
+    def _show(self, session_slot: SessionSlot) -> None:
         """Publishes how far it is, and what was measured at nodes that are there by now."""
-        replay, measuring = self._replay, parts.measuring
+        replay, measuring = self._replay, session_slot.measuring
         self._state.publish(played=(replay.done, replay.count))
         if self._recalled is None:
             return
@@ -111,15 +111,15 @@ class RecordedTrace:
         if known != measuring.measured:
             measuring.show(known)
 
-    def _next_action(self, parts: WorkbenchParts) -> None:
+    def _next_action(self, session_slot: SessionSlot) -> None:
         """Does the next recorded action; at the end it begins again."""
         replay, state = self._replay, self._state
         if replay.at_end:
             replay.restart()
-            self._attend(parts, replay.session)
+            self._attend(session_slot, replay.session)
         else:
             replay.advance()
-            self._show(parts)
+            self._show(session_slot)
         self._tell_of_sampler(replay.session)
         if replay.at_end:
             state.publish(playing=False)

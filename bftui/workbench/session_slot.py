@@ -40,13 +40,17 @@ _RECOMPUTED = 64
 
 
 class SessionSlot:
-    """The jobs of an open session. Without one they do nothing; they raise what a session raises."""
+    """The jobs of an open session. Without one they do nothing; they raise what a session raises.
+
+    Attributes:
+        measuring, pairing: what is measured beside it, and its partner.
+    """
 
     def __init__(
         self, state: WorkbenchState, measuring: Measuring, pairing: Pairing, *, recomputes: bool
     ) -> None:
         """`recomputes`: whether there is a model that recomputes numbers of another sampler."""
-        self._state, self._measuring, self._pairing = state, measuring, pairing
+        self._state, self.measuring, self.pairing = state, measuring, pairing
         self._recomputes = recomputes
         self._stale_since = 0.0
 
@@ -76,7 +80,7 @@ class SessionSlot:
                 prompt,
                 journal=journal,
                 on_journal_failure=self._unwritten,
-                beside_chat=self._pairing.chats,
+                beside_chat=self.pairing.chats,
                 **asdict(sampler) if sampler else {},
             )
         except BaseException:
@@ -94,14 +98,14 @@ class SessionSlot:
         )
         state.publish(session=session, journal=journal)
         self.attend(session)
-        self._measuring.recall(recalled(session, saved))
-        self._pairing.recall(*recalled_pair(saved))
+        self.measuring.recall(recalled(session, saved))
+        self.pairing.recall(*recalled_pair(saved))
         self.look_for_stale()
 
     def attend(self, session: Session | None) -> None:
         """Has measurements and partner be about a session from now on."""
-        self._measuring.attend(session)
-        self._pairing.attend(session)
+        self.measuring.attend(session)
+        self.pairing.attend(session)
 
     def _unwritten(self, reason: str) -> None:
         self._state.say(
@@ -125,7 +129,7 @@ class SessionSlot:
         before = Undoable.of(session) if told else None
         start = session.cursor
         session.do(command)
-        self._pairing.moved()
+        self.pairing.moved()
         if before is not None:
             self._state.say(f"{told}; {changed(session, before, Undoable.of(session))}")
         if not isinstance(command, commands.Step):
@@ -133,7 +137,7 @@ class SessionSlot:
         forced = isinstance(command, commands.Force | commands.ForceIds)
         if forced and self._state.now.automatic and not session.ended:
             ids = ids_between(session.tree, start, session.cursor)
-            self._measuring.respond(start, ids, session.cursor, asked=False)
+            self.measuring.respond(start, ids, session.cursor, asked=False)
 
     def play_step(self, rate: float) -> None:
         """Samples a token while it plays, `rate` tokens a second; 0 is as fast as the model goes."""
@@ -155,7 +159,7 @@ class SessionSlot:
         """Goes along the partner's answer to a prompt, up to one of its tokens, and forces that."""
         session = self.session
         if session is not None:
-            *before, last = self._pairing.work.along_answer(root, index)
+            *before, last = self.pairing.work.along_answer(root, index)
             for command in before:
                 session.do(command)
             self.do(last)
@@ -172,7 +176,7 @@ class SessionSlot:
 
     def take_word(self, settings: NudgeSettings) -> None:
         """Appends the partner's next word."""
-        self.do(self._pairing.work.next_word(settings))
+        self.do(self.pairing.work.next_word(settings))
 
     # Stale numbers ---------------------------------------------------------------------------------------------
 
@@ -247,4 +251,4 @@ class SessionSlot:
             return model.render(session.model_tree.settled(prompt))
         from bftui.model.templates import asking
 
-        return model.render(asking(prompt, bool(model.info.chat_template), self._pairing.chats))
+        return model.render(asking(prompt, bool(model.info.chat_template), self.pairing.chats))

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.pair.nudging_rounds import NudgeSettings
     from bftui.model.prompt import Prompt, Rendered
-    from bftui.workbench.loop import Loop, WorkbenchParts
+    from bftui.workbench.loop import Loop
     from bftui.workbench.measured_results import Ids
     from bftui.workbench.recorded_trace import RecordedTrace
+    from bftui.workbench.session_slot import SessionSlot
 
 _QUEUED = 64
 _JOIN_S = 1.0
@@ -78,18 +79,16 @@ class Workbench:
         self._loop: Loop | None = None
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         put = state.put
-        self.pages: Query[PageKey, Page] = Query(
-            put, lambda key: self._parts.session.page(key), _no_page
-        )
+        self.pages: Query[PageKey, Page] = Query(put, lambda key: self._session.page(key), _no_page)
         self.splits: Query[SplitKey, list[tuple[bytes, bool]]] = Query(
-            put, lambda key: self._parts.session.split(key), _no_tokens
+            put, lambda key: self._session.split(key), _no_tokens
         )
         line = BftuiError.line
         self.previews: Query[PreviewKey, NextToken | str] = Query(
-            put, lambda key: self._parts.session.preview(key), line, latest=True, quiet=True
+            put, lambda key: self._session.preview(key), line, latest=True, quiet=True
         )
         self.rendered: Query[Prompt, Rendered | str] = Query(
-            put, lambda typed: self._parts.session.render(typed), line, latest=True, quiet=True
+            put, lambda typed: self._session.render(typed), line, latest=True, quiet=True
         )
         state.queries = self.pages, self.splits, self.previews, self.rendered
 
@@ -130,7 +129,7 @@ class Workbench:
         """Whether nothing of the partner waits either; `idle`: not even what nobody asked for."""
         if self.working or self._loop is None or self.partner.loading is not None:
             return False
-        pairing = self._parts.pairing
+        pairing = self._session.pairing
         return not (pairing.waiting or (idle and pairing.curious))
 
     def speed(self) -> float | None:
@@ -192,10 +191,10 @@ class Workbench:
         return leave(self.now, self._state.settings)
 
     @property
-    def _parts(self) -> WorkbenchParts:
+    def _session(self) -> SessionSlot:
         """What jobs work with."""
         assert self._loop is not None
-        return self._loop.parts
+        return self._loop.session
 
     def _run(self) -> None:
         self._assemble().run()
@@ -214,10 +213,10 @@ class Workbench:
         self.say("this is a replay: there is no model to ask", Tone.WARNING)
         return False
 
-    def _put(self, job: Callable[[WorkbenchParts], None], needs: str) -> None:
+    def _put(self, job: Callable[[SessionSlot], None], needs: str) -> None:
         """Queues a job that the source must be able to do."""
         if self._can(needs):
-            self._state.put(lambda: job(self._parts))
+            self._state.put(lambda: job(self._session))
 
     def _loads(self, share: float | None, text: str) -> None:
         self._state.publish(progress=share, activity=text)
@@ -241,20 +240,20 @@ class Workbench:
         if not isinstance(command, commands.Force | commands.ForceIds):
             state.publish(playing=False)
         if self._loop is not None:
-            self._parts.pairing.give_way()
+            self._session.pairing.give_way()
         state.put(command)
         return True
 
     def force_word(self, word: str) -> None:
         """Forces a palette word, with the space before it that it needs where the session then stands."""
-        self._put(lambda parts: parts.session.force_word(word), "force")
+        self._put(lambda session: session.force_word(word), "force")
 
     def set_prompt(self, prompt: Prompt) -> None:
         """Starts from a prompt: the session's first, or a new root."""
         live = self._live()
         if live is not None:
             self._state.publish(prompt=prompt, playing=False)
-            self._state.put(lambda: live.add_prompt(self._parts))
+            self._state.put(lambda: live.add_prompt(self._session))
 
     def play(self, on: bool) -> None:
         """Steps by itself from now on, or not any more."""
@@ -270,7 +269,7 @@ class Workbench:
 
     def export(self, path: Path) -> None:
         """Writes the trace."""
-        self._put(lambda parts: parts.session.export(path), "export")
+        self._put(lambda session: session.export(path), "export")
 
     # Models ----------------------------------------------------------------------------------------------------
 
@@ -281,7 +280,7 @@ class Workbench:
             if self.now.status is Status.BUSY or self.measuring:
                 self.model.kill()
             self._state.drain()
-            self._open(self.now.source, lambda: live.reopen(self._parts))
+            self._open(self.now.source, lambda: live.reopen(self._session))
 
     def open_other(self, model: str) -> None:
         """Opens any MODEL form and starts a new session on it; the old one stays until the new one is there."""
@@ -290,7 +289,7 @@ class Workbench:
             broken = self.now.status is Status.FAILED
             if self.now.status is Status.BUSY:
                 self.model.interrupt()
-            self._open(model, lambda: live.open_other(self._parts, model, broken=broken))
+            self._open(model, lambda: live.open_other(self._session, model, broken=broken))
 
     def _live(self) -> LiveModel | None:
         """What can open models; where nothing can that is said."""
@@ -310,15 +309,15 @@ class Workbench:
 
     def look_ahead(self) -> None:
         """Looks at the best candidates, or at more of them."""
-        self._put(lambda parts: parts.measuring.look_ahead(), "measure")
+        self._put(lambda session: session.measuring.look_ahead(), "measure")
 
     def roll(self, samples: int, horizon: int, node: int) -> None:
         """Draws continuations of a node."""
-        self._put(lambda parts: parts.measuring.roll(samples, horizon, node), "measure")
+        self._put(lambda session: session.measuring.roll(samples, horizon, node), "measure")
 
     def resample(self, samples: int, node: int) -> None:
         """Draws continuations of a node, to compare with the path that goes on from it."""
-        self._put(lambda parts: parts.measuring.resample(samples, node), "measure")
+        self._put(lambda session: session.measuring.resample(samples, node), "measure")
 
     def respond(self, node: int, ids: Ids, end: int) -> None:
         """Measures all there is of the response to a text that was forced after a node, and ends at another.
@@ -326,7 +325,9 @@ class Workbench:
         A screen asks for it by itself: of a recorded trace there is what there is.
         """
         if self.source.can("measure"):
-            self._put(lambda parts: parts.measuring.respond(node, ids, end, asked=True), "measure")
+            self._put(
+                lambda session: session.measuring.respond(node, ids, end, asked=True), "measure"
+            )
 
     def respond_by_itself(self, on: bool) -> None:
         """Whether a forced text is measured without being asked for."""
@@ -336,41 +337,41 @@ class Workbench:
 
     def open_partner(self, wanted: PartnerSettings) -> None:
         """Opens a second model beside the session; the one before stays until it is there."""
-        self._put(lambda parts: parts.pairing.open(wanted), "pair")
+        self._put(lambda session: session.pairing.open(wanted), "pair")
 
     def part(self) -> None:
         """Takes the partner away."""
         if self._can("pair"):
             self._stop_partner()
-            self._put(lambda parts: self._state.notify(parts.pairing.part()), "pair")
+            self._put(lambda session: self._state.notify(session.pairing.part()), "pair")
 
     def shift(self) -> None:
         """Has the partner answer the visible prompt, and the base read the answer. A screen asks for it by itself."""
         if self.source.can("pair"):
-            self._put(lambda parts: parts.pairing.work.shift(), "pair")
+            self._put(lambda session: session.pairing.work.shift(), "pair")
 
     def look(self, settings: NudgeSettings) -> None:
         """Asks what the partner would write after the cursor. A screen asks for it by itself."""
         if self.source.can("pair"):
-            self._put(lambda parts: parts.pairing.work.look(settings), "pair")
+            self._put(lambda session: session.pairing.work.look(settings), "pair")
 
     def force_answer(self, root: int, index: int) -> None:
         """Goes along the partner's answer to a prompt and forces its token at a position."""
-        self._halt(lambda parts: parts.session.force_answer(root, index))
+        self._halt(lambda session: session.force_answer(root, index))
 
     def force_partners(self, node: int) -> None:
         """Goes to a node and forces the token that the partner would take there."""
-        self._halt(lambda parts: parts.session.force_partners(node))
+        self._halt(lambda session: session.force_partners(node))
 
     def nudge(self, settings: NudgeSettings) -> None:
         """Has both models write on from the cursor, round by round."""
-        self._halt(lambda parts: parts.pairing.work.nudge(settings))
+        self._halt(lambda session: session.pairing.work.nudge(settings))
 
     def take_word(self, settings: NudgeSettings) -> None:
         """Appends the partner's next word."""
-        self._halt(lambda parts: parts.session.take_word(settings))
+        self._halt(lambda session: session.take_word(settings))
 
-    def _halt(self, job: Callable[[WorkbenchParts], None]) -> None:
+    def _halt(self, job: Callable[[SessionSlot], None]) -> None:
         """Queues a job of the pair, and plays no more."""
         if self._can("pair"):
             self._state.publish(playing=False)
@@ -395,8 +396,8 @@ class Workbench:
             return False
         self.model.interrupt()
 
-        def stop(parts: WorkbenchParts) -> None:
-            stopped = parts.measuring.stop()
+        def stop(session: SessionSlot) -> None:
+            stopped = session.measuring.stop()
             if stopped is not None:
                 self.say(f"stopped: {stopped}")
 
@@ -411,7 +412,7 @@ class Workbench:
         self._stop_partner()
         if pairs:
             self.model.interrupt()
-        self._put(lambda parts: self._state.notify(parts.pairing.stop()), "pair")
+        self._put(lambda session: self._state.notify(session.pairing.stop()), "pair")
         return True
 
     def interrupt(self) -> None:

@@ -79,7 +79,7 @@ async def test_one_more_node(fruit: str, count: int) -> None:
         view = View(cast(Session, standing))
         took = (time.perf_counter() - start) * 1e3
         w.bench.view = view
-        w.workbench.now.session = cast(Session, standing)
+        w.workbench._state.publish(session=cast(Session, standing))
         w.bench.frame()
         taking, tree, drawing = [], [], []
         for turn in range(60):

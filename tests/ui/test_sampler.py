@@ -100,7 +100,7 @@ async def test_the_path_is_made_anew_in_the_background(tmp_path: Path) -> None:
 async def test_long_work_on_the_path_says_how_much_is_left(
     fruit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bftui.workbench.session_jobs._ALIGNED", 1)
+    monkeypatch.setattr("bftui.workbench.session_slot._RECOMPUTED", 1)
     monkeypatch.setattr("bftui.workbench.loop._LONG_S", 0.0)
     async with workbench(fruit) as w:
         w.session.force("Sure" * 200)
@@ -135,7 +135,7 @@ async def test_keys_go_before_the_background(fruit: str, monkeypatch: pytest.Mon
     async with workbench(fruit) as w:
         w.session.force("Sure" * 100)
         await w.settled()
-        monkeypatch.setattr("bftui.workbench.session_jobs._ALIGNED", 1)
+        monkeypatch.setattr("bftui.workbench.session_slot._RECOMPUTED", 1)
         await w.press_only("t", "left", "enter", "left", "left")
         await w.until(lambda: len(w.tokens) == 98)
         await w.settled()

@@ -29,6 +29,7 @@ def imported(code):
             "import bftui.session.session, bftui.backends.client.worker_client",
             ("textual", "rich", *HEAVY),
         ),
+        ("import bftui.workbench.loop, bftui.cli.plain.plain_loop", ("textual", *HEAVY)),
         ("import bftui.ui.app", ("numpy", "pydantic", *HEAVY)),
         ("import bftui.core.tree, bftui.core.text", ("textual", "rich", "pydantic", *HEAVY)),
         ("import bftui.trace.document, bftui.trace.journal", ("textual", "pydantic", *HEAVY)),
@@ -42,7 +43,7 @@ def test_an_import_brings_nothing_heavy(code, absent):
     assert not imported(code) & set(absent)
 
 
-def test_the_first_frame_waits_for_nothing_that_the_engine_runs():
+def test_the_first_frame_waits_for_nothing_that_the_loop_runs():
     code = "import sys, bftui.cli.commands.run_command, bftui.ui.config_file, bftui.ui.app; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
@@ -51,6 +52,7 @@ def test_the_first_frame_waits_for_nothing_that_the_engine_runs():
         "workbench.loop",
         "workbench.measuring",
         "workbench.pairing",
+        "workbench.session_slot",
         "workbench.measured_results",
         "workbench.rollout_series",
         "results.codec",
