@@ -65,7 +65,7 @@ def pointer(start: bytes) -> ForeignFile | None:
 
 
 def page(start: bytes) -> ForeignFile | None:
-    """What to say of a file that is a web page, or what a server says in the place of a file; None for any other."""
+    """Return what to say of a file that is a web page, which a server may send for a file; None for any other."""
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<?xml", b"<!doctype", b"<head")):
         return ForeignFile(
@@ -76,7 +76,7 @@ def page(start: bytes) -> ForeignFile | None:
 
 
 def kind_of(start: bytes) -> ForeignFile | None:
-    """What a file that should be GGUF is instead, by its first `SNIFFED` bytes; None where nothing is known of it."""
+    """Return what a file that should be GGUF is instead, by its first `SNIFFED` bytes; None where that is unknown."""
     known = pointer(start) or page(start)
     if known is not None:
         return known

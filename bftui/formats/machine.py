@@ -44,7 +44,7 @@ def is_small(parameters: int) -> bool:
 
 
 def available_memory() -> int | None:
-    """Bytes that can be taken without swapping; the physical memory where only that is known, None where nothing is."""
+    """Return the bytes that can be taken without swapping; else the physical memory; None where neither is known."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -66,7 +66,7 @@ def fits_as_float32(stored: int, width: float) -> bool:
 
 
 def gpu() -> str | None:
-    """The kind of GPU here, `cuda` or `mps`, as far as can be told without any library; None where none is found."""
+    """Return the kind of GPU here, `cuda` or `mps`, as far as that is seen without a library; None where none is."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mps"
     return "cuda" if shutil.which("nvidia-smi") or os.path.exists("/dev/nvidia0") else None

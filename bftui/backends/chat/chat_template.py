@@ -150,7 +150,7 @@ class ChatTemplate:
         return self._read(_joined(before, begun, prefill), hidden, told, found)
 
     def turn(self, messages: Sequence[Message], text: str, told: Told | None = None) -> Written:
-        """What stands between the end of the last answer and the beginning of the next, with a user's turn in it.
+        """Return what stands between the last answer's end and the next one's beginning, with a user's turn in it.
 
         `messages` end with the user's turn that the last answer was to. Raises like `opening`.
         """

@@ -72,7 +72,7 @@ class StandIns:
         return list(map(self.value, value)) if isinstance(value, list | tuple) else value
 
     def hide(self, text: str) -> str:
-        """The text, with stand-ins where it spells a control token, by itself or with what may stand beside it."""
+        """Return the text with stand-ins where it spells a control token, by itself or with what may be beside it."""
         return self._replaced(text, _touched)
 
     def _replaced(self, text: str, places: Callable[[str, str], Iterator[int]]) -> str:

@@ -209,7 +209,7 @@ class ContinuationPool:
     def open(
         self, prefix: Sequence[int], rows: int, tokens: int, *, ahead: bool = False
     ) -> Iterator[ContinuationBatch]:
-        """Rows of up to `tokens` tokens, closed at the end of the block, after an error too; the turn is free inside.
+        """Open rows of up to `tokens` tokens until the end of the block, also after an error; the turn is free inside.
 
         `ahead` is for look-ahead, which is soon done. Where numbers depend on batches the prefix is read afresh.
         """

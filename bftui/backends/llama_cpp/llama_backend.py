@@ -224,7 +224,7 @@ class LlamaCppBackend(PathBackend):
         )
 
     def row(self, index: int) -> F32:
-        """A copy of the logits of this token of the batch: the library's own are overwritten by the next decode."""
+        """Copy the logits of this token of the batch: the library's own are overwritten by the next decode."""
         pointer = C.llama_get_logits_ith(self._context, index)
         if not pointer:
             raise UnsupportedModel(

@@ -92,7 +92,7 @@ def metadata_int(model: Any, key: str) -> int | None:
 
 
 def piece(vocab: Any, token_id: int, buffer: Any) -> bytes:
-    """A token's bytes, of a control token its written form. The id must be valid: the library aborts otherwise."""
+    """Return a token's bytes, a control token's written form. The library aborts where the id is not valid."""
     length = C.llama_token_to_piece(vocab, token_id, buffer, len(buffer), 0, True)
     if length < 0:
         buffer = ctypes.create_string_buffer(-length)

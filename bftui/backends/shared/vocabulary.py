@@ -35,11 +35,11 @@ class TextTokenizer(Protocol):
         ...
 
     def own_parts(self, parts: Parts) -> list[int]:
-        """The same where only the ids are control tokens, whatever the words spell; no two texts side by side."""
+        """Return ids as `own` does, but only the ids in `parts` are control tokens; no two texts stand side by side."""
         ...
 
     def literal(self, text: str, special: bool) -> list[int]:
-        """Ids of what goes on inside a text: nothing put before it, nothing swallowed, as little changed as can be.
+        """Return ids of text inside another: nothing put before it, nothing swallowed, as little changed as can be.
 
         `special` has control tokens that are written in it read as such.
         """

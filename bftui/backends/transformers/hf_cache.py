@@ -124,7 +124,7 @@ def _joined(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> tuple[Tensor, Tenso
 
 
 def path_cache(config: Any) -> Any:
-    """An empty cache for one path of this model; its layers can be shortened where all of them are plain attention."""
+    """Make an empty cache for one path; its layers can be shortened where all of them are plain attention."""
     layers = transformers.DynamicCache(config=config).layers
     if not layers:
         return Cache(layer_class_to_replicate=PathLayer)

@@ -31,7 +31,7 @@ def describe(
     device: str,
     sha256: str,
 ) -> ModelInfo:
-    """Everything that is known of a loaded model; raises ModelLoadError for ends of generation that are not ids."""
+    """Gather what is known of a loaded model; raises ModelLoadError for ends of generation that are not ids."""
     trained = _trained(model.config)
     n_ctx = spec.n_ctx or default_context(trained or 0)
     ends = set(tokenizer.eog_ids)
