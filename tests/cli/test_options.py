@@ -62,6 +62,16 @@ def test_what_opens_a_model_is_what_open_model_takes():
         assert get_args(choices) == get_args(taken[name].annotation)
 
 
+def test_the_help_names_every_backend_of_ours():
+    from inspect import signature
+
+    from bftui.backends.builtin_backends import BUILTIN
+
+    asked = signature(o.OpeningOptions, eval_str=True).parameters["backend"].annotation
+    _, option = get_args(asked)
+    assert option.help == f"auto, or one of {', '.join(BUILTIN)}."
+
+
 def test_a_prompt_is_a_text_or_a_file_and_never_both(tmp_path):
     path = tmp_path / "prompt.txt"
     path.write_text("Q: Name a fruit.\nA:")
