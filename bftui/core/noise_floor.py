@@ -112,6 +112,21 @@ def choices(value: float, most: int, noise: Noise | None) -> str:
     return f"{value:,.{decimals(most, value * _sd(noise, 'entropy_truncated'))}f}"
 
 
+def fine(value: float, noise: Noise | None = None) -> str:
+    """Writes a branching factor with two decimals below 10, where differences are small, else as `factor` does."""
+    return choices(value, 2, noise) if value < 9.995 else factor(value, noise)
+
+
+def factor(value: float, noise: Noise | None = None) -> str:
+    """Writes a branching factor with one decimal, with none from 1,000 on."""
+    return choices(value, 0 if value >= 999.95 else 1, noise)
+
+
+def finest(value: float, noise: Noise | None = None) -> str:
+    """Writes a branching factor with two decimals below 100, one below 1,000, else none."""
+    return choices(value, 2 if value < 100 else 1 if value < 1000 else 0, noise)
+
+
 def share(p: float, most: int, noise: Noise | None) -> str:
     """A probability as a decimal fraction, the same."""
     return f"{p:.{decimals(most, p * _sd(noise, 'logprob'))}f}"

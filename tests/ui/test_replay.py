@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import pytest
 
+from bftui.core.noise_floor import factor
 from bftui.model.loaded_model import open_model
 from bftui.session.commands import SetSampler
 from bftui.session.records.trace_replay import Replay
 from bftui.session.session import Session
 from bftui.trace.journals import latest
 from bftui.ui.app import WorkbenchApp
-from bftui.ui.drawing.line_builder import factor
 from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
 from bftui.workbench.snapshot import Status
 from tests.ui.driver import Driver, lines, table, workbench

@@ -13,6 +13,8 @@ from bftui.core.noise_floor import (
     decimals,
     exact,
     exactness,
+    factor,
+    fine,
     nats,
     probability,
     share,
@@ -22,7 +24,6 @@ from bftui.model.noise_cache import Recorded
 from bftui.session.commands import Force, Step
 from bftui.trace.reading import TraceFile
 from bftui.trace.report.html_page import page, report_of
-from bftui.ui.drawing.line_builder import factor, fine
 from bftui.ui.drawing.line_builder import probability as cell
 from bftui.ui.explain import explain_items
 from bftui.ui.view import View

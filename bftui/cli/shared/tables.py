@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from bftui.core.noise_floor import Noise, choices
+from bftui.core.noise_floor import Noise, finest
 
 WIDTH = 80
 """Columns that everything printed for people fits."""
@@ -44,10 +44,7 @@ def number(value: float | None, noise: Noise | None = None) -> str:
 
     That of a single distribution has no more digits than the noise floor allows.
     """
-    if value is None:
-        return "–"
-    most = 2 if value < 100 else 1 if value < 1000 else 0
-    return choices(value, most, noise).replace(",", "")
+    return "–" if value is None else finest(value, noise).replace(",", "")
 
 
 def signed(value: float | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.noise_floor import Noise, choices, nats, share
+from bftui.core.noise_floor import Noise, finest, nats, share
 from bftui.core.noise_floor import probability as digits
 from bftui.core.sampler import Sampler
 from bftui.core.text import NEWLINE, label, safe, spans
@@ -259,9 +259,7 @@ def number(value: float | None, noise: Noise | None = None) -> str:
     """
     if value is None or not math.isfinite(value):
         return "–"
-    if value >= 1e6:
-        return f"{value:.2e}"
-    return choices(value, 2 if value < 100 else 1 if value < 1000 else 0, noise)
+    return f"{value:.2e}" if value >= 1e6 else finest(value, noise)
 
 
 def probability(logprob: float | None, noise: Noise | None = None) -> str:

@@ -117,7 +117,7 @@ def _text_before(view: View, node: int) -> str:
 
 
 def _bf(view: View, node: int) -> str:
-    from bftui.ui.drawing.line_builder import factor
+    from bftui.core.noise_floor import factor
 
     following = view.tree.next(node)
     return f"BF {factor(following.bf, view.noise)}" if following else "■"

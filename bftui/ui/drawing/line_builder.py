@@ -13,7 +13,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from bftui.core.job import duration
-from bftui.core.noise_floor import Noise, choices, decimals
+from bftui.core.noise_floor import Noise, decimals
 
 OTHER_SAMPLER = "*"
 """Stands at numbers of another sampler than the one in force, also where there is no colour."""
@@ -105,16 +105,3 @@ def how_far(doing: str, share: float, left: float | None) -> str:
 def starred(text: str, other: bool) -> str:
     """A number with the sign of those that are of another sampler than the one in force."""
     return f"{text}{OTHER_SAMPLER}" if other else text
-
-
-def fine(value: float, noise: Noise | None = None) -> str:
-    """A measured branching factor: two decimals below 10, where differences are small.
-
-    That of a single distribution has no more digits than the noise floor allows.
-    """
-    return choices(value, 2, noise) if value < 9.995 else factor(value, noise)
-
-
-def factor(value: float, noise: Noise | None = None) -> str:
-    """A branching factor: one decimal, none from 1,000 on; of a single distribution as in `fine`."""
-    return choices(value, 0 if value >= 999.95 else 1, noise)

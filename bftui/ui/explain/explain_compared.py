@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bftui.core.definitions import BF_PATH
+from bftui.core.noise_floor import fine
 from bftui.core.text import counted
-from bftui.ui.drawing.line_builder import fine
 from bftui.ui.explain.explain_items import Item
 from bftui.workbench.keys import hint
 from bftui.workbench.wording import truncation

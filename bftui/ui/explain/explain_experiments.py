@@ -9,9 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 from bftui.core import definitions
-from bftui.core.noise_floor import exactness
+from bftui.core.noise_floor import exactness, fine
 from bftui.core.text import counted
-from bftui.ui.drawing.line_builder import fine
 from bftui.ui.explain.explain_items import Item
 from bftui.workbench.wording import truncation
 

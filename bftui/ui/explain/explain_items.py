@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bftui.core import definitions
-from bftui.core.noise_floor import exactness, nats, probability
+from bftui.core.noise_floor import exactness, factor, fine, nats, probability
 from bftui.core.text import counted
-from bftui.ui.drawing.line_builder import factor, fine, starred
+from bftui.ui.drawing.line_builder import starred
 from bftui.ui.path_comparison import pair
 from bftui.workbench.keys import hint
 from bftui.workbench.wording import truncation

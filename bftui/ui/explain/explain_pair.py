@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bftui.core import definitions
-from bftui.core.noise_floor import Noise, probability
+from bftui.core.noise_floor import Noise, fine, probability
 from bftui.core.text import safe
-from bftui.ui.drawing.line_builder import fine
 from bftui.ui.drawing.shift_style import SIGNS, WITHIN
 from bftui.ui.explain.explain_items import Item
 

@@ -18,12 +18,12 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from bftui.core.job import duration
-from bftui.core.noise_floor import nats
+from bftui.core.noise_floor import factor, fine, nats
 from bftui.ui import side_branches
 from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
 from bftui.ui.drawing.chart import Fixed
 from bftui.ui.drawing.glyphs import glyphs
-from bftui.ui.drawing.line_builder import LineBuilder, factor, fine, fit, how_far, starred
+from bftui.ui.drawing.line_builder import LineBuilder, fit, how_far, starred
 from bftui.ui.panes.curve_pane import axis_step, draw_cells
 from bftui.ui.panes.pane import Pane
 from bftui.ui.side_branches import Apart

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from bftui.core.noise_floor import nats
+from bftui.core.noise_floor import factor, fine, nats
 from bftui.core.text import SPACE, counted, safe
-from bftui.ui.drawing.line_builder import LineBuilder, bar, factor, fine, fit, probability, starred
+from bftui.ui.drawing.line_builder import LineBuilder, bar, fit, probability, starred
 from bftui.ui.drawing.shift_style import SIGNS, kind_style
 from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import Palette

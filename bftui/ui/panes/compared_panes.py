@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 from rich.style import Style
 
-from bftui.core.noise_floor import nats
+from bftui.core.noise_floor import factor, fine, nats
 from bftui.core.text import counted
 from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
 from bftui.ui.drawing.chart import Fixed
 from bftui.ui.drawing.glyphs import glyphs
-from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, factor, fine, fit, starred
+from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, fit, starred
 from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
 from bftui.ui.panes.curve_pane import LABEL, CurvePane, Part, wrapped
 from bftui.ui.panes.pane import ReadingPane

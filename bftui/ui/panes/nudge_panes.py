@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
+from bftui.core.noise_floor import fine
 from bftui.core.text import counted, label, safe
 from bftui.ui.drawing.bars import Bars
 from bftui.ui.drawing.chart import Linear
-from bftui.ui.drawing.line_builder import fine, fit
+from bftui.ui.drawing.line_builder import fit
 from bftui.ui.drawing.text_layout import NUDGED
 from bftui.ui.panes.curve_pane import CurvePane, Part
 from bftui.ui.themes.theme_styles import Palette

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
+from bftui.core.noise_floor import fine
 from bftui.core.text import counted
 from bftui.ui.drawing.bars import Bars, ChartLine
 from bftui.ui.drawing.chart import Scale
 from bftui.ui.drawing.glyphs import glyphs
-from bftui.ui.drawing.line_builder import fine, fit, how_far
+from bftui.ui.drawing.line_builder import fit, how_far
 from bftui.ui.panes.bf_pane import interval
 from bftui.ui.panes.curve_pane import CurvePane, Part, wrapped
 from bftui.ui.themes.theme_styles import Palette

@@ -15,9 +15,10 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.message import Message
 
+from bftui.core.noise_floor import factor
 from bftui.core.text import SPACE, counted, label, safe
 from bftui.trace.branch_names import letters
-from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, factor, fit
+from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, fit
 from bftui.ui.drawing.text_layout import FORCED, NUDGED
 from bftui.ui.drawing.tree_rows import TreeTexts
 from bftui.ui.panes.pane import Pane

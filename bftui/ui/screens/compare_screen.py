@@ -10,9 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from bftui.core.noise_floor import factor
 from bftui.core.text import counted
 from bftui.ui.actions.bindings import bound, moving
-from bftui.ui.drawing.line_builder import OTHER_SAMPLER, factor, fit, starred
+from bftui.ui.drawing.line_builder import OTHER_SAMPLER, fit, starred
 from bftui.ui.panes.compared_panes import SHADINGS, BranchPane, ComparedPane
 from bftui.ui.panes.pane import Pane
 from bftui.ui.path_comparison import BranchPair, pair

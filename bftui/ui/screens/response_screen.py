@@ -9,10 +9,10 @@ from rich.style import Style
 
 from bftui.core.definitions import CONTROLS
 from bftui.core.job import duration
-from bftui.core.noise_floor import within
+from bftui.core.noise_floor import fine, within
 from bftui.core.text import counted, label
 from bftui.ui.actions.bindings import bound
-from bftui.ui.drawing.line_builder import LineBuilder, fine, fit, how_far
+from bftui.ui.drawing.line_builder import LineBuilder, fit, how_far
 from bftui.ui.panes.bf_pane import interval, times
 from bftui.ui.panes.curve_pane import wrapped
 from bftui.ui.panes.pane import ReadingPane

@@ -15,11 +15,10 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from bftui.core.errors import UsageError
-from bftui.core.noise_floor import Noise, nats
+from bftui.core.noise_floor import Noise, factor, nats
 from bftui.core.sampler import Sampler
 from bftui.core.text import safe
 from bftui.session.commands import SetSampler
-from bftui.ui.drawing.line_builder import factor
 from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.fields import LineField
