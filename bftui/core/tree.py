@@ -61,8 +61,8 @@ class Block:
     def rows(self, start: int, stop: int) -> Block:
         """Return some of the rows; they share the memory of the block."""
         part = Block.__new__(Block)
-        for name in Block.__slots__:
-            setattr(part, name, getattr(self, name)[start:stop])
+        part.numbers = self.numbers[start:stop]
+        part.top_ids, part.top_logprobs = self.top_ids[start:stop], self.top_logprobs[start:stop]
         return part
 
     def write(

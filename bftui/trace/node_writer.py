@@ -6,7 +6,7 @@ Numbers become text column by column, and a node one line of those: several time
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,15 +35,18 @@ _NEXT = (
     *("bf", "bf_full"),
 )
 _COLUMNS = (*_NEXT, "hill2", "log_kept", "logprob", "logprob_truncated", "elapsed_ms")
-_MADE = slice(6, 9)
-"""Those of the columns that the tree does not hold."""
+_MADE, _OWN = slice(6, 9), slice(10, 12)
+"""Those of the columns that the tree does not hold, and the log-probabilities of the node's token."""
 
 _STORED = [(column, name) for column, name in enumerate(_COLUMNS) if not 6 <= column < 9]
 _SCALE = np.array([[10.0**PLACES]] * 12 + [[10.0**_MILLISECONDS]])
 _NEXT_TEXT = ",".join(f'"{name}":%r' for name in _NEXT)
 
 _LEAST = -1e15
-"""From here up a log-probability has the same text from pydantic's writer, which takes a fifth of the time."""
+"""From here up pydantic writes a log-probability as `dumps` does, in a fifth of the time."""
+
+_MANY = 1000
+"""Nodes from which on that saves more time than importing it takes."""
 
 
 def node_texts(
@@ -51,6 +54,7 @@ def node_texts(
 ) -> Iterator[Written]:
     """Writes the nodes from `start` up to `stop`, with what a partner said of those that have a view."""
     views = views or {}
+    write = _writer(stop - start)
     for nodes, block in tree.blocks(stop, start):
         columns = _columns(block.numbers)
         rows = zip(
@@ -59,7 +63,7 @@ def node_texts(
             columns["logprob_truncated"],
             block.numbers["rank"].tolist(),
             columns["elapsed_ms"],
-            _following(block, columns),
+            _following(block, columns, write),
             strict=True,
         )
         for node, logprob, truncated, rank, took, (after, ids) in rows:
@@ -123,13 +127,15 @@ def _next_text(after: NextToken | None) -> str:
     """Writes a distribution that is in no tree."""
     block = Block(1)
     block.write(0, None, after, 0.0)
-    text, _ = next(_following(block, _columns(block.numbers)))
+    text, _ = next(_following(block, _columns(block.numbers), dumps))
     return text
 
 
-def _following(block: Block, columns: Mapping[str, list[float]]) -> Iterator[Written]:
+def _following(
+    block: Block, columns: Mapping[str, list[float]], write: Callable[[Any], str]
+) -> Iterator[Written]:
     """Writes `next` of the nodes of a block, "null" where nothing comes after one; the ids are the candidates'."""
-    n_top = block.numbers["n_top"].tolist()
+    n_top, least = block.numbers["n_top"].tolist(), block.top_logprobs.min()
     ids = _leading(block.top_ids, n_top)
     # Adding 0 makes one zero of two.
     logprobs = _leading(_rounded(block.top_logprobs, 10.0**CANDIDATES) + 0.0, n_top)
@@ -140,8 +146,8 @@ def _following(block: Block, columns: Mapping[str, list[float]]) -> Iterator[Wri
         block.numbers["kept"].tolist(),
         n_top,
         ids,
-        _texts(ids),
-        _texts(logprobs, plain=bool(block.top_logprobs.min() > _LEAST)),
+        write(ids)[2:-2].split("],["),
+        (write if least > _LEAST else dumps)(logprobs)[2:-2].split("],["),
         strict=True,
     )
     for values, hill2, log_kept, kept, count, found, ids_text, logprobs_text in rows:
@@ -163,13 +169,13 @@ def _leading(rows: NDArray[Any], counts: Sequence[int]) -> list[list[Any]]:
     return [row[: max(count, 0)] for row, count in zip(rows.tolist(), counts, strict=True)]
 
 
-def _texts(rows: list[list[Any]], *, plain: bool = True) -> list[str]:
-    """Writes rows of numbers, each without its brackets; `plain` where every library writes them alike."""
-    if not plain:
-        return dumps(rows)[2:-2].split("],[")
+def _writer(nodes: int) -> Callable[[Any], str]:
+    """Returns what writes lists of numbers in the least time."""
+    if nodes < _MANY:
+        return dumps
     from pydantic_core import to_json
 
-    return to_json(rows).decode()[2:-2].split("],[")
+    return lambda rows: to_json(rows).decode()
 
 
 def _columns(numbers: NDArray[Any]) -> dict[str, list[float]]:
@@ -180,12 +186,11 @@ def _columns(numbers: NDArray[Any]) -> dict[str, list[float]]:
     found = np.zeros((len(_COLUMNS), len(numbers)))
     for column, name in _STORED:
         found[column] = numbers[name]
-    entropy, truncated, *_, log_kept, own, own_truncated, _ = found
+    entropy, truncated, *_, log_kept, _, _, _ = found
     log_kept[numbers["kept"] <= numbers["n_top"]] = math.nan
     found[:] = _rounded(found, _SCALE)
     # No rounding makes a probability more than 1.
-    for logprob in (own, own_truncated):
-        np.minimum(logprob, 0.0, out=logprob)
+    np.minimum(found[_OWN], 0.0, out=found[_OWN])
     # Of the rounded entropies, so that what was read can be written again without a difference.
     bf, bf_full, hill2 = found[_MADE]
     np.exp(truncated, out=bf)
