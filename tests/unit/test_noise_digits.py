@@ -117,9 +117,9 @@ def test_what_explains_the_numbers_says_how_far_they_move(session):
 def test_look_ahead_is_called_exact_only_where_it_is(session):
     job = session.experiments.start_lookahead(3)
     job.finish()
-    assert "xact" not in told(job, session.model)
+    assert "xact" not in told(job.result(), 1, session.model)
     session.model.floor = Recorded(dataclasses.replace(STILL, rows=4))
-    assert "Exact" in told(job, session.model)
+    assert "Exact" in told(job.result(), 1, session.model)
 
 
 def test_a_report_has_the_floor_and_says_exact_nowhere(session, tmp_path):

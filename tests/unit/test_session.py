@@ -320,7 +320,7 @@ def test_the_journal_holds_every_node_as_soon_as_it_exists(model, tmp_path):
     for command in (c.Step(), c.Force(" Sure é"), c.Back(1), c.Step(), c.SetPrompt(Prompt("x"))):
         session.do(command)
         lines = [json.loads(line) for line in journal.path.read_text("utf-8").splitlines()]
-        nodes = [node for line in lines for node in json.loads(line.get("nodes", "[]"))]
+        nodes = [node for line in lines for node in line.get("nodes", [])]
         assert [node["id"] for node in nodes] == list(range(len(session.tree)))
         assert [node["token_id"] for node in nodes] == [
             session.tree.token_id(n) for n in range(len(session.tree))
