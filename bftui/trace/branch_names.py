@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def letters(number: int) -> str:
-    """A branch's name by its number from 0: A to Z, then AA, AB and so on."""
+    """Returns a branch's name by its number from 0: A to Z, then AA, AB and so on."""
     name = ""
     number += 1
     while number:
@@ -17,7 +17,7 @@ def letters(number: int) -> str:
 
 
 def branches(parents: Sequence[int]) -> array[int]:
-    """For each node the number of the last branch on the way to it; -1 where nothing forks above it.
+    """Returns for each node the number of the last branch on the way to it; -1 where nothing forks above it.
 
     Numbers are given once and for good as a tree grows: with the second child of a node to the first and to it, with
     every further child to that one.

@@ -67,7 +67,7 @@ class Trace:
     seen: Seen | None = None
 
     def chunks(self) -> Iterator[str]:
-        """The document in pieces of about a block of nodes; joined they are one line of JSON and a line end."""
+        """Writes the document in pieces of about a block of nodes; joined they are one line of JSON and a line end."""
         yield "{" + _fields(self.head)
         yield ',"nodes":['
         used = {
@@ -90,7 +90,7 @@ class Trace:
         yield "," + _fields(self.tail) + "}\n"
 
     def nodes(self) -> Iterator[dict[str, Any]]:
-        """The fields of each node, with the numbers as they are written."""
+        """Yields the fields of each node, with the numbers as they are written."""
         views = {} if self.seen is None else self.seen.views
         for text, _ in node_texts(self.tree, 0, self.count, views):
             yield json.loads(text)
@@ -109,13 +109,13 @@ class Trace:
                 file.write(chunk)
 
     def as_dict(self) -> dict[str, Any]:
-        """The document as plain data."""
+        """Returns the document as plain data."""
         document: dict[str, Any] = json.loads("".join(self.chunks()))
         return document
 
 
 def measured_ids(measurements: Iterable[Mapping[str, Any]]) -> Iterator[int]:
-    """The tokens of continuations and candidates that were measured: their texts are in no node."""
+    """Yields the tokens of continuations and candidates that were measured: their texts are in no node."""
     for found in measurements:
         kind, result = found["kind"], found["result"]
         if kind in ("rollouts", "resampling"):
@@ -176,7 +176,7 @@ def saving(target: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(target: Path) -> Iterator[IO[str]]:
-    """A text file that takes its target's place when the block ends well, and vanishes when it does not.
+    """Opens a text file that takes its target's place when the block ends well, and vanishes when it does not.
 
     A target that is no regular file (a pipe, a device) is written to directly.
     """

@@ -41,10 +41,10 @@ class DescribedModel(Protocol):
 
 
 def model_fields(info: DescribedModel, noise: Noise | None = None) -> dict[str, Any]:
-    """`model` of the trace, with its noise floor; with a `title`, what it calls itself, where that is not its name, and
-    with a `note` where there is something to say of it.
+    """Writes `model` of the trace, with its noise floor.
 
-    `rows` is there where every batch of continuations has so many.
+    `title` is there where a model calls itself something else than its name, `note` where there is something to say of
+    it, `rows` where every batch of continuations has so many.
     """
     fields = {name: getattr(info, name) for name in _MODEL}
     for name in ("name", "source"):
@@ -59,7 +59,7 @@ def model_fields(info: DescribedModel, noise: Noise | None = None) -> dict[str, 
 
 
 def noise_of(model: Any) -> Noise | None:
-    """The noise floor of a `model` that was read; None where its trace has none."""
+    """Returns the noise floor of a `model` that was read; None where its trace has none."""
     return None if model.noise is None else Noise.of(model.noise.model_dump())
 
 
@@ -74,7 +74,7 @@ def prompt_fields(
     prefill: str = "",
     told: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`prompt` of the trace; `prefill` is there only where an answer was begun, and what else a template was `told`."""
+    """Writes `prompt` of the trace; `prefill` only where an answer was begun; with what else a template was `told`."""
     fields: dict[str, Any] = {
         "text": text,
         "system": system,
@@ -88,5 +88,5 @@ def prompt_fields(
 
 
 def sampler_fields(sampler: Sampler) -> dict[str, Any]:
-    """One entry of `samplers`."""
+    """Writes one entry of `samplers`."""
     return asdict(sampler)

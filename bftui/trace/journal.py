@@ -118,17 +118,17 @@ class Journal:
 
 
 def utc(when: datetime) -> str:
-    """A time in UTC as traces write it, to the second."""
+    """Writes a time in UTC as traces have it, to the second."""
     return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def default_directory() -> Path:
-    """Where journals lie."""
+    """Returns where journals lie."""
     return user_folder("state") / "sessions"
 
 
 def runs(path: Path) -> bool:
-    """Whether a program writes this journal now. Raises OSError where it cannot be read."""
+    """Tells whether a program writes this journal now. Raises OSError where it cannot be read."""
     file = os.open(path, os.O_RDONLY)
     try:
         return not _lock(file)

@@ -80,7 +80,7 @@ def listed(directory: Path) -> list[Kept]:
 
 
 def latest(directory: Path) -> Path:
-    """The journal that was used last, of those that can be resumed. Raises InputError where there is none."""
+    """Returns the journal that was used last, of those that can be resumed. Raises InputError where there is none."""
     states = []
     for path in _paths(directory):
         states.append(_kept(path).state)
@@ -95,7 +95,7 @@ def latest(directory: Path) -> Path:
 
 
 def later_runs(path: Path) -> bool:
-    """Whether a session beside this one was used later and still runs."""
+    """Tells whether a session beside this one was used later and still runs."""
     paths = _paths(path.parent)
     return any(map(runs, paths[: paths.index(path)]))
 

@@ -120,7 +120,7 @@ def add_node(
 
 
 def batch_of(fields: Mapping[str, Any]) -> Batch | None:
-    """The batch that a checked node says it was evaluated in; None where it does not say."""
+    """Returns the batch that a checked node says it was evaluated in; None where it does not say."""
     read = fields.get("read")
     if read is None or read["kind"] == "rows":
         return None
@@ -173,7 +173,7 @@ def _within(value: Any, low: float, high: float) -> bool:
 def next_token(
     fields: Mapping[str, Any] | None, temperature: float, n_vocab: int
 ) -> NextToken | None:
-    """The distribution after a node as it was; `hill2` and `log_kept` are NaN where an older trace lacks them."""
+    """Reads the distribution after a node; `hill2` and `log_kept` are NaN where an older trace lacks them."""
     if fields is None:
         return None
     top = fields["top"]

@@ -31,7 +31,7 @@ class PromptLine:
 
 
 def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
-    """The lines of a prompts file; blank ones are passed over.
+    """Reads the lines of a prompts file; blank ones are passed over.
 
     Args:
         data: the file's bytes, UTF-8.
@@ -53,7 +53,7 @@ def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
 
 
 def parse_examples(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
-    """The queries and answers of a file of examples: JSON Lines, one `{"prompt", "answer"}` a line.
+    """Reads the queries and answers of a file of examples: JSON Lines, one `{"prompt", "answer"}` a line.
 
     Args:
         data, name: as of `parse_prompts`.

@@ -85,32 +85,32 @@ class TraceFile:
         return samplers_of(self.outline.samplers, str(self.path))
 
     def nodes(self) -> Iterator[dict[str, Any]]:
-        """The fields of each node, in order."""
+        """Yields the fields of each node, in order."""
         return self._again("nodes")
 
     def actions(self) -> Iterator[dict[str, Any]]:
-        """What was done, in order."""
+        """Yields what was done, in order."""
         return self._again("actions")
 
     def measurements(self) -> Iterator[dict[str, Any]]:
-        """What was measured, in order."""
+        """Yields what was measured, in order."""
         return self._again("measurements")
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The exact bytes of a token that occurs in the trace; raises KeyError for any other."""
+        """Returns the exact bytes of a token that occurs in the trace; raises KeyError for any other."""
         return base64.b64decode(self.outline.tokens[str(token_id)].bytes)
 
     def text(self, token_id: int) -> str:
-        """A token that is safe to show."""
+        """Returns a token that is safe to show."""
         return label(self.token_bytes(token_id))
 
     def prompts(self) -> dict[int, Any]:
-        """The `schema.TracePrompt` of each root."""
+        """Returns the `schema.TracePrompt` of each root."""
         later = {each.node: each.prompt for each in self.outline.prompts}
         return {0: self.outline.prompt, **later}
 
     def tree(self) -> Tree:
-        """The tree, with the numbers of the trace: about 800 bytes a node."""
+        """Returns the tree, with the numbers of the trace: about 800 bytes a node."""
         tree = Tree(self.outline.model.n_vocab)
         prompts = self.prompts()
         for fields in self.nodes():
@@ -197,7 +197,7 @@ class TraceFile:
 
 
 def samplers_of(found: Any, name: str) -> list[Sampler]:
-    """`schema.SamplerSettings` as samplers; raises InputError for what no sampler can be."""
+    """Returns `schema.SamplerSettings` as samplers; raises InputError for what no sampler can be."""
     from bftui.core.errors import UsageError
 
     try:
@@ -210,7 +210,7 @@ def samplers_of(found: Any, name: str) -> list[Sampler]:
 
 
 def damaged(path: Path, where: str, error: Any) -> InputError:
-    """What pydantic found wrong first, in one line."""
+    """Returns what pydantic found wrong first, in one line."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join([*filter(None, (where,)), *map(str, first["loc"])]) or "the document"
     return InputError(f"{path} is a damaged trace", f"{place}: {first['msg']}")
@@ -230,7 +230,7 @@ _RESULTS = {
 
 
 def not_a_trace(path: Path, whole: Mapping[str, Any]) -> InputError:
-    """The error for a file that is something else, by its fields."""
+    """Returns the error for a file that is something else, by its fields."""
     for command, fields in _RESULTS.items():
         if "format" not in whole and all(field in whole for field in fields):
             hint = (

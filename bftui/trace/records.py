@@ -102,7 +102,7 @@ class JournalFile:
         self.ignore_eos = second[1].get("ignore_eos") is True
 
     def records(self) -> Iterator[Record]:
-        """Everything after the head, in order. Raises InputError that names the line."""
+        """Yields everything after the head, in order. Raises InputError that names the line."""
         self.size, self.cut, self.ended = 0, False, False
         for number, line in self._lines():
             self.ended = "end" in line
@@ -232,7 +232,7 @@ def _bytes_of(spelled: Any) -> dict[int, bytes]:
 
 
 def trace_records(trace: TraceFile) -> Iterator[Record]:
-    """A trace as the records that its journal held: each action with the nodes that it made."""
+    """Yields a trace as the records that its journal held: each action with the nodes that it made."""
     prompts = trace.prompts()
 
     def whole(node: dict[str, Any]) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def trace_records(trace: TraceFile) -> Iterator[Record]:
 
 
 def begins_as_journal(path: Path) -> bool:
-    """Whether a file says in its beginning that it is a journal. Raises InputError where it cannot be read."""
+    """Tells whether a file says in its beginning that it is a journal. Raises InputError where it cannot be read."""
     try:
         if not path.is_file() and path.exists():
             raise InputError(f"cannot read {path}", "it is no regular file")

@@ -44,7 +44,7 @@ def check_plain(value: Any) -> None:
 
 
 def parse(text: str) -> Any:
-    """One whole JSON value; raises ValueError with the reason."""
+    """Reads one whole JSON value; raises ValueError with the reason."""
     try:
         return _decoder.decode(text)
     except json.JSONDecodeError as error:
@@ -71,7 +71,7 @@ class ObjectReader:
         self._where = ""
 
     def fields(self) -> Iterator[tuple[str, int, Any]]:
-        """(field, WHOLE, its value); of a streamed list (field, BEGIN, its byte), then (field, place, item).
+        """Yields (field, WHOLE, its value); of a streamed list (field, BEGIN, its byte), then (field, place, item).
 
         Raises InputError for what is no JSON object, for a field that comes twice and for values beyond all measure.
         """
@@ -104,7 +104,7 @@ class ObjectReader:
             raise self._wrong("something stands behind the end")
 
     def items(self) -> Iterator[Any]:
-        """The items of the list that begins here."""
+        """Yields the items of the list that begins here."""
         self._take("[")
         field = self._where
         limit = ITEM if field == "nodes" else VALUE

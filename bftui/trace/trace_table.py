@@ -58,7 +58,7 @@ _FORMULA = tuple("=+-@＝＋－＠")
 
 
 def exported(trace: TraceFile, form: Form) -> Iterator[str]:
-    """The text of the export in pieces."""
+    """Writes the export in pieces."""
     if form == "csv":
         return _csv(trace)
     if form == "jsonl":
@@ -125,7 +125,7 @@ def _rows(trace: TraceFile) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
 
 def document(trace: TraceFile) -> Iterator[str]:
-    """The whole trace in its present form, with the fields of it that are not known; one line of JSON."""
+    """Writes the whole trace in its present form, with unknown fields; one line of JSON."""
     outline = trace.outline.model_dump(mode="json", by_alias=True)
     yield "{" + _dumps(outline)[1:-1]
     lists = (("nodes", trace.nodes()), ("actions", trace.actions()))

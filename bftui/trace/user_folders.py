@@ -13,7 +13,7 @@ NOWHERE = Path(os.devnull) / "bftui"
 
 
 def user_folder(kind: Kind, program: str = "bftui") -> Path:
-    """A person's folder for one kind of a program's files; it need not be there.
+    """Returns a person's folder for one kind of a program's files; it need not be there.
 
     A home that cannot be found ends nothing: what looks into `NOWHERE` finds nothing, as in a home that is no folder.
     """
@@ -32,6 +32,6 @@ def user_folder(kind: Kind, program: str = "bftui") -> Path:
 
 
 def user_home() -> Path | None:
-    """The person's home; None where nobody knows it."""
+    """Returns the person's home; None where nobody knows it."""
     path = Path(os.path.expanduser("~"))
     return path if path.is_absolute() else None

@@ -89,7 +89,7 @@ class TraceComparison:
     path: list[PathPosition]
 
     def as_dict(self) -> dict[str, Any]:
-        """With the fields of `bftui diff --json`."""
+        """Returns the fields of `bftui diff --json`."""
         return {
             "same": self.same,
             "common": self.common,
@@ -170,7 +170,7 @@ class _Tree:
         self.bf.append(-1.0 if after is None else after["bf"])
 
     def choices(self, nodes: Iterable[int]) -> dict[int, float | None]:
-        """BF after nodes; None where nothing comes after."""
+        """Returns BF after nodes; None where nothing comes after."""
         return {node: self.bf[node] if self.bf[node] >= 0 else None for node in nodes}
 
     def texts(self, nodes: Iterable[int]) -> dict[int, str]:

@@ -170,7 +170,7 @@ class _Waiting:
         self._several: dict[int, dict[int | bytes, list[int]]] = {}
 
     def take(self, parent: int, token: int | bytes) -> int:
-        """The oldest child with a token that was not taken yet; -1 where there is none."""
+        """Takes the oldest child with a token that was not taken yet; -1 where there is none."""
         only = self._first[parent]
         if only < 0:
             return -1

@@ -81,7 +81,7 @@ class Branches:
 
 
 def branches(content: Content) -> Branches:
-    """The tree of the trace in rows."""
+    """Returns the tree of the trace in rows."""
     links = content.file.links
     parents = np.frombuffer(links.parents, dtype=np.int32)
     children = Children(parents)

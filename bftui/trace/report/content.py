@@ -96,7 +96,7 @@ class PathColumns:
         return len(self.sources)
 
     def places(self, source: str) -> list[int]:
-        """The positions of the tokens that came in one way."""
+        """Returns the positions of the tokens that came in one way."""
         return [t for t, each in enumerate(self.sources) if each == source]
 
     def factor(self, column: F64) -> float | None:
@@ -156,7 +156,7 @@ class Content:
         return [replace(each, seed=seed) for each in found]
 
     def apart(self, nodes: Iterable[int]) -> bool:
-        """Whether numbers of some nodes are those of another sampler than at the end of the visible path."""
+        """Tells whether numbers of some nodes are those of another sampler than at the end of the visible path."""
         known = self.file.samplers
         end = known[self.samplers[(self.file.outline.path or [0])[-1]]]
         return any(
@@ -243,7 +243,7 @@ def _best(after: Mapping[str, Any] | None) -> float:
 
 
 def lines(text: str) -> str:
-    """Running text that is safe to show, whose line ends are seen and end a line."""
+    """Makes running text safe to show; its line ends are seen and end a line."""
     return safe(text).replace(NEWLINE, f"{NEWLINE}\n")
 
 
@@ -253,7 +253,7 @@ def factor(entropy: float) -> float:
 
 
 def number(value: float | None, noise: Noise | None = None) -> str:
-    """A branching factor in few digits; – where there is none.
+    """Writes a branching factor in few digits; – where there is none.
 
     That of a single distribution has no more digits than the noise floor allows.
     """
@@ -263,7 +263,7 @@ def number(value: float | None, noise: Noise | None = None) -> str:
 
 
 def probability(logprob: float | None, noise: Noise | None = None) -> str:
-    """P of a log-probability; 0 for None, which stands for ln 0."""
+    """Writes P of a log-probability; 0 for None, which stands for ln 0."""
     if logprob is None or (p := math.exp(min(logprob, 0.0))) <= 0:
         return "0"
     return digits(p, 4, noise)

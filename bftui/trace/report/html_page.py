@@ -89,7 +89,7 @@ class TraceReport:
     nudge: Picture | None
 
     def pictures(self) -> Iterator[Picture]:
-        """Every picture, in the order of the page."""
+        """Yields every picture, in the order of the page."""
         yield self.path
         for picture in (
             self.nudge,
@@ -101,7 +101,7 @@ class TraceReport:
                 yield picture
 
     def left_out(self) -> list[str]:
-        """What of the trace is not shown, in words."""
+        """Returns what of the trace is not shown, in words."""
         found = []
         if self.content.left_out:
             found.append(f"{self.content.left_out:,} tokens of the path are not written out")
@@ -156,7 +156,7 @@ def _path_nudge(content: Content) -> Picture | None:
 
 
 def page(report: TraceReport, version: str, theme: Theme | None = None) -> str:
-    """The page, made by this version of the program.
+    """Writes the page, as made by this version of the program.
 
     Without a theme it is light or dark as its reader's system; on paper it is always light.
     """

@@ -24,7 +24,7 @@ class Ink:
     ramp_text: str
 
     def roles(self) -> dict[str, str]:
-        """Each colour by the name of its role; the steps of the ramp count from 0."""
+        """Returns each colour by the name of its role; the steps of the ramp count from 0."""
         named = {
             field.name: getattr(self, field.name) for field in fields(self) if field.name != "ramp"
         }

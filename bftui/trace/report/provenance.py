@@ -50,7 +50,7 @@ def model_facts(model: Any) -> list[tuple[str, str]]:
 
 
 def trace_facts(file: TraceFile) -> list[tuple[str, str]]:
-    """What the report was made from. Raises InputError where the file is gone."""
+    """Returns what the report was made from. Raises InputError where the file is gone."""
     outline = file.outline
     counts = file.counts
     return [
@@ -98,7 +98,7 @@ def commands(file: TraceFile) -> list[tuple[str, str]]:
 
 
 def samplers(content: Content) -> Table:
-    """Those that numbers or tokens of the trace came under, with how many of both."""
+    """Lists the samplers of the trace, with how many numbers and tokens came under each."""
     numbers = Counter(content.samplers)
     sampled = SOURCES.index("sampled")
     tokens = Counter(
@@ -129,7 +129,7 @@ def samplers(content: Content) -> Table:
 
 
 def actions(file: TraceFile) -> tuple[Table | None, int]:
-    """The first things that were done, in order, and how many more there are."""
+    """Returns the first things that were done, in order, and how many more there are."""
     rows = tuple(_action(each) for each in islice(file.actions(), _ACTIONS))
     found = Table(("at", "node", "action", ""), rows, words=2) if rows else None
     return found, max(0, file.counts["actions"] - len(rows))

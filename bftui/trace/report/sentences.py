@@ -85,37 +85,37 @@ class Asked:
 
 
 def clipped(text: str, length: int) -> str:
-    """At most so many characters, ending in … where something was cut."""
+    """Cuts a text to so many characters; … stands for the rest."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def token_text(text: str) -> str:
-    """The text of a token or some, short and safe."""
+    """Writes the text of one token or several, short and safe."""
     return clipped(label(text.encode(errors="replace")), 40)
 
 
 def interval(ci: Sequence[float] | None) -> str:
-    """The interval of a branching factor."""
+    """Writes the interval of a branching factor."""
     return "–" if ci is None else f"[{number(ci[0])}, {number(ci[1])}]"
 
 
 def signed(value: float | None) -> str:
-    """A difference with its sign."""
+    """Writes a difference with its sign."""
     return "–" if value is None else f"{value:+.2f}".replace("-", "−")
 
 
 def times(log: float) -> str:
-    """A difference of logarithms as a ratio."""
+    """Writes a difference of logarithms as a ratio."""
     return f"×{number(factor(log))}"
 
 
 def sentence(text: str) -> str:
-    """Text that ends with a full stop."""
+    """Ends a text with a full stop."""
     return text if text.endswith(".") else f"{text}."
 
 
 def shown(value: Any) -> str:
-    """A value of a setting or a result, whatever it is."""
+    """Writes a value of a setting or a result, whatever it is."""
     if isinstance(value, float):
         return f"{value:g}"
     return clipped(safe(value if isinstance(value, str) else json.dumps(value)), 120)
@@ -136,7 +136,7 @@ _ELSEWHERE = {"token_ids", "original"}
 
 
 def where(content: Content, node: int) -> str:
-    """After what something was measured."""
+    """Says after what something was measured."""
     links = content.file.links
     if links.parents[node] < 0:
         return "after the prompt"
@@ -145,10 +145,10 @@ def where(content: Content, node: int) -> str:
 
 
 def seed_of(value: Any) -> int:
-    """A seed, where the trace has one."""
+    """Returns the seed that a trace has; 0 where it has none."""
     return value if type(value) is int and 0 <= value < 2**64 else 0
 
 
 def finite(value: float | None) -> float:
-    """A number that may not be there, as NaN."""
+    """Returns a number, or NaN for None."""
     return math.nan if value is None else value

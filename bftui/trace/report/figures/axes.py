@@ -66,7 +66,7 @@ def require() -> None:
 
 
 def rendered(picture: Picture, ink: Ink, form: Form) -> bytes:
-    """A picture as a file with these colours."""
+    """Draws a picture as a file with these colours."""
     with _settings(ink, outlines=True):
         figure = _figure(picture, ink)
         figure.set_facecolor(ink.background)
@@ -74,7 +74,7 @@ def rendered(picture: Picture, ink: Ink, form: Form) -> bytes:
 
 
 def inline(picture: Picture) -> str:
-    """A picture as an SVG element for a page that defines the colours of `Ink.roles` as CSS variables."""
+    """Draws a picture as an SVG element for a page that defines the colours of `Ink.roles` as CSS variables."""
     with _settings(LIGHT, outlines=False):
         figure = _figure(picture, LIGHT)
         figure.set_facecolor("none")
@@ -161,7 +161,7 @@ def _adopted(data: bytes, picture: Picture) -> str:
 
 
 def factor_axis(axes: Axes, low: float, high: float, *, axis: Literal["x", "y"] = "y") -> None:
-    """A logarithmic axis of branching factors from near `low` to near `high`."""
+    """Draws a logarithmic axis of branching factors from near `low` to near `high`."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
     low, high = max(low, 1e-6), max(high, low * 1.5, 1.5)
@@ -214,7 +214,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def nats_beside(axes: Axes) -> None:
-    """The logarithm of the factor axis on the right, in nats."""
+    """Draws the logarithm of the factor axis on the right, in nats."""
     twin = axes.twinx()
     twin.set_ylim(*(math.log(end) for end in axes.get_ylim()))
     twin.set_ylabel("H(P~), nats")
@@ -230,5 +230,5 @@ def token_axis(axes: Axes, labels: Sequence[str], bold: Sequence[int] = ()) -> N
 
 
 def legend_above(axes: Axes, handles: Sequence[Any], names: Sequence[str]) -> None:
-    """What the marks mean, above the axes."""
+    """Draws what the marks mean, above the axes."""
     axes.legend(handles, names, loc="lower left", bbox_to_anchor=(0, 1), ncols=6, borderaxespad=0.2)

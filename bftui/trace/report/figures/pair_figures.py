@@ -149,7 +149,7 @@ def sure(
     labels: Sequence[str],
     gamma: float | None,
 ) -> Picture:
-    """How sure the base was where each token of a nudged text stands, and who wrote it.
+    """Draws how sure the base was where each token of a nudged text stands, and who wrote it.
 
     Args:
         best: P of the base's most probable token there; NaN where it is not known.

@@ -171,7 +171,7 @@ def _positions(axes: Axes, path: PathColumns) -> None:
 
 
 def tree(found: Branches) -> Picture:
-    """The branches over positions, shaded by entropy; what goes on after a fork stays on its line."""
+    """Draws the branches over positions, shaded by entropy; what goes on after a fork stays on its line."""
     drawn = _lines(found.rows)
     notes = []
     if (count := sum(map(len, drawn))) < found.count:
@@ -262,7 +262,7 @@ def _step(entropies: F64) -> int:
 def rollouts(
     name: str, points: Sequence[CurvePoint], wins: Sequence[Window], count: int
 ) -> Picture:
-    """The cumulative curve of some continuations with its band, and windows."""
+    """Draws the cumulative curve of some continuations with its band, and windows."""
     caption = (
         f"BF over the first t + 1 tokens of {count:,} continuations, entropy estimator: exp of the mean over them of "
         "each one's mean H(P~). A continuation that ended stays with its mean, so the last point is the BF of all. "
