@@ -68,13 +68,6 @@ class Lookahead(Job):
             if row.token_id in self._known
         ]
 
-    def narrowing(self) -> list[Candidate]:
-        """By BF afterwards, smallest first; those that end the text come last."""
-        return sorted(
-            self.candidates,
-            key=lambda each: (each.after is None, each.after.bf if each.after else 0.0),
-        )
-
     def settings(self) -> LookaheadSettings:
         """Says what was asked for."""
         return LookaheadSettings(top=len(self._rows), steps=self.steps)

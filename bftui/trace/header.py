@@ -10,7 +10,7 @@ from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
 from bftui.core.text import of_path
 
-_MODEL = (
+MODEL_FIELDS = (
     "name",
     "backend",
     "library",
@@ -46,7 +46,7 @@ def model_fields(info: DescribedModel, noise: Noise | None = None) -> dict[str, 
     `title` is there where a model calls itself something else than its name, `note` where there is something to say of
     it, `rows` where every batch of continuations has so many.
     """
-    fields = {name: getattr(info, name) for name in _MODEL}
+    fields = {name: getattr(info, name) for name in MODEL_FIELDS}
     for name in ("name", "source"):
         fields[name] = of_path(fields[name])
     if getattr(info, "padded", False):

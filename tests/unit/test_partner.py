@@ -66,7 +66,7 @@ def path(session: Session) -> list[int]:
 
 def kinds(partner: Partner) -> list[str | None]:
     return [
-        None if view is None or view.compared is None else view.compared.partner_kind
+        None if view is None or view.compared is None else view.compared.partner.kind
         for _, view in partner.along()
     ]
 
@@ -97,13 +97,14 @@ def test_each_token_is_compared_as_the_two_distributions_before_it_say(practice)
             ]
             expected = compare(*rows, token, token)
             found = view.compared
-            assert (found.base_rank, found.partner_rank) == (
-                expected.base_rank,
-                expected.partner_rank,
+            assert (found.base.rank, found.partner.rank) == (
+                expected.base.rank,
+                expected.partner.rank,
             )
-            for name in ("kl_partner_base", "kl_base_partner", "js", "partner_logprob"):
+            for name in ("kl_partner_base", "kl_base_partner", "js"):
                 assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-4)
-            assert found.base_logprob == pytest.approx(session.tree.logprob(node), abs=1e-4)
+            assert found.partner.logprob == pytest.approx(expected.partner.logprob, abs=1e-4)
+            assert found.base.logprob == pytest.approx(session.tree.logprob(node), abs=1e-4)
             ids.append(token)
         after = next(iter(model.client.path_logits([*contexts.partner.token_ids, *ids], [0])))
         assert view.next.entropy == pytest.approx(
@@ -132,7 +133,7 @@ def test_stepping_along_costs_a_token_a_step_and_gives_what_catching_up_gives(pr
         one, two = partner.view(node), other.view(node)
         assert one.next.entropy == pytest.approx(two.next.entropy, abs=1e-4)
         if node:
-            assert one.compared.partner_rank == two.compared.partner_rank
+            assert one.compared.partner.rank == two.compared.partner.rank
             assert one.compared.js == pytest.approx(two.compared.js, abs=1e-4)
 
 
@@ -182,7 +183,7 @@ def test_after_an_end_nothing_comes_next(opened):
     caught_up(session)
     view = partner.view(session.cursor)
     assert view.next is None
-    assert view.compared.base_rank > 1
+    assert view.compared.base.rank > 1
     assert partner.waiting() == 0
 
 
@@ -195,18 +196,12 @@ def test_shares_and_jumps_are_along_the_visible_path(opened):
     caught_up(session)
     # After " Here" the base likes " is" best, the partner " red".
     assert kinds(partner) == [None, "unshifted", "marginal", "marginal", "unshifted"]
-    assert partner.view(2).compared.base_kind == "unshifted"
+    assert partner.view(2).compared.base.kind == "unshifted"
     found = partner.shares()
     assert (found.unshifted, found.marginal, found.shifted, found.n) == (0.5, 0.5, 0.0, 4)
-    assert partner.next_shifted(0) is None
     session.force(" Thank a you")
     caught_up(session)
     assert kinds(partner)[5:] == ["shifted", "marginal", "shifted"]
-    assert [partner.next_shifted(node) for node in (0, 4, 5, 6, 7)] == [5, 5, 7, 7, None]
-    assert [partner.next_shifted(node, -1) for node in (7, 5, 0)] == [5, None, None]
-    assert partner.next_shifted(999) is None
-    session.back(2)
-    assert partner.next_shifted(5) is None, "what is not visible is not jumped to"
 
 
 def test_the_partners_token_can_be_forced(opened):
@@ -219,7 +214,7 @@ def test_the_partners_token_can_be_forced(opened):
     assert [session.model.token_bytes(i) for i in ids] == [b" red"]
     session.force(ids=ids)
     caught_up(session)
-    assert partner.view(session.cursor).compared.partner_rank == 1
+    assert partner.view(session.cursor).compared.partner.rank == 1
 
 
 def test_another_prompt_has_contexts_of_its_own(opened):
@@ -269,7 +264,7 @@ def test_another_vocabulary_is_compared_by_pieces_of_text(opened):
     assert views[0].compared.js is None
     width = len(LETTERS)
     ids = partner.model.tokenize(" the fruit")
-    assert views[0].compared.partner_logprob == pytest.approx(-len(ids) * math.log(width), abs=1e-4)
+    assert views[0].compared.partner.logprob == pytest.approx(-len(ids) * math.log(width), abs=1e-4)
     assert partner.shares().n == 1
 
 
@@ -280,7 +275,7 @@ def test_a_longer_text_that_is_split_in_another_way_is_compared_again(opened):
     caught_up(session)
     alone = partner.view(1)
     assert (alone.place, alone.tokens) == (0, 1)
-    assert alone.compared.base_kind == "unshifted"
+    assert alone.compared.base.kind == "unshifted"
     session.force(" fruit")
     caught_up(session)
     assert (partner.view(1).place, partner.view(1).tokens) == (0, 2)
@@ -337,7 +332,7 @@ def test_a_page_behind_an_aligned_model_reads_the_text_with_its_blank(opened, to
     session.force("Sure")
     caught_up(session)
     view = partner.view(session.cursor)
-    assert (view.compared.partner_rank, view.tokens) == (1, 4)
+    assert (view.compared.partner.rank, view.tokens) == (1, 4)
     assert view.compared.partner.prob == pytest.approx(0.5, abs=1e-6)
     there = view
     session.goto(0)
@@ -362,7 +357,7 @@ def test_an_end_is_the_most_probable_end_by_text_too(opened):
     session.force(ids=[1])
     caught_up(session)
     compared = partner.view(session.cursor).compared
-    assert compared.partner_rank == 1
+    assert compared.partner.rank == 1
     assert compared.partner.prob == pytest.approx(0.6, abs=1e-6)
 
 
@@ -568,8 +563,8 @@ def test_a_trace_holds_what_the_partner_said(opened, tmp_path, changes):
     assert (root["rank"], root["class"]) == (None, None)
     assert root["next"]["entropy"] == pytest.approx(partner.view(0).next.entropy, abs=ROUNDED)
     view: PartnerView = partner.view(1)
-    assert (the["rank"], the["class"]) == (view.compared.partner_rank, view.compared.partner_kind)
-    assert the["logprob"] == pytest.approx(view.compared.partner_logprob, abs=ROUNDED)
+    assert (the["rank"], the["class"]) == (view.compared.partner.rank, view.compared.partner.kind)
+    assert the["logprob"] == pytest.approx(view.compared.partner.logprob, abs=ROUNDED)
     assert the["js"] == pytest.approx(view.compared.js, abs=ROUNDED)
     assert sampled is None, "it was not looked at"
     ids = {str(i) for i in root["next"]["top"]["ids"]}

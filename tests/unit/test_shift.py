@@ -55,15 +55,15 @@ def test_divergences_are_those_of_the_definition():
     assert found.kl_partner_base == pytest.approx(rel_entr(q, p).sum(), abs=1e-12)
     js = (rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / 2
     assert found.js == pytest.approx(js, abs=1e-12)
-    assert found.base_logprob == pytest.approx(math.log(p[5]), abs=1e-12)
-    assert found.partner_rank == 1 + int((b > b[5]).sum())
+    assert found.base.logprob == pytest.approx(math.log(p[5]), abs=1e-12)
+    assert found.partner.rank == 1 + int((b > b[5]).sum())
 
 
 def test_a_token_as_good_as_the_best_is_unshifted():
     near, far = logits(5.0, 4.9995, 1.0), logits(5.0, 4.998, 1.0)
-    assert compare(near, far, 1, 1).base_rank == 1
-    assert compare(near, far, 1, 1).partner_rank == 2
-    assert compare(near, far, 2, 2).base_kind == "marginal"
+    assert compare(near, far, 1, 1).base.rank == 1
+    assert compare(near, far, 1, 1).partner.rank == 2
+    assert compare(near, far, 2, 2).base.kind == "marginal"
     assert standings(logits(3.0, 2.0, 2.0, 2.0, 1.0), range(5)) == standings_of_each(
         logits(3.0, 2.0, 2.0, 2.0, 1.0)
     )
@@ -85,7 +85,7 @@ def test_tokens_without_probability_make_a_divergence_infinite_and_no_nan():
     found = compare(a, b, 1, 1)
     assert (found.kl_base_partner, found.kl_partner_base) == (math.inf, math.inf)
     assert found.js == pytest.approx(math.log(2) / 2)
-    assert (found.partner_logprob, found.partner.prob) == (-math.inf, 0.0)
+    assert (found.partner.logprob, found.partner.prob) == (-math.inf, 0.0)
     same = compare(a, a, 0, 0)
     assert (same.kl_base_partner, same.js) == (0.0, 0.0)
     assert compare(logits(0.0, -1.0), logits(0.0, -1.0), 1, 1).js == 0.0
@@ -99,7 +99,7 @@ def test_padding_ids_do_not_count_in_divergences():
     wide = np.concatenate([narrow, logits(-3.0, 2.0)])
     found = compare(narrow, wide, 3, 3)
     assert (found.kl_base_partner, found.kl_partner_base, found.js) == (0.0, 0.0, 0.0)
-    assert found.partner_logprob < found.base_logprob, "ln P is over the full width"
+    assert found.partner.logprob < found.base.logprob, "ln P is over the full width"
 
 
 def test_where_ids_mean_different_things_there_are_ranks_and_no_divergence():
@@ -122,7 +122,7 @@ def test_what_is_no_distribution_or_no_token_is_refused():
 def test_a_piece_has_the_largest_rank_and_the_product_of_probabilities():
     found = together([Standing(1, -0.5), Standing(4, -2.0)], [Standing(2, -1.0)])
     assert found == Compared(Standing(4, -2.5), Standing(2, -1.0))
-    assert (found.base_kind, found.partner_kind, found.js) == ("shifted", "marginal", None)
+    assert (found.base.kind, found.partner.kind, found.js) == ("shifted", "marginal", None)
 
 
 # Two tokenisations -------------------------------------------------------------------------------------------------

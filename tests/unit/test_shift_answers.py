@@ -64,14 +64,14 @@ def read(pair, **asked):
 
 def test_the_aligned_answer_is_looked_up_in_the_base(pair):
     job = read(pair())
-    assert [(each.text, each.compared.base_rank, each.kind) for each in job.positions] == [
+    assert [(each.text, each.compared.base.rank, each.kind) for each in job.positions] == [
         (b" Sure", 4, "shifted"),
         (b" Here", 1, "unshifted"),
         (b" red", 3, "marginal"),
         (b"</s>", 1, "unshifted"),
     ]
     assert [each.position for each in job.positions] == [0, 1, 2, 3]
-    assert [each.compared.partner_rank for each in job.positions] == [1, 1, 1, 1]
+    assert [each.compared.partner.rank for each in job.positions] == [1, 1, 1, 1]
     assert job.positions[0].compared.base.prob == pytest.approx(0.05, abs=1e-6)
     assert (job.ended, job.share) == ("eog", 1.0)
     found = job.shares()
@@ -83,15 +83,15 @@ def test_an_end_is_an_end_whichever_token_says_it(pair):
     both = {"eog": [0, 1]}
     ends = {"rules": {**ALIGNED["rules"], " red": {"<s>": 0.9}}, **both}
     last = read(pair(both, ends)).positions[-1]
-    assert (last.text, last.compared.base_rank, last.kind) == (b"<s>", 1, "unshifted")
+    assert (last.text, last.compared.base.rank, last.kind) == (b"<s>", 1, "unshifted")
     assert last.compared.kl_partner_base is None
     own = read(pair({**ends, "default": ALIGNED["default"]}, ends)).positions[-1]
-    assert (own.compared.base_rank, own.compared.kl_partner_base) == (1, 0.0)
+    assert (own.compared.base.rank, own.compared.kl_partner_base) == (1, 0.0)
 
 
 def test_the_bases_answer_is_looked_up_in_the_aligned_model(pair):
     job = read(pair(), author="base")
-    assert [(each.text, each.compared.base_rank, each.kind) for each in job.positions] == [
+    assert [(each.text, each.compared.base.rank, each.kind) for each in job.positions] == [
         (b" the", 1, "marginal"),
         (b"</s>", 1, "unshifted"),
     ]

@@ -105,30 +105,6 @@ class Compared:
         """The token in the distribution of the model that did not write it."""
         return self.base if author == "partner" else self.partner
 
-    @property
-    def base_rank(self) -> int:
-        return self.base.rank
-
-    @property
-    def base_logprob(self) -> float:
-        return self.base.logprob
-
-    @property
-    def base_kind(self) -> Kind:
-        return self.base.kind
-
-    @property
-    def partner_rank(self) -> int:
-        return self.partner.rank
-
-    @property
-    def partner_logprob(self) -> float:
-        return self.partner.logprob
-
-    @property
-    def partner_kind(self) -> Kind:
-        return self.partner.kind
-
 
 @dataclass(frozen=True, slots=True)
 class PartnerView:

@@ -101,25 +101,11 @@ class Partner:
         """Counts the classes along the path to a node (default: the cursor), as shares; None for nothing compared."""
         return shares(
             [
-                found.compared.partner_kind
+                found.compared.partner.kind
                 for _, found in self.along(node)
                 if found is not None and found.compared is not None and found.last
             ]
         )
-
-    def next_shifted(self, node: int, step: int = 1) -> int | None:
-        """Finds the next shifted token of the visible path after a node, or with -1 the one before; None for none."""
-        path = self.base.state.tree.path(self.base.state.cursor)
-        if node not in path:
-            return None
-        place = path.index(node)
-        onward = path[place + 1 :] if step > 0 else path[:place][::-1]
-        for each in onward:
-            found = self.view(each)
-            compared = None if found is None else found.compared
-            if compared is not None and compared.partner_kind == "shifted":
-                return each
-        return None
 
     def candidates(self, node: int, token_ids: Sequence[int]) -> list[Standing | None] | None:
         """Finds candidates of the base in the partner's distribution after a node; None where its logits are not kept.

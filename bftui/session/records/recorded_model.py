@@ -22,6 +22,7 @@ from bftui.model.model_pair import Contexts, HandOver
 from bftui.model.noise_cache import Recorded
 from bftui.session.model_tree import ModelTree
 from bftui.session.partner.session_partner import Partner
+from bftui.trace.header import MODEL_FIELDS
 
 _UNKNOWN = "\ufffd".encode()
 
@@ -158,13 +159,7 @@ class RecordedPartner(Partner):
 def info_of(model: Mapping[str, Any]) -> ModelInfo:
     """Describes the `model` of a trace as a model describes itself; what the trace does not hold is left empty."""
     return ModelInfo(
-        name=model["name"],
-        backend=model["backend"],
-        library=model["library"],
-        source=model["source"],
-        architecture=model["architecture"],
-        n_vocab=model["n_vocab"],
-        n_ctx=model["n_ctx"],
+        **{name: model[name] for name in MODEL_FIELDS},
         n_ctx_train=None,
         bos_id=None,
         add_bos=False,
@@ -175,12 +170,6 @@ def info_of(model: Mapping[str, Any]) -> ModelInfo:
         quantization="",
         bytes=0,
         kv_bytes_per_token=0,
-        dtype=model["dtype"],
-        kv=model["kv"],
-        device=model["device"],
-        threads=model["threads"],
-        sha256=model["sha256"],
-        tokenizer_sha256=model["tokenizer_sha256"],
         exact=False,
         note=model.get("note", ""),
         title=model.get("title", ""),

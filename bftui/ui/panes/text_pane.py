@@ -430,7 +430,7 @@ class TextPane(Pane):
         elif self.shading is Shading.SHIFT:
             found = view.partnered(node)
             compared = None if found is None else found.compared
-            style = palette.dim if compared is None else shaded(palette, compared.partner_kind)
+            style = palette.dim if compared is None else shaded(palette, compared.partner.kind)
         elif self.shading is Shading.NUDGE and (view.sure(before) or 1.0) < self.gamma:
             style = palette.forced + _UNDERLINED
         return style + Style(bold=True) if source == "forced" else style
