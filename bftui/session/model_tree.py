@@ -302,7 +302,7 @@ class ModelTree:
                 # An end of generation that was forced past: nothing was said to come after it.
                 following = None
             tree.rescore(node, scored, following, sampler=view.sampler)
-        self.state.restated += 1
+        self.state.recomputed += 1
 
     def reload(self, model: Model) -> None:
         """Goes on with another process of the same model. Raises ModelError.

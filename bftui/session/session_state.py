@@ -27,7 +27,7 @@ class SessionState:
         turns: every turn of the user that was added, by the node where the answer to it begins.
         force_starts: the first node of each forced text.
         draws: tokens sampled so far, which numbers the next draw.
-        restated: grows whenever numbers of nodes were recomputed.
+        recomputed: grows whenever numbers of nodes were recomputed.
     """
 
     tree: Tree
@@ -39,7 +39,7 @@ class SessionState:
     turns: dict[int, Turn] = field(default_factory=dict)
     force_starts: set[int] = field(default_factory=set)
     draws: int = 0
-    restated: int = 0
+    recomputed: int = 0
     _counted: tuple[int, int, int, int] = (-1, -1, -1, 0)
 
     @property
@@ -67,14 +67,14 @@ class SessionState:
         if len(self.samplers) == 1:
             return 0
         cursor, sampler = self.view.cursor, self.view.sampler
-        at, under, restated, count = self._counted
-        same = (under, restated) == (sampler, self.restated)
+        at, under, recomputed, count = self._counted
+        same = (under, recomputed) == (sampler, self.recomputed)
         if not same or at not in (cursor, self.tree.parent(cursor)):
             count = len(self.stale_on(self.tree.path(cursor)))
         elif at != cursor:
             # A path of any length grows by a step in no time.
             count += self.tree.sampler(cursor) != sampler
-        self._counted = (cursor, sampler, self.restated, count)
+        self._counted = (cursor, sampler, self.recomputed, count)
         return count
 
     def stale_on(self, path: Sequence[int]) -> list[int]:

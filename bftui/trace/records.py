@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class JournalRecord:
     """One thing that was done, or found.
 
     Attributes:
@@ -101,7 +101,7 @@ class JournalFile:
         self.head: Head = self._checked("Head", second[1]["open"], 2)
         self.ignore_eos = second[1].get("ignore_eos") is True
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[JournalRecord]:
         """Yields everything after the head, in order. Raises InputError that names the line."""
         self.size, self.cut, self.ended = 0, False, False
         for number, line in self._lines():
@@ -113,7 +113,7 @@ class JournalFile:
             except ValueError as error:
                 raise self._damaged(number, str(error)) from error
 
-    def _record(self, number: int, line: dict[str, Any]) -> Record:
+    def _record(self, number: int, line: dict[str, Any]) -> JournalRecord:
         from pydantic import ValidationError
 
         found: dict[str, Any] = {}
@@ -157,7 +157,7 @@ class JournalFile:
         for node in found["nodes"]:
             if node["parent"] is None:
                 self._checked("TracePrompt", node.get("prompt"), number)
-        return Record(number, **found)
+        return JournalRecord(number, **found)
 
     def _checked(self, kind: str, value: Any, number: int) -> Any:
         from pydantic import ValidationError
@@ -231,7 +231,7 @@ def _bytes_of(spelled: Any) -> dict[int, bytes]:
         raise ValueError("its tokens are no table of bytes") from None
 
 
-def trace_records(trace: TraceFile) -> Iterator[Record]:
+def trace_records(trace: TraceFile) -> Iterator[JournalRecord]:
     """Yields a trace as the records that its journal held: each action with the nodes that it made."""
     prompts = trace.prompts()
 
@@ -249,28 +249,30 @@ def trace_records(trace: TraceFile) -> Iterator[Record]:
         for table in (outline.tokens, outline.partner_tokens)
     )
     tokens, theirs = spelled
-    yield Record(nodes=[next(nodes)], pair={"partner": pair}, tokens=tokens, partner_tokens=theirs)
+    yield JournalRecord(
+        nodes=[next(nodes)], pair={"partner": pair}, tokens=tokens, partner_tokens=theirs
+    )
     made = 1
     for number, action in enumerate(trace.actions()):
         new = [next(nodes) for _ in range(made, action["node"] + 1)]
         made += len(new)
-        yield Record(number, nodes=new, action=action)
+        yield JournalRecord(number, nodes=new, action=action)
     # Nodes that no action of the trace made: measurements may be of them.
     if rest := list(nodes):
-        yield Record(nodes=rest)
+        yield JournalRecord(nodes=rest)
     for measurement in trace.measurements():
-        yield Record(measurement=measurement)
+        yield JournalRecord(measurement=measurement)
     for later in outline.prompts:
         if later.partner is not None:
             asked = later.partner.model_dump(mode="json", by_alias=True)
-            yield Record(partner_prompt={"node": later.node, "partner": asked})
+            yield JournalRecord(partner_prompt={"node": later.node, "partner": asked})
     settled = {
         "cursor": outline.path[-1] if outline.path else 0,
         "marks": outline.marks,
         "folded": outline.folded,
         "pruned": outline.pruned,
     }
-    yield Record(settled=settled, draws=outline.draws)
+    yield JournalRecord(settled=settled, draws=outline.draws)
 
 
 def begins_as_journal(path: Path) -> bool:

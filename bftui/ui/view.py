@@ -190,7 +190,7 @@ class View:
                 self.marks[node] = self.marks.get(node, "") + f"'{safe(name)}"
         cursor = session.cursor
         sampler = self.tree.sampler(cursor)
-        state = (cursor, sampler, session.sampler_number, session.state.restated)
+        state = (cursor, sampler, session.sampler_number, session.state.recomputed)
         if state == (self.cursor, self.sampler_number, self.in_force, self.restated):
             return
         self.path.follow(self.tree, cursor)

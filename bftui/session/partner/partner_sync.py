@@ -115,19 +115,19 @@ class PartnerSync(Job):
     def _common(self, nodes: list[int]) -> tuple[list[int], BftuiError | None]:
         """The beginning of a path that the partner can be given; why it is not all of it."""
         tree, model = self._state.tree, self._base.model
-        for place, node in enumerate(nodes[1:], start=1):
+        for index, node in enumerate(nodes[1:], start=1):
             if tree.of_prompt(node):
                 turn = UsageError("the partner does not read on past a turn of the user")
-                return nodes[:place], turn
+                return nodes[:index], turn
         if self._partner.pair.by == "ids":
             return nodes, None
         ids = [tree.token_id(node) for node in nodes[1:]]
-        for place, token_id in enumerate(ids[:-1], start=1):
+        for index, token_id in enumerate(ids[:-1], start=1):
             if token_id in model.info.special_ids:
                 control = ModelError(
                     "a control token cannot be handed to a model with another vocabulary"
                 )
-                return nodes[:place], control
+                return nodes[:index], control
         if ids and ids[-1] in model.info.eog_ids:
             return nodes, None
         # Half a character is handed over with its other half.
@@ -149,12 +149,12 @@ class PartnerSync(Job):
                 self._put(root, None, row)
                 yield
             ours = self._base_rows(text, text.spans[new:])
-            for place, span in enumerate(spans, start=stale):
+            for index, span in enumerate(spans, start=stale):
                 known = partner.views.get(nodes[span.base.stop])
                 before, after = [row], None
                 for _ in span.partner[1:]:
                     before.append(self._asked(lambda: next(theirs)))
-                if place < new and known is not None:
+                if index < new and known is not None:
                     compared = known.compared
                 else:
                     compared = self._compared(text, span, [next(ours) for _ in span.base], before)
@@ -170,23 +170,23 @@ class PartnerSync(Job):
 
     def _first(self, text: _Text, done: Callable[[_Text, Span], bool]) -> int:
         """The first piece that is not done; how many there are where all are."""
-        places = (place for place, span in enumerate(text.spans) if not done(text, span))
+        places = (index for index, span in enumerate(text.spans) if not done(text, span))
         return next(places, len(text.spans))
 
     def _same(self, text: _Text, span: Span) -> bool:
         """Whether this piece was compared before, split as it is now: a longer text may be split in another way."""
-        for place, base in enumerate(span.base):
+        for index, base in enumerate(span.base):
             known = self._partner.views.get(text.nodes[base + 1])
-            if known is None or (known.place, known.tokens) != (place, len(span.base)):
+            if known is None or (known.place, known.tokens) != (index, len(span.base)):
                 return False
         return self._partner.split.get(text.nodes[span.base.stop]) == _split(text, span)
 
     def _current(self, text: _Text, span: Span) -> bool:
         return self._same(text, span) and self._partner.current(text.nodes[span.base.stop])
 
-    def _partner_rows(self, text: _Text, place: int) -> Iterator[F32]:
+    def _partner_rows(self, text: _Text, index: int) -> Iterator[F32]:
         """The partner's logits before each of its tokens from a piece on, and after the last one."""
-        spans = text.spans[place:]
+        spans = text.spans[index:]
         start, stop = (spans[0].partner.start, spans[-1].partner.stop) if spans else (0, 0)
         last = text.nodes[spans[-1].base.stop if spans else 0]
         ids = list(text.partner_ids[start:stop])
@@ -244,9 +244,9 @@ class PartnerSync(Job):
     ) -> None:
         """Keeps a piece with all of its nodes; what comes after it, with the last one."""
         count = len(span.base)
-        for place, base in enumerate(span.base):
-            row = after if place == count - 1 else None
-            self._put(text.nodes[base + 1], compared, row, place, count)
+        for index, base in enumerate(span.base):
+            row = after if index == count - 1 else None
+            self._put(text.nodes[base + 1], compared, row, index, count)
         self._partner.split[text.nodes[span.base.stop]] = _split(text, span)
 
     def _put(
@@ -254,14 +254,14 @@ class PartnerSync(Job):
         node: int,
         compared: Compared | None,
         row: F32 | None,
-        place: int = 0,
+        index: int = 0,
         tokens: int = 1,
     ) -> None:
         following = None
         if row is not None and self._state.tree.entropies(node) is not None:
             following = self._asked(lambda: Distribution(row, self._sampler).summary())
             self._partner.keep_row(node, row)
-        self._partner.views[node] = PartnerView(compared, following, self._number, place, tokens)
+        self._partner.views[node] = PartnerView(compared, following, self._number, index, tokens)
         self._found.append(node)
 
 

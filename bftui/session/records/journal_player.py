@@ -16,7 +16,7 @@ from bftui.session.session_state import SessionState
 from bftui.session.view_state import ViewState, check_node
 from bftui.trace.nodes import add_node, apply_restated, view_of
 from bftui.trace.reading import TraceFile, samplers_of
-from bftui.trace.records import JournalFile, Record, trace_records
+from bftui.trace.records import JournalFile, JournalRecord, trace_records
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class JournalPlayer:
     tokens: dict[int, bytes] = field(default_factory=dict)
     partner_tokens: dict[int, bytes] = field(default_factory=dict)
 
-    def apply(self, record: Record) -> None:
+    def apply(self, record: JournalRecord) -> None:
         """Goes one record further. Raises ValueError for a record that cannot follow."""
         before = self.state.view
         self.tokens.update(record.tokens)
@@ -173,7 +173,7 @@ def begin(trace: TraceFile) -> JournalPlayer:
     return JournalPlayer(SessionState(tree, list(trace.samplers)), trace.outline.created)
 
 
-def play(player: JournalPlayer, records: Iterable[Record], name: str) -> JournalPlayer:
+def play(player: JournalPlayer, records: Iterable[JournalRecord], name: str) -> JournalPlayer:
     """Applies all records; raises InputError that names the one that cannot follow."""
     for record in records:
         try:

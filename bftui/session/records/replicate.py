@@ -60,21 +60,21 @@ class Replication:
         Raises InputError that names the one that cannot be done, and what the model raises.
         """
         session = self._session
-        for place, action in enumerate(self._trace.actions()):
+        for index, action in enumerate(self._trace.actions()):
             try:
                 command = self._command(action["op"], action["args"], action["node"])
                 skipped = isinstance(command, c.Step | c.Greedy) and session.ended
                 if not skipped or session.ignore_eos:
                     session.do(command)
             except (UsageError, InvalidToken, InputError) as error:
-                raise self._refused(place, error.line()) from error
+                raise self._refused(index, error.line()) from error
             except (KeyError, TypeError, ValueError) as error:
-                raise self._refused(place, f"its arguments are damaged: {error}") from error
+                raise self._refused(index, f"its arguments are damaged: {error}") from error
             self._pair(action["node"])
-            yield place
+            yield index
 
-    def _refused(self, place: int, why: str) -> InputError:
-        return InputError(f"{self._trace.path}: action {place} cannot be done", why)
+    def _refused(self, index: int, why: str) -> InputError:
+        return InputError(f"{self._trace.path}: action {index} cannot be done", why)
 
     def _command(self, op: str, args: dict[str, Any], node: int) -> c.Command:
         """A recorded command with the nodes and the tokens of this session."""

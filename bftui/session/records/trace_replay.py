@@ -23,7 +23,7 @@ from bftui.session.records.recorded_model import (
 )
 from bftui.session.session import Session
 from bftui.session.view_state import History
-from bftui.trace.records import JournalFile, Record, trace_records
+from bftui.trace.records import JournalFile, JournalRecord, trace_records
 
 
 class Replay:
@@ -62,7 +62,7 @@ class Replay:
         """Stands at the beginning: the first prompt, and nothing after it."""
         file = self.file
         self.done, self._at_ms = 0, 0.0
-        self._records: Iterator[Record] = (
+        self._records: Iterator[JournalRecord] = (
             JournalFile(file.path).records()
             if isinstance(file, JournalTrace)
             else trace_records(file)
@@ -121,7 +121,7 @@ class Replay:
             self._apply(self._waiting)
             self._waiting = next(self._records, None)
 
-    def _apply(self, record: Record) -> None:
+    def _apply(self, record: JournalRecord) -> None:
         play(self._player, (record,), str(self.file.path))
 
     def _look_on(self) -> None:
