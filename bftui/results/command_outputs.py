@@ -14,6 +14,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 @cache
 def outputs() -> dict[str, type]:
     """Returns the result of each command that has a typed one."""
+    from bftui.results.check_result import CheckOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.results.measure_result import MeasureOutput
@@ -21,6 +22,7 @@ def outputs() -> dict[str, type]:
     from bftui.results.shift_result import ShiftOutput
 
     return {
+        "check": CheckOutput,
         "lexicon": LexiconOutput,
         "lookahead": LookaheadResult,
         "measure": MeasureOutput,

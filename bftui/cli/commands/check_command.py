@@ -87,9 +87,11 @@ def check(
             watched = Watched(interruption, show)
             error = finish(job, watched, lambda: f"{job.checked} of {file.count} nodes")
             if error is None or job.checked:
+                from bftui.results.codec import encode
+
                 deliver(
                     show,
-                    job.result(),
+                    encode(job.result()),
                     told(job, opened),
                     as_json=as_json,
                     output=output,
@@ -185,7 +187,6 @@ def told(job: Checking, model: Model) -> str:
     from bftui.cli.shared.tables import aligned, paragraph
     from bftui.core.text import safe
 
-    result = job.result()
     rows = [["nats", "largest", "at node", "mean", "tolerance"]]
     for name, drift, allowed in (
         ("entropy", job.entropy, job.tolerance.entropy),
@@ -197,7 +198,7 @@ def told(job: Checking, model: Model) -> str:
         True: "the same file, by checksum",
         False: "another file than the trace's, by checksum",
         None: "it has no checksum to compare",
-    }[result["same_model"]]
+    }[job.result().same_model]
     if job.past is not None:
         past = f"node {job.past} is the first past the tolerance"
     elif job.different:

@@ -16,6 +16,13 @@ from bftui.core.distribution import NextToken
 from bftui.core.errors import ModelError
 from bftui.core.job import Job
 from bftui.model.loaded_model import Model
+from bftui.results.check_result import (
+    CheckedModel,
+    CheckedModels,
+    CheckOutput,
+    CheckTolerance,
+)
+from bftui.results.codec import finite
 from bftui.session.records.resume import same_model
 from bftui.trace.nodes import batch_of
 from bftui.trace.reading import TraceFile
@@ -165,35 +172,31 @@ class Checking(Job):
         """Whether numbers are off by no more than the model's noise floor."""
         return self.tolerance.noise and not self.different
 
-    def result(self) -> dict[str, Any]:
-        """Says what was found, with the fields of `bftui check --json`; differences in nats, null for infinite ones."""
-
-        def finite(value: float) -> float | None:
-            return value if math.isfinite(value) else None
-
-        return {
-            "nodes": self.checked,
-            "max_entropy_drift": finite(self.entropy.most),
-            "max_logprob_drift": finite(self.logprob.most),
-            "first_past_tolerance": self.past,
-            "same_model": same_model(self._model, self._recorded),
-            "mean_entropy_drift": self.entropy.mean,
-            "mean_logprob_drift": self.logprob.mean,
-            "max_entropy_drift_node": self.entropy.node,
-            "max_logprob_drift_node": self.logprob.node,
-            "ranks_changed": self.ranks,
-            "tolerance": {
-                name: allowed
-                for name in ("entropy", "logprob", "mean_entropy", "mean_logprob")
-                if math.isfinite(allowed := getattr(self.tolerance, name))
-            },
-            "within_noise": self.within_noise,
-            "same_batches": self.alike,
-            "model": {
-                "trace": {name: self._recorded[name] for name in _NAMED},
-                "checked": {name: getattr(self._model.info, name) for name in _NAMED},
-            },
-        }
+    def result(self) -> CheckOutput:
+        """Says what was found."""
+        judged = ("entropy", "logprob", "mean_entropy", "mean_logprob")
+        recorded, info = self._recorded, self._model.info
+        return CheckOutput(
+            nodes=self.checked,
+            max_entropy_drift=self.entropy.most,
+            max_logprob_drift=self.logprob.most,
+            first_past_tolerance=self.past,
+            same_model=same_model(self._model, recorded),
+            mean_entropy_drift=self.entropy.mean,
+            mean_logprob_drift=self.logprob.mean,
+            max_entropy_drift_node=self.entropy.node,
+            max_logprob_drift_node=self.logprob.node,
+            ranks_changed=self.ranks,
+            tolerance=CheckTolerance(
+                **{name: finite(getattr(self.tolerance, name)) for name in judged}
+            ),
+            within_noise=self.within_noise,
+            same_batches=self.alike,
+            model=CheckedModels(
+                trace=CheckedModel(**{name: recorded[name] for name in _NAMED}),
+                checked=CheckedModel(**{name: getattr(info, name) for name in _NAMED}),
+            ),
+        )
 
     @property
     def _recorded(self) -> dict[str, Any]:
