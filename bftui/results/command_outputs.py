@@ -15,6 +15,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 def outputs() -> dict[str, type]:
     """Returns the result of each command that has a typed one."""
     from bftui.results.check_result import CheckOutput
+    from bftui.results.diff_result import DiffOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.results.measure_result import MeasureOutput
@@ -23,6 +24,7 @@ def outputs() -> dict[str, type]:
 
     return {
         "check": CheckOutput,
+        "diff": DiffOutput,
         "lexicon": LexiconOutput,
         "lookahead": LookaheadResult,
         "measure": MeasureOutput,

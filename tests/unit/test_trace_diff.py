@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
+from bftui.results.codec import encode
 from bftui.session import commands as c
 from bftui.session.session import Session
 from bftui.trace.diff.trace_comparison import compare
@@ -59,7 +60,7 @@ def test_branches_that_are_on_no_path_are_compared(orchard, tmp_path):
     )  # fmt: skip
     found = compare(a, b)
     assert all(place.common for place in found.path)
-    document = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    document = json.loads(json.dumps(encode(found.output()), allow_nan=False))
     (parting,) = document["partings"]
     assert (parting["position"], parting["nodes"], parting["prompt"]) == (1, [1, 1], 0)
     assert [each["text"] for each in parting["a"]["tokens"]] == ["·fruit"]

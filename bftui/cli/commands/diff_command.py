@@ -33,6 +33,7 @@ def diff(
     Prompts and branches are found again wherever they stand. Traces are the same when only times and the place of the
     model's file differ.
     """
+    from bftui.results.codec import encode
     from bftui.session.records.open_trace import trace_file
     from bftui.trace.diff.trace_comparison import compare
     from bftui.trace.document import refuse_inputs
@@ -47,7 +48,7 @@ def diff(
             interruption.check()
         show(None, "comparing")
         found = compare(*files)
-        deliver(show, found.as_dict(), told(found), as_json=as_json, output=output)
+        deliver(show, encode(found.output()), told(found), as_json=as_json, output=output)
     if not found.same:
         raise DifferenceFound(f"{a} and {b} differ", str(found.first))
     return 0

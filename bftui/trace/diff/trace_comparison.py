@@ -8,8 +8,19 @@ from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from typing import Any
 
+from bftui.results.diff_result import (
+    DifferingAction,
+    DiffOutput,
+    EntropyDifference,
+    PartedNodes,
+    PartedSide,
+    PartedToken,
+    PathPosition,
+    PromptPair,
+    SettingDifference,
+)
 from bftui.trace.diff.matched_actions import ActionPair, match_actions
-from bftui.trace.diff.tree_overlay import Parting, PromptPair, overlay
+from bftui.trace.diff.tree_overlay import Parting, overlay
 from bftui.trace.reading import TraceFile
 
 MOST_SETTINGS = 100
@@ -23,33 +34,6 @@ _END = ("tokens", "path", "marks", "pruned", "folded", "draws")
 
 _TIMES = {"nodes": ("elapsed_ms",), "actions": ("at_ms",), "measurements": ()}
 """What two equal sessions may differ in, by list."""
-
-
-@dataclass(frozen=True, slots=True)
-class SettingDifference:
-    """A setting that differs, by its name in the trace; None where one of the two has none."""
-
-    name: str
-    a: Any
-    b: Any
-
-
-@dataclass(frozen=True, slots=True)
-class PathPosition:
-    """The two visible paths at one position after the prompt; None where a path is shorter.
-
-    Attributes:
-        nodes: the node of each.
-        texts: its token, safe to show.
-        bf: exp(H(P~)) of the distribution that the token comes from.
-        common: whether the paths are the same up to here.
-    """
-
-    position: int
-    nodes: tuple[int | None, int | None]
-    texts: tuple[str | None, str | None]
-    bf: tuple[float | None, float | None]
-    common: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,72 +72,54 @@ class TraceComparison:
     bf: tuple[dict[int, float | None], dict[int, float | None]]
     path: list[PathPosition]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the fields of `bftui diff --json`."""
-        return {
-            "same": self.same,
-            "common": self.common,
-            "first_difference": self.first,
-            "nodes": list(self.nodes),
-            "largest_entropy_difference": None
-            if self.largest is None
-            else {
-                "nats": self.largest[0],
-                "node": self.largest[1],
-                "within_noise": self.within_noise,
-            },
-            "settings": [{"name": each.name, "a": each.a, "b": each.b} for each in self.settings],
-            "actions_differing": self.differing,
-            "actions": [
-                {
-                    "place": next(place for place in each.places if place is not None),
-                    "places": list(each.places),
-                    "a": each.actions[0],
-                    "b": each.actions[1],
-                }
+    def output(self) -> DiffOutput:
+        """Says what `bftui diff --json` says."""
+        largest = None
+        if self.largest is not None:
+            nats, node = self.largest
+            largest = EntropyDifference(nats=nats, node=node, within_noise=self.within_noise)
+        return DiffOutput(
+            same=self.same,
+            common=self.common,
+            first_difference=self.first,
+            nodes=self.nodes,
+            largest_entropy_difference=largest,
+            settings=tuple(self.settings),
+            actions_differing=self.differing,
+            actions=tuple(
+                DifferingAction(
+                    place=next(place for place in each.places if place is not None),
+                    places=each.places,
+                    a=each.actions[0],
+                    b=each.actions[1],
+                )
                 for each in self.actions
-            ],
-            "prompts": [
-                {
-                    "nodes": list(each.roots),
-                    "text": each.text,
-                    "below": list(each.nodes),
-                    "common": each.common,
-                }
-                for each in self.prompts
-            ],
-            "partings_found": self.parted,
-            "partings": [
-                {
-                    "nodes": list(each.nodes),
-                    "prompt": each.prompt,
-                    "position": each.position,
-                    "bf": [self.bf[side][each.nodes[side]] for side in (0, 1)],
-                    **{
-                        name: {
-                            "tokens": [self._token(side, node) for node in each.only[side]],
-                            "count": each.counts[side],
-                        }
-                        for side, name in enumerate("ab")
-                    },
-                }
+            ),
+            prompts=tuple(self.prompts),
+            partings_found=self.parted,
+            partings=tuple(
+                PartedNodes(
+                    nodes=each.nodes,
+                    prompt=each.prompt,
+                    position=each.position,
+                    bf=(self.bf[0][each.nodes[0]], self.bf[1][each.nodes[1]]),
+                    a=self._only(each, 0),
+                    b=self._only(each, 1),
+                )
                 for each in self.partings
-            ],
-            "bf": [
-                {
-                    "position": each.position,
-                    "nodes": list(each.nodes),
-                    "texts": list(each.texts),
-                    "bf": list(each.bf),
-                    "common": each.common,
-                }
-                for each in self.path
-            ],
-        }
+            ),
+            bf=tuple(self.path),
+        )
 
-    def _token(self, side: int, node: int) -> dict[str, Any]:
-        """A node that only one trace has, with its token and the BF after it."""
-        return {"node": node, "text": self.texts[side][node], "bf_after": self.bf[side][node]}
+    def _only(self, parting: Parting, side: int) -> PartedSide:
+        texts, bf = self.texts[side], self.bf[side]
+        return PartedSide(
+            tokens=tuple(
+                PartedToken(node=node, text=texts[node], bf_after=bf[node])
+                for node in parting.only[side]
+            ),
+            count=parting.counts[side],
+        )
 
 
 @dataclass(slots=True)

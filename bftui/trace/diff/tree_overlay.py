@@ -6,27 +6,11 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from bftui.results.diff_result import PromptPair
 from bftui.trace.reading import TraceFile
 
 MOST_PARTINGS, MOST_TOKENS = 1000, 20
 """Most places that are listed, and most tokens of each; all of them are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class PromptPair:
-    """A prompt of one or both traces.
-
-    Attributes:
-        roots: its node in each; None where a trace has no such prompt.
-        text: as it was written; of the first trace that has it.
-        nodes: how many nodes stand below it in each, itself included.
-        common: how many of these are in both.
-    """
-
-    roots: tuple[int | None, int | None]
-    text: str
-    nodes: tuple[int, int]
-    common: int
 
 
 @dataclass(frozen=True, slots=True)
