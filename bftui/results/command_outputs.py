@@ -12,11 +12,17 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 @cache
-def outputs() -> dict[str, type]:
+def outputs() -> dict[str, Any]:
     """Returns the result of each command that has a typed one."""
     from bftui.results.check_result import CheckOutput
     from bftui.results.diff_result import DiffOutput
     from bftui.results.lexicon_result import LexiconOutput
+    from bftui.results.listing_outputs import (
+        ListedKey,
+        ModelsOutput,
+        SessionsOutput,
+        ThemesOutput,
+    )
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.results.measure_result import MeasureOutput
     from bftui.results.nudging_result import NudgingOutput
@@ -25,11 +31,15 @@ def outputs() -> dict[str, type]:
     return {
         "check": CheckOutput,
         "diff": DiffOutput,
+        "keys": tuple[ListedKey, ...],
         "lexicon": LexiconOutput,
         "lookahead": LookaheadResult,
         "measure": MeasureOutput,
+        "models": ModelsOutput,
         "nudge": NudgingOutput,
+        "sessions": SessionsOutput,
         "shift": ShiftOutput,
+        "themes": ThemesOutput,
     }
 
 

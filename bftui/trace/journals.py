@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from bftui.core.errors import InputError
+from bftui.results.listing_outputs import ListedSession
 from bftui.trace.journal import runs, utc
 from bftui.trace.records import JournalFile
 
@@ -43,19 +44,19 @@ class Kept:
     bytes: int
     state: State
 
-    def fields(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "created": self.created,
-            "used": self.used,
-            "model": self.model,
-            "source": self.source,
-            "nodes": self.nodes,
-            "prompt": self.prompt,
-            "state": self.state,
-            "bytes": self.bytes,
-            "path": str(self.path),
-        }
+    def listed(self) -> ListedSession:
+        """Says what `bftui sessions --json` says."""
+        return ListedSession(
+            created=self.created,
+            used=self.used,
+            model=self.model,
+            source=self.source,
+            nodes=self.nodes,
+            prompt=self.prompt,
+            state=self.state,
+            bytes=self.bytes,
+            path=str(self.path),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ def test_a_golden_file_is_what_the_result_declares(name):
     schema = output_schema(command)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(found, schema)
-    again = encode(decode(outputs()[command], found))
-    assert again == found
-    assert list(again) == list(found)
+    result = decode(outputs()[command], found)
+    again = list(map(encode, result)) if isinstance(result, tuple) else encode(result)
+    assert json.dumps(again) == json.dumps(found)
 
 
 def test_every_result_has_a_golden_file():

@@ -283,7 +283,7 @@ def test_what_was_used_last_is_the_latest_and_not_what_began_last(model, tmp_pat
     assert latest(tmp_path) == one.path
     assert [each.path for each in listed(tmp_path)] == [one.path, later]
     assert [each.used for each in listed(tmp_path)][1] == "2001-09-09T01:46:40Z"
-    assert listed(tmp_path)[0].fields()["used"] >= listed(tmp_path)[0].created
+    assert listed(tmp_path)[0].used >= listed(tmp_path)[0].created
 
 
 def test_no_directory_is_no_session(tmp_path):

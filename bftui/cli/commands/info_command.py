@@ -102,25 +102,20 @@ def schema(
 def keys(as_json: o.Json = False, output: Output = None) -> None:
     """Print the workbench's keys, with those of config.toml, and the names that it knows actions by."""
     from bftui.core.text import json_text
+    from bftui.results.codec import encode
+    from bftui.results.listing_outputs import ListedKey
     from bftui.ui.actions.action_table import ACTIONS
     from bftui.ui.config_file import read_config
     from bftui.workbench.keys import use
 
     use(read_config().keymap)
     rows = [
-        {
-            "id": action.id,
-            "keys": action.shown(),
-            "name": action.name,
-            "description": action.told(),
-        }
+        ListedKey(id=action.id, keys=action.shown(), name=action.name, description=action.told())
         for action in ACTIONS
     ]
     if as_json:
-        emit(json_text(rows), output)
+        emit(json_text(list(map(encode, rows))), output)
         return
-    width, ids = (max(len(row[column]) for row in rows) for column in ("keys", "id"))
-    lines = (
-        f"{row['keys'] or '–':<{width}}  {row['id']:<{ids}}  {row['description']}" for row in rows
-    )
+    width, ids = max(len(row.keys) for row in rows), max(len(row.id) for row in rows)
+    lines = (f"{row.keys or '–':<{width}}  {row.id:<{ids}}  {row.description}" for row in rows)
     emit("\n".join(lines), output)

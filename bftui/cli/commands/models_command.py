@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from bftui.cli.shared.progress_bars import bar
 if TYPE_CHECKING:
     from bftui.catalog.model_listing import Entry
     from bftui.catalog.model_summary import ModelDescription
+    from bftui.results.listing_outputs import ListedModel
 
 Folder = Annotated[
     Path, typer.Argument(metavar="[FOLDER]", help="Where to look.", show_default=False)
@@ -51,35 +52,40 @@ def models(
             progress(done / len(entries), "reading headers")
             found.append((entry, described(entry, asked)))
     if as_json:
-        document = {"models": [_fields(entry, known) for entry, known in found]}
-        emit(json_text(document), output)
+        from bftui.results.codec import encode
+        from bftui.results.listing_outputs import ModelsOutput
+
+        listed = ModelsOutput(models=tuple(_listed(entry, known) for entry, known in found))
+        emit(json_text(encode(listed)), output)
     else:
         emit(_page(found, [each.path for each in places()], whole=seen.whole), output)
 
 
-def _fields(entry: Entry, known: ModelDescription) -> dict[str, Any]:
-    """One model as plain data; null where nothing is known."""
+def _listed(entry: Entry, known: ModelDescription) -> ListedModel:
+    """Says what is known of one model."""
+    from bftui.results.listing_outputs import ListedModel
+
     facts, need = known.facts, known.need
-    return {
-        "model": entry.path,
-        "kind": entry.kind,
-        "name": facts.name or None if facts else None,
-        "title": facts.title or None if facts else None,
-        "architecture": facts.architecture if facts else None,
-        "stored": facts.stored or None if facts else None,
-        "parameters": facts.parameters if facts else None,
-        "bytes": facts.bytes if facts else entry.size,
-        "n_ctx_train": facts.trained if facts else None,
-        "chat_template": facts.chat_template if facts else None,
-        "backend": need.backend if need else None,
-        "n_ctx": need.n_ctx if need else None,
-        "needs": need.total if need else None,
-        "needs_weights": need.weights if need else None,
-        "needs_context": need.context if need else None,
-        "memory": known.free,
-        "fits": None if known.free is None or need is None else not known.over,
-        "problem": known.problem or known.note or None,
-    }
+    return ListedModel(
+        model=entry.path,
+        kind=entry.kind,
+        name=facts.name or None if facts else None,
+        title=facts.title or None if facts else None,
+        architecture=facts.architecture if facts else None,
+        stored=facts.stored or None if facts else None,
+        parameters=facts.parameters if facts else None,
+        bytes=facts.bytes if facts else entry.size,
+        n_ctx_train=facts.trained if facts else None,
+        chat_template=facts.chat_template if facts else None,
+        backend=need.backend if need else None,
+        n_ctx=need.n_ctx if need else None,
+        needs=need.total if need else None,
+        needs_weights=need.weights if need else None,
+        needs_context=need.context if need else None,
+        memory=known.free,
+        fits=None if known.free is None or need is None else not known.over,
+        problem=known.problem or known.note or None,
+    )
 
 
 def _page(found: list[tuple[Entry, ModelDescription]], places: list[str], *, whole: bool) -> str:

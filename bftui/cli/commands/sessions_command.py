@@ -19,8 +19,11 @@ def sessions(as_json: o.Json = False, output: Output = None) -> None:
     from bftui.core.text import json_text, safe
 
     if as_json:
-        document = {"sessions": [each.fields() for each in found]}
-        emit(json_text(document), output)
+        from bftui.results.codec import encode
+        from bftui.results.listing_outputs import SessionsOutput
+
+        sessions = SessionsOutput(sessions=tuple(each.listed() for each in found))
+        emit(json_text(encode(sessions)), output)
         return
     if not found:
         emit(safe(f"no sessions are kept in {directory}"), output)

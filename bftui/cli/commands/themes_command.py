@@ -21,11 +21,16 @@ def themes(as_json: o.Json = False, output: Output = None) -> None:
     for error in known.damaged.values():
         print(f"bftui: {safe(error.line())}", file=sys.stderr)
     if as_json:
-        fields = [
-            {"name": theme.name, "dark": theme.dark, "file": theme.file}
-            for theme in known.themes.values()
-        ]
-        emit(json_text({"themes": fields}), output)
+        from bftui.results.codec import encode
+        from bftui.results.listing_outputs import ListedTheme, ThemesOutput
+
+        themes = ThemesOutput(
+            themes=tuple(
+                ListedTheme(name=theme.name, dark=theme.dark, file=theme.file)
+                for theme in known.themes.values()
+            )
+        )
+        emit(json_text(encode(themes)), output)
         return
     from bftui.cli.shared.tables import aligned
 
