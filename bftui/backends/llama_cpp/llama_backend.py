@@ -10,7 +10,6 @@ Not for: sampling and distributions, which are `core.distribution`'s.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -21,7 +20,7 @@ import numpy as np
 from bftui.backends import protocol
 from bftui.backends.llama_cpp.llama_aside import Aside
 from bftui.backends.llama_cpp.llama_library import LIBRARY, C, forget_log, logged_reason
-from bftui.backends.llama_cpp.llama_load import LoadedLlama, load
+from bftui.backends.llama_cpp.llama_load import LoadedLlama, device_name, load
 from bftui.backends.llama_cpp.llama_threads import Threads
 from bftui.backends.protocol import F32
 from bftui.backends.shared.path_backend import PathBackend, PathContinuations
@@ -353,8 +352,5 @@ def open_model(spec: OpenSpec, progress: Progress) -> LlamaCppBackend:
 
 def probe() -> tuple[str, list[str]]:
     """Say which library there is, and on which devices it computes, the best first."""
-    devices = ["cpu"]
-    if C.llama_supports_gpu_offload():
-        kind = "cuda" if b"CUDA" in C.llama_print_system_info() else "gpu"
-        devices.insert(0, "mps" if sys.platform == "darwin" else kind)
-    return LIBRARY, devices
+    gpus = [device_name(gpu=True)] if C.llama_supports_gpu_offload() else []
+    return LIBRARY, [*gpus, "cpu"]

@@ -348,7 +348,7 @@ def _info(
         kv_bytes_per_token=plan.kv_bytes_per_token,
         dtype=gguf_file.dtype_name(quantization),
         kv=plan.kv,
-        device=_device(gpu),
+        device=device_name(gpu),
         threads=threads,
         sha256=sha256,
         tokenizer_sha256=vocabulary_sha256(vocabulary.pieces),
@@ -365,7 +365,8 @@ def _info(
     )
 
 
-def _device(gpu: bool) -> str:
+def device_name(gpu: bool) -> str:
+    """Return what a device of this build of the library is called."""
     if not gpu:
         return "cpu"
     if sys.platform == "darwin":
