@@ -201,10 +201,16 @@ class JournalFile:
             raise InputError(f"cannot read {self.path}", reason) from error
 
     def _parsed(self, number: int, line: bytes) -> dict[str, Any]:
+        from pydantic_core import from_json
+
         try:
-            record = parse(line.decode())
-        except ValueError as error:
-            raise self._damaged(number, str(error).partition(";")[0]) from error
+            record = from_json(line, allow_inf_nan=False)
+        except ValueError:
+            # Python's own parser takes twice as long, and says where and why.
+            try:
+                record = parse(line.decode())
+            except ValueError as error:
+                raise self._damaged(number, str(error).partition(";")[0]) from error
         if not isinstance(record, dict):
             raise self._damaged(number, "it is no record")
         return record
