@@ -178,7 +178,7 @@ def saving(target: Path) -> Iterator[None]:
 def replacing(target: Path) -> Iterator[IO[str]]:
     """Opens a text file that takes its target's place when the block ends well, and vanishes when it does not.
 
-    A target that is no regular file (a pipe, a device) is written to directly.
+    A target that is not a regular file (a pipe, a device) is written to directly.
     """
     if target.exists() and not target.is_file():
         with target.open("w", encoding="utf-8") as file:

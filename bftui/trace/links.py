@@ -69,7 +69,7 @@ class Links:
             raise ValueError(f"token {highest} is not in the vocabulary of {n_vocab}")
 
     def check_references(self, groups: Mapping[str, Iterable[int]]) -> None:
-        """Raises ValueError for a node number that is no node's."""
+        """Raises ValueError for a number that no node has."""
         for name, numbers in groups.items():
             if max(numbers, default=0) >= len(self):
                 raise ValueError(f"{name}: there are only {len(self)} nodes")

@@ -129,7 +129,7 @@ def batch_of(fields: Mapping[str, Any]) -> Batch | None:
 
 
 def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> None:
-    """Gives nodes the numbers that another sampler gave them; raises ValueError for what is no such record."""
+    """Gives nodes the numbers that another sampler gave them; raises ValueError for what is not such a record."""
     nodes = found["nodes"]
     columns = [
         found[name]

@@ -37,7 +37,7 @@ def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
         data: the file's bytes, UTF-8.
         name: what errors call the file.
 
-    Raises InputError that names the line, for what is no such file, for an id that comes twice, and for no prompts.
+    Raises InputError that names the line, for what is not such a file, for an id that comes twice, and for no prompts.
     """
     found: dict[str, tuple[int, PromptLine]] = {}
     for number, fields in _lines(data, name, _FORM):
@@ -58,8 +58,8 @@ def parse_examples(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
     Args:
         data, name: as of `parse_prompts`.
 
-    Raises InputError that names the line: for what is no such file, for no examples, and for a text that would end an
-    answer early.
+    Raises InputError that names the line: for what is not such a file, for no examples, and for a text that would end
+    an answer early.
     """
     found = []
     for number, fields in _lines(data, name, _EXAMPLE):

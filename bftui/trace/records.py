@@ -82,7 +82,7 @@ class JournalFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Reads the beginning; raises InputError for what is no journal."""
+        """Reads the beginning; raises InputError for what is not a journal."""
         self.path, self.size, self.cut, self.ended = path, 0, False, False
         lines = self._lines()
         first = next(lines, None)
@@ -230,7 +230,7 @@ def _check_numbers(found: Any, *names: str) -> None:
 
 
 def _bytes_of(spelled: Any) -> dict[int, bytes]:
-    """The bytes of tokens, by id; raises ValueError for what is no such table."""
+    """Reads the bytes of tokens, by id; raises ValueError for what is not such a table."""
     try:
         return {int(i): base64.b64decode(data, validate=True) for i, data in spelled.items()}
     except (AttributeError, TypeError, ValueError):

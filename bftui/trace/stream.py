@@ -1,6 +1,6 @@
 """One JSON object of any size, read piece by piece: what it holds is handed over and forgotten.
 
-Everything is refused that is no JSON or that we could not write again: NaN, infinities, halves of characters.
+Everything is refused that is not JSON or that we could not write again: NaN, infinities, halves of characters.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bftui.core.errors import InputError
 _CHUNK = 1 << 20
 _BLANK = " \t\n\r"
 _MARGIN = 64
-"""An error this far from the end of what was read is none of the end's."""
+"""An error this far from the end of what was read is not caused by the end."""
 
 ITEM, VALUE = 16 << 20, 1 << 30
 """Most characters of one item of a streamed list, and of any other value."""
@@ -73,7 +73,7 @@ class ObjectReader:
     def fields(self) -> Iterator[tuple[str, int, Any]]:
         """Yields (field, WHOLE, its value); of a streamed list (field, BEGIN, its byte), then (field, place, item).
 
-        Raises InputError for what is no JSON object, for a field that comes twice and for values beyond all measure.
+        Raises InputError for what is not a JSON object, for a field that comes twice and for values beyond all measure.
         """
         if self._peek() == "\ufeff":
             self._at += 1
@@ -145,7 +145,7 @@ class ObjectReader:
             size *= 2
 
     def _peek(self) -> str:
-        """The next character that is no blank; "" at the end."""
+        """Returns the next character that is not a blank; "" at the end."""
         while True:
             while self._at < len(self._text):
                 character = self._text[self._at]

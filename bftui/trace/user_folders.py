@@ -15,7 +15,7 @@ NOWHERE = Path(os.devnull) / "bftui"
 def user_folder(kind: Kind, program: str = "bftui") -> Path:
     """Returns a person's folder for one kind of a program's files; it need not be there.
 
-    A home that cannot be found ends nothing: what looks into `NOWHERE` finds nothing, as in a home that is no folder.
+    A home that cannot be found ends nothing: `NOWHERE` holds nothing, like a home that is not a folder.
     """
     import platformdirs
 

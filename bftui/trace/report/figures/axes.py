@@ -91,7 +91,7 @@ def _figure(picture: Picture, ink: Ink) -> Figure:
 
 @contextmanager
 def _settings(ink: Ink, *, outlines: bool) -> Iterator[None]:
-    # Building the list of fonts, once for a machine, is no news for the terminal.
+    # Building the list of fonts, once for a machine, is not news for the terminal.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
 
@@ -100,7 +100,7 @@ def _settings(ink: Ink, *, outlines: bool) -> Iterator[None]:
         "svg.hashsalt": "bftui",
         "font.family": ["DejaVu Sans"],
         "font.size": 9.0,
-        # Token text is no formula.
+        # Token text is not a formula.
         "text.parse_math": False,
         "text.usetex": False,
         "text.color": ink.text,
