@@ -102,6 +102,34 @@ async def test_one_more_node(fruit: str, count: int) -> None:
         assert w.bench.tree_pane.top <= row < w.bench.tree_pane.top + w.bench.tree_pane.rows
 
 
+async def test_a_key_draws_one_frame_where_it_changes_something(
+    fruit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a machine that is slow a step may be work that is called busy, in a frame of its own.
+    monkeypatch.setattr("bftui.ui.screens.workbench_screen._BUSY_AFTER_S", 60.0)
+    async with workbench(fruit) as w:
+        frames, frame = [], w.bench.frame
+
+        def counted() -> None:
+            frames.append(time.monotonic())
+            frame()
+
+        monkeypatch.setattr(w.bench, "frame", counted)
+
+        async def drawn_for(*keys: str) -> int:
+            """Frames that keys lead to, until none has come for a while."""
+            frames.clear()
+            begin = time.monotonic()
+            await w.pilot.press(*keys)
+            while w.workbench.working or time.monotonic() < max([begin, *frames]) + 0.3:
+                await asyncio.sleep(0.01)
+            return len(frames)
+
+        await drawn_for()
+        assert [await drawn_for(key) for key in ("space", "g", "left", "u", "1")] == [1] * 5
+        assert [await drawn_for(key) for key in ("down", "tab", "w", "H", "z")] == [0] * 5
+
+
 async def test_a_key_while_it_generates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a key to the lines that answer it, while the model plays as fast as it goes."""
     model = table(tmp_path / "quick.json", step_ms=2, eog=[], n_ctx=100_000)
