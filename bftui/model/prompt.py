@@ -112,7 +112,7 @@ def as_prompt(
     """Makes a Prompt of a text and its frame; a Prompt stays as it is.
 
     Raises UsageError for what is neither, for a Prompt with another frame around it, for an unknown template, for a day
-    that is none, and for arguments of a template that are no JSON or the conversation's own.
+    that does not exist, and for arguments of a template that are not JSON or are the conversation's own.
     """
     shown = (
         None if examples is None else tuple((str(query), str(answer)) for query, answer in examples)

@@ -1,7 +1,7 @@
 """The experiments of a session: rollouts, look-ahead, responses. None of them moves it or adds to its tree.
 
-What `start_…` returns is advanced by whoever has other work in between, as the workbench has; the methods without
-`start` do it all at once. A finished experiment is kept as a measurement of the session's trace.
+What `start_…` returns is a job: the workbench advances it piece by piece beside other work, `Session` does it at once.
+A finished experiment is kept as a measurement of the session's trace.
 """
 
 from __future__ import annotations

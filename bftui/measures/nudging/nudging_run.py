@@ -72,7 +72,7 @@ class Nudging(Job):
         """Nothing is evaluated before the first `advance`.
 
         Args:
-            plain: as published, with a draft of the base after every word, and the whole text split anew at each
+            plain: as published, with a draft of the base after every word, and the whole text split again at each
                 hand-over; else the base is asked in one pass, nothing is made twice, and its own tokens stay.
             measure: say what the branching factors are, when the text is written.
             alone: what is known of the models alone from another run with the same prompt and length.

@@ -1,8 +1,8 @@
 """The writers of `core.pair.nudging_rounds` over two models.
 
 The base reads its prompt and the tokens that are written; the partner reads its own prompt and the same text. What is
-written is not split anew for the base, so that the cache of either model serves the next look-ahead. The plain writers
-are as published: they split the whole text anew at each hand-over, and so may write another one.
+written is not split again for the base, so that the cache of either model serves the next look-ahead. The plain writers
+are as published: they split the whole text again at each hand-over, and so may write another one.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class NudgingSite:
         ids = self.pair.to_partner([*self.begun, *written], self.contexts)
         return [*self.contexts.partner.token_ids, *ids]
 
-    def anew(self, written: Sequence[int], to: Author) -> list[int]:
-        """What a model reads before it goes on after these tokens of the base, all text after its prompt split anew."""
+    def split_again(self, written: Sequence[int], to: Author) -> list[int]:
+        """Returns what a model reads before it goes on after these tokens of the base, its text split again."""
         base = self.pair.base
         ids = [*self.begun, *written]
         tokens = [base.token_bytes(i) for i in ids]
@@ -120,10 +120,10 @@ class PartnerWriter:
 
 
 class PlainPartnerWriter(PartnerWriter):
-    """The partner as it was published: every look-ahead is made anew, after text that is split anew."""
+    """The partner as it was published: every look-ahead is made again, after text that is split again."""
 
     def _prefix(self, ids: list[int]) -> list[int]:
-        return self._site.anew(ids, "partner")
+        return self._site.split_again(ids, "partner")
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[TopToken]:
         return self._model.client.greedy(prefix, limit)
@@ -148,7 +148,7 @@ class BaseWriter:
         return tuple(self._model.tokenize(text.decode()))
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
-        """Its most probable tokens, one at a time: whoever has enough asks for no more."""
+        """Its most probable tokens, one at a time; a caller that has enough stops asking."""
         ids = ids_of(written)
         for done in range(limit):
             best = self._read.at(ids)
@@ -178,14 +178,14 @@ class BaseWriter:
             yield self._token(best)
 
     def _token(self, best: TopToken) -> Token:
-        # A control token is no text: there the base has nothing to say.
+        # A control token is not text: the base says nothing there.
         ends = best.eog or best.token_id in self._model.info.special_ids
         text = b"" if ends else self._model.token_bytes(best.token_id)
         return Token(best.token_id, text, best.prob, ends)
 
 
 class PlainBaseWriter(BaseWriter):
-    """The base as it was published: a whole draft after each of the partner's words, after text that is split anew."""
+    """The base as it was published: a whole draft after each of the partner's words, after text that is split again."""
 
     def __init__(self, site: NudgingSite, limit: int) -> None:
         """`limit`: tokens of a draft."""
@@ -195,7 +195,7 @@ class PlainBaseWriter(BaseWriter):
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
         """A whole draft, or the one that has just been made there."""
-        prefix = self._site.anew(ids_of(written), "base")
+        prefix = self._site.split_again(ids_of(written), "base")
         if self._latest[0] != prefix or not self._latest[1]:
             drafted = self._model.client.greedy(prefix, limit)
             self._latest = prefix, [self._token(best) for best in drafted]

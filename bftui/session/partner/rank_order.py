@@ -20,7 +20,7 @@ class PartnerOrder:
         token_ids: the base's, in this order; equals are in the base's. Those that stand for a token of the partner's
             for which the base would write another one come later, and those that the partner does not have last.
         ranks, logprobs: in the base's distribution, from 1 and in nats.
-        kept: how many of its best the base's cut keeps.
+        kept: how many of its best tokens the base's truncation keeps.
     """
 
     token_ids: I64 = field(repr=False)
@@ -50,7 +50,7 @@ def partner_order(base: F32, partner: F32, known: Known, sampler: Sampler) -> Pa
     Args:
         base, partner: logits, shape (n_vocab,) of either model.
         known: the partner's tokens for the base's.
-        sampler: whose cut is said of each.
+        sampler: whose truncation the rows name.
 
     Raises NonFiniteLogits.
     """

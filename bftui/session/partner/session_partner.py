@@ -42,7 +42,7 @@ class Partner:
 
     Attributes:
         base: the session's tree on its model.
-        model: the second model; whoever opened it closes it.
+        model: the second model; the caller that opened it closes it.
         pair: both models, and how text is handed over.
         template: what the partner's prompts are put into, as it was asked for.
         error: what stopped it, at the place where the session stood then; None where nothing did.

@@ -281,7 +281,7 @@ def branches(parents: array[int]) -> Iterator[list[int]]:
     """Walks every node once, in slices of paths: each node of a slice is the parent of the next one.
 
     A slice goes on to a leaf. The next one starts at the deepest fork that is left, so that as little as possible of
-    what is in a cache is cut off.
+    what is in a cache is dropped.
     """
     first, sibling = array("i", [-1]) * len(parents), array("i", [-1]) * len(parents)
     roots: list[int] = []
