@@ -60,7 +60,8 @@ class LiveModel:
         place = (state.now.source, node) if isinstance(error, BackendCrashed) else None
         ends = place is not None and place == self._ended_at
         self._ended_at = place
-        state.publish(playing=False, status=Status.FAILED, failure=error.reason, ends=ends)
+        failure = error.message if place is not None and node is not None else ""
+        state.publish(playing=False, status=Status.FAILED, failure=failure, ends=ends)
         again = (
             f"it did so before: {key('open')} opens another"
             if ends

@@ -143,7 +143,7 @@ class Snapshot:
         automatic: whether a forced text is measured without being asked for.
         rate: the index of the pace in `Workbench.rates`.
         status: the state; while it is loading, `progress` is the share that is done, and `activity` says what is done.
-        failure: why the model ended, or could not be opened; "" while there is one.
+        failure: how the process of a model that was open ended; "" otherwise.
         ends: whether the model's process ended twice at the same thing: opening it again would not help.
         session, model, journal: as soon as they are there; only the loop writes to them.
         playing: whether it steps by itself.

@@ -87,7 +87,9 @@ async def test_a_killed_worker_leaves_the_session(fruit: str) -> None:
         assert "the model process ended (SIGKILL)" in w.notice
         assert w.tokens == [" The", " fruit"]
         await w.press("space")
-        assert "ctrl+r opens it again" in w.notice
+        assert w.notice == (
+            "the model stopped: the model process ended (SIGKILL); ctrl+r opens it again"
+        )
         await w.press("left")
         assert w.tokens == [" The"]
         await w.press("ctrl+r")

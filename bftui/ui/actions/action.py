@@ -24,6 +24,7 @@ class ActionFacts:
 
     Attributes:
         loading, failed: the model's state.
+        failure: how the process of the model ended, where that is why there is none.
         ends: it failed twice in the same way: opening it again would not help.
         busy: whether the model works or is played.
         session: whether there is a prompt.
@@ -46,6 +47,7 @@ class ActionFacts:
 
     loading: bool = False
     failed: bool = False
+    failure: str = ""
     ends: bool = False
     busy: bool = False
     session: bool = False

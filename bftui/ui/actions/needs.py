@@ -42,9 +42,9 @@ def recorded(action: str, base: Reason) -> Reason:
     return reason
 
 
-def _gone(what: str, facts: ActionFacts) -> str:
+def _again(facts: ActionFacts) -> str:
     """Says what can be done without a model."""
-    return f"{what}: {{open}} opens another" if facts.ends else f"{what}: {{reload}} opens it again"
+    return "{open} opens another" if facts.ends else "{reload} opens it again"
 
 
 def model(facts: ActionFacts) -> str | None:
@@ -52,7 +52,7 @@ def model(facts: ActionFacts) -> str | None:
     if facts.replay:
         return REPLAY
     if facts.failed:
-        return _gone("there is no model", facts)
+        return f"there is no model: {_again(facts)}"
     return None
 
 
@@ -61,7 +61,7 @@ def session(facts: ActionFacts) -> str | None:
     if facts.session:
         return None
     if facts.failed:
-        return _gone("there is no model", facts)
+        return f"there is no model: {_again(facts)}"
     if facts.loading:
         return "the trace is still being read" if facts.replay else "the model is still loading"
     if facts.busy:
@@ -74,7 +74,8 @@ def running(facts: ActionFacts) -> str | None:
     if (reason := session(facts)) is not None:
         return reason
     if facts.failed:
-        return _gone("the model stopped", facts)
+        why = f": {facts.failure}; " if facts.failure else ": "
+        return f"the model stopped{why}{_again(facts)}"
     return "the model is still loading" if facts.loading else None
 
 

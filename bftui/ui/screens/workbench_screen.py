@@ -220,6 +220,7 @@ class WorkbenchScreen(Screen[None]):
         return ActionFacts(
             loading=workbench.now.status is Status.LOADING,
             failed=workbench.now.status is Status.FAILED,
+            failure=workbench.now.failure,
             ends=workbench.now.ends,
             busy=workbench.now.status is Status.BUSY,
             session=view is not None,
