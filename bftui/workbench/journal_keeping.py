@@ -1,4 +1,4 @@
-"""The journals of the workbench: a new one for a new session, the old one for a session that is taken up again.
+"""The journals of the workbench: a new one for a new session, the old one for a session that is resumed.
 
 Belongs to the loop. A journal that cannot be written is said, and the session goes on without it.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bftui.core.errors import BftuiError
 from bftui.core.text import counted, safe
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from bftui.session.records.resume import Saved
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
-    from bftui.workbench.restore_results import Recalled
     from bftui.workbench.settings import WorkbenchSettings
-    from bftui.workbench.snapshot import Paired, Snapshot
+    from bftui.workbench.snapshot import Snapshot
 
 Say = Callable[[str, Tone], None]
 """Told what a person is to read."""
@@ -53,14 +52,14 @@ def drop_journal(journal: Journal | None) -> None:
         journal.path.unlink(missing_ok=True)
 
 
-def take_up(
+def resume_session(
     model: Model,
     saved: Saved,
     state_dir: Callable[[], Path] | None,
     on_journal_failure: Callable[[str], None],
     say: Say,
 ) -> tuple[Session, Journal | None]:
-    """A saved session on its model again, and the journal that goes on with it.
+    """Resumes a saved session on its model, and opens the journal that goes on with it.
 
     Raises ModelError for a model with another vocabulary, UsageError for a session that runs elsewhere.
     """
@@ -93,21 +92,6 @@ def without_model(saved: Saved, error: BftuiError) -> str:
         f"{error.line()}; the session is as it was: `bftui replay {saved.path}` shows it without a model, "
         "`bftui run MODEL --resume-from` that file goes on with another"
     )
-
-
-def recalled(session: Session, saved: Saved) -> Recalled:
-    """What a session that was taken up again had measured."""
-    from bftui.workbench.restore_results import recall
-
-    player = saved.player
-    return recall(player.measurements, session.tree, player.state.samplers)
-
-
-def recalled_pair(saved: Saved) -> tuple[Paired, Mapping[str, Any] | None]:
-    """What a session that was taken up again had done with its partner, and the head of that partner."""
-    from bftui.workbench.restore_pair import recall_pair
-
-    return recall_pair(saved.player.measurements), saved.player.partner
 
 
 def leave(now: Snapshot, settings: WorkbenchSettings) -> int:

@@ -1,4 +1,4 @@
-"""What experiments found, as the screen shows it: frozen, made by the engine's thread when a piece of work is done.
+"""What experiments found, as the screen shows it: frozen, made by the loop when a piece of work is done.
 
 Pure data; imports no NumPy. Places are nodes of the session's tree, `sampler` is a sampler's number in it.
 """

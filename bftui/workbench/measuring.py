@@ -298,7 +298,7 @@ class Measuring:
         work.job.close()
         self._publish(work, running=False)
         if isinstance(work, _Responding):
-            # What was stopped cannot go on: asked for again it begins anew.
+            # What was stopped cannot go on: asked for again it starts over.
             self._responses.pop(work.known.end, None)
             self._let_go(work)
 
@@ -309,7 +309,7 @@ class Measuring:
             self._drop(work)
         return ", ".join(stopped) or None
 
-    def recall(self, found: Recalled) -> None:
+    def restore(self, found: Recalled) -> None:
         """Publishes what the session measured in another run of the program; further rollouts are added to it."""
         self.show(found.measured)
         self._series.update(found.series)

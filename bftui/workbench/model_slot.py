@@ -188,7 +188,7 @@ class ModelSlot:
             self.model.client.cancel()
 
     def kill(self) -> None:
-        """Ends the process of a model that does not answer; whoever waits for it gets BackendCrashed."""
+        """Ends the process of a model that does not answer; what waits for it raises BackendCrashed."""
         for model in (self.model, self.coming):
             if model is not None:
                 kill(model)

@@ -1,4 +1,4 @@
-"""The partner beside a session, as the screen shows it: frozen, made by the engine's thread when something is known.
+"""The partner beside a session, as the screen shows it: frozen, made by the loop when something is known.
 
 Pure data; imports no NumPy. What is known of single nodes is not here: it is read from the session's `Partner`.
 """

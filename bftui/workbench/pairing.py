@@ -208,7 +208,7 @@ class Pairing:
             if notice.tone is Tone.ERROR:
                 work.publish(error=notice.text)
 
-    def recall(self, found: Paired, whose: Mapping[str, Any] | None) -> None:
+    def restore(self, found: Paired, whose: Mapping[str, Any] | None) -> None:
         """Publishes what was done in another run of the program with a partner, as soon as that one is open."""
         self._whose = whose
         self.work.publish(shifted=found.shifted, nudged=found.nudged)

@@ -1,4 +1,4 @@
-"""Experiments as `measured_results.py` has them. For the engine's thread: the screen never computes an interval."""
+"""Experiments as `measured_results.py` has them. For the loop: the screen never computes an interval."""
 
 from __future__ import annotations
 

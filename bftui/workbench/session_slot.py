@@ -12,9 +12,7 @@ from bftui.session import commands
 from bftui.workbench.journal_keeping import (
     drop_journal,
     open_journal,
-    recalled,
-    recalled_pair,
-    take_up,
+    resume_session,
 )
 from bftui.workbench.jumps import ids_between
 from bftui.workbench.measuring import Measuring
@@ -92,14 +90,18 @@ class SessionSlot:
 
     def resume(self, model: Model, saved: Saved) -> None:
         """Goes on with a session that was kept, and publishes what it had measured. Raises ModelError, UsageError."""
+        from bftui.workbench.restore_pair import recall_pair
+        from bftui.workbench.restore_results import recall
+
         state = self._state
-        session, journal = take_up(
+        session, journal = resume_session(
             model, saved, state.settings.state_dir, self._unwritten, state.say
         )
         state.publish(session=session, journal=journal)
         self.attend(session)
-        self.measuring.recall(recalled(session, saved))
-        self.pairing.recall(*recalled_pair(saved))
+        player = saved.player
+        self.measuring.restore(recall(player.measurements, session.tree, player.state.samplers))
+        self.pairing.restore(recall_pair(player.measurements), player.partner)
         self.look_for_stale()
 
     def attend(self, session: Session | None) -> None:

@@ -99,7 +99,7 @@ class WorkbenchSettings:
         low_bandwidth: draws more seldom.
         keymap: which keys do what; None takes the usual ones.
         config: says where the config file is, to which the settings screen writes; None writes none.
-        resumed: the session that is taken up again, with its own prompt and samplers; None begins a new one.
+        resumed: the session that is resumed, with its own prompt and samplers; None begins a new one.
         replay: a trace that is shown in the place of a model; None opens the model.
         pace: actions a second at which a replay plays; 0 is as fast as possible, below 0 as it was recorded.
     """
