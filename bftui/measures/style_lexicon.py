@@ -33,7 +33,7 @@ WORDS = (
 """The style palette, where nobody asks for another."""
 
 MOST_WORDS = 9
-"""Words of a palette: there are no more keys."""
+"""Words of a palette: there are not more keys."""
 
 _SHIFTED = """\
 Thank Hello Sure Of Great Please glad Let Here here There However Additionally Instead While When If In As To So It One
@@ -43,7 +43,7 @@ strateg- related several try follow develop including 1
 """
 
 SHIFTED = tuple(_SHIFTED.split())
-"""The tokens that alignment shifts most, after the end of a text, which heads the list and is no text.
+"""The tokens that alignment shifts most, after the end of a text, which heads the list and is not text.
 
 Lin et al. (ICLR 2024, arXiv 2312.01552), the lists of their three pairs of models in one; an entry that ends in `-`
 is the beginning of a word.
@@ -79,7 +79,7 @@ def harvest(
     length: int = 5,
     count: int = 2,
 ) -> tuple[Prefix, ...]:
-    """The beginnings of at most `length` tokens that at least `count` answers have.
+    """Finds the beginnings of at most `length` tokens that at least `count` answers have.
 
     Longest first, then by count, then by ids: the order in which the code of the branching-factor paper takes them
     (Yang, Li and Holtzman, arXiv 2506.17871; length 5 and, of some thousand answers, count 50 there).
@@ -108,7 +108,7 @@ def harvest(
 
 
 def offered(prefixes: Sequence[Prefix], most: int = MOST_WORDS) -> tuple[str, ...]:
-    """Harvested prefixes as words of a palette, the most frequent first, of equals the longer.
+    """Turns harvested prefixes into words of a palette, the most frequent first, of equals the longer.
 
     Left out is what has no visible character, what ends inside a character, and what always goes on in the same way:
     the longer prefix with the same count says more.
@@ -128,7 +128,7 @@ def offered(prefixes: Sequence[Prefix], most: int = MOST_WORDS) -> tuple[str, ..
 
 
 def is_published(text: bytes) -> bool:
-    """Whether the first word of a text is among `SHIFTED`."""
+    """Says whether the first word of a text is among `SHIFTED`."""
     found = _FIRST_WORD.match(text.decode(errors="replace"))
     if found is None:
         return False
@@ -139,7 +139,7 @@ def is_published(text: bytes) -> bool:
 
 
 def check_length(length: int) -> None:
-    """Raises UsageError for a number of tokens that is no prefix's."""
+    """Raises UsageError for a number of tokens that no prefix has."""
     if not 1 <= length <= MOST_PREFIX:
         raise UsageError(f"prefixes have 1 to {MOST_PREFIX} tokens, not {length}")
 
@@ -190,7 +190,7 @@ class Harvest(Job):
         return f"prompt {min(self._ready + 1, len(self._prompts))} of {len(self._prompts)}"
 
     def prefixes(self, count: int = 2) -> tuple[Prefix, ...]:
-        """What at least `count` of the answers so far begin with; see `harvest`."""
+        """Finds what at least `count` of the answers so far begin with; see `harvest`."""
         return harvest(self.answers, self._model.token_bytes, length=self._length, count=count)
 
     def _work(self) -> Iterator[None]:

@@ -64,7 +64,7 @@ class FieldError(ValueError):
         super().__init__(f"{'.'.join(map(str, at))}: {why}" if at else why)
 
     def within(self, place: str | int) -> FieldError:
-        """The same error, seen from the object or list around it."""
+        """Returns the same error, seen from the object or list around it."""
         return FieldError(self.why, place, *self.at)
 
 
@@ -208,7 +208,7 @@ def _literal(allowed: tuple[Any, ...]) -> _Kind:
 
 
 def _union(inner: tuple[Any, ...]) -> _Kind:
-    """One of several types, or null; only one of them may be written otherwise than as it is."""
+    """Reads one of several types, or null; only one of them may be written otherwise than as it is."""
     hints = [each for each in inner if each is not type(None)]
     optional = len(hints) < len(inner)
     kinds = [_kind(hint) for hint in hints]
@@ -396,5 +396,5 @@ def _at(place: str | int, kind: _Kind, value: Any) -> Any:
 
 
 def finite(value: float | None) -> float | None:
-    """A number as JSON has it: None for one that is not finite."""
+    """Returns a number as JSON has it: None for one that is not finite."""
     return value if value is not None and math.isfinite(value) else None

@@ -172,7 +172,7 @@ class PairWork:
         self.publish(shifted={**self.paired.shifted, root: found})
 
     def along_answer(self, root: int, index: int) -> list[commands.Command]:
-        """What leads to a position of the partner's answer and forces its token there; the last command forces it.
+        """Returns what leads to a position of the partner's answer; the last command forces its token there.
 
         Nodes that hold the text before it are gone along, however they came to be; the rest of that text is added as
         the partner's. Raises UsageError, ModelError.
@@ -262,7 +262,7 @@ class PairWork:
         return None
 
     def _words(self, settings: NudgeSettings) -> tuple[Piece, ...]:
-        """What the partner would write at the cursor; asked for once at each place."""
+        """Returns what the partner would write at the cursor; asked for once at each place."""
         from bftui.session.session_nudging import look_ahead_at
 
         session = self.session
@@ -273,7 +273,7 @@ class PairWork:
         return self._drafted[1]
 
     def next_word(self, settings: NudgeSettings) -> commands.Command:
-        """What appends the partner's next word. Raises UsageError where it has none, ModelError."""
+        """Returns what appends the partner's next word. Raises UsageError where it has none, ModelError."""
         self._asked()
         self._stop_nudging()
         words = self._words(settings)
@@ -356,13 +356,13 @@ class PairWork:
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens two texts begin with alike; of the second one at least one is left."""
+    """Counts how many tokens two texts begin with alike; of the second one at least one is left."""
     same = (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
     return min(next(same, len(a)), len(a), len(b) - 1)
 
 
 def _along(session: Session, root: int, ids: Sequence[int]) -> tuple[int, int]:
-    """The node that a text after a prompt leads to, as far as the tree holds it, and how many tokens that is.
+    """Finds the node that a text after a prompt leads to, as far as the tree holds it, and how many tokens that is.
 
     The visible path goes first, then what was visited last.
     """

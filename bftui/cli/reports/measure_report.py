@@ -39,7 +39,7 @@ class _Estimated(Protocol):
 
 
 def report(found: MeasureOutput) -> str:
-    """The result for people: tables, ratios, the curves, and what the numbers are; safe to print."""
+    """Writes the result for people: tables, ratios, the curves, and what the numbers are; safe to print."""
     settings, models = found.settings, found.models
     called = _called(models)
     parts = [_model_table(each, called) for each in models]
@@ -56,7 +56,7 @@ def report(found: MeasureOutput) -> str:
 
 
 def _called(models: Sequence[BulkModel]) -> dict[str, str]:
-    """What each MODEL is called: its name, or as it was asked for where two have one name."""
+    """Says what each MODEL is called: its name, or as it was asked for where two have one name."""
     names = {each.model: safe(each.facts["name"]) for each in models}
     shared = {name for name in names.values() if list(names.values()).count(name) > 1}
     return {asked: safe(asked) if name in shared else name for asked, name in names.items()}
@@ -98,7 +98,7 @@ _INSERTION = {
 
 
 def _named(found: object, names: dict[str, str]) -> list[tuple[str, BulkPart]]:
-    """The parts of samples as they are called; none where they were not asked for."""
+    """Returns the parts of samples as they are called; none where they were not asked for."""
     return [] if found is None else [(name, getattr(found, each)) for each, name in names.items()]
 
 
@@ -144,7 +144,7 @@ def _spread_line(spread: BulkSpread) -> str:
 
 
 def _templates(models: Sequence[BulkModel], called: dict[str, str]) -> str:
-    """What the prompts were put into: it moves BF as much as the model does."""
+    """Says what the prompts were put into: it moves BF as much as the model does."""
     taken = {each.template for each in models}
     of = "; ".join(f"{each.template} for {called[each.model]}" for each in models)
     bare = {"raw", "chat"} <= taken

@@ -32,7 +32,7 @@ _SHARES: dict[str, _Of] = {kind: attrgetter(f"shares.{kind}") for kind in KINDS}
 
 
 def report(found: ShiftOutput) -> str:
-    """The result for people; safe to print."""
+    """Writes the result for people; safe to print."""
     writer, scorer = _names(found)
     answers = len(found.answers)
     several = "s" if answers > 1 else ""
@@ -49,7 +49,7 @@ def report(found: ShiftOutput) -> str:
 
 
 def _names(found: ShiftOutput) -> tuple[str, str]:
-    """Who wrote the answers, and who scored them."""
+    """Says who wrote the answers, and who scored them."""
     base, other = (safe(found.models[which]["name"]) for which in ("base", "aligned"))
     return (base, other) if found.text == "base" else (other, base)
 
@@ -96,12 +96,12 @@ def _positions(means: Sequence[PositionMean]) -> str:
 
 
 def _apart(means: Sequence[PositionMean]) -> bool:
-    """Whether the two distributions could be compared as a whole at any position."""
+    """Says whether the two distributions could be compared as a whole at any position."""
     return any(mean.mean_kl is not None for mean in means)
 
 
 def _weighed(means: Sequence[PositionMean], of: _Of) -> float:
-    """The mean over all answers at these positions."""
+    """Takes the mean over all answers at these positions."""
     total = math.fsum(mean.n for mean in means)
     return math.fsum(of(mean) * mean.n for mean in means) / total
 
@@ -133,7 +133,7 @@ def _basis(answers: int) -> str:
 
 
 def _templates(found: ShiftOutput) -> str:
-    """What the prompts of either model were put into."""
+    """Says what the prompts of either model were put into."""
     said = []
     for which in ("base", "aligned"):
         taken = {getattr(each.answer.contexts, which).template for each in found.answers}
@@ -142,7 +142,7 @@ def _templates(found: ShiftOutput) -> str:
 
 
 def _notes(found: ShiftOutput) -> list[str]:
-    """What the numbers are, and what each model read."""
+    """Says what the numbers are, and what each model read."""
     writer, scorer = (
         ("aligned model", "base") if found.text == "aligned" else ("base", "aligned model")
     )

@@ -28,7 +28,7 @@ _MARGINAL = 3
 
 
 def kind_of(rank: int) -> Kind:
-    """The class of a token by its rank in the other model's distribution (section 2.2)."""
+    """Returns the class of a token by its rank in the other model's distribution (section 2.2)."""
     if rank <= 1:
         return "unshifted"
     return "marginal" if rank <= _MARGINAL else "shifted"
@@ -62,7 +62,7 @@ class Standing:
         return math.exp(self.logprob)
 
     def unsettled(self, move: float) -> bool:
-        """Whether its class would be another one, were its logit higher or lower by `move`; False for unknown ones."""
+        """Says whether its class would be another one, were its logit higher or lower by `move`; False if unknown."""
         if self.over_best is None or self.over_third is None:
             return False
         return any(
@@ -72,7 +72,7 @@ class Standing:
 
 
 def _class_over(best: float, third: float) -> Kind:
-    """The class of a token whose logit is larger by so much than the best and the third best of the others."""
+    """Returns the class of a token whose logit is larger by so much than the best and the third best of the others."""
     if best >= -TIE:
         return "unshifted"
     return "marginal" if third >= 0 else "shifted"
@@ -98,11 +98,11 @@ class Compared:
     js: float | None = None
 
     def of(self, author: Author) -> Standing:
-        """The token in the distribution of the model that wrote it."""
+        """Returns the token in the distribution of the model that wrote it."""
         return self.partner if author == "partner" else self.base
 
     def beside(self, author: Author) -> Standing:
-        """The token in the distribution of the model that did not write it."""
+        """Returns the token in the distribution of the model that did not write it."""
         return self.base if author == "partner" else self.partner
 
 
@@ -132,7 +132,7 @@ class PartnerView:
 
 
 def compare(base: F32, partner: F32, base_id: int, partner_id: int) -> Compared:
-    """A token in two distributions, and how far these are apart.
+    """Compares a token in two distributions, and says how far these are apart.
 
     Args:
         base, partner: logits, shape (n_vocab,) of either model. Where one is wider by padding ids, the divergences are
@@ -160,7 +160,7 @@ def compare(base: F32, partner: F32, base_id: int, partner_id: int) -> Compared:
 
 
 def together(base: Sequence[Standing], partner: Sequence[Standing]) -> Compared:
-    """A span of text that the two models split differently: the largest rank, the product of the probabilities."""
+    """Joins a span of text that two models split differently: the largest rank, the product of probabilities."""
     return Compared(_joined(base), _joined(partner))
 
 
@@ -177,7 +177,7 @@ def _joined(standings: Sequence[Standing]) -> Standing:
 
 
 def log_probabilities(logits: F32) -> F64:
-    """ln P of every token, shape (n_vocab,); -inf for a logit of -inf. Raises NonFiniteLogits."""
+    """Returns ln P of every token, shape (n_vocab,); -inf for a logit of -inf. Raises NonFiniteLogits."""
     peak = float(logits.max())
     if not math.isfinite(peak):
         raise NonFiniteLogits(
@@ -191,7 +191,7 @@ def log_probabilities(logits: F32) -> F64:
 
 
 def kl_divergence(p: F64, q: F64) -> float:
-    """KL(P || Q) of ln P and ln Q, both of shape (n_vocab,); nats, inf where Q is 0 and P is not."""
+    """Returns KL(P || Q) of ln P and ln Q, both of shape (n_vocab,); nats, inf where Q is 0 and P is not."""
     there = p > -math.inf
     if not there.all():
         p, q = p[there], q[there]
@@ -200,12 +200,12 @@ def kl_divergence(p: F64, q: F64) -> float:
 
 
 def js_divergence(p: F64, q: F64) -> float:
-    """The Jensen-Shannon divergence of ln P and ln Q, both of shape (n_vocab,); nats, at most ln 2."""
+    """Returns the Jensen-Shannon divergence of ln P and ln Q, both of shape (n_vocab,); nats, at most ln 2."""
     return min(math.log(2), max(0.0, 0.5 * (_to_middle(p, q) + _to_middle(q, p))))
 
 
 def _to_middle(p: F64, q: F64) -> float:
-    """KL(P || (P + Q) / 2), as the sum of P (ln 2 - ln(1 + Q/P))."""
+    """Returns KL(P || (P + Q) / 2), as the sum of P (ln 2 - ln(1 + Q/P))."""
     there = p > -math.inf
     if not there.all():
         p, q = p[there], q[there]
@@ -213,7 +213,7 @@ def _to_middle(p: F64, q: F64) -> float:
 
 
 def standings(logits: F32, token_ids: Sequence[int]) -> list[Standing]:
-    """Tokens in one distribution of logits, shape (n_vocab,); raises InvalidToken, NonFiniteLogits."""
+    """Looks tokens up in one distribution of logits, shape (n_vocab,); raises InvalidToken, NonFiniteLogits."""
     logs = log_probabilities(logits)
     if len(token_ids) < 4:
         return [_standing(logits, logs, token_id) for token_id in token_ids]
@@ -239,7 +239,7 @@ def _standing(logits: F32, logs: F64, token_id: int) -> Standing:
 
 
 def _over_others(logits: F32, token_id: int) -> tuple[float, float]:
-    """A token's logit less the largest and the third largest of the others; inf where there are not so many."""
+    """Returns a token's logit less the largest and the third largest of the others; inf where there are not so many."""
     own = float(logits[token_id])
     count = min(4, len(logits))
     best = sorted(np.partition(logits, -count)[-count:].tolist(), reverse=True)
@@ -256,7 +256,7 @@ def _check(token_id: int, width: int) -> None:
 
 
 def spans(a: Sequence[bytes], b: Sequence[bytes]) -> list[tuple[range, range]]:
-    """The smallest pieces of one text that begin and end where tokens of both tokenisations do.
+    """Finds the smallest pieces of one text that begin and end where tokens of both tokenisations do.
 
     Args:
         a, b: the bytes of the tokens; joined both are the same text.

@@ -118,7 +118,7 @@ class Writer(Protocol):
     """Something that goes on writing after what is written."""
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
-        """Its most probable tokens, at most `limit`, closed when no more are wanted; one that ends is the last.
+        """Yields its most probable tokens, at most `limit`, closed when no more are wanted; one that ends is the last.
 
         Raises ContextFull.
         """
@@ -137,13 +137,13 @@ class Base(Writer, Protocol):
     stops: tuple[bytes, ...]
 
     def spell(self, text: bytes) -> tuple[int, ...]:
-        """Tokens of a text of whole characters, whatever stands before it."""
+        """Tokenises a text of whole characters, whatever stands before it."""
         ...
 
     def openings(
         self, written: Sequence[Piece], offers: Sequence[tuple[int, ...]]
     ) -> Iterator[Token]:
-        """Its most probable token after what is written and each of these token lists; each adds to the one before.
+        """Yields its most probable token after what is written and each of these token lists, which grow.
 
         Raises ContextFull.
         """
@@ -195,7 +195,7 @@ def nudge(
 
 
 def look_ahead(partner: Writer, written: Sequence[Piece], limit: int) -> tuple[bytes, bool]:
-    """What the partner would write, in whole characters, and whether it ends there. Raises ContextFull."""
+    """Returns what the partner would write, in whole characters, and whether it ends there. Raises ContextFull."""
     text, ended = b"", False
     with closing(partner.draft(written, limit)) as drafted:
         for token in drafted:
@@ -209,7 +209,7 @@ def look_ahead(partner: Writer, written: Sequence[Piece], limit: int) -> tuple[b
 def _hand_over(
     base: Base, written: Sequence[Piece], draft: bytes, gamma: float
 ) -> Generator[None, None, tuple[bytes, Taken | None]]:
-    """How much of the partner's draft is accepted, and why the base goes on after it."""
+    """Finds how much of the partner's draft is accepted, and why the base goes on after it."""
     places, rest = handed_over(draft)
     left = base.room - _length(written)
     spelt = (base.spell(accepted) for accepted, _ in places)
@@ -227,7 +227,7 @@ def _hand_over(
 
 
 def handed_over(draft: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Where the base may take over in a draft: (words accepted before, next word with its blank), in order.
+    """Finds where the base may take over in a draft: (words accepted before, next word with its blank), in order.
 
     And what is accepted where it does not: all but the last word, which the draft's end may have cut, or the only one.
     Words are what stands between single blanks, line ends included; of several blanks none ends what is accepted, for
@@ -248,7 +248,7 @@ def handed_over(draft: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
 def _run(
     base: Base, written: Sequence[Piece], settings: NudgeSettings
 ) -> Generator[None, None, Piece]:
-    """What the base writes once it took over: its first token, which stays, then on while it is sure."""
+    """Writes what the base writes once it took over: its first token, which stays, then on while it is sure."""
     output = b"".join(piece.text for piece in written)
     ran: list[Token] = []
     before = _length(written)
@@ -280,7 +280,7 @@ def _run(
 
 
 def _first(drafted: Iterator[Token]) -> list[Token]:
-    """The token that took over; none where the base has come to its end."""
+    """Returns the token that took over; none where the base has come to its end."""
     return [token for token in islice(drafted, 1) if not token.ends]
 
 
@@ -331,7 +331,7 @@ def _chunk(
 
 
 def _before_stop(output: bytes, tokens: list[Token], stops: Sequence[bytes]) -> list[Token]:
-    """The tokens that end before the first stop string which they complete, alone or with the text before them."""
+    """Returns the tokens that end before the first stop string which they complete, with the text before or alone."""
     whole_text = output + _text(tokens)
     found = [
         at
@@ -371,7 +371,7 @@ def whole(data: bytes) -> bytes:
 
 
 def without_repeats(text: str) -> str:
-    """A text without its last part where that is written twice in a row, and of at least `REPEATED_ENDING` characters.
+    """Leaves out the last part of a text where that is written twice in a row and has `REPEATED_ENDING` characters.
 
     Again and again, the shortest first.
     """

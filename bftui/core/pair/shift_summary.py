@@ -100,7 +100,7 @@ class Mean:
 
 
 def shares(kinds: Sequence[Kind]) -> Shares | None:
-    """The shares of the classes; None for no positions."""
+    """Counts the shares of the classes; None for no positions."""
     if not kinds:
         return None
     counted = Counter(kinds)
@@ -109,9 +109,9 @@ def shares(kinds: Sequence[Kind]) -> Shares | None:
 
 
 def overall(answers: Answers, seed: int = 0) -> Shares | None:
-    """The shares over all positions of all answers; None for no positions.
+    """Counts the shares over all positions of all answers; None for no positions.
 
-    With two answers or more there are intervals over them: by t for fewer than `branching_intervals.FEW_PROMPTS`, on
+    With two answers or more there are intervals over them: by t for fewer than `bf.prompt_intervals.FEW_PROMPTS`, on
     what each answer moves the ratio of sums by, else by bootstrap.
     """
     found = shares([each.kind for answer in answers for each in answer])
@@ -119,7 +119,7 @@ def overall(answers: Answers, seed: int = 0) -> Shares | None:
     if found is None or len(counts) < 2:
         return found
     observed = counts.sum(axis=0) / counts.sum()
-    # How each answer moves a ratio of sums.
+    # The influence function of a ratio of sums: how far each answer moves it.
     influence = counts - observed * counts.sum(axis=1, keepdims=True)
     if len(counts) < FEW_PROMPTS:
         half = t_half(influence) * len(counts) / counts.sum()
@@ -146,7 +146,7 @@ def _counts(answers: Answers) -> F64:
 
 
 def by_position(answers: Answers) -> list[Mean]:
-    """The means over the answers at each position that one of them has, in order."""
+    """Takes the means over the answers at each position that one of them has, in order."""
     reached = defaultdict[int, list[Position]](list)
     for answer in answers:
         for each in answer:
@@ -168,6 +168,6 @@ def _mean(place: int, found: Sequence[Position]) -> Mean:
 
 
 def most_shifted(answers: Answers) -> list[tuple[bytes, int]]:
-    """The texts of shifted positions and how often they shifted, the most frequent first, then by their bytes."""
+    """Counts how often the text of each shifted position shifted, the most frequent first, then by their bytes."""
     counted = Counter(each.text for answer in answers for each in answer if each.kind == "shifted")
     return sorted(counted.items(), key=lambda item: (-item[1], item[0]))

@@ -86,7 +86,7 @@ class MeasureSettings:
             )
 
     def drawing(self) -> dict[str, Any]:
-        """What the samples depend on, but for model and prompt; plain data."""
+        """Says what the samples depend on, but for model and prompt; plain data."""
         return {
             "samples": self.samples,
             "max_tokens": self.max_tokens,
@@ -221,7 +221,7 @@ class BulkMeasurement(Job):
         return rendered
 
     def _with_empty_block(self, place: int) -> Rendered | None:
-        """The prompt with a thinking block that is empty; None where that is not asked for."""
+        """Renders the prompt with a thinking block that is empty; None where that is not asked for."""
         if not self._settings.think:
             return None
         prompt, rendered = self._asked[place], self._prompts[place]
@@ -284,7 +284,7 @@ class BulkMeasurement(Job):
         found: list[Sample],
         what: str = "",
     ) -> Iterator[None]:
-        """Samples of one prompt, from the store or newly drawn, put into `found`."""
+        """Puts samples of one prompt into `found`, from the store or newly drawn."""
         self._tell(place, what)
         key = self._key(rendered, sampler)
         known = self._store.get(key)
@@ -302,7 +302,7 @@ class BulkMeasurement(Job):
         found.extend(known)
 
     def _insertion(self, place: int) -> Iterator[None]:
-        """What follows random tokens in the middle of each sample that goes on after them."""
+        """Draws what follows random tokens in the middle of each sample that goes on after them."""
         settings, rendered = self._settings, self._prompts[place]
         self._tell(place, f"{settings.insert} random tokens put in")
         half = settings.max_tokens // 2
@@ -320,18 +320,18 @@ class BulkMeasurement(Job):
             self._store.put(key, known)
             self._fresh += 1
         self.units_done += 1
-        cut = [
+        halves = [
             (part(each, 0, half, token_bytes), part(each, half, each.length, token_bytes))
             for _, each in whole
         ]
-        self.drawn.before.append(tuple(each for one, _ in cut for each in one))
-        self.drawn.continued.append(tuple(each for _, one in cut for each in one))
+        self.drawn.before.append(tuple(each for one, _ in halves for each in one))
+        self.drawn.continued.append(tuple(each for _, one in halves for each in one))
         self.drawn.inserted.append(known)
 
     def _after_outside(
         self, site: Site, sample: Sample, number: int
     ) -> Generator[None, None, Samples]:
-        """One continuation of the first half of a sample and random tokens after it."""
+        """Draws one continuation of the first half of a sample and random tokens after it."""
         settings = self._settings
         half = settings.max_tokens // 2
         before = sample.token_ids[:half]
@@ -375,7 +375,7 @@ class BulkMeasurement(Job):
         )
 
     def _key(self, rendered: Rendered, sampler: Sampler, insert: int = 0) -> str:
-        """Of everything that samples depend on."""
+        """Returns a hash of everything that samples depend on."""
         settings = self._settings
         fields = [
             self._identity,

@@ -68,7 +68,7 @@ def output(
 
 
 def _model(drawn: Drawn, settings: MeasureSettings, *, keep_tokens: bool) -> BulkModel:
-    """One model: BF over prompts, each prompt, curve and windows, and what else was asked for."""
+    """Summarises one model: BF over prompts, each prompt, curve and windows, and what else was asked for."""
     seed, compat = settings.sampler.seed, settings.compat
     sweep = _sweep(drawn, settings) if settings.sweep else None
     return BulkModel(
@@ -112,7 +112,7 @@ def _ratio(base: Drawn, aligned: Drawn, settings: MeasureSettings) -> BulkRatio:
 
 
 def _sweep(drawn: Drawn, settings: MeasureSettings) -> tuple[BulkTempered, ...]:
-    """BF under each setting of the sweep; the seed is that of all."""
+    """Estimates BF under each setting of the sweep; the seed is that of all."""
     return tuple(
         BulkTempered(
             temperature=sampler.temperature,
@@ -127,7 +127,7 @@ def _sweep(drawn: Drawn, settings: MeasureSettings) -> tuple[BulkTempered, ...]:
 
 
 def _spread(bfs: Sequence[float]) -> BulkSpread:
-    """How far apart the settings of a sweep are (methods 1.1.12: mean difference of two)."""
+    """Says how far apart the settings of a sweep are (methods 1.1.12: mean difference of two)."""
     apart = [abs(one - other) for one, other in itertools.combinations(bfs, 2)]
     return BulkSpread(
         low=min(bfs, default=None),
@@ -145,7 +145,7 @@ def _segments(drawn: Drawn, settings: MeasureSettings) -> BulkSegments:
 
 
 def _insertion(drawn: Drawn, settings: MeasureSettings) -> BulkInsertion:
-    """Windowed BF before random tokens, after them, and of the same samples without them."""
+    """Estimates windowed BF before random tokens, after them, and of the same samples without them."""
     half = settings.max_tokens // 2
 
     def part(prompts: Sequence[Samples], position: int) -> BulkPart:
@@ -187,7 +187,7 @@ def _estimate(found: Estimate) -> BulkEstimate:
 
 
 def _part(prompts: Sequence[Samples], settings: MeasureSettings, otherwise: str) -> BulkPart:
-    """The BF of parts of samples, over the prompts that have some; `otherwise` says why there is none.
+    """Estimates the BF of parts of samples, over the prompts that have some; `otherwise` says why there is none.
 
     Always aggregated as the paper has it: parts may be few.
     """

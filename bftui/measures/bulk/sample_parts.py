@@ -19,11 +19,11 @@ EMPTY_BLOCK = "<think>\n\n</think>\n\n"
 """What an answer begins with that has not thought."""
 
 CLOSING = "\n</think>\n\n"
-"""What is left of it where a prompt that is no conversation ends inside of a block."""
+"""What is left of it where a prompt that is not a conversation ends inside of a block."""
 
 
 def without_thought(prefill: str) -> str:
-    """The beginning of an answer with an empty block first, in the place of one that it begins with."""
+    """Returns the beginning of an answer with an empty block first, in the place of one that it begins with."""
     rest = prefill.lstrip()
     if rest.startswith(OPEN.decode()):
         prefill = rest.partition(CLOSE.decode())[2].lstrip("\n")
@@ -31,14 +31,14 @@ def without_thought(prefill: str) -> str:
 
 
 def opens_block(prompt: bytes) -> bool:
-    """Whether a prompt ends inside of a block: some chat templates open it themselves."""
+    """Says whether a prompt ends inside of a block: some chat templates open it themselves."""
     return prompt.rfind(OPEN) > prompt.rfind(CLOSE)
 
 
 def segments(
     samples: Sequence[Sample], token_bytes: TokenBytes, *, opened: bool
 ) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """The parts of samples inside of their first block and after it; samples without such a part are left out.
+    """Returns the parts of samples inside of their first block and after it; samples without such a part are left out.
 
     `opened`: the prompt opened the block already.
     """
@@ -51,7 +51,7 @@ def segments(
 
 
 def _bounds(sample: Sample, token_bytes: TokenBytes, *, opened: bool) -> tuple[int, int]:
-    """The first token inside and the first one after; the sample's length where there is none."""
+    """Finds the first token inside and the first one after; the sample's length where there is none."""
     start = 0 if opened else sample.length
     text = b""
     for place, token_id in enumerate(sample.token_ids, start=1):
@@ -67,7 +67,7 @@ def _bounds(sample: Sample, token_bytes: TokenBytes, *, opened: bool) -> tuple[i
 
 
 def part(sample: Sample, start: int, end: int, token_bytes: TokenBytes) -> list[Sample]:
-    """Tokens `start` to `end` of a sample; nothing where there are none.
+    """Cuts out tokens `start` to `end` of a sample; nothing where there are none.
 
     What something comes after has the finish `eog`: it ended by itself.
     """

@@ -32,7 +32,7 @@ class Store:
         self._found: dict[str, tuple[Sample, ...]] = {}
 
     def get(self, key: str) -> tuple[Sample, ...] | None:
-        """The samples of a key, None where they are not drawn yet."""
+        """Returns the samples of a key, None where they are not drawn yet."""
         return self._found.get(key)
 
     def put(self, key: str, samples: tuple[Sample, ...]) -> None:
@@ -48,7 +48,7 @@ class PartialFile(Store):
     """
 
     def __init__(self, result: Path, settings: dict[str, Any]) -> None:
-        """`settings` are those that a file which is there already must have.
+        """Opens or begins the file; `settings` are those that a file which is there already must have.
 
         Raises UsageError for a file of other settings, InputError for a damaged one, NotSaved where none can be
         written.
@@ -130,7 +130,7 @@ class PartialFile(Store):
 
 
 def _packed(sample: Sample) -> dict[str, Any]:
-    """A sample as JSON that loses nothing: numbers as the base64 of little-endian float64."""
+    """Writes a sample as JSON that loses nothing: numbers as the base64 of little-endian float64."""
     return {
         "ids": list(sample.token_ids),
         **{name: _base64(getattr(sample, name)) for name in _COLUMNS},

@@ -69,7 +69,7 @@ class Nudging(Job):
         node: int = 0,
         write: Callable[[Round], bool] = lambda made: True,
     ) -> None:
-        """Nothing is evaluated before the first `advance`.
+        """Evaluates nothing before the first `advance`.
 
         Args:
             plain: as published, with a draft of the base after every word, and the whole text split again at each
@@ -233,7 +233,7 @@ class Nudging(Job):
     def _alone(
         self, model: Model, prefix: Sequence[int], stops: Sequence[str]
     ) -> Generator[None, None, Sample]:
-        """The text that a model writes by itself, and what it says along it."""
+        """Writes the text that a model writes by itself, and reads what the model says along it."""
         limit = self.settings.max_tokens
         ids, said = list[int](), list[bytes]()
         finish: Finish = "context"
@@ -257,5 +257,5 @@ class Nudging(Job):
 
 
 def bf_of(sample: Sample | None) -> float | None:
-    """The branching factor of one text; None of none."""
+    """Returns the branching factor of one text; None of none."""
     return None if sample is None else estimate([sample], "entropy").bf

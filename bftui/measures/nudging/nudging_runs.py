@@ -95,13 +95,13 @@ class NudgingRuns(Job):
 
 
 def rendered_for(pair: Pair, question: PairedPrompt) -> tuple[Rendered, Rendered]:
-    """A prompt as the base and as the partner see it; raises as `rendered_under`."""
+    """Renders a prompt for the base and for the partner; raises as `rendered_under`."""
     base = rendered_under(question.id, question.base, pair.base)
     return base, rendered_under(question.id, question.partner, pair.partner)
 
 
 def rendered_under(name: str, prompt: Prompt, model: Model) -> Rendered:
-    """A prompt as a model sees it.
+    """Renders a prompt for a model.
 
     Raises ModelError that names the prompt where the model cannot take it, or has no room for an answer.
     """

@@ -101,7 +101,7 @@ def _ratio(
 
 
 def _share(runs: Sequence[Nudging], seed: int) -> ShareOverPrompts | None:
-    """The mean over prompts of the share of nudged tokens."""
+    """Takes the mean over prompts of the share of nudged tokens."""
     values = np.array([[run.share_nudged] for run in runs], dtype=np.float64)
     if not len(values):
         return None

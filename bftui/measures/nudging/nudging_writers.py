@@ -40,7 +40,7 @@ class NudgingSite:
         return self.contexts.base.token_ids + self.begun
 
     def partner_prefix(self, written: Sequence[int] = ()) -> list[int]:
-        """What the partner reads before it goes on after these tokens of the base."""
+        """Returns what the partner reads before it goes on after these tokens of the base."""
         ids = self.pair.to_partner([*self.begun, *written], self.contexts)
         return [*self.contexts.partner.token_ids, *ids]
 
@@ -70,12 +70,12 @@ class _Known:
     rows: tuple[TopToken, ...]
 
     def at(self, ids: list[int]) -> TopToken | None:
-        """What is most probable after these tokens; None where that is not known."""
+        """Returns what is most probable after these tokens; None where that is not known."""
         rest = self.after(ids)
         return rest[0] if rest else None
 
     def after(self, ids: list[int]) -> tuple[TopToken, ...]:
-        """The rows from that after these tokens on; none where they are others."""
+        """Returns the rows from that after these tokens on; none where they are others."""
         place = len(ids) - (len(self.ids) - len(self.rows) + 1)
         if place < 0 or self.ids[: len(ids)] != ids:
             return ()
@@ -93,7 +93,7 @@ class PartnerWriter:
         self._wanted = _Known([], ())
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
-        """Its most probable tokens as the base's text, which may begin with a blank more or less than the partner's."""
+        """Yields its most probable tokens as the base's text, which may begin with a blank more or less."""
         site, special = self._site, self._model.info.special_ids
         ids = ids_of(written)
         first = not ids and not site.begun
@@ -120,7 +120,7 @@ class PartnerWriter:
 
 
 class PlainPartnerWriter(PartnerWriter):
-    """The partner as it was published: every look-ahead is made again, after text that is split again."""
+    """The partner as it was published: nothing is kept for the next look-ahead, and the text is split again."""
 
     def _prefix(self, ids: list[int]) -> list[int]:
         return self._site.split_again(ids, "partner")
@@ -144,11 +144,11 @@ class BaseWriter:
         self._read = _Known([], ())
 
     def spell(self, text: bytes) -> tuple[int, ...]:
-        """The tokens of a text by itself."""
+        """Tokenises a text by itself."""
         return tuple(self._model.tokenize(text.decode()))
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
-        """Its most probable tokens, one at a time; a caller that has enough stops asking."""
+        """Yields its most probable tokens, one at a time, as they are asked for."""
         ids = ids_of(written)
         for done in range(limit):
             best = self._read.at(ids)
@@ -164,7 +164,7 @@ class BaseWriter:
     def openings(
         self, written: Sequence[Piece], offers: Sequence[tuple[int, ...]]
     ) -> Iterator[Token]:
-        """Its most probable token after each offer."""
+        """Yields its most probable token after each offer."""
         if not offers:
             return
         ids, longest = ids_of(written), offers[-1]
@@ -188,13 +188,13 @@ class PlainBaseWriter(BaseWriter):
     """The base as it was published: a whole draft after each of the partner's words, after text that is split again."""
 
     def __init__(self, site: NudgingSite, limit: int) -> None:
-        """`limit`: tokens of a draft."""
+        """Takes the number of tokens of a draft as `limit`."""
         super().__init__(site)
         self._site, self._limit = site, limit
         self._latest: tuple[list[int], list[Token]] = [], []
 
     def draft(self, written: Sequence[Piece], limit: int) -> Generator[Token, None, None]:
-        """A whole draft, or the one that has just been made there."""
+        """Yields a whole draft, or the one that has just been made there."""
         prefix = self._site.split_again(ids_of(written), "base")
         if self._latest[0] != prefix or not self._latest[1]:
             drafted = self._model.client.greedy(prefix, limit)
@@ -204,11 +204,11 @@ class PlainBaseWriter(BaseWriter):
     def openings(
         self, written: Sequence[Piece], offers: Sequence[tuple[int, ...]]
     ) -> Iterator[Token]:
-        """The first token of a draft after each offer, made when it is asked for."""
+        """Yields the first token of a draft after each offer, made when it is asked for."""
         for offer in offers:
             yield next(self.draft([*written, Piece("partner", b"", offer)], self._limit))
 
 
 def ids_of(pieces: Sequence[Piece]) -> list[int]:
-    """All tokens of some pieces, in the base's vocabulary."""
+    """Returns all tokens of some pieces, in the base's vocabulary."""
     return [token_id for piece in pieces for token_id in piece.token_ids]

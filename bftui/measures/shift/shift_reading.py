@@ -41,16 +41,16 @@ class PairSide:
     token_ids: Sequence[int]
 
     def room(self, stop: int) -> bool:
-        """Whether tokens up to this place can be read: the last one is read from what stands before it."""
+        """Says whether tokens up to this place can be read: the last one is read from what stands before it."""
         return len(self.rendered.token_ids) + stop - 1 <= self.model.info.n_ctx
 
     def rows(self, stop: int) -> Iterator[F32]:
-        """The logits that each token up to this place is read from."""
+        """Yields the logits that each token up to this place is read from, each of shape (n_vocab,)."""
         return self.model.client.path_logits(self.rendered.token_ids, self.token_ids[:stop])
 
 
 def read_both(base: PairSide, partner: PairSide, spans: Sequence[Span]) -> Iterator[Compared]:
-    """The pieces of a text in both models, in order; the passes of both go on together, a piece at a time."""
+    """Yields the pieces of a text in both models, in order; the passes of both go on together, a piece at a time."""
     ours, theirs = base.rows(spans[-1].base.stop), partner.rows(spans[-1].partner.stop)
     at = [0, 0]
     for span in spans:
@@ -80,7 +80,7 @@ def compared_in(
     *,
     alike: bool,
 ) -> Compared:
-    """One piece of a text in both models.
+    """Compares one piece of a text in both models.
 
     An end of generation is an end, whichever token says it: each model's is its own most probable one, and where these
     are two different tokens, as with a base that ends pages and a partner that ends turns, no divergence is given.
@@ -126,7 +126,7 @@ class Shift(Job):
         token_ids: Sequence[int] | None = None,
         max_tokens: int = 256,
     ) -> None:
-        """`token_ids`: an answer as the author's tokens; None has the author write its greedy one of `max_tokens`.
+        """Takes an answer as the author's tokens, or has the author write its greedy one of at most `max_tokens`.
 
         Raises UsageError for an answer without tokens, and for less than one token to write.
         """
@@ -160,7 +160,7 @@ class Shift(Job):
         return f"reading the answer, {len(self.positions)} of {self._spans}"
 
     def shares(self) -> Shares | None:
-        """The shares of the classes by now; None for nothing."""
+        """Returns the shares of the classes by now; None for nothing."""
         return shares([each.kind for each in self.positions])
 
     def settings(self) -> ShiftSettings:
@@ -233,7 +233,7 @@ class Shift(Job):
             self._measuring = False
 
     def _within_noise(self, found: Position) -> bool:
-        """Whether a class is no surer than the floor: by the gap to the next class, or by its author.
+        """Says whether a class is as unsure as the floor: by the gap to the next class, or by its author.
 
         A greedy answer was written token by token: where one is not the best of this pass, the pass is as far off.
         """
@@ -243,11 +243,11 @@ class Shift(Job):
         return noise is not None and found.scored.unsettled(2 * noise.logit_sd)
 
     def _own(self, base: PairSide, partner: PairSide) -> PairSide:
-        """The author's side."""
+        """Returns the author's side."""
         return base if self.author == "base" else partner
 
     def _write(self) -> Iterator[None]:
-        """The author's greedy answer, up to a stop string of its template."""
+        """Writes the author's greedy answer, up to a stop string of its template."""
         model, rendered = self._author()
         tokens: list[bytes] = []
         tail, stopped = b"", False
@@ -275,7 +275,7 @@ class Shift(Job):
         return self.pair.partner, self.contexts.partner
 
     def _sides(self) -> tuple[PairSide, PairSide, list[Span]]:
-        """Both models with the answer, and its pieces that fit the contexts of both."""
+        """Returns both models with the answer, and its pieces that fit the contexts of both."""
         if not self.answer:
             raise UsageError("the answer is empty", hint="nothing can be compared")
         model, _ = self._author()

@@ -167,5 +167,5 @@ def _intervals(found: Shares | None) -> ShareIntervals | None:
 
 
 def _basis(answers: Answers) -> str:
-    """What the intervals were made from: answers without positions are none."""
+    """Says what the intervals were made from; answers without positions do not count."""
     return basis(sum(bool(len(each)) for each in answers), 0, "answers")

@@ -50,7 +50,7 @@ class ComparedText:
 
 
 def shift(name: str, compared: ComparedText) -> Picture:
-    """A bar for each token, as high as the two distributions are apart; of a longer text the shares of the classes."""
+    """Draws a bar for each token, as high as the distributions are apart; for a longer text shares of the classes."""
     known = sum(each is not None for each in compared.kinds)
     classes = f"unshifted 1, marginal 2 or 3, shifted from 4 on, by {compared.whose}"
     whole = f"Of {known:,} tokens of one text, over the whole vocabulary: nothing is sampled."
@@ -72,7 +72,7 @@ def shift(name: str, compared: ComparedText) -> Picture:
 
 
 def _looks(ink: Ink) -> dict[str, dict[str, Any]]:
-    """Two of the three are told apart without colours."""
+    """Returns how each class is drawn; two of the three are told apart without colours."""
     looks = zip((ink.ramp[3], ink.forced, ink.bad), ("", "////", "xxxx"), strict=True)
     return {
         kind: {"facecolor": colour, "hatch": hatch, "edgecolor": ink.background, "linewidth": 0.6}

@@ -29,7 +29,7 @@ from bftui.trace.report.sentences import (
 
 
 def shift(asked: Asked) -> Section:
-    """One model's answer, read by the other."""
+    """Tells of one model's answer, read by the other."""
     found = decode(ShiftResult, asked.result)
     author, reader = (
         ("base", "aligned") if asked.settings.get("text") == "base" else ("aligned", "base")
@@ -70,7 +70,7 @@ def _token(text: bytes) -> str:
 
 
 def nudging(asked: Asked) -> Section:
-    """A text by two writers."""
+    """Tells of a text by two writers."""
     content = asked.content
     found = decode(NudgingResult, asked.result)
     named = (
@@ -118,7 +118,7 @@ def nudging(asked: Asked) -> Section:
 
 
 def best_along(content: Content, node: int, ids: Iterable[int]) -> list[float]:
-    """P of the most probable token where each token of a text stands that begins after a node.
+    """Returns P of the most probable token where each token of a text stands that begins after a node.
 
     NaN where the text is not in the tree of the trace.
     """
