@@ -14,8 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from bftui.workbench.keys import hint, in_force, shown
+
+if TYPE_CHECKING:
+    from bftui.ui.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class KeyAction:
         short: whether the key line shows it.
         asks: whether it asks for a text: what was typed together with its key is meant for that alone.
         numbered: whether its keys stand for different things.
+        known: whether its results are known where the session stands, which is all that a replay can show.
     """
 
     id: str
@@ -112,6 +117,7 @@ class KeyAction:
     short: bool = False
     asks: bool = False
     numbered: bool = False
+    known: Callable[[View], bool] | None = None
 
     def why_not(self, facts: ActionFacts) -> str | None:
         """Says why it cannot be done now, with the person's keys; None where it can."""
@@ -149,6 +155,7 @@ def action(
     short: bool = False,
     asks: bool = False,
     numbered: bool = False,
+    known: Callable[[View], bool] | None = None,
 ) -> Callable[[Callable[..., None]], KeyAction]:
     """Makes an action of a function; see `KeyAction` for the arguments.
 
@@ -157,7 +164,9 @@ def action(
 
     def declare(do: Callable[..., None]) -> KeyAction:
         its_id, description = do.__name__.rstrip("_"), (do.__doc__ or "").strip()
-        made = KeyAction(its_id, keys, name, description, group, needs, do, short, asks, numbered)
+        made = KeyAction(
+            its_id, keys, name, description, group, needs, do, short, asks, numbered, known
+        )
         DECLARED.append(made)
         return made
 

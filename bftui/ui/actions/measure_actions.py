@@ -49,7 +49,8 @@ def can_order(facts: ActionFacts) -> str | None:
     ActionGroup.MEASURE,
     "r",
     name="rollouts",
-    needs=needs.recorded("rollouts", can_measure),
+    needs=needs.recorded("rollouts", "no rollouts were", can_measure),
+    known=lambda view: view.rolled is not None and not view.rolled.resampled,
     short=True,
 )
 def rollouts(screen: WorkbenchScreen) -> None:
@@ -62,7 +63,11 @@ def rollouts(screen: WorkbenchScreen) -> None:
 
 
 @action(
-    ActionGroup.MEASURE, "R", name="sample again", needs=needs.recorded("resample", can_compare)
+    ActionGroup.MEASURE,
+    "R",
+    name="sample again",
+    needs=needs.recorded("resample", "no rollouts of another text from here were", can_compare),
+    known=lambda view: view.rolled is not None and view.rolled.resampled,
 )
 def resample(screen: WorkbenchScreen) -> None:
     """Sample again from here, against the path that goes on."""
@@ -121,7 +126,13 @@ def order(screen: WorkbenchScreen) -> None:
 # Response ------------------------------------------------------------------------------------------------------
 
 
-@action(ActionGroup.MEASURE, "E", name="response", needs=needs.recorded("response", needs.running))
+@action(
+    ActionGroup.MEASURE,
+    "E",
+    name="response",
+    needs=needs.recorded("response", "no response to a forced text was", needs.running),
+    known=lambda view: view.responded is not None,
+)
 def response(screen: WorkbenchScreen) -> None:
     """What the forced text does to BF, against all kinds of controls."""
     view = screen.now

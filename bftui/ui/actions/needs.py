@@ -9,14 +9,6 @@ from bftui.ui.actions.action import ActionFacts, Reason
 REPLAY = "this is a replay: there is no model to ask"
 """The reason of what a replay can never do."""
 
-_RECORDED = {
-    "rollouts": "no rollouts were",
-    "resample": "no rollouts of another text from here were",
-    "response": "no response to a forced text was",
-    "nudge": "no nudging was",
-}
-"""What a replay says of an action whose result it does not have here."""
-
 
 def unless(base: Reason, hinders: Callable[[ActionFacts], bool], sentence: str) -> Reason:
     """Makes the reason of `base`; where it has none and the facts hinder, the sentence."""
@@ -27,16 +19,17 @@ def unless(base: Reason, hinders: Callable[[ActionFacts], bool], sentence: str) 
     return reason
 
 
-def recorded(action: str, base: Reason) -> Reason:
-    """Makes the reason of `base`; in a replay, whether the results of the action are known at this place."""
+def recorded(action: str, nothing: str, base: Reason) -> Reason:
+    """Makes the reason of `base`; in a replay, whether the results of the action are known at this place.
+
+    `nothing` begins the sentence where they are not: "no rollouts were".
+    """
 
     def reason(facts: ActionFacts) -> str | None:
         if not facts.replay:
             return base(facts)
         known = action in facts.recorded
-        elsewhere = (
-            f"{_RECORDED[action]} recorded at this place: {{next_measured}} goes to what was"
-        )
+        elsewhere = f"{nothing} recorded at this place: {{next_measured}} goes to what was"
         return session(facts) or (None if known else elsewhere)
 
     return reason

@@ -87,7 +87,12 @@ def shift(screen: WorkbenchScreen) -> None:
 
 
 @action(
-    ActionGroup.PAIR, "b", name="nudge", needs=needs.recorded("nudge", needs.session), short=True
+    ActionGroup.PAIR,
+    "b",
+    name="nudge",
+    needs=needs.recorded("nudge", "no nudging was", needs.session),
+    known=lambda view: view.paired.nudged is not None,
+    short=True,
 )
 def nudge(screen: WorkbenchScreen) -> None:
     """The partner writes where this model is unsure."""

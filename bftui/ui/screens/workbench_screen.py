@@ -17,7 +17,7 @@ from textual.timer import Timer
 
 from bftui.core.text import safe
 from bftui.ui.actions.action import ActionFacts
-from bftui.ui.actions.action_table import BY_ID
+from bftui.ui.actions.action_table import ACTIONS, BY_ID
 from bftui.ui.actions.bindings import all_bound
 from bftui.ui.drawing.coloured import ClickableLine, Coloured
 from bftui.ui.messages import ForgetTyped
@@ -217,6 +217,7 @@ class WorkbenchScreen(Screen[None]):
     def facts(self) -> ActionFacts:
         """Gives what actions depend on, now."""
         workbench, view = self.workbench, self.view
+        replay = workbench.now.played is not None
         return ActionFacts(
             loading=workbench.now.status is Status.LOADING,
             failed=workbench.now.status is Status.FAILED,
@@ -237,8 +238,10 @@ class WorkbenchScreen(Screen[None]):
             measuring=workbench.measuring,
             partner=workbench.now.paired.ready and view is not None and view.partner is not None,
             pairing=workbench.now.paired.state is Beside.LOADING,
-            replay=workbench.now.played is not None,
-            recorded=_recorded(view) if workbench.now.played is not None and view else frozenset(),
+            replay=replay,
+            recorded=frozenset(
+                each.id for each in ACTIONS if replay and each.known and view and each.known(view)
+            ),
             pane=self.pane().NAME,
         )
 
@@ -322,15 +325,3 @@ class WorkbenchScreen(Screen[None]):
         from bftui.ui.screens.line_screen import LineScreen
 
         self.app.push_screen(LineScreen(title, value, hint, self.palette), done)
-
-
-def _recorded(view: View) -> frozenset[str]:
-    """Gives the actions whose results are known where the session stands."""
-    rolled = view.rolled
-    known = {
-        "rollouts": rolled is not None and not rolled.resampled,
-        "resample": rolled is not None and rolled.resampled,
-        "response": view.responded is not None,
-        "nudge": view.paired.nudged is not None,
-    }
-    return frozenset(action for action, is_known in known.items() if is_known)
