@@ -65,9 +65,9 @@ class TableBackend:
         bos = table.get("bos")
         for token_id in [*eog, *([] if bos is None else [bos])]:
             if type(token_id) is not int or not 0 <= token_id < len(self._tokens):
-                raise ValueError(f"bos or eog {token_id!r} is no token")
+                raise ValueError(f"bos or eog {token_id!r} is not a token")
         if n_ctx < 1:
-            raise ValueError(f"n_ctx {n_ctx} is no context")
+            raise ValueError(f"n_ctx {n_ctx} is not a context")
         special = eog | ({int(bos)} if bos is not None else frozenset())
         self._vocabulary = Vocabulary(self._tokens, special_ids=special)
         self._plain = {data: i for data, i in self._ids.items() if data and i not in special}

@@ -23,7 +23,7 @@ def main() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if not sys.warnoptions:
-        # What a library would like to be told is no line of ours; -W or PYTHONWARNINGS shows it.
+        # What a library would like to be told is not a line of ours; -W or PYTHONWARNINGS shows it.
         warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -325,7 +325,7 @@ def below_peak(logits: F32) -> tuple[F64, F64]:
     peaks, lowest = logits.max(axis=-1, keepdims=True), logits.min(axis=-1)
     if not np.isfinite(peaks).all():
         raise NonFiniteLogits(
-            "the model gave logits that are no distribution",
+            "the model gave logits that are not a distribution",
             f"their maximum is {float(peaks[~np.isfinite(peaks)][0])}",
             "the weights may be damaged or overflow in this dtype",
         )

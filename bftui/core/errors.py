@@ -72,7 +72,7 @@ class InvalidToken(ModelError):
 
 
 class NonFiniteLogits(ModelError):
-    """Logits that are no distribution: NaN, +inf, or all -inf."""
+    """Logits that are not a distribution: NaN, +inf, or all -inf."""
 
 
 class CapabilityError(ModelError):

@@ -64,7 +64,7 @@ class Noise:
             value: Any = data.get(field.name)
             kinds = (int,) if field.name in ("positions", "rows") else (int, float)
             if type(value) not in kinds or not 0 <= float(value) < math.inf:
-                raise ValueError(f"{field.name}: {value!r} is no number that it can be")
+                raise ValueError(f"{field.name}: {value!r} is not a number that it can be")
             found[field.name] = value
         return cls(**found)
 

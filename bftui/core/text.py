@@ -47,7 +47,7 @@ def _visible(character: str) -> str:
 
 
 def of_path(name: str) -> str:
-    """Return a name that may be a path's as Unicode, for JSON: bytes of it that are no UTF-8 are replaced."""
+    """Return a name that may be a path's as Unicode, for JSON: bytes of it that are not UTF-8 are replaced."""
     return os.fsencode(name).decode(errors="replace")
 
 
@@ -69,7 +69,7 @@ def escaped_json(text: str) -> str:
 
 
 def label(data: bytes) -> str:
-    """Return one token for a list or tree: spaces as `·`, line ends as `⏎`, bytes that are no UTF-8 as `‹E2›`.
+    """Return one token for a list or tree: spaces as `·`, line ends as `⏎`, bytes that are not UTF-8 as `‹E2›`.
 
     The result is never empty, so that there is always something to point at.
     """

@@ -112,5 +112,5 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ModelLoadError(f"cannot read {path}", f"{path.name} is not JSON", AGAIN) from error
     if not isinstance(data, dict):
-        raise ModelLoadError(f"cannot read {path}", f"{path.name} is no object", AGAIN)
+        raise ModelLoadError(f"cannot read {path}", f"{path.name} is not an object", AGAIN)
     return data

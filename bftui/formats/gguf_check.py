@@ -93,13 +93,13 @@ def _check_kind(path: Path, header: GgufHeader) -> None:
         kind = "mmproj"
     if architecture == "controlvector" or kind not in ("model", *_OTHERS):
         what = "a control vector" if architecture == "controlvector" else f"of the type {kind[:40]}"
-        raise UnsupportedModel(f"{path} is no model", f"it is {what}", _OPEN_ANOTHER)
+        raise UnsupportedModel(f"{path} is not a model", f"it is {what}", _OPEN_ANOTHER)
     if kind in _OTHERS:
-        raise UnsupportedModel(f"{path} is no model", *_OTHERS[kind])
+        raise UnsupportedModel(f"{path} is not a model", *_OTHERS[kind])
     if not header.tensors:
         if "tokenizer.ggml.tokens" in values:
             raise UnsupportedModel(
-                f"{path} is no model",
+                f"{path} is not a model",
                 "it holds a vocabulary and no weights",
                 "open the file that holds the weights",
             )

@@ -123,7 +123,7 @@ def read(kind: SourceKind, path: str) -> ModelFacts:
     """Read headers; raise ModelLoadError and UnsupportedModel for what cannot be opened."""
     try:
         if not kind.folder and not os.path.isfile(path):
-            raise ModelLoadError(f"cannot open {path}", "it is no regular file")
+            raise ModelLoadError(f"cannot open {path}", "it is not a regular file")
         return kind.facts(Path(path))
     except ModelError:
         raise

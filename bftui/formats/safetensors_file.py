@@ -44,7 +44,7 @@ def check_directory(path: Path) -> None:
         hint = f"it holds a GGUF file: open {gguf}" if gguf else _HINT
         raise ModelLoadError(f"there is no model in {path}", "it has no config.json", hint)
     if config.stat().st_size > _CONFIG_BYTES:
-        raise ModelLoadError(f"cannot load {path}", "its config.json is no config", AGAIN)
+        raise ModelLoadError(f"cannot load {path}", "its config.json is not a config", AGAIN)
     files = weight_files(path)
     if not files:
         if any(next(path.glob(pattern), None) for pattern in _PICKLED):
@@ -72,7 +72,7 @@ def _refuse_others(path: Path) -> None:
     if adapter.is_file() and (not weights or not (path / "config.json").is_file()):
         base = _named_base(adapter)
         raise UnsupportedModel(
-            f"{path} is no model",
+            f"{path} is not a model",
             "it is a LoRA adapter, which changes another model",
             f"merge it into {base or 'that model'}, and open the result",
         )
@@ -83,7 +83,7 @@ def _refuse_others(path: Path) -> None:
     alone = not weights and not (path / "config.json").is_file()
     if tokenizer and alone and not any(next(path.glob(each), None) for each in others):
         raise UnsupportedModel(
-            f"{path} is no model",
+            f"{path} is not a model",
             "it holds a tokenizer and no weights",
             "open the directory that holds the weights",
         )
@@ -122,11 +122,15 @@ def weight_files(path: Path) -> list[Path]:
     try:
         names = {str(name) for name in json.loads(index.read_bytes())["weight_map"].values()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelLoadError(f"cannot read {index}", "it is no index of weights", AGAIN) from error
+        raise ModelLoadError(
+            f"cannot read {index}", "it is not an index of weights", AGAIN
+        ) from error
     for name in sorted(names):
         if Path(name).name != name or not name.endswith(".safetensors") or "\0" in name:
             raise ModelLoadError(
-                f"cannot load {path}", f"its index names {name}, which is no file of weights", AGAIN
+                f"cannot load {path}",
+                f"its index names {name}, which is not a file of weights",
+                AGAIN,
             )
     if names and whole.exists() and _WHOLE not in names:
         raise ModelLoadError(
@@ -180,7 +184,7 @@ def _tensors(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
 
     try:
         if not file.is_file():
-            raise damaged("it is no regular file")
+            raise damaged("it is not a regular file")
         refuse_stand_in(file)
         there = file.stat().st_size
         with file.open("rb") as opened:

@@ -115,7 +115,7 @@ class Model:
 
         Raises LostText that names what of the prompt does not come out of the chat template, TemplateError where that
         fails or refuses, ModelError for `chat` on a model without a template and for a prompt without tokens,
-        InputError for text that is no Unicode.
+        InputError for text that is not Unicode.
         """
         chat = self._chat if prompt.template in ("auto", "chat") else None
         if prompt.template == "chat" and chat is None:

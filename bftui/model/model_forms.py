@@ -49,7 +49,7 @@ def source_of(model: str) -> tuple[str, SourceKind | None]:
     if (kind := _kind_by_scheme(model)) is not None:
         path = kind.path(model)
         if os.path.exists(path) and not (kind.folder or os.path.isfile(path)):
-            raise ModelLoadError(f"cannot open {path}", "it is no regular file")
+            raise ModelLoadError(f"cannot open {path}", "it is not a regular file")
         return path, kind
     if model.startswith((*_URLS, _HUB)):
         return model.removeprefix(_HUB), None
@@ -71,7 +71,7 @@ def source_of(model: str) -> tuple[str, SourceKind | None]:
         check_directory(Path(model))
         return model, DIRECTORY
     if not os.path.isfile(model):
-        raise ModelLoadError(f"cannot open {model}", "it is no regular file")
+        raise ModelLoadError(f"cannot open {model}", "it is not a regular file")
     return model, _kind_of_file(model)
 
 

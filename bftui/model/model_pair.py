@@ -100,11 +100,11 @@ class Pair:
         return replace(asked, template=template)
 
     def to_partner(self, token_ids: Sequence[int], contexts: Contexts) -> list[int]:
-        """Return the base's tokens after its prompt as the partner's; raises ModelError for text that is no Unicode."""
+        """Return the base's tokens after its prompt as the partner's; raises ModelError where that is not Unicode."""
         return self._moved(token_ids, contexts, "partner")
 
     def to_base(self, token_ids: Sequence[int], contexts: Contexts) -> list[int]:
-        """Return the partner's tokens after its prompt as the base's; raises ModelError for text that is no Unicode."""
+        """Return the partner's tokens after its prompt as the base's; raises ModelError where that is not Unicode."""
         return self._moved(token_ids, contexts, "base")
 
     def at_seam(

@@ -22,7 +22,7 @@ MANY = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NudgingSettings:
-    """What was asked for; `plain`: as published, with the whole text split anew at each hand-over."""
+    """What was asked for; `plain`: as published, with the whole text split again at each hand-over."""
 
     settings: Annotated[NudgeSettings, FLAT]
     plain: bool = False

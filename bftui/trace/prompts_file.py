@@ -105,7 +105,7 @@ def _check_unicode(text: str, where: str, field: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InputError(f'{where}: "{field}" is no Unicode', str(error)) from error
+        raise InputError(f'{where}: "{field}" is not Unicode', str(error)) from error
 
 
 def _why(error: Exception) -> str:
@@ -119,14 +119,14 @@ def _why(error: Exception) -> str:
 
 def _line(fields: Any, where: str) -> PromptLine:
     if not isinstance(fields, dict):
-        raise InputError(f"{where} is no object", hint=_FORM)
+        raise InputError(f"{where} is not an object", hint=_FORM)
     for field in ("id", "prompt"):
         if field not in fields:
             raise InputError(f'{where} has no "{field}"', hint=_FORM)
     for field in ("id", "prompt", "system", "answer"):
         value = fields.get(field)
         if not isinstance(value, str) and (field in ("id", "prompt") or value is not None):
-            raise InputError(f'{where}: "{field}" is no text', hint=_FORM)
+            raise InputError(f'{where}: "{field}" is not a text', hint=_FORM)
         if field == "answer" and value == "":
             raise InputError(f'{where}: "answer" is empty', hint="leave it out, or give a text")
         _check_unicode(value or "", where, field)

@@ -123,7 +123,7 @@ class TraceFile:
     def _opened(self) -> IO[bytes]:
         try:
             if not self.path.is_file() and self.path.exists():
-                raise InputError(f"cannot read {self.path}", "it is no regular file")
+                raise InputError(f"cannot read {self.path}", "it is not a regular file")
             return self.path.open("rb")
         except (OSError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
@@ -169,7 +169,7 @@ class TraceFile:
         for field in _LISTS:
             if field not in self._begins:
                 raise ValueError(
-                    f"{field}: " + ("it is no list" if field in whole else "Field required")
+                    f"{field}: " + ("it is not a list" if field in whole else "Field required")
                 )
         if not self.count:
             raise ValueError("nodes: there are none")

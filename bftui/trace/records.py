@@ -124,11 +124,11 @@ class JournalFile:
                 found[name] = model.model_dump(mode="json", by_alias=True)
         for name in ("draws", "place"):
             if name in line and (type(line[name]) is not int or not 0 <= line[name] < 2**63):
-                raise ValueError(f"{name} is no number")
+                raise ValueError(f"{name} is not a number")
             found[name] = line.get(name)
         for name in ("restated", "settled"):
             if name in line and not isinstance(line[name], dict):
-                raise ValueError(f"{name} is no object")
+                raise ValueError(f"{name} is not an object")
             found[name] = line.get(name)
         if "partner" in line:
             if line["partner"] is not None:
@@ -141,7 +141,7 @@ class JournalFile:
                 self._checked("TracePrompt", later["partner"], number)
         found["seen"] = seen = line.get("seen", [])
         if not isinstance(seen, list):
-            raise ValueError("seen is no list")
+            raise ValueError("seen is not a list")
         for each in seen:
             _check_numbers(each, "node", "sampler")
             self._checked("PartnerNode", each, number)
@@ -149,7 +149,7 @@ class JournalFile:
             found[name] = _bytes_of(line.get(name, {}))
         nodes = line.get("nodes", [])
         if not isinstance(nodes, list):
-            raise ValueError("nodes is no list")
+            raise ValueError("nodes is not a list")
         try:
             found["nodes"] = [checked_node(node) for node in nodes]
         except ValidationError as error:
@@ -174,7 +174,7 @@ class JournalFile:
         """The records, with the numbers of their lines."""
         try:
             if not self.path.is_file() and self.path.exists():
-                raise InputError(f"cannot read {self.path}", "it is no regular file")
+                raise InputError(f"cannot read {self.path}", "it is not a regular file")
             with self.path.open("rb") as file:
                 number, waiting = 0, b""
                 while line := file.readline(VALUE):
@@ -212,7 +212,7 @@ class JournalFile:
             except ValueError as error:
                 raise self._damaged(number, str(error).partition(";")[0]) from error
         if not isinstance(record, dict):
-            raise self._damaged(number, "it is no record")
+            raise self._damaged(number, "it is not a record")
         return record
 
     def _damaged(self, number: int, why: str) -> InputError:
@@ -222,11 +222,11 @@ class JournalFile:
 def _check_numbers(found: Any, *names: str) -> None:
     """Raises ValueError unless this is an object whose fields of these names are whole numbers from 0 on."""
     if not isinstance(found, dict):
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
     check_plain(found)
     for name in names:
         if type(found.get(name)) is not int or not 0 <= found[name] <= LARGEST:
-            raise ValueError(f"{name} is no number")
+            raise ValueError(f"{name} is not a number")
 
 
 def _bytes_of(spelled: Any) -> dict[int, bytes]:
@@ -234,7 +234,7 @@ def _bytes_of(spelled: Any) -> dict[int, bytes]:
     try:
         return {int(i): base64.b64decode(data, validate=True) for i, data in spelled.items()}
     except (AttributeError, TypeError, ValueError):
-        raise ValueError("its tokens are no table of bytes") from None
+        raise ValueError("its tokens are not a table of bytes") from None
 
 
 def trace_records(trace: TraceFile) -> Iterator[JournalRecord]:
@@ -285,7 +285,7 @@ def begins_as_journal(path: Path) -> bool:
     """Tells whether a file says in its beginning that it is a journal. Raises InputError where it cannot be read."""
     try:
         if not path.is_file() and path.exists():
-            raise InputError(f"cannot read {path}", "it is no regular file")
+            raise InputError(f"cannot read {path}", "it is not a regular file")
         with path.open("rb") as file:
             return f'"{FORMAT}"'.encode() in file.read(80)
     except (OSError, RuntimeError) as error:

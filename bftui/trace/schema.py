@@ -147,7 +147,7 @@ class TracePartner(TracePart):
 
 
 class SamplerSettings(TracePart):
-    """Temperature and cut; 0, 1 and 0 switch top-k, top-p and min-p off."""
+    """Temperature and truncation; 0, 1 and 0 switch top-k, top-p and min-p off."""
 
     temperature: Annotated[float, Field(gt=0)]
     top_k: Annotated[int, Field(ge=0)]
@@ -177,7 +177,7 @@ class Top(TracePart):
 
 
 class Next(TracePart):
-    """The distribution after a node: entropies of P and of P~ (cut and renormalised), and the candidates."""
+    """The distribution after a node: entropies of P and of P~ (truncated and renormalised), and the candidates."""
 
     entropy: Nats
     entropy_truncated: Nats
@@ -252,7 +252,7 @@ class TraceNode(TracePart):
     drawn_under: Id | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
-        description="the sampler of the draw, where `sampler` is another one that the numbers were made anew under",
+        description="the sampler of the draw, where `sampler` is another one that the numbers were recomputed under",
     )
     read: TraceRead | None = Field(
         default=None,

@@ -24,7 +24,7 @@ BEGIN, WHOLE = -2, -1
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number of JSON")
 
 
 _decoder = json.JSONDecoder(parse_constant=_no_number)

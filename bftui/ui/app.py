@@ -186,7 +186,7 @@ class WorkbenchApp(App[None]):
         self.exit(return_code=0)
 
     def _handle_exception(self, error: Exception) -> None:
-        # A screen that was just being opened when the program was ended finds none of its parts: that is no failure.
+        # A screen that was just being opened when the program was ended finds none of its parts: that is not a failure.
         if self.return_code is None:
             super()._handle_exception(error)
 

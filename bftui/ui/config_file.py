@@ -61,12 +61,12 @@ def checked_words(words: Any, name: str) -> tuple[str, ...]:
     """The words of a palette, without the blanks around them; raises UsageError, which calls them `name`."""
     form = "give one to nine texts, such as Sure and Of course"
     if not isinstance(words, Sequence) or isinstance(words, str):
-        raise UsageError(f"{name} is no list", hint=form)
+        raise UsageError(f"{name} is not a list", hint=form)
     if not 1 <= len(words) <= MOST_WORDS:
         raise UsageError(f"{name} has {len(words)} entries", hint=form)
     for word in words:
         if not isinstance(word, str) or not word.strip():
-            raise UsageError(f"{name}: {word!r} is no word", hint=form)
+            raise UsageError(f"{name}: {word!r} is not a word", hint=form)
     return tuple(word.strip() for word in words)
 
 
@@ -83,7 +83,7 @@ def _one_of(*choices: str) -> Callable[[Any, str], Any]:
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str) or not value:
-        raise UsageError(f"{name} is no text", hint='write it as "dark"')
+        raise UsageError(f"{name} is not a text", hint='write it as "dark"')
     return value
 
 
@@ -95,14 +95,14 @@ def _truth(value: Any, name: str) -> bool:
 
 def _number(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f"{name} is no number")
+        raise UsageError(f"{name} is not a number")
     return value
 
 
 def _whole(least: int, most: int) -> Callable[[Any, str], Any]:
     def check(value: Any, name: str) -> int:
         if type(value) is not int or not least <= value <= most:
-            raise UsageError(f"{name} is no whole number from {least} to {most}")
+            raise UsageError(f"{name} is not a whole number from {least} to {most}")
         return value
 
     return check
@@ -177,7 +177,7 @@ def config_path() -> Path:
 def read_config(path: Path | None = None) -> Config:
     """The config file (default: the one of this person), or the defaults where there is none.
 
-    Raises InputError for a file that cannot be read, is no TOML, or holds an unknown key or a wrong value.
+    Raises InputError for a file that cannot be read, is not TOML, or holds an unknown key or a wrong value.
     """
     path = config_path() if path is None else path
     text = read_text(path)
@@ -189,11 +189,11 @@ def read_text(path: Path) -> str | None:
     try:
         if path.exists() and not path.is_file():
             # A pipe would be waited for.
-            raise InputError(f"cannot read {path}", "it is no regular file")
+            raise InputError(f"cannot read {path}", "it is not a regular file")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
-        # A home that is no directory holds none.
+        # A home that is not a directory holds none.
         return None
     except OSError as error:
         raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
@@ -222,7 +222,7 @@ def _checked(found: Mapping[str, Any]) -> Config:
     for section in SECTIONS:
         tables[section] = found.get(section, {})
         if not isinstance(tables[section], dict):
-            raise UsageError(f"{section} is no table", hint=f"write it as [{section}]")
+            raise UsageError(f"{section} is not a table", hint=f"write it as [{section}]")
     tables[""] = {key: value for key, value in found.items() if key not in SECTIONS}
     values: dict[str, dict[str, Any]] = {"": {}, "sampler": {}, "model": {}}
     for section, its in values.items():

@@ -79,7 +79,7 @@ def parsed(text: Any) -> str:
     """A key of a config file in Textual's spelling; raises UsageError for what no terminal sends or may be bound."""
     if not isinstance(text, str) or not text:
         raise UsageError(
-            f"{_quoted(text)} is no key", hint="write a character, or a name such as f2"
+            f"{_quoted(text)} is not a key", hint="write a character, or a name such as f2"
         )
     key = text if len(text) == 1 else text.lower() if "+" not in text[:-1] else text
     if len(key) > 1 and key[0] == "^":
@@ -87,7 +87,9 @@ def parsed(text: Any) -> str:
     *modifiers, last = _split(key)
     modifiers = [each.lower() for each in modifiers]
     if len(set(modifiers)) < len(modifiers) or not set(modifiers) <= set(_MODIFIERS):
-        raise UsageError(f"{_quoted(text)} is no key", hint="ctrl, alt and shift go before a key")
+        raise UsageError(
+            f"{_quoted(text)} is not a key", hint="ctrl, alt and shift go before a key"
+        )
     named = _named(last, text)
     if modifiers:
         named, modifiers = _combined(named, modifiers, text)
@@ -131,7 +133,7 @@ def _named(key: str, text: str) -> str:
         return _ALIASES.get(key) or _ALIASES[lower]
     if len(key) == 1:
         if not key.isprintable():
-            raise UsageError(f"{_quoted(text)} is no key", hint="write its name, such as tab")
+            raise UsageError(f"{_quoted(text)} is not a key", hint="write its name, such as tab")
         if key.isalnum():
             return key
         name = unicodedata.name(key, "").lower().replace("-", "_").replace(" ", "_")
@@ -202,7 +204,7 @@ class Keymap:
                 raise UsageError(f"the keys of {action} cannot be changed")
             listed = [wanted] if isinstance(wanted, str) else wanted
             if not isinstance(listed, Sequence):
-                raise UsageError(f"{action} is no key", hint="write a text, or a list of texts")
+                raise UsageError(f"{action} is not a key", hint="write a text, or a list of texts")
             try:
                 keys[action] = tuple(dict.fromkeys(map(parsed, listed)))
             except UsageError as error:

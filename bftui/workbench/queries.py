@@ -66,7 +66,7 @@ class Query(Generic[K, V]):
         latest: bool = False,
         quiet: bool = False,
     ) -> None:
-        """`put` queues work for the loop's thread, where `fetch` answers; None is no answer, and not kept.
+        """`put` queues work for the loop's thread, where `fetch` answers; None is not an answer, and not kept.
 
         `instead` is kept where fetching fails, or the screen would ask again with every frame. With `latest` older
         questions that still wait are dropped; with `quiet` a failure is told by the answer alone.

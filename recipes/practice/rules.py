@@ -39,7 +39,7 @@ class SubRule:
 
 @dataclass(frozen=True)
 class Slot:
-    """A word of a category: free (no tag: drawn anew each time) or bound for the document."""
+    """A word of a category: free (no tag: drawn again each time) or bound for the document."""
 
     category: str
     tag: str | None
@@ -126,7 +126,7 @@ def _parse_alternative(line: str, slots: frozenset[str]) -> Alternative:
         elif tag is None and form is None:
             parts.append(SubRule(name, capital))
         else:
-            raise ValueError(f"{match[0]} has a tag or a form, but is no category")
+            raise ValueError(f"{match[0]} has a tag or a form, but is not a category")
         position = match.end()
     if position < len(line):
         parts.append(Literal(line[position:]))

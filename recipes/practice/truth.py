@@ -2,7 +2,7 @@
 
 All of it comes from forward filtering (`belief`), without sampling and without a model. Words are
 those of `words`: an answer begins with a space, the empty word is the end of the document. Entropies
-and probabilities are of the untempered, uncut distribution, in nats.
+and probabilities are of the untempered distribution without truncation, in nats.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ def _switches(process: psutil.Process) -> int:
 
 
 async def frames() -> None:
-    """Every pane drawn anew from nothing, at 120x36, on a path with branches."""
+    """Every pane drawn again from nothing, at 120x36, on a path with branches."""
     settings = WorkbenchSettings(
         backend="reference",
         prompt=Prompt("Tell me a story.", template="page"),

@@ -376,7 +376,7 @@ def test_a_damaged_table_is_exit_code_3(tmp_path, changes):
 
 def test_odd_paths_have_an_answer(tmp_path):
     os.mkfifo(tmp_path / "fifo")
-    assert "no regular file" in fails(3, "info", tmp_path / "fifo")
+    assert "not a regular file" in fails(3, "info", tmp_path / "fifo")
     assert "does not exist" in fails(3, "info", "a" * 300 + ".gguf")
     os.symlink("loop", tmp_path / "loop")
     done = bftui_("record", "--steps", 0, "-o", tmp_path / "loop", "--backend", "reference")

@@ -87,20 +87,20 @@ def test_the_default_file_is_complete_and_says_what_holds_without_it() -> None:
         ("word = []", "there is no key 'word'; did you mean words?"),
         ("key = {}", "there is no key 'key'; did you mean keys?"),
         ("zzz = 1", "there is no key 'zzz'; known are theme, words"),
-        ("keys = 1", "keys is no table; write it as [keys]"),
+        ("keys = 1", "keys is not a table; write it as [keys]"),
         ("[sampler]\ntop-p = 1", "[sampler] there is no key 'top-p'; did you mean top_p?"),
         ("[sampler]\ntop_p = 2", "top-p 2 is not in (0, 1]"),
-        ("[sampler]\ntop_k = 1.5", "[sampler] top_k is no whole number"),
-        ("[sampler]\nseed = true", "[sampler] seed is no whole number"),
+        ("[sampler]\ntop_k = 1.5", "[sampler] top_k is not a whole number"),
+        ("[sampler]\nseed = true", "[sampler] seed is not a whole number"),
         ("[sampler]\ntemperature = nan", "temperature nan is not in"),
         ("[model]\nkv = 'f33'", "[model] kv cannot be 'f33'; did you mean f32?"),
-        ("[model]\nctx = -1", "[model] ctx is no whole number"),
+        ("[model]\nctx = -1", "[model] ctx is not a whole number"),
         ("response = 'on'", "response cannot be 'on'"),
         ("shading = 'shift'", "shading cannot be 'shift'"),
         ("low_bandwidth = 1", "low_bandwidth is neither true nor false"),
-        ("theme = 3", "theme is no text"),
+        ("theme = 3", "theme is not a text"),
         ("words = []", "0 entries"),
-        ("words = ['a', 1]", "1 is no word"),
+        ("words = ['a', 1]", "1 is not a word"),
         ("[keys]\nstp = 'v'", "[keys] there is no action 'stp'; did you mean step?"),
         ("[keys]\nstep = 'x'", "x would be the key of both step and fold"),
         ("[keys]\nstep = 'ctrl+c'", "ctrl+c cannot be bound"),
@@ -186,7 +186,7 @@ def test_the_first_change_begins_the_file_with_all_that_it_may_say(tmp_path: Pat
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     os.mkfifo(path)
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="not a regular file"):
         read_config(path)
 
 

@@ -99,7 +99,7 @@ def test_wrong_usage_is_exit_code_2(orchard, prompts, arguments, says):
 
 
 def test_prompts_without_end_are_refused(orchard, tmp_path):
-    assert "no regular file" in fails(4, "lexicon", orchard, "--prompts", "/dev/zero")
+    assert "not a regular file" in fails(4, "lexicon", orchard, "--prompts", "/dev/zero")
     huge = tmp_path / "huge.jsonl"
     with huge.open("wb") as file:
         file.truncate((64 << 20) + 1)
@@ -158,7 +158,7 @@ def test_the_workbench_reads_them_before_anything_else(tmp_path):
     assert "did you mean words?" in fails(4, "run", env=environment)
     config(folder, "words = ['Sure']")
     assert "needs a terminal" in fails(2, "run", env=environment)
-    assert "--words: '' is no word" in fails(2, "run", "--words", "Sure,,Here", env=environment)
+    assert "--words: '' is not a word" in fails(2, "run", "--words", "Sure,,Here", env=environment)
     assert "--words has 10 entries" in fails(
         2, "run", "--words", ",".join("abcdefghij"), env=environment
     )

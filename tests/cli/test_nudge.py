@@ -88,7 +88,7 @@ def test_what_cannot_be_done_is_one_line(pair, tmp_path):
     assert "exclude each other" in fails(
         2, "nudge", *pair, "--prompt", "x", "--prompts", tmp_path / "p"
     )
-    assert "is no probability" in fails(2, "nudge", *pair, "--prompt", "x", "--gamma", "1.5")
+    assert "is not a probability" in fails(2, "nudge", *pair, "--prompt", "x", "--gamma", "1.5")
     assert "--gammas" in fails(2, "nudge", *pair, "--prompt", "x", "--gammas", "0.4,b")
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"id": "a"}\n')

@@ -111,7 +111,7 @@ def test_bad_usage_is_one_line(models, prompts):
     chat = ("--prompt", "x", "--partner-template", "chat")
     assert "has no chat template" in fails(3, "shift", base, aligned, *chat)
     prompts.write_text('{"id": "a", "prompt": "x", "answer": 3}')
-    assert '"answer" is no text' in fails(4, "shift", base, aligned, "--prompts", prompts)
+    assert '"answer" is not a text' in fails(4, "shift", base, aligned, "--prompts", prompts)
     prompts.write_text('{"id": "a", "prompt": "x"}\n{"id": "b", "prompt": "x", "answer": ""}')
     said = fails(4, "shift", base, aligned, "--prompts", prompts)
     assert 'line 2: "answer" is empty' in said

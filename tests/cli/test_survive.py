@@ -81,7 +81,7 @@ CHANGES = {
     "no blocks": {"llama.block_count": (0, gguf.GGUFValueType.UINT32)},
     "blocks without number": {"llama.block_count": (2**31, gguf.GGUFValueType.UINT32)},
     "negative epsilon": {EPSILON: (-1.0, gguf.GGUFValueType.FLOAT32)},
-    "epsilon that is no number": {EPSILON: (float("nan"), gguf.GGUFValueType.FLOAT32)},
+    "epsilon that is not a number": {EPSILON: (float("nan"), gguf.GGUFValueType.FLOAT32)},
 }
 
 

@@ -1,4 +1,4 @@
-"""Opens model files that are no good, one after another, in a process of its own: `bad_models.py BACKEND CASES OUT`.
+"""Opens model files that are not good, one after another, in a process of its own: `bad_models.py BACKEND CASES OUT`.
 
 CASES is a JSON object of names and open options; OUT receives one JSON line for each case that the process survived.
 """

@@ -1,4 +1,4 @@
-"""Directories that are no good: each gives one clear error, never a crash, and nothing on the terminal."""
+"""Directories that are not good: each gives one clear error, never a crash, and nothing on the terminal."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ CASES: dict[str, tuple[str | None, Change]] = {
     "infinite output": (NOT_FINITE, _weights(_NORM, lambda tensor: tensor * np.float32(np.inf))),
     "no tokenizer": (LOAD, _gone("tokenizer.json", "tokenizer_config.json")),
     "no tokenizer but its config": (LOAD, _gone("tokenizer.json")),
-    "a template that is no text": (
+    "a template that is not a text": (
         None,
         _file("tokenizer_config.json", b'{"chat_template": {"default": 5}}'),
     ),

@@ -1,4 +1,4 @@
-"""Files that are no good: each gives one clear error, never a crash, and nothing on the terminal."""
+"""Files that are not good: each gives one clear error, never a crash, and nothing on the terminal."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ EXPECTED = {
     "no layers": LOAD,
     "layers without end": LOAD,
     "a negative epsilon": LOAD,
-    "an epsilon that is no number": LOAD,
+    "an epsilon that is not a number": LOAD,
     "experts that are not there": LOAD,
     "scaled in an unknown way": UNSUPPORTED,
     "matrices of whole numbers": UNSUPPORTED,
@@ -149,7 +149,7 @@ def files(
         "no layers": {"llama.block_count": (0, uint32)},
         "layers without end": {"llama.block_count": (2**31, uint32)},
         "a negative epsilon": {"llama.attention.layer_norm_rms_epsilon": (-1.0, float32)},
-        "an epsilon that is no number": {
+        "an epsilon that is not a number": {
             "llama.attention.layer_norm_rms_epsilon": (float("nan"), float32)
         },
         "experts that are not there": {"llama.expert_used_count": (2, uint32)},
@@ -262,7 +262,7 @@ def test_a_list_of_models_says_the_same(
 ) -> None:
     result = outcome[2][name]
     listed = _listed(files[name]["source"])
-    if listed is not None and listed.reason != "it is no regular file":
+    if listed is not None and listed.reason != "it is not a regular file":
         assert (result["message"], result["reason"]) == (listed.message, listed.reason)
 
 

@@ -80,7 +80,7 @@ def test_all_local_backends_run_the_same_file(name: str, tmp_path: Path) -> None
     assert reference.paths == llama.paths == torch.paths == exact.paths
     assert furthest(reference, [torch, exact]) <= ENTROPY
     assert furthest(reference, [llama]) <= ENTROPY_16
-    # The paths are no accident of a model that knows one answer: some choices are open.
+    # The paths are not an accident of a model that knows one answer: some choices are open.
     assert reference.entropies.max() > 0.5
     for each in (reference, llama, torch):
         assert (each.info.name, each.info.quantization) == (name, "F16")

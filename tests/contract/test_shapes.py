@@ -286,7 +286,7 @@ def test_one_batch_at_a_time_has_the_room(file: Callable[[str], Path]) -> None:
 
 
 def test_jobs_that_draw_take_turns_at_the_ends_of_batches(file: Callable[[str], Path]) -> None:
-    """Through a worker: none makes another one begin anew at every step, and both give what each gives alone."""
+    """Through a worker: none makes another one begin again at every step, and both give what each gives alone."""
     client = WorkerClient(spec(file("Q8_0")), quiet)
     try:
         client.add_prompt(TREE, ROOT, list(range(5, 75)), SAMPLER)

@@ -104,7 +104,7 @@ def test_invalid_ids_are_refused(backend: Backend, offset: int) -> None:
 
 
 def test_characters_in_parts(backend: Backend) -> None:
-    """A character that no token holds is spelled by tokens that are no text on their own."""
+    """A character that no token holds is spelled by tokens that are not text on their own."""
     token_ids = backend.tokenize("a\U0001f680")
     pieces = [backend.token_bytes(token_id) for token_id in token_ids]
     assert b"".join(pieces) == "a\U0001f680".encode()

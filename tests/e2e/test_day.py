@@ -56,7 +56,7 @@ def test_a_day_with_keys_only(start, tmp_path):
     terminal.press("left", "left", "g")
     terminal.wait("11 nodes", "A ", "B ")
     terminal.press("t")
-    terminal.wait("temperature and cut")
+    terminal.wait("temperature and truncation")
     terminal.press("0.7", "down", "down", "0.8")
     terminal.wait("T 0.7")
     terminal.press("enter")

@@ -234,7 +234,7 @@ async def test_the_picker_shows_what_is_there(fruit: str, models: Path) -> None:
         assert field.value == f"{models}/plain/"
         await read(w)
         await w.press("enter")
-        assert "this folder is no model" in w.screen()
+        assert "this folder is not a model" in w.screen()
         await w.press("escape")
         assert w.app.screen is w.bench
         assert w.session.prompt.text == PROMPT

@@ -43,7 +43,7 @@ def own(text: str | bytes, tmp_path: Path, name: str = "mine") -> Path:
 
 
 def reason(text: str | bytes, tmp_path: Path) -> str:
-    """What is said of a file that is no theme."""
+    """What is said of a file that is not a theme."""
     error = found(own(text, tmp_path)).damaged["mine"]
     assert error.exit_code == 4
     assert "\n" not in error.line()
@@ -91,13 +91,13 @@ def test_the_readmes_example_is_a_whole_theme(tmp_path: Path) -> None:
         ('extends = "drak"', "extends 'drak', which does not ship; did you mean dark?"),
         ("extends = 3", "extends 3, which does not ship"),
         ('extends = "dark"\n[colors]\nacent = "#ffffff"', "no role 'acent'; did you mean accent?"),
-        ('extends = "dark"\n[colors]\naccent = "pink"', "accent is 'pink', which is no colour"),
-        ('extends = "dark"\n[colors]\naccent = "#ff"', "accent is '#ff', which is no colour"),
-        ('extends = "dark"\n[colors]\naccent = 7', "accent is 7, which is no colour"),
+        ('extends = "dark"\n[colors]\naccent = "pink"', "accent is 'pink', which is not a colour"),
+        ('extends = "dark"\n[colors]\naccent = "#ff"', "accent is '#ff', which is not a colour"),
+        ('extends = "dark"\n[colors]\naccent = 7', "accent is 7, which is not a colour"),
         ('extends = "dark"\n[colors]\naccent = "ansi_blue"', "take one kind"),
         ('extends = "ansi"\n[colors]\naccent = "#0000ff"', "take one kind"),
         ('extends = "ansi"\n[colors]\naccent = "ansi_bleu"', "did you mean ansi_blue?"),
-        ('extends = "dark"\ncolors = 3', "colors is no table"),
+        ('extends = "dark"\ncolors = 3', "colors is not a table"),
         ('extends = "dark"\ndark = "yes"', "dark is missing, or neither true nor false"),
         ('extends = "dark"\n[ramp]\nsteps = ["#000000"]', "ramp has no list of text"),
         ('extends = "dark"\n[ramp]\nsteps = ["#000000"]\ntext = ["#ffffff"]', "from 2 to 16"),
@@ -124,7 +124,7 @@ def test_nothing_of_a_damaged_one_hides_another(tmp_path: Path) -> None:
     known = found(tmp_path)
     assert list(known.themes) == [*shipped(), "good"]
     assert sorted(known.damaged) == ["auto", "bad", "folder", "gone", "pipe"]
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="not a regular file"):
         named("pipe", tmp_path)
 
 

@@ -351,9 +351,9 @@ def test_a_missing_part_is_named(tiny: TinyModel, tmp_path: Path) -> None:
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.gguf"
     os.mkfifo(pipe)
-    assert problem(pipe) == "it is no regular file"
-    assert problem(tmp_path) == "it is no regular file"
-    assert problem(tmp_path / "nowhere\x00", TABLE) == "it is no regular file"
+    assert problem(pipe) == "it is not a regular file"
+    assert problem(tmp_path) == "it is not a regular file"
+    assert problem(tmp_path / "nowhere\x00", TABLE) == "it is not a regular file"
 
 
 # Directories -----------------------------------------------------------------------------------------------------
@@ -491,7 +491,7 @@ def test_an_unreadable_file_says_why(tiny: TinyModel, tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError):
         read_header(path)
     path.symlink_to(path)
-    assert problem(path) == "it is no regular file"
+    assert problem(path) == "it is not a regular file"
 
 
 def test_describing_imports_no_library_of_models(tiny: TinyModel, tmp_path: Path) -> None:

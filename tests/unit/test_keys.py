@@ -98,9 +98,9 @@ def test_every_usual_key_is_read_back_as_it_is_shown() -> None:
         ({"fold": "q"}, "q would be the key of both fold and quit; give quit another key"),
         ({"step": "ctrl+c"}, "ctrl+c cannot be bound"),
         ({"escape": "q"}, "the keys of escape cannot be changed"),
-        ({"step": 3}, "step is no key"),
-        ({"step": ["v", 3]}, "step: 3 is no key"),
-        ({"step": {"key": "v"}}, "step is no key"),
+        ({"step": 3}, "step is not a key"),
+        ({"step": ["v", 3]}, "step: 3 is not a key"),
+        ({"step": {"key": "v"}}, "step is not a key"),
     ],
 )
 def test_keys_that_cannot_be_are_refused_with_what_to_do(

@@ -69,7 +69,7 @@ def test_sizes_that_make_no_sense_are_refused(length, count):
 def test_words_for_the_palette_say_as_much_as_they_can_and_come_once():
     answers = [(0, 1, 2), (0, 1, 2), (0, 1), (4, 3), (4, 3), (5,), (5,), (6,), (6,)]
     found = harvest(answers, TEXTS.__getitem__, length=3)
-    # " Sure" always goes on with "!", " I" with " is"; half a character and white space are no words.
+    # " Sure" always goes on with "!", " I" with " is"; half a character and white space are not words.
     assert offered(found) == ("Sure!", "Sure! Here", "I is")
     assert offered(found, most=1) == ("Sure!",)
     twice = harvest([(0,), (0,), (7,), (7,)], {**TEXTS, 7: b"Sure"}.__getitem__)

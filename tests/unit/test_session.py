@@ -425,7 +425,7 @@ def test_logits_that_are_no_distribution_stop_the_step(tmp_path):
     with bftui.open_model(table(tmp_path / "t.json", faults=faults, eog=[])) as broken:
         session = Session(broken, "x")
         session.step()
-        with pytest.raises(ModelError, match="no distribution"):
+        with pytest.raises(ModelError, match="not a distribution"):
             session.step()
         assert len(session.tree) == 2
         assert math.isfinite(session.node.next.entropy)

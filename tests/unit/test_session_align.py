@@ -1,4 +1,4 @@
-"""Another sampler: numbers of the visible path are made anew in slices, with as little evaluated as can be."""
+"""Another sampler: numbers of the visible path are recomputed in slices, with as little evaluated as can be."""
 
 import threading
 

@@ -128,7 +128,7 @@ def test_the_numbers_of_a_node_are_those_of_its_distribution(document):
     assert following["entropy_truncated"] == pytest.approx(-(kept * np.log(kept)).sum(), abs=1e-6)
     assert following["bf"] == pytest.approx(math.exp(following["entropy_truncated"]), abs=1e-6)
     assert following["hill2"] == pytest.approx(1 / (kept**2).sum(), abs=1e-6)
-    assert following["top"]["ids"] == [3, 1, 0, 2], "a token of probability 0 is no candidate"
+    assert following["top"]["ids"] == [3, 1, 0, 2], "a token of probability 0 is not a candidate"
     total = np.exp(following["top"]["logprobs"]).sum() + following["tail_mass"]
     assert total == pytest.approx(1, abs=1e-4)
     assert document["nodes"][0]["logprob"] is None

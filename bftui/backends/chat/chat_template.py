@@ -104,7 +104,7 @@ class ChatTemplate:
         that it begins with takes the place of an empty one that the template writes.
 
         Raises LostText that names what of system text, prompt and prefill does not come out, TemplateError where the
-        template fails or refuses, InputError for text that is no Unicode.
+        template fails or refuses, InputError for text that is not Unicode.
         """
         told = told or Told()
         hidden = StandIns(

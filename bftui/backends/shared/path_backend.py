@@ -84,7 +84,7 @@ class PathContinuations(ABC):
         """Puts dropped rows back to the end of the prefix; see `protocol.ContinuationBatch`."""
         self._check_open()
         if not self._dropped.issuperset(rows) or len(self._dropped) == len(self.lengths):
-            raise ModelError("only dropped continuations begin anew, beside one that goes on")
+            raise ModelError("only dropped continuations begin again, beside one that goes on")
         try:
             self._renew(rows)
         except BaseException:
@@ -124,7 +124,7 @@ class PathContinuations(ABC):
 
     def _renew(self, rows: Sequence[int]) -> None:
         """Makes these rows hold the prefix alone; called only where `info.ragged`."""
-        raise ModelError(f"{self._backend.info.name} cannot begin a continuation anew")
+        raise ModelError(f"{self._backend.info.name} cannot begin a continuation again")
 
     @abstractmethod
     def _release(self) -> None: ...
@@ -165,7 +165,7 @@ class PathBackend(ABC):
                 hint = "its numbers overflow in float16: try --dtype float32; else " + hint
             raise NonFiniteLogits(
                 f"cannot use {self._info.source}",
-                f"its logits are no distribution: their maximum is {peak}",
+                f"its logits are not a distribution: their maximum is {peak}",
                 hint,
             )
 

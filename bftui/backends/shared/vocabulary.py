@@ -211,7 +211,7 @@ class Vocabulary:
             special: whether control tokens that are written in the text are read as such.
             begins: whether this is the beginning of a text; else words that come first are taken literally.
 
-        Raises InputError for text that is no Unicode, Unwritable for what no tokens write.
+        Raises InputError for text that is not Unicode, Unwritable for what no tokens write.
         """
         parts = _joined(parts)
         if not begins and parts and isinstance(parts[0], str):

@@ -160,6 +160,6 @@ def _set(source: GgufModel, module: Any, kind: str, n_ctx: int) -> None:
     local = kind.startswith(_LOCAL)
     turning = local_rotation(source.own_value, dims=dims) if local else source.rotation(dims, n_ctx)
     if not np.isfinite(turning.frequencies).all():
-        raise senseless(source.path, "its rotary embedding has frequencies that are no numbers")
+        raise senseless(source.path, "its rotary embedding has frequencies that are not numbers")
     buffer.copy_(torch.tensor(turning.frequencies, dtype=buffer.dtype))
     setattr(module, f"{kind}attention_scaling", turning.magnitude)

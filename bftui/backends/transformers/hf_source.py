@@ -100,7 +100,7 @@ def read_config(source: WeightsSource) -> Any:
     if not isinstance(architectures, list):
         raise ModelLoadError(
             f"cannot read the config of {source.path}",
-            "its architectures are no list",
+            "its architectures are not a list",
             source.otherwise,
         )
     known = any(name in names for name in architectures) or not architectures

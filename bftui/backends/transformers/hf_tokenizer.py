@@ -116,7 +116,7 @@ def _load(path: Path) -> Any:
     if not getattr(loaded, "is_fast", False):
         raise UnsupportedModel(
             f"cannot use the tokenizer of {path}",
-            f"it is a {type(loaded).__name__}, which is no tokenizer of the tokenizers library",
+            f"it is a {type(loaded).__name__}, which is not a tokenizer of the tokenizers library",
             "save it as tokenizer.json first",
         )
     return loaded

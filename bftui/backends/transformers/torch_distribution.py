@@ -57,7 +57,7 @@ class TorchDistribution:
         top, damaged, self._log_z, mean_x, second_x, self._z_value, live, *limits = numbers
         if damaged or not math.isfinite(top):
             raise NonFiniteLogits(
-                "the model gave logits that are no distribution",
+                "the model gave logits that are not a distribution",
                 f"their maximum is {'nan' if damaged else top}",
                 "the weights may be damaged or overflow in this dtype",
             )
@@ -67,7 +67,7 @@ class TorchDistribution:
         self._keep()
 
     def _limits(self) -> list[Tensor]:
-        """How many of the best top-p and min-p would keep, each judged on the uncut tempered distribution."""
+        """How many of the best top-p and min-p would keep, each judged before any truncation."""
         limits = []
         if self.sampler.top_p < 1:
             below = torch.cumsum(self._e / self._z, 0) < self.sampler.top_p

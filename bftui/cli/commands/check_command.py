@@ -66,7 +66,9 @@ def check(
     """
     if tolerance is not None and not 0 < tolerance < math.inf:
         hint = "take a finite number above 0, such as 1e-3"
-        raise UsageError(f"--tolerance {tolerance:g} is no number of nats to differ by", hint=hint)
+        raise UsageError(
+            f"--tolerance {tolerance:g} is not a number of nats to differ by", hint=hint
+        )
     from bftui.session.records.open_trace import trace_file
     from bftui.trace.document import refuse_inputs, refuse_model
 

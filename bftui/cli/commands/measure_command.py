@@ -105,7 +105,7 @@ def measure(
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
         show = stack.enter_context(bar(interruption))
-        # What is no regular file has no place beside it.
+        # What is not a regular file has no place beside it.
         if to_file(output) and (output.is_file() or not output.exists()):
             store = stack.enter_context(PartialFile(output, settings.drawing()))
         shown = [opening.after(place).named or name for place, name in enumerate(names)]
@@ -270,7 +270,7 @@ def swept(values: Sequence[str], base: Sampler) -> tuple[Sampler, ...]:
         try:
             named.setdefault(name, []).append(kinds[name](value))
         except ValueError:
-            raise UsageError(f"--sweep: {value!r} is no value of {name}") from None
+            raise UsageError(f"--sweep: {value!r} is not a value of {name}") from None
     if not named:
         return ()
     fields = [each.replace("-", "_") for each in named]

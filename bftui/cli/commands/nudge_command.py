@@ -63,7 +63,7 @@ def nudge(
         bool,
         typer.Option(
             "--plain",
-            help="As published: split the whole text anew at each hand-over, where BASE else keeps its own tokens, "
+            help="As published: split the whole text again at each hand-over, where BASE else keeps its own tokens, "
             "and ask it for a draft after each word; slower.",
         ),
     ] = False,

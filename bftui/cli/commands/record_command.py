@@ -232,6 +232,6 @@ def _command(entry: Any, special: Special) -> tuple[Command, int]:
         command = OPS[name].from_value(value)
     except (KeyError, ValueError):
         raise ValueError(
-            f"{json.dumps(entry)[:60]} is no action; see `bftui record --help`"
+            f"{json.dumps(entry)[:60]} is not an action; see `bftui record --help`"
         ) from None
     return (replace(command, special=special) if isinstance(command, Force) else command), 1

@@ -53,7 +53,7 @@ def _count(rest: str, usual: int, most: int) -> int:
     if not text:
         return usual
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:12]) <= most:
-        raise UsageError(f"'{safe(text[:40])}' is no whole number from 1 to {most}")
+        raise UsageError(f"'{safe(text[:40])}' is not a whole number from 1 to {most}")
     return int(text)
 
 
@@ -63,7 +63,7 @@ def _text(rest: str) -> str:
         try:
             found = json.loads(rest)
         except ValueError as error:
-            raise UsageError("this is no JSON text", str(error), 'write it as " Sure"') from None
+            raise UsageError("this is not JSON text", str(error), 'write it as " Sure"') from None
         if isinstance(found, str) and found:
             return found
     if not rest:
@@ -206,7 +206,7 @@ def _sampler(plain: Plain, rest: str) -> None:
             changes[key] = int(value) if whole else float(value)
         except ValueError:
             what = "whole number" if whole else "number"
-            raise UsageError(f"'{safe(value[:40])}' is no {what}") from None
+            raise UsageError(f"'{safe(value[:40])}' is not a {what}") from None
     if changes:
         plain.live.set_sampler(**changes)
     say(tell.sampler(plain.live.sampler))
@@ -345,7 +345,7 @@ NAMES = {name: word for word in WORDS for name in (word.name, *word.also)}
 
 
 def do(plain: Plain, line: str) -> None:
-    """Carries out one line. Raises UsageError for what is no command, `Left`, and what the command raises."""
+    """Carries out one line. Raises UsageError for what is not a command, `Left`, and what the command raises."""
     name, _, rest = line.rstrip("\r\n").lstrip().partition(" ")
     if not name or name.startswith("#"):
         return

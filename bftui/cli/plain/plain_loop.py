@@ -90,8 +90,8 @@ class _Spoken(Bar):
 def run_plain(settings: WorkbenchSettings) -> int:
     """Reads commands until the input ends; the exit code of the command line.
 
-    A failed command says so in one line and the next one is read. Where the input is no terminal, the exit code is that
-    of the first command that failed. Raises what opening the model and the session raises.
+    A failed command says so in one line, and the next one is read. Where the input is not a terminal, the exit code
+    is that of the first command that failed. Raises what opening the model and the session raises.
     """
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")

@@ -28,7 +28,7 @@ def say(text: str) -> None:
 
 
 def say_aside(text: str) -> None:
-    """Says what is no result: on stderr, after everything that was said before it."""
+    """Says what is not a result: on stderr, after everything that was said before it."""
     sys.stdout.flush()
     print(f"bftui: {safe(' '.join(text.split()))}", file=sys.stderr, flush=True)
 

@@ -33,7 +33,7 @@ _STOPS = {
 
 _SPLIT = {
     False: "where the base keeps its own tokens",
-    True: "where the whole text is split anew each time, as published (--plain)",
+    True: "where the whole text is split again each time, as published (--plain)",
 }
 
 

@@ -48,7 +48,7 @@ def open_session(
 ) -> Iterator[Opened]:
     """A session on a model, closed with the block. An output that is the model, or cannot be written, is refused first.
 
-    `saved` is taken up again, in the place of a new session with the prompt and the sampler of `start`.
+    `saved` is resumed, in the place of a new session with the prompt and the sampler of `start`.
 
     Raises UsageError, ModelError, NotSaved, Cancelled.
     """

@@ -147,7 +147,7 @@ class PromptOptions:
     def text(self) -> str | None:
         """The text of the two options; None where neither is given. Raises UsageError, InputError.
 
-        A file's byte order mark is no text; a line end at its end is.
+        A file's byte order mark is not a text; a line end at its end is.
         """
         if self.prompt is not None and self.prompt_file is not None:
             raise UsageError("--prompt and --prompt-file exclude each other")
@@ -332,7 +332,7 @@ def read_bytes(path: Path) -> bytes:
             data = sys.stdin.buffer.read(MOST_BYTES + 1)
         else:
             if not (path.is_file() or path.is_fifo() or path.is_dir()) and path.exists():
-                raise InputError(f"cannot read {path}", "it is no regular file")
+                raise InputError(f"cannot read {path}", "it is not a regular file")
             with path.open("rb") as file:
                 data = file.read(MOST_BYTES + 1)
     except OSError as error:

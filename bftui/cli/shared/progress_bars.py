@@ -28,7 +28,7 @@ _SETTLED_S = 2.0
 
 
 class Bar:
-    """A bar with a clock, or nothing where stderr is no terminal; called as `backends.protocol.Progress`.
+    """A bar with a clock, or nothing where stderr is not a terminal; called as `backends.protocol.Progress`.
 
     The clock runs from the beginning of the command to its end, through all pieces of its work.
     """

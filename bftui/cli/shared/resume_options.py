@@ -61,7 +61,7 @@ class Resume:
 
 def _read(path: Path, question: o.PromptOptions, sampling: o.Sampling) -> Saved:
     frame = question.frame
-    # How a text to force is read is no part of the prompt.
+    # How a text to force is read is not part of the prompt.
     framed = replace(frame, special="text") != o.Frame()
     if question.text() is not None or framed or sampling != o.Sampling():
         raise UsageError(

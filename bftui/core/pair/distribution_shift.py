@@ -181,7 +181,7 @@ def log_probabilities(logits: F32) -> F64:
     peak = float(logits.max())
     if not math.isfinite(peak):
         raise NonFiniteLogits(
-            "the model gave logits that are no distribution",
+            "the model gave logits that are not a distribution",
             f"their maximum is {peak}",
             "the weights may be damaged or overflow in this dtype",
         )

@@ -39,7 +39,7 @@ class NudgeSettings:
     """How a text is nudged; the published defaults, with the gamma of the authors' examples.
 
     Attributes:
-        gamma: the base writes where its most probable token has at least this probability, at temperature 1 and uncut.
+        gamma: the base writes where its most probable token has at least this P.
         draft: tokens that a writer is asked for at once; fewer where no more fit the base's context.
         max_tokens: no round begins at this length, in tokens of the base; one that began may go past it.
         rounds: at most.
@@ -51,10 +51,11 @@ class NudgeSettings:
     rounds: int = 150
 
     def __post_init__(self) -> None:
-        """Raises UsageError for what is no probability, and for counts below 1."""
+        """Raises UsageError for what is not a probability, and for counts below 1."""
         if not 0 <= self.gamma <= 1:
             raise UsageError(
-                f"gamma {self.gamma!r} is no probability", hint="take one from 0 to 1, such as 0.4"
+                f"gamma {self.gamma!r} is not a probability",
+                hint="take one from 0 to 1, such as 0.4",
             )
         for name, value in (
             ("draft", self.draft),
@@ -62,7 +63,7 @@ class NudgeSettings:
             ("rounds", self.rounds),
         ):
             if type(value) is not int or value < 1:
-                raise UsageError(f"{name} {value!r} is no whole number from 1 on")
+                raise UsageError(f"{name} {value!r} is not a whole number from 1 on")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class MeasureSettings:
         check_size("max-tokens", self.max_tokens, MOST_TOKENS)
         for name, value in (("cap-k", self.cap_k), ("insert-random", self.insert)):
             if type(value) is not int or value < 0:
-                raise UsageError(f"{name} {value!r} is no whole number from 0 on")
+                raise UsageError(f"{name} {value!r} is not a whole number from 0 on")
         if self.compat and self.samples < SURVIVORS:
             raise UsageError(
                 f"{self.samples} samples cannot be aggregated as the authors' code does it",

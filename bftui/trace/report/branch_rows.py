@@ -76,7 +76,7 @@ class Branches:
 
     @property
     def left_out(self) -> int:
-        """Branches that are no rows."""
+        """Branches that are not rows."""
         return self.count - sum(not row.is_prompt for row in self.rows)
 
 

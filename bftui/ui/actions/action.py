@@ -159,7 +159,7 @@ def action(
 ) -> Callable[[Callable[..., None]], KeyAction]:
     """Makes an action of a function; see `KeyAction` for the arguments.
 
-    An underscore at the end of the function's name is no part of the id.
+    An underscore at the end of the function's name is not part of the id.
     """
 
     def declare(do: Callable[..., None]) -> KeyAction:

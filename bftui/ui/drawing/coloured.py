@@ -39,7 +39,7 @@ class ClickableLine(Coloured):
         self._places.append((start, end, what))
 
     def forget_places(self) -> None:
-        """Called before the line is drawn anew."""
+        """Called before the line is drawn again."""
         self._places.clear()
 
     def at(self, column: int) -> str | None:

@@ -327,7 +327,7 @@ class TreeTexts:
             if len(beside) == 1 and run == self._rows.run_of(parent) and run not in stale:
                 self._texts[run] = self._texts.get(run, "") + self._labels[node]
             else:
-                # A fork may have split its row, and named the rows anew.
+                # A fork may have split its row, and named the rows again.
                 stale.update((self._rows.run_of(parent), *beside))
         for run in stale:
             self._texts[run] = self._whole(run)

@@ -205,7 +205,7 @@ def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
     how = {
         "sampled": f"drawn from P~, as number {node.draw} of the session's draws: the same seed draws it again",
         "greedy": "the most probable token was taken, no draw was made",
-        "forced": "forced from outside: it is no sample, and does not count as one where samples are averaged",
+        "forced": "forced from outside: it is not a sample, and does not count as one where samples are averaged",
     }.get(node.source, node.source)
     items = [
         Item(

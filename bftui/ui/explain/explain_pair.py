@@ -175,7 +175,7 @@ def nudging(view: View, found: NudgingShown | None, gamma: float) -> list[Item]:
             "nudged",
             share,
             "tokens that the partner wrote / all tokens written",
-            "Counted in the base's tokens, which stay as it wrote them; as published, the whole text is split anew at "
+            "Counted in the base's tokens, which stay as it wrote them; as published, the whole text is split again at "
             "each hand-over (bftui nudge --plain).",
             definitions.NUDGING.source,
         ),

@@ -1,4 +1,4 @@
-"""The candidates: the whole vocabulary by probability, the cut drawn in place, tokens past it greyed and not hidden.
+"""The candidates: the whole vocabulary by probability, the truncation drawn in place, tokens past it greyed.
 
 A search looks at all of it too. p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every
 node; rows below come from the model as pages, when they are looked at. Rows that look-ahead looked at show BF one step
@@ -160,7 +160,7 @@ class CandidatesPane(Pane):
         return self.now.next.n_vocab if exact and self.now.next else len(self._stored)
 
     def _border(self) -> int | None:
-        """The row where the cut is drawn."""
+        """The row where the truncation is drawn."""
         following = self.view.next if self.view else None
         if following is None or self.wanted or self.order is not CandidateOrder.RANK:
             return None
@@ -173,7 +173,7 @@ class CandidatesPane(Pane):
         return PageKey(view.cursor, view.in_force, start, start + _PAGE, self.wanted, by)
 
     def candidate(self, row: int) -> ShownCandidate | None:
-        """What a row shows; None for the cut, and for what is not there yet (it is asked for)."""
+        """What a row shows; None for the truncation, and for what is not there yet (it is asked for)."""
         if self.order in BY_AHEAD:
             return self._ordered[row] if row < len(self._ordered) else None
         border = self._border()

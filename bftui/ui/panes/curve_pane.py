@@ -39,7 +39,7 @@ class CurvePane(ReadingPane):
         return inks(self.palette)
 
     def replot(self) -> None:
-        """Makes all of it anew."""
+        """Makes all of it again."""
         if self.size.height:
             self._head, self._chart, self._legend = self.plot()
         self._ticks = self._chart.scale.ticks(self._chart.rows) if self._chart else {}

@@ -94,7 +94,7 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
         return None
 
     def same(self, row: int) -> Hashable:
-        """What a line's drawing follows from, beside selection, focus, size and colours; None draws it anew."""
+        """What a line's drawing follows from, beside selection, focus, size and colours; None draws it again."""
         return None
 
     def sync(self) -> None:

@@ -1,6 +1,6 @@
 """The first line: what runs, how it samples, how full the context is, and the state in a word.
 
-A click on a part changes it: the model, the partner, temperature and cut.
+A click on a part changes it: the model, the partner, temperature and truncation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BESIDE = "⇄"
 """Stands between the model and its partner."""
 _GAUGE = 4
 _NAME = 9
-"""Cells that a model's name keeps; what is longer gives way to temperature and cut."""
+"""Cells that a model's name keeps; what is longer gives way to temperature and truncation."""
 _NAMES = 27
 """Cells that the name of a model, or two of them, keep against the gauge."""
 _PROGRESS = 15
@@ -142,7 +142,7 @@ class StatusBar(ClickableLine):
         self.forget_places()
         line.add(" bftui ", palette.accent).add(" ")
         self.place(0, 6, "help")
-        # Without temperature and cut a BF means nothing: runtime, gauge and the end of a long name go first.
+        # Without temperature and truncation a BF means nothing: runtime, gauge and the end of a long name go first.
         right = cell_len(state) + 1 + (cell_len(context) + 2 if context else 0)
         named = min(cell_len(model), _NAME)
         names = min(cell_len(short), _NAMES)

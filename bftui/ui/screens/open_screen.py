@@ -129,7 +129,7 @@ class OpenScreen(Dialog[str | None]):
 
     @property
     def typed(self) -> str:
-        """The path in the field, with the home folder written out; one that begins anew after a slash counts alone."""
+        """The path in the field, with the home folder written out; one that begins again after a slash counts alone."""
         written = self.query_one(LineField).value
         anew = list(_ANEW.finditer(written))
         return os.path.expanduser(written[anew[-1].start() + 1 :] if anew else written)
@@ -219,7 +219,7 @@ class OpenScreen(Dialog[str | None]):
             if not typed.endswith("/"):
                 self._write(f"{typed}/")
             else:
-                self._say("this folder is no model: choose below")
+                self._say("this folder is not a model: choose below")
         elif has_scheme(typed) or os.path.exists(typed):
             self.dismiss(typed)
         else:

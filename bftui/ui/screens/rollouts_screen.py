@@ -118,7 +118,7 @@ class RolloutsScreen(LiveScreen[OpenRollout | None]):
             self.dismiss(OpenRollout(self._place[0], chosen.token_ids))
 
     def action_more(self) -> None:
-        """Draws as many again, counted on; of another number of tokens they begin anew."""
+        """Draws as many again, counted on; of another number of tokens they begin again."""
         self.tell(None)
         if self._resample:
             self._workbench.resample(self._wanted.samples, self._place[0])

@@ -1,4 +1,4 @@
-"""Temperature and cut: five fields that the arrows step, and what BF becomes here, shown before anything is changed."""
+"""Temperature and truncation: five fields that the arrows step, and what BF would become here."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class SettingField(LineField):
         self.setting = setting
 
     def action_step(self, by: int) -> None:
-        """Goes to the next or previous sensible value; what is no number stays."""
+        """Goes to the next or previous sensible value; what is not a number stays."""
         try:
             value = float(self.value)
         except ValueError:
@@ -130,7 +130,7 @@ class SamplerScreen(Dialog[SetSampler | None]):
 
     def compose(self) -> ComposeResult:
         box = Vertical()
-        box.border_title = "temperature and cut"
+        box.border_title = "temperature and truncation"
         values = asdict(self._view.sampler)
         with box:
             for setting in SETTINGS:

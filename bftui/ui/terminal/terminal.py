@@ -102,7 +102,7 @@ def check_terminal(instead: str) -> None:
 class OwnTerminal:
     """A block in which fd 2 is a log without a name, so that however the program ends nothing is left lying about.
 
-    Where fd 2 is no terminal (`2>file`), fd 1 is drawn on.
+    Where fd 2 is not a terminal (`2>file`), fd 1 is drawn on.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class OwnTerminal:
         self._before = -1
 
     def keep_log(self) -> Path:
-        """Writes what was logged to a file with a name, for whoever looks into a failure."""
+        """Writes what was logged to a file with a name, for those who look into a failure."""
         descriptor, name = tempfile.mkstemp(prefix="bftui-", suffix=".log")
         with os.fdopen(descriptor, "wb") as file:
             self._log.seek(0)

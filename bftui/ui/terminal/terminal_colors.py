@@ -31,7 +31,7 @@ class TerminalColors:
 
     @property
     def suited(self) -> str:
-        """The theme for whoever named none: of sixteen colours where there are no more, or none is wanted."""
+        """The theme for those who named none: of sixteen colours where there are no more, or none is wanted."""
         if self.none or self.depth == "16":
             return "ansi"
         return "light" if self.light else DEFAULT

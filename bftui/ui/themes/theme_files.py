@@ -77,7 +77,7 @@ class Found:
 
     Attributes:
         themes: by name; a person's theme is in the place of one that ships under its name.
-        damaged: what is wrong with each of this person's files that is no theme, by name.
+        damaged: what is wrong with each of this person's files that is not a theme, by name.
     """
 
     themes: Mapping[str, ThemeFile]
@@ -148,7 +148,7 @@ def _own(path: Path) -> ThemeFile:
     """One of this person's themes; raises InputError."""
     try:
         if not path.is_file():
-            raise InputError(f"cannot read the theme {path}", "it is no regular file")
+            raise InputError(f"cannot read the theme {path}", "it is not a regular file")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
@@ -177,7 +177,7 @@ def read(
         data: at most some KiB; the caller sees to that.
         bases: the themes that it may extend; None lets it extend none.
 
-    Raises InputError where it is no theme.
+    Raises InputError where it is not a theme.
     """
     bases = bases or {}
     try:
@@ -247,9 +247,9 @@ def _color(color: Any, where: str, *, ansi: bool) -> str:
     if isinstance(color, str) and color.startswith("ansi_"):
         if color.removeprefix("ansi_") not in ANSI:
             near = _nearest(color, [f"ansi_{name}" for name in ANSI])
-            raise ValueError(f"{where} is {color!r}, which is no colour; {near}")
+            raise ValueError(f"{where} is {color!r}, which is not a colour; {near}")
     elif not isinstance(color, str) or not _RGB.fullmatch(color):
-        raise ValueError(f"{where} is {color!r}, which is no colour; write #rrggbb or ansi_NAME")
+        raise ValueError(f"{where} is {color!r}, which is not a colour; write #rrggbb or ansi_NAME")
     if color.startswith("ansi_") != ansi:
         kind = "ansi_ colours" if ansi else "#rrggbb colours"
         raise ValueError(
@@ -260,7 +260,7 @@ def _color(color: Any, where: str, *, ansi: bool) -> str:
 
 def _table(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{where} is no table; write [{where}]")
+        raise ValueError(f"{where} is not a table; write [{where}]")
     return cast(dict[str, Any], value)
 
 
