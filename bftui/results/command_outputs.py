@@ -16,6 +16,7 @@ def outputs() -> dict[str, Any]:
     """Returns the result of each command that has a typed one."""
     from bftui.results.check_result import CheckOutput
     from bftui.results.diff_result import DiffOutput
+    from bftui.results.doctor_output import DoctorOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.listing_outputs import (
         ListedKey,
@@ -31,6 +32,7 @@ def outputs() -> dict[str, Any]:
     return {
         "check": CheckOutput,
         "diff": DiffOutput,
+        "doctor": DoctorOutput,
         "keys": tuple[ListedKey, ...],
         "lexicon": LexiconOutput,
         "lookahead": LookaheadResult,

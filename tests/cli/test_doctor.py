@@ -8,11 +8,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from bftui.backends.registry import BUILTIN
 from bftui.catalog.backend_probe import ProbeReport, probe
 from bftui.cli.commands.doctor_command import _page, findings
+from bftui.results.codec import encode
+from bftui.results.command_outputs import output_schema
 from tests.command_line import apart, bftui_
 
 READY = {name: ProbeReport("a library 1.0", ("cpu",)) for name in BUILTIN}
@@ -31,6 +34,10 @@ def test_it_says_what_is_there() -> None:
     pytest.importorskip("llama_cpp")
     assert backend(found, "llama-cpp")["library"].startswith("llama-cpp-python ")
     assert found["auto"]["GGUF file"] == "llama-cpp"
+
+
+def test_what_it_says_is_what_its_result_declares() -> None:
+    jsonschema.validate(encode(findings(READY, None)), output_schema("doctor"))
 
 
 def test_a_broken_library_is_told_with_the_command_that_mends_it(tmp_path: Path) -> None:
@@ -56,21 +63,22 @@ def test_a_broken_library_is_told_with_the_command_that_mends_it(tmp_path: Path)
 
 def test_a_gpu_that_a_library_was_not_built_for_gets_a_command() -> None:
     reports = READY | {"transformers": ProbeReport("torch", ("cuda (NVIDIA H100)", "cpu"))}
-    found = findings(reports, "cuda")
+    found = encode(findings(reports, "cuda"))
     assert backend(found, "llama-cpp")["command"].startswith('CMAKE_ARGS="-DGGML_CUDA=on" ')
     assert backend(found, "transformers")["command"] is None
     assert backend(found, "reference")["command"] is None
-    assert "GGML_METAL" in backend(findings(READY, "mps"), "llama-cpp")["command"]
-    assert all(b["command"] is None for b in findings(READY, None)["backends"])
+    assert "GGML_METAL" in backend(encode(findings(READY, "mps")), "llama-cpp")["command"]
+    assert all(b.command is None for b in findings(READY, None).backends)
 
 
 def test_what_is_missing_gets_a_command_with_every_library() -> None:
     reports = READY | {"transformers": ProbeReport(missing=("torch", "transformers"))}
-    found = findings(reports, None)
+    known = findings(reports, None)
+    found = encode(known)
     command = shlex.split(backend(found, "transformers")["command"])
     names = {part.split(">")[0] for part in command[4:]}
     assert names == {"torch", "transformers", "safetensors", "accelerate"}
-    page = _page(found)
+    page = _page(known)
     assert "✗ transformers  not installed: torch, transformers" in page
     assert backend(found, "transformers")["command"] in page
 

@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bftui import __version__
 from bftui.cli.commands.info_command import Output
@@ -16,6 +16,13 @@ from bftui.cli.shared import options as o
 from bftui.cli.shared.interrupt import interruptible
 from bftui.cli.shared.opening import emit
 from bftui.cli.shared.progress_bars import bar
+from bftui.results.codec import encode
+from bftui.results.doctor_output import (
+    DoctorBackend,
+    DoctorOutput,
+    DoctorSessions,
+    DoctorTerminal,
+)
 
 if TYPE_CHECKING:
     from bftui.backends.backend_spec import BackendSpec
@@ -36,11 +43,11 @@ def doctor(as_json: o.Json = False, output: Output = None) -> None:
             progress(done / len(asked), f"asking {name}")
             reports[name] = probe(name)
     found = findings(reports, gpu())
-    emit(json_text(found) if as_json else _page(found), output)
+    emit(json_text(encode(found)) if as_json else _page(found), output)
 
 
-def findings(reports: dict[str, ProbeReport], gpu: str | None) -> dict[str, Any]:
-    """Everything that is known, as plain data.
+def findings(reports: dict[str, ProbeReport], gpu: str | None) -> DoctorOutput:
+    """Says everything that is known.
 
     Args:
         reports: by backend.
@@ -55,29 +62,29 @@ def findings(reports: dict[str, ProbeReport], gpu: str | None) -> dict[str, Any]
         title: automatic(kind, lambda name: name in reports and reports[name].ready)
         for title, kind in titles.items()
     }
-    return {
-        "bftui": __version__,
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "cores": physical_cores(),
-        "memory": available_memory(),
-        "gpu": gpu,
-        "backends": [
-            {
-                "name": name,
-                "ready": report.ready,
-                "library": report.library,
-                "devices": list(report.devices),
-                "missing": list(report.missing),
-                "problem": report.problem,
-                "command": _command(name, report, gpu),
-            }
+    return DoctorOutput(
+        bftui=__version__,
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        cores=physical_cores(),
+        memory=available_memory(),
+        gpu=gpu,
+        backends=tuple(
+            DoctorBackend(
+                name=name,
+                ready=report.ready,
+                library=report.library,
+                devices=report.devices,
+                missing=report.missing,
+                problem=report.problem,
+                command=_command(name, report, gpu),
+            )
             for name, report in reports.items()
-        ],
-        "auto": {title: spec.name for title, spec in taken.items() if spec is not None},
-        "terminal": _terminal(),
-        "sessions": _sessions(),
-    }
+        ),
+        auto={title: spec.name for title, spec in taken.items() if spec is not None},
+        terminal=_terminal(),
+        sessions=_sessions(),
+    )
 
 
 def _command(name: str, report: ProbeReport, gpu: str | None) -> str | None:
@@ -107,68 +114,69 @@ def _requirements(spec: BackendSpec) -> str:
     return " ".join(map(shlex.quote, asked or own))
 
 
-def _terminal() -> dict[str, Any]:
+def _terminal() -> DoctorTerminal:
     size = shutil.get_terminal_size()
     colours = "24 bit" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256 or fewer"
-    return {
-        "terminal": sys.stdout.isatty(),
-        "columns": size.columns,
-        "rows": size.lines,
-        "type": os.environ.get("TERM", ""),
-        "colours": "none (NO_COLOR)" if os.environ.get("NO_COLOR") else colours,
-        "encoding": sys.stdout.encoding,
-    }
+    return DoctorTerminal(
+        terminal=sys.stdout.isatty(),
+        columns=size.columns,
+        rows=size.lines,
+        type=os.environ.get("TERM", ""),
+        colours="none (NO_COLOR)" if os.environ.get("NO_COLOR") else colours,
+        encoding=sys.stdout.encoding,
+    )
 
 
-def _sessions() -> dict[str, Any]:
+def _sessions() -> DoctorSessions:
     from bftui.trace.journal import default_directory
 
     path = default_directory()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
-    return {"path": str(path), "writable": there.is_dir() and os.access(there, os.W_OK)}
+    writable = there.is_dir() and os.access(there, os.W_OK)
+    return DoctorSessions(path=str(path), writable=writable)
 
 
-def _page(found: dict[str, Any]) -> str:
+def _page(found: DoctorOutput) -> str:
     """The findings for people."""
     from bftui.core.text import safe
     from bftui.formats.machine import size
 
-    memory = f" · {size(found['memory'])} of memory free" if found["memory"] else ""
+    memory = f" · {size(found.memory)} of memory free" if found.memory else ""
     lines = [
-        f"bftui {found['bftui']} · Python {found['python']} · {found['platform']} · "
-        f"{found['cores']} cores{memory} · GPU: {found['gpu'] or 'none found'}",
+        f"bftui {found.bftui} · Python {found.python} · {found.platform} · "
+        f"{found.cores} cores{memory} · GPU: {found.gpu or 'none found'}",
         "",
         "backends",
     ]
-    for backend in found["backends"]:
-        mark = "✓" if backend["ready"] else "✗"
-        lines.append(f"  {mark} {backend['name']:<13} {safe(_said(backend))}")
+    for backend in found.backends:
+        mark = "✓" if backend.ready else "✗"
+        lines.append(f"  {mark} {backend.name:<13} {safe(_said(backend))}")
     lines += ["", "what runs with which (--backend auto)"]
-    lines += [f"    {kind:<24} {name}" for kind, name in found["auto"].items()]
+    lines += [f"    {kind:<24} {name}" for kind, name in found.auto.items()]
     lines += ["", "to type", *_advice(found)]
-    terminal, sessions = found["terminal"], found["sessions"]
+    terminal, sessions = found.terminal, found.sessions
     lines += [
         "",
-        f"terminal  {safe(terminal['type']) or 'unknown'}, {terminal['columns']}×{terminal['rows']}, "
-        f"colours: {terminal['colours']}, {terminal['encoding']}",
-        f"sessions  {safe(sessions['path'])}"
-        + ("" if sessions["writable"] else "  (not writable: sessions will not be kept)"),
+        f"terminal  {safe(terminal.type) or 'unknown'}, {terminal.columns}×{terminal.rows}, "
+        f"colours: {terminal.colours}, {terminal.encoding}",
+        f"sessions  {safe(sessions.path)}"
+        + ("" if sessions.writable else "  (not writable: sessions will not be kept)"),
     ]
     return "\n".join(lines)
 
 
-def _said(backend: dict[str, Any]) -> str:
-    if backend["missing"]:
-        return f"not installed: {', '.join(backend['missing'])}"
-    if backend["problem"]:
-        return f"installed, but it does not work: {backend['problem']}"
-    return f"{backend['library']} · on {', '.join(backend['devices'])}"
+def _said(backend: DoctorBackend) -> str:
+    if backend.missing:
+        return f"not installed: {', '.join(backend.missing)}"
+    if backend.problem:
+        return f"installed, but it does not work: {backend.problem}"
+    return f"{backend.library} · on {', '.join(backend.devices)}"
 
 
-def _advice(found: dict[str, Any]) -> list[str]:
+def _advice(found: DoctorOutput) -> list[str]:
     from bftui.core.text import safe
 
-    commands = [(b["name"], b["ready"], b["command"]) for b in found["backends"] if b["command"]]
+    commands = [(b.name, b.ready, b.command) for b in found.backends if b.command]
     if not commands:
         return ["    nothing: everything is there"]
     return [
