@@ -17,6 +17,7 @@ def outputs() -> dict[str, Any]:
     from bftui.results.check_result import CheckOutput
     from bftui.results.diff_result import DiffOutput
     from bftui.results.doctor_output import DoctorOutput
+    from bftui.results.info_output import InfoOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.listing_outputs import (
         ListedKey,
@@ -33,6 +34,7 @@ def outputs() -> dict[str, Any]:
         "check": CheckOutput,
         "diff": DiffOutput,
         "doctor": DoctorOutput,
+        "info": InfoOutput,
         "keys": tuple[ListedKey, ...],
         "lexicon": LexiconOutput,
         "lookahead": LookaheadResult,

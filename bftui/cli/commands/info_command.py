@@ -25,6 +25,8 @@ def info(
 ) -> None:
     """Say what a model is, and how it would be run."""
     from bftui.core.text import json_text
+    from bftui.results.codec import encode
+    from bftui.results.info_output import InfoOutput
 
     opening.check_labels(1)
     with (
@@ -35,8 +37,7 @@ def info(
         stopped = measured_noise(opened, Watched(interruption, show))
         if stopped is not None:
             raise stopped
-        noise = opened.noise
-        facts = {**opened.info.as_dict(), "noise": None if noise is None else noise.as_dict()}
+        facts = encode(InfoOutput(**opened.info.as_dict(), noise=opened.noise))
     if to_file(output):
         from bftui.trace.document import refuse_model
 
