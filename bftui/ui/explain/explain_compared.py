@@ -44,7 +44,7 @@ def compared(view: View, pair: BranchPair | None) -> list[Item]:
         Item(
             "BF since",
             both([side.since for side in sides]),
-            "exp of the mean of H(P~) over the positions after the token in which they differ",
+            "exp of the mean H(P~) over the positions after the token in which they differ",
             f"Over {counts or 'the positions of each'} that have a token; at temperature {sampler.temperature:g}, "
             f"{truncation(sampler)}, where there is no *. {BF_PATH.use} "
             + hint(

@@ -259,7 +259,7 @@ def branch(view: View, target: int) -> list[Item]:
             Item(
                 "BF at the end",
                 factor(math.exp(entropies[1]), view.noise),
-                "exp H(P~) after the row's last token",
+                f"{definitions.BF.formula} after the row's last token",
                 f"One step's branching factor, at the end of the branch and not along it.{_other(view, target)} Two "
                 "branches are two samples: that one ends narrower says little about what narrowed it.",
                 definitions.BF.source,
@@ -302,7 +302,7 @@ def curve(view: View) -> list[Item]:
             Item(
                 "now",
                 factor(view.next.bf, view.noise),
-                "exp H(P~) at the open position",
+                f"{definitions.BF.formula} at the open position",
                 f"The last bar. At temperature {sampler.temperature:g}, {truncation(sampler)}."
                 f"{_other(view, view.cursor)} {_exactness(view)}",
                 definitions.BF.source,
@@ -342,7 +342,7 @@ def position(view: View, place: int) -> list[Item]:
         Item(
             f"BF at position {place:,}",
             f"{factor(math.exp(entropies[1]), view.noise)}, H {nats(entropies[0], 3, view.noise)} nats",
-            "exp H(P~), and H(P), of the distribution at this position",
+            f"{definitions.BF.formula}, and H(P), of the distribution at this position",
             f"What the token after it was taken from, with {counted(place, 'token')} between it and the prompt. "
             f"{_exactness(view)}{_other(view, node)}",
             definitions.BF.source,
@@ -363,7 +363,7 @@ def beside(view: View, branch: Apart | None) -> list[Item]:
         Item(
             f"dotted: {branch.name}",
             bf,
-            "exp of the mean of H(P~) over its positions after the token in which it leaves the path",
+            "exp of the mean H(P~) over its positions after the token in which it leaves the path",
             f"It leaves the path after position {branch.first - 1:,} and has {positions} after that. The branch that "
             "was compared last is drawn, else that of the latest mark, else what comes after the cursor or the newest "
             + hint("branch at the last fork; {compare} sets both side by side."),
