@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -28,6 +28,14 @@ from bftui.core.job import Job
 from bftui.core.sampler import Sampler
 from bftui.measures.rollouts import Rollouts, Together, check_size
 from bftui.measures.site import Site
+from bftui.results.codec import finite
+from bftui.results.response_result import (
+    ControlsResult,
+    ForcedResult,
+    ResponseResult,
+    ResponseSettings,
+)
+from bftui.results.stored_result import StoredResult
 
 DRAWN = 256
 """Continuations that the matched controls are chosen from."""
@@ -93,6 +101,7 @@ class Response(Job):
         self._running: Together | None = None
         self._finished = 0
         self._curve: list[CurvePoint] = []
+        self._kinds: tuple[ControlsResult, ...] = ()
         self._planned = 1 + setup.controls
         if setup.others:
             self._planned += 2 + len(self._neutral) + RANDOM
@@ -170,47 +179,51 @@ class Response(Job):
             self.done = False
             self._pieces = self._others()
 
-    def settings(self) -> dict[str, Any]:
-        """What was asked for, as the trace keeps it."""
-        return {
-            "token_ids": list(self.token_ids),
-            "samples": self.setup.samples,
-            "horizon": self.setup.horizon,
-            "controls": self.setup.controls,
-            "temperature": self.sampler.temperature,
-            "top_k": self.sampler.top_k,
-            "top_p": self.sampler.top_p,
-            "min_p": self.sampler.min_p,
-            "seed": self.sampler.seed,
-        }
+    def settings(self) -> ResponseSettings:
+        """Says what was asked for."""
+        return ResponseSettings(
+            token_ids=self.token_ids,
+            samples=self.setup.samples,
+            horizon=self.setup.horizon,
+            controls=self.setup.controls,
+            sampler=self.sampler,
+        )
 
-    def result(self, verdict: Contrast | None = None) -> dict[str, Any]:
-        """What was found, with the fields of `bftui respond --json`; `verdict` stands for one corrected for several.
+    def result(self, verdict: Contrast | None = None) -> ResponseResult:
+        """Says what was found so far; `verdict` stands for one corrected for several texts.
 
-        Without a verdict, as long as matched controls are missing, its fields are None.
+        As long as matched controls are missing there is no verdict. What is known of the controls is made once.
         """
         found, compared = self.estimate, verdict or self.contrast
         assert found is not None
-        return {
-            "forced": {
-                "text": self._text(self.token_ids),
-                "token_ids": list(self.token_ids),
-                "logprob": None if self.logprob == -math.inf else self.logprob,
-                "bf": found.bf_entropy,
-                "ci": None if found.ci is None else list(found.ci),
-                "ended": found.ended,
-            },
-            "controls": [self._kind_fields(kind) for kind in self.controls],
-            "delta": None if compared is None else compared.delta,
-            "delta_ci": None if compared is None else _pair(compared.delta_ci),
-            "p": None if compared is None else compared.p,
-            "p_holm": None if compared is None else compared.p_holm,
-            "verdict": None if compared is None else compared.verdict,
-            "reason": self.reason,
-            "horizon": self.setup.horizon,
-            "samples": self.setup.samples,
-            "controls_curve": [asdict(point) for point in self.controls_curve()],
-        }
+        if len(self._kinds) != len(self.controls):
+            self._kinds = tuple(map(self._controls_result, self.controls))
+        return ResponseResult(
+            forced=ForcedResult(
+                text=self._text(self.token_ids),
+                token_ids=self.token_ids,
+                logprob=None if self.logprob is None else finite(self.logprob),
+                bf=found.bf_entropy,
+                ci=found.ci,
+                ended=found.ended,
+            ),
+            controls=self._kinds,
+            delta=None if compared is None else compared.delta,
+            delta_ci=None if compared is None else compared.delta_ci,
+            p=None if compared is None else compared.p,
+            p_holm=None if compared is None else compared.p_holm,
+            verdict=None if compared is None else compared.verdict,
+            reason=self.reason,
+            horizon=self.setup.horizon,
+            samples=self.setup.samples,
+            controls_curve=tuple(self.controls_curve()),
+        )
+
+    def stored(self) -> StoredResult | None:
+        """Returns what a trace keeps; None before the matched controls are measured."""
+        if self.contrast is None:
+            return None
+        return StoredResult("response", self.node, self.settings(), self.result())
 
     def controls_curve(self) -> list[CurvePoint]:
         """Cumulative BF over positions after the matched controls; empty before they are measured."""
@@ -228,19 +241,18 @@ class Response(Job):
             return contrast_samples(self.forced.samples, controls[0].samples)
         return contrast(math.log(found.bf_entropy), [control.log_bf for control in controls])
 
-    def _kind_fields(self, kind: Kind) -> dict[str, Any]:
+    def _controls_result(self, kind: Kind) -> ControlsResult:
         controls = self.controls[kind]
         compared = self.against(kind)
         logs = np.array([control.log_bf for control in controls])
-        bf = None if not controls else math.exp(float(logs.mean()))
-        return {
-            "kind": kind,
-            "texts": [self._text(control.token_ids) for control in controls],
-            "bf": bf,
-            "ci": _mean_interval(controls),
-            "delta": None if compared is None else compared.delta,
-            "delta_ci": None if compared is None else _pair(compared.delta_ci),
-        }
+        return ControlsResult(
+            kind=kind,
+            texts=tuple(self._text(control.token_ids) for control in controls),
+            bf=None if not controls else math.exp(float(logs.mean())),
+            ci=_mean_interval(controls),
+            delta=None if compared is None else compared.delta,
+            delta_ci=None if compared is None else compared.delta_ci,
+        )
 
     def _text(self, token_ids: Sequence[int]) -> str:
         return b"".join(map(self._site.model.token_bytes, token_ids)).decode(errors="replace")
@@ -365,12 +377,8 @@ def _control(rollouts: Rollouts) -> Control:
     return Control(rollouts.suffix, log_bf, rollouts.samples)
 
 
-def _pair(ci: tuple[float, float] | None) -> list[float] | None:
-    return None if ci is None else list(ci)
-
-
-def _mean_interval(controls: Sequence[Control]) -> list[float] | None:
+def _mean_interval(controls: Sequence[Control]) -> tuple[float, float] | None:
     """95 % interval of the geometric mean of the controls' BF; of a single control that of its samples."""
     if len(controls) == 1:
-        return _pair(estimate(controls[0].samples, "entropy").ci)
-    return _pair(mean_interval([control.log_bf for control in controls]))
+        return estimate(controls[0].samples, "entropy").ci
+    return mean_interval([control.log_bf for control in controls])

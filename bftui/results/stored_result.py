@@ -61,6 +61,7 @@ def kinds() -> dict[str, tuple[type, type]]:
     """Returns the settings and the result of each kind of measurement that a trace may hold."""
     from bftui.results.lookahead_result import LookaheadResult, LookaheadSettings
     from bftui.results.nudging_result import NudgingResult, NudgingSettings
+    from bftui.results.response_result import ResponseResult, ResponseSettings
     from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings
     from bftui.results.shift_result import ShiftResult, ShiftSettings
 
@@ -69,6 +70,7 @@ def kinds() -> dict[str, tuple[type, type]]:
         "resampling": (RolloutsSettings, RolloutsResult),
         "nudging": (NudgingSettings, NudgingResult),
         "shift": (ShiftSettings, ShiftResult),
+        "response": (ResponseSettings, ResponseResult),
         "lookahead": (LookaheadSettings, LookaheadResult),
     }
 

@@ -195,8 +195,8 @@ class Experiments:
             return StoredResult("lookahead", job.node, job.settings(), job.result())
         if isinstance(job, Nudging):
             return job.stored() if job.rounds else None
-        if isinstance(job, Response) and job.contrast is not None:
-            return StoredResult("response", job.node, job.settings(), job.result())
+        if isinstance(job, Response):
+            return job.stored()
         return None
 
     def _at(self, node: int | None) -> int:

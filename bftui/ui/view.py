@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.session.partner.session_partner import Partner
     from bftui.session.session import Session
-    from bftui.workbench.measured_results import Responded
+    from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Rolled
 
 _LABEL_CELLS = 60
@@ -208,10 +208,10 @@ class View:
         return self.measured.rolled.get((self.cursor, self.in_force))
 
     @property
-    def responded(self) -> Responded | None:
+    def responded(self) -> ResponseShown | None:
         """The response to the latest text forced from the cursor, else to the last one forced on the path."""
-        here: Responded | None = None
-        before: Responded | None = None
+        here: ResponseShown | None = None
+        before: ResponseShown | None = None
         for each in self.measured.responses.values():
             if each.sampler != self.in_force:
                 continue

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
-from bftui.workbench.measured_results import Ids, Place, Responded
+from bftui.workbench.response_shown import ResponseShown
 from bftui.workbench.snapshot import Measured, Notice, Running, Tone
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bftui.session.session import Session
     from bftui.workbench.restore_results import Recalled
     from bftui.workbench.rollout_series import RolloutSeries
+    from bftui.workbench.snapshot import Place
 
 AHEAD = 20
 """Candidates that one look-ahead looks at more."""
@@ -91,7 +92,7 @@ class _Rolling(_Work):
 class _Responding(_Work):
     name = "response"
 
-    def __init__(self, job: Response, known: Responded, *, asked: bool) -> None:
+    def __init__(self, job: Response, known: ResponseShown, *, asked: bool) -> None:
         super().__init__(job)
         self.response, self.known = job, known
         self._judged = asked
@@ -118,12 +119,10 @@ class _Responding(_Work):
         return self.waits
 
     def publish(self, measured: Measured, *, running: bool) -> Measured:
-        from bftui.workbench.result_summaries import responded
-
         # An interval is made when a text is finished, not with every piece.
         if self.response.measured != self._finished or self.job.done:
             self._finished = self.response.measured
-            self.known = responded(self.response, self.known)
+            self.known = self.known.measured(self.response)
         self.known = replace(
             self.known,
             share=self.job.share,
@@ -195,7 +194,7 @@ class Measuring:
         series.join(job)
         self._begin(_Rolling(job, series))
 
-    def respond(self, node: int, ids: Ids, end: int, *, asked: bool) -> None:
+    def respond(self, node: int, ids: tuple[int, ...], end: int, *, asked: bool) -> None:
         """Measures what forcing a text after a node does; of several only the latest runs.
 
         What was measured before is not measured again; with `asked` other kinds of controls are measured too. Raises
@@ -217,20 +216,14 @@ class Measuring:
         if known not in self._running and not known.job.done and not known.waits:
             self._begin(known)
 
-    def _measure(self, session: Session, node: int, ids: Ids, end: int, *, asked: bool) -> None:
+    def _measure(
+        self, session: Session, node: int, ids: tuple[int, ...], end: int, *, asked: bool
+    ) -> None:
         from bftui.measures.response import Setup
 
         setup = Setup(others=asked)
         job = session.experiments.start_response(ids=ids, node=node, setup=setup)
-        known = Responded(
-            node=node,
-            token_ids=ids,
-            end=end,
-            sampler=session.sampler_number,
-            samples=setup.samples,
-            horizon=setup.horizon,
-            planned=setup.controls,
-        )
+        known = ResponseShown(node, end, session.sampler_number, job.settings(), setup.controls)
         self._responses[end] = work = _Responding(job, known, asked=asked)
         if len(self._responses) > _RESPONSES:
             self._let_go(self._responses.pop(next(iter(self._responses))))

@@ -13,9 +13,7 @@ from typing import Protocol
 from bftui.core.bf.estimate import CurvePoint, Sample, Window, curve, windows
 from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings, SampleResult
 from bftui.results.stored_result import StoredResult
-
-Place = tuple[int, int]
-"""A node of the session's tree and the number of a sampler in it."""
+from bftui.workbench.snapshot import Place
 
 _SHARED = (1, 5)
 """Tokens of a path that samples are asked to share, beside all of them."""

@@ -1,6 +1,7 @@
 """What a front end reads of the workbench: one frozen snapshot, replaced as a whole whenever something changes.
 
-Single results are in `measured_results.py` and `paired_results.py`, so that a first frame needs none of them.
+Single results are shown by `rollout_series.py`, `response_shown.py` and `paired_results.py`, so that a first frame
+needs none of them.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
-    from bftui.workbench.measured_results import Place, Responded
     from bftui.workbench.paired_results import Draft, NudgingShown, ShiftShown
+    from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Rolled
 
 
@@ -39,6 +40,10 @@ class Tone(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+Place = tuple[int, int]
+"""A node of the session's tree and the number of a sampler in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Measured:
     running: tuple[Running, ...] = ()
     looked: Mapping[Place, LookaheadResult] = field(default_factory=dict)
     rolled: Mapping[Place, Rolled] = field(default_factory=dict)
-    responses: Mapping[int, Responded] = field(default_factory=dict)
+    responses: Mapping[int, ResponseShown] = field(default_factory=dict)
 
 
 class Beside(StrEnum):

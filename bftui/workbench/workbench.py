@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from bftui.core.pair.nudging_rounds import NudgeSettings
     from bftui.model.prompt import Prompt, Rendered
     from bftui.workbench.loop import Loop
-    from bftui.workbench.measured_results import Ids
     from bftui.workbench.recorded_trace import RecordedTrace
     from bftui.workbench.session_slot import SessionSlot
 
@@ -319,7 +318,7 @@ class Workbench:
         """Draws continuations of a node, to compare with the path that goes on from it."""
         self._put(lambda session: session.measuring.resample(samples, node), "measure")
 
-    def respond(self, node: int, ids: Ids, end: int) -> None:
+    def respond(self, node: int, ids: tuple[int, ...], end: int) -> None:
         """Measures all there is of the response to a text that was forced after a node, and ends at another.
 
         A screen asks for it by itself: of a recorded trace there is what there is.

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import bftui
+from bftui.results.codec import encode
 from bftui.session.session import Session
 from tests.command_line import bftui_, fails, interrupted
 from tests.tables import table
@@ -24,7 +25,7 @@ def test_the_document_is_that_of_the_python_interface(orchard, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     with bftui.open_model(orchard) as model:
         session = Session(model, "Name", seed=3)
-        expected = session.respond(" Sure", samples=4, horizon=6, controls=9).result()
+        expected = encode(session.respond(" Sure", samples=4, horizon=6, controls=9).result())
     document = json.loads(done.stdout)
     # The command alone measures the floor that it is held against.
     within = document.pop("within_noise")

@@ -70,8 +70,8 @@ async def test_a_trace_is_drawn_as_the_session_was(fruit, tmp_path):
         assert "50 stored" in lines(driver.bench.candidates)[-1]
         found = driver.workbench.now.measured
         assert found.looked == measured.looked
-        assert {end: each.verdict for end, each in found.responses.items()} == {
-            end: each.verdict for end, each in measured.responses.items()
+        assert {end: each.result for end, each in found.responses.items()} == {
+            end: each.result for end, each in measured.responses.items()
         }
         assert {place: each.continuations for place, each in found.rolled.items()} == {
             place: each.continuations for place, each in measured.rolled.items()

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 import bftui
+from bftui.results.codec import encode
+from bftui.results.response_result import ResponseSettings
 from bftui.session import commands
 from bftui.session.session import Session
 from bftui.ui.panes.bf_pane import told
 from bftui.ui.screens.response_screen import ResponseScreen
 from bftui.workbench import measuring
-from bftui.workbench.measured_results import Responded
+from bftui.workbench.response_shown import ResponseShown
 from bftui.workbench.snapshot import Measured
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, lines, rules, table, workbench
 
@@ -52,7 +54,7 @@ async def test_a_forced_text_is_measured_with_the_numbers_of_the_api(fruit: str)
         )
         (kept,) = w.session.trace().as_dict()["measurements"]
         assert (kept["kind"], kept["node"]) == ("response", 0)
-        assert kept["result"] == expected.result()
+        assert kept["result"] == encode(expected.result())
 
 
 async def test_the_line_stays_with_its_text(fruit: str) -> None:
@@ -158,7 +160,7 @@ async def test_the_details_hold_every_kind_of_controls(fruit: str) -> None:
             expected = Session(model, PROMPT).respond(" Sure")
         # The first part of it is in the trace since before: it is one measurement.
         (kept,) = w.session.trace().as_dict()["measurements"]
-        assert kept["result"] == expected.result()
+        assert kept["result"] == encode(expected.result())
 
 
 async def test_too_few_controls_are_undecided_with_the_reason(tmp_path: Path) -> None:
@@ -233,7 +235,10 @@ async def test_the_line_has_forms_for_every_width(fruit: str) -> None:
     async with workbench(fruit) as w:
         assert w.bench.view is not None
         ids = tuple(w.session.model.tokenize(" Sure"))
-        plain = Responded(0, ids, 1, 0, 32, 64, 12)
+        asked = ResponseSettings(
+            token_ids=ids, samples=32, horizon=64, controls=12, sampler=w.session.sampler
+        )
+        plain = ResponseShown(0, 1, 0, asked, 12)
         forms = told(w.bench.view, plain)
         assert forms[0] == "“·Sure” against 12 matched: measuring   0%"
         assert all(len(a) >= len(b) for a, b in pairwise(forms))

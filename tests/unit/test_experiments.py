@@ -9,6 +9,7 @@ import bftui
 from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import UsageError
+from bftui.results.codec import encode
 from bftui.session import commands as c
 from bftui.session.session import Session
 from tests.tables import table
@@ -179,7 +180,7 @@ def test_lookahead_is_kept_and_can_go_further(orchard):
 
 def test_a_text_that_leaves_no_choice_narrows(model):
     found = on(model, "", seed=1).respond(" Sure", samples=8, horizon=6)
-    result = found.result()
+    result = encode(found.result())
     assert (result["verdict"], result["reason"]) == ("narrows", None)
     assert result["forced"]["bf"] == pytest.approx(1)
     assert result["forced"]["logprob"] == pytest.approx(math.log(1 / 16), abs=1e-6)
@@ -195,13 +196,13 @@ def test_a_text_that_leaves_no_choice_narrows(model):
 def test_a_text_like_any_other_has_no_effect(model):
     """Each word is followed by sixteen of the same chance, whichever it is."""
     found = on(model, " w3", seed=1).respond(" w5", samples=4, horizon=6, others=False)
-    assert found.result()["verdict"] == "no effect"
-    assert found.result()["delta"] == pytest.approx(0, abs=1e-6)
+    assert found.result().verdict == "no effect"
+    assert found.result().delta == pytest.approx(0, abs=1e-6)
 
 
 def test_too_few_controls_give_no_verdict(model):
     found = on(model, " Half").respond(" w0", samples=2, horizon=2, others=False)
-    result = found.result()
+    result = encode(found.result())
     assert (result["verdict"], len(result["controls"][0]["texts"])) == ("undecided", 1)
     assert "8 are needed" in result["reason"]
     asked = on(model, "").respond(" w0", samples=2, horizon=2, controls=3, others=False)
@@ -209,7 +210,8 @@ def test_too_few_controls_give_no_verdict(model):
 
 
 def test_a_text_without_probability_has_no_logprob(model):
-    result = on(model, " w1").respond(" Sure", samples=2, horizon=2, others=False).result()
+    found = on(model, " w1").respond(" Sure", samples=2, horizon=2, others=False)
+    result = encode(found.result())
     assert result["forced"]["logprob"] is None
     json.dumps(result, allow_nan=False)
 
@@ -219,7 +221,7 @@ def test_a_response_that_was_stopped_has_no_verdict(model):
     while not job.measured:
         job.advance()
     job.close()
-    result = job.result()
+    result = encode(job.result())
     assert (result["verdict"], result["delta"], result["controls"]) == (None, None, [])
     assert result["forced"]["bf"] == pytest.approx(1)
 
@@ -241,7 +243,7 @@ def test_a_response_is_in_the_trace_once(model):
     session.respond(" w6", others=False, **brief)
     kinds = [each["kind"] for each in session.trace().as_dict()["measurements"]]
     assert kinds == ["response", "lookahead", "response"]
-    assert session.trace().as_dict()["measurements"][0]["result"] == whole.result()
+    assert session.trace().as_dict()["measurements"][0]["result"] == encode(whole.result())
     assert [line["place"] for line in lines if "measurement" in line] == [0, 1, 0, 2]
 
 

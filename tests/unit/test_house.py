@@ -53,7 +53,7 @@ def test_the_first_frame_waits_for_nothing_that_the_loop_runs():
         "workbench.measuring",
         "workbench.pairing",
         "workbench.session_slot",
-        "workbench.measured_results",
+        "workbench.response_shown",
         "workbench.rollout_series",
         "results.codec",
         "trace.journal",

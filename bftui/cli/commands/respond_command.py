@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -40,6 +40,8 @@ def respond(
     """Force a text and say whether it narrows or widens the branching factor, against controls."""
     from bftui.core.noise_floor import within
     from bftui.measures.response import Setup
+    from bftui.results.codec import encode
+    from bftui.results.response_result import PrintedResponse, PrintedResponses
 
     start = options.settled()
     setup = Setup(samples, horizon, controls, not only_matched)
@@ -60,13 +62,14 @@ def respond(
                 error = measured_noise(opened.session.model, opened)
             noise = opened.session.model.noise
             results = [
-                {
-                    **job.result(one),
-                    "within_noise": one and within(one.delta, noise, job.positions),
-                }
+                PrintedResponse(
+                    response=job.result(one),
+                    within_noise=None if one is None else within(one.delta, noise, job.positions),
+                )
                 for job, one in zip(begun, verdicts, strict=True)
             ]
-            document = {"responses": results} if len(force) > 1 else results[0]
+            several = len(force) > 1
+            document = encode(PrintedResponses(responses=tuple(results)) if several else results[0])
             opened_model = opened.session.model
             told, note = report(begun, verdicts, opened_model), opened_model.info.note
             deliver(opened.show, document, told, as_json=as_json, output=output, note=note)
@@ -115,30 +118,30 @@ def _block(job: Response, verdict: Contrast | None, model: Model) -> str:
     from bftui.core.text import label
 
     name = label(b"".join(map(model.token_bytes, job.token_ids)))
-    fields = job.result(verdict)
-    forced = fields["forced"]
+    found = job.result(verdict)
+    forced = found.forced
     rows = [["", "texts", "BF", "95 % interval", "Δ ln BF", "95 % interval"]]
-    rows.append(["forced", "1", number(forced["bf"]), interval(forced["ci"]), "", ""])
-    for kind in fields["controls"]:
+    rows.append(["forced", "1", number(forced.bf), interval(forced.ci), "", ""])
+    for kind in found.controls:
         rows.append(
             [
-                kind["kind"],
-                str(len(kind["texts"])),
-                number(kind["bf"]),
-                interval(kind["ci"]),
-                signed(kind["delta"]),
-                interval(kind["delta_ci"], difference=True),
+                kind.kind,
+                str(len(kind.texts)),
+                number(kind.bf),
+                interval(kind.ci),
+                signed(kind.delta),
+                interval(kind.delta_ci, difference=True),
             ]
         )
     logprob = "no probability" if job.logprob == -math.inf else f"ln P {job.logprob:.2f}"
-    ended = f"{100 * forced['ended']:.0f} % of its samples ended"
+    ended = f"{100 * forced.ended:.0f} % of its samples ended"
     return "\n".join(
         [
             paragraph(f"{name} · {logprob} · {ended}"),
             "",
             aligned(rows, "<>>>>>"),
             "",
-            paragraph(_said(verdict, fields) + _noise(verdict, job, model)),
+            paragraph(_said(verdict, found.reason) + _noise(verdict, job, model)),
         ]
     )
 
@@ -151,14 +154,14 @@ def _noise(verdict: Contrast | None, job: Response, model: Model) -> str:
     return " · the difference is within the noise floor of the model"
 
 
-def _said(verdict: Contrast | None, fields: dict[str, Any]) -> str:
+def _said(verdict: Contrast | None, why: str | None) -> str:
     """The verdict in words."""
     if verdict is None:
         return "no verdict: not all matched controls were measured"
     if verdict.delta is None or verdict.delta_ci is None or verdict.p is None:
-        return f"undecided: {fields['reason']}"
+        return f"undecided: {why}"
     low, high = map(math.exp, verdict.delta_ci)
     p = f"p {verdict.p:.2g}" + ("" if verdict.p_holm is None else f", Holm {verdict.p_holm:.2g}")
-    reason = f" · {fields['reason']}" if fields["reason"] else ""
+    reason = f" · {why}" if why else ""
     factor = f"BF ×{math.exp(verdict.delta):.2f} [×{low:.2f}, ×{high:.2f}] against matched controls"
     return f"{verdict.verdict}: {factor}, {p}{reason}"

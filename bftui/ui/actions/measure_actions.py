@@ -138,7 +138,7 @@ def response(screen: WorkbenchScreen) -> None:
     view = screen.now
     found = view.responded
     if found is not None:
-        _show_response(screen, found.node, found.token_ids, found.end)
+        _show_response(screen, found.node, found.settings.token_ids, found.end)
         return
     forced = jumps.forced(view.tree, view.path.nodes)
     if not forced:

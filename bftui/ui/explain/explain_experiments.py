@@ -17,7 +17,7 @@ from bftui.workbench.wording import truncation
 if TYPE_CHECKING:
     from bftui.results.rollouts_result import RolloutsResult
     from bftui.ui.view import View
-    from bftui.workbench.measured_results import Responded
+    from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import PathComparison, Rolled
 
 
@@ -111,18 +111,19 @@ def _compared(found: PathComparison, drawn: int) -> Item:
     )
 
 
-def response(view: View, found: Responded | None) -> list[Item]:
+def response(view: View, found: ResponseShown | None) -> list[Item]:
     """The numbers of a response."""
-    if found is None or found.delta is None or found.delta_ci is None:
+    result = None if found is None else found.result
+    if found is None or result is None or result.delta is None or result.delta_ci is None:
         return []
-    low, high = (math.exp(end) for end in found.delta_ci)
+    low, high = (math.exp(end) for end in result.delta_ci)
     return [
         Item(
             "response",
-            f"×{math.exp(found.delta):.2f} [{low:.2f}, {high:.2f}] {found.verdict}",
+            f"×{math.exp(result.delta):.2f} [{low:.2f}, {high:.2f}] {result.verdict}",
             f"exp( {definitions.RESPONSE.formula} )",
-            f"{definitions.RESPONSE.meaning} Here up to {counted(found.horizon, 'token')} after "
-            f"“{view.text(found.token_ids)}” stand against those after {found.matched} matched controls. "
+            f"{definitions.RESPONSE.meaning} Here up to {counted(result.horizon, 'token')} after "
+            f"“{view.text(found.settings.token_ids)}” stand against those after {result.matched} matched controls. "
             f"{definitions.RESPONSE.use}",
             definitions.RESPONSE.source,
         )

@@ -19,6 +19,7 @@ from rich.style import Style
 
 from bftui.core.job import duration
 from bftui.core.noise_floor import factor, fine, nats
+from bftui.core.text import safe
 from bftui.ui import side_branches
 from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
 from bftui.ui.drawing.chart import Fixed
@@ -32,7 +33,7 @@ from bftui.ui.view import Path, View
 from bftui.workbench.keys import hint
 
 if TYPE_CHECKING:
-    from bftui.workbench.measured_results import Responded
+    from bftui.workbench.response_shown import ResponseShown
 
 _AXIS = 5
 """Cells of the axis."""
@@ -419,19 +420,21 @@ def times(delta: float) -> str:
     return f"×{value:.2f}" if value < 99.5 else f"×{value:,.0f}"
 
 
-def told(view: View, found: Responded) -> Sequence[str]:
+def told(view: View, found: ResponseShown) -> Sequence[str]:
     """A response in a line, the longest form first."""
-    text = fit(view.text(found.token_ids), 24)
+    text = fit(view.text(found.settings.token_ids), 24)
     name = f"“{text}”"
-    if found.verdict is not None:
-        if found.reason is not None:
-            return (f"{name}: undecided, {found.reason}", f"{name}: undecided, too few controls")
+    result = found.result
+    if result is not None and result.verdict is not None:
+        if result.reason is not None:
+            reason = safe(result.reason)
+            return (f"{name}: undecided, {reason}", f"{name}: undecided, too few controls")
         more = f" · measuring more {found.share:.0%}" if found.running else ""
-        if found.delta is None or found.delta_ci is None:
-            return (f"{name}: {found.verdict}",)
-        low, high = map(times, found.delta_ci)
-        whole = f"{times(found.delta)} [{low}, {high}] {found.verdict}"
-        line = f"{name} against {found.matched} matched: {whole}"
+        if result.delta is None or result.delta_ci is None:
+            return (f"{name}: {result.verdict}",)
+        low, high = map(times, result.delta_ci)
+        whole = f"{times(result.delta)} [{low}, {high}] {result.verdict}"
+        line = f"{name} against {result.matched} matched: {whole}"
         details = hint("{response} details")
         return (f"{line}{more} · {details}", f"{line}{more}", line, f"{name} {whole}", whole)
     planned = f"{name} against {found.planned} matched"

@@ -23,7 +23,7 @@ from bftui.ui.panes.curve_pane import CurvePane, Part, wrapped
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.keys import hint
-from bftui.workbench.measured_results import Responded
+from bftui.workbench.response_shown import ResponseShown
 from bftui.workbench.rollout_series import PathComparison, Rolled
 from bftui.workbench.wording import sampling
 
@@ -59,11 +59,11 @@ class RolloutsPane(CurvePane):
             ids = [*view.tree.prompt_ids(view.root)[-_AFTER:], *ids][-_AFTER:]
         self._after = f"…{view.text(ids)[-_AFTER_CELLS:]}"
         self._rolled: Rolled | None = None
-        self._response: Responded | None = None
+        self._response: ResponseShown | None = None
         self._scale: Scale | None = None
         self.can_focus = False
 
-    def show_rolled(self, rolled: Rolled | None, response: Responded | None) -> None:
+    def show_rolled(self, rolled: Rolled | None, response: ResponseShown | None) -> None:
         """Brings it up to date; `response` is that of the text that was forced before this place."""
         if rolled is self._rolled and response is self._response:
             return
@@ -114,7 +114,10 @@ class RolloutsPane(CurvePane):
         return {**super().inks(), WINDOWS: self.palette.forced, CONTROLS: self.palette.good}
 
     def _controls(self) -> Sequence[CurvePoint]:
-        return self._response.controls if self._response is not None else ()
+        response = self._response
+        if response is None or response.result is None:
+            return ()
+        return response.result.controls_curve
 
     # Lines -----------------------------------------------------------------------------------------------------
 
@@ -190,7 +193,7 @@ class RolloutsPane(CurvePane):
             ("dim", " windows of five tokens   "),
         ]
         if self._controls() and self._response is not None:
-            text = self.now.text(self._response.token_ids)
+            text = self.now.text(self._response.settings.token_ids)
             after = f" after the controls of “{fit(text, 20)}”"
             signs += [("good", drawn.legend_dotted), ("dim", after)]
         return signs

@@ -10,7 +10,7 @@ from rich.style import Style
 from bftui.core.definitions import CONTROLS
 from bftui.core.job import duration
 from bftui.core.noise_floor import fine, within
-from bftui.core.text import counted, label
+from bftui.core.text import counted, label, safe
 from bftui.ui.actions.bindings import bound
 from bftui.ui.drawing.line_builder import LineBuilder, fit, how_far
 from bftui.ui.panes.bf_pane import interval, times
@@ -20,9 +20,10 @@ from bftui.ui.screens.dialog import ReadingScreen
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.keys import key
-from bftui.workbench.measured_results import Against, Responded
+from bftui.workbench.response_shown import ResponseShown
 
 if TYPE_CHECKING:
+    from bftui.results.response_result import ControlsResult
     from bftui.workbench.workbench import Workbench
 
 _TEXTS = 24
@@ -44,7 +45,7 @@ class ResponsePane(ReadingPane):
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette)
         self.view = view
-        self._found: Responded | None = None
+        self._found: ResponseShown | None = None
         self._lines: list[Line] = []
 
     def heading(self) -> str:
@@ -54,7 +55,7 @@ class ResponsePane(ReadingPane):
         goes_on = self._found is None or self._found.running
         return super().footing() + (", measuring goes on" if goes_on else "")
 
-    def show_response(self, found: Responded | None) -> None:
+    def show_response(self, found: ResponseShown | None) -> None:
         """Brings it up to date."""
         if found is not self._found:
             self._found = found
@@ -78,38 +79,38 @@ class ResponsePane(ReadingPane):
             ]
             return
         self._lines = [*self._verdict(found), ("", "", "")]
-        for each in found.kinds:
+        for each in () if found.result is None else found.result.controls:
             self._lines += self._kind(each)
+        asked = found.settings
         self._lines += self._paragraph(
-            f"BF is over up to {counted(found.horizon, 'token')} after each text, in {found.samples} samples of each, "
+            f"BF is over up to {counted(asked.horizon, 'token')} after each text, in {asked.samples} samples of each, "
             "by the entropy estimator. The factor is BF after the forced text over the "
             "geometric mean of BF after the controls; its interval says where one more text like them would fall.",
             "dim",
         )
 
-    def _verdict(self, found: Responded) -> list[Line]:
-        name = f"“{fit(self.now.text(found.token_ids), 40)}”"
+    def _verdict(self, found: ResponseShown) -> list[Line]:
+        name = f"“{fit(self.now.text(found.settings.token_ids), 40)}”"
+        result = found.result
         lines: list[Line] = []
-        if found.bf is not None:
-            ci = f" {interval(found.ci)}" if found.ci else ""
-            more = []
-            if found.logprob is not None:
-                more.append(f"ln P {found.logprob:z.2f}")
-            if found.ended is not None:
-                more.append(f"{found.ended:.0%} ended")
-            lines.append(("head", f"{name}  BF {fine(found.bf)}{ci}", " · ".join(more)))
+        if result is not None:
+            forced = result.forced
+            ci = f" {interval(forced.ci)}" if forced.ci else ""
+            more = [] if forced.logprob is None else [f"ln P {forced.logprob:z.2f}"]
+            more.append(f"{forced.ended:.0%} ended")
+            lines.append(("head", f"{name}  BF {fine(forced.bf)}{ci}", " · ".join(more)))
         else:
             lines.append(("head", name, ""))
-        if found.verdict is not None:
-            told = found.verdict
-            if found.delta is not None and found.delta_ci is not None:
-                low, high = map(times, found.delta_ci)
-                told = f"{times(found.delta)} [{low}, {high}] against {found.matched} matched controls: {told}"
-                if within(found.delta, self.now.noise, found.positions):
+        if result is not None and result.verdict is not None:
+            told: str = result.verdict
+            if result.delta is not None and result.delta_ci is not None:
+                low, high = map(times, result.delta_ci)
+                told = f"{times(result.delta)} [{low}, {high}] against {result.matched} matched controls: {told}"
+                if within(result.delta, self.now.noise, found.positions):
                     told += ", within the noise floor"
             lines.append(("verdict", told, ""))
-        if found.reason is not None:
-            lines += self._paragraph(found.reason, "text")
+        if result is not None and result.reason is not None:
+            lines += self._paragraph(safe(result.reason), "text")
         if found.running:
             measuring = how_far("measuring", found.share, found.left)
             lines.append(("running", f"{measuring}: {found.doing}", ""))
@@ -127,7 +128,7 @@ class ResponsePane(ReadingPane):
             )
         return lines
 
-    def _kind(self, each: Against) -> list[Line]:
+    def _kind(self, each: ControlsResult) -> list[Line]:
         count = counted(len(each.texts), "text")
         value = "none was found"
         if each.bf is not None:
@@ -141,7 +142,7 @@ class ResponsePane(ReadingPane):
             "nothing" if not text else fit(label(text[:_LONG].encode()), _TEXTS)
             for text in each.texts
         )
-        lines: list[Line] = [("kind", f"{each.kind:<8} {count}", value)]
+        lines: list[Line] = [("kind", f"{safe(each.kind):<8} {count}", value)]
         lines += self._paragraph(CONTROLS.get(each.kind, ""), "dim")
         if texts and each.kind != "free":
             lines += self._paragraph(texts, "text")

@@ -7,15 +7,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
-
 from bftui.core import definitions
 from bftui.core.bf.estimate import curve, windows
 from bftui.core.text import counted, safe
 from bftui.results.codec import FieldError, decode
 from bftui.results.lookahead_result import LookaheadResult
+from bftui.results.response_result import ResponseResult
 from bftui.results.rollouts_result import RolloutsResult
-from bftui.trace.report import shapes
 from bftui.trace.report.content import Content, number
 from bftui.trace.report.figures import session_figures
 from bftui.trace.report.sections import pair_sections
@@ -65,10 +63,6 @@ def _section(content: Content, fields: dict[str, Any], place: int) -> Section:
     else:
         try:
             told = tell(asked)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            at = ".".join(map(str, first["loc"]))
-            told = _as_it_is(asked, safe(f"It cannot be drawn: {at}: {first['msg']}."))
         except FieldError as error:
             told = _as_it_is(asked, safe(f"It cannot be drawn: {error}."))
     return replace(
@@ -137,7 +131,7 @@ def _continued(content: Content, token_ids: Iterable[int]) -> str | None:
 
 
 def _response(asked: Asked) -> Section:
-    found = shapes.Response.model_validate(asked.result)
+    found = decode(ResponseResult, asked.result)
     forced = found.forced
     text = token_text(forced.text)
     if found.verdict is None or found.delta is None or found.delta_ci is None:
