@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from bftui.model.loaded_model import Model
     from bftui.session.session import Session
     from bftui.workbench.restore_results import Recalled
-    from bftui.workbench.rollout_series import RolloutSeries
-    from bftui.workbench.snapshot import Place
+    from bftui.workbench.rollout_series import Place, RolloutSeries
 
 AHEAD = 20
 """Candidates that one look-ahead looks at more."""

@@ -15,8 +15,8 @@ from bftui.core.sampler import Sampler
 from bftui.results.lookahead_result import LookaheadResult, Width
 from bftui.results.stored_result import StoredResult
 from bftui.workbench.response_shown import ResponseShown
-from bftui.workbench.rollout_series import Drawing, PastRollouts, RolloutSeries
-from bftui.workbench.snapshot import Measured, Place
+from bftui.workbench.rollout_series import Drawing, PastRollouts, Place, RolloutSeries
+from bftui.workbench.snapshot import Measured
 
 if TYPE_CHECKING:
     from bftui.core.tree import Tree

@@ -13,7 +13,9 @@ from typing import Protocol
 from bftui.core.bf.estimate import CurvePoint, Sample, Window, curve, windows
 from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings, SampleResult
 from bftui.results.stored_result import StoredResult
-from bftui.workbench.snapshot import Place
+
+Place = tuple[int, int]
+"""A node of the session's tree and the number of a sampler in it."""
 
 _SHARED = (1, 5)
 """Tokens of a path that samples are asked to share, beside all of them."""

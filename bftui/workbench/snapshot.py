@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bftui.trace.journal import Journal
     from bftui.workbench.paired_results import Draft, NudgingShown, ShiftShown
     from bftui.workbench.response_shown import ResponseShown
-    from bftui.workbench.rollout_series import Rolled
+    from bftui.workbench.rollout_series import Place, Rolled
 
 
 class Status(StrEnum):
@@ -40,10 +40,6 @@ class Tone(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-Place = tuple[int, int]
-"""A node of the session's tree and the number of a sampler in it."""
 
 
 @dataclass(frozen=True, slots=True)
