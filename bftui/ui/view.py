@@ -91,7 +91,7 @@ class View:
         next: the distribution after the cursor; None after an end of text.
         sampler_number: which of the session's samplers the numbers at the cursor were made under.
         in_force: which one is in force.
-        restated: grows whenever numbers were made anew under another sampler.
+        restated: grows whenever numbers were recomputed.
         measured: what experiments found.
         paired: what is known of the partner.
         against: the end of the branch that the path was compared with last, if any.
@@ -263,7 +263,7 @@ class View:
         return alone or parent is None or self.tree.source(parent).word != "nudged"
 
     def sure(self, node: int) -> float | None:
-        """P of the most probable token after a node, at temperature 1 and uncut; None after an end of text."""
+        """P of the most probable token after a node, at temperature 1 and not truncated; None after an end of text."""
         known = self._sure.get(node)
         if known is None:
             from bftui.session.session_nudging import top_prob
