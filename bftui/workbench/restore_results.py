@@ -77,7 +77,7 @@ def _goes_on(job: Drawing) -> bool:
 
 
 def _still_holds(stored: StoredResult, tree: Tree) -> bool:
-    """Whether a look-ahead is one of one step, and of numbers that were not made anew since."""
+    """Whether a look-ahead is one of one step, and of numbers that were not recomputed since."""
     following = tree.next(stored.node)
     if stored.settings.steps != 1 or following is None:
         return False
