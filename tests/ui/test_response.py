@@ -216,7 +216,7 @@ async def test_it_is_explained(fruit: str) -> None:
         await w.measured()
         await w.press("K")
         assert "rollouts BF" in w.screen()
-        assert "exp( 1/M" in w.screen()
+        assert "exp of the mean over continuations" in w.screen()
         await w.press("escape", "escape", "tab", "tab", "K")
         seen = w.screen()
         await w.press("pagedown", "pagedown", "pagedown", "pagedown")
