@@ -105,6 +105,11 @@ def json_schema(cls: Any) -> dict[str, Any]:
     return {**found, "$defs": shared} if shared else found
 
 
+def describe(cls: Any, shared: dict[str, Any]) -> dict[str, Any]:
+    """Describes a result within a larger schema, whose `$defs` get what the result is made of."""
+    return _kind(cls).schema(shared)
+
+
 # What each type does --------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, is_dataclass
 from functools import cache
 from typing import Any
 
-from bftui.results.codec import FieldError, decode, encode
+from bftui.results.codec import FieldError, decode, describe, encode
 
 GROUP = "bftui.measurements"
 """Entry points of this group add kinds of measurements: name = "module:TYPES", a pair (settings, result)."""
@@ -88,6 +88,25 @@ def _added(kind: str) -> tuple[type, type] | None:
         if isinstance(settings, type) and isinstance(result, type):
             return settings, result
     return None
+
+
+def kinds_schema(shared: dict[str, Any]) -> list[dict[str, Any]]:
+    """Describes what each kind of measurement holds, as conditions of a JSON Schema; others may hold anything.
+
+    `shared` are the `$defs` of that schema.
+    """
+    return [
+        {
+            "if": {"properties": {"kind": {"const": kind}}},
+            "then": {
+                "properties": {
+                    "settings": describe(settings, shared),
+                    "result": describe(result, shared),
+                }
+            },
+        }
+        for kind, (settings, result) in kinds().items()
+    ]
 
 
 def _within(name: str, cls: type, fields: Mapping[str, Any]) -> Any:

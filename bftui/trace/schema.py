@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bftui.results.stored_result import kinds_schema
 from bftui.trace.bounds import HUGE, LARGEST, MOST_CHOICES, MOST_MS, MOST_NATS, MOST_ROWS
 from bftui.trace.links import Links
 
@@ -381,5 +382,9 @@ def json_schema() -> dict[str, Any]:
             f'"#/$defs/{name}"', f'"#/$defs/{short}"'
         )
     schema = json.loads(text)
+    results: dict[str, Any] = {}
+    schema["$defs"]["Measurement"]["allOf"] = kinds_schema(results)
+    assert not results.keys() & schema["$defs"].keys()
+    schema["$defs"] |= results
     schema["$defs"] = dict(sorted(schema["$defs"].items()))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": FORMAT}

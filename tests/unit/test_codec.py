@@ -26,6 +26,8 @@ from bftui.results.codec import (
 from bftui.results.result_types import Difference, Factor, Id, Share
 from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings, SampleResult
 from bftui.results.stored_result import StoredResult, kinds
+from bftui.trace.schema import json_schema as trace_schema
+from tests.golden.making import FILES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,3 +192,17 @@ def test_a_measurement_is_stored_and_read():
         StoredResult.read({**fields, "settings": {}})
     with pytest.raises(FieldError, match="does not know the kind 'dreams'"):
         StoredResult.read({**fields, "kind": "dreams"})
+
+
+def test_the_schema_of_a_trace_knows_what_each_kind_holds():
+    whole = trace_schema()
+    jsonschema.Draft202012Validator.check_schema(whole)
+    schema = {"$ref": "#/$defs/Measurement", "$defs": whole["$defs"]}
+    kept = json.loads((FILES / "trace.json").read_text())["measurements"]
+    assert {each["kind"] for each in kept} == set(kinds())
+    for each in kept:
+        jsonschema.validate(each, schema)
+        assert StoredResult.read(each).fields()["result"].keys() == each["result"].keys()
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**each, "result": {}}, schema)
+    jsonschema.validate({"kind": "dreams", "node": 0, "settings": {}, "result": {}}, schema)
