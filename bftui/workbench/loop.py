@@ -79,13 +79,13 @@ class Loop:
 
     def open(self) -> None:
         """Opens what there is to open. The partner comes after the base, which is what a person waits for."""
-        state = self._state
-        self._guarded(partial(self._source.open, self.session))
-        if state.settings.partner is not None:
-            self.session.pairing.open(state.settings.partner)
-        self._rest()
-        state.done += 1
-        state.tell()
+        partner = self._state.settings.partner
+        try:
+            self._guarded(partial(self._source.open, self.session))
+            if partner is not None:
+                self.session.pairing.open(partner)
+        finally:
+            self._finish()
 
     def close(self) -> None:
         """Ends the journal, the partner and the model."""
@@ -173,9 +173,13 @@ class Loop:
             else:
                 self._guarded(job)
         finally:
-            self._rest()
-            state.done += 1
-            state.tell()
+            self._finish()
+
+    def _finish(self) -> None:
+        """Counts a job as done."""
+        self._rest()
+        self._state.done += 1
+        self._state.tell()
 
     def _do_duty(self, duty: _Duty) -> None:
         self._latest = duty
