@@ -11,6 +11,7 @@ from bftui.core.distribution import NextToken
 from bftui.core.job import Job
 from bftui.measures.site import Site
 from bftui.results.lookahead_result import AheadResult, LookaheadResult, LookaheadSettings, Width
+from bftui.results.stored_result import StoredResult
 
 MOST_CANDIDATES, MOST_STEPS = 1000, 64
 
@@ -89,6 +90,10 @@ class Lookahead(Job):
                 for each in self.candidates
             ),
         )
+
+    def stored(self) -> StoredResult:
+        """Returns what a trace keeps."""
+        return StoredResult("lookahead", self.node, self.settings(), self.result())
 
     def _work(self) -> Iterator[None]:
         wanted = [row.token_id for row in self._rows if row.token_id not in self._known]

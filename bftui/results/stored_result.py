@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from bftui.results.codec import FieldError, decode, describe, encode
 
@@ -54,6 +54,13 @@ class StoredResult:
             "settings": _plain(self.settings),
             "result": _plain(self.result),
         }
+
+
+@runtime_checkable
+class Storing(Protocol):
+    """A measurement that says what a trace keeps of it: None where it found nothing yet."""
+
+    def stored(self) -> StoredResult | None: ...
 
 
 @cache

@@ -24,7 +24,7 @@ from bftui.measures.response import NEUTRAL, Response, Setup
 from bftui.measures.rollouts import Rollouts, check_size
 from bftui.measures.sample_reading import sample_of
 from bftui.model.prompt import Special
-from bftui.results.stored_result import StoredResult
+from bftui.results.stored_result import StoredResult, Storing
 from bftui.session.model_tree import ModelTree
 from bftui.session.view_state import check_node
 
@@ -175,8 +175,8 @@ class Experiments:
 
     def keep(self, job: Job) -> None:
         """Writes a finished experiment, or what there is of a stopped one, into the trace and the journal."""
-        measured = self._measured(job)
-        if measured is None:
+        measured = job.stored() if isinstance(job, Storing) else None
+        if measured is None or (isinstance(job, Nudging) and not job.rounds):
             return
         if not isinstance(job, Response):
             self._keep(measured, None)
@@ -187,17 +187,6 @@ class Experiments:
         place, kinds = self._responded.get(asked, (None, 0))
         if len(job.controls) >= kinds:
             self._responded[asked] = self._keep(measured, place), len(job.controls)
-
-    def _measured(self, job: Job) -> StoredResult | None:
-        if isinstance(job, Rollouts):
-            return job.stored()
-        if isinstance(job, Lookahead):
-            return StoredResult("lookahead", job.node, job.settings(), job.result())
-        if isinstance(job, Nudging):
-            return job.stored() if job.rounds else None
-        if isinstance(job, Response):
-            return job.stored()
-        return None
 
     def _at(self, node: int | None) -> int:
         """The node; raises UsageError where there is none, or nothing can come after it."""
