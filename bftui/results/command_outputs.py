@@ -28,6 +28,7 @@ def outputs() -> dict[str, Any]:
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.results.measure_result import MeasureOutput
     from bftui.results.nudging_result import NudgingOutput
+    from bftui.results.response_result import PrintedResponse, PrintedResponses
     from bftui.results.shift_result import ShiftOutput
 
     return {
@@ -41,6 +42,7 @@ def outputs() -> dict[str, Any]:
         "measure": MeasureOutput,
         "models": ModelsOutput,
         "nudge": NudgingOutput,
+        "respond": PrintedResponse | PrintedResponses,
         "sessions": SessionsOutput,
         "shift": ShiftOutput,
         "themes": ThemesOutput,

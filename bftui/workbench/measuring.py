@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bftui.measures.rollouts import Rollouts
     from bftui.model.loaded_model import Model
     from bftui.session.session import Session
-    from bftui.workbench.restore_results import Recalled
+    from bftui.workbench.restore_results import Restored
     from bftui.workbench.rollout_series import Place, RolloutSeries
 
 AHEAD = 20
@@ -301,7 +301,7 @@ class Measuring:
             self._drop(work)
         return ", ".join(stopped) or None
 
-    def restore(self, found: Recalled) -> None:
+    def restore(self, found: Restored) -> None:
         """Publishes what the session measured in another run of the program; further rollouts are added to it."""
         self.show(found.measured)
         self._series.update(found.series)

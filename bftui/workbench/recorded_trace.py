@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bftui.session.records.trace_replay import Replay
     from bftui.session.session import Session
     from bftui.workbench.model_slot import ModelSlot
-    from bftui.workbench.restore_results import Recalled
+    from bftui.workbench.restore_results import Restored
     from bftui.workbench.session_slot import SessionSlot
 
 _PIECE = 64
@@ -33,7 +33,7 @@ class RecordedTrace:
     def __init__(self, state: WorkbenchState, slot: ModelSlot, replay: Replay) -> None:
         """`slot` says whether reading it is to be stopped."""
         self._state, self._slot, self._replay = state, slot, replay
-        self._recalled: Recalled | None = None
+        self._restored: Restored | None = None
         self._told_sampler: Sampler | None = None
 
     def can(self, what: str) -> bool:
@@ -46,7 +46,7 @@ class RecordedTrace:
 
     def open(self, session_slot: SessionSlot) -> None:
         """Stands where the trace was saved: everything is there to be walked."""
-        from bftui.workbench.restore_results import recall
+        from bftui.workbench.restore_results import restored
 
         replay, state = self._replay, self._state
         while not replay.at_end and not self._slot.stopped:
@@ -55,7 +55,7 @@ class RecordedTrace:
             state.publish(progress=replay.done / replay.count, activity="reading")
             state.tell()
         session = replay.session
-        self._recalled = recall(replay.file.measurements(), session.tree, replay.file.samplers)
+        self._restored = restored(replay.file.measurements(), session.tree, replay.file.samplers)
         state.publish(model=replay.model)
         self._attend(session_slot, session)
         state.publish(status=Status.REPLAY)
@@ -85,12 +85,12 @@ class RecordedTrace:
 
     def _attend(self, session_slot: SessionSlot, session: Session) -> None:
         """Shows another session: the same one from its beginning, or the first."""
-        from bftui.workbench.restore_pair import pair_of
+        from bftui.workbench.restore_results import recorded_pair
 
         state, replay = self._state, self._replay
         state.forget()
         session_slot.measuring.attend(session)
-        found = pair_of(replay.file.measurements(), session, replay.partner)
+        found = recorded_pair(replay.file.measurements(), session, replay.partner)
         session_slot.pairing.work.show(found)
         state.publish(session=session)
         self._show(session_slot)
@@ -99,9 +99,9 @@ class RecordedTrace:
         """Publishes how far it is, and what was measured at nodes that are there by now."""
         replay, measuring = self._replay, session_slot.measuring
         self._state.publish(played=(replay.done, replay.count))
-        if self._recalled is None:
+        if self._restored is None:
             return
-        count, all_ = len(replay.session.tree), self._recalled.measured
+        count, all_ = len(replay.session.tree), self._restored.measured
         known = Measured(
             version=measuring.measured.version,
             looked={place: each for place, each in all_.looked.items() if place[0] < count},

@@ -7,38 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import UsageError
 from bftui.core.sampler import Sampler
+from bftui.results.codec import FieldError
 from bftui.results.lookahead_result import LookaheadResult, Width
 from bftui.results.stored_result import StoredResult
+from bftui.workbench.paired_results import NudgingShown, ShiftShown
 from bftui.workbench.response_shown import ResponseShown
 from bftui.workbench.rollout_series import Drawing, PastRollouts, Place, RolloutSeries
-from bftui.workbench.snapshot import Measured
+from bftui.workbench.snapshot import Beside, Measured, Paired
 
 if TYPE_CHECKING:
     from bftui.core.tree import Tree
+    from bftui.session.records.recorded_model import RecordedPartner
+    from bftui.session.session import Session
 
 _NEAR = 1e-6
 """Entropies that are this near are of the same distribution, after the rounding of a trace."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class Restored:
     """What was measured: what the screen shows of it, and the rollouts that further ones are added to."""
 
     measured: Measured = field(default_factory=Measured)
     series: Mapping[Place, RolloutSeries] = field(default_factory=dict)
 
 
-def recall(
+def restored(
     measurements: Iterable[Mapping[str, Any]],
     tree: Tree,
     samplers: Sequence[Sampler],
-) -> Recalled:
-    """Look-ahead, rollouts and responses of a session; of rollouts of one place those that go with the latest."""
+) -> Restored:
+    """Restores look-ahead, rollouts and responses; of rollouts of one place those that go with the latest."""
     looked: dict[Place, LookaheadResult] = {}
     series: dict[Place, RolloutSeries] = {}
     responses: dict[int, ResponseShown] = {}
@@ -60,7 +64,7 @@ def recall(
                     responses[response.end] = response
     rolled = {place: each.rolled(n) for n, (place, each) in enumerate(series.items())}
     goes_on = {place: each for place, each in series.items() if _goes_on(each.jobs[-1])}
-    return Recalled(Measured(looked=looked, rolled=rolled, responses=responses), goes_on)
+    return Restored(Measured(looked=looked, rolled=rolled, responses=responses), goes_on)
 
 
 def _put(known: dict[Place, RolloutSeries], place: Place, past: PastRollouts) -> None:
@@ -77,9 +81,43 @@ def _goes_on(job: Drawing) -> bool:
 
 
 def _still_holds(stored: StoredResult, tree: Tree) -> bool:
-    """Whether a look-ahead is one of one step, and of numbers that were not recomputed since."""
+    """Says whether a look-ahead is of one step, and of numbers that were not recomputed since."""
     following = tree.next(stored.node)
     if stored.settings.steps != 1 or following is None:
         return False
     before: Width = stored.result.width
     return abs(following.entropy_truncated - before.entropy_truncated) <= _NEAR
+
+
+def restored_pair(measurements: Iterable[Mapping[str, Any]]) -> Paired:
+    """Restores what was done with a partner that is not there yet."""
+    shifted: dict[int, ShiftShown] = {}
+    nudged: NudgingShown | None = None
+    for found in measurements:
+        if found["kind"] not in ("shift", "nudging"):
+            continue
+        with suppress(FieldError):
+            stored = StoredResult.read(found)
+            if stored.kind == "shift":
+                shifted[stored.node] = ShiftShown(stored.node, stored.settings, stored.result)
+            else:
+                nudged = NudgingShown(stored.node, stored.result)
+    return Paired(shifted=shifted, nudged=nudged)
+
+
+def recorded_pair(
+    measurements: Iterable[Mapping[str, Any]], session: Session, partner: RecordedPartner | None
+) -> Paired:
+    """Restores the partner of a recorded session, and what was done with it; its name is not safe to draw yet."""
+    if partner is None:
+        return Paired()
+    contexts = partner.contexts(session.tree.roots[0])
+    return replace(
+        restored_pair(measurements),
+        state=Beside.READY,
+        name=partner.model.name,
+        short=partner.model.info.name,
+        by=partner.by,
+        template="" if contexts is None else contexts.partner.template,
+        seam=None if contexts is None else contexts.seam,
+    )

@@ -90,8 +90,7 @@ class SessionSlot:
 
     def resume(self, model: Model, saved: Saved) -> None:
         """Goes on with a session that was kept, and publishes what it had measured. Raises ModelError, UsageError."""
-        from bftui.workbench.restore_pair import recall_pair
-        from bftui.workbench.restore_results import recall
+        from bftui.workbench.restore_results import restored, restored_pair
 
         state = self._state
         session, journal = resume_session(
@@ -100,8 +99,8 @@ class SessionSlot:
         state.publish(session=session, journal=journal)
         self.attend(session)
         player = saved.player
-        self.measuring.restore(recall(player.measurements, session.tree, player.state.samplers))
-        self.pairing.restore(recall_pair(player.measurements), player.partner)
+        self.measuring.restore(restored(player.measurements, session.tree, player.state.samplers))
+        self.pairing.restore(restored_pair(player.measurements), player.partner)
         self.look_for_stale()
 
     def attend(self, session: Session | None) -> None:
