@@ -46,7 +46,7 @@ class Experiments:
         # Where the trace holds the response to what was asked, and with how many kinds of controls.
         self._responded: dict[Hashable, tuple[int, int]] = {}
 
-    def take_up(self, measurements: Sequence[Mapping[str, Any]]) -> None:
+    def resume(self, measurements: Sequence[Mapping[str, Any]]) -> None:
         """Counts the rollouts of a session that is resumed, so that none is drawn again."""
         for found in measurements:
             settings = found["settings"]

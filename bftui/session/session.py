@@ -100,8 +100,8 @@ class Session:
             self.model_tree.add_prompt(asked, rendered)
             self._log.begin(self._head(), state, ignore_eos)
             return
-        self._log.take_up(resumed)
-        self.experiments.take_up(resumed.measurements)
+        self._log.resume(resumed)
+        self.experiments.resume(resumed.measurements)
         self._seen = resumed.partner, resumed.views
         self.reload(model)
 

@@ -59,7 +59,7 @@ class SessionLog:
         nodes, ids = _journal_nodes(state, 0)
         self._note({"open": head, "ignore_eos": ignore_eos, "nodes": nodes, "draws": 0}, ids)
 
-    def take_up(self, found: JournalPlayer) -> None:
+    def resume(self, found: JournalPlayer) -> None:
         """Goes on with what was written down before; the time goes on where it stopped."""
         self.actions, self.measurements = found.actions, found.measurements
         self._created = found.created
