@@ -20,6 +20,7 @@ import pytest
 
 from bftui import cli
 from bftui.model import loaded_model as models
+from bftui.ui.actions import action_table
 from bftui.workbench import keys
 
 Done = subprocess.CompletedProcess[str]
@@ -124,6 +125,9 @@ def _as_it_was() -> Iterator[None]:
     environment, folder, argv = dict(os.environ), os.getcwd(), sys.argv
     streams, options = (sys.stdin, sys.stdout, sys.stderr), sys.warnoptions
     collecting, thresholds, keymap = gc.isenabled(), gc.get_threshold(), keys.in_force()
+    if not keymap.keys:
+        # The first command that needs the table of actions has its keys in force from then on.
+        keymap = action_table.USUAL
     temporary = tempfile.tempdir
     handlers = [signal.getsignal(each) for each in _SIGNALS]
     try:
