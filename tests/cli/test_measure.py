@@ -147,7 +147,7 @@ def test_a_bad_prompts_file_is_exit_code_4_and_names_the_line(orchard, tmp_path,
         (["--insert-random", "3", "--max-tokens", "4"], "too few"),
         (["--sweep", "0.5"], "--sweep does not understand '0.5'"),
         (["--sweep", "heat=0.5"], "--sweep does not understand 'heat=0.5'"),
-        (["--sweep", "top-k=0.5"], "no value of top-k"),
+        (["--sweep", "top-k=0.5"], "not a value of top-k"),
         (["--sweep", "top-p=0"], "top-p 0 is not in"),
     ],
 )
