@@ -114,8 +114,10 @@ def test_while_it_ends_nothing_draws_a_screen_again(start, orchard):
     terminal.press("?")
     terminal.wait("esc closes")
     terminal.press("q")
-    while terminal.process.poll() is None:
-        # As ctrl+z and `fg` of a shell do, at every moment of its end.
+    # As ctrl+z and `fg` of a shell do, at every moment of its end; not for ever, since a slow machine comes no further.
+    for _ in range(300):
+        if terminal.process.poll() is not None:
+            break
         for number in (signal.SIGTSTP, signal.SIGCONT):
             os.kill(terminal.process.pid, number)
             time.sleep(0.005)
