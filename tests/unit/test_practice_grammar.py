@@ -123,7 +123,7 @@ def test_nats_are_those_of_the_choices() -> None:
         ("= start\n<start>", "reach themselves"),
         ("= start\n<other>\n= other\n<start>", "reach themselves"),
         ("= start\n<nothing>", "no such rule"),
-        ("= start\n<other#a>\n= other\nx", "no category"),
+        ("= start\n<other#a>\n= other\nx", "not a category"),
         ("= start\nx\n= start\ny", "two definitions"),
         ("= start\n[0] x", "not positive"),
         ("= other\nx", "no start rule"),

@@ -96,7 +96,7 @@ def test_lookahead_equals_steps(tmp_path):
 
 
 def test_foreground_work_goes_before_background_work(tmp_path):
-    with opened(tmp_path, step_ms=30, eog=[]) as model:
+    with opened(tmp_path, step_ms=60, eog=[]) as model:
         session = Session(model, "x")
         done = []
         ids = list(range(2, 162))

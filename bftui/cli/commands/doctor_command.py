@@ -16,17 +16,16 @@ from bftui.cli.shared import options as o
 from bftui.cli.shared.interrupt import interruptible
 from bftui.cli.shared.opening import emit
 from bftui.cli.shared.progress_bars import bar
-from bftui.results.codec import encode
-from bftui.results.doctor_output import (
-    DoctorBackend,
-    DoctorOutput,
-    DoctorSessions,
-    DoctorTerminal,
-)
 
 if TYPE_CHECKING:
     from bftui.backends.backend_spec import BackendSpec
     from bftui.catalog.backend_probe import ProbeReport
+    from bftui.results.doctor_output import (
+        DoctorBackend,
+        DoctorOutput,
+        DoctorSessions,
+        DoctorTerminal,
+    )
 
 
 def doctor(as_json: o.Json = False, output: Output = None) -> None:
@@ -35,6 +34,7 @@ def doctor(as_json: o.Json = False, output: Output = None) -> None:
     from bftui.catalog.backend_probe import probe
     from bftui.core.text import json_text
     from bftui.formats.machine import gpu
+    from bftui.results.codec import encode
 
     reports: dict[str, ProbeReport] = {}
     with interruptible() as interruption, bar(interruption) as progress:
@@ -56,6 +56,7 @@ def findings(reports: dict[str, ProbeReport], gpu: str | None) -> DoctorOutput:
     from bftui.backends.registry import automatic, kinds
     from bftui.formats.machine import available_memory, physical_cores
     from bftui.formats.model_facts import GGUF
+    from bftui.results.doctor_output import DoctorBackend, DoctorOutput
 
     titles = {"practice": GGUF, **{kind.title: kind for kind in kinds()}}
     taken = {
@@ -115,6 +116,8 @@ def _requirements(spec: BackendSpec) -> str:
 
 
 def _terminal() -> DoctorTerminal:
+    from bftui.results.doctor_output import DoctorTerminal
+
     size = shutil.get_terminal_size()
     colours = "24 bit" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256 or fewer"
     return DoctorTerminal(
@@ -128,6 +131,7 @@ def _terminal() -> DoctorTerminal:
 
 
 def _sessions() -> DoctorSessions:
+    from bftui.results.doctor_output import DoctorSessions
     from bftui.trace.journal import default_directory
 
     path = default_directory()

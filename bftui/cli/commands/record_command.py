@@ -17,10 +17,10 @@ from bftui.cli.shared.opening import measured_noise, open_session, to_file
 from bftui.cli.shared.resume_options import ResumeFrom, reopened
 from bftui.core.definitions import BF_PATH
 from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, UsageError
-from bftui.session.commands import OPS, Command, Force, Greedy, Step, whole
 
 if TYPE_CHECKING:
     from bftui.model.prompt import Special
+    from bftui.session.commands import Command
     from bftui.session.session import Session
     from bftui.trace.reading import TraceFile
 
@@ -64,6 +64,7 @@ def record(
     Prints the text and its branching factor; with --json the trace.
     """
     from bftui.core.text import escaped_json
+    from bftui.session.commands import Force, Greedy, Step
 
     saved = resuming.saved(options.question, options.sampling)
     if saved is not None and (like is not None or ignore_eos):
@@ -159,6 +160,8 @@ def _carry_out(
     session: Session, command: Command, count: int, interruption: Interruption, name: str
 ) -> None:
     """Does one entry of an actions file; steps end with the text. Raises InputError for what cannot be done."""
+    from bftui.session.commands import Greedy, Step
+
     for _ in range(count):
         interruption.check()
         if isinstance(command, Step | Greedy) and session.ended and not session.ignore_eos:
@@ -223,6 +226,8 @@ def read_actions(path: Path, special: Special = "text") -> list[tuple[Command, i
 
 
 def _command(entry: Any, special: Special) -> tuple[Command, int]:
+    from bftui.session.commands import OPS, Force, whole
+
     if not isinstance(entry, dict) or len(entry) != 1:
         raise ValueError('an action is an object with one field, such as {"step": 3}')
     (name, value), *_ = entry.items()
