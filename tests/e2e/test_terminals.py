@@ -114,6 +114,7 @@ def test_while_it_ends_nothing_draws_a_screen_again(start, orchard):
     terminal.press("?")
     terminal.wait("esc closes")
     terminal.press("q")
+    terminal.wait_for(lambda: terminal.restored_screen, what="the main screen")
     # As ctrl+z and `fg` of a shell do, at every moment of its end; not for ever, since a slow machine comes no further.
     for _ in range(300):
         if terminal.process.poll() is not None:
