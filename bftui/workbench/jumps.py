@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bftui.core.tree import Tree
+    from bftui.session.session import Session
     from bftui.workbench.snapshot import Measured, Paired
 
 PERCENTILE = 90
@@ -66,6 +67,17 @@ def peaks(tree: Tree, nodes: Sequence[int]) -> list[int]:
 def forced(tree: Tree, nodes: Sequence[int]) -> list[int]:
     """Where a forced token stands."""
     return [place for place, node in enumerate(nodes) if tree.source(node).word == "forced"]
+
+
+def forced_text(session: Session, nodes: Sequence[int]) -> tuple[int, int] | None:
+    """The nodes before and at the end of the last text that was forced on a line; None where none was."""
+    known = forced(session.tree, nodes)
+    if not known:
+        return None
+    first = known[-1]
+    while first - 1 in known and not session.begins_force(nodes[first]):
+        first -= 1
+    return nodes[first - 1], nodes[known[-1]]
 
 
 def measured(found: Measured, paired: Paired, sampler: int) -> dict[int, list[str]]:

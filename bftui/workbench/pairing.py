@@ -36,19 +36,6 @@ _ALONE = "the session goes on alone"
 _NOTHING: dict[str, Any] = {"shifted": {}, "draft": None, "nudged": None}
 """What was done with a partner, where nothing was."""
 
-_NOBODY: dict[str, Any] = {
-    "state": Beside.NONE,
-    "name": "",
-    "short": "",
-    "by": "",
-    "why": "",
-    "template": "",
-    "seam": None,
-    "error": "",
-    **_NOTHING,
-    "words": (),
-}
-
 
 class Pairing:
     """Opens the partner and joins it with the session.
@@ -103,7 +90,7 @@ class Pairing:
         name = self.work.paired.name
         self._leave()
         self._slot.wanted = None
-        self.work.publish(**_NOBODY)
+        self.work.show(Paired())
         return Notice(f"{name} is closed; {_ALONE}")
 
     def _leave(self) -> None:
@@ -148,7 +135,7 @@ class Pairing:
         except BftuiError as error:
             self._slot.model = self._slot.wanted = None
             model.close()
-            work.publish(**_NOBODY | {"state": Beside.FAILED, "error": error.line()})
+            work.show(Paired(state=Beside.FAILED, error=error.line()))
             return Notice(f"partner: {error.line()} ({_ALONE})", Tone.ERROR, error)
         work.behind = True
         # Results of another partner are not shown with this one.
@@ -168,7 +155,7 @@ class Pairing:
         """Publishes who the partner is."""
         model, partner = self._slot.model, self.work.partner
         if model is None:
-            self.work.publish(**_NOBODY)
+            self.work.show(Paired())
             return
         contexts = partner.contexts(self.work.root) if partner is not None else None
         self.work.publish(

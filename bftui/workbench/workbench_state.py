@@ -67,9 +67,7 @@ class WorkbenchState:
         given, dropped, done: jobs that were queued, forgotten and done. Each has one writer: the loop's thread `done`.
     """
 
-    def __init__(
-        self, settings: WorkbenchSettings, changed: Callable[[], None], rate: int = 3
-    ) -> None:
+    def __init__(self, settings: WorkbenchSettings, changed: Callable[[], None]) -> None:
         """`changed` is called from any thread; it must return at once."""
         self.settings = settings
         self.now = Snapshot(
@@ -77,7 +75,7 @@ class WorkbenchState:
             loading=short_name(settings.model),
             prompt=settings.prompt,
             automatic=settings.response == "auto",
-            rate=rate,
+            rate=RATES.index(10.0),
         )
         self.notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()
         self.jobs: queue.SimpleQueue[Queued | None] = queue.SimpleQueue()

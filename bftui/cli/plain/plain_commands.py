@@ -15,6 +15,7 @@ from bftui.cli.plain.plain_sentences import say
 from bftui.core.errors import UsageError
 from bftui.core.text import safe
 from bftui.session import commands as c
+from bftui.workbench import jumps
 
 if TYPE_CHECKING:
     from bftui.cli.plain.plain_session import Plain
@@ -69,10 +70,6 @@ def _text(rest: str) -> str:
     if not rest:
         raise UsageError("there is no text")
     return rest
-
-
-def _force(plain: Plain, rest: str) -> None:
-    plain.command(c.Force(_text(rest), plain.settings.frame.special))
 
 
 def _style(plain: Plain, rest: str) -> None:
@@ -168,21 +165,14 @@ def _response(plain: Plain, rest: str) -> None:
     if rest.strip():
         job = session.experiments.start_response(_text(rest))
     else:
-        end = session.cursor
-        path = tree.path(end)
-        while len(path) > 1 and tree.source(path[-1]).word != "forced":
-            path.pop()
-        ids: list[int] = []
-        while len(path) > 1 and tree.source(node := path[-1]).word == "forced":
-            ids.insert(0, tree.token_id(node) or 0)
-            path.pop()
-            if session.begins_force(node):
-                break
-        if not ids:
+        forced = jumps.forced_text(session, tree.path(session.cursor))
+        if forced is None:
             raise UsageError(
                 "no text was forced on this path", hint="response TEXT measures a text"
             )
-        job = session.experiments.start_response(ids=ids, node=path[-1])
+        job = session.experiments.start_response(
+            ids=jumps.ids_between(tree, *forced), node=forced[0]
+        )
     plain.measure(job, "measuring the response")
     if job.measured:
         say(report([job], corrected([job]), session.model))
@@ -214,7 +204,8 @@ def _sampler(plain: Plain, rest: str) -> None:
 
 
 def _prompt(plain: Plain, rest: str) -> None:
-    plain.add_prompt(replace(plain.settings.frame, text=_text(rest)))
+    plain.workbench.set_prompt(replace(plain.settings.frame, text=_text(rest)))
+    plain.work()
     say(tell.place(plain.live))
 
 
@@ -222,7 +213,8 @@ def _open_partner(plain: Plain, rest: str) -> None:
     from bftui.workbench.settings import PartnerSettings
 
     if rest.strip() in ("", "none"):
-        plain.part()
+        plain.workbench.part()
+        plain.work(aloud=False)
         say("There is no partner.")
         return
     plain.pair(PartnerSettings(rest.strip(), options=plain.settings.options))
@@ -294,7 +286,8 @@ def _help(plain: Plain, rest: str) -> None:
 
 
 def _reload(plain: Plain, rest: str) -> None:
-    plain.reload()
+    plain.workbench.reload()
+    plain.work()
 
 
 def _quit(plain: Plain, rest: str) -> None:
@@ -306,7 +299,8 @@ WORDS = (
          ("step",)),
     Verb("greedy", "[N]", "Take the most probable token, N times.",
          lambda p, rest: p.step(_count(rest, 1, _MOST_STEPS), greedy=True)),
-    Verb("force", "TEXT", "Append a text of your own, literally.", _force),
+    Verb("force", "TEXT", "Append a text of your own, literally.",
+         lambda p, rest: p.command(c.Force(_text(rest), p.settings.frame.special))),
     Verb("style", "[N|WORD]", "Force a word of the style palette, with the space it needs; alone: list them.",
          _style, ("word",)),
     Verb("back", "[N]", "Go back a token, or N; the branch stays.",

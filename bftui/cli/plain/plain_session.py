@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from bftui.cli.shared.interrupt import Interruption
     from bftui.cli.shared.progress_bars import Bar
     from bftui.core.job import Job
-    from bftui.model.loaded_model import Model
-    from bftui.model.prompt import Prompt
     from bftui.session.partner.session_partner import Partner
     from bftui.session.session import Session
     from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
@@ -91,16 +89,6 @@ class Plain:
         say(tell.sampler(self.live.sampler))
         say(tell.place(self.live))
 
-    def reload(self) -> None:
-        """Opens the model again, which may have ended; the session goes on with it."""
-        self.workbench.reload()
-        self.work()
-
-    def add_prompt(self, prompt: Prompt) -> None:
-        """Begins the session, or gives it another prompt."""
-        self.workbench.set_prompt(prompt)
-        self.work()
-
     def pair(self, wanted: PartnerSettings) -> None:
         """Opens a second model beside the first, in place of the one that was there."""
         self.workbench.open_partner(wanted)
@@ -110,11 +98,6 @@ class Plain:
         templates = f"{self.live.rendered.template} and {paired.template}"
         say(f"{safe(paired.short)} reads along, by {by}. Templates: {templates}.")
 
-    def part(self) -> None:
-        """Closes the second model, if there is one."""
-        self.workbench.part()
-        self.work(aloud=False)
-
     def leave(self) -> int:
         """Ends everything, saves what is to be saved and says where the session is kept; the exit code."""
         model = self.workbench.now.model
@@ -122,13 +105,6 @@ class Plain:
             measured_noise(model, self._watched)
         self.workbench.close()
         return self.workbench.leave()
-
-    @property
-    def model(self) -> Model:
-        """The model. Raises UsageError where there is none."""
-        if (model := self.workbench.now.model) is None:
-            raise UsageError("there is no model", hint="reload opens it again")
-        return model
 
     @property
     def live(self) -> Session:

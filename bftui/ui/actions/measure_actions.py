@@ -140,18 +140,15 @@ def response(screen: WorkbenchScreen) -> None:
     if found is not None:
         _show_response(screen, found.node, found.settings.token_ids, found.end)
         return
-    forced = jumps.forced(view.tree, view.path.nodes)
-    if not forced:
+    forced = jumps.forced_text(view.session, view.path.nodes)
+    if forced is None:
         screen.warn(
             hint(
                 "no text was forced on this path: {word} and {force} force one, and {enter} a candidate"
             )
         )
         return
-    last = first = forced[-1]
-    while first - 1 in forced and not view.session.begins_force(view.path.nodes[first]):
-        first -= 1
-    start, end = view.path.nodes[first - 1], view.path.nodes[last]
+    start, end = forced
     if view.tree.eog(end):
         screen.warn("the forced text ends the text: nothing comes after it")
         return

@@ -12,7 +12,7 @@ from bftui.ui.explain.explain_items import Item
 
 if TYPE_CHECKING:
     from bftui.core.pair.distribution_shift import Standing
-    from bftui.ui.panes.shift_panes import ShiftRow
+    from bftui.core.pair.shift_summary import Position
     from bftui.ui.view import View
     from bftui.workbench.paired_results import NudgingShown
 
@@ -57,13 +57,13 @@ def standing(view: View, token_id: int) -> list[Item]:
     found: Standing | None = view.standings((token_id,)).get(token_id)
     if found is None:
         return []
+    name = safe(view.paired.name)
     return [
-        Item(
-            "partner",
-            f"#{found.rank:,} {found.kind}, P {probability(found.prob, 3, view.partner_noise)}",
+        _partners(
+            view,
+            found,
             "1 + the number of tokens that the partner gives a larger logit",
-            f"The same token in the distribution of {safe(view.paired.name)} after the same text. {_CLASSES}",
-            definitions.SHIFT.source,
+            f"The same token in the distribution of {name} after the same text.",
         )
     ]
 
@@ -73,23 +73,26 @@ def token(view: View, node: int) -> list[Item]:
     found = view.partnered(node)
     if found is None or found.compared is None:
         return []
-    there = found.compared.partner
     return [
-        Item(
-            "partner",
-            f"#{there.rank:,} {there.kind}, P {probability(there.prob, 3, view.partner_noise)}",
+        _partners(
+            view,
+            found.compared.partner,
             "its rank and P in the partner's distribution before it",
-            f"What {safe(view.paired.name)} says of this token after the same text. {_CLASSES}",
-            definitions.SHIFT.source,
+            f"What {safe(view.paired.name)} says of this token after the same text.",
         )
     ]
+
+
+def _partners(view: View, there: Standing, formula: str, text: str) -> Item:
+    value = f"#{there.rank:,} {there.kind}, P {probability(there.prob, 3, view.partner_noise)}"
+    return Item("partner", value, formula, f"{text} {_CLASSES}", definitions.SHIFT.source)
 
 
 def _ranked(found: Standing, noise: Noise | None) -> str:
     return f"{found.rank:,}, {probability(found.prob, 3, noise)}"
 
 
-def shift(view: View, row: ShiftRow | None) -> list[Item]:
+def shift(view: View, row: Position | None) -> list[Item]:
     """The numbers of the shift screen, with those of a selected position."""
     base, other = view.model_name, safe(view.paired.name)
     items = [

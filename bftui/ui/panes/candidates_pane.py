@@ -273,13 +273,8 @@ class CandidatesPane(Pane):
             line.add(fit(ways, line.room), palette.dim)
             return None
         if row == self._border():
-            line.add(
-                _ruled(
-                    f"{truncation(view.sampler_of(view.cursor))} keeps {view.next.kept:,}",
-                    line.width,
-                ),
-                palette.accent,
-            )
+            kept = f"── {truncation(view.sampler_of(view.cursor))} keeps {view.next.kept:,} "
+            line.add(kept.ljust(line.width, "─"), palette.accent)
             return None
         found = self.candidate(row)
         if found is None:
@@ -409,7 +404,3 @@ def _candidates(following: NextToken) -> list[ShownCandidate]:
 def _short(rank: int) -> str:
     """A rank in at most four cells, of any vocabulary below a million."""
     return str(rank) if rank < 10_000 else f"{rank // 1000}k"
-
-
-def _ruled(text: str, width: int) -> str:
-    return f"── {text} ".ljust(width, "─")[:width]

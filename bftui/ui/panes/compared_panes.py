@@ -17,7 +17,7 @@ from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, fit, starr
 from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
 from bftui.ui.panes.curve_pane import LABEL, CurvePane, Part, wrapped
 from bftui.ui.panes.pane import ReadingPane
-from bftui.ui.panes.text_pane import SURPRISAL_TOP, Shading
+from bftui.ui.panes.text_pane import SURPRISAL_TOP, Shading, token_style
 from bftui.ui.path_comparison import BranchPair, BranchSide
 from bftui.ui.themes.theme_styles import RAMP_TOP, Palette
 from bftui.ui.view import View
@@ -46,8 +46,7 @@ class ComparedPane(CurvePane):
     HEADING = "compare"
 
     def __init__(self, palette: Palette, view: View) -> None:
-        super().__init__(palette)
-        self.view = view
+        super().__init__(palette, view)
         self.can_focus = False
         self.entropy = False
         self.place = 0
@@ -256,8 +255,7 @@ class BranchPane(ReadingPane):
 
     def __init__(self, palette: Palette, view: View, name: str) -> None:
         self.NAME = self.HEADING = name
-        super().__init__(palette)
-        self.view = view
+        super().__init__(palette, view)
         self.can_focus = False
         self.shading = Shading.ENTROPY
         self._side: BranchSide | None = None
@@ -361,16 +359,4 @@ class BranchPane(ReadingPane):
         if token < self._lead or place < self._parted or view.tree.of_prompt(side.nodes[place]):
             return palette.dim
         node, before = side.nodes[place], side.nodes[place - 1]
-        source = view.tree.source(node).word
-        style = palette.text
-        if self.shading is Shading.AUTHOR:
-            style = {
-                "forced": palette.forced,
-                "greedy": palette.good + Style(italic=True),
-                "nudged": palette.accent + Style(underline=True),
-            }.get(source, style)
-        elif self.shading is Shading.SURPRISAL:
-            style = palette.shade(-view.tree.logprob(node) / SURPRISAL_TOP)
-        elif (entropies := view.tree.entropies(before)) is not None:
-            style = palette.shade(entropies[0] / RAMP_TOP)
-        return style + Style(bold=True) if source == "forced" else style
+        return token_style(view, palette, self.shading, before, node)

@@ -39,8 +39,7 @@ class ContinuationsPane(Pane):
     )
 
     def __init__(self, palette: Palette, view: View) -> None:
-        super().__init__(palette)
-        self.view = view
+        super().__init__(palette, view)
         self.listing = ContinuationOrder.LONGEST
         self._rolled: Rolled | None = None
         self._rows: list[Continuation] = []
@@ -117,18 +116,13 @@ class ContinuationsPane(Pane):
         original = compared is not None and compared.path.token_ids == each.token_ids
         line.add(f"{each.count:>3}× " if each.count != 1 else "     ", palette.dim)
         line.add(_ORIGINAL if original else " ", palette.forced)
-        ids = self._text_ids(each)
-        text = fit(self._text(ids), line.room - _TAIL)
-        line.add(text, palette.text)
-        end = _ENDS[each.finish]
-        line.right(f" {len(each.token_ids):>4} {end}", palette.dim)
+        # Without the token that ends it: the sign says that.
+        ids = each.token_ids[:-1] if each.finish == "eog" else each.token_ids
+        line.add(fit(self._text(ids), line.room - _TAIL), palette.text)
+        line.right(f" {len(each.token_ids):>4} {_ENDS[each.finish]}", palette.dim)
         if row != self.selected:
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
-
-    def _text_ids(self, each: Continuation) -> tuple[int, ...]:
-        """Without the token that ends it: the sign says that."""
-        return each.token_ids[:-1] if each.finish == "eog" else each.token_ids
 
     def _text(self, ids: Sequence[int]) -> str:
         # As many tokens as can fit: a line is short, and a text may be long.

@@ -78,10 +78,6 @@ class ModelsPane(Pane):
         self.whole = True
         self._describer = describer
 
-    @property
-    def ready(self) -> bool:
-        return True
-
     def list(self, found: list[Entry], *, whole: bool = True) -> None:
         """Shows other entries; not `whole` where there are more than were looked at."""
         self.whole = whole

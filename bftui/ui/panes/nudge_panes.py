@@ -45,8 +45,7 @@ class SurePane(CurvePane):
     HEADING = "nudge"
 
     def __init__(self, palette: Palette, view: View, gamma: float) -> None:
-        super().__init__(palette)
-        self.view = view
+        super().__init__(palette, view)
         self.gamma = gamma
         self.can_focus = False
 

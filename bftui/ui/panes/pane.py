@@ -48,10 +48,6 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
     class Chosen(Message):
         """A line was double-clicked."""
 
-        def __init__(self, pane: Pane) -> None:
-            super().__init__()
-            self.pane = pane
-
     class Pointed(Message):
         """A line was clicked, and is selected."""
 
@@ -59,10 +55,9 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.pane = pane
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self, palette: Palette, view: View | None = None) -> None:
         super().__init__(id=self.NAME)
-        self.palette = palette
-        self.view: View | None = None
+        self.palette, self.view = palette, view
         self.top = 0
         self.selected = 0
         self._drawn: Hashable = None
@@ -86,8 +81,8 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
 
     @property
     def ready(self) -> bool:
-        """Whether there is anything to draw lines from."""
-        return self.view is not None
+        """Whether there is anything to draw lines from: where nothing is said of an empty one, always."""
+        return not self.EMPTY or self.view is not None
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         """Draws one line; the style that is laid over all of it, or None."""
@@ -313,7 +308,7 @@ class Pane(Coloured, can_focus=True, inherit_bindings=False):
             self.point(self.top + event.y - 1, event.x - 2)
             self.post_message(self.Pointed(self))
             if event.chain == 2:
-                self.post_message(self.Chosen(self))
+                self.post_message(self.Chosen())
 
 
 class ReadingPane(Pane):
@@ -321,10 +316,6 @@ class ReadingPane(Pane):
 
     LEAVE = ""
     """How to leave it, told at the lower edge."""
-
-    @property
-    def ready(self) -> bool:
-        return True
 
     def move(self, by: int) -> bool:
         """Scrolls: nothing is selected here."""

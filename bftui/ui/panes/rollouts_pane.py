@@ -51,8 +51,7 @@ class RolloutsPane(CurvePane):
     HEADING = "rollouts"
 
     def __init__(self, palette: Palette, view: View) -> None:
-        super().__init__(palette)
-        self.view = view
+        super().__init__(palette, view)
         nodes = view.path.nodes[-_AFTER:]
         ids = [token for node in nodes if (token := view.tree.token_id(node)) is not None]
         if len(ids) < _AFTER:

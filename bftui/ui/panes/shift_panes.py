@@ -27,7 +27,8 @@ from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 
 if TYPE_CHECKING:
-    from bftui.core.pair.distribution_shift import Author, Compared, Kind, Standing
+    from bftui.core.pair.distribution_shift import Author, Kind
+    from bftui.core.pair.shift_summary import Position
 
 _ENDED = {
     "eog": "the answer ends by itself",
@@ -51,36 +52,6 @@ _NOTHING = ("0.000", "–")
 
 
 @dataclass(frozen=True, slots=True)
-class ShiftRow:
-    """One position: its place, its text, what it is in both models, and the node before it on the path, if any.
-
-    `within_noise`: whether its class is within the noise floor of the model that did not write it.
-    """
-
-    place: int
-    text: bytes
-    compared: Compared
-    author: Author
-    node: int = -1
-    within_noise: bool = False
-
-    @property
-    def scored(self) -> Standing:
-        """The text in the distribution of the model that did not write it."""
-        return self.compared.beside(self.author)
-
-    @property
-    def written(self) -> Standing:
-        """The text in the distribution of the model that wrote it."""
-        return self.compared.of(self.author)
-
-    @property
-    def kind(self) -> Kind:
-        """The class of the text in the model that did not write it."""
-        return self.scored.kind
-
-
-@dataclass(frozen=True, slots=True)
 class ShiftReading:
     """A text that both models read.
 
@@ -93,7 +64,7 @@ class ShiftReading:
     """
 
     author: Author
-    rows: tuple[ShiftRow, ...]
+    rows: tuple[Position, ...]
     ended: str | None
     doing: str
     reader: str
@@ -111,8 +82,7 @@ class ShiftPane(CurvePane):
     HEADING = "shift"
 
     def __init__(self, palette: Palette, view: View) -> None:
-        super().__init__(palette)
-        self.view = view
+        super().__init__(palette, view)
         self.can_focus = False
         self.by_p = False
         self._read: ShiftReading | None = None
@@ -152,12 +122,12 @@ class ShiftPane(CurvePane):
             told = "the two vocabularies differ: there are ranks and P, but no divergence"
             head.append([("dim", fit(told, self.columns))])
         found = (
-            (row.place, row.scored.prob if by_p else row.compared.kl_partner_base)
+            (row.position, row.scored.prob if by_p else row.compared.kl_partner_base)
             for row in read.rows
         )
         values = {place: value for place, value in found if value is not None}
         scale = Linear(1.0) if by_p else Linear.around([*values.values()])
-        shifted = {row.place: SIGNS["shifted"] for row in read.rows if row.kind == "shifted"}
+        shifted = {row.position: SIGNS["shifted"] for row in read.rows if row.kind == "shifted"}
         bars = self.bars(scale, head, values, shifted, choose=min if by_p else max)
         what = f"P in {fit(read.reader, _NAME)}" if by_p else "KL(partner‖base), nats"
         if bars.together > 1:
@@ -194,9 +164,8 @@ class PositionsPane(Pane):
     )
 
     def __init__(self, palette: Palette, view: View) -> None:
-        super().__init__(palette)
-        self.view = view
-        self._all: tuple[ShiftRow, ...] = ()
+        super().__init__(palette, view)
+        self._all: tuple[Position, ...] = ()
         self._reader = ""
         self._apart = True
 
@@ -216,7 +185,7 @@ class PositionsPane(Pane):
             self.reveal()
             self.refresh()
 
-    def chosen(self) -> tuple[int, ShiftRow] | None:
+    def chosen(self) -> tuple[int, Position] | None:
         """The selected line."""
         return (self.selected, self._all[self.selected]) if self._all else None
 
@@ -252,22 +221,20 @@ class PositionsPane(Pane):
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         each, palette = self._all[row], self.palette
         compared, scored, own = each.compared, each.scored, each.written
+        own_p = probability(own.prob, self.now.noise_of(each.author))
         nats = (compared.kl_partner_base, compared.kl_base_partner, compared.js)
         values = (
-            f"{each.place}",
+            f"{each.position}",
             label(each.text[:_BYTES]) if each.text else "(nothing)",
             f"{scored.rank:,}",
             f"{SIGNS[each.kind]} {each.kind}{WITHIN if each.within_noise else ''}",
             probability(scored.prob, self.now.noise_beside(each.author)),
-            *(map(_nats, nats) if self._apart else (f"{own.rank:,}", self._own_p(each))),
+            *(map(_nats, nats) if self._apart else (f"{own.rank:,}", own_p)),
         )
         self._columns(line, palette.text, values, kind_style(palette, each.kind))
         if row != self.selected:
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
-
-    def _own_p(self, row: ShiftRow) -> str:
-        return probability(row.written.prob, self.now.noise_of(row.author))
 
     def _columns(
         self, line: LineBuilder, style: Style, values: Sequence[str], kind: Style | None = None
@@ -296,15 +263,10 @@ class MostShiftedPane(Pane):
     HEADING = "most shifted"
 
     def __init__(self, palette: Palette, view: View) -> None:
-        super().__init__(palette)
-        self.view = view
+        super().__init__(palette, view)
         self._counts: list[tuple[str, int]] = []
 
-    @property
-    def ready(self) -> bool:
-        return True
-
-    def show_rows(self, rows: tuple[ShiftRow, ...]) -> None:
+    def show_rows(self, rows: tuple[Position, ...]) -> None:
         """Brings it up to date."""
         found = Counter(label(row.text[:_BYTES]) for row in rows if row.kind == "shifted")
         # A dictionary keeps the order of the text: of equally many the first one comes first.

@@ -23,7 +23,7 @@ from bftui.ui.drawing.shift_style import SIGNS, shaded
 from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
 from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import RAMP_TOP, Palette
-from bftui.ui.view import Path
+from bftui.ui.view import Path, View
 from bftui.workbench.keys import hint
 
 _HERE, _END = "▮", "■"
@@ -34,6 +34,7 @@ GAMMA = 0.4
 SURPRISAL_TOP = 8.0
 """Surprisal in nats, from which on the last step of the ramp is used."""
 
+_BOLD = Style(bold=True)
 _GREEDY = Style(italic=True)
 _HIT = Style(underline=True, bold=True)
 _UNDERLINED = Style(underline=True)
@@ -414,23 +415,29 @@ class TextPane(Pane):
         node, before = self._path.nodes[place], self._path.nodes[place - 1]
         if view.tree.of_prompt(node):
             return palette.dim
-        source = view.tree.source(node).word
-        if source == "forced" and self.shading is Shading.AUTHOR:
-            return palette.forced
-        style = palette.text
-        if self.shading is Shading.ENTROPY:
-            entropies = view.tree.entropies(before)
-            style = palette.shade(entropies[0] / RAMP_TOP) if entropies else style
-        elif self.shading is Shading.SURPRISAL:
-            style = palette.shade(-view.tree.logprob(node) / SURPRISAL_TOP)
-        elif self.shading is Shading.AUTHOR and source == "greedy":
-            style = palette.good + _GREEDY
-        elif self.shading is Shading.AUTHOR and source == "nudged":
-            style = palette.accent + _UNDERLINED
-        elif self.shading is Shading.SHIFT:
+        if self.shading is Shading.SHIFT:
             found = view.partnered(node)
             compared = None if found is None else found.compared
             style = palette.dim if compared is None else shaded(palette, compared.partner.kind)
         elif self.shading is Shading.NUDGE and (view.sure(before) or 1.0) < self.gamma:
             style = palette.forced + _UNDERLINED
-        return style + Style(bold=True) if source == "forced" else style
+        else:
+            return token_style(view, palette, self.shading, before, node)
+        return style + _BOLD if view.tree.source(node).word == "forced" else style
+
+
+def token_style(view: View, palette: Palette, shading: Shading, before: int, node: int) -> Style:
+    """Shades a token of a path, after the node before it, by entropy, surprisal or author; else not at all."""
+    source, style = view.tree.source(node).word, palette.text
+    if shading is Shading.ENTROPY and (entropies := view.tree.entropies(before)) is not None:
+        style = palette.shade(entropies[0] / RAMP_TOP)
+    elif shading is Shading.SURPRISAL:
+        style = palette.shade(-view.tree.logprob(node) / SURPRISAL_TOP)
+    elif shading is Shading.AUTHOR:
+        authors = {
+            "forced": palette.forced,
+            "greedy": palette.good + _GREEDY,
+            "nudged": palette.accent + _UNDERLINED,
+        }
+        style = authors.get(source, style)
+    return style + _BOLD if source == "forced" else style

@@ -288,7 +288,7 @@ class TreePane(Pane):
         if sum(map(self._cells, leading)) <= body.room and len(leading) == length:
             self._put(body, leading, body.room)
             return
-        if here and not self._fits(leading[: offset + 1], body.room - 6):
+        if here and sum(map(self._cells, leading[: offset + 1])) > body.room - 6:
             rest = offset + 1 - self._put(body, leading[:offset], body.room // 3)
             near = self._before_cursor(body.room - 1, rest)
             body.add("…" if len(near) < rest else "", self.palette.dim)
@@ -312,9 +312,6 @@ class TreePane(Pane):
                 break
             near.append(parent)
         return near[::-1]
-
-    def _fits(self, nodes: list[int], cells: int) -> bool:
-        return sum(map(self._cells, nodes)) <= cells
 
     def _put(self, body: LineBuilder, nodes: list[int], cells: int) -> int:
         """Draws nodes while they fit; how many did."""

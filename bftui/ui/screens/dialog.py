@@ -58,6 +58,10 @@ class Dialog(ModalScreen[T]):
         """Ends with a result; does nothing on a screen that is not the one in front."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
+    def action_leave(self) -> None:
+        """Ends without a result; what is being done goes on."""
+        self.dismiss(None)
+
 
 class ReadingScreen(Dialog[None]):
     """One pane that scrolls with the arrows; esc and enter close it, and so does the key that opened it.
@@ -96,10 +100,6 @@ class ReadingScreen(Dialog[None]):
     def action_scroll(self, by: int) -> None:
         """Moves by lines."""
         self._pane.move(by)
-
-    def action_leave(self) -> None:
-        """Closes it."""
-        self.dismiss(None)
 
 
 class TooSmall(Dialog[None]):

@@ -117,6 +117,3 @@ class LineScreen(Dialog[str | None]):
             self._switch.turn()
             self.query_one(KeyBar).show(self._keys())
             self.news()
-
-    def action_leave(self) -> None:
-        self.dismiss(None)

@@ -96,7 +96,3 @@ class LiveScreen(Dialog[T]):
         """Says what the numbers mean."""
         title, name = f"what the numbers mean: {self.NAME}", self._view.model_name
         self.app.push_screen(ExplainScreen(title, self.explained(), self._palette, name))
-
-    def action_leave(self) -> None:
-        """Goes back; what is being done goes on."""
-        self.dismiss(None)

@@ -236,7 +236,3 @@ class OpenScreen(Dialog[str | None]):
             return None
         listed = self._pane.found
         return listed[0].path if len(listed) == 1 and listed[0].kind != "folder" else None
-
-    def action_leave(self) -> None:
-        """Opens nothing."""
-        self.dismiss(None)

@@ -42,10 +42,6 @@ class _PickPane(Pane):
         self.HEADING = title
         self._picks = picks
 
-    @property
-    def ready(self) -> bool:
-        return True
-
     def count(self) -> int:
         return len(self._picks)
 
@@ -97,21 +93,14 @@ class PickScreen(Dialog[int | None]):
             event.stop()
             self.dismiss(found.node)
 
-    @on(Pane.Chosen)
-    def _chosen(self) -> None:
-        self.action_take()
-
     def action_move(self, by: int) -> None:
         """Moves by lines."""
         self._pane.move(by)
 
+    @on(Pane.Chosen)
     def action_take(self) -> None:
         """Goes to the selected line's place."""
         self.dismiss(self._picks[self._pane.selected].node)
-
-    def action_leave(self) -> None:
-        """Leaves everything as it is."""
-        self.dismiss(None)
 
 
 def _end(text: str, width: int) -> str:

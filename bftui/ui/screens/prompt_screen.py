@@ -302,10 +302,6 @@ class PromptScreen(Dialog[Prompt | None]):
         self._asked = event.option_index
         self.tell(Notice("it starts as soon as the model is open"))
 
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self.action_take()
-
     def action_template(self) -> None:
         """Takes the next template."""
         self._choice.action_turn(1)
@@ -316,11 +312,8 @@ class PromptScreen(Dialog[Prompt | None]):
         self.query_one(KeyBar).show(self._keys())
         self.news()
 
+    @on(Input.Submitted)
     def action_take(self) -> None:
         """Ends with what is written; what is known not to work stays, with the reason."""
         if not isinstance(self._workbench.rendered.answers.get(self.prompt), str):
             self.dismiss(self.prompt)
-
-    def action_leave(self) -> None:
-        """Leaves the session as it is."""
-        self.dismiss(None)

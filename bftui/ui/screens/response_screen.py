@@ -43,8 +43,7 @@ class ResponsePane(ReadingPane):
     LEAVE = "esc closes"
 
     def __init__(self, palette: Palette, view: View) -> None:
-        super().__init__(palette)
-        self.view = view
+        super().__init__(palette, view)
         self._found: ResponseShown | None = None
         self._lines: list[Line] = []
 

@@ -206,10 +206,6 @@ class SamplerScreen(Dialog[SetSampler | None]):
                 field.focus()
                 return
 
-    def action_leave(self) -> None:
-        """Leaves the sampler as it is."""
-        self.dismiss(None)
-
 
 def parsed(setting: SamplerSetting, text: str) -> float:
     """The value of a field; raises UsageError where it is none."""

@@ -63,10 +63,6 @@ class _SettingsPane(Pane):
         self.settings = rows
         self.said = ""
 
-    @property
-    def ready(self) -> bool:
-        return True
-
     def count(self) -> int:
         return len(self.settings)
 
@@ -263,6 +259,7 @@ class SettingsScreen(Dialog[None]):
             place = row.choices.index(now) if now in row.choices else -by
             self._do(row, row.choices[(place + by) % len(row.choices)])
 
+    @on(Pane.Chosen)
     def action_take(self) -> None:
         """The next choice, or what the row does."""
         row = self._pane.settings[self._pane.selected]
@@ -279,14 +276,6 @@ class SettingsScreen(Dialog[None]):
     @on(Pane.Pointed)
     def _pointed(self) -> None:
         self._show_keys()
-
-    @on(Pane.Chosen)
-    def _chosen(self) -> None:
-        self.action_take()
-
-    def action_leave(self) -> None:
-        """Closes it."""
-        self.dismiss(None)
 
 
 def _shown(path: Path) -> str:

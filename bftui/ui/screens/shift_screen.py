@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from bftui.core.pair.shift_summary import Position
 from bftui.core.text import safe
 from bftui.ui.actions.bindings import bound, moving
 from bftui.ui.drawing.line_builder import how_far
@@ -18,7 +19,6 @@ from bftui.ui.panes.shift_panes import (
     PositionsPane,
     ShiftPane,
     ShiftReading,
-    ShiftRow,
 )
 from bftui.ui.screens.live_screen import LiveScreen
 from bftui.ui.themes.theme_styles import Palette
@@ -149,8 +149,13 @@ class ShiftScreen(LiveScreen[PartnerChoice | None]):
                 doing = hint("no answer was recorded: {shift} shows the path")
             return ShiftReading("partner", (), None, doing, view.model_name)
         rows = tuple(
-            ShiftRow(
-                each.position, each.text, each.compared, "partner", within_noise=each.within_noise
+            Position(
+                each.position,
+                each.text,
+                each.token_ids,
+                "partner",
+                each.compared,
+                each.within_noise,
             )
             for each in found.result.positions
         )
@@ -176,7 +181,7 @@ class ShiftScreen(LiveScreen[PartnerChoice | None]):
                 first = max(0, place - found.tokens + 1)
                 text = b"".join(view.bytes(each) for each in nodes[first + 1 : place + 2])
                 within = move is not None and found.compared.partner.unsettled(move)
-                rows.append(ShiftRow(first, text, found.compared, "base", nodes[first], within))
+                rows.append(Position(first, text, (), "base", found.compared, within))
         doing = f"{unread:,} tokens are not read yet" if unread else ""
         if view.paired.error:
             doing = safe(view.paired.error)
@@ -197,7 +202,7 @@ class ShiftScreen(LiveScreen[PartnerChoice | None]):
             return
         index, row = chosen
         if self._answer:
-            self.dismiss(PartnerChoice(True, self._view.root, index, row.text, row.place))
+            self.dismiss(PartnerChoice(True, self._view.root, index, row.text, row.position))
         elif row.kind == "unshifted":
             self.tell(
                 Notice(
@@ -207,7 +212,7 @@ class ShiftScreen(LiveScreen[PartnerChoice | None]):
                 )
             )
         else:
-            self.dismiss(PartnerChoice(False, row.node))
+            self.dismiss(PartnerChoice(False, self._view.path.nodes[row.position]))
 
     def action_switch(self) -> None:
         """Shows the other text."""

@@ -37,10 +37,6 @@ class _ThemesPane(Pane):
         super().__init__(palette)
         self._themes = themes
 
-    @property
-    def ready(self) -> bool:
-        return True
-
     def count(self) -> int:
         return len(self._themes)
 
@@ -114,10 +110,6 @@ class ThemeScreen(Dialog[None]):
         self._on = theme
         self.app.post_message(ThemeChosen(theme))
 
-    @on(Pane.Chosen)
-    def _chosen(self) -> None:
-        self.action_take()
-
     def action_move(self, by: int) -> None:
         """Moves by lines."""
         self._pane.move(by)
@@ -126,6 +118,7 @@ class ThemeScreen(Dialog[None]):
         """Goes to the next one, after the last to the first."""
         self._pane.select((self._pane.selected + 1) % len(self._themes))
 
+    @on(Pane.Chosen)
     def action_take(self) -> None:
         """Keeps the theme that is on."""
         self.dismiss()

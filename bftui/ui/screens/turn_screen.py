@@ -54,7 +54,3 @@ class TurnScreen(Dialog[str | None]):
     def action_take(self) -> None:
         """Ends with what was typed."""
         self.dismiss(self.query_one(TextField).text)
-
-    def action_leave(self) -> None:
-        """Adds nothing."""
-        self.dismiss(None)
