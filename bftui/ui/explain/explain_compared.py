@@ -59,12 +59,11 @@ def compared(view: View, pair: BranchPair | None) -> list[Item]:
             "The same on the scale on which means are made.",
             BF_PATH.source,
         ),
-        Item(
+        Item.of(
             "BF path",
             both([side.whole for side in sides]),
-            BF_PATH.formula,
+            BF_PATH,
             "What both share counts in both.",
-            BF_PATH.source,
         ),
         Item(
             "tokens",

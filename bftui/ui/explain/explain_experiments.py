@@ -28,13 +28,12 @@ def ahead(view: View, token_id: int) -> list[Item]:
         return []
     bf = looked.after[token_id]
     return [
-        Item(
+        Item.of(
             "BF after",
             "the text ends" if bf is None else fine(bf, view.noise),
-            definitions.BF_AFTER.formula,
+            definitions.BF_AFTER,
             f"{definitions.BF_AFTER.text} It is under the same temperature and truncation. ◀ marks the smallest. "
             + exactness(view.noise, view.session.model.info.backend),
-            definitions.BF_AFTER.source,
         )
     ]
 
@@ -80,13 +79,12 @@ def _estimators(found: RolloutsResult) -> Item:
 
 
 def _curve() -> Item:
-    return Item(
+    return Item.of(
         "the curve",
         "BF so far, and windows",
-        definitions.CURVE.formula,
+        definitions.CURVE,
         f"{definitions.CURVE.text} The points are windows of five tokens. A dashed curve is what follows after the "
         "matched controls of a forced text.",
-        definitions.CURVE.source,
     )
 
 

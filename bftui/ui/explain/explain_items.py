@@ -46,6 +46,11 @@ class Item:
     text: str
     source: str = ""
 
+    @classmethod
+    def of(cls, name: str, value: str, word: definitions.Definition, text: str = "") -> Item:
+        """Makes the item of a word; `text` says what it is here, where that is not all that it says anywhere."""
+        return cls(name, value, word.formula, text or word.text, word.source)
+
 
 def distribution(view: View) -> list[Item]:
     """The numbers of the distribution after the cursor."""
@@ -84,34 +89,31 @@ def _bf(view: View, following: NextToken) -> Item:
 def _kept(following: NextToken) -> Item:
     mass = math.exp(following.log_kept) if following.temperature == 1 else None
     held = f" They hold {mass:.4f} of P." if mass is not None else ""
-    return Item(
+    return Item.of(
         "kept",
         counted(following.kept, "token"),
-        definitions.TRUNCATION.formula,
+        definitions.TRUNCATION,
         f"{definitions.TRUNCATION.text}{held}",
-        definitions.TRUNCATION.source,
     )
 
 
 def _full(view: View, following: NextToken) -> Item:
-    return Item(
+    return Item.of(
         "full",
         factor(following.bf_full, view.noise),
-        definitions.BF_FULL.formula,
+        definitions.BF_FULL,
         f"{definitions.BF_FULL.meaning} Here it has {following.n_vocab:,} logits. {_exactness(view)} "
         f"{definitions.BF_FULL.use}",
-        definitions.BF_FULL.source,
     )
 
 
 def _entropy(view: View, following: NextToken) -> Item:
-    return Item(
+    return Item.of(
         "H",
         f"{nats(following.entropy, 3, view.noise)} nats",
-        definitions.ENTROPY.formula,
+        definitions.ENTROPY,
         f"{definitions.ENTROPY.meaning} Here {nats(following.entropy / math.log(2), 3, view.noise)} bits. P is the "
         f"softmax of the logits at temperature 1, whatever the session's temperature. {_exactness(view)}",
-        definitions.ENTROPY.source,
     )
 
 
@@ -152,12 +154,7 @@ def candidate(view: View, found: ShownCandidate | None) -> list[Item]:
             if found.p > 0
             else "The model gives this token a probability of 0.",
         ),
-        Item(
-            "rank",
-            f"{found.rank:,} of {following.n_vocab:,}",
-            definitions.RANK.formula,
-            definitions.RANK.text,
-        ),
+        Item.of("rank", f"{found.rank:,} of {following.n_vocab:,}", definitions.RANK),
     ]
     if found.total is not None:
         items.append(
@@ -219,19 +216,12 @@ def token(view: View, node: Node, before: NextToken | None) -> list[Item]:
                 else f"P~ is 0: it was not kept, at {at}."
             ),
         ),
-        Item(
+        Item.of(
             "surprisal",
             f"{nats(-node.logprob, 3, view.noise, 'logprob')} nats",
-            definitions.SURPRISAL.formula,
-            definitions.SURPRISAL.text,
-            definitions.SURPRISAL.source,
+            definitions.SURPRISAL,
         ),
-        Item(
-            "rank",
-            f"{node.rank:,}",
-            definitions.RANK.formula,
-            definitions.RANK.text,
-        ),
+        Item.of("rank", f"{node.rank:,}", definitions.RANK),
     ]
     if before is not None:
         parent = view.tree.parent(node.id)
@@ -311,13 +301,12 @@ def curve(view: View) -> list[Item]:
     if logs:
         mean = sum(logs) / len(logs)
         items.append(
-            Item(
+            Item.of(
                 "path",
                 factor(math.exp(mean)),
-                definitions.BF_PATH.formula,
+                definitions.BF_PATH,
                 f"{definitions.BF_PATH.meaning} Here it has {counted(len(logs), 'token')}. "
                 f"{definitions.BF_PATH.use}{stale}",
-                definitions.BF_PATH.source,
             )
         )
     items.append(

@@ -41,13 +41,12 @@ def partner(view: View) -> list[Item]:
     here = view.partnered(view.cursor)
     bf = "–" if here is None or here.next is None else fine(here.next.bf, found.model.noise)
     return [
-        Item(
+        Item.of(
             "partner BF",
             bf,
-            definitions.PARTNER_BF.formula,
+            definitions.PARTNER_BF,
             f"{definitions.PARTNER_BF.text} {name} reads with the template {paired.template or 'raw'}. The text goes "
             f"to it {way}.{seam} Along the path: exp of the mean H(P~) of its distributions.",
-            definitions.PARTNER_BF.source,
         )
     ]
 
@@ -96,12 +95,11 @@ def shift(view: View, row: Position | None) -> list[Item]:
     """The numbers of the shift screen, with those of a selected position."""
     base, other = view.model_name, safe(view.paired.name)
     items = [
-        Item(
+        Item.of(
             "class",
             "" if row is None else f"{SIGNS[row.kind]} {row.kind}",
-            definitions.SHIFT.formula,
+            definitions.SHIFT,
             f"{_CLASSES} {definitions.SHIFT.text}",
-            definitions.SHIFT.source,
         ),
         Item(
             f"class {WITHIN}",
@@ -128,22 +126,19 @@ def shift(view: View, row: Position | None) -> list[Item]:
             "the same in the model that wrote the text",
             "In a column where the vocabularies differ, in the place of the divergences.",
         ),
-        Item(
+        Item.of(
             "KL p‖b, KL b‖p",
             ""
             if row is None or row.compared.kl_partner_base is None
             else f"{row.compared.kl_partner_base:.4f}, {row.compared.kl_base_partner or 0.0:.4f} nats",
-            definitions.KL.formula,
+            definitions.KL,
             f"{definitions.KL.text} p is {other}, b is {base}. There is none where the vocabularies differ, and where "
             "a blank is left out.",
-            definitions.KL.source,
         ),
-        Item(
+        Item.of(
             "JS",
             "" if row is None or row.compared.js is None else f"{row.compared.js:.4f} nats",
-            definitions.JS.formula,
-            definitions.JS.text,
-            definitions.JS.source,
+            definitions.JS,
         ),
     ]
     return [*items, *partner(view)]
@@ -191,13 +186,7 @@ def nudging(view: View, found: NudgingShown | None, gamma: float) -> list[Item]:
             "within what it looks ahead writes all that is left. At most 256 tokens and 150 rounds are written.",
             definitions.FEI,
         ),
-        Item(
-            "BF nudged",
-            bf,
-            definitions.BF_NUDGED.formula,
-            definitions.BF_NUDGED.text,
-            definitions.BF_NUDGED.source,
-        ),
+        Item.of("BF nudged", bf, definitions.BF_NUDGED),
         Item(
             "stop",
             "" if found is None else found.stop,

@@ -47,7 +47,6 @@ class ComparedPane(CurvePane):
 
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette, view)
-        self.can_focus = False
         self.entropy = False
         self.place = 0
         self.pair: BranchPair | None = None
@@ -250,13 +249,12 @@ class ComparedPane(CurvePane):
         return f"{value} {drawn}"
 
 
-class BranchPane(ReadingPane):
+class BranchPane(ReadingPane, can_focus=False):
     """The text of one path: what both have is dimmed, the rest shaded; its cursor is the chart's."""
 
     def __init__(self, palette: Palette, view: View, name: str) -> None:
         self.NAME = self.HEADING = name
         super().__init__(palette, view)
-        self.can_focus = False
         self.shading = Shading.ENTROPY
         self._side: BranchSide | None = None
         self._parted = 0

@@ -22,7 +22,7 @@ Part = tuple[str, str]
 """A role of the palette, and a text."""
 
 
-class CurvePane(ReadingPane):
+class CurvePane(ReadingPane, can_focus=False):
     """Draws what `plot` makes; nothing in it is selected or scrolled."""
 
     _head: Sequence[Sequence[Part]] = ()

@@ -47,7 +47,6 @@ class SurePane(CurvePane):
     def __init__(self, palette: Palette, view: View, gamma: float) -> None:
         super().__init__(palette, view)
         self.gamma = gamma
-        self.can_focus = False
 
     def heading(self) -> str:
         view = self.now

@@ -60,7 +60,6 @@ class RolloutsPane(CurvePane):
         self._rolled: Rolled | None = None
         self._response: ResponseShown | None = None
         self._scale: Scale | None = None
-        self.can_focus = False
 
     def show_rolled(self, rolled: Rolled | None, response: ResponseShown | None) -> None:
         """Brings it up to date; `response` is that of the text that was forced before this place."""

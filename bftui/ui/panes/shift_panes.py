@@ -83,7 +83,6 @@ class ShiftPane(CurvePane):
 
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette, view)
-        self.can_focus = False
         self.by_p = False
         self._read: ShiftReading | None = None
         self._about = ""
