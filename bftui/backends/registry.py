@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bftui.backends.backend_spec import BackendSpec
 from bftui.backends.builtin_backends import BUILTIN
+from bftui.core.added_code import load_added
 from bftui.core.errors import Cancelled, MissingDependency, UsageError
 from bftui.formats.model_facts import DIRECTORY, GGUF, ModelFacts, Need, SourceKind
 from bftui.formats.open_spec import OpenSpec, Progress
@@ -152,7 +153,7 @@ def _described(name: str, path: tuple[str, ...]) -> BackendSpec:
     entry = _added(path)[name]
     library = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.module
     try:
-        found = entry.load()
+        found = load_added(entry)
     except Exception as error:
         # Other people's code may raise anything; the other backends must stay in reach.
         return BackendSpec(entry.name, library=library, problem=_reason(error))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, is_dataclass
 from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
+from bftui.core.added_code import load_added
 from bftui.results.codec import FieldError, decode, describe, encode
 
 GROUP = "bftui.measurements"
@@ -88,7 +89,7 @@ def _added(kind: str) -> tuple[type, type] | None:
 
     for entry in entry_points(group=GROUP, name=kind):
         try:
-            settings, result = entry.load()
+            settings, result = load_added(entry)
         except Exception as error:
             # Other people's code may raise anything.
             raise FieldError(f"{entry.value} cannot be imported: {error}", "kind") from error

@@ -143,7 +143,9 @@ def test_a_library_that_it_lacks_is_named_with_the_command_that_brings_it(
     assert doctor["command"].endswith("-m pip install 'listed-library>=3'")
 
 
-@pytest.mark.parametrize("code", ["import nothing_of_this_name", "SPEC = 3", "1 / 0"])
+@pytest.mark.parametrize(
+    "code", ["import nothing_of_this_name", "SPEC = 3", "1 / 0", "import sys; sys.exit(0)"]
+)
 def test_one_that_is_broken_is_said_to_be_and_harms_no_other(added: Path, code: str) -> None:
     (added.parent / "site" / "listed_backend.py").write_text(code)
     found = find("listed")
@@ -151,3 +153,11 @@ def test_one_that_is_broken_is_said_to_be_and_harms_no_other(added: Path, code: 
     assert found.problem
     assert "cannot be imported" in fails(3, "info", "practice", "--backend", "listed")
     assert len(json.loads(bftui_("models", added, "--json").stdout)["models"]) == 4
+
+
+def test_what_it_prints_when_it_is_imported_is_kept_off_the_result(added: Path) -> None:
+    described = added.parent / "site" / "listed_backend.py"
+    described.write_text(f"print('hello')\n{SPEC}")
+    done = bftui_("models", added, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["models"][-1]["backend"] == "listed"
