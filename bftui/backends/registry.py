@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bftui.backends.backend_spec import BackendSpec
 from bftui.backends.builtin_backends import BUILTIN
 from bftui.core.added_code import load_added
-from bftui.core.errors import Cancelled, MissingDependency, UsageError
+from bftui.core.errors import Cancelled, MissingDependency, ModelLoadError, UsageError
 from bftui.formats.model_facts import DIRECTORY, GGUF, ModelFacts, Need, SourceKind
 from bftui.formats.open_spec import OpenSpec, Progress
 
@@ -82,8 +82,17 @@ def automatic(kind: SourceKind, usable: Callable[[str], bool] | None = None) -> 
 
 
 def needed(facts: ModelFacts, spec: OpenSpec) -> Need:
-    """Estimate the memory that a model takes when it is opened as `spec` says, with the backend that it names."""
-    return require(spec.backend, libraries=False).needs(facts, spec)
+    """Estimate the memory that a model takes when it is opened as `spec` says, with the backend that it names.
+
+    Raises UsageError for an unknown backend, ModelLoadError where its estimate fails.
+    """
+    backend = require(spec.backend, libraries=False)
+    try:
+        return backend.needs(facts, spec)
+    except Exception as error:
+        # Other people's code may raise anything; the other models must stay in reach.
+        what = f"the backend {spec.backend} cannot estimate the memory of {facts.name}"
+        raise ModelLoadError(what, _reason(error)) from error
 
 
 def require(name: str, *, libraries: bool = True) -> BackendSpec:
@@ -111,14 +120,14 @@ def require(name: str, *, libraries: bool = True) -> BackendSpec:
 def open_backend(spec: OpenSpec, progress: Progress) -> Backend:
     """Import the backend that `spec` names and open the model with it; blocks.
 
-    Raises MissingDependency where its libraries are installed and broken, Cancelled.
+    Raises MissingDependency where it or its libraries are installed and broken, Cancelled.
     """
     backend = require(spec.backend)
     if backend.libraries and not progress(None, f"importing {backend.libraries[0]}"):
         raise Cancelled("loading was cancelled")
     try:
         opener = backend.load_opener()
-    except (ImportError, OSError) as error:
+    except Exception as error:
         raise _not_importable(spec.backend, _reason(error)) from error
     return opener(spec, progress)
 

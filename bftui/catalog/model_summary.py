@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 from bftui.backends.registry import automatic, find, missing, needed
 from bftui.catalog.model_listing import PRACTICE, Entry
-from bftui.core.errors import BftuiError
+from bftui.core.errors import BftuiError, ModelLoadError
 from bftui.core.text import safe
 from bftui.formats.machine import available_memory, size
 from bftui.formats.model_facts import ModelFacts, Need, read
@@ -123,7 +123,11 @@ def described(entry: Entry, opening: PlannedOpening) -> ModelDescription:
     backend, note = find(spec.backend), ""
     if backend is not None and missing(spec.backend):
         note = f"{spec.backend} is not installed: {backend.install}"
-    return ModelDescription(facts, needed(facts, spec), available_memory(), note=safe(note))
+    try:
+        need = needed(facts, spec)
+    except ModelLoadError as error:
+        return ModelDescription(problem=safe(error.line()), note=safe(note))
+    return ModelDescription(facts, need, available_memory(), note=safe(note))
 
 
 def _problem(error: BftuiError, file: str) -> str:

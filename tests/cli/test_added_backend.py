@@ -161,3 +161,26 @@ def test_what_it_prints_when_it_is_imported_is_kept_off_the_result(added: Path) 
     done = bftui_("models", added, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["models"][-1]["backend"] == "listed"
+
+
+@pytest.mark.parametrize("function", ["facts(path)", "needs(facts, spec)"])
+def test_a_function_of_it_that_fails_is_the_problem_of_its_models_alone(
+    added: Path, function: str
+) -> None:
+    described = added.parent / "site" / "listed_backend.py"
+    broken = SPEC.replace(
+        f"def {function}:\n", f"def {function}:\n    raise RuntimeError('no idea')\n"
+    )
+    described.write_text(broken)
+    done = bftui_("models", added, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    *others, model = json.loads(done.stdout)["models"]
+    assert "no idea" in model["problem"]
+    assert {each["problem"] for each in others} == {None}
+
+
+def test_one_that_lacks_what_opens_models_is_said_to_be_broken(added: Path) -> None:
+    (added.parent / "site" / "listed_model.py").write_text("")
+    said = fails(3, "info", added / "fruit.list")
+    assert "the backend listed cannot be imported" in said
+    assert "open_model" in said
