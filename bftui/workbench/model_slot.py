@@ -34,13 +34,22 @@ class Loading:
         model: the model, once it is there; only where a thread of its own opens it.
     """
 
-    def __init__(self, wanted: ModelSettings, told: Told, ended: Callable[[], None]) -> None:
-        """`told` is called while it goes on, `ended` when the model's process ends by itself; from any thread."""
+    def __init__(
+        self,
+        wanted: ModelSettings,
+        told: Told,
+        ended: Callable[[], None],
+        halted: Callable[[], bool],
+    ) -> None:
+        """`told` is called while it goes on, `ended` when the model's process ends by itself; from any thread.
+
+        The model refuses calls while `halted` says so.
+        """
         self.wanted = wanted
         self.progress: float | None = None
         self.activity = ""
         self.model: Future[Model] = Future()
-        self._told, self._ended = told, ended
+        self._told, self._ended, self._halted = told, ended, halted
         self._stop = False
 
     def open(self) -> Model:
@@ -58,7 +67,7 @@ class Loading:
         )
         # All bytes are fetched here, so that drawing or saving a token never waits for the model.
         model.token_bytes(0)
-        watch(model, self._ended)
+        watch(model, self._ended, self._halted)
         return model
 
     def start(self, done: Callable[[], None]) -> None:
@@ -107,13 +116,19 @@ class ModelSlot:
         loading: a model on its way.
     """
 
-    def __init__(self, wanted: ModelSettings | None, told: Told, ended: Callable[[], None]) -> None:
-        """`told` and `ended` are those of `Loading`."""
+    def __init__(
+        self,
+        wanted: ModelSettings | None,
+        told: Told,
+        ended: Callable[[], None],
+        halted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`told`, `ended` and `halted` are those of `Loading`."""
         self.wanted = wanted
         self.model: Model | None = None
         self.coming: Model | None = None
         self.loading: Loading | None = None
-        self._told, self._ended = told, ended
+        self._told, self._ended, self._halted = told, ended, halted
         self._stop = False
 
     @property
@@ -146,7 +161,7 @@ class ModelSlot:
 
     def load(self, wanted: ModelSettings) -> Model:
         """Opens a model for this place; the one that stands here stays. Raises ModelError, Cancelled."""
-        self.loading = loading = Loading(wanted, self._told, self._ended)
+        self.loading = loading = Loading(wanted, self._told, self._ended, self._halted)
         if self._stop:
             loading.cancel()
         try:
@@ -158,7 +173,7 @@ class ModelSlot:
         """Begins to open a model in a thread of its own, in place of one on its way; `take` gives it afterwards."""
         self.abandon(0.0)
         self.wanted = wanted
-        self.loading = loading = Loading(wanted, self._told, self._ended)
+        self.loading = loading = Loading(wanted, self._told, self._ended, self._halted)
         loading.start(done)
 
     @property
@@ -215,9 +230,9 @@ def kill(model: Model) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def watch(model: Model, ended: Callable[[], None]) -> None:
-    """Has `ended` called when the process of a model ends by itself, from a thread of its own."""
+def watch(model: Model, ended: Callable[[], None], halted: Callable[[], bool]) -> None:
+    """Tells a model's process what to call when it ends by itself, and when to refuse calls; see `WorkerClient`."""
     from bftui.backends.client.worker_client import WorkerClient
 
     if isinstance(model.client, WorkerClient):
-        model.client.watch(ended)
+        model.client.watch(ended, halted)

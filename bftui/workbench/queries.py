@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from bftui.core.errors import BackendCrashed, BftuiError
+from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
@@ -101,6 +101,9 @@ class Query(Generic[K, V]):
             return
         try:
             answer = self._fetch(key)
+        except Cancelled:
+            # No answer: it is asked again where it is still shown.
+            raise
         except BftuiError as error:
             self._keep(key, self._instead(error))
             if self._quiet and not isinstance(error, BackendCrashed):

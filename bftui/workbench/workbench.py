@@ -64,7 +64,7 @@ class Workbench:
         """`changed` is called from any thread when there is something new; it must return at once."""
         self._state = state = WorkbenchState(settings, changed)
         first = ModelSettings(settings.model, settings.backend, settings.options, settings.label)
-        self.model = ModelSlot(first, self._loads, self._ended)
+        self.model = ModelSlot(first, self._loads, self._ended, lambda: state.halted)
         self.partner = ModelSlot(
             settings.partner, lambda share, text: state.tell(), self._partner_ended
         )
@@ -385,6 +385,8 @@ class Workbench:
         state.recomputing = False
         self.model.cancel()
         state.drain()
+        if self.now.status is not Status.LOADING:
+            state.halt()
         if self.now.status is Status.BUSY and not state.aside:
             self.model.interrupt()
         return something

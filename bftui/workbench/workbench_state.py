@@ -86,6 +86,7 @@ class WorkbenchState:
         # The first job is opening.
         self.given = 1
         self.dropped = self.done = 0
+        self._halted_at = -1
         self._changed = changed
         self._told = threading.Event()
         self._lock = threading.Lock()
@@ -99,6 +100,17 @@ class WorkbenchState:
     def working(self) -> bool:
         """Whether anything waits or is being done."""
         return self.now.playing or self.recomputing or self.given > self.dropped + self.done
+
+    def halt(self) -> None:
+        """Has the job that is being done refused by its model until it ends; no other one is touched."""
+        done = self.done
+        if self.given > self.dropped + done:
+            self._halted_at = done
+
+    @property
+    def halted(self) -> bool:
+        """Whether the job that is being done is to stop; from any thread."""
+        return self._halted_at == self.done
 
     def put(self, job: Command | Callable[[], None]) -> None:
         """Queues what somebody asks for."""

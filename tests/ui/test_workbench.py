@@ -85,6 +85,34 @@ def test_what_is_stopped_is_not_done(tmp_path: Path) -> None:
         assert workbench.now.session is None or not workbench.now.session.text()
 
 
+@pytest.mark.usefixtures("processes")
+def test_a_stop_reaches_work_that_has_not_asked_the_model_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(bench(tmp_path, Prompt(PROMPT))) as workbench:
+        workbench.work()
+        session, do = workbench.now.session, workbench.source.do
+        assert session is not None
+
+        def stopped_first(slot: Any, command: commands.Command) -> None:
+            assert workbench.cancel()
+            do(slot, command)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(workbench.source, "do", stopped_first)
+            workbench.send(commands.Force(" Sure"))
+            workbench.work()
+        assert not session.text()
+        assert [notice.text for notice in notices(workbench)] == ["stopped"]
+        workbench.send(commands.Force(" Sure"))
+        workbench.work()
+        assert session.text() == " Sure", "the next one is not touched"
+        assert not workbench.cancel()
+        workbench.send(commands.Force(" Here"))
+        workbench.work()
+        assert session.text() == " Sure Here", "a stop with nothing to stop is forgotten"
+
+
 def test_it_works_in_the_thread_of_who_asks(tmp_path: Path) -> None:
     with closing(bench(tmp_path, Prompt(PROMPT), state_dir=lambda: tmp_path / "kept")) as workbench:
         workbench.work()

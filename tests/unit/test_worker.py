@@ -142,6 +142,19 @@ def test_cancel_overtakes_the_work_it_cancels(tmp_path):
         assert session.step().draw == 0, "the model goes on, and the draw was not used up"
 
 
+def test_while_work_is_halted_nothing_is_asked_but_what_clears_up(tmp_path):
+    with opened(tmp_path, eog=[]) as model:
+        session = Session(model, "x")
+        before, halted = model.client.evaluated(), [True]
+        model.client.watch(lambda: None, lambda: halted[0])
+        with pytest.raises(Cancelled):
+            session.step()
+        model.client.release_tree(99)
+        halted[0] = False
+        assert model.client.evaluated() == before
+        assert session.step().draw == 0
+
+
 def test_loading_reports_progress_and_can_be_cancelled(tmp_path):
     shares = []
     spec = OpenSpec(table(tmp_path / "t.json", load_ms=300).removeprefix("table:"), "table")

@@ -24,7 +24,7 @@ from typing import IO, Any, Concatenate, ParamSpec, TypeVar, cast
 from bftui.backends.client.client_protocol import ModelClient
 from bftui.backends.client.worker_process import STREAMS, Reply, Request, receive, send
 from bftui.backends.protocol import ModelInfo
-from bftui.core.errors import BackendCrashed
+from bftui.core.errors import BackendCrashed, Cancelled
 from bftui.formats.open_spec import OpenSpec, Progress
 
 P = ParamSpec("P")
@@ -34,6 +34,8 @@ _LOG_LINES = 3
 _LONGEST_LOG = 300
 """Characters of the log that are quoted."""
 _GRACE_S = 2.0
+_CLEARING = frozenset({"release_tree"})
+"""What is called although work is halted: it gives back what the work held."""
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from bftui.backends.client.worker_process import main; main()"
 
@@ -91,6 +93,7 @@ class WorkerClient:
         self._waiting_lock = threading.Lock()
         self._number = 0
         self._called: int | None = None
+        self._halted: Callable[[], bool] = lambda: False
         self._crash: BackendCrashed | None = None
         self._closed = False
         self._reading = threading.Lock()
@@ -111,7 +114,8 @@ class WorkerClient:
         number, replies = self._request("open", (spec,))
         while (reply := self._next(replies)).kind == "progress":
             if not progress(*reply.value):
-                self._cancel(number)
+                with self._write_lock:
+                    self._cancel(number)
         return cast(ModelInfo, self._result(number, reply))
 
     def _next(self, replies: queue.SimpleQueue[Reply]) -> Reply:
@@ -171,8 +175,12 @@ class WorkerClient:
             return " | ".join(said[-_LOG_LINES:])[-_LONGEST_LOG:]
         return ""
 
-    def watch(self, ended: Callable[[], None]) -> None:
-        """Has `ended` called, from a thread of its own, as soon as the child ends by itself, also while idle."""
+    def watch(self, ended: Callable[[], None], halted: Callable[[], bool] = lambda: False) -> None:
+        """Has `ended` called, from a thread of its own, as soon as the child ends by itself, also while idle.
+
+        While `halted` says so, calls raise Cancelled: what a person stops may be between two of its calls.
+        """
+        self._halted = halted
 
         def wait() -> None:
             self._process.wait()
@@ -191,7 +199,12 @@ class WorkerClient:
         return self._crash
 
     def _request(
-        self, name: str, args: tuple[Any, ...], keywords: Mapping[str, Any] = MappingProxyType({})
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        keywords: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        foreground: bool = False,
     ) -> tuple[int, queue.SimpleQueue[Reply]]:
         replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
         with self._waiting_lock:
@@ -202,10 +215,17 @@ class WorkerClient:
             self._waiting[number] = replies
         try:
             with self._write_lock:
+                # A cancel is written before this request, which is then halted, or after it, with its number.
+                if foreground and name not in _CLEARING and self._halted():
+                    with self._waiting_lock:
+                        self._waiting.pop(number, None)
+                    raise Cancelled("stopped")
                 send(
                     cast(IO[bytes], self._process.stdin),
                     Request(number, name, args, dict(keywords)),
                 )
+                if foreground:
+                    self._called = number
         except (OSError, ValueError):
             # The child is gone; `_mourn` answers this request like every other.
             if self._crash is not None:
@@ -221,8 +241,7 @@ class WorkerClient:
 
     def call(self, name: str, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Ask for one result and wait for it."""
-        number, replies = self._request(name, args, keywords)
-        self._called = number
+        number, replies = self._request(name, args, keywords, foreground=True)
         try:
             return self._result(number, self._next(replies))
         finally:
@@ -241,18 +260,21 @@ class WorkerClient:
             return self._result(number, reply)
         finally:
             if not finished:
-                self._cancel(number)
+                with self._write_lock:
+                    self._cancel(number)
                 with self._waiting_lock:
                     self._waiting.pop(number, None)
 
     def _cancel(self, number: int | None) -> None:
+        """Writes a cancel; the caller holds the lock of the pipe."""
         # A child that is gone has nothing left to cancel.
-        with contextlib.suppress(OSError, ValueError), self._write_lock:
+        with contextlib.suppress(OSError, ValueError):
             send(cast(IO[bytes], self._process.stdin), Request(0, "cancel", (number,)))
 
     def cancel(self) -> None:
         # A foreground request may wait for a piece of background work: it is the one that is meant.
-        self._cancel(self._called)
+        with self._write_lock:
+            self._cancel(self._called)
 
     def close(self) -> None:
         """Ends the child: politely by closing its pipe, by force when it does not go."""
