@@ -34,6 +34,11 @@ def checked_action(fields: Any) -> dict[str, Any]:
     return _checked("TraceAction", fields, lambda action: not action["args"])
 
 
+def checked_measurement(fields: Any) -> dict[str, Any]:
+    """Returns the fields of a measurement; raises as `checked_action`."""
+    return _checked("TraceMeasurement", fields, lambda _: False)
+
+
 def _checked(kind: str, fields: Any, plain: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Returns what a model of the schema would write of some fields; raises as above.
 

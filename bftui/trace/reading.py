@@ -8,15 +8,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import InputError
 from bftui.core.sampler import Sampler
 from bftui.core.text import label
 from bftui.core.tree import Tree
 from bftui.trace.links import Links
-from bftui.trace.nodes import add_node, checked_action, checked_node
-from bftui.trace.stream import BEGIN, ObjectReader, check_plain
+from bftui.trace.nodes import add_node, checked_action, checked_measurement, checked_node
+from bftui.trace.stream import BEGIN, ObjectReader, check_plain, opened
 
 if TYPE_CHECKING:
     from bftui.trace.schema import Outline
@@ -50,8 +50,8 @@ class TraceFile:
         whole: dict[str, Any] = {}
         where = ""
         try:
-            with self._opened() as file:
-                for field, place, value in self._fields(file):
+            with opened(self.path) as file:
+                for field, place, value in ObjectReader(file, str(self.path), _LISTS).fields():
                     if place >= 0:
                         where = f"{field}.{place}"
                         item = self._item(field, value)
@@ -120,26 +120,8 @@ class TraceFile:
 
     # Reading ---------------------------------------------------------------------------------------------------
 
-    def _opened(self) -> IO[bytes]:
-        try:
-            if not self.path.is_file() and self.path.exists():
-                raise InputError(f"cannot read {self.path}", "it is not a regular file")
-            return self.path.open("rb")
-        except (OSError, RuntimeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise InputError(f"cannot read {self.path}", reason) from error
-
-    def _fields(self, file: IO[bytes]) -> Iterator[tuple[str, int, Any]]:
-        reader = ObjectReader(file, str(self.path), _LISTS)
-        try:
-            yield from reader.fields()
-        except OSError as error:
-            raise InputError(f"cannot read {self.path}", error.strerror or str(error)) from error
-
     def _item(self, field: str, value: Any) -> dict[str, Any]:
         """One item of a list, checked."""
-        from bftui.trace import schema
-
         if field == "nodes":
             node = checked_node(value)
             after = node["next"]
@@ -152,12 +134,7 @@ class TraceFile:
             )
             self._most_draws = max(self._most_draws, (node["draw"] or -1) + 1)
             return node
-        if field == "actions":
-            item = checked_action(value)
-        else:
-            check_plain(value)
-            measurement = schema.TraceMeasurement.model_validate(value)
-            item = measurement.model_dump(mode="json", by_alias=True)
+        item = checked_action(value) if field == "actions" else checked_measurement(value)
         self._last[field] = max(self._last.get(field, 0), item["node"])
         return item
 
@@ -186,7 +163,7 @@ class TraceFile:
         return outline
 
     def _again(self, field: str) -> Iterator[dict[str, Any]]:
-        with self._opened() as file:
+        with opened(self.path) as file:
             file.seek(self._begins[field])
             reader = ObjectReader(file, str(self.path), _LISTS)
             for place, value in enumerate(reader.items()):

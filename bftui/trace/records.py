@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from bftui.core.errors import InputError
 from bftui.trace.bounds import LARGEST
 from bftui.trace.journal import FORMAT, VERSION
-from bftui.trace.nodes import checked_node
+from bftui.trace.nodes import checked_action, checked_measurement, checked_node
 from bftui.trace.reading import TraceFile, damaged
-from bftui.trace.stream import VALUE, check_plain, parse
+from bftui.trace.stream import VALUE, check_plain, opened, parse
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from bftui.trace.schema import Head
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +80,8 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         """Reads the beginning; raises InputError for what is not a journal."""
+        from bftui.trace.schema import Head
+
         self.path, self.size, self.cut, self.ended = path, 0, False, False
         lines = self._lines()
         first = next(lines, None)
@@ -98,7 +97,7 @@ class JournalFile:
         second = next(lines, None)
         if second is None or "open" not in second[1]:
             raise InputError(f"{path} holds no session", "it ended before the first prompt")
-        self.head: Head = self._checked("Head", second[1]["open"], 2)
+        self.head = self._checked(Head.model_validate, second[1]["open"], "line 2")
         self.ignore_eos = second[1].get("ignore_eos") is True
 
     def records(self) -> Iterator[JournalRecord]:
@@ -114,14 +113,13 @@ class JournalFile:
                 raise self._damaged(number, str(error)) from error
 
     def _record(self, number: int, line: dict[str, Any]) -> JournalRecord:
-        from pydantic import ValidationError
+        from bftui.trace.schema import PartnerNode, TracePartner, TracePrompt
 
+        here = f"line {number}"
         found: dict[str, Any] = {}
-        for name, kind in (("action", "TraceAction"), ("measurement", "TraceMeasurement")):
+        for name, check in (("action", checked_action), ("measurement", checked_measurement)):
             if name in line:
-                check_plain(line[name])
-                model = self._checked(kind, line[name], number)
-                found[name] = model.model_dump(mode="json", by_alias=True)
+                found[name] = self._checked(check, line[name], here)
         for name in ("draws", "place"):
             if name in line and (type(line[name]) is not int or not 0 <= line[name] < 2**63):
                 raise ValueError(f"{name} is not a number")
@@ -132,73 +130,61 @@ class JournalFile:
             found[name] = line.get(name)
         if "partner" in line:
             if line["partner"] is not None:
-                self._checked("TracePartner", line["partner"], number)
+                self._checked(TracePartner.model_validate, line["partner"], here)
             found["pair"] = {"partner": line["partner"]}
         if "partner_prompt" in line:
             later = found["partner_prompt"] = line["partner_prompt"]
             _check_numbers(later, "node")
             if later.get("partner") is not None:
-                self._checked("TracePrompt", later["partner"], number)
+                self._checked(TracePrompt.model_validate, later["partner"], here)
         found["seen"] = seen = line.get("seen", [])
         if not isinstance(seen, list):
             raise ValueError("seen is not a list")
         for each in seen:
             _check_numbers(each, "node", "sampler")
-            self._checked("PartnerNode", each, number)
+            self._checked(PartnerNode.model_validate, each, here)
         for name in ("tokens", "partner_tokens"):
             found[name] = _bytes_of(line.get(name, {}))
         nodes = line.get("nodes", [])
         if not isinstance(nodes, list):
             raise ValueError("nodes is not a list")
-        try:
-            found["nodes"] = [checked_node(node) for node in nodes]
-        except ValidationError as error:
-            raise damaged(self.path, f"line {number}: nodes", error) from error
+        found["nodes"] = [self._checked(checked_node, node, f"{here}: nodes") for node in nodes]
         for node in found["nodes"]:
             if node["parent"] is None:
-                self._checked("TracePrompt", node.get("prompt"), number)
+                self._checked(TracePrompt.model_validate, node.get("prompt"), here)
         return JournalRecord(number, **found)
 
-    def _checked(self, kind: str, value: Any, number: int) -> Any:
+    def _checked(self, check: Callable[[Any], T], value: Any, where: str) -> T:
         from pydantic import ValidationError
 
-        from bftui.trace import schema
-
-        model: type[BaseModel] = getattr(schema, kind)
         try:
-            return model.model_validate(value)
+            return check(value)
         except ValidationError as error:
-            raise damaged(self.path, f"line {number}", error) from error
+            raise damaged(self.path, where, error) from error
 
     def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """The records, with the numbers of their lines."""
-        try:
-            if not self.path.is_file() and self.path.exists():
-                raise InputError(f"cannot read {self.path}", "it is not a regular file")
-            with self.path.open("rb") as file:
-                number, waiting = 0, b""
-                while line := file.readline(VALUE):
-                    if waiting:
-                        yield number, self._parsed(number, waiting)
-                        self.size += len(waiting)
-                    number, waiting = number + 1, line
-                    if len(line) == VALUE:
-                        raise self._damaged(number, f"it is longer than {VALUE >> 20} MiB")
-                if not waiting:
-                    return
-                # Only the last line may have been cut.
-                try:
-                    last = self._parsed(number, waiting) if waiting.endswith(b"\n") else None
-                except InputError:
-                    last = None
-                if last is None:
-                    self.cut = True
-                    return
-                yield number, last
-                self.size += len(waiting)
-        except (OSError, RuntimeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise InputError(f"cannot read {self.path}", reason) from error
+        with opened(self.path) as file:
+            number, waiting = 0, b""
+            while line := file.readline(VALUE):
+                if waiting:
+                    yield number, self._parsed(number, waiting)
+                    self.size += len(waiting)
+                number, waiting = number + 1, line
+                if len(line) == VALUE:
+                    raise self._damaged(number, f"it is longer than {VALUE >> 20} MiB")
+            if not waiting:
+                return
+            # Only the last line may have been cut.
+            try:
+                last = self._parsed(number, waiting) if waiting.endswith(b"\n") else None
+            except InputError:
+                last = None
+            if last is None:
+                self.cut = True
+                return
+            yield number, last
+            self.size += len(waiting)
 
     def _parsed(self, number: int, line: bytes) -> dict[str, Any]:
         from pydantic_core import from_json
@@ -283,11 +269,5 @@ def trace_records(trace: TraceFile) -> Iterator[JournalRecord]:
 
 def begins_as_journal(path: Path) -> bool:
     """Tells whether a file says in its beginning that it is a journal. Raises InputError where it cannot be read."""
-    try:
-        if not path.is_file() and path.exists():
-            raise InputError(f"cannot read {path}", "it is not a regular file")
-        with path.open("rb") as file:
-            return f'"{FORMAT}"'.encode() in file.read(80)
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read {path}", reason) from error
+    with opened(path) as file:
+        return f'"{FORMAT}"'.encode() in file.read(80)

@@ -32,6 +32,11 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0, le=MOST_MS)]
 
 
+def _left_out(description: str) -> Any:
+    """A field that is not written where it is None."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
 class TracePart(BaseModel):
     """A piece of a trace: strict about what it knows, silent about what it does not."""
 
@@ -76,16 +81,12 @@ class TraceModel(TracePart):
     device: str
     threads: int
     title: str = Field(default="", exclude_if=lambda value: not value)
-    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="rows of every batch of continuations, where numbers depend on them",
+    rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = _left_out(
+        "rows of every batch of continuations, where numbers depend on them"
     )
     note: str = Field(default="", exclude_if=lambda value: not value)
-    noise: TraceNoise | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="how far its numbers move with the shape of a batch, where that was measured",
+    noise: TraceNoise | None = _left_out(
+        "how far its numbers move with the shape of a batch, where that was measured"
     )
 
 
@@ -113,30 +114,20 @@ class TracePrompt(TracePart):
         exclude_if=lambda value: not value,
         description="how the answer was made to begin; in `messages` the last one",
     )
-    template_args: dict[str, Any] | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="what the chat template was told beside the conversation",
+    template_args: dict[str, Any] | None = _left_out(
+        "what the chat template was told beside the conversation"
     )
-    date: str | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="the day that the chat template was told, YYYY-MM-DD",
-    )
-    examples: list[tuple[str, str]] | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="queries and answers before the query of urial, where they are not the usual ones",
+    date: str | None = _left_out("the day that the chat template was told, YYYY-MM-DD")
+    examples: list[tuple[str, str]] | None = _left_out(
+        "queries and answers before the query of urial, where they are not the usual ones"
     )
     special: Literal["text", "tokens"] = Field(
         default="text",
         exclude_if=lambda value: value == "text",
         description="what control tokens that are written in it were read as",
     )
-    seam: Literal["base", "partner"] | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="of a partner's prompt: whose text after it begins with a blank that the other's lacks",
+    seam: Literal["base", "partner"] | None = _left_out(
+        "of a partner's prompt: whose text after it begins with a blank that the other's lacks"
     )
 
 
@@ -190,15 +181,11 @@ class Next(TracePart):
     tail_mass: Probability
     entropy_lo: Nats
     entropy_hi: Nats
-    hill2: Choices | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="Hill number of order 2 of P~: 1 / the sum of P~ squared; absent from older traces",
+    hill2: Choices | None = _left_out(
+        "Hill number of order 2 of P~: 1 / the sum of P~ squared; absent from older traces"
     )
-    log_kept: Annotated[float, Field(ge=-HUGE, le=MOST_NATS)] | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="ln of the sum of P**(1/temperature) over P~'s support; only where `top` does not hold all of that",
+    log_kept: Annotated[float, Field(ge=-HUGE, le=MOST_NATS)] | None = _left_out(
+        "ln of the sum of P**(1/temperature) over P~'s support; only where `top` does not hold all of that"
     )
 
 
@@ -216,10 +203,8 @@ class PartnerNode(TracePart):
     kl_base_partner: float | None
     js: float | None
     next: Next | None
-    together: Annotated[list[Id], Field(min_length=2, max_length=2)] | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="with another vocabulary: which (from 0) of how many nodes that were compared together",
+    together: Annotated[list[Id], Field(min_length=2, max_length=2)] | None = _left_out(
+        "with another vocabulary: which (from 0) of how many nodes that were compared together"
     )
 
 
@@ -250,15 +235,11 @@ class TraceNode(TracePart):
     next: Next | None
     partner: PartnerNode | None = None
     elapsed_ms: Milliseconds
-    drawn_under: Id | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="the sampler of the draw, where `sampler` is another one that the numbers were recomputed under",
+    drawn_under: Id | None = _left_out(
+        "the sampler of the draw, where `sampler` is another one that the numbers were recomputed under"
     )
-    read: TraceRead | None = Field(
-        default=None,
-        exclude_if=lambda value: value is None,
-        description="how it was evaluated, where the model's numbers depend on that",
+    read: TraceRead | None = _left_out(
+        "how it was evaluated, where the model's numbers depend on that"
     )
 
 
@@ -285,9 +266,7 @@ class LaterPrompt(TracePart):
 
     node: Id
     prompt: TracePrompt
-    partner: TracePrompt | None = Field(
-        default=None, exclude_if=lambda value: value is None, description="the partner's prompt"
-    )
+    partner: TracePrompt | None = _left_out("the partner's prompt")
 
 
 class Head(TracePart):

@@ -8,6 +8,9 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
 from typing import IO, Any
 
 from bftui.core.errors import InputError
@@ -29,6 +32,19 @@ def _no_number(text: str) -> Any:
 
 _decoder = json.JSONDecoder(parse_constant=_no_number)
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """Opens a regular file to be read; raises InputError where it, or a read of it, fails."""
+    try:
+        if not path.is_file() and path.exists():
+            raise InputError(f"cannot read {path}", "it is not a regular file")
+        with path.open("rb") as file:
+            yield file
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {path}", reason) from error
 
 
 def check_plain(value: Any) -> None:

@@ -9,13 +9,13 @@ from collections import Counter
 from itertools import islice
 from typing import Any
 
-from bftui.core.errors import InputError
 from bftui.core.text import counted, safe
 from bftui.practice import NAMES
 from bftui.trace.header import noise_of
 from bftui.trace.reading import TraceFile
 from bftui.trace.report.content import SOURCES, Content
 from bftui.trace.report.sentences import Table, clipped
+from bftui.trace.stream import opened
 
 _ACTIONS, _SAMPLERS = 200, 20
 
@@ -51,11 +51,13 @@ def model_facts(model: Any) -> list[tuple[str, str]]:
 
 def trace_facts(file: TraceFile) -> list[tuple[str, str]]:
     """Returns what the report was made from. Raises InputError where the file is gone."""
+    with opened(file.path) as data:
+        checksum = hashlib.file_digest(data, "sha256").hexdigest()
     outline = file.outline
     counts = file.counts
     return [
         ("trace", safe(file.path.name)),
-        ("trace, SHA-256", _checksum(file)),
+        ("trace, SHA-256", checksum),
         (
             "made",
             f"{clipped(safe(outline.created), 40)} by bftui {clipped(safe(outline.bftui), 40)}",
@@ -72,14 +74,6 @@ def trace_facts(file: TraceFile) -> list[tuple[str, str]]:
             ),
         ),
     ]
-
-
-def _checksum(file: TraceFile) -> str:
-    try:
-        with file.path.open("rb") as data:
-            return hashlib.file_digest(data, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot read {file.path}", error.strerror or str(error)) from error
 
 
 def commands(file: TraceFile) -> list[tuple[str, str]]:
