@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bftui.core.errors import ModelError, ModelLoadError
+from bftui.core.errors import BftuiError, ModelLoadError
 from bftui.formats.context_plan import Shape, rounding, state_numbers
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def read(kind: SourceKind, path: str) -> ModelFacts:
         if not kind.folder and not os.path.isfile(path):
             raise ModelLoadError(f"cannot open {path}", "it is not a regular file")
         return kind.facts(Path(path))
-    except ModelError:
+    except BftuiError:
         raise
     except Exception as error:
         # Other people's code may raise anything; the other models must stay in reach.
