@@ -60,7 +60,10 @@ def _one_at_a_time(method: Callable[P, R]) -> Callable[P, R]:
 
 
 class InferenceEngine:
-    """Implements `ModelClient` over a backend. Threads take turns; `cancel` alone comes in between."""
+    """Implements `ModelClient`, which says what each method does, over a backend.
+
+    Threads take turns; `cancel` alone comes in between.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -87,13 +90,11 @@ class InferenceEngine:
         prompts: dict[int, tuple[int, ...]],
         batches: Sequence[Batch | None] = (),
     ) -> None:
-        """Takes over a whole tree at once: after another model was loaded into a session."""
         known = {node: batch for node, batch in enumerate(batches) if batch is not None}
         self._trees[tree] = TreePaths(array("i", parents), array("i", tokens), dict(prompts), known)
 
     @_one_at_a_time
     def release_tree(self, tree: int) -> None:
-        """Forgets a tree that no session needs any more."""
         self._trees.pop(tree, None)
 
     def _path(self, tree: int, node: int) -> tuple[list[int], list[Batch]]:
@@ -150,8 +151,7 @@ class InferenceEngine:
     def add_prompt(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> tuple[NextToken, float]:
-        """Evaluate a prompt as a new root; see `ModelClient`."""
-        self._start()
+        self.forget_cancel()
         start = time.perf_counter()
         logits = self._evaluated_after(tree, list(token_ids), batches(0, len(token_ids), CHUNK))
         distribution = self.backend.distribution(logits, sampler)
@@ -167,11 +167,7 @@ class InferenceEngine:
     def step(
         self, tree: int, node: int, child: int, sampler: Sampler, u: float | None, through_eog: bool
     ) -> StepResult:
-        """Draws from the distribution after `node` (`u` in [0, 1); None: greedy) and evaluates the token as `child`.
-
-        After an end-of-generation token there is nothing to evaluate, unless `through_eog` asks for it.
-        """
-        self._start()
+        self.forget_cancel()
         start = time.perf_counter()
         distribution = self._distribution(tree, node, sampler)
         token_id = distribution.greedy() if u is None else distribution.draw(u)
@@ -232,8 +228,7 @@ class InferenceEngine:
         sampler: Sampler,
         through_eog: bool,
     ) -> list[StepResult]:
-        """Forces tokens after `node` as nodes `child`, `child + 1`, …, in one teacher-forced pass."""
-        self._start()
+        self.forget_cancel()
         start = time.perf_counter()
         open_end = through_eog or token_ids[-1] not in self.info.eog_ids
         first = self._distribution(tree, node, sampler)
@@ -264,11 +259,8 @@ class InferenceEngine:
     def rescore(
         self, tree: int, nodes: Sequence[int], sampler: Sampler, open_end: bool
     ) -> list[StepResult | NextToken]:
-        """Return the numbers of a slice of a path under another sampler: of a root its distribution, else each token's.
-
-        The first node need be no root: its score comes from its parent's distribution.
-        """
-        self._start()
+        # The score of a first node that has a parent comes from the parent's distribution.
+        self.forget_cancel()
         start = time.perf_counter()
         paths = self._trees[tree]
         before: TokenDistribution | None = None
@@ -318,16 +310,14 @@ class InferenceEngine:
 
     @_one_at_a_time
     def preview(self, tree: int, node: int, sampler: Sampler) -> NextToken:
-        """Return the distribution after a node under any sampler; nothing changes."""
-        self._start()
+        self.forget_cancel()
         return self._distribution(tree, node, sampler).summary()
 
     @_one_at_a_time
     def score(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> list[TokenScore]:
-        """Return each token's score along a text after `node`, in one pass; nothing joins the tree."""
-        self._start()
+        self.forget_cancel()
         ids, _ = self._path(tree, node)
         if self.info.shaped:
             rows = self._reading.path_logits(ids, token_ids)
@@ -343,8 +333,7 @@ class InferenceEngine:
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
-        """Return rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
-        self._start()
+        self.forget_cancel()
         distribution = self._distribution(tree, node, sampler)
         order = distribution.ranking()
         if query:
@@ -371,14 +360,12 @@ class InferenceEngine:
 
     @_one_at_a_time
     def logits(self, tree: int, node: int) -> F32:
-        """Return the logits after a node, in host memory."""
-        self._start()
+        self.forget_cancel()
         return in_memory(self._after(tree, node))
 
     @_one_at_a_time
     def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
-        """Return what is most probable after a prefix and after each of these tokens; see `ModelClient`."""
-        self._start()
+        self.forget_cancel()
         return self._reading.best(prefix, token_ids)
 
     @_one_at_a_time
@@ -393,7 +380,6 @@ class InferenceEngine:
 
     @_one_at_a_time
     def token_bytes(self) -> list[bytes]:
-        """Return the bytes of every token, by id."""
         return [self.backend.token_bytes(i) for i in range(self.info.n_vocab)]
 
     def evaluated(self) -> int:
@@ -409,10 +395,9 @@ class InferenceEngine:
     def lookahead(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
     ) -> Generator[tuple[int, NextToken | None], None, int]:
-        """Yield the distribution after each of these tokens and `steps` - 1 greedy ones; see `ModelClient`."""
         if steps < 1:
             raise UsageError(f"{steps} steps of look-ahead are too few", hint="take 1 or more")
-        self._start()
+        self.forget_cancel()
 
         def prefix() -> list[int]:
             return self._path(tree, node)[0]
@@ -420,12 +405,12 @@ class InferenceEngine:
         return lookahead(self._pool, prefix, token_ids, sampler, steps, self._check)
 
     def rollouts(self, plan: RolloutPlan) -> Iterator[RolloutStep]:
-        """Draw the continuations of a plan; see `ModelClient`. Nothing is evaluated before the first item."""
+        # Nothing is evaluated before the first item.
         tree, node, sampler = plan.tree, plan.node, plan.sampler
         with self.turn:
             prefix = tuple(self._path(tree, node)[0])
         drawing = DrawingPlan.of(prefix, plan)
-        self._start()
+        self.forget_cancel()
         if self.info.padded:
             return padded_rollouts(self._pool, drawing, self._check)
 
@@ -440,35 +425,25 @@ class InferenceEngine:
         return rollouts(self._pool, drawing, first, self._check)
 
     def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
-        """Yield the logits that each of these tokens is read from; see `ModelClient`."""
-        self._start()
+        self.forget_cancel()
         return self._reading.path_logits(prefix, token_ids)
 
     def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
-        """Takes the most probable token again and again after a prefix; see `ModelClient`."""
-        self._start()
+        self.forget_cancel()
         return self._reading.greedy(prefix, limit)
 
     def noise(self) -> Generator[float, None, Noise | None]:
-        """Measures the noise floor; see `ModelClient`."""
-        self._start()
+        self.forget_cancel()
         return noise_measurement.noise(self.backend, self.turn, self._check)
 
     # Cancelling ------------------------------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        self._cancelled.clear()
-
-    def go_on(self) -> None:
-        """Ends a cancel that has hit what it was meant for, so that background work in progress is not hit too."""
-        self._cancelled.clear()
 
     def _check(self) -> None:
         if self._cancelled.is_set():
             raise Cancelled("stopped")
 
     def forget_cancel(self) -> None:
-        """Takes back a cancel that nothing was left for."""
+        """Ends a cancel that hit what it was meant for, or found nothing left of it: other work is not hit too."""
         self._cancelled.clear()
 
     def cancel(self) -> None:

@@ -177,7 +177,7 @@ class _Worker:
         except Exception as error:
             if isinstance(error, Cancelled) and self._engine is not None:
                 # It was meant for this request: background work goes on.
-                self._engine.go_on()
+                self._engine.forget_cancel()
             self._fail(request.number, error)
         finally:
             with self._lock:

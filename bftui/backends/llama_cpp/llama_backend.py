@@ -280,7 +280,7 @@ class LlamaCppBackend(PathBackend):
         self, token_ids: Sequence[int], positions: Sequence[int], sequences: Sequence[int]
     ) -> F32:
         """Appends one token to each of these sequences; the logits after each, shape (len(token_ids), n_vocab)."""
-        self._check_open()
+        self.check_open()
         self._batch.rows(token_ids, positions, sequences)
         with nullcontext() if self._threads is None else self._threads.batch(len(token_ids)):
             self.decode()

@@ -74,7 +74,7 @@ class ReferenceBackend(PathBackend):
         self, token_ids: Sequence[int], positions: Sequence[int], cache: ContinuationCache
     ) -> F32:
         """Appends one token to each selected row of a batch; logits of shape (len(token_ids), n_vocab)."""
-        self._check_open()
+        self.check_open()
         with np.errstate(all="ignore"), blas_threads(self.info.threads):
             hidden = self._model.forward(token_ids, positions, cache, self.check_cancelled)
             return self._model.logits(hidden)

@@ -174,13 +174,13 @@ class PathBackend(ABC):
         self._evaluated += tokens
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        self._check_open()
+        self.check_open()
         return self._vocabulary.tokenize(text, self._tokenizer.literal, special=special)
 
     def tokenize_prompt(
         self, parts: Parts, *, special: bool = False, begins: bool = True
     ) -> list[int]:
-        self._check_open()
+        self.check_open()
         return self._vocabulary.prompt(parts, self._tokenizer, special=special, begins=begins)
 
     def token_bytes(self, token_id: int) -> bytes:
@@ -224,7 +224,7 @@ class PathBackend(ABC):
         self._cancelled = False
         window = most_scored(self._info.n_vocab)
         for first in range(start, len(path), window):
-            self._check_open()
+            self.check_open()
             yield from self._forward_to(path[: first + window], first)
 
     def _batch_rows(
@@ -234,7 +234,7 @@ class PathBackend(ABC):
         self._cancelled = False
         at = start
         while at < len(path):
-            self._check_open()
+            self.check_open()
             batch = batches[at]
             end = min(len(path), batch.start + batch.rows)
             yield from self._forward_to(path[:end], at, batches[:end])
@@ -285,13 +285,14 @@ class PathBackend(ABC):
             self._checkpoints.clear()
             self._free()
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raises ModelError once the model is closed."""
         if self._closed:
             raise ModelError("the model is closed")
 
     def _start(self, prefix: Sequence[int]) -> list[int]:
         """Begins an evaluation: checks the prefix and forgets a cancel that came before; an own copy of the prefix."""
-        self._check_open()
+        self.check_open()
         check_prefix(prefix, self._info.n_vocab, self._info.n_ctx)
         self._cancelled = False
         return list(prefix)

@@ -166,10 +166,6 @@ class TransformersBackend(PathBackend):
         """Return the first ids of the path."""
         return self._path[:length]
 
-    def check_open(self) -> None:
-        """Raises ModelError once the model is closed."""
-        self._check_open()
-
     def check_cache(self) -> None:
         """Finds out how far the model's cache can be trusted, by what one pass over a whole text gives.
 
