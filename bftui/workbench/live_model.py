@@ -34,6 +34,7 @@ class LiveModel:
         self._state, self._slot = state, slot
         # What the model's process ended at, the last time it did: opening, or a node.
         self._ended_at: tuple[str, int | None] | None = None
+        self._crash: BftuiError | None = None
 
     def can(self, what: str) -> bool:
         """Whether a model can do something: it can do everything."""
@@ -56,6 +57,10 @@ class LiveModel:
 
     def fail(self, error: BftuiError, node: int | None = None) -> None:
         """Says that there is no model any more; `node` is where its process ended, None while it opened."""
+        if error is self._crash:
+            # Several jobs may ask the process that is gone: it ended once.
+            return
+        self._crash = error
         state = self._state
         place = (state.now.source, node) if isinstance(error, BackendCrashed) else None
         ends = place is not None and place == self._ended_at

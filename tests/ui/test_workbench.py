@@ -15,6 +15,7 @@ from bftui.model.prompt import Prompt
 from bftui.session import commands
 from bftui.session.records.trace_replay import Replay
 from bftui.trace.journals import latest
+from bftui.workbench.model_slot import kill
 from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
 from bftui.workbench.snapshot import Beside, Notice, Status
 from bftui.workbench.workbench import Workbench
@@ -111,6 +112,20 @@ def test_a_stop_reaches_work_that_has_not_asked_the_model_yet(
         workbench.send(commands.Force(" Here"))
         workbench.work()
         assert session.text() == " Sure Here", "a stop with nothing to stop is forgotten"
+
+
+@pytest.mark.usefixtures("processes")
+def test_a_process_that_ends_under_several_jobs_ended_once(tmp_path: Path) -> None:
+    with closing(bench(tmp_path, Prompt(PROMPT))) as workbench:
+        workbench.work()
+        model = workbench.model.model
+        assert model is not None
+        workbench.send(commands.Force(" Sure"))
+        workbench.send(commands.Force(" Here"))
+        kill(model)
+        workbench.work()
+        assert workbench.now.status is Status.FAILED
+        assert not workbench.now.ends, "opening it again is still what helps"
 
 
 def test_it_works_in_the_thread_of_who_asks(tmp_path: Path) -> None:
