@@ -31,7 +31,9 @@ def checked_node(fields: Any) -> dict[str, Any]:
 
 def checked_action(fields: Any) -> dict[str, Any]:
     """Returns the fields of an action; raises pydantic's ValidationError, or ValueError, for what is none."""
-    return _checked("TraceAction", fields, lambda action: not action["args"])
+    return _checked(
+        "TraceAction", fields, lambda action: not action["args"] and action["op"].isascii()
+    )
 
 
 def checked_measurement(fields: Any) -> dict[str, Any]:

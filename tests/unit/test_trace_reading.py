@@ -269,6 +269,7 @@ def cut(share):
         (lambda w: json.dumps(w).replace('"draws": 4', '"draws": ' + "9" * 50), "draws"),
         (lambda w: json.dumps(w).replace('"rank": 2', '"rank": 1e3'), "rank"),
         (text_of(lambda w: w.update(x="\ud800")), "half a character"),
+        (text_of(lambda w: w["actions"][0].update(op="\ud800", args={})), "half a character"),
         (text_of(lambda w: w["nodes"][2].update(token_id=99)), "99"),
         (text_of(lambda w: w["nodes"][2]["next"]["top"]["ids"].__setitem__(0, 99)), "99"),
         (text_of(lambda w: w["prompt"]["token_ids"].append(99)), "99"),
