@@ -57,14 +57,13 @@ class LiveModel:
 
     def fail(self, error: BftuiError, node: int | None = None) -> None:
         """Says that there is no model any more; `node` is where its process ended, None while it opened."""
-        if error is self._crash:
-            # Several jobs may ask the process that is gone: it ended once.
-            return
-        self._crash = error
         state = self._state
         place = (state.now.source, node) if isinstance(error, BackendCrashed) else None
-        ends = place is not None and place == self._ended_at
-        self._ended_at = place
+        # Several jobs may ask the process that is gone: each is told, and it ended once.
+        ends = state.now.ends
+        if error is not self._crash:
+            ends = place is not None and place == self._ended_at
+            self._ended_at, self._crash = place, error
         failure = error.message if place is not None and node is not None else ""
         state.publish(playing=False, status=Status.FAILED, failure=failure, ends=ends)
         again = (
