@@ -110,7 +110,7 @@ async def test_long_work_on_the_path_says_how_much_is_left(
 
         def noted(view: View | None) -> None:
             show(view)
-            seen.append(lines(w.bench.status)[0])
+            seen.extend(lines(w.bench.status)[:1])
 
         monkeypatch.setattr(w.bench.status, "show", noted)
         await w.press_only("t", "left", "enter")
