@@ -71,6 +71,10 @@ class LookaheadResult:
     evaluated: Count
     candidates: tuple[AheadResult, ...]
 
+    def spelled(self) -> tuple[int, ...]:
+        """Returns the candidates."""
+        return tuple(each.token_id for each in self.candidates)
+
     @cached_property
     def after(self) -> Mapping[int, float | None]:
         """BF after each candidate, by token id; None where the text ends."""

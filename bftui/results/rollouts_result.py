@@ -115,6 +115,10 @@ class RolloutsSettings:
     suffix: Annotated[tuple[Id, ...], LEFT_OUT] = ()
     original: Annotated[tuple[Id, ...], LEFT_OUT] = ()
 
+    def spelled(self) -> tuple[int, ...]:
+        """Returns the tokens of the path that they are compared with."""
+        return self.original
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutsResult:
@@ -162,6 +166,10 @@ class RolloutsResult:
             ),
             original=original,
         )
+
+    def spelled(self) -> tuple[int, ...]:
+        """Returns the tokens of the continuations, one after the other."""
+        return tuple(i for each in self.samples for i in each.token_ids)
 
     @property
     def tokens(self) -> int:

@@ -47,6 +47,11 @@ class StoredResult:
             _within("result", result, fields),
         )
 
+    def spelled(self) -> tuple[int, ...]:
+        """Returns the tokens whose texts a trace keeps for it: they are in no node."""
+        parts = (self.settings, self.result)
+        return tuple(i for part in parts if isinstance(part, NamesTokens) for i in part.spelled())
+
     def fields(self) -> dict[str, Any]:
         """Writes it with the fields of a trace."""
         return {
@@ -62,6 +67,13 @@ class Storing(Protocol):
     """A measurement that says what a trace keeps of it: None where it found nothing yet."""
 
     def stored(self) -> StoredResult | None: ...
+
+
+@runtime_checkable
+class NamesTokens(Protocol):
+    """Settings or a result that hold tokens which may be in no node: continuations, candidates."""
+
+    def spelled(self) -> tuple[int, ...]: ...
 
 
 @cache

@@ -115,15 +115,16 @@ class Trace:
 
 
 def measured_ids(measurements: Iterable[Mapping[str, Any]]) -> Iterator[int]:
-    """Yields the tokens of continuations and candidates that were measured: their texts are in no node."""
+    """Yields the tokens of continuations and candidates that were measured: their texts are in no node.
+
+    What is not as its kind declares it names no tokens; it stays in the trace as it is.
+    """
+    from bftui.results.codec import FieldError
+    from bftui.results.stored_result import StoredResult
+
     for found in measurements:
-        kind, result = found["kind"], found["result"]
-        if kind in ("rollouts", "resampling"):
-            for sample in result["samples"]:
-                yield from sample["token_ids"]
-            yield from found["settings"].get("original", ())
-        elif kind == "lookahead":
-            yield from (candidate["id"] for candidate in result["candidates"])
+        with suppress(FieldError):
+            yield from StoredResult.read(found).spelled()
 
 
 def token_fields(data: bytes) -> dict[str, str]:

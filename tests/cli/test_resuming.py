@@ -90,3 +90,25 @@ def test_a_replay_needs_a_terminal_and_no_model(orchard, tmp_path):
     assert code == 2
     assert "needs a terminal" in err
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "result"),
+    [
+        ("rollouts", {"samples": [{"token_ids": [1.5]}]}),
+        ("rollouts", {"samples": [{"token_ids": [-1, 10**30]}]}),
+        ("resampling", {"samples": [{}]}),
+        ("rollouts", {"samples": 3}),
+        ("lookahead", {"candidates": [{"id": "x"}]}),
+        ("lookahead", {}),
+        ("unknown", {"samples": [{"token_ids": [1.5]}]}),
+    ],
+)
+def test_a_measurement_that_is_not_as_declared_stays_as_it_is(orchard, tmp_path, kind, result):
+    half, whole = tmp_path / "half.json", tmp_path / "whole.json"
+    ran("record", orchard, "--prompt", "Name a fruit:", "--steps", 2, "-o", half)
+    trace = json.loads(half.read_text())
+    odd = {"kind": kind, "node": 1, "settings": {}, "result": result}
+    half.write_text(json.dumps({**trace, "measurements": [odd]}))
+    assert ran("record", "--resume-from", half, "--steps", 1, "-o", whole)[0] == 0
+    assert json.loads(whole.read_text())["measurements"] == [odd]
