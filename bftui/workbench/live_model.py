@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
+from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, ModelError
 from bftui.session import commands
 from bftui.workbench.journal_keeping import farewell, without_model
 from bftui.workbench.keys import key
@@ -132,7 +132,7 @@ class LiveModel:
         """
         state, slot, before = self._state, self._slot, self._state.now
         assert slot.wanted is not None
-        same_kind = os.path.isdir(source) == os.path.isdir(before.source)
+        same_kind = _kind(source) == _kind(before.source)
         settings = state.settings
         wanted = replace(
             slot.wanted,
@@ -202,3 +202,13 @@ class LiveModel:
     def _stand(self, model: Model) -> None:
         self._slot.model = model
         self._state.publish(model=model)
+
+
+def _kind(source: str) -> str | None:
+    """Says which kind of model a MODEL form means; None where there is none, which opening it then says."""
+    from bftui.model.model_forms import source_of
+
+    with suppress(ModelError):
+        kind = source_of(source)[1]
+        return None if kind is None else kind.name
+    return None

@@ -199,3 +199,13 @@ def test_a_recorded_trace_says_what_it_can_do(tmp_path: Path) -> None:
         workbench.work()
         assert workbench.now.played == (0, 3)
         assert workbench.now.session.text() == ""
+
+
+def test_another_kind_of_model_is_opened_by_a_backend_of_its_own(tmp_path: Path) -> None:
+    with closing(bench(tmp_path, Prompt(PROMPT), backend="table")) as workbench:
+        workbench.work()
+        workbench.open_other("practice")
+        workbench.work()
+        assert workbench.now.status is Status.READY
+        assert workbench.model.model is not None
+        assert workbench.model.model.info.backend != "table"
