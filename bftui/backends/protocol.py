@@ -10,10 +10,9 @@ Positions count from 0, ranks from 1, entropies and log-probabilities are in nat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, Sampled, TokenScore
 from bftui.core.errors import ContextFull, InvalidToken, ModelError
 from bftui.core.sampler import Sampler
+from bftui.results.model_info import ModelInfo as ModelInfo
 
 F32 = NDArray[np.float32]
 
@@ -30,94 +30,6 @@ Logits = Any
 
 `numpy.asarray(row.cpu() if hasattr(row, "cpu") else row)` gives the numbers of either.
 """
-
-
-_JSON_NAMES = {"max_continuations": "max_fan_out", "continuation_tokens": "fan_tokens"}
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What a loaded model says of itself.
-
-    Attributes:
-        name: what people call it: its file's name or its directory's, or the label that they gave it.
-        title: what it calls itself, "" where it does not.
-        n_vocab: width of the logits; ids past the tokenizer's are padding and have empty bytes.
-        n_ctx: logical limit in tokens that prefixes are held to.
-        n_ctx_train: context that the model was trained with, None where unknown.
-        bos_id: the token that a raw prompt starts with, None where the model has none.
-        add_bos: whether a raw prompt gets it.
-        start_ids: what a raw prompt gets before it where that is more or other than `bos_id`.
-        eog_ids: every token that ends a generation.
-        eos_id: the one of them that chat templates write as `eos_token`, None where unknown.
-        special_ids: control tokens, which plain text never tokenises to.
-        chat_template: the model's own Jinja source.
-        template_tokens: special tokens that it may ask for, by name, in place of or beside `bos_id` and `eos_id`.
-        exact: whether logits over the full vocabulary are known.
-        rewind: `any` keeps any shared prefix; `checkpoint` evaluates again what came after a saved state, some tokens
-            at most where a path grew step by step; `recompute` evaluates a shorter prefix again as a whole.
-        max_continuations: continuations that may be open at once.
-        continuation_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
-        batch_rows: continuations that are best stepped at once.
-        ragged: whether a batch's rows of different lengths go well together, and a dropped one can begin again.
-        shaped: whether its numbers depend on which tokens are evaluated together. What is asked of it then says so
-            (`batches`), so that the same numbers come again.
-        padded: whether every batch of continuations has `batch_rows` rows, each in a place of its own.
-        dtype, kv, device: as the trace shows them.
-        sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
-    """
-
-    name: str
-    backend: str
-    library: str
-    source: str
-    architecture: str
-    n_vocab: int
-    n_ctx: int
-    n_ctx_train: int | None
-    bos_id: int | None
-    add_bos: bool
-    eog_ids: frozenset[int]
-    special_ids: frozenset[int]
-    chat_template: str | None
-    parameters: int
-    quantization: str
-    bytes: int
-    kv_bytes_per_token: int
-    dtype: str
-    kv: str
-    device: str
-    threads: int
-    sha256: str | None = None
-    tokenizer_sha256: str | None = None
-    exact: bool = True
-    rewind: Literal["any", "checkpoint", "recompute"] = "any"
-    max_continuations: int = 32
-    continuation_tokens: int = 0
-    batch_rows: int = 32
-    ragged: bool = False
-    shaped: bool = False
-    padded: bool = False
-    note: str = ""
-    eos_id: int | None = None
-    start_ids: tuple[int, ...] = ()
-    template_tokens: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    title: str = ""
-
-    @property
-    def start(self) -> tuple[int, ...]:
-        """The tokens that every prompt begins with."""
-        if self.start_ids or self.bos_id is None:
-            return self.start_ids
-        return (self.bos_id,) if self.add_bos else ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON, under the names that `bftui info --json` writes."""
-        data = {_JSON_NAMES.get(name, name): value for name, value in asdict(self).items()}
-        for name in ("eog_ids", "special_ids"):
-            data[name] = sorted(data[name])
-        data["start_ids"] = list(self.start_ids)
-        return data
 
 
 class TokenDistribution(Protocol):

@@ -1,7 +1,7 @@
 """What a model is before it is opened: the kinds of files and folders, and what their headers say, without libraries.
 
 `read` looks at the disk and takes milliseconds. The memory that a model needs is its backend's to say
-(`BackendSpec.needs`). What a model says of itself once it is open is `protocol.ModelInfo`; the two agree
+(`BackendSpec.needs`). What a model says of itself once it is open is `results.model_info.ModelInfo`; the two agree
 (`tests/contract/test_facts.py`).
 """
 

@@ -133,6 +133,8 @@ def _kind(hint: Any) -> _Kind:
         return _literal(inner)
     if origin is tuple:
         return _list(inner[0]) if inner[1:] == (...,) else _row(inner)
+    if origin is frozenset:
+        return _set(inner[0])
     if origin is not None and issubclass(origin, Mapping):
         return _table(inner[1])
     if dataclasses.is_dataclass(hint):
@@ -251,6 +253,12 @@ def _list(hint: Any) -> _Kind:
         list if kind.write is None else lambda value: [kind.write(each) for each in value],
         lambda shared: {"type": "array", "items": kind.schema(shared)},
     )
+
+
+def _set(hint: Any) -> _Kind:
+    """A set of numbers, which JSON has as a list in order."""
+    items = _list(hint)
+    return dataclasses.replace(items, read=lambda value: frozenset(items.read(value)), write=sorted)
 
 
 def _row(hints: tuple[Any, ...]) -> _Kind:

@@ -17,7 +17,6 @@ def outputs() -> dict[str, Any]:
     from bftui.results.check_result import CheckOutput
     from bftui.results.diff_result import DiffOutput
     from bftui.results.doctor_output import DoctorOutput
-    from bftui.results.info_output import InfoOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.listing_outputs import (
         ListedKey,
@@ -27,6 +26,7 @@ def outputs() -> dict[str, Any]:
     )
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.results.measure_result import MeasureOutput
+    from bftui.results.model_info import InfoOutput
     from bftui.results.nudging_result import NudgingOutput
     from bftui.results.response_result import PrintedResponse, PrintedResponses
     from bftui.results.shift_result import ShiftOutput

@@ -22,6 +22,7 @@ from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UnsupportedModel
 from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
+from bftui.results.codec import encode
 from recipes.practice.gguf_writer import USER_DEFINED
 from tests.contract.conftest import as_numpy, case_of, grouped, ids, quiet
 from tests.families import FAMILIES, UNUSED, WINDOW, Family
@@ -126,7 +127,7 @@ def test_going_back_agrees(pair: Pair) -> None:
 
 
 def test_what_they_say_of_the_model_agrees(pair: Pair) -> None:
-    a, b = pair.other.info.as_dict(), pair.llama.info.as_dict()
+    a, b = encode(pair.other.info), encode(pair.llama.info)
     of_the_file = (
         "source",
         "sha256",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bftui.backends.protocol import Backend
 from bftui.core.errors import InputError, InvalidToken
+from bftui.results.codec import encode
 from tests.contract.conftest import Case, ids
 from tests.models import LONG_WORD, sentences
 
@@ -18,7 +19,7 @@ from tests.models import LONG_WORD, sentences
 
 def test_info_is_plain_data(backend: Backend, case: Case) -> None:
     info = backend.info
-    assert json.loads(json.dumps(info.as_dict()))["backend"] == info.backend == case.spec.backend
+    assert json.loads(json.dumps(encode(info)))["backend"] == info.backend == case.spec.backend
     assert info.n_vocab == len(backend.next_logits(ids(backend, 1)))
     assert info.exact
     assert info.max_continuations >= 32

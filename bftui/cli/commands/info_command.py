@@ -26,7 +26,7 @@ def info(
     """Say what a model is, and how it would be run."""
     from bftui.core.text import json_text
     from bftui.results.codec import encode
-    from bftui.results.info_output import InfoOutput
+    from bftui.results.model_info import InfoOutput
 
     opening.check_labels(1)
     with (
@@ -37,7 +37,7 @@ def info(
         stopped = measured_noise(opened, Watched(interruption, show))
         if stopped is not None:
             raise stopped
-        facts = encode(InfoOutput(**opened.info.as_dict(), noise=opened.noise))
+        facts = encode(InfoOutput(info=opened.info, noise=opened.noise))
     if to_file(output):
         from bftui.trace.document import refuse_model
 
