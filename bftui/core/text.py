@@ -108,6 +108,15 @@ def spans(tokens: Iterable[bytes]) -> list[str]:
     return result
 
 
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return the hint to a name that is not known: the nearest that is, or `otherwise` (default: all of them)."""
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else otherwise or f"known are {', '.join(names)}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things: `1 token`, `2,000 tokens`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import codecs
 import json
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from bftui.core.errors import InputError
+from bftui.formats.machine import size
 
 _CHUNK = 1 << 20
 _BLANK = " \t\n\r"
@@ -35,16 +37,31 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BufferedReader]:
-    """Opens a regular file to be read; raises InputError where it, or a read of it, fails."""
+def opened(path: Path, *, pipes: bool = False) -> Iterator[BufferedReader]:
+    """Opens a regular file to be read; raises InputError where it, or a read of it, fails.
+
+    With `pipes` a pipe will do too, and - is the standard input.
+    """
     try:
-        if not path.is_file() and path.exists():
+        if pipes and str(path) == "-":
+            yield cast(BufferedReader, sys.stdin.buffer)
+            return
+        if path.exists() and not (path.is_file() or (pipes and path.is_fifo())):
             raise InputError(f"cannot read {path}", "it is not a regular file")
         with path.open("rb") as file:
             yield file
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {path}", reason) from error
+
+
+def read_bounded(path: Path, most: int, *, hint: str = "", pipes: bool = False) -> bytes:
+    """Reads a file of at most `most` bytes; raises InputError as `opened`, and with a hint for a larger one."""
+    with opened(path, pipes=pipes) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise InputError(f"cannot read {path}", f"it has more than {size(most)}", hint)
+    return data
 
 
 def check_plain(value: Any) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +14,10 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from bftui.core.errors import InputError, UsageError
-from bftui.core.text import safe
+from bftui.core.text import did_you_mean, safe
 from bftui.formats.open_spec import Device, Dtype, Kv
 from bftui.measures.style_lexicon import MOST_WORDS, WORDS
+from bftui.trace.stream import read_bounded
 from bftui.trace.user_folders import user_folder
 from bftui.ui.actions.action_table import ACTIONS, USUAL
 from bftui.workbench.keys import Keymap, shown
@@ -73,8 +73,7 @@ def checked_words(words: Any, name: str) -> tuple[str, ...]:
 def _one_of(*choices: str) -> Callable[[Any, str], Any]:
     def check(value: Any, name: str) -> str:
         if not isinstance(value, str) or value not in choices:
-            near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(choices)}"
+            hint = did_you_mean(str(value), choices, f"choose one of {', '.join(choices)}")
             raise UsageError(f"{name} cannot be {_quoted(value)}", hint=hint)
         return value
 
@@ -187,20 +186,12 @@ def read_config(path: Path | None = None) -> Config:
 def read_text(path: Path) -> str | None:
     """The file as it is; None where there is none. Raises InputError."""
     try:
-        if path.exists() and not path.is_file():
-            # A pipe would be waited for.
-            raise InputError(f"cannot read {path}", "it is not a regular file")
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
+        return read_bounded(path, _MOST_BYTES).decode("utf-8-sig")
+    except InputError as error:
         # A home that is not a directory holds none.
-        return None
-    except OSError as error:
-        raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
-    if len(data) > _MOST_BYTES:
-        raise InputError(f"cannot read {path}", f"it has more than {_MOST_BYTES >> 20} MiB")
-    try:
-        return data.decode("utf-8-sig")
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            return None
+        raise
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8", str(error)) from error
 
@@ -231,8 +222,7 @@ def _checked(found: Mapping[str, Any]) -> Config:
         for key, value in tables[section].items():
             if key not in known:
                 names = [*known, *(() if section else SECTIONS)]
-                near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+                hint = did_you_mean(key, names)
                 raise UsageError(f"{of}there is no key {_quoted(key)}", hint=hint)
             its[key] = known[key].check(value, f"{of}{key}")
     from bftui.core.sampler import Sampler

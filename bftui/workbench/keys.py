@@ -5,7 +5,6 @@ Sentences that name a key ask `key` or `hint` for it, so that they name the pers
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bftui.core.errors import UsageError
-from bftui.core.text import safe
+from bftui.core.text import did_you_mean, safe
 
 NONE = "<none>"
 """A key that no keyboard sends: what an action without keys is bound to."""
@@ -140,11 +139,9 @@ def _named(key: str, text: str) -> str:
         return _RENAMED.get(name, name) or key
     if lower in _NAMED or _character(lower) is not None:
         return lower
-    near = difflib.get_close_matches(lower, [*_NAMED, *_ALIASES], n=1, cutoff=0.5)
-    raise UsageError(
-        f"there is no key {_quoted(text)}",
-        hint=f"did you mean {near[0]}?" if near else "write a character, or a name such as f2",
-    )
+    otherwise = "write a character, or a name such as f2"
+    hint = did_you_mean(lower, [*_NAMED, *_ALIASES], otherwise)
+    raise UsageError(f"there is no key {_quoted(text)}", hint=hint)
 
 
 def _character(name: str) -> str | None:
@@ -197,8 +194,7 @@ class Keymap:
         keys = dict(self.keys)
         for action, wanted in changes.items():
             if action not in keys:
-                near = difflib.get_close_matches(action, keys, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]}?" if near else "`bftui keys` lists them"
+                hint = did_you_mean(action, keys, "`bftui keys` lists them")
                 raise UsageError(f"there is no action {_quoted(action)}", hint=hint)
             if action in _FIXED:
                 raise UsageError(f"the keys of {action} cannot be changed")

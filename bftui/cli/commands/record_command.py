@@ -209,9 +209,7 @@ def read_actions(path: Path, special: Special = "text") -> list[tuple[Command, i
     `special` says what control tokens in texts to force are read as.
     """
     try:
-        entries = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
+        entries = json.loads(o.read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON", str(error)) from error
     if not isinstance(entries, list):

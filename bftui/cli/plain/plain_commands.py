@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bftui.cli.plain import plain_sentences as tell
 from bftui.cli.plain.plain_sentences import say
 from bftui.core.errors import UsageError
-from bftui.core.text import safe
+from bftui.core.text import did_you_mean, safe
 from bftui.session import commands as c
 from bftui.workbench import jumps
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from bftui.cli.plain.plain_session import Plain
 
 _MOST_STEPS = 100_000
-_SAMPLER = ("temperature", "top_k", "top_p", "min_p", "seed")
+_SAMPLER = ("temperature", "top-k", "top-p", "min-p", "seed")
 
 
 class Left(Exception):
@@ -186,11 +185,11 @@ def _sampler(plain: Plain, rest: str) -> None:
         )
     changes: dict[str, Any] = {}
     for name, value in zip(parts[::2], parts[1::2], strict=True):
-        key = name.lower().replace("-", "_")
-        if key not in _SAMPLER:
-            near = difflib.get_close_matches(key, _SAMPLER, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0].replace('_', '-')}?" if near else ", ".join(_SAMPLER)
+        known = name.lower().replace("_", "-")
+        if known not in _SAMPLER:
+            hint = did_you_mean(known, _SAMPLER)
             raise UsageError(f"there is no setting '{safe(name[:40])}'", hint=hint)
+        key = known.replace("-", "_")
         try:
             whole = key in ("top_k", "seed")
             changes[key] = int(value) if whole else float(value)
@@ -345,8 +344,7 @@ def do(plain: Plain, line: str) -> None:
         return
     word = NAMES.get(name.lower().replace("_", "-"))
     if word is None:
-        near = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "help lists the commands"
+        hint = did_you_mean(name.lower(), NAMES, "help lists the commands")
         raise UsageError(f"there is no command '{safe(name[:40])}'", hint=hint)
     if not word.alone:
         _ = plain.live

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache, wraps
@@ -327,20 +326,9 @@ def _template_args(given: Sequence[str]) -> dict[str, Any]:
 
 def read_bytes(path: Path) -> bytes:
     """A file of prompts; - is standard input, and a pipe will do. Raises InputError, also above `MOST_BYTES`."""
-    try:
-        if str(path) == "-":
-            data = sys.stdin.buffer.read(MOST_BYTES + 1)
-        else:
-            if not (path.is_file() or path.is_fifo() or path.is_dir()) and path.exists():
-                raise InputError(f"cannot read {path}", "it is not a regular file")
-            with path.open("rb") as file:
-                data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
-    if len(data) > MOST_BYTES:
-        reason = f"it has more than {MOST_BYTES >> 20} MiB"
-        raise InputError(f"cannot read {path}", reason, "split it into several files")
-    return data
+    from bftui.trace.stream import read_bounded
+
+    return read_bounded(path, MOST_BYTES, hint="split it into several files", pipes=True)
 
 
 def unfolded(command: Callable[..., T]) -> Callable[..., T]:

@@ -6,7 +6,6 @@ one that ships and say only what differs.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from bftui.core.errors import InputError, UsageError
+from bftui.core.text import did_you_mean
+from bftui.trace.stream import read_bounded
 from bftui.trace.user_folders import user_folder
 
 ROLES = (
@@ -112,7 +113,7 @@ def named(name: str, folder: Path | None = None) -> ThemeFile:
         return _own(own)
     if any(path.stem == name for path in _themes_in(_folder())):
         return _shipped(name)
-    raise UsageError(f"there is no theme {name!r}", hint=_nearest(name, found(folder).themes))
+    raise UsageError(f"there is no theme {name!r}", hint=did_you_mean(name, found(folder).themes))
 
 
 @cache
@@ -146,17 +147,7 @@ def _folder() -> Path:
 
 def _own(path: Path) -> ThemeFile:
     """One of this person's themes; raises InputError."""
-    try:
-        if not path.is_file():
-            raise InputError(f"cannot read the theme {path}", "it is not a regular file")
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"cannot read the theme {path}", reason) from error
-    if len(data) > _MOST_BYTES:
-        reason = f"it has more than {_MOST_BYTES >> 10} KiB"
-        raise InputError(f"cannot read the theme {path}", reason)
+    data = read_bounded(path, _MOST_BYTES)
     if path.stem == AUTO:
         reason = f"{AUTO} stands for what suits the terminal"
         raise InputError(f"the theme {path} cannot have this name", reason, "rename the file")
@@ -202,7 +193,9 @@ def _base(given: dict[str, Any], bases: Mapping[str, ThemeFile]) -> ThemeFile | 
         return None
     name = given["extends"]
     if not isinstance(name, str) or name not in bases:
-        raise ValueError(f"it extends {name!r}, which does not ship; {_nearest(str(name), bases)}")
+        raise ValueError(
+            f"it extends {name!r}, which does not ship; {did_you_mean(str(name), bases)}"
+        )
     return bases[name]
 
 
@@ -246,7 +239,7 @@ def _ramp(
 def _color(color: Any, where: str, *, ansi: bool) -> str:
     if isinstance(color, str) and color.startswith("ansi_"):
         if color.removeprefix("ansi_") not in ANSI:
-            near = _nearest(color, [f"ansi_{name}" for name in ANSI])
+            near = did_you_mean(color, [f"ansi_{name}" for name in ANSI])
             raise ValueError(f"{where} is {color!r}, which is not a colour; {near}")
     elif not isinstance(color, str) or not _RGB.fullmatch(color):
         raise ValueError(f"{where} is {color!r}, which is not a colour; write #rrggbb or ansi_NAME")
@@ -267,9 +260,4 @@ def _table(value: Any, where: str) -> dict[str, Any]:
 def _check_keys(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
     for key in given:
         if key not in known:
-            raise ValueError(f"there is no {what} {key!r}; {_nearest(key, known)}")
-
-
-def _nearest(name: str, known: Mapping[str, Any] | Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise ValueError(f"there is no {what} {key!r}; {did_you_mean(key, known)}")
