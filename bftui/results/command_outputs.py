@@ -8,6 +8,9 @@ from typing import Any
 from bftui.core.errors import UsageError
 from bftui.results.codec import json_schema
 
+TRACES = ("export", "record")
+"""Commands whose `--json` is a trace."""
+
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -19,8 +22,10 @@ def outputs() -> dict[str, Any]:
     from bftui.results.doctor_output import DoctorOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.listing_outputs import (
+        ConfigOutput,
         ListedKey,
         ModelsOutput,
+        ReportOutput,
         SessionsOutput,
         ThemesOutput,
     )
@@ -33,6 +38,7 @@ def outputs() -> dict[str, Any]:
 
     return {
         "check": CheckOutput,
+        "config": ConfigOutput,
         "diff": DiffOutput,
         "doctor": DoctorOutput,
         "info": InfoOutput,
@@ -42,6 +48,7 @@ def outputs() -> dict[str, Any]:
         "measure": MeasureOutput,
         "models": ModelsOutput,
         "nudge": NudgingOutput,
+        "report": ReportOutput,
         "respond": PrintedResponse | PrintedResponses,
         "sessions": SessionsOutput,
         "shift": ShiftOutput,
@@ -53,7 +60,6 @@ def output_schema(command: str) -> dict[str, Any]:
     """Describes what a command prints: a JSON Schema, draft 2020-12. Raises UsageError for a command without one."""
     known = outputs()
     if command not in known:
-        raise UsageError(
-            f"there is no schema of {command!r}", hint=f"take one of {', '.join(known)}"
-        )
+        names = ", ".join(sorted({*known, *TRACES}))
+        raise UsageError(f"there is no schema of {command!r}", hint=f"take one of {names}")
     return {"$schema": _DRAFT, "title": f"bftui {command}", **json_schema(known[command])}

@@ -1,8 +1,10 @@
-"""What the commands that list something say with `--json`: models, sessions, themes and keys."""
+"""What the commands that list or write say with `--json`: models, sessions, themes, keys, settings, pages."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bftui.results.result_types import Count
 
@@ -103,3 +105,32 @@ class ListedKey:
     keys: str
     name: str
     description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigOutput:
+    """What holds of the config file and its defaults: `path` is where it is looked for, `keys` go by action."""
+
+    path: str
+    exists: bool
+    theme: str
+    words: tuple[str, ...]
+    response: str
+    shading: str
+    low_bandwidth: bool
+    sampler: Mapping[str, Any]
+    model: Mapping[str, Any]
+    keys: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOutput:
+    """The page that was written: its file and size, what of the trace is on it, the pictures, and what is left out."""
+
+    report: str
+    bytes: int
+    nodes: Count
+    tokens: Count
+    measurements: Count
+    pictures: tuple[str, ...]
+    left_out: tuple[str, ...]

@@ -15,6 +15,7 @@ import pytest
 import bftui
 from bftui import cli
 from bftui.session.session import Session
+from bftui.trace.schema import json_schema
 from bftui.workbench import keys
 from tests.command_line import apart, bftui_, fails, interrupted
 from tests.tables import table
@@ -259,6 +260,8 @@ def test_the_schema_is_a_schema(tmp_path):
     jsonschema.Draft202012Validator.check_schema(json.loads((tmp_path / "schema.json").read_text()))
     of_shift = json.loads(bftui_("schema", "shift").stdout)
     jsonschema.Draft202012Validator.check_schema(of_shift)
+    assert bftui_("schema", "record").stdout == bftui_("schema", "export").stdout
+    assert json.loads(bftui_("schema", "record").stdout) == json_schema()
     assert {"answers", "positions"} <= set(of_shift["required"])
     assert "take one of check, " in fails(2, "schema", "shfit")
 

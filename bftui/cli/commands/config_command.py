@@ -14,6 +14,7 @@ from bftui.cli.shared.opening import emit
 from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from bftui.results.listing_outputs import ConfigOutput
     from bftui.ui.config_file import Config
 
 
@@ -30,6 +31,7 @@ def config(
 ) -> None:
     """Print a complete config file, every line of it a comment; with --json what holds now."""
     from bftui.core.text import json_text, safe
+    from bftui.results.codec import encode
     from bftui.trace.document import refuse_inputs, saving
     from bftui.ui.config_file import config_path, default_text, read_config
 
@@ -38,7 +40,7 @@ def config(
     where = config_path()
     refuse_inputs(output, where)
     if as_json:
-        text = json_text(_fields(where, read_config(where)))
+        text = json_text(encode(_output(where, read_config(where))))
     elif path:
         # As it is for programs; a terminal would do what is in it.
         text = safe(str(where)) if sys.stdout.isatty() else str(where)
@@ -54,16 +56,17 @@ def config(
     emit(text, output)
 
 
-def _fields(path: Path, config: Config) -> dict[str, Any]:
+def _output(path: Path, config: Config) -> ConfigOutput:
     """What holds, with the defaults where the file says nothing."""
+    from bftui.results.listing_outputs import ConfigOutput
     from bftui.ui.config_file import OPTIONS
     from bftui.workbench.keys import shown
 
-    sections: dict[str, dict[str, Any]] = {"": {}, "sampler": {}, "model": {}}
+    sections: dict[str, Any] = {"": {}, "sampler": {}, "model": {}}
     for option in OPTIONS:
         said = getattr(config, option.section or option.name)
         found = said.get(option.name) if option.section else said
         sections[option.section][option.name] = option.default if found is None else found
-    keys = {action: list(map(shown, its)) for action, its in config.keymap.keys.items()}
+    keys = {action: tuple(map(shown, its)) for action, its in config.keymap.keys.items()}
     top = sections.pop("")
-    return {"path": str(path), "exists": path.exists(), **top, **sections, "keys": keys}
+    return ConfigOutput(path=str(path), exists=path.exists(), **top, **sections, keys=keys)

@@ -93,10 +93,10 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a trace, or of what a command prints with --json."""
     from bftui.core.text import json_text
-    from bftui.results.command_outputs import output_schema
+    from bftui.results.command_outputs import TRACES, output_schema
     from bftui.trace.schema import json_schema
 
-    found = json_schema() if command is None else output_schema(command)
+    found = json_schema() if command is None or command in TRACES else output_schema(command)
     emit(json_text(found, indent=2), output)
 
 

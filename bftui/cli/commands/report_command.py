@@ -92,16 +92,19 @@ def _told(found: TraceReport, output: Path, size: int, saved: list[Path], *, as_
 
     content = found.content
     if as_json:
-        document = {
-            "report": str(output),
-            "bytes": size,
-            "nodes": content.file.count,
-            "tokens": content.path.length,
-            "measurements": found.measured_count,
-            "pictures": [str(path) for path in saved],
-            "left_out": found.left_out(),
-        }
-        return json_text(document) + "\n"
+        from bftui.results.codec import encode
+        from bftui.results.listing_outputs import ReportOutput
+
+        page = ReportOutput(
+            report=str(output),
+            bytes=size,
+            nodes=content.file.count,
+            tokens=content.path.length,
+            measurements=found.measured_count,
+            pictures=tuple(map(str, saved)),
+            left_out=tuple(found.left_out()),
+        )
+        return json_text(encode(page)) + "\n"
     written = f"{output}: {size / 1e6:.1f} MB, {counted(content.path.length, 'token')} of the path"
     lines = [f"{written}, {counted(found.measured_count, 'measurement')}."]
     lines += [f"{each[0].upper()}{each[1:]}." for each in found.left_out()]
