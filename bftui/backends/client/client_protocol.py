@@ -53,6 +53,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenRow:
+    """A continuation as far as it was drawn before: which of the texts it follows, its number and its tokens."""
+
+    text: int
+    number: int
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutPlan:
     """Continuations to be drawn after the path of a node and each of some texts that follow it outside the tree.
 
@@ -69,6 +78,13 @@ class RolloutPlan:
         purpose: what the draws are for; other purposes have other draws.
         cap_k: with it, `entropy_truncated` and `logprob_truncated` are those of P~ restricted to its `cap_k` best
             tokens and the drawn one, renormalised; 0 switches it off.
+        rounds: ascending numbers; with them all texts advance together: those of its continuations whose numbers are
+            below the first one are complete for every text before others are for any, and so on. Where each row is
+            evaluated follows from the plan alone, whatever else the model does.
+        given: what was drawn before with this plan, or with fewer numbers or a shorter horizon; only with `rounds`. It
+            is not drawn again. What follows is what follows without an interruption, bit by bit where the same
+            evaluation gives the same bits: of the same plan, and where rows are padded (`info.padded`) of the larger
+            one, too.
     """
 
     tree: int
@@ -79,6 +95,8 @@ class RolloutPlan:
     horizon: int
     purpose: Purpose = Purpose.ROLLOUT
     cap_k: int = 0
+    rounds: Sequence[int] = ()
+    given: Sequence[GivenRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +232,12 @@ class ModelClient(Protocol):
     def rollouts(self, plan: RolloutPlan) -> Iterator[RolloutStep]:
         """Draw the continuations of a plan.
 
-        The rows of a suffix begin before those of the next one; items mix them, in batches that short suffixes share.
-        Many numbers go in batches, one after the other.
+        The rows of a suffix begin before those of the next one, but with `rounds`; items mix them, in batches that
+        short suffixes share. Many numbers go in batches, one after the other.
 
-        Raises UsageError for a horizon below 1, a negative `cap_k` and numbers outside their range or given twice;
-        ContextFull where not one token fits. Through a worker the first item raises it.
+        Raises UsageError for a horizon below 1, a negative `cap_k`, numbers outside their range or asked for twice,
+        rounds that do not ascend and given rows that are not of the plan; ContextFull where not one token fits. Through
+        a worker the first item raises it.
         """
         ...
 

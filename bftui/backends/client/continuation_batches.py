@@ -3,16 +3,17 @@
 A batch is stepped by the taker of its items, so that other requests come in between two steps. Where the backend can
 step rows of different lengths, the next row takes the place of one that ended. What a row holds of the cache can be
 lost to other requests (the path goes first): it is then evaluated again from its tokens, in smaller batches.
-Not for: estimates, which are `core.bf.estimate`'s; models whose numbers depend on their batch, see `padded_batches.py`.
+Not for: estimates, which are `core.bf.estimate`'s; rows whose places are settled before, see `placed_batches.py`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -57,13 +58,33 @@ class DrawingPlan:
     horizon: int
     purpose: Purpose
     cap_k: int
+    rounds: tuple[int, ...]
+    given: Mapping[tuple[int, int], Text]
 
     @classmethod
     def of(cls, prefix: Text, plan: RolloutPlan) -> DrawingPlan:
         """Put a plan after the token ids of its path; raises UsageError for what cannot be drawn."""
         suffixes, numbers = tuple(map(tuple, plan.suffixes)), tuple(plan.numbers)
         _check(numbers, plan.horizon, plan.cap_k)
-        return cls(prefix, suffixes, plan.sampler, numbers, plan.horizon, plan.purpose, plan.cap_k)
+        rounds, given = tuple(plan.rounds), {(row.text, row.number): row for row in plan.given}
+        if any(low >= high for low, high in pairwise((0, *rounds))):
+            raise UsageError("the rounds of continuations do not ascend from 1")
+        if given and not rounds:
+            raise UsageError("only rounds go on with what was drawn before")
+        asked = {(text, number) for text in range(len(suffixes)) for number in numbers}
+        if len(given) != len(plan.given) or not given.keys() <= asked:
+            raise UsageError("what was drawn before is not of these texts and numbers, once each")
+        return cls(
+            prefix=prefix,
+            suffixes=suffixes,
+            sampler=plan.sampler,
+            numbers=numbers,
+            horizon=plan.horizon,
+            purpose=plan.purpose,
+            cap_k=plan.cap_k,
+            rounds=rounds,
+            given={place: row.token_ids for place, row in given.items()},
+        )
 
 
 def _check(numbers: tuple[int, ...], horizon: int, cap_k: int) -> None:
@@ -88,7 +109,7 @@ class ContinuationRow:
     Attributes:
         text, number: which of the suffixes it follows, and its number there.
         key: the prefix key of its draws.
-        token_ids: what it has beyond the prefix of its batch: `own` tokens that were given, then those drawn.
+        token_ids: what it has beyond the prefix of its batch: `own` tokens of its text, then those drawn.
         most: tokens that may be drawn.
         fed: how many of its tokens were evaluated in the open batch.
     """
@@ -114,16 +135,19 @@ class ContinuationRow:
 
 
 def rows_of(plan: DrawingPlan, text: int, shared: Text, n_ctx: int) -> list[ContinuationRow]:
-    """Return the continuations of one text, in the order of the plan's numbers.
+    """Return the continuations of one text, in the order of the plan's numbers, with what is given of them.
 
     `shared` is what the prefix of their batch holds of the text.
     """
     suffix = plan.suffixes[text]
     whole, own = (*plan.prefix, *suffix), suffix[len(shared) :]
     key, most = prefix_key(whole), min(plan.horizon, n_ctx - len(whole))
-    return [
-        ContinuationRow(text, number, key, list(own), len(own), most) for number in plan.numbers
-    ]
+
+    def row(number: int) -> ContinuationRow:
+        ids = [*own, *plan.given.get((text, number), ())[:most]]
+        return ContinuationRow(text, number, key, ids, len(own), most)
+
+    return [row(number) for number in plan.numbers]
 
 
 def share_batches(plan: DrawingPlan) -> bool:
@@ -205,17 +229,32 @@ class ContinuationPool:
             )
         return max(1, rows)
 
+    @property
+    def width(self) -> int:
+        """Rows of every batch whose rows have places of their own."""
+        info = self.backend.info
+        if info.padded:
+            return info.batch_rows
+        return max(1, min(info.batch_rows, info.max_continuations * (_RESERVE - 1) // _RESERVE))
+
     @contextmanager
     def open(
-        self, prefix: Sequence[int], rows: int, tokens: int, *, ahead: bool = False
+        self,
+        prefix: Sequence[int],
+        rows: int,
+        tokens: int,
+        *,
+        ahead: bool = False,
+        placed: bool = False,
     ) -> Iterator[ContinuationBatch]:
         """Open rows of up to `tokens` tokens until the end of the block, also after an error; the turn is free inside.
 
-        `ahead` is for look-ahead, which is soon done. Where numbers depend on batches the prefix is read afresh.
+        `ahead` is for look-ahead, which is soon done. The prefix is read afresh where numbers depend on batches, and
+        for rows that are `placed`.
         """
         with self.turn:
             of = self.backend.aside if ahead else self.backend.drawing
-            batches = afresh(len(prefix)) if self.backend.info.shaped else None
+            batches = afresh(len(prefix)) if placed or self.backend.info.shaped else None
             context = of.continuations(prefix, rows, batches, tokens)
             batch = context.__enter__()
             self._rows += rows

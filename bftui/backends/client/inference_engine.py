@@ -26,7 +26,7 @@ from bftui.backends.client.client_protocol import (
 )
 from bftui.backends.client.continuation_batches import ContinuationPool, DrawingPlan, rollouts
 from bftui.backends.client.lookahead_batches import lookahead
-from bftui.backends.client.padded_batches import padded_rollouts
+from bftui.backends.client.placed_batches import placed_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
 from bftui.backends.client.tree_paths import TreePaths
 from bftui.backends.protocol import F32, Backend, Evaluator, Logits, TokenDistribution
@@ -411,8 +411,8 @@ class InferenceEngine:
             prefix = tuple(self._path(tree, node)[0])
         drawing = DrawingPlan.of(prefix, plan)
         self.forget_cancel()
-        if self.info.padded:
-            return padded_rollouts(self._pool, drawing, self._check)
+        if self.info.padded or drawing.rounds:
+            return placed_rollouts(self._pool, drawing, self._check)
 
         def first(suffix: tuple[int, ...]) -> TokenDistribution:
             if suffix:

@@ -271,10 +271,12 @@ class LlamaCppBackend(PathBackend):
 
     def give_back(self, sequences: Sequence[int]) -> None:
         """Frees these sequences and the cells that only they used."""
-        for sequence in reversed(sequences):
+        for sequence in sequences:
             if not self._closed:
                 C.llama_memory_seq_rm(self._memory, sequence, -1, -1)
             self._free_sequences.append(sequence)
+        # The same work has the same sequences, whatever came before: to a recurrent model they are cells.
+        self._free_sequences.sort(reverse=True)
 
     def decode_rows(
         self, token_ids: Sequence[int], positions: Sequence[int], sequences: Sequence[int]
