@@ -1,82 +1,48 @@
 """The response to a forced text: does it change the branching factor, and more than texts like it would?
 
 The forced text is held against texts of the same length that the model itself might have written there (matched
-controls). Rollouts give the BF over the tokens that follow each; the verdict compares the forced text's with theirs.
+controls). All texts are continued together; the BF over the tokens that follow is judged in planned looks, and what is
+known between them is told without a verdict (contract 4).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from contextlib import closing
+from dataclasses import replace
 
-import numpy as np
-
-from bftui.core.bf.contrast import (
-    FEWEST,
-    Contrast,
-    contrast,
-    contrast_samples,
-    mean_interval,
-)
-from bftui.core.bf.curves import CurvePoint, curve
-from bftui.core.bf.estimate import Estimate, estimate
-from bftui.core.bf.samples import Sample
-from bftui.core.draws import Purpose, prefix_key, uniform
+from bftui.core.bf.looks import Look
+from bftui.core.errors import UsageError
 from bftui.core.job import Job
-from bftui.core.sampler import Sampler
-from bftui.measures.rollouts import Rollouts, Together, check_size
+from bftui.measures import control_texts
+from bftui.measures.control_texts import ControlText
+from bftui.measures.drawn_texts import DrawnTexts
+from bftui.measures.response_numbers import response_result
+from bftui.measures.response_state import Kind, ResponseState, Setup
+from bftui.measures.rollouts import MOST_SAMPLES, MOST_TOKENS, check_size
 from bftui.measures.site import Site
-from bftui.results.codec import finite
-from bftui.results.response_result import (
-    ControlsResult,
-    ForcedResult,
-    ResponseResult,
-    ResponseSettings,
-)
+from bftui.results.response_result import ResponseResult, ResponseSettings
 from bftui.results.stored_result import StoredResult
-
-DRAWN = 256
-"""Continuations that the matched controls are chosen from."""
 
 NEUTRAL = ("The", "It", "This", "There", "In", "A", "When", "One")
 """Openings that commit a text to little; those that the forced text equals are left out."""
 
-RANDOM = 8
-"""Controls whose first token is drawn uniformly from the kept set."""
-
-Kind = Literal["matched", "free", "neutral", "random", "top1"]
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """How a response is measured; the defaults are those of `bftui respond`."""
-
-    samples: int = 32
-    horizon: int = 64
-    controls: int = 12
-    others: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """One text to compare with, and ln BF over the tokens after it."""
-
-    token_ids: tuple[int, ...]
-    log_bf: float
-    samples: tuple[Sample, ...]
+_SETTLED_S = 1.0
+"""Seconds of drawing after which its own speed is what it is said to have."""
 
 
 class Response(Job):
-    """Rollouts after a forced text and after its controls.
+    """Continuations of a forced text and of its controls, judged while they come.
+
+    What is drawn stays, whatever stops it: `go_on` takes it up again, and finds what it would have found without a
+    stop.
 
     Attributes:
         node, token_ids, sampler, setup: where, what was forced, and how it is measured.
-        logprob: ln P of the forced text there, in nats; None until it was scored.
-        forced: the rollouts after the forced text, None until they began.
-        controls: what is finished, by kind.
-        doing: what is measured now, for people.
+        state: what is known; None before the controls are chosen.
+        doing: what is done now, for people.
+        rate: tokens a second that it is expected to draw before it knows by itself; None where nobody knows.
     """
 
     def __init__(
@@ -85,300 +51,249 @@ class Response(Job):
         token_ids: Sequence[int],
         neutral: Sequence[tuple[int, ...]],
         setup: Setup,
+        known: ResponseResult | None = None,
+        rate: float | None = None,
     ) -> None:
-        """`neutral` are the neutral texts as tokens."""
-        check_size("controls", setup.controls, DRAWN)
+        """`neutral` are the neutral texts as tokens; `known` is what another run of the program found of the same.
+
+        Raises UsageError for sizes that make no sense, and for a horizon past the context.
+        """
+        setup.check()
         self.node, self.sampler = site.node, site.sampler
         self.token_ids, self.setup = tuple(token_ids), setup
-        self.logprob: float | None = None
-        self.forced: Rollouts | None = None
-        self.controls: dict[Kind, list[Control]] = {}
-        self.doing = ""
-        self._site, self._client = site, site.model.client
-        self._key = prefix_key(site.prefix)
-        self._first = 0.0
+        self._site = site
+        self._room = site.model.info.n_ctx - len(site.prefix) - len(self.token_ids)
+        self._check_room(setup.horizon)
+        self.state = None if known is None else ResponseState.restored(known)
+        self.doing, self.rate = "", rate
         self._neutral = [ids for ids in neutral if ids != self.token_ids]
-        self._running: Together | None = None
-        self._finished = 0
-        self._curve: list[CurvePoint] = []
-        self._kinds: tuple[ControlsResult, ...] = ()
-        self._planned = 1 + setup.controls
-        if setup.others:
-            self._planned += 2 + len(self._neutral) + RANDOM
-        # Refuses sizes that make no sense before anything runs.
-        self._rollouts(())
+        self._least = math.inf
+        self._before = 0.0, 0
+        self._found: tuple[object, ResponseResult] | None = None
         super().__init__()
+
+    def _check_room(self, horizon: int) -> None:
+        if horizon > self._room:
+            raise UsageError(
+                f"a horizon of {horizon} tokens is past the end of the context",
+                f"it has room for {max(0, self._room)} after the text",
+                "take a shorter horizon, or open the model with a larger --ctx",
+            )
+
+    # How far it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def looks(self) -> Sequence[Look]:
+        """Those that were done."""
+        return () if self.state is None else self.state.looks
+
+    @property
+    def decided(self) -> bool:
+        """Whether no further look is planned."""
+        return self.state is not None and self.state.decided(self.setup)
+
+    @property
+    def measured(self) -> bool:
+        """Whether anything is known of what follows the forced text."""
+        return self.state is not None and bool(self.state.drawn.samples(0, 1, 1))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens drawn so far, over all texts."""
+        return 0 if self.state is None else self.state.tokens
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Positions that the BF of the forced text, and that of its matched controls, are means over."""
+        if self.state is None:
+            return 0, 0
+        size = self.state.size(self.setup)
+        own, *theirs = (
+            sum(sample.length for sample in self.state.drawn.samples(place, *size))
+            for place in range(1 + len(self.state.matched))
+        )
+        return own, sum(theirs)
 
     @property
     def share(self) -> float:
         if self.done:
             return 1.0
-        running = 0.0
-        if self._running is not None:
-            running = self._running.share * len(self._running.rollouts)
-        return min(1.0, (self._finished + running) / self._planned)
+        left, tokens = self._to_draw(), self.tokens
+        return tokens / (tokens + left) if tokens else 0.0
 
     @property
-    def measured(self) -> int:
-        """Texts whose rollouts are finished; none before the forced one, from which nothing is told in parts."""
-        if self._running is None or self.forced is None or not self.forced.complete:
-            return self._finished
-        return self._finished + sum(each.complete for each in self._running.rollouts)
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds that are left, from what was done so far; None before the first text is finished."""
-        if not self.measured:
+    def left(self) -> float | None:
+        """Seconds that it takes yet, at most; only falls while it goes on. None where no speed is known."""
+        speed = self._speed()
+        if speed is None or self.done:
             return None
-        return self.seconds / self.share * (1.0 - self.share)
+        self._least = min(self._least, self._to_draw() / speed)
+        return self._least
+
+    def spent(self, budget: float) -> bool:
+        """Whether work that nobody asked for ends here.
+
+        It does when `budget` seconds are spent and a look is done, or when the first look takes that long once more.
+        """
+        if self.seconds < budget:
+            return False
+        if self.state is None or self.state.looks:
+            return True
+        left = self.state.drawn.left(self.setup.looks[0], self.setup.horizon)
+        return left > budget * (self._speed() or math.inf)
 
     @property
-    def estimate(self) -> Estimate | None:
-        """BF over the tokens after the forced text, as far as they are drawn."""
-        if self.forced is None or not self.forced.samples:
-            return None
-        return self.forced.branching_factor("entropy")
+    def speed(self) -> float | None:
+        """Tokens that it drew a second; None where it did not go on long enough to say."""
+        seconds, tokens = self.seconds - self._before[0], self.tokens - self._before[1]
+        return tokens / seconds if seconds >= _SETTLED_S and tokens else None
 
-    @property
-    def contrast(self) -> Contrast | None:
-        """The verdict against the matched controls; None until all of them are measured."""
-        matched = self.controls.get("matched")
-        found = self.estimate
-        if matched is None or found is None:
-            return None
-        return contrast(math.log(found.bf_entropy), [control.log_bf for control in matched])
+    def _speed(self) -> float | None:
+        return self.speed or self.rate
 
-    @property
-    def positions(self) -> tuple[int, int]:
-        """Positions that the BF of the forced text, and that of its matched controls, are means over."""
-        own = () if self.forced is None else self.forced.samples
-        theirs = (each for control in self.controls.get("matched", ()) for each in control.samples)
-        return sum(len(each.token_ids) for each in own), sum(len(each.token_ids) for each in theirs)
+    def _to_draw(self) -> int:
+        """Tokens that are at most to be drawn yet."""
+        setup, state = self.setup, self.state
+        samples, others = setup.looks[setup.asked - 1], None
+        if state is None:
+            left = (1 + setup.controls) * samples * setup.horizon
+        else:
+            left = 0 if state.decided(setup) else state.drawn.left(samples, setup.horizon)
+            left += state.drawn.left(*state.extra) if state.extra else 0
+            samples, others = state.looks[-1].samples if state.looks else samples, state.others
+        if not setup.others:
+            return left
+        if others is not None:
+            return left + others.left(samples, setup.horizon)
+        return left + (2 + len(self._neutral) + control_texts.RANDOM) * samples * setup.horizon
 
-    @property
-    def reason(self) -> str | None:
-        """Why there can be no verdict, where there can be none."""
-        matched = self.controls.get("matched")
-        if matched is None or len(matched) >= FEWEST:
-            return None
-        if self.setup.controls < FEWEST:
-            return (
-                f"only {self.setup.controls} matched controls were asked for; {FEWEST} are needed"
-            )
-        texts = "1 text" if len(matched) == 1 else f"{len(matched)} different texts"
-        are = "is" if len(matched) == 1 else "are"
-        return f"only {texts} of this length {are} among {DRAWN} draws; {FEWEST} are needed"
+    # Asking for more -------------------------------------------------------------------------------------------
 
     def widen(self) -> None:
-        """Measures the other kinds of controls too, also where all that was asked for is finished."""
-        if self.setup.others:
-            return
-        self.setup = replace(self.setup, others=True)
-        self._planned += 2 + len(self._neutral) + RANDOM
-        if self.done:
-            self.done = False
-            self._pieces = self._others()
+        """Measures the other kinds of controls too."""
+        if not self.setup.others:
+            self.setup = replace(self.setup, others=True)
+            self.go_on()
 
-    def settings(self) -> ResponseSettings:
-        """Says what was asked for."""
-        return ResponseSettings(
-            token_ids=self.token_ids,
-            samples=self.setup.samples,
-            horizon=self.setup.horizon,
-            controls=self.setup.controls,
-            sampler=self.sampler,
-        )
+    def extend(self, samples: int, horizon: int) -> None:
+        """Draws more samples of each text, or longer ones; what they say is an estimate beside the looks.
 
-    def result(self, verdict: Contrast | None = None) -> ResponseResult:
-        """Says what was found so far; `verdict` stands for one corrected for several texts.
-
-        As long as matched controls are missing there is no verdict. What is known of the controls is made once.
+        Raises UsageError for sizes that make no sense, before the controls are chosen, and for a horizon past the
+        context.
         """
-        found, compared = self.estimate, verdict or self.contrast
-        assert found is not None
-        if len(self._kinds) != len(self.controls):
-            self._kinds = tuple(map(self._controls_result, self.controls))
-        return ResponseResult(
-            forced=ForcedResult(
-                text=self._text(self.token_ids),
-                token_ids=self.token_ids,
-                logprob=None if self.logprob is None else finite(self.logprob),
-                bf=found.bf_entropy,
-                ci=found.ci,
-                ended=found.ended,
-            ),
-            controls=self._kinds,
-            delta=None if compared is None else compared.delta,
-            delta_ci=None if compared is None else compared.delta_ci,
-            p=None if compared is None else compared.p,
-            p_holm=None if compared is None else compared.p_holm,
-            verdict=None if compared is None else compared.verdict,
-            reason=self.reason,
-            horizon=self.setup.horizon,
-            samples=self.setup.samples,
-            controls_curve=tuple(self.controls_curve()),
-        )
+        check_size("samples", samples, MOST_SAMPLES)
+        check_size("horizon", horizon, MOST_TOKENS)
+        self._check_room(horizon)
+        if self.state is None:
+            raise UsageError("nothing is drawn yet that could go on")
+        done = self.state.looks[-1].samples if self.decided else self.setup.samples
+        self.state.extra = max(samples, done), max(horizon, self.setup.horizon)
+        self.go_on()
 
-    def stored(self) -> StoredResult | None:
-        """Returns what a trace keeps; None before the matched controls are measured."""
-        if self.contrast is None:
-            return None
-        return StoredResult("response", self.node, self.settings(), self.result())
-
-    def controls_curve(self) -> list[CurvePoint]:
-        """Cumulative BF over positions after the matched controls; empty before they are measured."""
-        matched = self.controls.get("matched")
-        if matched and not self._curve:
-            self._curve = curve([each.samples for each in matched], "entropy")
-        return self._curve
-
-    def against(self, kind: Kind) -> Contrast | None:
-        """The forced text against the controls of one kind; None while they are not measured."""
-        controls, found = self.controls.get(kind), self.estimate
-        if not controls or found is None or self.forced is None:
-            return None
-        if len(controls) == 1:
-            return contrast_samples(self.forced.samples, controls[0].samples)
-        return contrast(math.log(found.bf_entropy), [control.log_bf for control in controls])
-
-    def _controls_result(self, kind: Kind) -> ControlsResult:
-        controls = self.controls[kind]
-        compared = self.against(kind)
-        logs = np.array([control.log_bf for control in controls])
-        return ControlsResult(
-            kind=kind,
-            texts=tuple(self._text(control.token_ids) for control in controls),
-            bf=None if not controls else math.exp(float(logs.mean())),
-            ci=_mean_interval(controls),
-            delta=None if compared is None else compared.delta,
-            delta_ci=None if compared is None else compared.delta_ci,
-        )
-
-    def _text(self, token_ids: Sequence[int]) -> str:
-        return b"".join(map(self._site.model.token_bytes, token_ids)).decode(errors="replace")
+    def go_on(self) -> None:
+        """Takes it up again where it was stopped, or where more is asked for."""
+        self.close()
+        self.done = False
+        self._least = math.inf
+        self._before = self.seconds, self.tokens
+        self._pieces = self._work()
 
     # The work --------------------------------------------------------------------------------------------------
 
     def _work(self) -> Iterator[None]:
-        self.doing = "the forced text"
-        scores = self._score(self.token_ids)
-        self._first, self.logprob = scores[0], math.fsum(scores)
-        yield
-        length = len(self.token_ids)
-        self.doing = "drawing controls"
-        drawn = yield from self._draw((), range(DRAWN), length, self.sampler)
-        chosen = self._nearest(drawn)
-        self._planned += len(chosen) - self.setup.controls
-        self.forced = self._rollouts(self.token_ids)
-        yield from self._measure({"matched": chosen}, self.forced)
+        if self.state is None:
+            self.doing = "choosing controls"
+            self.state = yield from self._chosen()
+        state = self.state
+        yield from self._look_on(state)
+        if state.extra is not None:
+            self.doing = "drawing more"
+            samples, horizon = state.extra
+            rounds = sorted({*self.setup.looks, samples})
+            yield from state.drawn.draw(self._site, samples, horizon, rounds)
         if self.setup.others:
-            yield from self._others()
+            self.doing = "other controls"
+            yield from self._draw_others(state)
 
-    def _others(self) -> Iterator[None]:
-        length = len(self.token_ids)
-        self.doing = "drawing controls"
-        random = yield from self._random()
-        best = yield from self._draw((), range(1), length, replace(self.sampler, top_k=1))
-        top1 = [sample.token_ids for sample in best if sample.token_ids != self.token_ids]
-        yield from self._measure(
-            {"free": [()], "neutral": self._neutral, "random": random, "top1": top1}
+    def _chosen(self) -> Generator[None, None, ResponseState]:
+        site = self._site
+        scores = site.model.client.score(site.tree, site.node, self.token_ids, self.sampler)
+        first, kept = scores[0], scores[0].logprob_truncated is not None
+        yield
+        matched = yield from control_texts.matched(
+            site,
+            self.token_ids,
+            first.logprob,
+            first.rank,
+            kept=kept,
+            count=self.setup.controls,
         )
+        forced = ControlText(self.token_ids, math.fsum(each.logprob for each in scores))
+        return ResponseState.begun(forced, first.rank, matched, kept=kept)
 
-    def _rollouts(self, suffix: tuple[int, ...]) -> Rollouts:
-        return Rollouts(self._site, suffix, samples=self.setup.samples, horizon=self.setup.horizon)
+    def _look_on(self, state: ResponseState) -> Iterator[None]:
+        """Draws the planned samples until no further look is planned."""
+        setup = self.setup
+        if state.decided(setup):
+            return
+        # All samples are asked for at once: a look that is not done changes no batch.
+        drawing = state.drawn.draw(self._site, setup.samples, setup.horizon, setup.looks)
+        with closing(drawing):
+            while not state.decided(setup):
+                self.doing = f"look {len(state.looks) + 1} of {len(setup.looks)}"
+                if not state.judge(setup):
+                    next(drawing, None)
+                    yield
 
-    def _measure(
-        self, texts: dict[Kind, Sequence[tuple[int, ...]]], forced: Rollouts | None = None
-    ) -> Iterator[None]:
-        """Rollouts after each text of some kinds of controls; all kinds are there when all of them are done."""
-        kinds: list[Kind] = [kind for kind, each in texts.items() for _ in each]
-        controls = [self._rollouts(ids) for each in texts.values() for ids in each]
-        self._running = Together([*([] if forced is None else [forced]), *controls])
-        try:
-            while self._running.advance():
-                self.doing = _first_open(kinds, controls, forced)
-                yield
-        finally:
-            self._running.close()
-        self._finished += len(self._running.rollouts)
-        self._running = None
-        for kind in texts:
-            self.controls[kind] = [
-                _control(each) for of, each in zip(kinds, controls, strict=True) if of == kind
-            ]
+    def _draw_others(self, state: ResponseState) -> Iterator[None]:
+        site, samples = self._site, state.looks[-1].samples
+        if state.others is None:
+            drawn = yield from control_texts.random(site, self.token_ids)
+            best = yield from control_texts.most_probable(site, self.token_ids)
+            neutral = [ControlText(ids, self._logprob(ids)) for ids in self._neutral]
+            found: dict[Kind, list[ControlText]] = {
+                "free": [ControlText((), 0.0)],
+                "neutral": neutral,
+                "random": drawn,
+                "top1": best,
+            }
+            state.kinds = [(kind, each) for kind, texts in found.items() for each in texts]
+            state.others = DrawnTexts([each.token_ids for _, each in state.kinds])
+        yield from state.others.draw(site, samples, self.setup.horizon, [samples])
 
-    def _draw(
-        self, suffix: tuple[int, ...], numbers: Sequence[int], length: int, sampler: Sampler
-    ) -> Generator[None, None, list[Sample]]:
-        """Texts of `length` tokens from P~, in the order of their numbers; those that end before are left out."""
-        rollouts = Rollouts(
-            replace(self._site, sampler=sampler),
-            suffix,
-            samples=len(numbers),
-            horizon=length,
-            first=numbers[0],
-            purpose=Purpose.CONTROL,
-        )
-        try:
-            while rollouts.advance():
-                yield
-        finally:
-            rollouts.close()
-        return [
-            sample
-            for sample in rollouts.samples
-            if sample.finish == "length" and sample.length == length
-        ]
+    def _logprob(self, token_ids: Sequence[int]) -> float:
+        """ln P of a text here, nats."""
+        site = self._site
+        scored = site.model.client.score(site.tree, site.node, token_ids, self.sampler)
+        return math.fsum(each.logprob for each in scored)
 
-    def _nearest(self, drawn: Sequence[Sample]) -> list[tuple[int, ...]]:
-        """Of the different texts those whose first token is nearest in ln P to the forced one."""
-        distance = {
-            sample.token_ids: abs(float(sample.logprob[0]) - self._first)
-            for sample in drawn
-            if sample.token_ids != self.token_ids
-        }
-        return sorted(distance, key=distance.__getitem__)[: self.setup.controls]
+    # What was found --------------------------------------------------------------------------------------------
 
-    def _random(self) -> Generator[None, None, list[tuple[int, ...]]]:
-        """Texts of the forced one's length whose first token is uniform over the kept set."""
-        found: dict[tuple[int, ...], None] = {}
-        kept = self._client.preview(self._site.tree, self.node, self.sampler).kept
-        rows = self._client.page(self._site.tree, self.node, self.sampler, 0, kept, "").rows
-        for number in range(DRAWN, DRAWN + RANDOM):
-            u = uniform(self.sampler.seed, Purpose.CONTROL, 0, number, self._key)
-            text: tuple[int, ...] = (rows[int(u * len(rows))].token_id,)
-            if len(self.token_ids) > 1:
-                rest = len(self.token_ids) - 1
-                ends = yield from self._draw(text, [number], rest, self.sampler)
-                if not ends:
-                    continue
-                text += ends[0].token_ids
-            found[text] = None
-        return [ids for ids in found if ids != self.token_ids]
+    def settings(self) -> ResponseSettings:
+        """Says what was asked for."""
+        return self.setup.settings(self.token_ids, self.sampler)
 
-    def _score(self, token_ids: Sequence[int]) -> list[float]:
-        scored = self._client.score(self._site.tree, self.node, token_ids, self.sampler)
-        return [each.logprob for each in scored]
+    def result(self, p_holm: float | None = None) -> ResponseResult:
+        """Says what was found so far; `p_holm` is the last look's p, corrected for the texts of one run.
 
+        Before the first look there is no verdict. Raises UsageError before the first token.
+        """
+        if self.state is None:
+            raise UsageError("nothing is known of the response yet")
+        known = self.tokens, len(self.state.looks), self.state.extra, p_holm
+        if self._found is None or self._found[0] != known:
+            found = response_result(
+                self.state, self.setup, self._spelled, p_holm, self.sampler.seed
+            )
+            self._found = known, found
+        return self._found[1]
 
-def _first_open(
-    kinds: Sequence[Kind], controls: Sequence[Rollouts], forced: Rollouts | None
-) -> str:
-    """The first text that is not finished, for people."""
-    if not controls or (forced is not None and not forced.complete):
-        return "the forced text"
-    place = next((i for i, each in enumerate(controls) if not each.complete), 0)
-    first, count = kinds.index(kinds[place]), kinds.count(kinds[place])
-    return f"{kinds[place]} control {place - first + 1} of {count}"
+    def stored(self) -> StoredResult | None:
+        """Returns what a trace keeps, all that was drawn included; None before the first token."""
+        if self.state is None or not self.measured:
+            return None
+        result = replace(self.result(), drawn=tuple(self.state.stored()))
+        return StoredResult("response", self.node, self.settings(), result)
 
-
-def _control(rollouts: Rollouts) -> Control:
-    log_bf = math.log(rollouts.branching_factor("entropy").bf_entropy)
-    return Control(rollouts.suffix, log_bf, rollouts.samples)
-
-
-def _mean_interval(controls: Sequence[Control]) -> tuple[float, float] | None:
-    """95 % interval of the geometric mean of the controls' BF; of a single control that of its samples."""
-    if len(controls) == 1:
-        return estimate(controls[0].samples, "entropy").ci
-    return mean_interval([control.log_bf for control in controls])
+    def _spelled(self, token_ids: Sequence[int]) -> str:
+        return b"".join(map(self._site.model.token_bytes, token_ids)).decode(errors="replace")

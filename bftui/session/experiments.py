@@ -20,10 +20,13 @@ from bftui.core.job import Job
 from bftui.core.tree import Source
 from bftui.measures.lookahead import MOST_CANDIDATES, MOST_STEPS, Lookahead
 from bftui.measures.nudging.nudging_run import Nudging
-from bftui.measures.response import NEUTRAL, Response, Setup
+from bftui.measures.response import NEUTRAL, Response
+from bftui.measures.response_state import Setup
 from bftui.measures.rollouts import Rollouts, check_size
 from bftui.measures.sample_reading import sample_of
 from bftui.model.prompt import Special
+from bftui.results.codec import FieldError, decode, encode
+from bftui.results.response_result import ResponseResult, ResponseSettings
 from bftui.results.stored_result import StoredResult, Storing
 from bftui.session.model_tree import ModelTree
 from bftui.session.view_state import check_node
@@ -43,12 +46,17 @@ class Experiments:
         self._base, self._keep = base, keep
         self._made: Counter[int] = Counter()
         self._looked: dict[tuple[int, int, int], dict[int, NextToken | None]] = {}
-        # Where the trace holds the response to what was asked, and with how many kinds of controls.
-        self._responded: dict[Hashable, tuple[int, int]] = {}
+        # Where the trace holds the response to what was asked, and what it holds.
+        self._responded: dict[Hashable, tuple[int, Mapping[str, Any]]] = {}
 
     def resume(self, measurements: Sequence[Mapping[str, Any]]) -> None:
-        """Counts the rollouts of a session that is resumed, so that none is drawn again."""
-        for found in measurements:
+        """Takes in what a session measured that is resumed, so that nothing is drawn again."""
+        for place, found in enumerate(measurements):
+            if found["kind"] == "response":
+                with suppress(FieldError, UsageError):
+                    asked = decode(ResponseSettings, found["settings"])
+                    self._responded[found["node"], asked] = place, found["result"]
+                continue
             settings = found["settings"]
             made = [settings.get(name) for name in ("first", "samples")]
             if found["kind"] in ("rollouts", "resampling") and all(type(n) is int for n in made):
@@ -159,9 +167,27 @@ class Experiments:
         base.check_ends(forced)
         if forced[-1] in model.info.eog_ids:
             raise UsageError("the forced text ends the generation", hint="nothing comes after it")
-        found = Response(base.site(at), forced, self._neutral(at), setup or Setup())
+        site, plan = base.site(at), setup or Setup()
+        plan.check()
+        _, known = self._known(at, plan.settings(forced, site.sampler))
+        found = Response(site, forced, self._neutral(at), plan, known, self.speed)
         self.responses.append(found)
         return found
+
+    @property
+    def speed(self) -> float | None:
+        """Tokens a second that a response drew last; None before one did."""
+        latest = (each.speed for each in reversed(self.responses))
+        return next((speed for speed in latest if speed is not None), None)
+
+    def _known(
+        self, node: int, asked: ResponseSettings
+    ) -> tuple[int | None, ResponseResult | None]:
+        """Where the trace holds the response to what is asked, and what it holds."""
+        place, fields = self._responded.get((node, asked), (None, None))
+        with suppress(FieldError, UsageError):
+            return place, None if fields is None else decode(ResponseResult, fields)
+        return place, None
 
     def _neutral(self, node: int) -> list[tuple[int, ...]]:
         """The neutral openings as tokens, but for those that this vocabulary cannot write."""
@@ -181,12 +207,10 @@ class Experiments:
         if not isinstance(job, Response):
             self._keep(measured, None)
             return
-        # With further kinds of controls it is the same measurement, and takes the place of the shorter one.
-        size = job.setup.samples, job.setup.horizon, job.setup.controls
-        asked = job.node, job.token_ids, job.sampler, size
-        place, kinds = self._responded.get(asked, (None, 0))
-        if len(job.controls) >= kinds:
-            self._responded[asked] = self._keep(measured, place), len(job.controls)
+        # With more samples or kinds of controls it is the same measurement, and takes the place of the shorter one.
+        asked = measured.node, measured.settings
+        place, _ = self._responded.get(asked, (None, {}))
+        self._responded[asked] = self._keep(measured, place), encode(measured.result)
 
     def _at(self, node: int | None) -> int:
         """The node; raises UsageError where there is none, or nothing can come after it."""

@@ -20,7 +20,8 @@ from bftui.core.sampler import Sampler
 from bftui.core.tree import Node, Tree
 from bftui.measures.lookahead import Lookahead
 from bftui.measures.nudging.nudging_run import Nudging
-from bftui.measures.response import Response, Setup
+from bftui.measures.response import Response
+from bftui.measures.response_state import CONTROLS, HORIZON, LOOKS, Setup
 from bftui.measures.rollouts import Rollouts
 from bftui.measures.shift.shift_reading import Shift
 from bftui.model.loaded_model import Model
@@ -457,17 +458,19 @@ class Session:
         *,
         ids: Sequence[int] | None = None,
         node: int | None = None,
-        samples: int = 32,
-        horizon: int = 64,
-        controls: int = 12,
+        looks: Sequence[int] = LOOKS,
+        horizon: int = HORIZON,
+        controls: int = CONTROLS,
         others: bool = True,
+        stop_after: int | None = None,
         special: Special = "text",
     ) -> Response:
         """Measures what forcing a text does to the branching factor, against matched controls and `others`.
 
-        `special` as in `force`.
+        `looks` are the samples of each text at each planned look, of which `stop_after` are done at most. `special` as
+        in `force`.
         """
-        setup = Setup(samples, horizon, controls, others)
+        setup = Setup(tuple(looks), horizon, controls, others, stop_after=stop_after)
         return self._finished(
             self.experiments.start_response(text, ids=ids, node=node, setup=setup, special=special)
         )

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bftui.core.bf.bootstrap import Group, group_of
-from bftui.core.bf.contrast import Contrast, Verdict, contrast, with_holm
 from bftui.core.bf.curves import CurvePoint, Window, curve, windows
 from bftui.core.bf.prompt_intervals import basis, of_ratio, over_prompts
 from bftui.core.bf.samples import (
@@ -44,23 +43,19 @@ from bftui.core.errors import UsageError
 __all__ = [
     "F64",
     "SWITCH",
-    "Contrast",
     "CurvePoint",
     "Estimate",
     "Estimator",
     "Finish",
     "Sample",
     "Used",
-    "Verdict",
     "Window",
-    "contrast",
     "curve",
     "estimate",
     "hill",
     "overall",
     "ratio",
     "windows",
-    "with_holm",
 ]
 
 Used = Literal["entropy", "nll", "mixed"]
