@@ -109,18 +109,16 @@ class _Responding(_Work):
         self.response.widen()
 
     def yields(self) -> bool:
-        left = self.response.remaining
-        if self._judged or left is None:
+        if self._judged or not self.response.spent(PATIENCE_S):
             return False
         self._judged = True
-        if self.job.seconds + left > PATIENCE_S:
-            self._left = left
+        self._left = self.response.left
         return self.waits
 
     def publish(self, measured: Measured, *, running: bool) -> Measured:
         # An interval is made when a text is finished, not with every piece.
-        if self.response.measured != self._finished or self.job.done:
-            self._finished = self.response.measured
+        if self.response.tokens != self._finished or self.job.done:
+            self._finished = self.response.tokens
             self.known = self.known.measured(self.response)
         self.known = replace(
             self.known,
@@ -218,7 +216,7 @@ class Measuring:
     def _measure(
         self, session: Session, node: int, ids: tuple[int, ...], end: int, *, asked: bool
     ) -> None:
-        from bftui.measures.response import Setup
+        from bftui.measures.response_state import Setup
 
         setup = Setup(others=asked)
         job = session.experiments.start_response(ids=ids, node=node, setup=setup)

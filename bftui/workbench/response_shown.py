@@ -61,8 +61,8 @@ class ResponseShown:
         """Shows what a response found by now."""
         return replace(
             self,
-            planned=len(job.controls.get("matched", range(job.setup.controls))),
-            result=None if job.estimate is None else job.result(),
+            planned=job.setup.controls if job.state is None else len(job.state.matched),
+            result=job.result() if job.measured else None,
             positions=job.positions,
         )
 

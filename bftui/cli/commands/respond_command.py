@@ -15,9 +15,9 @@ from bftui.core.definitions import BF_PATH, RESPONSE
 from bftui.core.errors import BftuiError
 
 if TYPE_CHECKING:
-    from bftui.core.bf.contrast import Contrast
     from bftui.measures.response import Response
     from bftui.model.loaded_model import Model
+    from bftui.results.response_result import ResponseResult
 
 
 @o.unfolded
@@ -28,7 +28,7 @@ def respond(
     ],
     model: o.Model = "practice",
     samples: Annotated[int, typer.Option(min=1, help="Continuations of each text.")] = 32,
-    horizon: Annotated[int, typer.Option(min=1, help="Tokens of each continuation.")] = 64,
+    horizon: Annotated[int, typer.Option(min=1, help="Tokens of each continuation.")] = 32,
     controls: Annotated[int, typer.Option(min=1, help="Matched controls of each text.")] = 12,
     only_matched: Annotated[
         bool, typer.Option("--only-matched", help="Measure no other kinds of controls.")
@@ -39,12 +39,12 @@ def respond(
 ) -> int:
     """Force a text and say whether it narrows or widens the branching factor, against controls."""
     from bftui.core.noise_floor import within
-    from bftui.measures.response import Setup
+    from bftui.measures.response_state import Setup
     from bftui.results.codec import encode
     from bftui.results.response_result import PrintedResponse, PrintedResponses
 
     start = options.settled()
-    setup = Setup(samples, horizon, controls, not only_matched)
+    setup = Setup((samples,), horizon, controls, not only_matched, early=len(force) == 1)
     error: BftuiError | None = None
     with open_session(model, start, output=output) as opened:
         experiments = opened.session.experiments
@@ -52,7 +52,7 @@ def respond(
         jobs = [experiments.start_response(each, setup=setup, special=special) for each in force]
         for place, job in enumerate(jobs):
             doing = partial(_doing, job, place + 1, len(jobs))
-            error = finish(job, opened, doing, partial(getattr, job, "remaining"))
+            error = finish(job, opened, doing, partial(getattr, job, "left"))
             if error is not None:
                 break
         begun = [job for job in jobs if job.measured]
@@ -63,8 +63,10 @@ def respond(
             noise = opened.session.model.noise
             results = [
                 PrintedResponse(
-                    response=job.result(one),
-                    within_noise=None if one is None else within(one.delta, noise, job.positions),
+                    response=one,
+                    within_noise=None
+                    if one.delta is None
+                    else within(one.delta, noise, job.positions),
                 )
                 for job, one in zip(begun, verdicts, strict=True)
             ]
@@ -84,19 +86,17 @@ def _doing(job: Response, number: int, count: int) -> str:
     return f"{which}{job.doing}"
 
 
-def corrected(jobs: Sequence[Response]) -> list[Contrast | None]:
-    """The verdicts, None where the matched controls are not all measured; Holm's correction where there are several."""
-    from bftui.core.bf.contrast import with_holm
+def corrected(jobs: Sequence[Response]) -> list[ResponseResult]:
+    """What was found of each text; with Holm's correction where there are several."""
+    from bftui.core.bf.contrast import holm
 
-    found = [job.contrast for job in jobs]
-    known = [one for one in found if one is not None]
-    if len(known) < 2:
+    found = [job.result() for job in jobs]
+    if len(found) < 2:
         return found
-    adjusted = iter(with_holm(known))
-    return [None if one is None else next(adjusted) for one in found]
+    return [job.result(p) for job, p in zip(jobs, holm([one.p for one in found]), strict=True)]
 
 
-def report(jobs: Sequence[Response], verdicts: Sequence[Contrast | None], model: Model) -> str:
+def report(jobs: Sequence[Response], verdicts: Sequence[ResponseResult], model: Model) -> str:
     """The responses for people: a table and a verdict for each, then the definition; safe to print."""
     from bftui.cli.shared.tables import paragraph
 
@@ -107,18 +107,17 @@ def report(jobs: Sequence[Response], verdicts: Sequence[Contrast | None], model:
         paragraph(
             f"{RESPONSE.meaning} BF: {BF_PATH.formula}, over the {setup.horizon} tokens after the text, or up to its "
             f"end; {setup.samples} samples. Δ ln BF: {RESPONSE.formula}. {RESPONSE.use}"
-            + (holm if sum(one is not None for one in verdicts) > 1 else "")
+            + (holm if sum(one.verdict is not None for one in verdicts) > 1 else "")
         )
     )
     return "\n\n".join(parts)
 
 
-def _block(job: Response, verdict: Contrast | None, model: Model) -> str:
+def _block(job: Response, found: ResponseResult, model: Model) -> str:
     from bftui.cli.shared.tables import aligned, interval, number, paragraph, signed
     from bftui.core.text import label
 
     name = label(b"".join(map(model.token_bytes, job.token_ids)))
-    found = job.result(verdict)
     forced = found.forced
     rows = [["", "texts", "BF", "95 % interval", "Δ ln BF", "95 % interval"]]
     rows.append(["forced", "1", number(forced.bf), interval(forced.ci), "", ""])
@@ -133,7 +132,7 @@ def _block(job: Response, verdict: Contrast | None, model: Model) -> str:
                 interval(kind.delta_ci, difference=True),
             ]
         )
-    logprob = "no probability" if job.logprob == -math.inf else f"ln P {job.logprob:.2f}"
+    logprob = "no probability" if forced.logprob is None else f"ln P {forced.logprob:.2f}"
     ended = f"{100 * forced.ended:.0f} % of its samples ended"
     return "\n".join(
         [
@@ -141,27 +140,27 @@ def _block(job: Response, verdict: Contrast | None, model: Model) -> str:
             "",
             aligned(rows, "<>>>>>"),
             "",
-            paragraph(_said(verdict, found.reason) + _noise(verdict, job, model)),
+            paragraph(_said(found) + _noise(found, job, model)),
         ]
     )
 
 
-def _noise(verdict: Contrast | None, job: Response, model: Model) -> str:
+def _noise(found: ResponseResult, job: Response, model: Model) -> str:
     from bftui.core.noise_floor import within
 
-    if verdict is None or not within(verdict.delta, model.noise, job.positions):
+    if not within(found.delta, model.noise, job.positions):
         return ""
     return " · the difference is within the noise floor of the model"
 
 
-def _said(verdict: Contrast | None, why: str | None) -> str:
+def _said(found: ResponseResult) -> str:
     """The verdict in words."""
-    if verdict is None:
-        return "no verdict: not all matched controls were measured"
-    if verdict.delta is None or verdict.delta_ci is None or verdict.p is None:
-        return f"undecided: {why}"
-    low, high = map(math.exp, verdict.delta_ci)
-    p = f"p {verdict.p:.2g}" + ("" if verdict.p_holm is None else f", Holm {verdict.p_holm:.2g}")
-    reason = f" · {why}" if why else ""
-    factor = f"BF ×{math.exp(verdict.delta):.2f} [×{low:.2f}, ×{high:.2f}] against matched controls"
-    return f"{verdict.verdict}: {factor}, {p}{reason}"
+    if found.verdict is None:
+        return "no verdict: the first look is not done"
+    if found.delta is None or found.delta_ci is None or found.p is None:
+        return f"undecided: {found.reason}"
+    low, high = map(math.exp, found.delta_ci)
+    p = f"p {found.p:.2g}" + ("" if found.p_holm is None else f", Holm {found.p_holm:.2g}")
+    reason = f" · {found.reason}" if found.reason else ""
+    factor = f"BF ×{math.exp(found.delta):.2f} [×{low:.2f}, ×{high:.2f}] against matched controls"
+    return f"{found.verdict}: {factor}, {p}{reason}"
