@@ -105,9 +105,9 @@ class Response(Job):
     @property
     def positions(self) -> tuple[int, int]:
         """Positions that the BF of the forced text, and that of its matched controls, are means over."""
-        if self.state is None:
+        size = None if self.state is None else self.state.size(self.setup)
+        if self.state is None or size is None:
             return 0, 0
-        size = self.state.size(self.setup)
         own, *theirs = (
             sum(sample.length for sample in self.state.drawn.samples(place, *size))
             for place in range(1 + len(self.state.matched))

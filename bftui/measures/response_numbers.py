@@ -36,14 +36,17 @@ def response_result(
     Before the first look there is no verdict. Raises UsageError before the first token.
     """
     size = state.size(setup)
-    samples = state.drawn.samples(0, *size)
+    samples = state.drawn.samples(0, *(size or (setup.samples, setup.horizon)))
     if not samples:
         raise UsageError("nothing is known of the response yet")
     found = estimate(samples, "entropy", seed=seed)
     last = corrected(state.looks[-1], p_holm) if state.looks else None
     told = state.told(setup)
-    kinds = [_kind(state, "matched", state.drawn, range(1, 1 + len(state.matched)), size, spell)]
-    kinds += _others(state, setup, spell)
+    kinds: list[ControlsResult] = []
+    if size is not None and state.matched:
+        places = range(1, 1 + len(state.matched))
+        kinds += [_kind(state, "matched", state.drawn, places, size, spell)]
+        kinds += _others(state, size, spell)
     return ResponseResult(
         forced=ForcedResult(
             text=spell(state.forced.token_ids),
@@ -55,7 +58,7 @@ def response_result(
             ci=found.ci,
             ended=found.ended,
         ),
-        controls=tuple(each for each in kinds if each is not None),
+        controls=tuple(kinds),
         match=_match(state),
         delta=None if last is None else last.delta,
         delta_ci=None if last is None else last.delta_ci,
@@ -67,9 +70,9 @@ def response_result(
         by_horizon=tuple(told),
         looks=tuple(state.looks),
         horizon=setup.horizon,
-        samples=size[0] if state.looks else setup.samples,
-        extended=_extended(state, setup, told),
-        controls_curve=tuple(_controls_curve(state, size)),
+        samples=state.looks[-1].samples if state.looks else setup.samples,
+        extended=_extended(state, size, told),
+        controls_curve=() if size is None else tuple(_controls_curve(state, size)),
     )
 
 
@@ -99,11 +102,9 @@ def _kind(
     places: Sequence[int],
     size: tuple[int, int],
     spell: Spell,
-) -> ControlsResult | None:
-    """The controls of one kind over so many samples and tokens; None before every text has some."""
+) -> ControlsResult:
+    """The controls of one kind over so many samples and tokens."""
     means = [drawn.means(place, *size) for place in places]
-    if not means or not all(means):
-        return None
     logs = [float(np.mean(each)) for each in means]
     compared = _compared(state.drawn.means(0, *size), means)
     chosen = [text for of, text in state.kinds if of == kind]
@@ -122,18 +123,18 @@ def _kind(
     )
 
 
-def _others(state: ResponseState, setup: Setup, spell: Spell) -> Iterator[ControlsResult | None]:
+def _others(state: ResponseState, size: tuple[int, int], spell: Spell) -> Iterator[ControlsResult]:
     """The other kinds of controls, over the samples and tokens that all of their texts have."""
     if state.others is None:
         return
-    samples, horizon = state.size(setup)
+    samples, horizon = size
     tokens = [each for each in horizons(horizon) if state.others.common(each)]
     if not tokens:
         return
-    size = min(samples, state.others.common(tokens[-1])), tokens[-1]
+    shared = min(samples, state.others.common(tokens[-1])), tokens[-1]
     for kind in dict.fromkeys(kind for kind, _ in state.kinds):
         places = [place for place, (of, _) in enumerate(state.kinds) if of == kind]
-        yield _kind(state, kind, state.others, places, size, spell)
+        yield _kind(state, kind, state.others, places, shared, spell)
 
 
 def _compared(forced: Sequence[float], controls: Sequence[Sequence[float]]) -> Contrast:
@@ -152,13 +153,13 @@ def _match(state: ResponseState) -> MatchResult | None:
 
 
 def _extended(
-    state: ResponseState, setup: Setup, told: Sequence[HorizonRatio]
+    state: ResponseState, size: tuple[int, int] | None, told: Sequence[HorizonRatio]
 ) -> ExtendedResult | None:
     """What samples and tokens say that were added after the looks."""
     if state.extra is None or not state.looks or not told:
         return None
     samples, horizon = told[-1].samples, told[-1].tokens
-    if (samples, horizon) == state.size(setup):
+    if (samples, horizon) == size:
         return None
     forced, *controls = state.means(samples, horizon)
     among = contrast(float(np.mean(forced)), [float(np.mean(each)) for each in controls])
@@ -175,4 +176,4 @@ def _extended(
 def _controls_curve(state: ResponseState, size: tuple[int, int]) -> list[CurvePoint]:
     """Cumulative BF over positions after the matched controls; empty before every one has a token."""
     found = [state.drawn.samples(place, *size) for place in range(1, 1 + len(state.matched))]
-    return curve(found, "entropy") if found and all(found) else []
+    return curve(found, "entropy") if found else []

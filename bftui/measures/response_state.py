@@ -179,12 +179,15 @@ class ResponseState:
         horizon = setup.horizon if self.extra is None else max(setup.horizon, self.extra[1])
         return by_horizon(grown[0], grown[1:], horizon)
 
-    def size(self, setup: Setup) -> tuple[int, int]:
-        """Samples and tokens that BF is over: those of the last look, before it what every text has."""
+    def size(self, setup: Setup) -> tuple[int, int] | None:
+        """Samples and tokens that BF is over: those of the last look, before it the most that every text has.
+
+        None where some text has less than is told of.
+        """
         if self.looks:
             return self.looks[-1].samples, setup.horizon
         told = self.told(setup)
-        return (told[-1].samples, told[-1].tokens) if told else (setup.samples, setup.horizon)
+        return (told[-1].samples, told[-1].tokens) if told else None
 
 
 def _stored(kind: str, text: ControlText, drawn: DrawnTexts, place: int) -> DrawnText:
