@@ -28,8 +28,8 @@ from bftui.results.stored_result import StoredResult
 NEUTRAL = ("The", "It", "This", "There", "In", "A", "When", "One")
 """Openings that commit a text to little; those that the forced text equals are left out."""
 
-_SETTLED_S = 1.0
-"""Seconds of drawing after which its own speed is what it is said to have."""
+_SETTLED_S, _SETTLED = 1.0, 100
+"""Seconds of drawing, and tokens drawn, after which its own speed is what it is said to have."""
 
 
 class Response(Job):
@@ -146,7 +146,7 @@ class Response(Job):
     def speed(self) -> float | None:
         """Tokens that it drew a second; None where it did not go on long enough to say."""
         seconds, tokens = self.seconds - self._before[0], self.tokens - self._before[1]
-        return tokens / seconds if seconds >= _SETTLED_S and tokens else None
+        return tokens / seconds if seconds >= _SETTLED_S and tokens >= _SETTLED else None
 
     def _speed(self) -> float | None:
         return self.speed or self.rate
@@ -204,6 +204,7 @@ class Response(Job):
         if self.state is None:
             self.doing = "choosing controls"
             self.state = yield from self._chosen()
+            self._before = self.seconds, 0
         state = self.state
         yield from self._look_on(state)
         if state.extra is not None:

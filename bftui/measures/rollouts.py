@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from bftui.backends.client.client_protocol import GivenRow, RolloutPlan, RolloutStep
+from bftui.backends.client.client_protocol import RolloutPlan, RolloutStep
 from bftui.core.bf.estimate import (
     CurvePoint,
     Estimate,
@@ -21,7 +21,6 @@ from bftui.core.bf.estimate import (
     estimate,
     windows,
 )
-from bftui.core.draws import Purpose
 from bftui.core.errors import UsageError
 from bftui.core.job import Job
 from bftui.measures.site import Site
@@ -68,25 +67,18 @@ class Rollouts(Job):
         samples: int,
         horizon: int,
         first: int = 0,
-        purpose: Purpose = Purpose.ROLLOUT,
         cap_k: int = 0,
         original: Sample | None = None,
-        known: Sequence[Sample] = (),
     ) -> None:
-        """`known` are the first of them, as far as they were drawn before: they go on as if nothing had come between.
-
-        Raises UsageError for a number of samples or tokens that makes no sense, or more of them known than asked for.
-        """
+        """Raises UsageError for a number of samples or tokens that makes no sense."""
         check_size("samples", samples, MOST_SAMPLES)
         check_size("horizon", horizon, MOST_TOKENS)
         self.site, self.suffix = site, suffix
         self.sampler, self.horizon, self.first = site.sampler, horizon, first
         self.original = original
-        self._purpose, self._cap_k = purpose, cap_k
-        if len(known) > samples or any(each.length > horizon for each in known):
-            raise UsageError("more is known of the continuations than is asked for")
-        self._rows = [*map(_known, known), *(_Row() for _ in range(samples - len(known)))]
-        self._tokens = sum(each.length for each in known)
+        self._cap_k = cap_k
+        self._rows = [_Row() for _ in range(samples)]
+        self._tokens = 0
         self._version = 0
         self._made: tuple[int, tuple[Sample, ...]] = (-1, ())
         self._found: tuple[int, RolloutsResult] | None = None
@@ -191,55 +183,25 @@ class Rollouts(Job):
             finish=finish,
         )
 
-    @property
-    def complete(self) -> bool:
-        """Whether nothing more comes, or could: every continuation ended or has all its tokens."""
-        return self.complete_to(self.size)
-
-    def complete_to(self, samples: int) -> bool:
-        """Whether nothing more comes of the first `samples` continuations."""
-        if self.done:
-            return True
-        room = self.site.model.info.n_ctx - len(self.site.prefix) - len(self.suffix)
-        most = min(self.horizon, room)
-        return all(row.eog or len(row.token_ids) == most for row in self._rows[:samples])
-
     def _work(self) -> Iterator[None]:
-        yield from _drawn([self], ())
-
-    def given(self, text: int) -> list[GivenRow]:
-        """What is drawn so far, for a plan of which this is the text of that number."""
-        return [
-            GivenRow(text, self.first + place, tuple(row.token_ids))
-            for place, row in enumerate(self._rows)
-            if row.token_ids
-        ]
-
-    def stream(
-        self,
-        suffixes: Sequence[tuple[int, ...]],
-        rounds: Sequence[int],
-        given: Sequence[GivenRow],
-    ) -> Iterator[RolloutStep]:
-        """What its client gives for these texts after its node, everything else as it was asked for."""
-        return self.site.model.client.rollouts(
-            RolloutPlan(
-                self.site.tree,
-                self.site.node,
-                suffixes,
-                self.sampler,
-                range(self.first, self.first + self.size),
-                self.horizon,
-                self._purpose,
-                self._cap_k,
-                rounds,
-                given,
-            )
+        plan = RolloutPlan(
+            self.site.tree,
+            self.site.node,
+            [self.suffix],
+            self.sampler,
+            range(self.first, self.first + self.size),
+            self.horizon,
+            cap_k=self._cap_k,
         )
+        for drawn in self.site.model.client.rollouts(plan):
+            for place, number in enumerate(drawn.numbers):
+                self._join(drawn, place, self._rows[number - self.first])
+            yield
+        self.done = True
+        self._version += 1
 
-    def join(self, drawn: RolloutStep, place: int) -> None:
+    def _join(self, drawn: RolloutStep, place: int, row: _Row) -> None:
         """Takes in one token, which is at this place of the columns."""
-        row = self._rows[drawn.numbers[place] - self.first]
         row.token_ids.append(drawn.token_ids[place])
         row.entropy.append(drawn.entropy[place])
         row.entropy_truncated.append(drawn.entropy_truncated[place])
@@ -248,55 +210,6 @@ class Rollouts(Job):
         row.eog = drawn.eog[place]
         self._tokens += 1
         self._version += 1
-
-    def end(self) -> None:
-        """Says that nothing more comes."""
-        self.done = True
-        self._version += 1
-
-
-class Together(Job):
-    """Rollouts that differ in nothing but the text after their node, drawn in batches that they share."""
-
-    def __init__(self, rollouts: Sequence[Rollouts], rounds: Sequence[int] = ()) -> None:
-        """With `rounds` all of them advance together: first their continuations below the first number, and so on."""
-        self.rollouts, self._rounds = tuple(rollouts), tuple(rounds)
-        super().__init__()
-
-    @property
-    def share(self) -> float:
-        if not self.rollouts:
-            return 1.0
-        return sum(each.share for each in self.rollouts) / len(self.rollouts)
-
-    def _work(self) -> Iterator[None]:
-        if self.rollouts:
-            yield from _drawn(self.rollouts, self._rounds)
-
-
-def _drawn(rollouts: Sequence[Rollouts], rounds: Sequence[int]) -> Iterator[None]:
-    """Draws these, piece by piece."""
-    given = [row for text, each in enumerate(rollouts) for row in each.given(text)]
-    if given and not rounds:
-        rounds = [rollouts[0].first + rollouts[0].size]
-    for drawn in rollouts[0].stream([each.suffix for each in rollouts], rounds, given):
-        for place, text in enumerate(drawn.texts):
-            rollouts[text].join(drawn, place)
-        yield
-    for each in rollouts:
-        each.end()
-
-
-def _known(sample: Sample) -> _Row:
-    """A continuation that goes on from a sample, unless that ended."""
-    return _Row(
-        array("i", sample.token_ids),
-        array("d", sample.entropy),
-        array("d", sample.entropy_truncated),
-        array("d", sample.logprob),
-        array("d", sample.logprob_truncated),
-        sample.finish == "eog",
-    )
 
 
 def check_size(name: str, value: Any, most: int) -> None:

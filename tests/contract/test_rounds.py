@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,7 @@ from bftui.core.draws import Purpose
 from bftui.core.errors import Cancelled, UsageError
 from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
-from bftui.measures.rollouts import Rollouts, Together
+from bftui.measures.drawn_texts import DrawnTexts
 from bftui.measures.site import prompt_site
 from tests.contract.conftest import CASES, case_of, grouped, ids, quiet
 from tests.contract.test_rollouts import Walk, by_text
@@ -334,39 +335,28 @@ def test_rollouts_go_on_from_samples_that_are_known(tmp_path: Path) -> None:
         prompt_site(model, [3, 4], SAMPLER) as site,
     ):
 
-        def made(samples: int, horizon: int, before: Sequence[Rollouts] = ()) -> list[Rollouts]:
-            have = [each.samples for each in before] or [(), ()]
-            return [
-                Rollouts(site, text, samples=samples, horizon=horizon, known=samples_known)
-                for text, samples_known in zip(((), (5,)), have, strict=True)
-            ]
+        def run(drawn: DrawnTexts, samples: int, horizon: int, rounds: Sequence[int]) -> DrawnTexts:
+            for _ in drawn.draw(site, samples, horizon, rounds):
+                pass
+            return drawn
 
-        def told(rollouts: Sequence[Rollouts]) -> Any:
-            return [
-                (each.token_ids, each.entropy.tolist(), each.logprob.tolist(), each.finish)
-                for of in rollouts
-                for each in of.samples
-            ]
+        def again(drawn: DrawnTexts) -> DrawnTexts:
+            """As another run of the program finds it."""
+            kept = [(ids, drawn.stored(place)) for place, ids in enumerate(texts)]
+            return DrawnTexts.restored(kept)
 
-        expected = made(40, 10)
-        Together(expected, (4, 40)).finish()
-        first = made(40, 10)
-        job = Together(first, (4, 40))
-        while not all(each.complete_to(4) for each in first):
-            job.advance()
-        job.close()
-        assert not any(each.complete for each in first)
-        second = made(40, 10, first)
-        assert [each.tokens for each in second] == [each.tokens for each in first]
-        Together(second, (4, 40)).finish()
-        assert told(second) == told(expected)
-        grown = made(6, 4)
-        Together(grown, (4,)).finish()
-        larger = made(40, 10, grown)
-        Together(larger, (4, 40)).finish()
-        assert told(larger) == told(expected)
-        alone = Rollouts(site, samples=40, horizon=10, known=grown[0].samples)
-        alone.finish()
-        assert told([alone]) == told(expected[:1])
-        with pytest.raises(UsageError):
-            Rollouts(site, samples=4, horizon=10, known=expected[0].samples)
+        def told(drawn: DrawnTexts) -> Any:
+            return [drawn.stored(place) for place in range(len(texts))]
+
+        texts = [(), (5,)]
+        expected = run(DrawnTexts(texts), 40, 10, (4, 40))
+        first = DrawnTexts(texts)
+        with closing(first.draw(site, 40, 10, (4, 40))) as drawing:
+            while not first.complete(4, 10):
+                next(drawing)
+        assert not first.complete(40, 10)
+        second = again(first)
+        assert second.tokens == first.tokens
+        assert told(run(second, 40, 10, (4, 40))) == told(expected)
+        grown = run(DrawnTexts(texts), 6, 4, (4,))
+        assert told(run(again(grown), 40, 10, (4, 40))) == told(expected)

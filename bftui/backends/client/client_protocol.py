@@ -229,7 +229,7 @@ class ModelClient(Protocol):
         """
         ...
 
-    def rollouts(self, plan: RolloutPlan) -> Iterator[RolloutStep]:
+    def rollouts(self, plan: RolloutPlan) -> Generator[RolloutStep, None, None]:
         """Draw the continuations of a plan.
 
         The rows of a suffix begin before those of the next one, but with `rounds`; items mix them, in batches that

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -274,7 +274,7 @@ def rollouts(
     plan: DrawingPlan,
     first: Callable[[Text], TokenDistribution],
     check: Callable[[], None],
-) -> Iterator[RolloutStep]:
+) -> Generator[RolloutStep, None, None]:
     """Yield the continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
     Args:

@@ -404,7 +404,7 @@ class InferenceEngine:
 
         return lookahead(self._pool, prefix, token_ids, sampler, steps, self._check)
 
-    def rollouts(self, plan: RolloutPlan) -> Iterator[RolloutStep]:
+    def rollouts(self, plan: RolloutPlan) -> Generator[RolloutStep, None, None]:
         # Nothing is evaluated before the first item.
         tree, node, sampler = plan.tree, plan.node, plan.sampler
         with self.turn:

@@ -8,7 +8,7 @@ What a row loses to other work is evaluated again in the same places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import pairwise
 
 from bftui.backends.client.client_protocol import RolloutStep
@@ -41,7 +41,7 @@ Rows = dict[int, ContinuationRow]
 
 def placed_rollouts(
     pool: ContinuationPool, plan: DrawingPlan, check: Callable[[], None]
-) -> Iterator[RolloutStep]:
+) -> Generator[RolloutStep, None, None]:
     """Yield the continuations of a plan; raises ContextFull or InvalidToken for its texts.
 
     `check` raises Cancelled when the work is to stop.
