@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from bftui.backends.client.client_protocol import Page
-from bftui.core.distribution import NextToken
 from bftui.core.errors import UsageError
 from bftui.core.job import Job
 from bftui.core.pair.distribution_shift import PartnerView
@@ -119,11 +117,6 @@ class Session:
         return self.model_tree.model
 
     @property
-    def ignore_eos(self) -> bool:
-        """Whether steps go on after an end of generation."""
-        return self.model_tree.ignore_eos
-
-    @property
     def tree(self) -> Tree:
         """Everything ever generated."""
         return self.state.tree
@@ -139,34 +132,14 @@ class Session:
         return self.tree.node(self.cursor)
 
     @property
-    def draws(self) -> int:
-        """Tokens sampled so far, which numbers the next draw."""
-        return self.state.draws
-
-    @property
     def marks(self) -> Mapping[str, int]:
         """The node of each name."""
         return self.state.view.marks
 
     @property
-    def folded(self) -> frozenset[int]:
-        """Nodes that hide what comes after them."""
-        return self.state.view.folded
-
-    @property
     def pruned(self) -> frozenset[int]:
         """Nodes that are hidden with what comes after them; none of them is on the path to the cursor."""
         return self.state.view.pruned
-
-    @property
-    def undoes(self) -> str | None:
-        """What undo would take back, in the trace's word for it; None where there is nothing."""
-        return self.state.history.undoes
-
-    @property
-    def redoes(self) -> str | None:
-        """What redo would do again, in the trace's word for it; None where there is nothing."""
-        return self.state.history.redoes
 
     @property
     def sampler(self) -> Sampler:
@@ -189,23 +162,6 @@ class Session:
         return self.state.prompts[self.state.root][1]
 
     @property
-    def length(self) -> int:
-        """Tokens of the visible path, the prompt's included."""
-        return len(self.tree.prompt_ids(self.state.root)) + self.tree.depth(self.cursor)
-
-    def begins_force(self, node: int) -> bool:
-        """Says whether a text was forced from this token on: two forces in a row begin twice."""
-        return node in self.state.force_starts
-
-    def stale(self) -> int:
-        """Counts the nodes of the visible path whose numbers were computed under another sampler."""
-        return self.state.stale()
-
-    def stale_at(self, node: int) -> bool:
-        """Says whether H(P~) and BF after a node are those of another sampler than the one in force."""
-        return self.state.stale_at(node)
-
-    @property
     def ended(self) -> bool:
         """Whether the cursor stands on an end of generation, or of the answer: see `stop`."""
         return self.model_tree.ended
@@ -217,24 +173,6 @@ class Session:
     def text(self, node: int | None = None) -> str:
         """Returns what was generated below the prompt, up to a node (default: the cursor), without a stop string."""
         return self.model_tree.text(node)
-
-    def spaced(self, word: str, node: int | None = None) -> str:
-        """Writes a palette word as it is forced after a node (default: the cursor), with the space that it needs."""
-        return self.model_tree.spaced(word, node)
-
-    def page(self, start: int, stop: int, *, node: int | None = None, query: str = "") -> Page:
-        """Lists rows of the full vocabulary after a node (default: the cursor), best first.
-
-        Raises ModelError, Cancelled.
-        """
-        return self.model_tree.page(start, stop, node=node, query=query)
-
-    def preview(self, sampler: Sampler, node: int | None = None) -> NextToken | None:
-        """Evaluates the distribution after a node (default: the cursor) under any sampler; changes nothing.
-
-        None after an end of generation. Raises ModelError, Cancelled.
-        """
-        return self.model_tree.preview(sampler, node)
 
     # Doing -----------------------------------------------------------------------------------------------------
 

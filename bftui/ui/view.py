@@ -182,7 +182,7 @@ class View:
         session = self.session
         self.count = len(session.tree)
         self.rows.sync()
-        self.shown.sync(session.folded, session.pruned)
+        self.shown.sync(session.state.view.folded, session.pruned)
         if session.marks != self._marked:
             self._marked = dict(session.marks)
             self.marks = {}
@@ -282,7 +282,7 @@ class View:
 
     def stale(self, node: int) -> bool:
         """Whether BF and H(P~) at a node are those of another sampler than the one in force."""
-        return self.session.stale_at(node)
+        return self.session.state.stale_at(node)
 
     def sampler_of(self, node: int) -> Sampler:
         """The one that BF and H(P~) at a node were made under."""

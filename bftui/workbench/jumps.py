@@ -75,7 +75,7 @@ def forced_text(session: Session, nodes: Sequence[int]) -> tuple[int, int] | Non
     if not known:
         return None
     first = known[-1]
-    while first - 1 in known and not session.begins_force(nodes[first]):
+    while first - 1 in known and nodes[first] not in session.state.force_starts:
         first -= 1
     return nodes[first - 1], nodes[known[-1]]
 

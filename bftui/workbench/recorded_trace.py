@@ -137,7 +137,7 @@ class RecordedTrace:
 
     def _later_sampler(self, session: Session) -> Sampler | None:
         """The sampler of the first numbers of the visible path that are not of the one in force."""
-        if not session.stale():
+        if not session.state.stale():
             return None
         tree = session.tree
         numbers = map(tree.sampler, tree.path(session.cursor))

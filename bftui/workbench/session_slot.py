@@ -124,9 +124,9 @@ class SessionSlot:
             return
         told = ""
         if isinstance(command, commands.Undo):
-            told = f"undone: {session.undoes}"
+            told = f"undone: {session.state.history.undoes}"
         elif isinstance(command, commands.Redo):
-            told = f"done again: {session.redoes}"
+            told = f"done again: {session.state.history.redoes}"
         before = Undoable.of(session) if told else None
         start = session.cursor
         session.do(command)
@@ -154,7 +154,7 @@ class SessionSlot:
     def force_word(self, word: str) -> None:
         """Forces a palette word, with the space before it that it needs here."""
         if self.session is not None:
-            self.do(commands.Force(self.session.spaced(word)))
+            self.do(commands.Force(self.session.model_tree.spaced(word)))
 
     def force_answer(self, root: int, index: int) -> None:
         """Goes along the partner's answer to a prompt, up to one of its tokens, and forces that."""
@@ -186,7 +186,7 @@ class SessionSlot:
         state, session = self._state, self.session
         if not self._recomputes or session is None:
             return
-        left = session.stale()
+        left = session.state.stale()
         if left and not state.recomputing:
             self._stale_since = time.monotonic()
         state.publish(left=left)
@@ -226,7 +226,7 @@ class SessionSlot:
             return None
         if key.by is not None:
             return key.by.page(key.start, key.stop, key.node)
-        return session.page(key.start, key.stop, node=key.node, query=key.query)
+        return session.model_tree.page(key.start, key.stop, node=key.node, query=key.query)
 
     def split(self, key: SplitKey) -> list[tuple[bytes, bool]] | None:
         """The tokens of a text to force, and whether each is a control token."""
@@ -241,7 +241,7 @@ class SessionSlot:
         session = self.session
         if session is None or session.cursor != key.node:
             return None
-        return session.preview(key.sampler) or "the text ends here"
+        return session.model_tree.preview(key.sampler) or "the text ends here"
 
     def render(self, prompt: Prompt) -> Rendered | str | None:
         """A prompt as the model would get it."""

@@ -54,7 +54,9 @@ class Undoable:
     def of(session: Session) -> Undoable:
         """Where a session stands now."""
         marks = dict(session.marks)
-        return Undoable(session.cursor, session.sampler, marks, session.folded, session.pruned)
+        return Undoable(
+            session.cursor, session.sampler, marks, session.state.view.folded, session.pruned
+        )
 
 
 def changed(session: Session, before: Undoable, after: Undoable) -> str:

@@ -70,7 +70,7 @@ def test_the_same_words_do_the_same_as_keys_and_methods(say, orchard, tmp_path):
         session.undo()
         session.redo()
         session.goto(0)
-        session.force(session.spaced("Sure"))
+        session.force(session.model_tree.spaced("Sure"))
         session.prune(1)
         session.rollouts(4, 3)
         assert same(json.loads(trace.read_text())) == same(session.trace().as_dict())

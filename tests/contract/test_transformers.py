@@ -96,7 +96,7 @@ def test_a_session_is_the_same_where_logits_stay_on_the_device(opened: Callable[
                 session.step()
             session.back(12)
             session.force(" bridge")
-            page = session.page(0, 40)
+            page = session.model_tree.page(0, 40)
             texts.append(
                 (
                     session.tree.token_ids(session.cursor),

@@ -88,7 +88,7 @@ def test_a_day_with_keys_only(start, tmp_path):
         session.set_prompt(Prompt("the river and a boat", system="Say little."))
         for _ in range(3):
             session.step()
-        session.force(session.spaced("Sure"))
+        session.force(session.model_tree.spaced("Sure"))
         boy = next(i for i in range(model.info.n_vocab) if model.token_bytes(i) == b" boy")
         session.force(ids=[boy])
         session.back(1)

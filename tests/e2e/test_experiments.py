@@ -19,7 +19,7 @@ def test_force_verdict_rollouts_branch_quit(start, tmp_path):
 
     with bftui.open_model(model) as opened:
         session = Session(opened, "x", seed=4)
-        node = session.force(session.spaced("Sure"))
+        node = session.force(session.model_tree.spaced("Sure"))
         response = session.respond(ids=[node.token_id], node=0, others=False)
         verdict = response.contrast
         assert f"×{math.exp(verdict.delta):.2f}" in terminal.text

@@ -66,7 +66,7 @@ def test_step_force_back_branch_prompt_export_quit(start, tmp_path, backend):
         session.back()
         session.back()
         session.greedy()
-        session.force(session.spaced("Sure"))
+        session.force(session.model_tree.spaced("Sure"))
         session.undo()
         assert same(session.trace().as_dict()) == same(document)
 

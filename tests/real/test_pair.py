@@ -59,7 +59,7 @@ def test_a_forced_word_has_the_rank_that_it_has_in_each_prompt(
     contexts = partner.contexts(0)
     assert contexts is not None
     assert contexts.seam == ("partner" if front == "aligned" else "base")
-    session.force(session.spaced("Sure"))
+    session.force(session.model_tree.spaced("Sure"))
     assert session.text() == ("Sure" if front == "aligned" else " Sure")
     view = caught_up(session).view(session.cursor)
     assert view is not None
@@ -108,7 +108,7 @@ def test_the_vocabulary_comes_in_the_order_of_the_partners_logits(
     model, other = pair if front == "aligned" else pair[::-1]
     session = Session(model, Prompt(ASKED, template="auto" if front == "aligned" else "page"))
     session.pair_with(other)
-    session.force(session.spaced("Sure"))
+    session.force(session.model_tree.spaced("Sure"))
     partner = caught_up(session)
     row = partner.row(session.cursor)
     page = partner.page(0, 200, session.cursor)

@@ -29,7 +29,7 @@ async def test_arrows_step_and_the_preview_follows(fruit: str) -> None:
         await w.press("left", "left", "down", "down", "left")
         assert field(w, "temperature").value == "0.8"
         assert field(w, "top_p").value == "0.8"
-        expected = w.session.preview(Sampler(temperature=0.8, top_p=0.8))
+        expected = w.session.model_tree.preview(Sampler(temperature=0.8, top_p=0.8))
         assert expected is not None
         assert f"then  BF {expected.bf:.1f} · {expected.kept} kept" in w.screen()
         now = w.session.node.next
@@ -89,7 +89,7 @@ async def test_the_path_is_made_anew_in_the_background(tmp_path: Path) -> None:
         await w.settled()
         await w.press("t", "left", "enter")
         tree = w.session.tree
-        assert w.session.stale() == 0
+        assert w.session.state.stale() == 0
         assert w.workbench.now.left == 0
         assert {tree.sampler(node) for node in tree.path(w.session.cursor)} == {1}
         mean = [e[1] for n in tree.path(w.session.cursor)[:-1] if (e := tree.entropies(n))]
@@ -126,7 +126,7 @@ async def test_between_the_steps_of_playing_it_goes_on(tmp_path: Path) -> None:
         w.session.force("Sure" * 100)
         await w.settled()
         await w.press_only("minus", "t", "left", "enter", "p")
-        await w.until(lambda: w.workbench.now.playing and w.session.stale() == 0)
+        await w.until(lambda: w.workbench.now.playing and w.session.state.stale() == 0)
         assert w.workbench.now.playing
         await w.press("p")
 
@@ -139,7 +139,7 @@ async def test_keys_go_before_the_background(fruit: str, monkeypatch: pytest.Mon
         await w.press_only("t", "left", "enter", "left", "left")
         await w.until(lambda: len(w.tokens) == 98)
         await w.settled()
-        assert w.session.stale() == 0
+        assert w.session.state.stale() == 0
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])

@@ -34,18 +34,21 @@ def test_a_turn_goes_on_from_the_answer_and_retokenises_nothing(opened):
     session = Session(opened, "one")
     session.force(" An")
     session.force(" answer")
-    before, end = session.tree.token_ids(session.cursor), session.length
+    before, end = (
+        session.tree.token_ids(session.cursor),
+        len(session.tree.token_ids(session.cursor)),
+    )
     node = session.add_turn("two")
     assert session.tree.token_ids(node.id)[: len(before)] == before
     opening = "<|bos|><|user|>user\none<|end|>\n<|user|>assistant\n"
     assert written(session) == f"{opening} An answer<|end|>\n{TURN}"
     path = session.tree.path(session.cursor)[1:]
-    turn = path[end - session.length :]
-    answer = path[: end - session.length]
+    turn = path[end - len(session.tree.token_ids(session.cursor)) :]
+    answer = path[: end - len(session.tree.token_ids(session.cursor))]
     assert {session.tree.source(n).word for n in answer} == {"forced"}
     # What is given to the model is nobody's choice of a next token.
     assert {session.tree.source(n).word for n in turn} == {"prompt"}
-    assert not any(session.begins_force(n) for n in turn)
+    assert not any(n in session.state.force_starts for n in turn)
     assert session.step().parent == node.id
 
 
@@ -132,9 +135,9 @@ def test_a_template_that_refuses_leaves_the_session_as_it_was(opened):
 def test_palette_words_begin_an_answer_without_a_space(opened):
     inside = "{{ '[ask]' + messages[0].content + '<|user|>' }}"
     session = Session(having(opened, inside), "one")
-    assert session.spaced("Sure") == "Sure"
+    assert session.model_tree.spaced("Sure") == "Sure"
     session.force("Well")
-    assert session.spaced("Sure") == " Sure"
+    assert session.model_tree.spaced("Sure") == " Sure"
 
 
 def test_the_trace_holds_what_was_asked_and_what_the_model_saw(opened, tmp_path):

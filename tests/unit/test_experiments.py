@@ -92,7 +92,7 @@ def test_experiments_move_nothing_and_are_kept_in_the_trace(model):
     document = session.trace().as_dict()
     kinds = [each["kind"] for each in document["measurements"]]
     assert kinds == ["rollouts", "lookahead", "response"]
-    assert (len(session.tree), session.draws, document["actions"]) == (1, 0, [])
+    assert (len(session.tree), session.state.draws, document["actions"]) == (1, 0, [])
     json.dumps(document, allow_nan=False)
 
 

@@ -62,7 +62,7 @@ def test_rounds_become_nodes_that_tell_their_author(tmp_path: Path) -> None:
 def test_undo_takes_back_a_round(tmp_path: Path) -> None:
     with session(tmp_path) as found:
         found.start_nudging(THREE).finish()
-        assert found.undoes == "nudge"
+        assert found.state.history.undoes == "nudge"
         found.undo()
         assert found.text() == " Sure here we go"
         found.undo()

@@ -380,7 +380,7 @@ def test_the_whole_vocabulary_comes_in_the_partners_order(opened, changes):
     pages = [partner.page(start, start + 100, 0) for start in range(0, n_vocab, 100)]
     assert {page.total for page in pages} == {n_vocab}
     rows = [row for page in pages for row in page.rows]
-    own = session.page(0, n_vocab).rows
+    own = session.model_tree.page(0, n_vocab).rows
     assert sorted(rows, key=lambda row: row.rank) == list(own)
     found = partner.candidates(0, [row.token_id for row in rows])
     ranks = [math.inf if each is None else each.rank for each in found]

@@ -43,7 +43,9 @@ def recorded(opened, tmp_path):
             session.do(command)
         except UsageError:
             continue
-        stood.append((session.cursor, dict(session.marks), session.folded, session.pruned))
+        stood.append(
+            (session.cursor, dict(session.marks), session.state.view.folded, session.pruned)
+        )
     session.trace().save(tmp_path / "trace.json")
     return session, tmp_path / "trace.json", stood
 
@@ -60,7 +62,7 @@ def test_every_action_stands_where_it_stood(recorded):
     for cursor, marks, folded, pruned in stood:
         assert replay.advance()
         seen = replay.session
-        assert (seen.cursor, dict(seen.marks), seen.folded, seen.pruned) == (
+        assert (seen.cursor, dict(seen.marks), seen.state.view.folded, seen.pruned) == (
             cursor,
             marks,
             folded,
@@ -115,12 +117,12 @@ def test_the_stored_candidates_are_there_and_no_others(recorded):
     session, path, _ = recorded
     replay = Replay(path)
     replay.finish()
-    ours, theirs = (each.page(0, 200, node=0) for each in (replay.session, session))
+    ours, theirs = (each.model_tree.page(0, 200, node=0) for each in (replay.session, session))
     assert ours.total == 50 < theirs.total
     assert [row.token_id for row in ours.rows] == [row.token_id for row in theirs.rows[:50]]
     assert [row.rank for row in ours.rows] == list(range(1, 51))
     assert [row.kept for row in ours.rows] == [row.kept for row in theirs.rows[:50]]
-    found = replay.session.page(0, 200, node=0, query="FRUIT")
+    found = replay.session.model_tree.page(0, 200, node=0, query="FRUIT")
     assert [replay.model.token_bytes(row.token_id) for row in found.rows] == [b" fruit"]
     assert replay.model.token_bytes(12_345) == "\ufffd".encode()
 

@@ -38,7 +38,7 @@ def test_the_first_node_is_the_whole_prompt(model):
     assert (node.id, node.parent, node.token_id, node.source) == (0, None, None, "prompt")
     assert session.tree.prompt_ids(0) == (0, *model.tokenize("Name a fruit:"))
     assert session.prompt.text == "Name a fruit:"
-    assert session.length == len(session.tree.prompt_ids(0))
+    assert len(session.tree.token_ids(session.cursor)) == len(session.tree.prompt_ids(0))
 
 
 def test_steps_are_the_draws_of_the_contract(model):
@@ -55,14 +55,14 @@ def test_steps_are_the_draws_of_the_contract(model):
         assert (node.token_id, node.draw, node.source) == (token_id, t, "sampled")
         assert (node.logprob, node.rank) == (scored.logprob, scored.rank)
         assert node.logprob_truncated == scored.logprob_truncated
-    assert session.draws == 12
+    assert session.state.draws == 12
 
 
 def test_greedy_takes_the_smallest_of_equals_and_draws_nothing(model):
     session = session_on(model)
     node = session.greedy()
     assert node.token_id == int(session.tree.next(0).top_ids[0])
-    assert (node.draw, node.source, session.draws) == (None, "greedy", 0)
+    assert (node.draw, node.source, session.state.draws) == (None, "greedy", 0)
 
 
 def test_forcing_is_literal(model):
@@ -274,7 +274,7 @@ def test_the_context_ends_with_a_clear_word(tmp_path):
         session.step()
         with pytest.raises(ContextFull, match="context of 6"):
             session.step()
-        assert session.length == 6
+        assert len(session.tree.token_ids(session.cursor)) == 6
         session.back()
         session.step()
 
@@ -286,11 +286,11 @@ def test_palette_words_get_a_space_where_one_is_missing(model):
         ("A:\n", "Sure"),
         ("", "Sure"),
     ]:
-        assert Session(model, prompt).spaced("Sure") == expected
+        assert Session(model, prompt).model_tree.spaced("Sure") == expected
     session = Session(model, "")
     session.force("a")
-    assert session.spaced("Sure") == " Sure"
-    assert session.spaced(" Sure") == " Sure"
+    assert session.model_tree.spaced("Sure") == " Sure"
+    assert session.model_tree.spaced(" Sure") == " Sure"
 
 
 def test_the_journal_says_what_changed(model):
@@ -325,7 +325,7 @@ def test_the_journal_holds_every_node_as_soon_as_it_exists(model, tmp_path):
         assert [node["token_id"] for node in nodes] == [
             session.tree.token_id(n) for n in range(len(session.tree))
         ]
-        assert lines[-1]["draws"] == session.draws
+        assert lines[-1]["draws"] == session.state.draws
     assert lines[0]["format"] == "bftui-journal"
     assert journal.path.stat().st_mode & 0o077 == 0
 
@@ -415,7 +415,7 @@ def test_a_cancelled_command_leaves_the_session_as_it_was(tmp_path):
         threading.Timer(0.2, slow.client.cancel).start()
         with pytest.raises(Cancelled):
             session.step()
-        assert (len(session.tree), session.cursor, session.draws) == (1, 0, 0)
+        assert (len(session.tree), session.cursor, session.state.draws) == (1, 0, 0)
         slow.client.backend._step_ms = 0
         assert session.step().draw == 0
 
@@ -455,7 +455,7 @@ def test_numbers_that_cannot_be_made_anew_wait(tmp_path):
         with pytest.raises(ModelError):
             session.set_sampler(temperature=2.0)
         assert session.sampler.temperature == 2.0
-        assert session.stale() == 3
+        assert session.state.stale() == 3
         assert session.recompute_stale() == 0
         assert session.node.next.temperature == 2.0
 

@@ -45,7 +45,7 @@ def test_a_change_waits_until_it_is_asked_for(model):
     session.do(c.SetSampler(top_p=0.5))
     assert numbers(session) == before
     length = len(session.tree.path(session.cursor))
-    assert session.stale() == length
+    assert session.state.stale() == length
     left = [
         session.recompute_stale(3),
         session.recompute_stale(3),
@@ -53,7 +53,7 @@ def test_a_change_waits_until_it_is_asked_for(model):
         session.recompute_stale(3),
     ]
     assert left == [length - 3, length - 6, 0, 0]
-    assert session.stale() == 0
+    assert session.state.stale() == 0
 
 
 def test_the_latest_numbers_are_made_first(model):
@@ -75,7 +75,7 @@ def test_a_step_draws_under_the_new_sampler_at_once(model):
         for _ in range(4):
             if not session.ended:
                 session.do(c.Step())
-    assert waits.stale() == 9
+    assert waits.state.stale() == 9
     waits.recompute_stale()
     assert same(waits.trace().as_dict()) == same(at_once.trace().as_dict())
 
@@ -105,7 +105,7 @@ def test_slices_give_the_numbers_of_making_all_at_once(model, commands):
             forget(model)
         elif isinstance(command, int):
             left = sliced.recompute_stale(command)
-            assert left == sliced.stale()
+            assert left == sliced.state.stale()
         else:
             try:
                 sliced.do(command)
@@ -115,7 +115,7 @@ def test_slices_give_the_numbers_of_making_all_at_once(model, commands):
             eager.recompute_stale()
             under = sliced.sampler_number
             path = sliced.tree.path(sliced.cursor)
-            assert sliced.stale() == sum(sliced.tree.sampler(n) != under for n in path)
+            assert sliced.state.stale() == sum(sliced.tree.sampler(n) != under for n in path)
     while sliced.recompute_stale(3):
         pass
     eager.recompute_stale()
@@ -129,7 +129,7 @@ def test_what_is_remembered_is_not_evaluated_again(tmp_path, worker):
         session.force(LONG)
         before = model.client.evaluated()
         session.set_sampler(top_p=0.5)
-        assert session.stale() == 0
+        assert session.state.stale() == 0
         assert model.client.evaluated() == before
 
 
@@ -157,7 +157,7 @@ def test_a_slice_that_is_stopped_keeps_what_was_done(tmp_path):
         threading.Timer(0.2, slow.client.cancel).start()
         with pytest.raises(Cancelled):
             session.recompute_stale(3)
-        assert session.stale() == left
+        assert session.state.stale() == left
         slow.client.backend._step_ms = 0
         assert session.recompute_stale() == 0
 
@@ -169,13 +169,13 @@ def test_a_preview_is_what_the_sampler_would_give_and_changes_nothing(tmp_path):
             session.force(" Sure")
             before = same(session.trace().as_dict())
             sampler = Sampler(temperature=0.5, top_p=0.6)
-            shown = session.preview(sampler)
+            shown = session.model_tree.preview(sampler)
             assert same(session.trace().as_dict()) == before
             session.set_sampler(temperature=0.5, top_p=0.6)
             following = session.node.next
             assert (shown.bf, shown.kept) == (following.bf, following.kept)
             session.force(ids=[1])
-            assert session.preview(sampler) is None
+            assert session.model_tree.preview(sampler) is None
 
 
 def test_an_end_that_was_forced_past_stays_an_end(model):
@@ -188,7 +188,7 @@ def test_an_end_that_was_forced_past_stays_an_end(model):
     assert (node.next, node.eog, node.sampler) == (None, True, 1)
     session.goto(end)
     session.set_sampler(top_p=0.6)
-    assert session.stale() == 0
+    assert session.state.stale() == 0
 
 
 def test_a_model_with_a_cache_gives_the_same_numbers_in_slices(tmp_path):

@@ -59,9 +59,9 @@ def test_a_mark_has_a_name_that_can_be_shown(session, name):
 
 def test_a_fold_is_opened_by_the_same_command(session):
     session.fold(1)
-    assert session.folded == {1}
+    assert session.state.view.folded == {1}
     session.fold(1)
-    assert session.folded == frozenset()
+    assert session.state.view.folded == frozenset()
     with pytest.raises(UsageError, match="nothing to fold"):
         session.fold(A)
     for wrong in (99, -1, 1.0, True, None):
@@ -150,14 +150,16 @@ def test_all_of_it_is_in_journal_and_trace(model, tmp_path):
 
 
 def test_undo_says_what_it_would_take_back(session):
-    assert (session.undoes, session.redoes) == ("force", None)
+    assert (session.state.history.undoes, session.state.history.redoes) == ("force", None)
     session.mark("m")
     session.set_sampler(top_p=0.5)
-    assert session.undoes == "sampler"
+    assert session.state.history.undoes == "sampler"
     session.undo()
-    assert (session.undoes, session.redoes) == ("mark", "sampler")
+    assert (session.state.history.undoes, session.state.history.redoes) == ("mark", "sampler")
     session.set_sampler(seed=session.sampler.seed)
-    assert (session.undoes, session.redoes) == ("mark", "sampler"), "nothing changed"
+    assert (session.state.history.undoes, session.state.history.redoes) == ("mark", "sampler"), (
+        "nothing changed"
+    )
 
 
 NODES = st.integers(0, 10)
@@ -182,7 +184,7 @@ def state(session):
         session.cursor,
         session.sampler,
         dict(session.marks),
-        session.folded,
+        session.state.view.folded,
         session.pruned,
     )
 

@@ -182,7 +182,7 @@ def test_a_killed_worker_is_an_error_and_the_session_goes_on_with_another(tmp_pa
         session.step()
     with pytest.raises(BackendCrashed):
         session.force(" a")
-    assert (session.draws, len(session.tree)) == (1, 4)
+    assert (session.state.draws, len(session.tree)) == (1, 4)
     model.close()
     with opened(tmp_path, eog=[]) as again, opened(tmp_path, eog=[]) as other:
         session.reload(again)

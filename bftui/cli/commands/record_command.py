@@ -95,7 +95,7 @@ def record(
             opened.show.begin()
             for done in range(left):
                 interruption.check()
-                if session.ended and not session.ignore_eos:
+                if session.ended and not session.model_tree.ignore_eos:
                     break
                 session.do(Greedy() if greedy else Step())
                 opened.show((done + 1) / left, f"step {done + 1} of {left}")
@@ -164,7 +164,11 @@ def _carry_out(
 
     for _ in range(count):
         interruption.check()
-        if isinstance(command, Step | Greedy) and session.ended and not session.ignore_eos:
+        if (
+            isinstance(command, Step | Greedy)
+            and session.ended
+            and not session.model_tree.ignore_eos
+        ):
             return
         try:
             session.do(command)

@@ -80,7 +80,7 @@ def _style(plain: Plain, rest: str) -> None:
     text = _text(rest).strip()
     if text.isascii() and text.isdigit():
         text = words[_count(text, 1, len(words)) - 1]
-    plain.command(c.Force(plain.live.spaced(text)))
+    plain.command(c.Force(plain.live.model_tree.spaced(text)))
 
 
 def _go(plain: Plain, rest: str) -> None:

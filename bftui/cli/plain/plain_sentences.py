@@ -77,7 +77,7 @@ def added(session: Session, nodes: Sequence[int]) -> str:
 
 def candidates(session: Session, count: int, query: str = "") -> Iterator[str]:
     """The best candidates, one a line."""
-    page = session.page(0, count, query=query)
+    page = session.model_tree.page(0, count, query=query)
     looked = session.experiments.looked(session.cursor)
     for row in page.rows:
         p = probability(math.exp(row.logprob), 4, session.model.noise)
@@ -132,7 +132,7 @@ def _row(session: Session, run: Sequence[int], mark: str | None) -> str:
     if forced:
         parts.append("forced" if forced == len(run) else f"{forced} forced")
     following = tree.next(last)
-    other = " under another sampler" if session.stale_at(last) else ""
+    other = " under another sampler" if session.state.stale_at(last) else ""
     parts.append(
         "the text ends"
         if following is None

@@ -64,7 +64,7 @@ class Replication:
             try:
                 command = self._command(action["op"], action["args"], action["node"])
                 skipped = isinstance(command, c.Step | c.Greedy) and session.ended
-                if not skipped or session.ignore_eos:
+                if not skipped or session.model_tree.ignore_eos:
                     session.do(command)
             except (UsageError, InvalidToken, InputError) as error:
                 raise self._refused(index, error.line()) from error

@@ -136,7 +136,7 @@ def word(screen: WorkbenchScreen, number: str = "") -> None:
 def shown_word(screen: WorkbenchScreen, text: str) -> str:
     """Gives a palette word as it would be forced here: a space before it is shown."""
     session = screen.view.session if screen.view is not None else None
-    return label((text if session is None else session.spaced(text)).encode())
+    return label((text if session is None else session.model_tree.spaced(text)).encode())
 
 
 def force_words(screen: WorkbenchScreen, text: str) -> None:

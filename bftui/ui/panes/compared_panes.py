@@ -302,9 +302,9 @@ class BranchPane(ReadingPane, can_focus=False):
         self._lead = len(lead)
         nodes = side.nodes[self._start :]
         marks = {
-            self._lead + i: FORCED if view.session.begins_force(node) else NUDGED
+            self._lead + i: FORCED if node in view.session.state.force_starts else NUDGED
             for i, node in enumerate(nodes)
-            if view.session.begins_force(node) or view.begins_nudge(node)
+            if node in view.session.state.force_starts or view.begins_nudge(node)
         }
         self._layout.replace(0, [*lead, *(view.bytes(node) for node in nodes)], marks)
 

@@ -140,7 +140,7 @@ class TextPane(Pane):
         marks = {
             first + i: FORCED if forced else NUDGED
             for i, node in enumerate(fresh)
-            if (forced := view.session.begins_force(node)) or view.begins_nudge(node)
+            if (forced := node in view.session.state.force_starts) or view.begins_nudge(node)
         }
         self._layout.replace(start, data, marks)
         if self._away is not None and self._away >= start:

@@ -333,7 +333,7 @@ class TreePane(Pane):
         token = view.tree.token_id(node)
         text = "" if token is None else view.label(token)
         heads_row = view.rows.head(view.rows.run_of(node)) == node
-        if view.session.begins_force(node) or (heads_row and self._by(node, "forced")):
+        if node in view.session.state.force_starts or (heads_row and self._by(node, "forced")):
             return f"{FORCED}{text}"
         return f"{NUDGED}{text}" if view.begins_nudge(node, heads_row) else text
 
