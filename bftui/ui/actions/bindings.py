@@ -15,17 +15,16 @@ def bound(action: str, does: str, *, priority: bool = False) -> Binding:
     )
 
 
-def moving() -> list[Binding]:
+def moving(*, edges: bool = True) -> list[Binding]:
     """The keys that move in a list, for a screen with `action_move`, by lines, and `action_edge`, 0 the first."""
-    return [
+    found = [
         bound("up", "move(-1)"),
         bound("down", "move(1)"),
         bound("page_up", "move(-10)"),
         bound("page_down", "move(10)"),
         bound("step", "move(10)"),
-        bound("first", "edge(0)"),
-        bound("last", "edge(1)"),
     ]
+    return [*found, bound("first", "edge(0)"), bound("last", "edge(1)")] if edges else found
 
 
 def all_bound() -> list[Binding]:

@@ -8,12 +8,14 @@ from textual import events
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from bftui.ui.actions.bindings import bound
+from bftui.ui.actions.bindings import bound, moving
 from bftui.ui.drawing.coloured import Coloured
-from bftui.ui.panes.pane import ReadingPane
+from bftui.ui.panes.key_line import KeyBar
+from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import key
 
@@ -63,7 +65,62 @@ class Dialog(ModalScreen[T]):
         self.dismiss(None)
 
 
-class ReadingScreen(Dialog[None]):
+class PaneScreen(Dialog[T]):
+    """One pane, in which keys move."""
+
+    DEFAULT_CSS = "PaneScreen { align: center middle; background: $background 60%; }"
+
+    def __init__(self, pane: Pane) -> None:
+        super().__init__()
+        self._pane = pane
+
+    def compose(self) -> ComposeResult:
+        yield self._pane
+
+    def action_move(self, by: int) -> None:
+        """Moves by lines."""
+        self._pane.move(by)
+
+
+class BoxScreen(Dialog[T]):
+    """Fields in a box with a title, and below them what the keys do; subclasses say which fields and which keys."""
+
+    INDENT = 0
+    """Cells before the keys."""
+
+    DEFAULT_CSS = """
+    BoxScreen { align: center middle; background: $background 60%; }
+    BoxScreen > Vertical {
+        padding: 0 1; border: round $accent; border-title-style: bold; background: $background;
+    }
+    BoxScreen LineField { height: 1; border: none; padding: 0; background: $background; }
+    BoxScreen LineField:focus { border: none; background-tint: $background; }
+    BoxScreen .note { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
+    """
+
+    BINDINGS = [Binding("escape", "leave", "Leave", show=False)]  # noqa: RUF012
+
+    def __init__(self, title: str, palette: Palette) -> None:
+        super().__init__()
+        self._title, self._palette = title, palette
+
+    def fields(self) -> ComposeResult:
+        """Gives what is in the box."""
+        yield from ()
+
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Says what the keys do, as `KeyBar` takes it."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        box = Vertical()
+        box.border_title = self._title
+        with box:
+            yield from self.fields()
+            yield KeyBar(self._palette, *self.keys(), indent=self.INDENT)
+
+
+class ReadingScreen(PaneScreen[None]):
     """One pane that scrolls with the arrows; esc and enter close it, and so does the key that opened it.
 
     It takes the whole screen where hardly anything of what is below would be seen around it.
@@ -71,35 +128,16 @@ class ReadingScreen(Dialog[None]):
 
     WIDTH, HEIGHT = 92, 34
 
-    DEFAULT_CSS = """
-    ReadingScreen { align: center middle; background: $background 60%; }
-    """
-
     BINDINGS = [  # noqa: RUF012
         Binding("escape,enter", "leave", "Close", show=False),
         bound("quit", "app.quit"),
-        bound("up", "scroll(-1)"),
-        bound("down", "scroll(1)"),
-        bound("page_up", "scroll(-10)"),
-        bound("page_down", "scroll(10)"),
-        bound("step", "scroll(10)"),
+        *moving(edges=False),
     ]
-
-    def __init__(self, pane: ReadingPane) -> None:
-        super().__init__()
-        self._pane = pane
-
-    def compose(self) -> ComposeResult:
-        yield self._pane
 
     def on_resize(self, event: events.Resize) -> None:
         for side, most, around in (("width", self.WIDTH, _AROUND), ("height", self.HEIGHT, _ABOVE)):
             room = getattr(event.size, side)
             setattr(self._pane.styles, side, most if room >= most + around else room)
-
-    def action_scroll(self, by: int) -> None:
-        """Moves by lines."""
-        self._pane.move(by)
 
 
 class TooSmall(Dialog[None]):

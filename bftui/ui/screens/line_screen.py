@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from bftui.core.text import safe
 from bftui.ui.panes.key_line import KeyBar
-from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.dialog import BoxScreen
 from bftui.ui.screens.fields import LineField, PastedField
 from bftui.ui.themes.theme_styles import Palette
 
@@ -32,24 +31,15 @@ class Switch:
     turn: Callable[[], None]
 
 
-class LineScreen(Dialog[str | None]):
+class LineScreen(BoxScreen[str | None]):
     """Ends with the text, or with None where it was left."""
 
     DEFAULT_CSS = """
     LineScreen { align: center bottom; background: transparent; }
-    LineScreen > Vertical {
-        width: 100%; height: 5; margin-bottom: 1; padding: 0 1;
-        border: round $accent; border-title-style: bold; background: $background;
-    }
-    LineScreen Input { height: 1; border: none; padding: 0; background: $background; }
-    LineScreen Input:focus { border: none; background-tint: $background; }
-    LineScreen #hint { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
+    LineScreen > Vertical { width: 100%; height: 5; margin-bottom: 1; }
     """
 
-    BINDINGS = [  # noqa: RUF012
-        Binding("escape", "leave", "Leave", show=False),
-        Binding("ctrl+o", "switch", "Switch", show=False, priority=True),
-    ]
+    BINDINGS = [Binding("ctrl+o", "switch", "Switch", show=False, priority=True)]  # noqa: RUF012
 
     def __init__(
         self,
@@ -71,26 +61,17 @@ class LineScreen(Dialog[str | None]):
             lines: whether all lines of what is pasted are wanted.
             switch: something else that is asked for beside it.
         """
-        super().__init__()
-        self._lines = lines
-        self._switch = switch
-        self._title = title
-        self._value = value
-        self._hint = hint
-        self._palette = palette
+        super().__init__(title, palette)
+        self._lines, self._value, self._hint, self._switch = lines, value, hint, switch
 
-    def compose(self) -> ComposeResult:
-        box = Vertical()
-        box.border_title = self._title
-        with box:
-            # What is offered is selected: typing takes its place.
-            field = (PastedField if self._lines else LineField)(self._value, compact=True)
-            field.cursor_blink = False
-            yield field
-            yield Static(id="hint", markup=False)
-            yield KeyBar(self._palette, *self._keys(), indent=0)
+    def fields(self) -> ComposeResult:
+        # What is offered is selected: typing takes its place.
+        field = (PastedField if self._lines else LineField)(self._value, compact=True)
+        field.cursor_blink = False
+        yield field
+        yield Static(id="hint", classes="note", markup=False)
 
-    def _keys(self) -> tuple[tuple[str, str], ...]:
+    def keys(self) -> tuple[tuple[str, str], ...]:
         switch = () if self._switch is None else (("^o", self._switch.says()),)
         return (("enter", "take it"), ("esc", "leave"), *switch)
 
@@ -115,5 +96,5 @@ class LineScreen(Dialog[str | None]):
         """Changes what else is asked for."""
         if self._switch is not None:
             self._switch.turn()
-            self.query_one(KeyBar).show(self._keys())
+            self.query_one(KeyBar).show(self.keys())
             self.news()

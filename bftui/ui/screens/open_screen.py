@@ -10,7 +10,6 @@ from contextlib import suppress
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from bftui import practice
@@ -26,10 +25,9 @@ from bftui.catalog.model_listing import (
 from bftui.catalog.model_summary import Describer, PlannedOpening
 from bftui.core.text import safe
 from bftui.model.model_forms import has_scheme, path_of
-from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.panes.models_pane import ModelLines, ModelsPane
 from bftui.ui.panes.pane import Pane
-from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.dialog import BoxScreen
 from bftui.ui.screens.fields import LineField
 from bftui.ui.themes.theme_styles import Palette
 
@@ -37,23 +35,15 @@ _ANEW = re.compile(r"(?<!:)(?<!:/)/(?=/|~|table:|hf:|https?:)")
 """A slash after which a path begins that does not go on from the folder before it."""
 
 
-class OpenScreen(Dialog[str | None]):
+class OpenScreen(BoxScreen[str | None]):
     """Ends with a MODEL form, or None."""
 
     DEFAULT_CSS = """
-    OpenScreen { align: center middle; background: $background 60%; }
-    OpenScreen > Vertical {
-        width: 100%; max-width: 128; height: 100%; max-height: 40; padding: 0 1;
-        border: round $accent; border-title-style: bold; background: $background;
-    }
-    OpenScreen LineField { height: 1; border: none; padding: 0; background: $background; }
-    OpenScreen LineField:focus { border: none; background-tint: $background; }
+    OpenScreen > Vertical { width: 100%; max-width: 128; height: 100%; max-height: 40; }
     OpenScreen ModelsPane { height: 1fr; }
-    OpenScreen .note { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape", "leave", "Leave", show=False),
         Binding("tab", "complete", "Complete", show=False, priority=True),
         *(
             Binding(key, f"move({by})", "Move", show=False, priority=True)
@@ -75,8 +65,8 @@ class OpenScreen(Dialog[str | None]):
         `opening` says how what is chosen will be opened. With `none`, a line of that name stands first, which ends
         with an empty text.
         """
-        super().__init__()
-        self._title, self._none = title, none
+        super().__init__(title, palette)
+        self._none = none
         path = path_of(source).rstrip("/")
         folder = os.path.dirname(path) if os.path.exists(path) else ""
         folder = folder or os.getcwd()
@@ -84,28 +74,19 @@ class OpenScreen(Dialog[str | None]):
         self._describer = Describer(opening or PlannedOpening(), self._more_is_known)
         self._pane = ModelsPane(palette, self._describer)
         self._lines = ModelLines(palette, self._describer)
-        self._palette = palette
         self._shipped, self._places = shipped(), places()
         self._seen: dict[str, FolderListing] = {}
 
-    def compose(self) -> ComposeResult:
-        box = Vertical()
-        box.border_title = self._title
-        with box:
-            field = LineField(self._start, select_on_focus=False, compact=True)
-            field.cursor_blink = False
-            yield field
-            yield Static(id="said", classes="note", markup=False)
-            yield self._pane
-            yield self._lines
-            yield KeyBar(
-                self._palette,
-                ("↑ ↓", "choose"),
-                ("tab", "complete"),
-                ("enter", "open"),
-                ("esc", "leave"),
-                indent=0,
-            )
+    def fields(self) -> ComposeResult:
+        field = LineField(self._start, select_on_focus=False, compact=True)
+        field.cursor_blink = False
+        yield field
+        yield Static(id="said", classes="note", markup=False)
+        yield self._pane
+        yield self._lines
+
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        return (("↑ ↓", "choose"), ("tab", "complete"), ("enter", "open"), ("esc", "leave"))
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(LineField))

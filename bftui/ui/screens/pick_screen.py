@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events, on
-from textual.app import ComposeResult
 from textual.binding import Binding
 
 from bftui.core.text import safe
 from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.panes.pane import Pane
-from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.dialog import PaneScreen
 from bftui.ui.themes.theme_styles import Palette
 
 
@@ -57,13 +56,10 @@ class _PickPane(Pane):
         return palette.cursor if row == self.selected else None
 
 
-class PickScreen(Dialog[int | None]):
+class PickScreen(PaneScreen[int | None]):
     """Ends with the node that was picked, or None."""
 
-    DEFAULT_CSS = """
-    PickScreen { align: center middle; background: $background 60%; }
-    PickScreen Pane { width: 76; max-width: 96%; }
-    """
+    DEFAULT_CSS = "PickScreen Pane { width: 76; max-width: 96%; }"
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape", "leave", "Leave", show=False),
@@ -75,13 +71,9 @@ class PickScreen(Dialog[int | None]):
     ]
 
     def __init__(self, title: str, picks: Sequence[Pick], palette: Palette) -> None:
-        super().__init__()
+        super().__init__(_PickPane(palette, title, picks))
         self._picks = picks
-        self._pane = _PickPane(palette, title, picks)
         self._pane.styles.height = min(len(picks), 16) + 2
-
-    def compose(self) -> ComposeResult:
-        yield self._pane
 
     def on_mount(self) -> None:
         self.set_focus(self._pane)
@@ -92,10 +84,6 @@ class PickScreen(Dialog[int | None]):
         if found is not None:
             event.stop()
             self.dismiss(found.node)
-
-    def action_move(self, by: int) -> None:
-        """Moves by lines."""
-        self._pane.move(by)
 
     @on(Pane.Chosen)
     def action_take(self) -> None:

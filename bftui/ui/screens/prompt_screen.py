@@ -23,7 +23,7 @@ from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.panes.rendered_pane import RenderedPane
-from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.dialog import BoxScreen
 from bftui.ui.screens.fields import LineField, PastedField, TextField
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.settings import QUESTIONS
@@ -90,15 +90,12 @@ class TemplateChoice(ClickableLine, can_focus=True):
         return line.add(fit(self.here, line.room), palette.dim).strip()
 
 
-class PromptScreen(Dialog[Prompt | None]):
+class PromptScreen(BoxScreen[Prompt | None]):
     """Ends with the prompt, or with None where it was left."""
 
     DEFAULT_CSS = """
-    PromptScreen { align: center middle; background: $background 60%; layers: base over; }
-    PromptScreen > Vertical {
-        width: 92; max-width: 96%; height: 92%; max-height: 32; padding: 0 1;
-        border: round $accent; border-title-style: bold; background: $background;
-    }
+    PromptScreen { layers: base over; }
+    PromptScreen > Vertical { width: 92; max-width: 96%; height: 92%; max-height: 32; }
     PromptScreen TextField, PromptScreen LineField {
         border: round $line; border-title-color: $dim; padding: 0; background: $background;
     }
@@ -111,7 +108,6 @@ class PromptScreen(Dialog[Prompt | None]):
     PromptScreen RenderedPane { height: 7; }
     PromptScreen OptionList { height: 6; border: none; padding: 0; background: $background; }
     PromptScreen OptionList:focus { border: none; background-tint: $background; }
-    PromptScreen .note { height: 1; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
     PromptScreen.-short > Vertical { height: 100%; overflow-y: auto; }
     PromptScreen.-short #text { height: 5; }
     PromptScreen.-empty RenderedPane { display: none; }
@@ -119,13 +115,14 @@ class PromptScreen(Dialog[Prompt | None]):
     PromptScreen #examples { height: 7; }
     """
 
+    INDENT = 1
+
     VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-tall")]  # noqa: RUF012
 
     AUTO_FOCUS = ""
     """The first field would have the focus for a moment, and what is typed fast would go there."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape", "leave", "Leave", show=False),
         Binding("ctrl+s,ctrl+enter", "take", "Take", show=False, priority=True),
         Binding("ctrl+t", "template", "Template", show=False, priority=True),
         Binding("ctrl+o", "special", "Control tokens", show=False, priority=True),
@@ -135,10 +132,9 @@ class PromptScreen(Dialog[Prompt | None]):
     ]
 
     def __init__(self, prompt: Prompt, workbench: Workbench, palette: Palette) -> None:
-        super().__init__()
+        super().__init__("prompt", palette)
         self._prompt = prompt
         self._workbench = workbench
-        self._palette = palette
         self._choice = TemplateChoice(palette, prompt.template)
         self._special: Special = prompt.special
         self._rendered = RenderedPane(palette)
@@ -148,34 +144,33 @@ class PromptScreen(Dialog[Prompt | None]):
         """The example that was chosen before the model was open: only then its form is known."""
 
     def compose(self) -> ComposeResult:
-        box = Vertical()
-        box.border_title = "prompt"
-        with box:
-            for name, title, text in (
-                ("system", "system text", self._prompt.system or ""),
-                ("text", "prompt", self._prompt.text),
-            ):
-                area = TextField(
-                    text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, id=name
-                )
-                area.cursor_blink = False
-                area.border_title = title
-                yield area
-            field = PastedField(self._prompt.prefill, select_on_focus=False, id="prefill")
-            field.cursor_blink = False
-            field.border_title = "the answer begins"
-            yield field
-            yield self._choice
-            yield self._rendered
-            with Vertical(id="examples"):
-                yield Static(
-                    " examples: enter starts with one, or type a prompt of your own", classes="note"
-                )
-                yield OptionList(*map(_option, self._examples), markup=False)
-            yield KeyBar(self._palette, *self._keys())
+        yield from super().compose()
         yield self._notice
 
-    def _keys(self) -> tuple[tuple[str, str], ...]:
+    def fields(self) -> ComposeResult:
+        for name, title, text in (
+            ("system", "system text", self._prompt.system or ""),
+            ("text", "prompt", self._prompt.text),
+        ):
+            area = TextField(
+                text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, id=name
+            )
+            area.cursor_blink = False
+            area.border_title = title
+            yield area
+        field = PastedField(self._prompt.prefill, select_on_focus=False, id="prefill")
+        field.cursor_blink = False
+        field.border_title = "the answer begins"
+        yield field
+        yield self._choice
+        yield self._rendered
+        with Vertical(id="examples"):
+            yield Static(
+                " examples: enter starts with one, or type a prompt of your own", classes="note"
+            )
+            yield OptionList(*map(_option, self._examples), markup=False)
+
+    def keys(self) -> tuple[tuple[str, str], ...]:
         return (
             ("^s", "start"),
             ("tab", "next"),
@@ -309,7 +304,7 @@ class PromptScreen(Dialog[Prompt | None]):
     def action_special(self) -> None:
         """Reads control tokens that are written in the prompt as such, or as text again."""
         self._special = "tokens" if self._special == "text" else "text"
-        self.query_one(KeyBar).show(self._keys())
+        self.query_one(KeyBar).show(self.keys())
         self.news()
 
     @on(Input.Submitted)

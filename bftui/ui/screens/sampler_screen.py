@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -19,8 +19,7 @@ from bftui.core.noise_floor import Noise, factor, nats
 from bftui.core.sampler import Sampler
 from bftui.core.text import safe
 from bftui.session.commands import SetSampler
-from bftui.ui.panes.key_line import KeyBar
-from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.dialog import BoxScreen
 from bftui.ui.screens.fields import LineField
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
@@ -92,28 +91,23 @@ class SettingField(LineField):
         self.action_select_all()
 
 
-class SamplerScreen(Dialog[SetSampler | None]):
+class SamplerScreen(BoxScreen[SetSampler | None]):
     """Ends with the command that sets what was chosen, or None."""
 
     DEFAULT_CSS = """
-    SamplerScreen { align: center middle; background: $background 60%; }
-    SamplerScreen > Vertical {
-        width: 78; max-width: 100%; height: 12; padding: 0 1;
-        border: round $accent; border-title-style: bold; background: $background;
-    }
+    SamplerScreen > Vertical { width: 78; max-width: 100%; height: 12; }
     SamplerScreen Horizontal { height: 1; }
     SamplerScreen .title { width: 14; }
-    SamplerScreen .note { width: 1fr; color: $dim; text-overflow: ellipsis; text-wrap: nowrap; }
+    SamplerScreen .note { width: 1fr; }
     SamplerScreen .bad { color: $text-error; text-style: bold; }
-    SamplerScreen SettingField { width: 16; height: 1; border: none; padding: 0 1; background: $cursor-idle; }
+    SamplerScreen SettingField { width: 16; padding: 0 1; background: $cursor-idle; }
     SamplerScreen SettingField:focus {
-        border: none; color: $cursor-text; background: $cursor; background-tint: $cursor;
+        color: $cursor-text; background: $cursor; background-tint: $cursor;
     }
     SamplerScreen .line { height: 1; text-overflow: ellipsis; text-wrap: nowrap; }
     """
 
     BINDINGS = [  # noqa: RUF012
-        Binding("escape", "leave", "Leave", show=False),
         # With priority: else what is typed fast after them would go into the field before.
         Binding("up,shift+tab", "app.focus_previous", "Up", show=False, priority=True),
         Binding("down,tab", "app.focus_next", "Down", show=False, priority=True),
@@ -122,36 +116,27 @@ class SamplerScreen(Dialog[SetSampler | None]):
     def __init__(
         self, view: View, previews: Query[PreviewKey, NextToken | str], palette: Palette
     ) -> None:
-        super().__init__()
+        super().__init__("temperature and truncation", palette)
         self._view = view
         self._previews = previews
-        self._palette = palette
         self._sampler: Sampler | None = view.sampler
 
-    def compose(self) -> ComposeResult:
-        box = Vertical()
-        box.border_title = "temperature and truncation"
+    def fields(self) -> ComposeResult:
         values = asdict(self._view.sampler)
-        with box:
-            for setting in SETTINGS:
-                with Horizontal():
-                    yield Static(setting.title, classes="title", markup=False)
-                    yield SettingField(setting, written(values[setting.name]))
-                    yield Static(
-                        f"  {setting.help}", id=f"{setting.name}-note", classes="note", markup=False
-                    )
-            yield Static(classes="line")
-            yield Static(id="now", classes="line", markup=False)
-            yield Static(id="then", classes="line", markup=False)
-            yield Static(classes="line")
-            yield KeyBar(
-                self._palette,
-                ("← →", "step, or type"),
-                ("↑ ↓", "field"),
-                ("enter", "apply"),
-                ("esc", "leave"),
-                indent=0,
-            )
+        for setting in SETTINGS:
+            with Horizontal():
+                yield Static(setting.title, classes="title", markup=False)
+                yield SettingField(setting, written(values[setting.name]))
+                yield Static(
+                    f"  {setting.help}", id=f"{setting.name}-note", classes="note", markup=False
+                )
+        yield Static(classes="line")
+        yield Static(id="now", classes="line", markup=False)
+        yield Static(id="then", classes="line", markup=False)
+        yield Static(classes="line")
+
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        return (("← →", "step, or type"), ("↑ ↓", "field"), ("enter", "apply"), ("esc", "leave"))
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#temperature", SettingField))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.style import Style
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.message import Message
 
@@ -14,7 +13,7 @@ from bftui.ui.actions.bindings import bound
 from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.messages import NoticeGiven, ThemeChosen
 from bftui.ui.panes.pane import Pane
-from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.dialog import PaneScreen
 from bftui.ui.terminal.terminal_colors import TerminalColors
 from bftui.ui.themes.theme_files import ThemeFile, found
 from bftui.ui.themes.theme_styles import Palette, find
@@ -60,7 +59,7 @@ class _ThemesPane(Pane):
         return moved
 
 
-class ThemeScreen(Dialog[None]):
+class ThemeScreen(PaneScreen[None]):
     """Shows each theme as it is reached; esc puts the one from before on again."""
 
     DEFAULT_CSS = """
@@ -80,15 +79,11 @@ class ThemeScreen(Dialog[None]):
 
     def __init__(self, palette: Palette, theme: ThemeFile, colors: TerminalColors) -> None:
         """`theme` is the one that is on, `colors` those of the terminal."""
-        super().__init__()
+        self._themes = tuple(found().themes.values())
+        super().__init__(_ThemesPane(palette, self._themes))
         self._before = self._on = theme
         self._colors = colors
-        self._themes = tuple(found().themes.values())
-        self._pane = _ThemesPane(palette, self._themes)
         self._pane.styles.height = min(len(self._themes), 14) + 2
-
-    def compose(self) -> ComposeResult:
-        yield self._pane
 
     def on_mount(self) -> None:
         names = [theme.name for theme in self._themes]
@@ -109,10 +104,6 @@ class ThemeScreen(Dialog[None]):
     def _put_on(self, theme: ThemeFile) -> None:
         self._on = theme
         self.app.post_message(ThemeChosen(theme))
-
-    def action_move(self, by: int) -> None:
-        """Moves by lines."""
-        self._pane.move(by)
 
     def action_next(self) -> None:
         """Goes to the next one, after the last to the first."""
