@@ -176,12 +176,15 @@ RESPONSE = Definition(
     "ln BF(forced) − mean ln BF(matched controls)",
     "Whether a forced text narrows or widens what follows it, more than texts do that the model might have written in "
     "its place.",
-    "BF is over the tokens after each text. The interval of the difference is that of one text against texts like it, "
-    "t(.975, K−1)·s·√(1+1/K) to either side, with s the standard deviation of the K controls' ln BF: it narrows below "
-    "0, widens above 0, has no effect within ±ln 1.10, and else is undecided. p is that of the difference in this t, "
-    "two-sided, before Holm's correction for several texts of one run.",
+    "BF is over the tokens after each text. All texts go on together, in planned looks: of L looks each is judged at "
+    "α = .05/L. The interval of the difference is that of one text against texts like it, t(1−α/2, K−1)·s·√(1+1/K) to "
+    "either side, with s the standard deviation of the K controls' ln BF: no number of samples takes it below their "
+    "spread. That of the noise is of sampling alone, against these very controls. A look that lies below 0 narrows, "
+    "one above 0 widens, and none follows it; the last one has no effect where the noise lies within ±ln 1.10, and "
+    "else is undecided. p is that of the difference in this t, two-sided, before Holm's correction for several texts of one "
+    "run.",
     "bftui; prediction interval of one more observation; BF as in arXiv 2506.17871",
-    "delta, delta_ci, p, verdict",
+    "delta, delta_ci, noise_ci, p, verdict, looks",
 )
 
 CONTROLS = {

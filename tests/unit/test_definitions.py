@@ -31,7 +31,7 @@ def test_a_word_has_a_formula_and_one_sentence(word):
 def test_every_kind_of_controls_is_explained():
     from typing import get_args
 
-    from bftui.measures.response import Kind
+    from bftui.measures.response_state import Kind
 
     assert set(CONTROLS) == set(get_args(Kind))
 
