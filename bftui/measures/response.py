@@ -103,6 +103,12 @@ class Response(Job):
         return 0 if self.state is None else self.state.tokens
 
     @property
+    def ratio(self) -> float | None:
+        """BF(forced) over that of its matched controls so far, over as many tokens as all have; None before any."""
+        told = [] if self.state is None else self.state.told(self.setup)
+        return told[-1].ratio if told else None
+
+    @property
     def positions(self) -> tuple[int, int]:
         """Positions that the BF of the forced text, and that of its matched controls, are means over."""
         size = None if self.state is None else self.state.size(self.setup)
@@ -118,7 +124,7 @@ class Response(Job):
     def share(self) -> float:
         if self.done:
             return 1.0
-        left, tokens = self._to_draw(), self.tokens
+        left, tokens = self.to_draw(), self.tokens
         return tokens / (tokens + left) if tokens else 0.0
 
     @property
@@ -127,7 +133,7 @@ class Response(Job):
         speed = self._speed()
         if speed is None or self.done:
             return None
-        self._least = min(self._least, self._to_draw() / speed)
+        self._least = min(self._least, self.to_draw() / speed)
         return self._least
 
     def spent(self, budget: float) -> bool:
@@ -151,7 +157,8 @@ class Response(Job):
     def _speed(self) -> float | None:
         return self.speed or self.rate
 
-    def _to_draw(self) -> int:
+    def to_draw(self) -> int:
+        """Says how many tokens are at most to be drawn yet."""
         """Tokens that are at most to be drawn yet."""
         setup, state = self.setup, self.state
         samples, others = setup.looks[setup.asked - 1], None
@@ -244,7 +251,7 @@ class Response(Job):
                 self.doing = f"look {len(state.looks) + 1} of {len(setup.looks)}"
                 if not state.judge(setup):
                     next(drawing, None)
-                    yield
+                yield
 
     def _draw_others(self, state: ResponseState) -> Iterator[None]:
         site, samples = self._site, state.looks[-1].samples
@@ -289,11 +296,14 @@ class Response(Job):
             self._found = known, found
         return self._found[1]
 
-    def stored(self) -> StoredResult | None:
-        """Returns what a trace keeps, all that was drawn included; None before the first token."""
+    def stored(self, p_holm: float | None = None) -> StoredResult | None:
+        """Returns what a trace keeps, all that was drawn included; None before the first token.
+
+        `p_holm` as in `result`.
+        """
         if self.state is None or not self.measured:
             return None
-        result = replace(self.result(), drawn=tuple(self.state.stored()))
+        result = replace(self.result(p_holm), drawn=tuple(self.state.stored()))
         return StoredResult("response", self.node, self.settings(), result)
 
     def _spelled(self, token_ids: Sequence[int]) -> str:

@@ -57,7 +57,7 @@ def over_tokens(found: ResponseResult) -> str:
     """Says the ratio over the first 4, 8, … tokens in a line; "" before all texts have any."""
     if not found.by_horizon:
         return ""
-    told = ", ".join(f"{each.tokens} ×{_ratio(each.ratio)}" for each in found.by_horizon)
+    told = ", ".join(f"{each.tokens} ×{factor(each.ratio)}" for each in found.by_horizon)
     return f"over the first tokens: {told}"
 
 
@@ -73,7 +73,7 @@ def gap(found: ResponseResult) -> str:
 
 def times(delta: float) -> str:
     """A difference of ln BF as a ratio."""
-    return _ratio(math.exp(min(delta, 700.0)))
+    return factor(math.exp(min(delta, 700.0)))
 
 
 def span(ci: tuple[float, float]) -> str:
@@ -81,7 +81,8 @@ def span(ci: tuple[float, float]) -> str:
     return f"{times(ci[0])} – {times(ci[1])}"
 
 
-def _ratio(value: float) -> str:
+def factor(value: float) -> str:
+    """A ratio in few digits, however small or large it is."""
     if value >= 99.5:
         return f"{value:,.0f}" if value < 99_999.5 else f"{value:.0e}"
     return f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
@@ -91,8 +92,8 @@ def _so_far(told: HorizonRatio, found: ResponseResult) -> str:
     size = f"{counted(told.samples, 'sample')} of {counted(told.tokens, 'token')}"
     noise = ""
     if told.noise_ci is not None:
-        noise = f"{_ratio(told.noise_ci[0])} – {_ratio(told.noise_ci[1])} by sampling alone, "
-    return f"{_ratio(told.ratio)} × that after {_like_it(found)} so far ({noise}{size})"
+        noise = f"{factor(told.noise_ci[0])} – {factor(told.noise_ci[1])} by sampling alone, "
+    return f"{factor(told.ratio)} × that after {_like_it(found)} so far ({noise}{size})"
 
 
 def _like_it(found: ResponseResult) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from functools import partial
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bftui.cli.shared import options as o
 from bftui.cli.shared.opening import deliver, finish, measured_noise, open_session, stopped
-from bftui.core.definitions import BF_PATH, RESPONSE
-from bftui.core.errors import BftuiError
+from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from bftui.cli.reports.response_report import ReportedResponse
     from bftui.measures.response import Response
+    from bftui.measures.response_series import ResponseSeries
     from bftui.model.loaded_model import Model
-    from bftui.results.response_result import ResponseResult
+    from bftui.results.response_result import PrintedResponse, ResponseResult
+
+_LOOKS = "4,12,32"
+
+_TOLD_S = 0.5
+"""Seconds after which the ratio so far is computed again for the bar."""
 
 
 @o.unfolded
@@ -27,9 +31,25 @@ def respond(
         list[str], typer.Option(help="Text to force, literally; may be given several times.")
     ],
     model: o.Model = "practice",
-    samples: Annotated[int, typer.Option(min=1, help="Continuations of each text.")] = 32,
+    looks: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Samples of each text at each look that is judged; {_LOOKS} where left out.",
+            metavar="N,N,…",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="The same as --looks with one number: a single look.")
+    ] = None,
+    stop_after: Annotated[
+        int | None, typer.Option(help="Do only so many of the planned looks.")
+    ] = None,
     horizon: Annotated[int, typer.Option(min=1, help="Tokens of each continuation.")] = 32,
     controls: Annotated[int, typer.Option(min=1, help="Matched controls of each text.")] = 12,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds after which no further look is begun."),
+    ] = None,
     only_matched: Annotated[
         bool, typer.Option("--only-matched", help="Measure no other kinds of controls.")
     ] = False,
@@ -38,129 +58,118 @@ def respond(
     as_json: o.Json = False,
 ) -> int:
     """Force a text and say whether it narrows or widens the branching factor, against controls."""
-    from bftui.core.noise_floor import within
+    from bftui.cli.reports.response_report import report
+    from bftui.measures.response_series import ResponseSeries
     from bftui.measures.response_state import Setup
     from bftui.results.codec import encode
-    from bftui.results.response_result import PrintedResponse, PrintedResponses
+    from bftui.results.response_result import PrintedResponses
 
     start = options.settled()
-    setup = Setup((samples,), horizon, controls, not only_matched, early=len(force) == 1)
-    error: BftuiError | None = None
+    planned = _planned(looks, samples)
+    setup = Setup(planned, horizon, controls, not only_matched, len(force) == 1, stop_after)
+    setup.check()
     with open_session(model, start, output=output) as opened:
-        experiments = opened.session.experiments
+        session = opened.session
+        begin = session.experiments.start_response
         special = options.question.frame.special
-        jobs = [experiments.start_response(each, setup=setup, special=special) for each in force]
-        for place, job in enumerate(jobs):
-            doing = partial(_doing, job, place + 1, len(jobs))
-            error = finish(job, opened, doing, partial(getattr, job, "left"))
-            if error is not None:
-                break
-        begun = [job for job in jobs if job.measured]
-        verdicts = corrected(begun)
-        if begun:
+        jobs = [begin(each, setup=setup, special=special) for each in force]
+        series = ResponseSeries(jobs, budget)
+        doing = _Doing(series)
+        error = finish(series, opened, doing, lambda: series.left)
+        measured = [
+            (job, found)
+            for job, found in zip(jobs, series.results(), strict=True)
+            if found is not None
+        ]
+        if measured:
             if error is None:
-                error = measured_noise(opened.session.model, opened)
-            noise = opened.session.model.noise
-            results = [
-                PrintedResponse(
-                    response=one,
-                    within_noise=None
-                    if one.delta is None
-                    else within(one.delta, noise, job.positions),
-                )
-                for job, one in zip(begun, verdicts, strict=True)
+                error = measured_noise(session.model, opened)
+            results = [printed(*each, session.model) for each in measured]
+            told = [
+                reported(job, one, session.model)
+                for (job, _), one in zip(measured, results, strict=True)
             ]
-            several = len(force) > 1
-            document = encode(PrintedResponses(responses=tuple(results)) if several else results[0])
-            opened_model = opened.session.model
-            told, note = report(begun, verdicts, opened_model), opened_model.info.note
-            deliver(opened.show, document, told, as_json=as_json, output=output, note=note)
+            several = PrintedResponses(responses=tuple(results))
+            document = encode(several if len(force) > 1 else results[0])
+            note = session.model.info.note
+            deliver(opened.show, document, report(told), as_json=as_json, output=output, note=note)
+        if series.out_of_time:
+            opened.show.say(_out_of_time(series))
     if error is not None:
-        texts = sum(job.measured for job in jobs)
-        raise stopped(error, f"the {texts} texts that were measured are shown")
+        raise stopped(error, f"what is known of {_count(len(measured))} is shown")
     return 0
 
 
-def _doing(job: Response, number: int, count: int) -> str:
-    which = f"{number} of {count}: " if count > 1 else ""
-    return f"{which}{job.doing}"
+def _planned(looks: str | None, samples: int | None) -> tuple[int, ...]:
+    """The samples of each text at each look."""
+    if samples is not None:
+        if looks is not None:
+            raise UsageError(
+                "--samples and --looks say the same",
+                hint="--samples 32 is short for --looks 32: leave out one of them",
+            )
+        return (samples,)
+    try:
+        return tuple(int(each) for each in (looks or _LOOKS).split(","))
+    except ValueError:
+        raise UsageError(
+            f"--looks {looks!r} is not a list of numbers",
+            hint="give the samples of each text at each look, as 4,12,32",
+        ) from None
 
 
-def corrected(jobs: Sequence[Response]) -> list[ResponseResult]:
-    """What was found of each text; with Holm's correction where there are several."""
-    from bftui.core.bf.contrast import holm
+class _Doing:
+    """What is done now, and the ratio so far, for the bar."""
 
-    found = [job.result() for job in jobs]
-    if len(found) < 2:
-        return found
-    return [job.result(p) for job, p in zip(jobs, holm([one.p for one in found]), strict=True)]
+    def __init__(self, series: ResponseSeries) -> None:
+        self._series = series
+        self._told = "", 0.0, -1
 
-
-def report(jobs: Sequence[Response], verdicts: Sequence[ResponseResult], model: Model) -> str:
-    """The responses for people: a table and a verdict for each, then the definition; safe to print."""
-    from bftui.cli.shared.tables import paragraph
-
-    parts = [_block(job, one, model) for job, one in zip(jobs, verdicts, strict=True)]
-    setup = jobs[0].setup
-    holm = " Several texts were forced: verdicts are corrected with Holm's method."
-    parts.append(
-        paragraph(
-            f"{RESPONSE.meaning} BF: {BF_PATH.formula}, over the {setup.horizon} tokens after the text, or up to its "
-            f"end; {setup.samples} samples. Δ ln BF: {RESPONSE.formula}. {RESPONSE.use}"
-            + (holm if sum(one.verdict is not None for one in verdicts) > 1 else "")
+    def __call__(self) -> str:
+        series = self._series
+        which = (
+            f" · {series.at + 1} of {len(series.responses)}" if len(series.responses) > 1 else ""
         )
-    )
-    return "\n\n".join(parts)
+        return f"{series.doing}{self._ratio()}{which}"
+
+    def _ratio(self) -> str:
+        from bftui.results.response_words import factor
+
+        text, when, of = self._told
+        now = time.monotonic()
+        if of != self._series.at or now - when >= _TOLD_S:
+            ratio = self._series.responses[self._series.at].ratio
+            text = "" if ratio is None else f" · ×{factor(ratio)}"
+            self._told = text, now, self._series.at
+        return text
 
 
-def _block(job: Response, found: ResponseResult, model: Model) -> str:
-    from bftui.cli.shared.tables import aligned, interval, number, paragraph, signed
+def printed(job: Response, found: ResponseResult, model: Model) -> PrintedResponse:
+    """A response as `--json` has it."""
+    from bftui.core.noise_floor import within
+    from bftui.results.response_result import PrintedResponse
+
+    noise = None if found.delta is None else within(found.delta, model.noise, job.positions)
+    return PrintedResponse(response=found, within_noise=noise)
+
+
+def reported(job: Response, one: PrintedResponse, model: Model) -> ReportedResponse:
+    """A response as it is printed for people."""
+    from bftui.cli.reports.response_report import ReportedResponse
     from bftui.core.text import label
 
     name = label(b"".join(map(model.token_bytes, job.token_ids)))
-    forced = found.forced
-    rows = [["", "texts", "BF", "95 % interval", "Δ ln BF", "95 % interval"]]
-    rows.append(["forced", "1", number(forced.bf), interval(forced.ci), "", ""])
-    for kind in found.controls:
-        rows.append(
-            [
-                kind.kind,
-                str(len(kind.texts)),
-                number(kind.bf),
-                interval(kind.ci),
-                signed(kind.delta),
-                interval(kind.delta_ci, difference=True),
-            ]
-        )
-    logprob = "no probability" if forced.logprob is None else f"ln P {forced.logprob:.2f}"
-    ended = f"{100 * forced.ended:.0f} % of its samples ended"
-    return "\n".join(
-        [
-            paragraph(f"{name} · {logprob} · {ended}"),
-            "",
-            aligned(rows, "<>>>>>"),
-            "",
-            paragraph(_said(found) + _noise(found, job, model)),
-        ]
-    )
+    return ReportedResponse(name, one.response, len(job.setup.looks), bool(one.within_noise))
 
 
-def _noise(found: ResponseResult, job: Response, model: Model) -> str:
-    from bftui.core.noise_floor import within
+def _out_of_time(series: ResponseSeries) -> str:
+    done = min(len(each.looks) for each in series.responses)
+    planned = len(series.responses[0].setup.looks)
+    spent = f"the budget of {series.budget:g} s is spent"
+    if all(each.decided for each in series.responses):
+        return f"{spent}: not all kinds of controls were measured"
+    return f"{spent}: look {done} of {planned} is the last one that was done"
 
-    if not within(found.delta, model.noise, job.positions):
-        return ""
-    return " · the difference is within the noise floor of the model"
 
-
-def _said(found: ResponseResult) -> str:
-    """The verdict in words."""
-    if found.verdict is None:
-        return "no verdict: the first look is not done"
-    if found.delta is None or found.delta_ci is None or found.p is None:
-        return f"undecided: {found.reason}"
-    low, high = map(math.exp, found.delta_ci)
-    p = f"p {found.p:.2g}" + ("" if found.p_holm is None else f", Holm {found.p_holm:.2g}")
-    reason = f" · {found.reason}" if found.reason else ""
-    factor = f"BF ×{math.exp(found.delta):.2f} [×{low:.2f}, ×{high:.2f}] against matched controls"
-    return f"{found.verdict}: {factor}, {p}{reason}"
+def _count(texts: int) -> str:
+    return "1 text" if texts == 1 else f"{texts} texts"

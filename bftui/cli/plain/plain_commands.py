@@ -158,7 +158,8 @@ def _look_ahead(plain: Plain, rest: str) -> None:
 
 
 def _response(plain: Plain, rest: str) -> None:
-    from bftui.cli.commands.respond_command import corrected, report
+    from bftui.cli.commands.respond_command import printed, reported
+    from bftui.cli.reports.response_report import report
 
     session, tree = plain.live, plain.live.tree
     if rest.strip():
@@ -174,7 +175,8 @@ def _response(plain: Plain, rest: str) -> None:
         )
     plain.measure(job, "measuring the response")
     if job.measured:
-        say(report([job], corrected([job]), session.model))
+        one = printed(job, job.result(), session.model)
+        say(report([reported(job, one, session.model)]))
 
 
 def _sampler(plain: Plain, rest: str) -> None:
