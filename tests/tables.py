@@ -45,3 +45,24 @@ def table(path: Path, **changes: Any) -> str:
     }
     path.write_text(json.dumps(document))
     return f"table:{path}"
+
+
+CHOICES = [f" w{n}" for n in range(16)]
+
+
+def even_table(path: Path) -> str:
+    """Writes a table of sixteen words of the same chance, whichever comes before; returns its MODEL form.
+
+    After " Sure" only itself comes, after " Half" itself or " w0". At the beginning both stand in the place of two of
+    the words.
+    """
+    return table(
+        path,
+        tokens=["<s>", "</s>", *CHOICES, " Sure", " Half", " none"],
+        default=dict.fromkeys(CHOICES, 1 / 16),
+        rules={
+            " Sure": {" Sure": 1.0},
+            " Half": {" Half": 0.5, " w0": 0.5},
+            '["<s>"]': dict.fromkeys([*CHOICES[:14], " Sure", " Half"], 1 / 16),
+        },
+    )

@@ -176,8 +176,8 @@ RESPONSE = Definition(
     "ln BF(forced) − mean ln BF(matched controls)",
     "Whether a forced text narrows or widens what follows it, more than texts do that the model might have written in "
     "its place.",
-    "BF is over the tokens after each text; all texts go on together. Of L planned looks each is judged at α = .05/L: "
-    "it narrows where the interval of the difference lies below 0, widens above 0, and then none follows. That is the "
+    "BF is over the tokens after each text; all texts go on together. Of L planned looks each is judged at α = .05/L, "
+    "and none follows one that narrows (the interval of the difference lies below 0) or widens (above 0). That is the "
     "interval of one text against texts like it, t(1−α/2, K−1)·s·√(1+1/K) to either side, with s the standard deviation "
     "of the K controls' ln BF: no number of samples takes it below their spread. The noise is of sampling alone, "
     "against these very controls: where it lies within ±ln 1.10, the last look has no effect, and else is undecided. p "

@@ -127,8 +127,9 @@ class DrawnTexts:
         return common(self.grown(), horizon)
 
     def means(self, text: int, samples: int, horizon: int) -> list[float]:
-        """Mean H(P~) of the first samples of a text over their first tokens, nats."""
-        return [float(np.mean(row.entropy[:horizon])) for row in self._rows[text][:samples]]
+        """Mean H(P~) of the first samples of a text over their first tokens, nats; of those that have one."""
+        rows = self._rows[text][:samples]
+        return [float(np.mean(row.entropy[:horizon])) for row in rows if row.entropy]
 
     def samples(self, text: int, samples: int, horizon: int) -> list[Sample]:
         """The first samples of a text, cut to their first tokens; of each token only H(P~) is known."""

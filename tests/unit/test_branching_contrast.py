@@ -1,4 +1,4 @@
-"""A forced text against its controls: interval and verdict by the t distribution, Holm's correction."""
+"""A forced text against its controls: the two intervals by the t distribution, Holm's correction."""
 
 from __future__ import annotations
 
@@ -8,53 +8,32 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bftui.core.bf.contrast import contrast_samples, mean_interval
-from bftui.core.bf.estimate import Contrast, Sample, contrast, with_holm
+from bftui.core.bf.contrast import Contrast, contrast, contrast_samples, holm, mean_interval
 from bftui.core.errors import UsageError
 
 CONTROLS = [1.0, 1.1, 0.9, 1.2, 0.8, 1.05, 0.95, 1.15, 0.85, 1.0, 1.1, 0.9]
 
 
-def test_interval_and_p_are_those_of_one_more_observation() -> None:
-    found = contrast(0.5, CONTROLS)
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 3])
+def test_interval_and_p_are_those_of_one_more_observation(alpha: float) -> None:
+    found = contrast(0.5, CONTROLS, alpha)
     count, mean, deviation = len(CONTROLS), np.mean(CONTROLS), np.std(CONTROLS, ddof=1)
     scale = deviation * math.sqrt(1 + 1 / count)
-    half = stats.t.ppf(0.975, count - 1) * scale
+    half = stats.t.ppf(1 - alpha / 2, count - 1) * scale
     assert found.delta == pytest.approx(0.5 - mean)
     assert found.delta_ci == pytest.approx((0.5 - mean - half, 0.5 - mean + half))
     assert found.p == pytest.approx(2 * stats.t.sf((mean - 0.5) / scale, count - 1))
-    assert (found.verdict, found.controls, found.p_holm) == ("narrows", 12, None)
 
 
-@pytest.mark.parametrize(
-    ("forced", "spread", "verdict"),
-    [
-        (0.0, 0.1, "narrows"),
-        (2.0, 0.1, "widens"),
-        (1.0, 0.01, "no effect"),
-        (1.0, 0.2, "undecided"),
-        (1.06, 0.03, "undecided"),
-    ],
-)
-def test_verdicts(forced: float, spread: float, verdict: str) -> None:
-    controls = [1 + spread * x for x in (-1.0, 1.0) * 6]
-    assert contrast(forced, controls).verdict == verdict
+def test_a_single_control_has_no_spread_and_none_no_difference() -> None:
+    assert contrast(0.0, [1.0]) == Contrast(-1.0, None, None)
+    assert contrast(0.0, []) == Contrast(None, None, None)
+    assert contrast_samples([0.0], []) == Contrast(None, None, None)
 
 
-def test_few_controls_decide_nothing() -> None:
-    seven = contrast(0.0, CONTROLS[:7])
-    assert seven.verdict == "undecided"
-    assert seven.delta_ci is not None
-    assert seven.delta_ci[1] < 0
-    assert contrast(0.0, [1.0]) == Contrast(-1.0, None, None, "undecided", 1)
-    assert contrast(0.0, []) == Contrast(None, None, None, "undecided", 0)
-
-
-def test_controls_that_are_all_equal() -> None:
-    assert contrast(1.0, [1.0] * 8).verdict == "no effect"
-    assert contrast(1.0, [1.0] * 8).p == 1
-    assert contrast(0.9, [1.0] * 8).verdict == "narrows"
-    assert contrast(0.9, [1.0] * 8).p == 0
+def test_controls_that_are_all_equal_leave_no_room() -> None:
+    assert contrast(1.0, [1.0] * 8) == Contrast(0.0, (0.0, 0.0), 1.0)
+    assert contrast(0.5, [1.0] * 8) == Contrast(-0.5, (-0.5, -0.5), 0.0)
 
 
 def test_the_interval_holds_one_more_text_of_the_kind_in_95_of_100() -> None:
@@ -68,59 +47,71 @@ def test_the_interval_holds_one_more_text_of_the_kind_in_95_of_100() -> None:
     assert 930 <= held <= 970
 
 
-def made(p: float, verdict: str, ci: tuple[float, float], controls: int = 12) -> Contrast:
-    return Contrast(0.0, ci, p, verdict, controls)  # type: ignore[arg-type]
-
-
-def test_holm_steps_down_and_takes_verdicts_back() -> None:
-    contrasts = [
-        made(0.04, "narrows", (-0.5, -0.01)),
-        made(0.001, "widens", (0.3, 0.9)),
-        made(0.03, "narrows", (-0.09, -0.001)),
-        made(0.9, "no effect", (-0.05, 0.05)),
-        made(0.0001, "undecided", (-9.0, -1.0), controls=7),
-    ]
-    found = with_holm(contrasts)
-    assert [one.p_holm for one in found] == pytest.approx([0.09, 0.004, 0.09, 0.9, None])
-    assert [one.verdict for one in found] == [
-        "undecided",
-        "widens",
-        "no effect",
-        "no effect",
-        "undecided",
-    ]
-    assert [one.p for one in found] == [one.p for one in contrasts]
-
-
-def test_holm_of_one_changes_nothing_but_says_so() -> None:
-    one = contrast(0.5, CONTROLS)
-    assert with_holm([one])[0].verdict == "narrows"
-    assert with_holm([one])[0].p_holm == one.p
-    assert with_holm([]) == []
-
-
 def test_numbers_that_are_none_are_refused() -> None:
     for forced, controls in ((math.nan, CONTROLS), (0.0, [1.0, -math.inf])):
         with pytest.raises(UsageError, match="finite"):
             contrast(forced, controls)
 
 
-def samples(means: list[float]) -> list[Sample]:
-    numbers = [np.array([mean]) for mean in means]
-    return [Sample((0,), x, x, -x, -x, 1, "length") for x in numbers]
+def test_holm_steps_down() -> None:
+    # 5 × .0001, 4 × .001, 3 × .03 and, since a larger p gets no smaller one, the same for .04; 1 × .9.
+    assert holm([0.04, 0.001, 0.03, 0.9, 0.0001]) == pytest.approx([0.09, 0.004, 0.09, 0.9, 0.0005])
+    # What was not tested is not counted.
+    assert holm([0.02, None, 0.04]) == pytest.approx([0.04, None, 0.04])
+    assert holm([0.7, 0.6]) == [1.0, 1.0]
+    assert holm([0.3]) == [0.3]
+    assert holm([]) == []
+
+
+# The noise of sampling alone -----------------------------------------------------------------------------------
 
 
 def test_two_texts_are_compared_by_welch() -> None:
     one, other = [1.0, 1.4, 0.7, 1.1], [2.0, 2.9, 1.6, 2.2, 2.4]
     found, expected = (
-        contrast_samples(samples(one), samples(other)),
+        contrast_samples(one, [other]),
         stats.ttest_ind(one, other, equal_var=False),
     )
+    assert found.delta == pytest.approx(np.mean(one) - np.mean(other))
     assert found.p == pytest.approx(expected.pvalue)
     assert found.delta_ci == pytest.approx(tuple(expected.confidence_interval()))
-    assert (found.verdict, found.controls) == ("undecided", 1)
-    assert contrast_samples(samples([1.0]), samples(other)).delta_ci is None
-    assert contrast_samples(samples([1.0] * 3), samples([2.0] * 3)).delta_ci == (-1, -1)
+    at_98 = tuple(expected.confidence_interval(1 - 0.05 / 3))
+    assert contrast_samples(one, [other], 0.05 / 3).delta_ci == pytest.approx(at_98)
+
+
+def test_one_sample_says_nothing_of_noise_and_equal_ones_say_there_is_none() -> None:
+    assert contrast_samples([1.0], [[2.0, 3.0]]) == Contrast(-1.5, None, None)
+    assert contrast_samples([1.0, 2.0], [[2.0, 3.0], [2.0]]).delta_ci is None
+    assert contrast_samples([1.0] * 3, [[2.0] * 3] * 2) == Contrast(-1.0, (-1, -1), 0.0)
+    assert contrast_samples([1.0] * 3, [[1.0] * 3] * 2).p == 1
+
+
+def test_the_noise_against_several_controls_is_that_of_the_contract() -> None:
+    """By hand: delta ± t·√(v_f/M + Σ v_k/(K²M)), with the degrees of freedom of Satterthwaite."""
+    forced = [1.0, 2.0, 3.0]
+    controls = [[1.0, 1.0, 4.0], [0.0, 2.0, 4.0]]
+    # Variances 1, 3, 4; M = 3, K = 2; means 2, 2, 2.
+    parts = [1 / 3, 3 / 12, 4 / 12]
+    freedom = sum(parts) ** 2 / sum(part**2 / 2 for part in parts)
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(sum(parts))
+    found = contrast_samples(forced, controls)
+    assert found.delta == pytest.approx(0)
+    assert found.delta_ci == pytest.approx((-half, half))
+
+
+@pytest.mark.parametrize("samples", [4, 12])
+def test_the_noise_interval_holds_the_difference_of_these_very_texts(samples: int) -> None:
+    """Texts whose own means are known, each with samples of another spread, in 95 of 100 or more."""
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(1000):
+        means, spreads = rng.normal(1, 0.5, 13), rng.uniform(0.05, 0.6, 13)
+        drawn = rng.normal(means[:, None], spreads[:, None], (13, samples))
+        true = means[0] - means[1:].mean()
+        ci = contrast_samples(drawn[0].tolist(), drawn[1:].tolist()).delta_ci
+        assert ci is not None
+        held += ci[0] <= true <= ci[1]
+    assert 935 <= held <= 975
 
 
 def test_the_mean_of_controls_has_a_t_interval() -> None:

@@ -1,7 +1,6 @@
-"""Rollouts, look-ahead and responses of a session, over tables whose branching factor is known by hand."""
+"""Rollouts and look-ahead of a session, over tables whose branching factor is known by hand."""
 
 import json
-import math
 
 import pytest
 
@@ -9,29 +8,14 @@ import bftui
 from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import UsageError
-from bftui.results.codec import encode
 from bftui.session import commands as c
 from bftui.session.session import Session
-from tests.tables import table
-
-WORDS = [f" w{n}" for n in range(16)]
+from tests.tables import even_table, table
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """Sixteen words of the same chance; after " Sure" only itself, after " Wide" only half of the words."""
-    path = tmp_path_factory.mktemp("table") / "t.json"
-    spec = table(
-        path,
-        tokens=["<s>", "</s>", *WORDS, " Sure", " Half", " none"],
-        default=dict.fromkeys(WORDS, 1 / 16),
-        rules={
-            " Sure": {" Sure": 1.0},
-            " Half": {" Half": 0.5, " w0": 0.5},
-            '["<s>"]': dict.fromkeys([*WORDS[:14], " Sure", " Half"], 1 / 16),
-        },
-    )
-    with bftui.open_model(spec) as opened:
+    with bftui.open_model(even_table(tmp_path_factory.mktemp("table") / "t.json")) as opened:
         yield opened
 
 
@@ -88,7 +72,7 @@ def test_experiments_move_nothing_and_are_kept_in_the_trace(model):
     session = on(model, "")
     session.rollouts(2, horizon=3)
     session.lookahead(3)
-    session.respond(" Sure", samples=2, horizon=2, others=False)
+    session.respond(" Sure", looks=[2], horizon=2, others=False)
     document = session.trace().as_dict()
     kinds = [each["kind"] for each in document["measurements"]]
     assert kinds == ["rollouts", "lookahead", "response"]
@@ -142,7 +126,7 @@ def test_sizes_that_make_no_sense_are_refused(model, samples):
     with pytest.raises(UsageError, match="samples"):
         session.rollouts(samples)
     with pytest.raises(UsageError, match="samples"):
-        session.respond(" Sure", samples=samples)
+        session.respond(" Sure", looks=[samples])
     with pytest.raises(UsageError, match="candidates"):
         session.lookahead(samples)
 
@@ -176,87 +160,3 @@ def test_lookahead_is_kept_and_can_go_further(orchard):
     further = session.lookahead(1, steps=2).candidates[0]
     session.greedy()
     assert further.after.bf == session.greedy().next.bf
-
-
-def test_a_text_that_leaves_no_choice_narrows(model):
-    found = on(model, "", seed=1).respond(" Sure", samples=8, horizon=6)
-    result = encode(found.result())
-    assert (result["verdict"], result["reason"]) == ("narrows", None)
-    assert result["forced"]["bf"] == pytest.approx(1)
-    assert result["forced"]["logprob"] == pytest.approx(math.log(1 / 16), abs=1e-6)
-    kinds = {each["kind"]: each for each in result["controls"]}
-    assert list(kinds) == ["matched", "free", "neutral", "random", "top1"]
-    assert len(kinds["matched"]["texts"]) == 12
-    assert " Sure" not in kinds["matched"]["texts"]
-    assert kinds["free"]["texts"] == [""]
-    assert result["delta"] == pytest.approx(-math.log(kinds["matched"]["bf"]))
-    assert result["delta_ci"][1] < 0
-
-
-def test_a_text_like_any_other_has_no_effect(model):
-    """Each word is followed by sixteen of the same chance, whichever it is."""
-    found = on(model, " w3", seed=1).respond(" w5", samples=4, horizon=6, others=False)
-    assert found.result().verdict == "no effect"
-    assert found.result().delta == pytest.approx(0, abs=1e-6)
-
-
-def test_too_few_controls_give_no_verdict(model):
-    found = on(model, " Half").respond(" w0", samples=2, horizon=2, others=False)
-    result = encode(found.result())
-    assert (result["verdict"], len(result["controls"][0]["texts"])) == ("undecided", 1)
-    assert "8 are needed" in result["reason"]
-    asked = on(model, "").respond(" w0", samples=2, horizon=2, controls=3, others=False)
-    assert "only 3 matched controls were asked for" in asked.reason
-
-
-def test_a_text_without_probability_has_no_logprob(model):
-    found = on(model, " w1").respond(" Sure", samples=2, horizon=2, others=False)
-    result = encode(found.result())
-    assert result["forced"]["logprob"] is None
-    json.dumps(result, allow_nan=False)
-
-
-def test_a_response_that_was_stopped_has_no_verdict(model):
-    job = on(model, "").experiments.start_response(" Sure")
-    while not job.measured:
-        job.advance()
-    job.close()
-    result = encode(job.result())
-    assert (result["verdict"], result["delta"], result["controls"]) == (None, None, [])
-    assert result["forced"]["bf"] == pytest.approx(1)
-
-
-def test_a_response_is_in_the_trace_once(model):
-    lines = []
-
-    class Lines:
-        def write(self, record):
-            lines.append(record)
-
-    session = Session(model, " w3", top_p=1.0, journal=Lines())
-    brief = {"samples": 4, "horizon": 4}
-    session.respond(" w5", others=False, **brief)
-    session.lookahead(2)
-    whole = session.respond(" w5", **brief)
-    # What knows less than the trace does takes nothing from it.
-    session.respond(" w5", others=False, **brief)
-    session.respond(" w6", others=False, **brief)
-    kinds = [each["kind"] for each in session.trace().as_dict()["measurements"]]
-    assert kinds == ["response", "lookahead", "response"]
-    assert session.trace().as_dict()["measurements"][0]["result"] == encode(whole.result())
-    assert [line["place"] for line in lines if "measurement" in line] == [0, 1, 0, 2]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ({}, "either a text or ids"),
-        ({"text": " a", "ids": [5]}, "either a text or ids"),
-        ({"text": ""}, "no text to force"),
-        ({"ids": [1]}, "ends the generation"),
-        ({"text": " w1", "controls": 0}, "controls"),
-    ],
-)
-def test_responses_that_make_no_sense_are_refused(model, arguments, says):
-    with pytest.raises(UsageError, match=says):
-        on(model, "").respond(**arguments)

@@ -182,7 +182,7 @@ def _definition(responses: Sequence[ReportedResponse]) -> str:
         holm = " Several texts were forced: verdicts are corrected with Holm's method."
     return paragraph(
         f"{RESPONSE.meaning} BF: {BF_PATH.formula}, here up to {counted(found.horizon, 'token')} after each text in "
-        f"{samples}. Its interval is by bootstrap over samples, that of several texts by t over them. BF ×: BF after the "
-        "text over that after the openings. Like it: where one more text like the openings would lie. Sampling: where "
-        f"the ratio to these openings lies. Δ ln BF: {RESPONSE.formula}. {RESPONSE.use}{holm}"
+        f"{samples}. Its interval is by bootstrap over samples, that of several texts by t over them. BF ×: BF after "
+        "the text over that after the openings. Like it: where one more text like the openings would lie. Sampling: "
+        f"where the ratio to these openings lies. Δ ln BF: {RESPONSE.formula}. {RESPONSE.use}{holm}"
     )
