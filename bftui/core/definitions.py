@@ -178,10 +178,11 @@ RESPONSE = Definition(
     "its place.",
     "BF is over the tokens after each text; all texts go on together. Of L planned looks each is judged at α = .05/L, "
     "and none follows one that narrows (the interval of the difference lies below 0) or widens (above 0). That is the "
-    "interval of one text against texts like it, t(1−α/2, K−1)·s·√(1+1/K) to either side, with s the standard deviation "
-    "of the K controls' ln BF: no number of samples takes it below their spread. The noise is of sampling alone, "
-    "against these very controls: where it lies within ±ln 1.10, the last look has no effect, and else is undecided. p "
-    "is that of the difference in this t, two-sided, before Holm's correction for several texts of one run.",
+    "interval of one text against texts like it, t(1−α/2, K−1)·s·√(1+1/K) to either side, with s the standard "
+    "deviation of the K controls' ln BF: no number of samples takes it below their spread. The noise is of sampling "
+    "alone, against these very controls: where it lies within ±ln 1.10, the last look has no effect, and else is "
+    "undecided. p is that of the difference in this t, two-sided, before Holm's correction for several texts of one "
+    "run.",
     "bftui; prediction interval of one more observation; BF as in arXiv 2506.17871",
     "delta, delta_ci, noise_ci, p, verdict, looks",
 )

@@ -103,8 +103,8 @@ class ResponseSeries(Job):
             for each, p in zip(self.responses, adjusted, strict=True)
         ]
 
-    def stored(self) -> list[StoredResult]:
-        """Returns what a trace keeps of each text, with Holm's p."""
+    def stored_each(self) -> list[StoredResult]:
+        """Returns what a trace keeps of each text after which something is drawn, with Holm's p."""
         found = [each.stored(p) for each, p in zip(self.responses, self._holm(), strict=True)]
         return [each for each in found if each is not None]
 

@@ -21,6 +21,7 @@ from bftui.core.tree import Source
 from bftui.measures.lookahead import MOST_CANDIDATES, MOST_STEPS, Lookahead
 from bftui.measures.nudging.nudging_run import Nudging
 from bftui.measures.response import NEUTRAL, Response
+from bftui.measures.response_series import ResponseSeries
 from bftui.measures.response_state import Setup
 from bftui.measures.rollouts import Rollouts, check_size
 from bftui.measures.sample_reading import sample_of
@@ -201,12 +202,19 @@ class Experiments:
 
     def keep(self, job: Job) -> None:
         """Writes a finished experiment, or what there is of a stopped one, into the trace and the journal."""
+        if isinstance(job, ResponseSeries):
+            for each in job.stored_each():
+                self._keep_response(each)
+            return
         measured = job.stored() if isinstance(job, Storing) else None
         if measured is None or (isinstance(job, Nudging) and not job.rounds):
             return
-        if not isinstance(job, Response):
+        if isinstance(job, Response):
+            self._keep_response(measured)
+        else:
             self._keep(measured, None)
-            return
+
+    def _keep_response(self, measured: StoredResult) -> None:
         # With more samples or kinds of controls it is the same measurement, and takes the place of the shorter one.
         asked = measured.node, measured.settings
         place, _ = self._responded.get(asked, (None, {}))
