@@ -1,16 +1,29 @@
-"""`bftui respond` as programs see it: the same numbers as the Python interface, and what is left of a stopped run."""
+"""`bftui respond` as programs and people see it: its document, looks, several texts, a budget, a stopped run."""
 
 import json
+import math
 
+import jsonschema
 import pytest
 
 import bftui
 from bftui.results.codec import encode
+from bftui.results.command_outputs import output_schema
 from bftui.session.session import Session
 from tests.command_line import bftui_, fails, interrupted
 from tests.tables import table
 
-SMALL = ["--samples", 4, "--horizon", 6]
+SMALL = ["--looks", "2,4", "--horizon", 6]
+FIELDS = {
+    "forced": {"text", "token_ids", "logprob", "rank", "kept", "bf", "ci", "ended"},
+    "match": {"low", "high", "gap"},
+}
+WHOLE = {
+    *FIELDS,
+    *("controls", "delta", "delta_ci", "p", "verdict", "reason", "noise_ci", "by_horizon"),
+    *("looks", "horizon", "samples"),
+}
+"""Those of the contract."""
 
 
 @pytest.fixture
@@ -18,40 +31,139 @@ def orchard(tmp_path):
     return table(tmp_path / "orchard.json")
 
 
+def document(*arguments):
+    done = bftui_("respond", *arguments, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
 def test_the_document_is_that_of_the_python_interface(orchard, tmp_path):
     out = tmp_path / "o.json"
-    arguments = ["respond", orchard, "--prompt", "Name", "--force", " Sure", "--seed", 3, *SMALL]
+    arguments = ["respond", orchard, "--prompt", "Name", "--force", " red", "--seed", 3, *SMALL]
     done = bftui_(*arguments, "--controls", 9, "--json", "-o", out)
     assert (done.returncode, done.stderr) == (0, "")
     with bftui.open_model(orchard) as model:
         session = Session(model, "Name", seed=3)
-        expected = encode(session.respond(" Sure", samples=4, horizon=6, controls=9).result())
-    document = json.loads(done.stdout)
+        expected = encode(session.respond(" red", looks=[2, 4], horizon=6, controls=9).result())
+    found = json.loads(done.stdout)
     # The command alone measures the floor that it is held against.
-    within = document.pop("within_noise")
+    within = found.pop("within_noise")
     assert within in (False, True, None)
-    assert document == expected
+    assert found == expected
     assert json.loads(out.read_text()) == {**expected, "within_noise": within}
     assert expected["verdict"] in ("narrows", "widens", "no effect", "undecided")
     assert (expected["samples"], expected["horizon"]) == (4, 6)
 
 
-def test_several_texts_are_corrected_for_being_several(orchard):
+def test_the_document_has_the_fields_of_the_contract_and_no_samples(orchard):
+    found = document(orchard, "--prompt", "Name", "--force", " red", *SMALL)
+    assert set(found) >= WHOLE
+    assert "drawn" not in found
+    for name, fields in FIELDS.items():
+        assert set(found[name]) == fields
+    for control in found["controls"]:
+        assert set(control) >= {"kind", "texts", "logprobs", "bf", "ci", "delta", "delta_ci"}
+    assert [set(each) for each in found["by_horizon"]] == [
+        {"tokens", "ratio", "noise_ci", "samples"}
+    ] * 2
+    assert [each["tokens"] for each in found["by_horizon"]] == [4, 6]
+    look_fields = {"samples", "delta", "delta_ci", "noise_ci", "verdict"}
+    assert all(set(each) >= look_fields for each in found["looks"])
+    assert [each["samples"] for each in found["looks"]] == [2, 4]
+    assert found["delta"] == found["looks"][-1]["delta"]
+    jsonschema.validate(found, output_schema("respond"))
+
+
+def test_looks_are_4_12_32_and_the_horizon_32_where_nothing_is_said(orchard):
+    found = document(orchard, "--prompt", "Name", "--force", " red", "--only-matched")
+    looks = [each["samples"] for each in found["looks"]]
+    assert looks == [4, 12, 32][: len(looks)]
+    assert found["looks"][0]["level"] == pytest.approx(1 - 0.05 / 3)
+    assert (found["horizon"], len(found["controls"][0]["texts"])) == (32, 12)
+
+
+def test_samples_is_short_for_a_single_look(orchard):
+    arguments = [orchard, "--prompt", "Name", "--force", " red", "--horizon", 6, "--only-matched"]
+    assert document(*arguments, "--samples", 4) == document(*arguments, "--looks", "4")
+    assert len(document(*arguments, "--samples", 4)["looks"]) == 1
+
+
+def test_stopping_after_a_look_judges_it_as_one_of_all_that_are_planned(orchard):
+    arguments = [orchard, "--prompt", "Name", "--force", " red", *SMALL, "--only-matched"]
+    whole, first = document(*arguments), document(*arguments, "--stop-after", 1)
+    assert first["looks"] == whole["looks"][:1]
+    assert first["looks"][0]["level"] == 1 - 0.05 / 2
+    assert (first["verdict"], first["samples"]) == ("undecided", 2)
+    assert first["reason"] == "look 1 of 2: more samples can tell"
+
+
+def test_several_texts_have_controls_of_their_own_and_are_corrected(orchard):
     forces = ["--force", " Sure", "--force", " Here", "--force", " red"]
-    done = bftui_("respond", orchard, *forces, *SMALL, "--only-matched", "--json")
-    responses = json.loads(done.stdout)["responses"]
+    found = document(orchard, *forces, *SMALL, "--only-matched")
+    responses = found["responses"]
     assert [each["forced"]["text"] for each in responses] == [" Sure", " Here", " red"]
     assert all([kind["kind"] for kind in each["controls"]] == ["matched"] for each in responses)
     assert all(each["p_holm"] >= each["p"] for each in responses)
+    # None ends early.
+    assert [len(each["looks"]) for each in responses] == [2, 2, 2]
+    jsonschema.validate(found, output_schema("respond"))
 
 
-def test_people_get_a_table_a_verdict_and_what_it_means(orchard):
-    done = bftui_("respond", orchard, "--force", " Sure\x1b[1m", *SMALL)
+def test_people_get_a_sentence_its_numbers_and_what_they_mean(orchard):
+    done = bftui_("respond", orchard, "--prompt", "Name", "--force", " red\x1b[1m", *SMALL)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
-    for word in ("matched", "free", "neutral", "random", "top1", "against matched controls"):
+    assert done.stdout.splitlines()[1].startswith("after “·red␛[1m” BF is ")
+    for word in ("matched", "free", "random", "top1", "1 of 2", "2 of 2", "97.5 %", "ln P of"):
         assert word in done.stdout
+    assert "over the first tokens: 4 ×" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_several_texts_are_ranked_the_one_that_narrows_most_first(orchard):
+    forces = [" Sure", " the", " a rather long text that a table has to cut", " Here", "\x1b[1m"]
+    arguments = [each for text in forces for each in ("--force", text)]
+    done = bftui_("respond", orchard, "--prompt", "Name", *arguments, *SMALL, "--only-matched")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Which text narrows most here:"
+    assert max(map(len, lines)) <= 80
+    rows = lines[3 : lines.index("", 3)]
+    assert len(rows) == 5
+    ratios = [float(row.split("  ")[1].split()[0]) for row in map(str.strip, rows)]
+    assert ratios == sorted(ratios)
+    told = document(orchard, "--prompt", "Name", *arguments, *SMALL, "--only-matched")
+    expected = sorted(math.exp(each["delta"]) for each in told["responses"] if each["delta"])
+    assert ratios == pytest.approx(expected, abs=0.006)
+
+
+def test_controls_that_are_not_like_the_text_are_warned_of(tmp_path):
+    """One word is e² times as likely as the others: whatever is drawn lies 2 nats from it."""
+    words = [f" w{n}" for n in range(30)]
+    lone = table(
+        tmp_path / "t.json",
+        tokens=["<s>", "</s>", *words, " Sure"],
+        default={**dict.fromkeys(words, 0.026), " Sure": 0.2},
+        rules={},
+    )
+    done = bftui_("respond", lone, "--force", " Sure", *SMALL, "--only-matched")
+    assert "the openings are 2.0 nats from the text in ln P" in done.stdout
+
+
+def test_a_spent_budget_ends_it_after_a_look_and_says_so(orchard):
+    arguments = ["respond", orchard, "--prompt", "Name", "--force", " red", *SMALL]
+    done = bftui_(*arguments, "--budget", 0, "--json")
+    assert done.returncode == 0
+    assert (
+        done.stderr
+        == "bftui: the budget of 0 s is spent: look 1 of 2 is the last one that was done\n"
+    )
+    found = json.loads(done.stdout)
+    assert [each["samples"] for each in found["looks"]] == [2]
+    assert [kind["kind"] for kind in found["controls"]] == ["matched"]
+    stopped = document(*arguments[1:], "--stop-after", 1, "--only-matched")
+    assert found == stopped
 
 
 @pytest.mark.parametrize(
@@ -62,17 +174,34 @@ def test_people_get_a_table_a_verdict_and_what_it_means(orchard):
         (["--force", " a", "--samples", "0"], "samples"),
         (["--force", " a", "--controls", "0"], "controls"),
         (["--force", " a", "--controls", "999"], "controls"),
+        (["--force", " a", "--looks", "4,x"], "list of numbers"),
+        (["--force", " a", "--looks", "12,4"], "do not grow"),
+        (["--force", " a", "--looks", "4,12", "--samples", "4"], "say the same"),
+        (["--force", " a", "--looks", "4,12", "--stop-after", "3"], "stop-after"),
+        (["--force", " a", "--horizon", "300"], "past the end of the context"),
+        (["--force", " a", "--budget", "-1"], "budget"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(orchard, arguments, says):
     assert says in fails(2, "respond", orchard, *arguments)
 
 
-def test_an_interrupted_run_says_what_was_measured_and_gives_no_verdict(tmp_path):
-    """The model hangs while the controls are measured."""
-    hangs = table(tmp_path / "t.json", faults=[{"at": 20, "kind": "hang"}])
-    arguments = ["respond", hangs, "--force", " a", "--horizon", 5, "--samples", 2, "--json"]
-    output, _ = interrupted(arguments, b"matched control")
-    document = json.loads(output)
-    assert (document["verdict"], document["delta"], document["controls"]) == (None, None, [])
-    assert document["forced"]["bf"] >= 1
+def test_a_run_that_is_interrupted_in_a_look_tells_the_ratio_and_no_verdict(tmp_path):
+    """The model hangs in the first look, after all texts have four tokens."""
+    hangs = table(tmp_path / "t.json", faults=[{"at": 12, "kind": "hang"}])
+    arguments = ["respond", hangs, "--prompt", "Name", "--force", " red", *SMALL, "--json"]
+    output, shown = interrupted(arguments, b"look 1 of 2 \xc2\xb7 \xc3\x97")
+    found = json.loads(output)
+    assert (found["verdict"], found["delta"], found["looks"]) == (None, None, [])
+    assert found["forced"]["bf"] >= 1
+    assert [each["tokens"] for each in found["by_horizon"]] == [4]
+    assert "interrupted" in shown
+    assert "1 text is shown" in shown
+
+
+def test_a_run_of_several_that_is_interrupted_ranks_what_is_known(tmp_path):
+    hangs = table(tmp_path / "t.json", faults=[{"at": 40, "kind": "hang"}])
+    forces = ["--force", " red", "--force", " Sure", "--force", " the", "--only-matched"]
+    arguments = ["respond", hangs, "--prompt", "Name", *forces, *SMALL]
+    output, _ = interrupted(arguments, b"2 of 3")
+    assert "Which text narrows most here:" in output or "not judged" in output
