@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import jsonschema
 import pytest
@@ -131,7 +132,7 @@ def test_several_texts_are_ranked_the_one_that_narrows_most_first(orchard):
     assert max(map(len, lines)) <= 80
     rows = lines[3 : lines.index("", 3)]
     assert len(rows) == 5
-    ratios = [float(row.split("  ")[1].split()[0]) for row in map(str.strip, rows)]
+    ratios = [float(re.split(r" {2,}", row)[1]) for row in rows]
     assert ratios == sorted(ratios)
     told = document(orchard, "--prompt", "Name", *arguments, *SMALL, "--only-matched")
     expected = sorted(math.exp(each["delta"]) for each in told["responses"] if each["delta"])
@@ -187,21 +188,25 @@ def test_wrong_usage_is_exit_code_2(orchard, arguments, says):
 
 
 def test_a_run_that_is_interrupted_in_a_look_tells_the_ratio_and_no_verdict(tmp_path):
-    """The model hangs in the first look, after all texts have four tokens."""
-    hangs = table(tmp_path / "t.json", faults=[{"at": 12, "kind": "hang"}])
-    arguments = ["respond", hangs, "--prompt", "Name", "--force", " red", *SMALL, "--json"]
-    output, shown = interrupted(arguments, b"look 1 of 2 \xc2\xb7 \xc3\x97")
+    """The model hangs in the first look, after all texts have four tokens and before they have eight."""
+    hangs = table(tmp_path / "t.json", faults=[{"at": 9, "kind": "hang"}])
+    looks = ["--looks", "2,4", "--horizon", 20]
+    arguments = ["respond", hangs, "--prompt", "Name", "--force", " red", *looks, "--json"]
+    output, shown = interrupted(arguments, "look 1 of 2 · ×".encode())
     found = json.loads(output)
     assert (found["verdict"], found["delta"], found["looks"]) == (None, None, [])
     assert found["forced"]["bf"] >= 1
     assert [each["tokens"] for each in found["by_horizon"]] == [4]
-    assert "interrupted" in shown
-    assert "1 text is shown" in shown
+    assert "what is known of 1 text is shown" in shown
 
 
 def test_a_run_of_several_that_is_interrupted_ranks_what_is_known(tmp_path):
-    hangs = table(tmp_path / "t.json", faults=[{"at": 40, "kind": "hang"}])
+    """The model hangs in the first look at the second text."""
+    hangs = table(tmp_path / "t.json", faults=[{"at": 18, "kind": "hang"}])
     forces = ["--force", " red", "--force", " Sure", "--force", " the", "--only-matched"]
     arguments = ["respond", hangs, "--prompt", "Name", *forces, *SMALL]
-    output, _ = interrupted(arguments, b"2 of 3")
-    assert "Which text narrows most here:" in output or "not judged" in output
+    output, shown = interrupted(arguments, "look 1 of 2 · 2 of 3".encode())
+    assert output.startswith("Which text narrows most here:")
+    rows = output.splitlines()[3:5]
+    assert [row.endswith("not judged") for row in rows] == [False, True]
+    assert "what is known of 2 texts is shown" in shown

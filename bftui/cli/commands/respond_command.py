@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
 _LOOKS = "4,12,32"
 
-_TOLD_S = 0.5
-"""Seconds after which the ratio so far is computed again for the bar."""
+_TOLD = 50
+"""Tokens after which the ratio so far is computed again for the bar."""
 
 
 @o.unfolded
@@ -123,25 +122,23 @@ class _Doing:
 
     def __init__(self, series: ResponseSeries) -> None:
         self._series = series
-        self._told = "", 0.0, -1
+        self._told, self._of = "", (-1, -1)
 
     def __call__(self) -> str:
         series = self._series
-        which = (
-            f" · {series.at + 1} of {len(series.responses)}" if len(series.responses) > 1 else ""
-        )
+        texts = len(series.responses)
+        which = f" · {series.at + 1} of {texts}" if texts > 1 else ""
         return f"{series.doing}{self._ratio()}{which}"
 
     def _ratio(self) -> str:
         from bftui.results.response_words import factor
 
-        text, when, of = self._told
-        now = time.monotonic()
-        if of != self._series.at or now - when >= _TOLD_S:
-            ratio = self._series.responses[self._series.at].ratio
-            text = "" if ratio is None else f" · ×{factor(ratio)}"
-            self._told = text, now, self._series.at
-        return text
+        response = self._series.responses[self._series.at]
+        of = self._series.at, response.tokens // _TOLD
+        if of != self._of:
+            ratio = response.ratio
+            self._told, self._of = "" if ratio is None else f" · ×{factor(ratio)}", of
+        return self._told
 
 
 def printed(job: Response, found: ResponseResult, model: Model) -> PrintedResponse:

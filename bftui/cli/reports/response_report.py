@@ -54,8 +54,8 @@ def _ratio(each: ReportedResponse) -> float:
 def _ranking(ranked: Sequence[ReportedResponse]) -> str:
     rows = [["", "BF ×", "like it", "sampling", "ln P", "gap", "p Holm", "verdict"]]
     rows += [_line(each) for each in ranked]
-    others = max(sum(map(len, row[1:])) for row in rows)
-    name = max(8, min(24, WIDTH - others - 2 * (len(rows[0]) - 1)))
+    numbers = [max(map(len, column)) for column in list(zip(*rows, strict=True))[1:]]
+    name = max(8, WIDTH - sum(numbers) - 2 * len(numbers))
     told = [
         "Which text narrows most here:",
         "",
