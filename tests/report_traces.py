@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bftui.core.pair.nudging_rounds import NudgeSettings
-from bftui.measures.response import Setup
+from bftui.measures.response_state import Setup
 from bftui.model.loaded_model import open_model
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c
@@ -50,7 +50,7 @@ def full_trace(folder: Path) -> Path:
         for job in (
             experiments.start_lookahead(5),
             experiments.start_rollouts(8, 12),
-            experiments.start_response(" Sure", setup=Setup(8, 8, 8)),
+            experiments.start_response(" Sure", setup=Setup((4, 8), 8, 8)),
             experiments.start_resampling(4, node=0),
         ):
             job.finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bftui.core.bf.looks import FEW_SAMPLES, SPREAD
+from bftui.core.bf.looks import FEW_SAMPLES, SEVERAL, SPREAD
 from bftui.core.text import counted, safe
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _FOLLOWS = {
 _UNDECIDED = {
     SPREAD: "within what such openings do",
     FEW_SAMPLES: "too few samples to tell",
+    SEVERAL: "more than such openings do, but not clearly as one of several texts",
 }
 
 
@@ -33,7 +34,9 @@ def sentence(found: ResponseResult, name: str) -> str:
     if found.verdict is None:
         so_far = _so_far(found.by_horizon[-1], found) if found.by_horizon else None
         return f"{after} {so_far or f'{found.forced.bf:.2f} so far'}: not judged yet"
-    why = _UNDECIDED.get(found.reason or "") or f"undecided, {safe(found.reason or '')}"
+    why = _UNDECIDED.get(found.reason or "")
+    if why is None:
+        why = f"undecided, {safe(found.reason)}" if found.reason else "undecided"
     follows = _FOLLOWS.get(found.verdict, why)
     if found.delta is None:
         return f"{after} {found.forced.bf:.2f}: {follows}"

@@ -100,6 +100,8 @@ def test_one_of_several_texts_narrows_only_where_holm_says_so_too(
     found = made(verdict, noise)
     assert corrected(found, p_holm).verdict == said
     assert corrected(found, p_holm).p == found.p
+    if said == "undecided" != verdict:
+        assert why_undecided(found) == looks.SEVERAL
 
 
 # How often an effect is found that is not there ----------------------------------------------------------------

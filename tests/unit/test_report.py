@@ -228,6 +228,13 @@ def test_every_kind_of_measurement_has_numbers_a_picture_and_a_definition(report
     section = next(each for each in report.measurements if each.title.startswith("Response"))
     assert response["result"]["verdict"] in section.said
     assert f"{response['result']['forced']['bf']:.2f}" in section.table.rows[0]
+    (looks,) = section.further
+    assert [row[1] for row in looks.rows] == [str(n) for n in (4, 8)][: len(looks.rows)]
+    assert [row[-1] for row in looks.rows] == [
+        each["verdict"] for each in response["result"]["looks"]
+    ]
+    for row in looks.rows:
+        assert row[3] in Page(html).text
 
 
 def test_a_measurement_of_another_kind_or_shape_is_told_as_it_is(trace, tmp_path):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bftui.core.bf.looks import FEW_SAMPLES, SPREAD, HorizonRatio
+from bftui.core.bf.looks import FEW_SAMPLES, SEVERAL, SPREAD, HorizonRatio
 from bftui.results import response_words as words
 from bftui.results.response_result import (
     ControlsResult,
@@ -44,6 +44,15 @@ FOUND = ResponseResult(
             {"reason": FEW_SAMPLES},
             "after “Sure” BF is 0.69 × that after 12 openings like it (0.33 – 1.48): "
             "too few samples to tell",
+        ),
+        (
+            {"delta_ci": (-0.7, -0.1), "reason": SEVERAL},
+            "after “Sure” BF is 0.69 × that after 12 openings like it (0.50 – 0.90): "
+            "more than such openings do, but not clearly as one of several texts",
+        ),
+        (
+            {"reason": None},
+            "after “Sure” BF is 0.69 × that after 12 openings like it (0.33 – 1.48): undecided",
         ),
         (
             {"reason": "look 1 of 3: more samples can tell"},

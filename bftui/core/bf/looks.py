@@ -25,6 +25,8 @@ EQUAL = math.log(1.10)
 
 SPREAD = "within the spread of texts like it"
 FEW_SAMPLES = "too few samples"
+SEVERAL = "not clear as one of several texts"
+"""Of a text that by itself would narrow or widen."""
 
 _FIRST = 4
 """The shortest horizon that a ratio is told for; the next ones are twice as long each."""
@@ -114,7 +116,9 @@ def look(
 
 
 def why_undecided(found: Look) -> str:
-    """Why a last look with enough controls says nothing."""
+    """Why a last look with enough controls says nothing, once it is corrected."""
+    if found.verdict in ("narrows", "widens"):
+        return SEVERAL
     if found.noise_ci is None or found.noise_ci[0] <= 0 <= found.noise_ci[1]:
         return FEW_SAMPLES
     return SPREAD

@@ -50,6 +50,7 @@ class Section:
         pieces: a text by (author, text), where authors matter.
         written: what `pieces` are.
         notes: what else is to be said.
+        further: tables that come after it.
         title, where: what was measured, and after what.
         settings: names and values.
     """
@@ -61,6 +62,7 @@ class Section:
     pieces: tuple[tuple[str, str], ...] = ()
     written: str = ""
     notes: tuple[str, ...] = ()
+    further: tuple[Table, ...] = ()
     title: str = ""
     where: str = ""
     settings: tuple[tuple[str, str], ...] = ()
@@ -132,7 +134,7 @@ def settings_shown(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 _NAMES = {"top_k": "top-k", "top_p": "top-p", "min_p": "min-p", "max_tokens": "max tokens"}
 _NEUTRAL = {"top_k", "min_p", "first"}
-_ELSEWHERE = {"token_ids", "original"}
+_ELSEWHERE = {"token_ids", "original", "early"}
 
 
 def where(content: Content, node: int) -> str:

@@ -42,12 +42,13 @@ _CELLS = 300
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A branching factor with its interval; `name` is safe text."""
+    """A branching factor with its interval, and those that it is the mean of; `name` is safe text."""
 
     name: str
     bf: float
     ci: tuple[float, float] | None
     special: bool = False
+    of: tuple[float, ...] = ()
 
 
 def path_curve(path: PathColumns) -> Picture:
@@ -323,21 +324,28 @@ def spreads(
     """Branching factors under each other, with their intervals where they have some, and the one before as a line."""
     height = 0.9 + 0.26 * len(drawn)
     return Picture(
-        name, caption, height, lambda figure, ink: _spreads(figure, ink, axis, drawn, before)
+        name,
+        caption,
+        height,
+        lambda figure, ink: spreads_on(figure.add_subplot(), ink, axis, drawn, before),
     )
 
 
-def _spreads(
-    figure: Figure, ink: Ink, axis: str, drawn: Sequence[Spread], before: float | None
+def spreads_on(
+    axes: Axes, ink: Ink, axis: str, drawn: Sequence[Spread], before: float | None = None
 ) -> None:
-    axes = figure.add_subplot()
+    """Draws branching factors under each other on empty axes."""
     ends = [end for each in drawn if each.ci is not None for end in each.ci if end > 0]
-    known = [*(each.bf for each in drawn), *ends, *([] if before is None else [before])]
+    single = [bf for each in drawn for bf in each.of]
+    known = [*(each.bf for each in drawn), *single, *ends, *([] if before is None else [before])]
     factor_axis(axes, min(known), max(known), axis="x")
     for place, each in enumerate(drawn):
         colour = ink.forced if each.special else ink.accent
         if each.ci is not None:
             axes.plot(each.ci, [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+        if each.of:
+            places = [place] * len(each.of)
+            axes.plot(each.of, places, "|", color=colour, markersize=9, alpha=0.7)
         marker = "^" if each.special else "o"
         axes.plot([each.bf], [place], marker, color=colour, markersize=6)
     if before is not None:

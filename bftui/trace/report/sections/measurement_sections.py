@@ -12,11 +12,11 @@ from bftui.core.bf.estimate import curve, windows
 from bftui.core.text import counted, safe
 from bftui.results.codec import FieldError, decode
 from bftui.results.lookahead_result import LookaheadResult
-from bftui.results.response_result import ResponseResult
 from bftui.results.rollouts_result import RolloutsResult
 from bftui.trace.report.content import Content, number
 from bftui.trace.report.figures import session_figures
 from bftui.trace.report.sections import pair_sections
+from bftui.trace.report.sections.response_section import response
 from bftui.trace.report.sentences import (
     LONG,
     ROWS,
@@ -26,11 +26,8 @@ from bftui.trace.report.sentences import (
     clipped,
     interval,
     seed_of,
-    sentence,
     settings_shown,
     shown,
-    signed,
-    times,
     token_text,
     where,
 )
@@ -130,66 +127,6 @@ def _continued(content: Content, token_ids: Iterable[int]) -> str | None:
     return clipped(safe(data.decode(errors="replace")), LONG)
 
 
-def _response(asked: Asked) -> Section:
-    found = decode(ResponseResult, asked.result)
-    forced = found.forced
-    text = token_text(forced.text)
-    if found.verdict is None or found.delta is None or found.delta_ci is None:
-        said = f"{text}: {safe(found.verdict or 'no verdict')}"
-    else:
-        low, high = (times(end) for end in found.delta_ci)
-        said = f"{text}: {safe(found.verdict)}, BF {times(found.delta)} [{low}, {high}]"
-        said += " against matched controls" + ("" if found.p is None else f", p {found.p:.2g}")
-    rows = [(f"forced {text}", "1", number(forced.bf), interval(forced.ci), "", "", "")]
-    drawn = [session_figures.Spread(f"forced {text}", forced.bf, forced.ci, True)]
-    for kind in found.controls[:ROWS]:
-        kind_name = clipped(safe(kind.kind), 20)
-        delta_ci = "–"
-        if kind.delta_ci is not None:
-            delta_ci = f"[{signed(kind.delta_ci[0])}, {signed(kind.delta_ci[1])}]"
-        rows.append(
-            (
-                kind_name,
-                str(len(kind.texts)),
-                number(kind.bf),
-                interval(kind.ci),
-                signed(kind.delta),
-                delta_ci,
-                definitions.CONTROLS.get(kind.kind, ""),
-            )
-        )
-        if kind.bf is not None:
-            drawn.append(
-                session_figures.Spread(f"{kind_name} ({len(kind.texts)})", kind.bf, kind.ci)
-            )
-    head = (
-        "",
-        "texts",
-        "BF",
-        "95 % interval",
-        "Δ ln BF",
-        "95 % interval",
-        "what it is held against",
-    )
-    notes = [f"{100 * forced.ended:.0f} % of the samples after the forced text ended."]
-    if found.reason:
-        notes.append(safe(found.reason))
-    caption = (
-        f"BF over the up to {counted(found.horizon, 'token')} after each text, entropy estimator, "
-        f"{counted(found.samples, 'continuation')} of each text; with 95 % intervals: of a single text by bootstrap "
-        "over its continuations, of several the t-interval of their geometric mean. In brackets: how many texts."
-    )
-    picture = session_figures.spreads(asked.name, "BF of what follows", drawn, caption)
-    table = Table(
-        head,
-        tuple(rows),
-        "Δ ln BF is that of the forced text minus the mean of the controls'; its interval is that of one more text "
-        "like them.",
-        words=1,
-    )
-    return Section(said, definitions.RESPONSE, table, picture, notes=tuple(map(sentence, notes)))
-
-
 def _lookahead(asked: Asked) -> Section:
     found = decode(LookaheadResult, asked.result)
     rows = tuple(
@@ -240,7 +177,7 @@ _Tell = Callable[[Asked], Section]
 KINDS: dict[str, tuple[str, _Tell | None]] = {
     "rollouts": ("Rollouts", _rollouts),
     "resampling": ("Sampled again", _rollouts),
-    "response": ("Response to a forced text", _response),
+    "response": ("Response to a forced text", response),
     "lookahead": ("Look-ahead", _lookahead),
     "shift": ("Token distribution shift", pair_sections.shift),
     "nudging": ("Nudging", pair_sections.nudging),
