@@ -102,7 +102,7 @@ CASES = {
         f"lookahead table:orchard.json {_ON} --top 3 --steps 3 --top-p 0.5 --json"
     ),
     "respond.json": Case(
-        f"respond table:orchard.json {_ON} --force ' Sure' --samples 8 --horizon 6 --controls 8 --json"
+        f"respond table:orchard.json {_ON} --force ' Sure' --looks 4,8 --horizon 6 --controls 8 --json"
     ),
     "respond-several.json": Case(
         f"respond table:orchard.json {_ON} --force ' Sure' --force ' apple' --only-matched "
@@ -255,7 +255,7 @@ def saved() -> dict[str, bytes]:
         session.recompute_stale()
         session.lookahead(4)
         rolled = session.rollouts(6, 8)
-        session.respond(" Sure", samples=6, horizon=6, controls=8)
+        session.respond(" Sure", looks=[4, 6], horizon=6, controls=8)
         session.resample(4, node=0)
         session.open_rollout(rolled.node, rolled.samples[0].token_ids)
         session.nudge(NudgeSettings(max_tokens=30))

@@ -80,8 +80,9 @@ def test_what_an_older_release_saved_is_read(workplace, path):
     page = workplace.output(
         Case(f"report {shlex.quote(str(path))} -o old.html", (), reads="old.html")
     )
-    for kind in (b">Rollouts<", b">Look-ahead<", b">Nudging<"):
+    for kind in (b">Rollouts<", b">Look-ahead<", b">Nudging<", b">Response to a forced text<"):
         assert kind in page
+    assert b"It cannot be drawn" not in page
 
 
 def test_no_file_is_left_over():
