@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from bftui.measures.response import Response
 from bftui.measures.response_state import Setup
 from bftui.results.codec import decode, encode
 from bftui.results.response_result import ResponseResult
+from bftui.session.records.resume import read_saved, resume
 from bftui.session.session import Session
+from bftui.trace.journal import Journal
 from tests.tables import even_table, table
 
 BRIEF = Setup(looks=(2, 4, 6), horizon=6, others=False)
@@ -433,3 +436,35 @@ def test_all_numbers_follow_from_what_was_drawn(which, request):
         noise = noise_of(rows, 0.05)
         assert (told.samples, told.ratio) == (6, pytest.approx(math.exp(delta)))
         assert told.noise_ci == pytest.approx((math.exp(delta - noise), math.exp(delta + noise)))
+
+
+@pytest.mark.parametrize("form", ["journal", "trace"])
+@pytest.mark.parametrize("pieces", [11, 13, 16])
+def test_a_session_that_is_resumed_goes_on_with_what_was_drawn(orchard, tmp_path, form, pieces):
+    whole = started(Session(orchard, "Name", seed=3), " red")
+    whole.finish()
+    with closing(Journal(tmp_path / "sessions")) as journal:
+        session = Session(orchard, "Name", seed=3, journal=journal)
+        job = started(session, " red")
+        for _ in range(pieces):
+            job.advance()
+        job.close()
+        session.experiments.keep(job)
+    path = journal.path
+    if form == "trace":
+        path = tmp_path / "trace.json"
+        session.trace().save(path)
+    again = started(resume(orchard, read_saved(path)), " red")
+    assert (again.tokens, list(again.looks)) == (job.tokens, list(job.looks))
+    assert 0 < again.tokens < whole.tokens
+    again.finish()
+    # A trace rounds to six decimals.
+    for one, other in zip(again.stored().result.drawn, whole.stored().result.drawn, strict=True):
+        assert [each.token_ids for each in one.samples] == [
+            each.token_ids for each in other.samples
+        ]
+        assert [each.finish for each in one.samples] == [each.finish for each in other.samples]
+        for mine, theirs in zip(one.samples, other.samples, strict=True):
+            assert mine.entropy == pytest.approx(theirs.entropy, abs=1e-6)
+    assert again.result().verdict == whole.result().verdict
+    assert again.result().delta == pytest.approx(whole.result().delta, abs=1e-5)
