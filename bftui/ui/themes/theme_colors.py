@@ -25,10 +25,10 @@ _LEVELS = (7.0, 4.5, 3.0, 2.0)
 _LEAST_STEP = 1.5
 """CIE L* by which a step of a ramp is away from the one before."""
 _NEAR = 40
+"""Entries that are tried for each step of a ramp."""
+
 _FURTHER = 1.2
 """How much more contrast with the background a cursor's ground may have than it should."""
-
-"""Entries that are tried for each step of a ramp."""
 
 
 def luminance(color: str) -> float:
