@@ -238,10 +238,12 @@ def test_every_kind_of_measurement_has_numbers_a_picture_and_a_definition(report
 
 
 def test_a_measurement_of_another_kind_or_shape_is_told_as_it_is(trace, tmp_path):
+    settings = {each["kind"]: each["settings"] for each in document(trace)["measurements"]}
+
     def spoil(fields):
         kinds = [{}, {"bf": "x"}, {"bf": 1e999 and 2.0, "samples": []}, {"forced": None}]
         fields["measurements"] = [
-            {"kind": kind, "node": 0, "settings": {}, "result": result}
+            {"kind": kind, "node": 0, "settings": settings.get(kind, {}), "result": result}
             for kind in (*measurement_sections.KINDS, "other")
             for result in kinds
         ]

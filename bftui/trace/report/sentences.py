@@ -10,6 +10,7 @@ from typing import Any
 
 from bftui.core.definitions import Definition
 from bftui.core.text import label, safe
+from bftui.results.stored_result import StoredResult
 from bftui.trace.report.content import Content, factor, number
 from bftui.trace.report.figures.axes import Picture
 
@@ -70,19 +71,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A measurement of the trace, as it stands there.
+    """A measurement of the trace.
 
     Attributes:
         content: the report that it belongs to.
-        node: where it was made.
-        settings, result: whatever the trace holds.
+        stored: what was asked for, where, and what was found.
         name: a name for its picture.
     """
 
     content: Content
-    node: int
-    settings: dict[str, Any]
-    result: Any
+    stored: StoredResult
     name: str
 
 
@@ -144,11 +142,6 @@ def where(content: Content, node: int) -> str:
         return "after the prompt"
     name = clipped(content.file.text(links.tokens[node]), 30)
     return f"after node {node}, {name}"
-
-
-def seed_of(value: Any) -> int:
-    """Returns the seed that a trace has; 0 where it has none."""
-    return value if type(value) is int and 0 <= value < 2**64 else 0
 
 
 def finite(value: float | None) -> float:

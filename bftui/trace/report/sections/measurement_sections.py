@@ -10,9 +10,10 @@ from typing import Any
 from bftui.core import definitions
 from bftui.core.bf.estimate import curve, windows
 from bftui.core.text import counted, safe
-from bftui.results.codec import FieldError, decode
+from bftui.results.codec import FieldError
 from bftui.results.lookahead_result import LookaheadResult
 from bftui.results.rollouts_result import RolloutsResult
+from bftui.results.stored_result import StoredResult
 from bftui.trace.report.content import Content, number
 from bftui.trace.report.figures import session_figures
 from bftui.trace.report.sections import pair_sections
@@ -25,7 +26,6 @@ from bftui.trace.report.sentences import (
     Table,
     clipped,
     interval,
-    seed_of,
     settings_shown,
     shown,
     token_text,
@@ -54,32 +54,26 @@ def sections(content: Content) -> tuple[list[Section], int]:
 def _section(content: Content, fields: dict[str, Any], place: int) -> Section:
     kind = fields["kind"]
     title, tell = KINDS.get(kind, (clipped(safe(kind), 40) or "measurement", None))
-    asked = Asked(content, fields["node"], fields["settings"], fields["result"], f"{place}-{kind}")
     if tell is None:
-        told = _as_it_is(asked, "bftui has no picture of this kind of measurement.")
+        told = _as_it_is(fields["result"], "bftui has no picture of this kind of measurement.")
     else:
         try:
-            told = tell(asked)
+            told = tell(Asked(content, StoredResult.read(fields), f"{place}-{kind}"))
         except FieldError as error:
-            told = _as_it_is(asked, safe(f"It cannot be drawn: {error}."))
-    return replace(
-        told,
-        title=title,
-        where=where(content, asked.node),
-        settings=settings_shown(asked.settings),
-    )
+            told = _as_it_is(fields["result"], safe(f"It cannot be drawn: {error}."))
+    at, settings = where(content, fields["node"]), settings_shown(fields["settings"])
+    return replace(told, title=title, where=at, settings=settings)
 
 
-def _as_it_is(asked: Asked, note: str) -> Section:
+def _as_it_is(result: dict[str, Any], note: str) -> Section:
     rows = tuple(
-        (clipped(safe(str(name)), 40), shown(value))
-        for name, value in list(asked.result.items())[:ROWS]
+        (clipped(safe(str(name)), 40), shown(value)) for name, value in list(result.items())[:ROWS]
     )
     return Section("", None, Table(("", ""), rows, words=1), notes=(note,))
 
 
 def _rollouts(asked: Asked) -> Section:
-    found = decode(RolloutsResult, asked.result)
+    found: RolloutsResult = asked.stored.result
     samples = found.drawn()
     ended = sum(each.finish == "eog" for each in samples)
     estimator = _ESTIMATORS.get(found.estimator, "given")
@@ -91,7 +85,7 @@ def _rollouts(asked: Asked) -> Section:
     if max(each.length for each in samples) * len(samples) > _MOST_DRAWN:
         notes.append("There are too many continuations to draw their curve here.")
     else:
-        points = curve([samples], "entropy", seed=seed_of(asked.settings.get("seed")))
+        points = curve([samples], "entropy", seed=asked.stored.settings.sampler.seed)
         picture = session_figures.rollouts(asked.name, points, windows([samples]), len(samples))
     count = f"{len(found.samples):,}"
     table = Table(
@@ -128,7 +122,7 @@ def _continued(content: Content, token_ids: Iterable[int]) -> str | None:
 
 
 def _lookahead(asked: Asked) -> Section:
-    found = decode(LookaheadResult, asked.result)
+    found: LookaheadResult = asked.stored.result
     rows = tuple(
         (
             token_text(each.text),
@@ -146,12 +140,8 @@ def _lookahead(asked: Asked) -> Section:
     ]
     picture = None
     if drawn:
-        steps = asked.settings.get("steps")
-        later = (
-            f" and {steps - 1} greedy tokens came after it"
-            if type(steps) is int and 1 < steps < 1000
-            else ""
-        )
+        steps = asked.stored.settings.steps
+        later = f" and {steps - 1:,} greedy tokens came after it" if steps > 1 else ""
         caption = (
             f"BF, exp H(P~), after each of the {len(drawn)} best candidates, were it forced{later}, best first. "
             f"Nothing is sampled, so there is no interval. The line is the BF before, {number(found.width.bf)}."

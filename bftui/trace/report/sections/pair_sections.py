@@ -11,7 +11,6 @@ import numpy as np
 
 from bftui.core import definitions
 from bftui.core.text import counted, label
-from bftui.results.codec import decode
 from bftui.results.nudging_result import MANY, NudgingResult
 from bftui.results.shift_result import ShiftResult
 from bftui.trace.report.branch_rows import Children
@@ -30,10 +29,9 @@ from bftui.trace.report.sentences import (
 
 def shift(asked: Asked) -> Section:
     """Tells of one model's answer, read by the other."""
-    found = decode(ShiftResult, asked.result)
-    author, reader = (
-        ("base", "aligned") if asked.settings.get("text") == "base" else ("aligned", "base")
-    )
+    found: ShiftResult = asked.stored.result
+    author = asked.stored.settings.text
+    reader = "aligned" if author == "base" else "base"
     shares = asdict(found.answer.shares)
     said = ", ".join(
         f"{each} {100 * share:.1f} %" for each, share in shares.items() if share is not None
@@ -72,7 +70,7 @@ def _token(text: bytes) -> str:
 def nudging(asked: Asked) -> Section:
     """Tells of a text by two writers."""
     content = asked.content
-    found = decode(NudgingResult, asked.result)
+    found: NudgingResult = asked.stored.result
     named = (
         ("base alone", found.bf_base, "the base's own greedy text, by the base"),
         ("along the nudged text", found.bf_nudged, "all tokens of the nudged text, by the base"),
@@ -81,7 +79,7 @@ def nudging(asked: Asked) -> Section:
     )
     ids = [token_id for piece in found.pieces for token_id in piece.token_ids]
     authors = [piece.author for piece in found.pieces for _ in piece.token_ids]
-    sure = best_along(content, asked.node, ids)
+    sure = best_along(content, asked.stored.node, ids)
     if any(not math.isnan(value) for value in sure):
         labels = tuple(_label(content, token_id) for token_id in ids)
         picture = pair_figures.sure(asked.name, sure, authors, labels, found.gamma)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bftui.core import definitions
 from bftui.core.text import counted, safe
 from bftui.results import response_words as words
-from bftui.results.codec import decode
 from bftui.results.response_result import ControlsResult, ResponseResult
 from bftui.trace.report.content import number
 from bftui.trace.report.figures import response_figure
@@ -24,8 +23,8 @@ from bftui.trace.report.sentences import (
 
 
 def response(asked: Asked) -> Section:
-    """Says what forcing a text did; raises FieldError for what is not a response."""
-    found = decode(ResponseResult, asked.result)
+    """Says what forcing a text did."""
+    found: ResponseResult = asked.stored.result
     text = token_text(found.forced.text)
     said = f"{safe(found.verdict or 'no verdict')}: {words.sentence(found, text)}"
     if found.p is not None:
