@@ -201,7 +201,7 @@ class Session:
         The latest go first, at most `limit` of them, so that other work fits in between. Raises ModelError and
         Cancelled; what was recomputed before stays.
         """
-        return self.model_tree.recompute_stale(limit, self._log.restate)
+        return self.model_tree.recompute_stale(limit, self._log.note_recomputed)
 
     def reload(self, model: Model) -> None:
         """Goes on with another process of the same model, after the old one died. Raises ModelError.

@@ -91,7 +91,7 @@ class View:
         next: the distribution after the cursor; None after an end of text.
         sampler_number: which of the session's samplers the numbers at the cursor were made under.
         in_force: which one is in force.
-        restated: grows whenever numbers were recomputed.
+        recomputed: grows whenever numbers were recomputed.
         measured: what experiments found.
         paired: what is known of the partner.
         against: the end of the branch that the path was compared with last, if any.
@@ -106,7 +106,7 @@ class View:
         self.marks: dict[int, str] = {}
         self.cursor = -1
         self.sampler_number = self.in_force = -1
-        self.restated = 0
+        self.recomputed = 0
         self.measured = Measured()
         self.paired = Paired()
         self.against: int | None = None
@@ -173,7 +173,7 @@ class View:
             self.cursor,
             self.sampler_number,
             self.in_force,
-            self.restated,
+            self.recomputed,
             self.noise is None,
         )
 
@@ -191,10 +191,10 @@ class View:
         cursor = session.cursor
         sampler = self.tree.sampler(cursor)
         state = (cursor, sampler, session.sampler_number, session.state.recomputed)
-        if state == (self.cursor, self.sampler_number, self.in_force, self.restated):
+        if state == (self.cursor, self.sampler_number, self.in_force, self.recomputed):
             return
         self.path.follow(self.tree, cursor)
-        self.cursor, self.sampler_number, self.in_force, self.restated = state
+        self.cursor, self.sampler_number, self.in_force, self.recomputed = state
         self.next = self.tree.next(cursor)
 
     @property

@@ -145,7 +145,7 @@ class Pairing:
         self._named()
         work.harvest = self._harvest(model)
         paired = work.paired
-        way = "as ids" if paired.by == "ids" else f"as text: {paired.why}"
+        way = "as ids" if paired.hand_over == "ids" else f"as text: {paired.why_text}"
         template = ""
         if paired.template:
             template = f"; templates: {session.rendered.template} and {paired.template}"
@@ -162,8 +162,8 @@ class Pairing:
             state=Beside.READY,
             name=model.name,
             short=model.info.name,
-            by="" if partner is None else partner.pair.by,
-            why="" if partner is None else partner.pair.why,
+            hand_over="" if partner is None else partner.pair.by,
+            why_text="" if partner is None else partner.pair.why,
             template="" if contexts is None else contexts.partner.template,
             seam=None if contexts is None else contexts.seam,
             error="",
@@ -258,7 +258,7 @@ class Pairing:
         """Takes the partner away, which is gone: said once, and the session goes on."""
         self._leave()
         self._slot.wanted = None
-        self.work.publish(state=Beside.FAILED, error=error.line(), by="", template="")
+        self.work.publish(state=Beside.FAILED, error=error.line(), hand_over="", template="")
         told = f"partner: {error.line()} ({key('partner')} opens it again)"
         alone = BackendCrashed(f"partner: {error.message}", error.reason, _ALONE)
         return Notice(told, Tone.ERROR, alone)

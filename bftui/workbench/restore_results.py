@@ -117,7 +117,7 @@ def recorded_pair(
         state=Beside.READY,
         name=partner.model.name,
         short=partner.model.info.name,
-        by=partner.by,
+        hand_over=partner.by,
         template="" if contexts is None else contexts.partner.template,
         seam=None if contexts is None else contexts.seam,
     )

@@ -95,7 +95,7 @@ class Paired:
         state: whether there is a partner.
         name, short: what people call it, whole and without saying what kind of model it is; of one that is being
             opened its MODEL form.
-        by, why: how text goes to it (`ids` or `text`), and why not as ids.
+        hand_over, why_text: how text goes to it (`ids` or `text`), and why not as ids.
         template, seam: how its prompt is written, and whose answer begins with a blank that the other's lacks.
         error: why it cannot go on here, or could not be opened; "" where it can.
         running: what is being done with it.
@@ -109,8 +109,8 @@ class Paired:
     state: Beside = Beside.NONE
     name: str = ""
     short: str = ""
-    by: str = ""
-    why: str = ""
+    hand_over: str = ""
+    why_text: str = ""
     template: str = ""
     seam: Author | None = None
     error: str = ""

@@ -234,7 +234,11 @@ async def test_the_partner_and_what_it_said_is_there(fruit, tmp_path):
     )
     async with replayed(path) as driver:
         again = driver.workbench.now.paired
-        assert (again.name, again.by, again.template) == (paired.name, paired.by, paired.template)
+        assert (again.name, again.hand_over, again.template) == (
+            paired.name,
+            paired.hand_over,
+            paired.template,
+        )
         known, found = (each.shifted[0].result for each in (paired, again))
         assert [each.text for each in found.positions] == [each.text for each in known.positions]
         assert [each.kind for each in found.positions] == [each.kind for each in known.positions]

@@ -155,7 +155,7 @@ def test_going_back_asks_for_no_more_than_the_candidates_there(opened):
     assert partner.waiting() == 0
 
 
-def test_another_sampler_restates_what_comes_next_and_compares_nothing_again(opened):
+def test_another_sampler_recomputes_what_comes_next_and_compares_nothing_again(opened):
     base, model = opened(), opened()
     session = Session(base, "a", seed=1, ignore_eos=True)
     partner = session.pair_with(model)

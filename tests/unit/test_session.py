@@ -194,7 +194,7 @@ def test_undo_and_redo_bring_back_cursor_and_sampler_and_lose_no_node(model):
     assert [session.tree.draw(n) for n in range(len(session.tree))] == [None, None, 0, 1]
 
 
-def test_another_sampler_restates_the_visible_path_and_no_other(model):
+def test_another_sampler_recomputes_the_visible_path_and_no_other(model):
     session = session_on(model)
     session.force(" Sure Here is")
     aside = session.cursor
@@ -216,7 +216,9 @@ def test_another_sampler_restates_the_visible_path_and_no_other(model):
             assert one.next.kept == other.next.kept
     assert session.tree.sampler(aside) == 0
     session.goto(aside)
-    assert session.tree.sampler(aside) == 1, "a branch is restated when it becomes the visible one"
+    assert session.tree.sampler(aside) == 1, (
+        "a branch is recomputed when it becomes the visible one"
+    )
 
 
 def test_a_prompt_is_a_new_root_and_the_old_tree_stays(model):

@@ -94,7 +94,7 @@ class Plain:
         self.workbench.open_partner(wanted)
         self.work(aloud=False)
         paired = self.workbench.now.paired
-        by = "its ids" if paired.by == "ids" else "its text"
+        by = "its ids" if paired.hand_over == "ids" else "its text"
         templates = f"{self.live.rendered.template} and {paired.template}"
         say(f"{safe(paired.short)} reads along, by {by}. Templates: {templates}.")
 

@@ -139,7 +139,7 @@ class PartnerSync(Job):
         partner, nodes, root = self._partner, text.nodes, text.nodes[0]
         begin = not partner.current(root)
         stale = 0 if begin else self._first(text, self._current)
-        # What was compared under another sampler stays: only the distributions of the partner are restated.
+        # What was compared under another sampler stays: only the distributions of the partner are recomputed.
         new = self._first(text, self._same)
         spans = text.spans[stale:]
         if begin or spans:

@@ -58,7 +58,7 @@ class JournalPlayer:
             for seen in record.seen:
                 self._see(seen["node"], seen["sampler"], seen)
             if record.restated is not None:
-                self._restate(record.restated)
+                self._recompute(record.restated)
             if record.action is not None:
                 self._act(record.action, before)
             if record.settled is not None:
@@ -114,7 +114,7 @@ class JournalPlayer:
             self.state.add_prompt(number, *asked)
         add_node(self.state.tree, node, self.state.samplers, None if asked is None else own)
 
-    def _restate(self, found: Mapping[str, Any]) -> None:
+    def _recompute(self, found: Mapping[str, Any]) -> None:
         number = found["sampler"]
         if type(number) is not int or not 0 <= number < len(self.state.samplers):
             raise ValueError(f"there is no sampler {number}")

@@ -70,7 +70,7 @@ class SessionLog:
             used = found.state.tree.used_ids() | set(measured_ids(self.measurements))
             self._note({"resumed": _now()}, used)
 
-    def restate(self, tree: Tree, nodes: Sequence[int]) -> None:
+    def note_recomputed(self, tree: Tree, nodes: Sequence[int]) -> None:
         """Writes down recomputed numbers of some nodes."""
         if self._journal is not None:
             self._note({"restated": restated_fields(tree, nodes)})

@@ -35,8 +35,8 @@ def partner(view: View) -> list[Item]:
     paired = view.paired
     name = safe(paired.name)
     way = "as token ids: both vocabularies are the same, token by token"
-    if paired.by == "text":
-        way = f"as text, which its own tokenizer splits: {safe(paired.why)}"
+    if paired.hand_over == "text":
+        way = f"as text, which its own tokenizer splits: {safe(paired.why_text)}"
     seam = "" if paired.seam is None else _SEAM[paired.seam]
     here = view.partnered(view.cursor)
     bf = "–" if here is None or here.next is None else fine(here.next.bf, found.model.noise)

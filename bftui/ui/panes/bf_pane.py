@@ -98,8 +98,8 @@ class StripPane(Pane):
         ):
             # What the cursor stood on has gone, or the session went elsewhere: it follows the end again.
             self._away = None
-        if (view.restated, view.in_force) != self._summed:
-            self._summed, kept = (view.restated, view.in_force), 0
+        if (view.recomputed, view.in_force) != self._summed:
+            self._summed, kept = (view.recomputed, view.in_force), 0
         # Of the positions whose tokens are at places 1 to i: sum, number, and how many are of another sampler.
         del self._sums[kept:]
         for place in range(kept, len(self._path)):

@@ -93,8 +93,8 @@ class StatusBar(ClickableLine):
         info = model.info
         template = "" if view is None or view.template == "raw" else f" {view.template}"
         paired = self._workbench.now.paired
-        if paired.ready and paired.by:
-            template += f" {_BESIDE} {paired.template} by {paired.by}".replace("  ", " ")
+        if paired.ready and paired.hand_over:
+            template += f" {_BESIDE} {paired.template} by {paired.hand_over}".replace("  ", " ")
         return safe(f"{info.backend} {info.device} {info.dtype}{template}")
 
     def _filling(self, view: View | None) -> str:
