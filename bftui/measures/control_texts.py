@@ -158,8 +158,9 @@ def _completed(
 ) -> Found:
     """Texts with these first tokens, whose rest is drawn from P~, in batches until there are `count`."""
     rest, found = len(token_ids) - 1, dict[tuple[int, ...], ControlText]()
+    going = (row for row in firsts if row.token_id not in site.model.info.eog_ids)
     while len(found) < count:
-        taken = list(islice(firsts, count - len(found)))
+        taken = list(islice(going, count - len(found)))
         if not taken:
             break
         texts = [ControlText((row.token_id,), row.logprob) for row in taken]
@@ -170,9 +171,8 @@ def _completed(
                 for one, end in zip(texts, ends, strict=True)
                 if end is not _ENDED
             ]
-        eog = site.model.info.eog_ids
         for each in texts:
-            if each.token_ids != tuple(token_ids) and each.token_ids[-1] not in eog:
+            if each.token_ids != tuple(token_ids):
                 found.setdefault(each.token_ids, each)
     return list(found.values())
 

@@ -200,3 +200,16 @@ def test_texts_that_end_are_no_controls(tmp_path):
     assert len(matched) == 12
     assert all(len(each.token_ids) == 2 and 1 not in each.token_ids for each in matched)
     assert all(math.isfinite(each.logprob) for each in matched)
+
+
+def test_no_control_goes_on_after_an_end_of_text(tmp_path):
+    """The end of a text is one of five first tokens that are kept."""
+    row = {" the": 0.2, " a": 0.2, " is": 0.2, " red": 0.2, "</s>": 0.2}
+    with bftui.open_model(table(tmp_path / "ends.json", default=row, rules={})) as model:
+        session = Session(model, " fruit", seed=13, top_p=1.0)
+        job = session.experiments.start_response(" the a", setup=Setup((2,), 2, 4))
+        job.finish()
+        drawn = job.stored().result.drawn
+        ends = model.info.eog_ids
+    assert any(each.kind == "random" for each in drawn)
+    assert not [each for each in drawn if ends & {*each.token_ids}]
