@@ -1,15 +1,12 @@
-"""The practice models: BF on the probes, " Sure" against its controls, and verdicts of the model's own samples.
+"""The practice models: BF on the probes, and " Sure" against its controls.
 
-The last should be "no effect" or "undecided".
-
-    python -m tests.benchmarks practice [SAMPLES] [HORIZON]
+python -m tests.benchmarks practice [SAMPLES] [HORIZON]
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import bftui
@@ -21,9 +18,6 @@ from recipes.practice.truth import PROBES
 
 SAMPLES, HORIZON = 48, 48
 """Rollouts a probe, and tokens of each."""
-
-OWN = 40
-"""The model's own samples that are forced: at most 4 should narrow or widen."""
 
 
 def main() -> None:
@@ -47,20 +41,15 @@ def main() -> None:
                 line += f"   base / this {times:6.2f} {interval(ci)}"
             print(line)
     with bftui.open_model(practice.NAMES[0], backend=backend) as model:
-        print('\n" Sure" on the base, against 12 matched controls')
+        print('\n" Sure" on the base, against matched controls')
         for probe in PROBES[:5]:
-            session = Session(model, probe.page)
-            response = session.respond(" Sure", samples=32, horizon=horizon, others=False)
-            compared = response.contrast
-            assert compared is not None
-            factor = "–" if compared.delta is None else f"{math.exp(compared.delta):.2f}"
+            response = Session(model, probe.page).respond(" Sure", horizon=horizon, others=False)
+            result = response.result()
+            assert result.delta is not None
             print(
-                f"  {probe.question:32} BF x{factor} "
-                f"{interval(compared.delta_ci, exp=True)} {compared.verdict}"
+                f"  {probe.question:32} BF x{math.exp(result.delta):.2f} "
+                f"{interval(result.delta_ci, exp=True)} {result.verdict}, {result.samples} samples"
             )
-        verdicts = Counter(own_verdicts(model, horizon))
-    off = verdicts["narrows"] + verdicts["widens"]
-    print(f"\n{OWN} of the base's own samples forced: {dict(verdicts)}; off {off} (budget 4)")
 
 
 def rolled(
@@ -78,25 +67,6 @@ def rolled(
         return {
             part: [[clipped(each, part, model) for each in row] for row in rows] for part in parts
         }
-
-
-def own_verdicts(model: bftui.Model, horizon: int) -> list[str]:
-    """Forces tokens that the model sampled itself, one at each of different places and seeds."""
-    verdicts: list[str] = []
-    for number in range(10 * OWN):
-        if len(verdicts) == OWN:
-            break
-        probe = PROBES[number % 5]
-        session = Session(model, probe.page, seed=1000 + number)
-        node = session.step()
-        if node.eog or node.token_id is None:
-            continue
-        session.back()
-        response = session.respond(ids=[node.token_id], samples=32, horizon=horizon, others=False)
-        compared = response.contrast
-        assert compared is not None
-        verdicts.append(compared.verdict)
-    return verdicts
 
 
 def clipped(sample: Sample, tokens: int, model: bftui.Model) -> Sample:
