@@ -8,7 +8,7 @@ known between them is told without a verdict (contract 4).
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -53,8 +53,11 @@ class Response(Job):
         setup: Setup,
         known: ResponseResult | None = None,
         rate: float | None = None,
+        stored_as: Callable[[StoredResult], StoredResult] | None = None,
     ) -> None:
         """`neutral` are the neutral texts as tokens; `known` is what another run of the program found of the same.
+
+        `stored_as` gives what a trace keeps of it, where that is another measurement.
 
         Raises UsageError for sizes that make no sense, and for a horizon past the context.
         """
@@ -65,7 +68,7 @@ class Response(Job):
         self._room = site.model.info.n_ctx - len(site.prefix) - len(self.token_ids)
         self._check_room(setup.horizon)
         self.state = None if known is None else ResponseState.restored(known)
-        self.doing, self.rate = "", rate
+        self.doing, self.rate, self._stored_as = "", rate, stored_as
         self._neutral = [ids for ids in neutral if ids != self.token_ids]
         self._least = math.inf
         self._before = 0.0, 0
@@ -304,7 +307,8 @@ class Response(Job):
         if self.state is None or not self.measured:
             return None
         result = replace(self.result(p_holm), drawn=tuple(self.state.stored()))
-        return StoredResult("response", self.node, self.settings(), result)
+        found = StoredResult("response", self.node, self.settings(), result)
+        return found if self._stored_as is None else self._stored_as(found)
 
     def _spelled(self, token_ids: Sequence[int]) -> str:
         return b"".join(map(self._site.model.token_bytes, token_ids)).decode(errors="replace")

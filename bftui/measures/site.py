@@ -35,15 +35,26 @@ class Site:
     sampler: Sampler
 
 
+def open_site(model: Model, token_ids: Sequence[int], sampler: Sampler) -> Site:
+    """Gives a prompt to a model as a tree of one node, until `close_site`. Raises ModelError, Cancelled."""
+    tree = next(_tree_numbers)
+    model.client.add_prompt(tree, 0, token_ids, sampler)
+    return Site(model, tree, 0, tuple(token_ids), sampler)
+
+
+def close_site(site: Site) -> None:
+    """Has a model forget the tree of `open_site`."""
+    site.model.client.release_tree(site.tree)
+
+
 @contextmanager
 def prompt_site(model: Model, token_ids: Sequence[int], sampler: Sampler) -> Iterator[Site]:
     """Gives a prompt to a model as a tree of one node; the model forgets the tree with the block.
 
     Raises ModelError, Cancelled.
     """
-    tree = next(_tree_numbers)
-    model.client.add_prompt(tree, 0, token_ids, sampler)
+    site = open_site(model, token_ids, sampler)
     try:
-        yield Site(model, tree, 0, tuple(token_ids), sampler)
+        yield site
     finally:
-        model.client.release_tree(tree)
+        close_site(site)

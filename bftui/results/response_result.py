@@ -48,6 +48,24 @@ class ResponseSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerResponseSettings:
+    """What was asked of a second model beside a session: what the same text does at the same place of its own text.
+
+    Attributes:
+        base_token_ids: the forced text in the session's tokens.
+        model, sha256: who the partner is.
+        prefix: of its own tokens before the text, the key that its draws have, in hexadecimal.
+        asked: the rest, in the partner's tokens.
+    """
+
+    base_token_ids: tuple[Id, ...]
+    model: str
+    sha256: str | None
+    prefix: str
+    asked: Annotated[ResponseSettings, FLAT]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForcedResult:
     """The forced text.
 
@@ -213,6 +231,13 @@ class ResponseResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerResponseResult:
+    """What a second model's response is. Its tokens are of its own vocabulary, and not among those of the trace."""
+
+    response: Annotated[ResponseResult, FLAT]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrintedResponse:
     """A response as a command prints it: with whether its difference is within the noise floor of the model."""
 
@@ -221,7 +246,20 @@ class PrintedResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerResponses:
+    """The responses of a second model to the same texts, at the same place of its own text.
+
+    Attributes:
+        model: its name.
+    """
+
+    model: str
+    responses: tuple[PrintedResponse, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrintedResponses:
-    """The responses to several texts of one run."""
+    """The responses to several texts of one run, or of two models."""
 
     responses: tuple[PrintedResponse, ...]
+    partner: Annotated[PartnerResponses | None, LEFT_OUT] = None

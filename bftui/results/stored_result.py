@@ -81,7 +81,12 @@ def kinds() -> dict[str, tuple[type, type]]:
     """Returns the settings and the result of each kind of measurement that a trace may hold."""
     from bftui.results.lookahead_result import LookaheadResult, LookaheadSettings
     from bftui.results.nudging_result import NudgingResult, NudgingSettings
-    from bftui.results.response_result import ResponseResult, ResponseSettings
+    from bftui.results.response_result import (
+        PartnerResponseResult,
+        PartnerResponseSettings,
+        ResponseResult,
+        ResponseSettings,
+    )
     from bftui.results.rollouts_result import RolloutsResult, RolloutsSettings
     from bftui.results.shift_result import ShiftResult, ShiftSettings
 
@@ -91,6 +96,7 @@ def kinds() -> dict[str, tuple[type, type]]:
         "nudging": (NudgingSettings, NudgingResult),
         "shift": (ShiftSettings, ShiftResult),
         "response": (ResponseSettings, ResponseResult),
+        "partner_response": (PartnerResponseSettings, PartnerResponseResult),
         "lookahead": (LookaheadSettings, LookaheadResult),
     }
 

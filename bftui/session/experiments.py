@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from bftui.backends.client.client_protocol import StepResult
@@ -25,10 +26,16 @@ from bftui.measures.response_series import ResponseSeries
 from bftui.measures.response_state import Setup
 from bftui.measures.rollouts import Rollouts, check_size
 from bftui.measures.sample_reading import sample_of
+from bftui.measures.site import Site
 from bftui.model.prompt import Special
 from bftui.results.codec import FieldError, decode, encode
-from bftui.results.response_result import ResponseResult, ResponseSettings
-from bftui.results.stored_result import StoredResult, Storing
+from bftui.results.response_result import (
+    PartnerResponseResult,
+    PartnerResponseSettings,
+    ResponseResult,
+    ResponseSettings,
+)
+from bftui.results.stored_result import StoredResult, Storing, kinds
 from bftui.session.model_tree import ModelTree
 from bftui.session.view_state import check_node
 
@@ -53,9 +60,9 @@ class Experiments:
     def resume(self, measurements: Sequence[Mapping[str, Any]]) -> None:
         """Takes in what a session measured that is resumed, so that nothing is drawn again."""
         for place, found in enumerate(measurements):
-            if found["kind"] == "response":
+            if found["kind"] in ("response", "partner_response"):
                 with suppress(FieldError, UsageError):
-                    asked = decode(ResponseSettings, found["settings"])
+                    asked: Hashable = decode(kinds()[found["kind"]][0], found["settings"])
                     self._responded[found["node"], asked] = place, found["result"]
                 continue
             settings = found["settings"]
@@ -170,10 +177,41 @@ class Experiments:
             raise UsageError("the forced text ends the generation", hint="nothing comes after it")
         site, plan = base.site(at), setup or Setup()
         plan.check()
-        _, known = self._known(at, plan.settings(forced, site.sampler))
+        known = self._known(at, plan.settings(forced, site.sampler))
         found = Response(site, forced, self._neutral(at), plan, known, self.speed)
         self.responses.append(found)
         return found
+
+    def start_partner_response(
+        self, site: Site, node: int, base_ids: Sequence[int], ids: Sequence[int], setup: Setup
+    ) -> Response:
+        """Begins to measure what a text does to a partner, at the same place and against its own controls.
+
+        Args:
+            site: where the partner's text stands.
+            node: the place in this session.
+            base_ids, ids: the text in the tokens of this session, and in the partner's.
+
+        Raises UsageError for a text that the partner's generation would not go on after.
+        """
+        info, forced = site.model.info, tuple(ids)
+        if not forced or any(each in info.eog_ids for each in forced):
+            raise UsageError("nothing comes after the text in the partner")
+        asked = PartnerResponseSettings(
+            base_token_ids=tuple(base_ids),
+            model=info.name,
+            sha256=info.sha256,
+            prefix=f"{prefix_key(site.prefix):016x}",
+            asked=setup.settings(forced, site.sampler),
+        )
+
+        def stored(found: StoredResult) -> StoredResult:
+            result = PartnerResponseResult(response=found.result)
+            return StoredResult("partner_response", node, asked, result)
+
+        known = self._known(node, asked)
+        # Its controls of other kinds are not measured.
+        return Response(site, forced, (), setup, known, stored_as=stored)
 
     @property
     def speed(self) -> float | None:
@@ -182,13 +220,36 @@ class Experiments:
         return next((speed for speed in latest if speed is not None), None)
 
     def _known(
-        self, node: int, asked: ResponseSettings
-    ) -> tuple[int | None, ResponseResult | None]:
-        """Where the trace holds the response to what is asked, and what it holds."""
-        place, fields = self._responded.get((node, asked), (None, None))
+        self, node: int, asked: ResponseSettings | PartnerResponseSettings
+    ) -> ResponseResult | None:
+        """What the trace holds of the response to what is asked, or of the same one that ends earlier or later."""
+        found = self._held(node, asked)
+        if found is not None:
+            return found
+        own = asked if isinstance(asked, ResponseSettings) else asked.asked
+        other = replace(own, early=not own.early)
+        found = self._held(
+            node, other if isinstance(asked, ResponseSettings) else replace(asked, asked=other)
+        )
+        if found is None or any(
+            len(sample.token_ids) > own.horizon for text in found.drawn for sample in text.samples
+        ):
+            return None
+        # The same draws, to be judged anew.
+        return replace(found, looks=(), extended=None)
+
+    def _held(
+        self, node: int, asked: ResponseSettings | PartnerResponseSettings
+    ) -> ResponseResult | None:
+        """What the trace holds of the response to what is asked."""
+        _, fields = self._responded.get((node, asked), (None, None))
+        if fields is None:
+            return None
         with suppress(FieldError, UsageError):
-            return place, None if fields is None else decode(ResponseResult, fields)
-        return place, None
+            if isinstance(asked, ResponseSettings):
+                return decode(ResponseResult, fields)
+            return decode(PartnerResponseResult, fields).response
+        return None
 
     def _neutral(self, node: int) -> list[tuple[int, ...]]:
         """The neutral openings as tokens, but for those that this vocabulary cannot write."""
@@ -204,17 +265,18 @@ class Experiments:
         """Writes a finished experiment, or what there is of a stopped one, into the trace and the journal."""
         if isinstance(job, ResponseSeries):
             for each in job.stored_each():
-                self._keep_response(each)
+                self.keep_response(each)
             return
         measured = job.stored() if isinstance(job, Storing) else None
         if measured is None or (isinstance(job, Nudging) and not job.rounds):
             return
         if isinstance(job, Response):
-            self._keep_response(measured)
+            self.keep_response(measured)
         else:
             self._keep(measured, None)
 
-    def _keep_response(self, measured: StoredResult) -> None:
+    def keep_response(self, measured: StoredResult) -> None:
+        """Writes what is known of a response, of this model or of a partner."""
         # With more samples or kinds of controls it is the same measurement, and takes the place of the shorter one.
         asked = measured.node, measured.settings
         place, _ = self._responded.get(asked, (None, {}))

@@ -210,3 +210,31 @@ def test_a_run_of_several_that_is_interrupted_ranks_what_is_known(tmp_path):
     rows = output.splitlines()[3:5]
     assert [row.endswith("not judged") for row in rows] == [False, True]
     assert "what is known of 2 texts is shown" in shown
+
+
+# Two models -----------------------------------------------------------------------------------------------------
+
+
+def test_a_partner_says_what_it_says_alone(orchard, tmp_path):
+    other = table(tmp_path / "other.json", name="other", default={" red": 0.5, " the": 0.4})
+    forces = ["--force", " Sure", "--force", " red"]
+    asked = ["--prompt", "Name", *forces, *SMALL, "--only-matched", "--seed", 3]
+    found = document(orchard, *asked, "--partner", other)
+    own, theirs = document(orchard, *asked), document(other, *asked)
+    partner = found.pop("partner")
+    assert found["responses"] == own["responses"]
+    assert partner == {"model": "other", **theirs}
+    assert theirs != own
+    jsonschema.validate({**found, "partner": partner}, output_schema("respond"))
+
+
+def test_a_single_text_and_a_partner_are_told_one_after_the_other(orchard, tmp_path):
+    other = table(tmp_path / "other.json", name="other", default={" red": 0.5, " the": 0.4})
+    done = bftui_(
+        *("respond", orchard, "--prompt", "Name", "--force", " red", *SMALL),
+        *("--only-matched", "--partner", other),
+    )
+    assert done.returncode == 0
+    first, second = done.stdout.split("The same in other, after its own prompt:")
+    assert "·red" in first
+    assert "·red" in second

@@ -19,7 +19,10 @@ from unittest.mock import patch
 import bftui
 from bftui import cli
 from bftui.core.pair.nudging_rounds import NudgeSettings
+from bftui.measures.response_state import Setup
+from bftui.measures.site import close_site
 from bftui.session.partner.partner_sync import PartnerSync
+from bftui.session.partner.session_partner import Partner
 from bftui.trace.journal import Journal
 from tests.golden import steps
 from tests.golden.steps import Step
@@ -256,6 +259,7 @@ def saved() -> dict[str, bytes]:
         session.lookahead(4)
         rolled = session.rollouts(6, 8)
         session.respond(" Sure", looks=[4, 6], horizon=6, controls=8)
+        beside(session, reader)
         session.resample(4, node=0)
         session.open_rollout(rolled.node, rolled.samples[0].token_ids)
         session.nudge(NudgeSettings(max_tokens=30))
@@ -269,6 +273,17 @@ def saved() -> dict[str, bytes]:
     for step in _JSON:
         texts = [step(text) for text in texts]
     return dict(zip(SAVED, (text.encode() for text in texts), strict=True))
+
+
+def beside(session: bftui.Session, reader: Partner) -> None:
+    """Measures the partner's response to a text, and keeps it."""
+    ids, setup = session.model.tokenize(" Sure"), Setup((2,), 4, 8, others=False)
+    place, site = session.cursor, reader.site(session.cursor)
+    begin = session.experiments.start_partner_response
+    response = begin(site, place, ids, reader.forced(place, " Sure"), setup)
+    response.finish()
+    session.experiments.keep(response)
+    close_site(site)
 
 
 def _acts(session: bftui.Session) -> Iterator[Any]:

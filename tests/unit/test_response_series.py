@@ -1,6 +1,7 @@
 """Responses to several texts: all first looks before any second one, Holm's correction, a budget, stopping."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from bftui.core.bf.contrast import holm
 from bftui.core.errors import ModelError
 from bftui.measures.response_series import ResponseSeries
 from bftui.measures.response_state import Setup
+from bftui.measures.site import close_site, open_site
 from bftui.results.codec import encode
 from bftui.session.session import Session
 from tests.tables import table
@@ -143,3 +145,67 @@ def test_what_failed_in_the_middle_keeps_what_is_known(tmp_path):
         assert known[0]
         assert not series.done
         assert len(series.stored_each()) == sum(known)
+
+
+def beside(orchard, other, **setup):
+    """A series with the same texts in another model, and that model's site."""
+    session, alone = begun(orchard)
+    site = open_site(other, session.tree.token_ids(0), session.sampler)
+    begin = session.experiments.start_partner_response
+    theirs = [
+        begin(site, 0, job.token_ids, other.tokenize(text), SETUP)
+        for job, text in zip(alone.responses, TEXTS, strict=True)
+    ]
+    return session, site, ResponseSeries(alone.responses, partner=theirs)
+
+
+@pytest.fixture
+def other(tmp_path):
+    with bftui.open_model(table(tmp_path / "b.json", default={" the": 0.5, " red": 0.4})) as opened:
+        yield opened
+
+
+def test_a_partner_takes_its_turn_at_each_look_with_what_it_has_alone(orchard, other):
+    session, site, series = beside(orchard, other)
+    turns = []
+    while series.advance():
+        looks = [[len(each.looks) for each in side] for side in (series.responses, series.partner)]
+        if not turns or looks != turns[-1]:
+            turns.append(looks)
+    assert turns.index([[1, 1, 1], [1, 1, 1]]) < turns.index([[2, 2, 2], [1, 1, 1]])
+    expected = []
+    for model in (orchard, other):
+        _, alone = begun(model)
+        alone.finish()
+        expected.append([encode(each) for each in alone.results()])
+    assert [encode(each) for each in series.results()] == expected[0]
+    assert [encode(each) for each in series.results(partner=True)] == expected[1]
+    session.experiments.keep(series)
+    kept = session.trace().as_dict()["measurements"]
+    assert [each["kind"] for each in kept] == ["response"] * 3 + ["partner_response"] * 3
+    assert all(each["node"] == 0 for each in kept)
+    close_site(site)
+
+
+def test_a_partner_that_fails_ends_alone(orchard, tmp_path):
+    fails = table(tmp_path / "t.json", faults=[{"at": 30, "kind": "error"}])
+    with bftui.open_model(fails) as other:
+        _, site, series = beside(orchard, other)
+        series.finish()
+        assert series.done
+        assert series.error is not None
+        assert [len(each.looks) for each in series.responses] == [3, 3, 3]
+        close_site(site)
+
+
+def test_a_text_that_ends_early_goes_on_from_what_a_series_drew(orchard):
+    session, series = begun(orchard)
+    series.finish()
+    session.experiments.keep(series)
+    early = replace(SETUP, early=True)
+    again = session.experiments.start_response(TEXTS[0], setup=early)
+    assert again.tokens == series.responses[0].tokens
+    again.finish()
+    fresh = Session(orchard, "Name", seed=3).experiments.start_response(TEXTS[0], setup=early)
+    fresh.finish()
+    assert encode(again.result()) == encode(fresh.result())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
     from bftui.cli.reports.response_report import ReportedResponse
     from bftui.measures.response import Response
     from bftui.measures.response_series import ResponseSeries
+    from bftui.measures.response_state import Setup
     from bftui.model.loaded_model import Model
     from bftui.results.response_result import PrintedResponse, ResponseResult
+    from bftui.session.session import Session
 
 _LOOKS = "4,12,32"
 
@@ -52,51 +56,102 @@ def respond(
     only_matched: Annotated[
         bool, typer.Option("--only-matched", help="Measure no other kinds of controls.")
     ] = False,
+    partner: Annotated[
+        str | None,
+        typer.Option(
+            help="A second model, in which the same texts are forced at the same place.",
+            metavar="MODEL",
+        ),
+    ] = None,
     output: o.Output = None,
     options: o.SessionOptions,
+    second: o.PartnerOptions,
     as_json: o.Json = False,
 ) -> int:
     """Force a text and say whether it narrows or widens the branching factor, against controls."""
     from bftui.cli.reports.response_report import report
+    from bftui.core.text import safe
     from bftui.measures.response_series import ResponseSeries
     from bftui.measures.response_state import Setup
     from bftui.results.codec import encode
-    from bftui.results.response_result import PrintedResponses
+    from bftui.results.response_result import PartnerResponses, PrintedResponses
 
     start = options.settled()
     planned = _planned(looks, samples)
     setup = Setup(planned, horizon, controls, not only_matched, len(force) == 1, stop_after)
     setup.check()
-    with open_session(model, start, output=output) as opened:
+    pair = None
+    if partner is not None:
+        pair = o.SecondModel(partner, second.opening(start.opening), second.partner_template)
+    with open_session(model, start, output=output, beside=pair) as opened:
         session = opened.session
         begin = session.experiments.start_response
         special = options.question.frame.special
         jobs = [begin(each, setup=setup, special=special) for each in force]
-        series = ResponseSeries(jobs, budget)
+        theirs = _in_partner(session, force, jobs, setup)
+        series = ResponseSeries(jobs, budget, theirs)
         doing = _Doing(series)
         error = finish(series, opened, doing, lambda: series.left)
-        measured = [
-            (job, found)
-            for job, found in zip(jobs, series.results(), strict=True)
-            if found is not None
-        ]
+        error = error or series.error
+        measured = _measured(jobs, series.results())
         if measured:
             if error is None:
                 error = measured_noise(session.model, opened)
-            results = [printed(*each, session.model) for each in measured]
-            told = [
-                reported(job, one, session.model)
-                for (job, _), one in zip(measured, results, strict=True)
-            ]
+            results, told = _printed(measured, session.model)
             several = PrintedResponses(responses=tuple(results))
-            document = encode(several if len(force) > 1 else results[0])
+            text = report(told)
+            if session.partner is not None:
+                its = session.partner.model
+                if error is None:
+                    error = measured_noise(its, opened)
+                found, told = _printed(_measured(theirs, series.results(partner=True)), its)
+                beside = PartnerResponses(model=its.info.name, responses=tuple(found))
+                several = replace(several, partner=beside)
+                if told:
+                    head = f"The same in {safe(its.info.name)}, after its own prompt:"
+                    text = f"{text}\n\n{head}\n\n{report(told, defined=False)}"
+            flat = len(force) == 1 and session.partner is None
+            document = encode(results[0] if flat else several)
             note = session.model.info.note
-            deliver(opened.show, document, report(told), as_json=as_json, output=output, note=note)
+            deliver(opened.show, document, text, as_json=as_json, output=output, note=note)
         if series.out_of_time:
             opened.show.say(_out_of_time(series))
     if error is not None:
         raise stopped(error, f"what is known of {_count(len(measured))} is shown")
     return 0
+
+
+def _in_partner(
+    session: Session, texts: Sequence[str], jobs: Sequence[Response], setup: Setup
+) -> list[Response]:
+    """The same texts in the session's partner; none without one. Its controls are the matched ones."""
+    partner = session.partner
+    if partner is None:
+        return []
+    site, setup = partner.site(session.cursor), replace(setup, others=False)
+    return [
+        session.experiments.start_partner_response(
+            site, session.cursor, job.token_ids, partner.forced(session.cursor, text), setup
+        )
+        for text, job in zip(texts, jobs, strict=True)
+    ]
+
+
+def _measured(
+    jobs: Sequence[Response], results: Sequence[ResponseResult | None]
+) -> list[tuple[Response, ResponseResult]]:
+    """Those after which something is drawn."""
+    both = zip(jobs, results, strict=True)
+    return [(job, found) for job, found in both if found is not None]
+
+
+def _printed(
+    measured: Sequence[tuple[Response, ResponseResult]], model: Model
+) -> tuple[list[PrintedResponse], list[ReportedResponse]]:
+    """The responses of a model as `--json` has them, and as people read them."""
+    results = [printed(*each, model) for each in measured]
+    told = [reported(job, one, model) for (job, _), one in zip(measured, results, strict=True)]
+    return results, told
 
 
 def _planned(looks: str | None, samples: int | None) -> tuple[int, ...]:
@@ -126,14 +181,14 @@ class _Doing:
 
     def __call__(self) -> str:
         series = self._series
-        texts = len(series.responses)
+        texts = len(series.both)
         which = f" · {series.at + 1} of {texts}" if texts > 1 else ""
         return f"{series.doing}{self._ratio()}{which}"
 
     def _ratio(self) -> str:
         from bftui.results.response_words import factor
 
-        response = self._series.responses[self._series.at]
+        response = self._series.both[self._series.at]
         of = self._series.at, response.tokens // _TOLD
         if of != self._of:
             ratio = response.ratio
@@ -160,10 +215,10 @@ def reported(job: Response, one: PrintedResponse, model: Model) -> ReportedRespo
 
 
 def _out_of_time(series: ResponseSeries) -> str:
-    done = min(len(each.looks) for each in series.responses)
+    done = min(len(each.looks) for each in series.both)
     planned = len(series.responses[0].setup.looks)
     spent = f"the budget of {series.budget:g} s is spent"
-    if all(each.decided for each in series.responses):
+    if all(each.decided for each in series.both):
         return f"{spent}: not all kinds of controls were measured"
     return f"{spent}: look {done} of {planned} is the last one that was done"
 

@@ -30,14 +30,17 @@ class ReportedResponse:
     within_noise: bool = False
 
 
-def report(responses: Sequence[ReportedResponse]) -> str:
-    """Writes one response, or several, the one that narrows most first; safe to print."""
+def report(responses: Sequence[ReportedResponse], *, defined: bool = True) -> str:
+    """Writes one response, or several, the one that narrows most first; safe to print.
+
+    `defined`: with what the numbers are.
+    """
     ranked = sorted(responses, key=_ratio)
     parts = [_ranking(ranked)] if len(ranked) > 1 else []
     # A table of the matched controls alone says what the ranking says.
     if len(ranked) == 1 or any(len(each.found.controls) > 1 for each in ranked):
         parts += [_block(each) for each in ranked]
-    return "\n\n".join([*parts, _definition(ranked)])
+    return "\n\n".join([*parts, _definition(ranked)] if defined else parts)
 
 
 def _ratio(each: ReportedResponse) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from bftui.cli.shared.interrupt import Interruption, interruptible
-from bftui.cli.shared.options import OpeningOptions, SessionStart
+from bftui.cli.shared.options import OpeningOptions, SecondModel, SessionStart
 from bftui.cli.shared.progress_bars import Bar, bar
 from bftui.core.errors import BftuiError, Cancelled, UsageError
 
@@ -45,18 +45,23 @@ def open_session(
     output: Path | None,
     ignore_eos: bool = False,
     saved: Saved | None = None,
+    beside: SecondModel | None = None,
 ) -> Iterator[Opened]:
     """A session on a model, closed with the block. An output that is the model, or cannot be written, is refused first.
 
-    `saved` is resumed, in the place of a new session with the prompt and the sampler of `start`.
+    `saved` is resumed, in the place of a new session with the prompt and the sampler of `start`. `beside` becomes the
+    partner of a new session.
 
     Raises UsageError, ModelError, NotSaved, Cancelled.
     """
     from bftui.session.session import Session
 
-    start.opening.check_labels(1)
-    with interruptible() as interruption, bar(interruption) as show:
-        check_files([(model, start.opening.backend)], [output], [start.read])
+    start.opening.check_labels(1 if beside is None else 2)
+    with interruptible() as interruption, bar(interruption) as show, ExitStack() as stack:
+        models = [(model, start.opening.backend)]
+        if beside is not None:
+            models.append((beside.model, beside.opening.backend))
+        check_files(models, [output], [start.read])
         with open_stoppable(model, start.opening, interruption, show) as opened:
             # All bytes are fetched here, so that what was made can be saved also where the model ends.
             opened.token_bytes(0)
@@ -65,11 +70,23 @@ def open_session(
 
                 session = resume(opened, saved)
             else:
+                second = None
+                if beside is not None:
+                    second = stack.enter_context(
+                        open_stoppable(beside.model, beside.opening, interruption, show)
+                    )
                 drawing = asdict(start.sampler)
                 rendered = start.rendered(opened)
                 session = Session(
-                    opened, start.prompt, ignore_eos=ignore_eos, rendered=rendered, **drawing
+                    opened,
+                    start.prompt,
+                    ignore_eos=ignore_eos,
+                    rendered=rendered,
+                    beside_chat=second is not None and bool(second.info.chat_template),
+                    **drawing,
                 )
+                if beside is not None and second is not None:
+                    session.pair_with(second, beside.template)
                 for note in session.rendered.notes:
                     show.say(note)
             yield Opened(interruption, show, session)

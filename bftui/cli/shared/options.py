@@ -273,6 +273,15 @@ class PartnerOptions:
 
 
 @dataclass(frozen=True)
+class SecondModel:
+    """A second model beside that of a session: its MODEL form, how it is opened, and its template."""
+
+    model: str
+    opening: OpeningOptions
+    template: Template
+
+
+@dataclass(frozen=True)
 class SessionStart:
     """What a session on a model starts from, beside the model.
 

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from bftui.backends.protocol import F32
 from bftui.core.distribution import Distribution
-from bftui.core.errors import BftuiError, Cancelled, ContextFull, ModelError, UsageError
+from bftui.core.errors import BftuiError, Cancelled, ContextFull
 from bftui.core.job import Job
 from bftui.core.pair.distribution_shift import Compared, PartnerView
 from bftui.measures.shift.shift_reading import compared_in
 from bftui.model.model_pair import Contexts
-from bftui.model.token_alignment import Span, aligned, whole
+from bftui.model.token_alignment import Span, aligned
 from bftui.session.partner.session_partner import Partner
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class PartnerSync(Job):
         tree, pair = self._state.tree, self._partner.pair
         nodes = tree.path(self._state.cursor)
         contexts = self._partner.prepare(nodes[0])
-        nodes, error = self._common(nodes)
+        nodes, error = self._partner.readable(nodes)
         ids = [i for node in nodes[1:] if (i := tree.token_id(node)) is not None]
         partner_ids = pair.to_partner(ids, contexts)
         spans = aligned(pair, contexts, ids, partner_ids, "base")
@@ -111,27 +111,6 @@ class PartnerSync(Job):
                 hint="go back, or open the partner with a larger context",
             )
         return _Text(contexts, nodes, ids, partner_ids, fitting, error)
-
-    def _common(self, nodes: list[int]) -> tuple[list[int], BftuiError | None]:
-        """The beginning of a path that the partner can be given; why it is not all of it."""
-        tree, model = self._state.tree, self._base.model
-        for index, node in enumerate(nodes[1:], start=1):
-            if tree.of_prompt(node):
-                turn = UsageError("the partner does not read on past a turn of the user")
-                return nodes[:index], turn
-        if self._partner.pair.by == "ids":
-            return nodes, None
-        ids = [tree.token_id(node) for node in nodes[1:]]
-        for index, token_id in enumerate(ids[:-1], start=1):
-            if token_id in model.info.special_ids:
-                control = ModelError(
-                    "a control token cannot be handed to a model with another vocabulary"
-                )
-                return nodes[:index], control
-        if ids and ids[-1] in model.info.eog_ids:
-            return nodes, None
-        # Half a character is handed over with its other half.
-        return nodes[: 1 + whole([model.token_bytes(i) for i in ids if i is not None])], None
 
     # Reading ---------------------------------------------------------------------------------------------------
 

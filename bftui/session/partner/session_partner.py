@@ -14,14 +14,16 @@ from typing import Any
 
 from bftui.backends.client.client_protocol import Page
 from bftui.backends.protocol import F32
-from bftui.core.errors import BackendCrashed, BftuiError, UsageError
+from bftui.core.errors import BackendCrashed, BftuiError, ModelError, UsageError
 from bftui.core.pair.distribution_shift import PartnerView, Standing, standings
 from bftui.core.pair.shift_summary import Shares, shares
 from bftui.measures.shift.shift_reading import Shift
+from bftui.measures.site import Site, open_site
 from bftui.model.counterparts import NO_TOKEN, Counterparts
 from bftui.model.loaded_model import Model
 from bftui.model.model_pair import Contexts, Pair
 from bftui.model.prompt import Prompt, Template
+from bftui.model.token_alignment import whole
 from bftui.results.stored_result import StoredResult
 from bftui.session.model_tree import ModelTree
 from bftui.session.partner.rank_order import PartnerOrder, partner_order
@@ -159,6 +161,59 @@ class Partner:
         if not ids:
             raise UsageError("the partner's token cannot be written with the base's vocabulary")
         return tuple(ids)
+
+    # Handing over ----------------------------------------------------------------------------------------------
+
+    def readable(self, nodes: list[int]) -> tuple[list[int], BftuiError | None]:
+        """Finds the beginning of a path that the partner can be given; why it is not all of it."""
+        tree, model = self.base.state.tree, self.base.model
+        for index, node in enumerate(nodes[1:], start=1):
+            if tree.of_prompt(node):
+                turn = UsageError("the partner does not read on past a turn of the user")
+                return nodes[:index], turn
+        if self.pair.by == "ids":
+            return nodes, None
+        ids = [tree.token_id(node) for node in nodes[1:]]
+        for index, token_id in enumerate(ids[:-1], start=1):
+            if token_id in model.info.special_ids:
+                control = ModelError(
+                    "a control token cannot be handed to a model with another vocabulary"
+                )
+                return nodes[:index], control
+        if ids and ids[-1] in model.info.eog_ids:
+            return nodes, None
+        # Half a character is handed over with its other half.
+        return nodes[: 1 + whole([model.token_bytes(i) for i in ids if i is not None])], None
+
+    def prefix(self, node: int) -> tuple[int, ...]:
+        """Writes all of the text up to a node as the partner reads it, its own prompt included.
+
+        Raises UsageError and ModelError where the partner cannot be given all of it.
+        """
+        tree = self.base.state.tree
+        nodes = tree.path(node)
+        contexts = self.prepare(nodes[0])
+        given, error = self.readable(nodes)
+        if error is not None:
+            raise error
+        if len(given) < len(nodes):
+            raise ModelError("half a character cannot be handed to the partner", hint="go back")
+        ids = [i for each in nodes[1:] if (i := tree.token_id(each)) is not None]
+        return (*contexts.partner.token_ids, *self.pair.to_partner(ids, contexts))
+
+    def site(self, node: int) -> Site:
+        """Gives the partner the text up to a node as a tree of its own, until `close_site`; raises like `prefix`."""
+        return open_site(self.model, self.prefix(node), self.base.state.sampler)
+
+    def forced(self, node: int, text: str) -> tuple[int, ...]:
+        """Writes a text that is forced after a node with the partner's own tokens.
+
+        After a prompt it begins as the partner's text does there. Raises ModelError for what its vocabulary lacks.
+        """
+        contexts = self._contexts.get(node)
+        if contexts is not None:
+            text = contexts.turned(text.encode(), "partner").decode()
+        return tuple(self.model.tokenize(text))
 
     # Catching up -----------------------------------------------------------------------------------------------
 

@@ -132,7 +132,7 @@ def settings_shown(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 _NAMES = {"top_k": "top-k", "top_p": "top-p", "min_p": "min-p", "max_tokens": "max tokens"}
 _NEUTRAL = {"top_k", "min_p", "first"}
-_ELSEWHERE = {"token_ids", "original", "early"}
+_ELSEWHERE = {"token_ids", "base_token_ids", "prefix", "sha256", "original", "early"}
 
 
 def where(content: Content, node: int) -> str:

@@ -17,7 +17,7 @@ from bftui.results.stored_result import StoredResult
 from bftui.trace.report.content import Content, number
 from bftui.trace.report.figures import session_figures
 from bftui.trace.report.sections import pair_sections
-from bftui.trace.report.sections.response_section import response
+from bftui.trace.report.sections.response_section import partner_response, response
 from bftui.trace.report.sentences import (
     LONG,
     ROWS,
@@ -168,6 +168,7 @@ KINDS: dict[str, tuple[str, _Tell | None]] = {
     "rollouts": ("Rollouts", _rollouts),
     "resampling": ("Sampled again", _rollouts),
     "response": ("Response to a forced text", response),
+    "partner_response": ("Response of the partner to a forced text", partner_response),
     "lookahead": ("Look-ahead", _lookahead),
     "shift": ("Token distribution shift", pair_sections.shift),
     "nudging": ("Nudging", pair_sections.nudging),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bftui.core import definitions
 from bftui.core.text import counted, safe
 from bftui.results import response_words as words
-from bftui.results.response_result import ControlsResult, ResponseResult
+from bftui.results.response_result import ControlsResult, PartnerResponseResult, ResponseResult
 from bftui.trace.report.content import number
 from bftui.trace.report.figures import response_figure
 from bftui.trace.report.figures.session_figures import Spread
@@ -24,7 +24,16 @@ from bftui.trace.report.sentences import (
 
 def response(asked: Asked) -> Section:
     """Says what forcing a text did."""
-    found: ResponseResult = asked.stored.result
+    return _told(asked, asked.stored.result)
+
+
+def partner_response(asked: Asked) -> Section:
+    """Says what forcing the same text did in the partner."""
+    beside: PartnerResponseResult = asked.stored.result
+    return _told(asked, beside.response)
+
+
+def _told(asked: Asked, found: ResponseResult) -> Section:
     text = token_text(found.forced.text)
     said = f"{safe(found.verdict or 'no verdict')}: {words.sentence(found, text)}"
     if found.p is not None:
