@@ -1,7 +1,7 @@
-"""One token for each row of a batch: what `core.distribution` does for one row, in calls that the rows share.
+"""One token for each row of a batch: what `core.distribution` does for one row, without what rollouts do not keep.
 
-Only for the truncation that nearly all rollouts have, top-p alone; any other is made row by row. A row's
-numbers depend on no other row: what is summed over a kept set is summed in its order, apart from the other rows.
+Only for the truncation that nearly all rollouts have, top-p alone; any other is made as for one row. A row's numbers
+depend on no other row.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.distribution import F32, F64, Distribution, Sampled, below_peak
+from bftui.core.distribution import F32, F64, NEVER, Distribution, Sampled, below_peak
 from bftui.core.sampler import Sampler
 
-_TOGETHER = 2**18
-"""Numbers that are worked on at once: rows of a small vocabulary share calls, large ones stay in the caches."""
+_BLOCK = 2**15
+"""Numbers that are worked on at once, so that what is between two calls stays in a core's cache."""
 
-_SHARES = (1e-2, 1e-3, 1e-4)
-"""Tokens of at least such a share of the mass are tried as candidates, one after the other."""
+_SHARES = (1e-3, 1e-5, 1e-7, 0.0)
+"""Tokens of at least such a share of the mass are tried as candidates, one share after the other."""
 
 
 def draw_rows(
@@ -29,97 +29,75 @@ def draw_rows(
 
     Rows have shape (n_vocab,). Raises NonFiniteLogits.
     """
+    pairs = zip(rows, us, strict=True)
     if sampler.top_k or sampler.min_p > 0 or sampler.top_p >= 1 or cap_k:
-        pairs = zip(rows, us, strict=True)
         return [Distribution(row, sampler).sample(u, cap_k) for row, u in pairs]
-    found: list[Sampled] = []
-    size = max(1, _TOGETHER // len(rows[0]))
-    for start in range(0, len(rows), size):
-        end = start + size
-        found += _drawn(np.asarray(rows[start:end]), sampler, np.asarray(us[start:end]))
-    return found
+    return [_drawn(row, sampler, u) for row, u in pairs]
 
 
-def _drawn(logits: F32, sampler: Sampler, us: F64) -> list[Sampled]:
-    """For logits of shape (n, n_vocab)."""
-    vocab_x, _ = below_peak(logits)
-    vocab_e = np.exp(vocab_x)
-    z, means = vocab_e.sum(axis=1), (vocab_e * vocab_x).sum(axis=1)
-    whole = list(zip(z.tolist(), means.tolist(), strict=True))
-    if sampler.temperature != 1.0:
-        vocab_e = np.exp(vocab_x / sampler.temperature)
-        z = vocab_e.sum(axis=1)
-    ids = _candidates(vocab_e, z, sampler.top_p)
-    at = np.arange(len(ids))
-    # Best first, equals by id; what fills a row up comes last, with no weight.
-    x = np.where(ids < 0, -math.inf, vocab_x[at[:, None], ids])
-    order = np.argsort(-x, axis=1, kind="stable")
-    ids, x = ids[at[:, None], order], x[at[:, None], order]
-    e = np.where(ids < 0, 0.0, vocab_e[at[:, None], ids])
-    mass = np.cumsum(e / z[:, None], axis=1)
-    kept = np.minimum((mass < sampler.top_p).sum(axis=1) + 1, (ids >= 0).sum(axis=1))
-    inside = np.arange(ids.shape[1]) < kept[:, None]
-    e, kept_x = np.where(inside, e, 0.0), np.where(inside, x, 0.0)
-    # Sums in order, so that nothing depends on how far the rows are filled up.
-    zk, kept_means = np.cumsum(e, axis=1)[:, -1], np.cumsum(e * kept_x, axis=1)[:, -1]
-    places = _places(np.where(inside, ids, vocab_x.shape[1]), e / zk[:, None], us, kept)
-    kept_sums = zip(zk.tolist(), kept_means.tolist(), strict=True)
-    tokens = zip(ids[at, places].tolist(), x[at, places].tolist(), strict=True)
-    return [
-        _sampled(*all_of_it, *kept_of_it, *token, sampler.temperature)
-        for all_of_it, kept_of_it, token in zip(whole, kept_sums, tokens, strict=True)
-    ]
-
-
-def _sampled(
-    z: float,
-    mean: float,
-    zk: float,
-    kept_mean: float,
-    token_id: int,
-    x: float,
-    temperature: float,
-) -> Sampled:
-    """From sums of e and of e times x, over the vocabulary at temperature 1 and over the kept set at its own."""
+def _drawn(logits: F32, sampler: Sampler, u: float) -> Sampled:
+    """For logits of shape (n_vocab,)."""
+    peak = float(logits.max())
+    if not math.isfinite(peak):
+        below_peak(logits)
+    z, mean, tempered = _sums(logits, peak, sampler.temperature)
+    ids, x, e = _candidates(logits, peak, tempered, sampler)
+    # Best first; of equals any may come first, for they weigh the same.
+    order = np.argsort(-x)
+    mass = np.cumsum(e[order] / tempered)
+    kept = int(np.searchsorted(mass, sampler.top_p)) + 1
+    if kept < len(ids):
+        last = x[order[kept - 1]]
+        inside = x > last
+        # Of equals those with the smallest ids are kept.
+        inside[np.flatnonzero(x == last)[: kept - np.count_nonzero(inside)]] = True
+        ids, x, e = ids[inside], x[inside], e[inside]
+    zk = float(e.sum())
+    kept_mean = float(np.einsum("i,i->", e, x))
+    place = int(np.searchsorted(np.cumsum(e / zk), u, side="right"))
+    place = min(place, len(ids) - 1)
     log_z, log_zk = math.log(z), math.log(zk)
-    logprob = x - log_z
+    logprob = float(x[place]) - log_z
     return Sampled(
-        token_id,
+        int(ids[place]),
         max(0.0, log_z - mean / z),
-        max(0.0, log_zk - kept_mean / temperature / zk),
+        max(0.0, log_zk - kept_mean / sampler.temperature / zk),
         logprob,
-        logprob / temperature - (log_zk - log_z / temperature),
+        logprob / sampler.temperature - (log_zk - log_z / sampler.temperature),
     )
 
 
-def _candidates(e: F64, z: F64, top_p: float) -> NDArray[np.int64]:
-    """Ids of each row that hold more than `top_p` of its mass, ascending, filled up with -1; shape (n, most)."""
+def _sums(logits: F32, peak: float, temperature: float) -> tuple[float, float, float]:
+    """Sums over the vocabulary of e and of e times x, and of e at the temperature, for e the exponential of x."""
+    size = min(_BLOCK, len(logits))
+    block_x, block_e = np.empty(size), np.empty(size)
+    z = mean = tempered = 0.0
+    for start in range(0, len(logits), size):
+        part = logits[start : start + size]
+        x, e = block_x[: len(part)], block_e[: len(part)]
+        np.subtract(part, peak, out=x, dtype=np.float64)
+        np.maximum(x, NEVER, out=x)
+        np.exp(x, out=e)
+        z += float(e.sum())
+        mean += float(np.einsum("i,i->", e, x))
+        if temperature != 1.0:
+            x /= temperature
+            tempered += float(np.exp(x, out=e).sum())
+    return z, mean, z if temperature == 1.0 else tempered
+
+
+def _candidates(
+    logits: F32, peak: float, z: float, sampler: Sampler
+) -> tuple[NDArray[np.int64], F64, F64]:
+    """Ids that hold more than `top_p` of the mass z, ascending; their logits less the peak, and their weights."""
     # The margin keeps a different order of summation from deciding what the cumulative sum decides.
-    enough = (top_p + 1e-9) * z
-    floors, missing = np.zeros(len(e)), np.ones(len(e), dtype=bool)
+    enough = (sampler.top_p + 1e-9) * z
     for share in _SHARES:
-        floor = share * z
-        holds = np.where(e >= floor[:, None], e, 0.0).sum(axis=1) >= enough
-        floors[missing & holds] = floor[missing & holds]
-        missing &= ~holds
-        if not missing.any():
+        floor = peak + sampler.temperature * math.log(share * z) if share else -math.inf
+        ids = np.flatnonzero(logits >= np.float32(floor))
+        x = logits[ids].astype(np.float64) - peak
+        e = np.exp(x / sampler.temperature)
+        if float(e.sum()) >= enough:
             break
-    chosen = (e >= floors[:, None]) & (e > 0)
-    counts = chosen.sum(axis=1)
-    row, ids = np.nonzero(chosen)
-    places = np.arange(len(ids)) - np.repeat(np.cumsum(counts) - counts, counts)
-    found = np.full((len(e), int(counts.max())), -1, dtype=np.int64)
-    found[row, places] = ids
-    return found
-
-
-def _places(
-    ids: NDArray[np.int64], weights: F64, us: F64, kept: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Where each row's token stands: the first kept id, in id order, whose cumulative weight exceeds u, or the last."""
-    ascending = np.argsort(ids, axis=1)
-    at = np.arange(len(ids))
-    mass = np.cumsum(weights[at[:, None], ascending], axis=1)
-    drawn = np.minimum((mass <= us[:, None]).sum(axis=1), kept - 1)
-    found: NDArray[np.int64] = ascending[at, drawn]
-    return found
+    weighs = e > 0
+    return (ids, x, e) if weighs.all() else (ids[weighs], x[weighs], e[weighs])

@@ -29,7 +29,7 @@ TOP = 50
 
 _BLOCK = 128
 
-_NEVER = -1e300
+NEVER = -1e300
 """Stands for a logit of -inf: its exp is exactly 0, and 0 times it is 0 where 0 * -inf would be NaN."""
 
 _UNDERFLOW = -700.0
@@ -230,7 +230,7 @@ class Distribution:
     def summary(self, top: int = TOP) -> NextToken:
         """Return the frozen record of this distribution, with its `top` best candidates."""
         ids = self._order[:top]
-        ids = ids[self._x[ids] > _NEVER]
+        ids = ids[self._x[ids] > NEVER]
         logprobs = self._x[ids] - self._log_z
         return NextToken(
             n_vocab=self.n_vocab,
@@ -297,7 +297,7 @@ class Distribution:
         if not 0 <= token_id < self.n_vocab:
             raise InvalidToken(f"token {token_id} is not in the vocabulary of {self.n_vocab}")
         x = self._x[token_id]
-        logprob = float(x) - self._log_z if x > _NEVER else -math.inf
+        logprob = float(x) - self._log_z if x > NEVER else -math.inf
         rank = 1 + int(np.count_nonzero(self._x > x))
         before = rank - 1
         if before < self.kept:
@@ -331,7 +331,7 @@ def below_peak(logits: F32) -> tuple[F64, F64]:
         )
     x = np.subtract(logits, peaks, dtype=np.float64)
     if np.isneginf(lowest).any():
-        x[x == -math.inf] = _NEVER
+        x[x == -math.inf] = NEVER
     return x, np.subtract(lowest, peaks[..., 0], dtype=np.float64)
 
 
