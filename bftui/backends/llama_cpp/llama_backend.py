@@ -280,8 +280,8 @@ class LlamaCppBackend(PathBackend):
 
     def decode_rows(
         self, token_ids: Sequence[int], positions: Sequence[int], sequences: Sequence[int]
-    ) -> F32:
-        """Appends one token to each of these sequences; the logits after each, shape (len(token_ids), n_vocab)."""
+    ) -> list[F32]:
+        """Appends one token to each of these sequences; the logits after each, of shape (n_vocab,)."""
         self.check_open()
         self._batch.rows(token_ids, positions, sequences)
         with nullcontext() if self._threads is None else self._threads.batch(len(token_ids)):
@@ -291,15 +291,17 @@ class LlamaCppBackend(PathBackend):
     def _use_threads(self, count: int) -> None:
         C.llama_set_n_threads(self._context, count, count)
 
-    def _rows(self, count: int) -> F32:
-        """A copy of the logits of a batch of which every token has some, shape (count, n_vocab)."""
+    def _rows(self, count: int) -> list[F32]:
+        """Copies of the logits of a batch of which every token has some.
+
+        One for each row: the system takes back the memory of larger pieces, which costs as much as the copy.
+        """
         pointer = C.llama_get_logits(self._context)
         if not pointer:
             raise UnsupportedModel(
                 f"{self.info.name} has no next-token distribution", "it gives no logits"
             )
-        whole: F32 = np.ctypeslib.as_array(pointer, (count, self.info.n_vocab)).copy()
-        return whole
+        return [row.copy() for row in np.ctypeslib.as_array(pointer, (count, self.info.n_vocab))]
 
     def _free(self) -> None:
         for aside in self._asides:
@@ -321,7 +323,7 @@ class _Continuations(PathContinuations):
         super().__init__(backend, length, rows)
         self._sequences = {row: backend.take_sequence(length) for row in range(rows)}
 
-    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> F32:
+    def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> list[F32]:
         positions = [self.lengths[row] for row in rows]
         return self._backend.decode_rows(
             token_ids, positions, [self._sequences[row] for row in rows]
