@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -43,6 +44,9 @@ _REPEATED = 8
 
 It is then evaluated for every row, otherwise once for each text.
 """
+
+_WORTH = 2**18
+"""Logits from which on it is worth to wake a thread for them: as much work as some ten thousand of such calls."""
 
 Text = tuple[int, ...]
 
@@ -159,14 +163,14 @@ def share_batches(plan: DrawingPlan) -> bool:
 class Drawer:
     """Draws tokens for rows of a plan, each with the draws that its number has."""
 
-    def __init__(self, backend: Backend, plan: DrawingPlan) -> None:
-        self._backend, self._plan = backend, plan
+    def __init__(self, pool: ContinuationPool, plan: DrawingPlan) -> None:
+        self._pool, self._backend, self._plan = pool, pool.backend, plan
 
     def draw(self, rows: list[ContinuationRow], logits: Sequence[Logits]) -> RolloutStep:
         """Return one token more for each of these rows, from these logits."""
         plan, us = self._plan, self._uniforms(rows)
         if isinstance(logits[0], np.ndarray):
-            return self._told(rows, draw_rows(logits, plan.sampler, us, plan.cap_k))
+            return self._told(rows, self._sampled(logits, us))
         # One after the other: a distribution is several times as large as its logits.
         distribution = self._backend.distribution
         pairs = zip(logits, us, strict=True)
@@ -177,6 +181,23 @@ class Drawer:
         """Return the first token of these rows, from the distribution after their prefix."""
         cap_k = self._plan.cap_k
         return self._told(rows, [start.sample(u, cap_k) for u in self._uniforms(rows)])
+
+    def _sampled(self, logits: Sequence[Logits], us: list[float]) -> list[Sampled]:
+        """One token for each row of a batch; large vocabularies keep all threads of the model busy."""
+
+        def part(at: slice) -> list[Sampled]:
+            return draw_rows(logits[at], self._plan.sampler, us[at], self._plan.cap_k)
+
+        info, count = self._backend.info, len(us)
+        size = max(-(-count // info.threads), _WORTH // info.n_vocab, 1)
+        parts = [slice(start, start + size) for start in range(0, count, size)]
+        # This thread has nothing else to do.
+        own, *others = parts
+        waited = [self._pool.threads.submit(part, at) for at in others]
+        found = part(own)
+        for each in waited:
+            found += each.result()
+        return found
 
     def _uniforms(self, rows: list[ContinuationRow]) -> list[float]:
         seed, purpose = self._plan.sampler.seed, self._plan.purpose
@@ -204,6 +225,7 @@ class ContinuationPool:
 
     Attributes:
         finished: batches of rollouts that came to their end.
+        threads: compute what the model's own threads wait for.
     """
 
     def __init__(self, backend: Backend, turn: threading.RLock) -> None:
@@ -211,6 +233,7 @@ class ContinuationPool:
         self.backend = backend
         self.turn = turn
         self.finished = 0
+        self.threads = ThreadPoolExecutor(max(1, backend.info.threads - 1), "draws")
         self._rows = 0
         self._tokens = 0
 
@@ -313,7 +336,7 @@ class _Batches:
         self._prefix = (*plan.prefix, *shared)
         self._eog_ids, self._ragged = info.eog_ids, info.ragged
         self._start: TokenDistribution | None = None
-        self._drawer = Drawer(pool.backend, plan)
+        self._drawer = Drawer(pool, plan)
         self._waiting: deque[ContinuationRow] = deque()
         for text in texts:
             self._waiting.extend(rows_of(plan, text, shared, info.n_ctx))

@@ -453,6 +453,7 @@ class InferenceEngine:
 
     def close(self) -> None:
         with self.turn:
+            self._pool.threads.shutdown()
             self.backend.close()
 
 

@@ -111,7 +111,7 @@ class _Batch:
         self._pool, self._plan, self._check = pool, plan, check
         self._prefix = (*plan.prefix, *shared)
         self._places, self._starts = places, starts
-        self._drawer = Drawer(pool.backend, plan)
+        self._drawer = Drawer(pool, plan)
         self._eog_ids, self._padded = info.eog_ids, info.padded
         self._longest = max(row.own + row.most for row in places.values())
 
