@@ -19,6 +19,7 @@ NAMES = (
     "startup",
     "practice",
     "response",
+    "respond",
     "shift",
     "nudging",
     "noise",

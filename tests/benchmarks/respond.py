@@ -12,13 +12,12 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bftui import practice
 from bftui.backends.client.client_protocol import RolloutPlan
@@ -29,7 +28,9 @@ from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
 from tests.real.models import GEMMA, SMOLLM2
 
-PROMPT = "Q: What should a person do who has lost the way in a large forest and has no telephone?\nA:"
+PROMPT = (
+    "Q: What should a person do who has lost the way in a large forest and has no telephone?\nA:"
+)
 TEXTS, HORIZON, ROUNDS = 13, 32, (4, 12, 32)
 SAMPLER = Sampler(top_p=0.9, seed=1)
 BUDGET = 1.25
@@ -132,24 +133,22 @@ def plan_of(engine: InferenceEngine, numbers: int) -> RolloutPlan:
 def beside_llama(source: Path, threads: int, numbers: int) -> None:
     with opened(source, "llama-cpp", threads) as engine, recorded() as steps:
         prefix = engine.tokenize(PROMPT)
-        bare, first = Bare(engine, prefix), len(prefix)
-        stream = engine.rollouts(plan_of(engine, numbers))
-        mine = theirs = 0.0
-        tokens = played = 0
-        while True:
+        bare, stream = Bare(engine, prefix), engine.rollouts(plan_of(engine, numbers))
+        seconds: list[tuple[float, float]] = []
+        mine, tokens, played, done = 0.0, 0, 0, False
+        while not done:
             start = time.perf_counter()
             item = next(stream, None)
             mine += time.perf_counter() - start
-            if item is None:
-                break
-            tokens += len(item.texts)
-            begun = max((i for i, step in enumerate(steps) if step[1][0] == first), default=0)
-            if begun > played:
-                theirs += bare.play(steps[played:begun])
-                played = begun
-        theirs += bare.play(steps[played:])
+            done = item is None
+            tokens += 0 if item is None else len(item.texts)
+            begun = [i for i, step in enumerate(steps) if step[1][0] == len(prefix)]
+            end = len(steps) if done else begun[-1] if begun else 0
+            if end > played:
+                seconds.append((mine, bare.play(steps[played:end])))
+                mine, played = 0.0, end
         bare.close()
-        said(engine, tokens, mine, theirs, "llama_decode")
+        said(engine, tokens, seconds, "llama_decode")
 
 
 def beside_generate(source: Path, threads: int, numbers: int) -> None:
@@ -180,15 +179,18 @@ def beside_generate(source: Path, threads: int, numbers: int) -> None:
             theirs += time.perf_counter() - start
             # Rows that ended are filled up: those tokens were not asked for.
             made += int((found[:, ids.shape[1] :] != engine.info.n_vocab - 1).sum())
-        said(engine, tokens, mine, theirs * tokens / made, "generate")
+        said(engine, tokens, [(mine, theirs * tokens / made)], "generate")
 
 
-def said(engine: InferenceEngine, tokens: int, mine: float, theirs: float, other: str) -> None:
-    info = engine.info
+def said(
+    engine: InferenceEngine, tokens: int, seconds: Sequence[tuple[float, float]], other: str
+) -> None:
+    info, (mine, theirs) = engine.info, map(sum, zip(*seconds, strict=True))
+    ratio = statistics.median(one / two for one, two in seconds)
     print(
         f"{info.name} ({info.backend}, {info.dtype}, {info.threads} threads, {info.batch_rows} rows): "
         f"{tokens} tokens in {mine:.1f} s, {tokens / mine:.0f} tokens/s; {other} {tokens / theirs:.0f}: "
-        f"{mine / theirs:.2f} times its time (budget {BUDGET})",
+        f"{ratio:.2f} times its time, median of {len(seconds)} (budget {BUDGET})",
         flush=True,
     )
 
