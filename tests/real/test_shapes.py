@@ -109,7 +109,7 @@ def test_measurements_do_not_depend_on_the_way_there(opened: Opened, real: RealM
     many, few = ahead(walked.lookahead(k=20)), ahead(forced.lookahead(k=5))
     assert few.items() <= many.items()
     results = [
-        session.respond(" Sure", samples=2, horizon=4, controls=3, others=False)
+        session.respond(" Sure", looks=[2], horizon=4, controls=3, others=False)
         for session in (walked, forced)
     ]
     assert results[0].result() == results[1].result()

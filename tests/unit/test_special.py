@@ -63,7 +63,7 @@ def test_an_end_inside_a_text_to_force_is_refused(model):
 
 def test_a_response_to_a_control_token(model):
     session = bftui.Session(model, "The river", template="raw")
-    found = session.respond("<|user|>", special="tokens", samples=2, horizon=2, controls=2)
+    found = session.respond("<|user|>", special="tokens", looks=[2], horizon=2, controls=2)
     assert found.token_ids == (USER,)
 
 
