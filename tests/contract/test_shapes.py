@@ -23,7 +23,7 @@ from bftui.backends.protocol import F32, Backend
 from bftui.backends.registry import open_backend
 from bftui.core.batch import AFRESH, Batch, afresh, batches, step
 from bftui.core.draws import Purpose
-from bftui.core.errors import Displaced, ModelError, UsageError
+from bftui.core.errors import ContextFull, Displaced, ModelError, UsageError
 from bftui.core.sampler import Sampler
 from bftui.formats import context_plan
 from bftui.formats.open_spec import OpenSpec
@@ -130,6 +130,18 @@ def test_the_same_batches_give_the_same_bits_whatever_came_before(rounded: Backe
             assert np.array_equal(other.next_logits(*texts[place]), first[place])
     finally:
         other.close()
+
+
+def test_a_small_context_opens_and_holds_what_it_says(file: Callable[[str], Path]) -> None:
+    backend = open_backend(spec(file("Q8_0"), n_ctx=40), quiet)
+    try:
+        assert backend.info.n_ctx == 40
+        engine = engine_with_prompt(backend, 30)
+        assert max(len(walk.token_ids) for walk in rolled(engine, range(3)).values()) == 10
+        with pytest.raises(ContextFull):
+            backend.next_logits(ids(backend, 41))
+    finally:
+        backend.close()
 
 
 def test_a_shared_prefix_in_the_same_batches_is_not_evaluated_again(rounded: Backend) -> None:

@@ -189,7 +189,7 @@ class Drawer:
             return draw_rows(logits[at], self._plan.sampler, us[at], self._plan.cap_k)
 
         info, count = self._backend.info, len(us)
-        size = max(-(-count // info.threads), _WORTH // info.n_vocab, 1)
+        size = max(-(-count // max(1, info.threads)), _WORTH // info.n_vocab, 1)
         parts = [slice(start, start + size) for start in range(0, count, size)]
         # This thread has nothing else to do.
         own, *others = parts

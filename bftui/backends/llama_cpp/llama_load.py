@@ -252,8 +252,9 @@ def _new_context(
     gpu: bool,
 ) -> Any:
     params = C.llama_context_default_params()
-    params.n_ctx = cells
     params.n_batch = batch = max(CHUNK, plan.rows)
+    # A context takes no batch that is larger than itself.
+    params.n_ctx = cells = max(cells, batch)
     params.n_ubatch = ubatch
     params.n_seq_max = sequences
     params.n_outputs_max_per_seq = 0
