@@ -38,11 +38,15 @@ class DrawnTexts:
 
     Attributes:
         texts: the token ids of each text.
+        tokens: how many are drawn, over all continuations.
     """
 
     def __init__(self, texts: Sequence[tuple[int, ...]]) -> None:
         self.texts = tuple(texts)
+        self.tokens = 0
         self._rows: list[list[_Row]] = [[] for _ in texts]
+        # What is left for so many samples and tokens: asked for after every step, and so kept up to date.
+        self._left: dict[tuple[int, int], int] = {}
 
     @classmethod
     def restored(cls, texts: Sequence[tuple[tuple[int, ...], Sequence[DrawnSample]]]) -> DrawnTexts:
@@ -52,6 +56,7 @@ class DrawnTexts:
             [_Row(array("i", s.token_ids), array("d", s.entropy), s.finish) for s in samples]
             for _, samples in texts
         ]
+        found.tokens = sum(len(row.token_ids) for rows in found._rows for row in rows)
         return found
 
     def draw(
@@ -89,24 +94,30 @@ class DrawnTexts:
             for row in rows[:samples]:
                 if not row.reaches(horizon):
                     row.finish = "context"
+        self._left.clear()
 
     def _join(self, drawn: RolloutStep) -> None:
         for place, text in enumerate(drawn.texts):
-            row = self._rows[text][drawn.numbers[place]]
+            number = drawn.numbers[place]
+            row = self._rows[text][number]
+            of = [each for each in self._left if number < each[0]]
+            for samples, horizon in of:
+                self._left[samples, horizon] -= row.left(horizon)
             row.token_ids.append(drawn.token_ids[place])
             row.entropy.append(drawn.entropy_truncated[place])
             if drawn.eog[place]:
                 row.finish = "eog"
-
-    @property
-    def tokens(self) -> int:
-        """Tokens drawn, over all continuations."""
-        return sum(len(row.token_ids) for rows in self._rows for row in rows)
+            for samples, horizon in of:
+                self._left[samples, horizon] += row.left(horizon)
+        self.tokens += len(drawn.texts)
 
     def left(self, samples: int, horizon: int) -> int:
         """Tokens that are at most to be drawn for so many samples of each text."""
-        known = sum(row.left(horizon) for rows in self._rows for row in rows[:samples])
-        return known + horizon * sum(max(0, samples - len(rows)) for rows in self._rows)
+        if (samples, horizon) not in self._left:
+            known = sum(row.left(horizon) for rows in self._rows for row in rows[:samples])
+            more = sum(max(0, samples - len(rows)) for rows in self._rows)
+            self._left[samples, horizon] = known + horizon * more
+        return self._left[samples, horizon]
 
     def complete(self, samples: int, horizon: int) -> bool:
         """Whether so many samples of each text are there, with all their tokens."""

@@ -279,6 +279,19 @@ def test_an_older_trace_that_kept_no_samples_is_measured_again(orchard):
     assert encode(old.result()) == encode(job.result())
 
 
+def test_what_is_left_is_what_each_continuation_may_still_draw(orchard):
+    """Counted by hand after every step; the table ends texts early."""
+    job = started(Session(orchard, "Name", seed=3), " red")
+    while job.advance():
+        if job.state is None:
+            continue
+        rows = [row for text in job.state.stored() for row in text.samples]
+        drawn = sum(len(row.token_ids) for row in rows)
+        open_ = sum(6 - len(row.token_ids) for row in rows if row.finish == "length")
+        assert job.tokens == drawn
+        assert job.to_draw() == (0 if job.decided else open_)
+
+
 def test_what_is_left_only_falls(practice):
     job = Session(practice, "Q: Name a fruit.\nA:").experiments.start_response(
         " Sure",
