@@ -93,11 +93,9 @@ class ObjectReader:
         streamed: fields whose value is a list that is handed over item by item.
     """
 
-    def __init__(
-        self, file: IO[bytes], name: str, streamed: Collection[str], kind: str = "a trace"
-    ) -> None:
-        """`name` and `kind` are what errors call the file, and what it should be."""
-        self._file, self._name, self._kind, self.streamed = file, name, kind, streamed
+    def __init__(self, file: IO[bytes], name: str, streamed: Collection[str]) -> None:
+        """`name` is what errors call the file."""
+        self._file, self._name, self.streamed = file, name, streamed
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._text, self._at, self._end = "", 0, False
         self._bytes = file.tell()
@@ -111,7 +109,7 @@ class ObjectReader:
         if self._peek() == "\ufeff":
             self._at += 1
         if self._peek() in ("[", '"'):
-            raise InputError(f"{self._name} is not {self._kind}", "it holds no object")
+            raise InputError(f"{self._name} is not a trace", "it holds no object")
         self._take("{")
         seen: set[str] = set()
         while self._peek() != "}":

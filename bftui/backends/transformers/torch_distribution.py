@@ -49,12 +49,11 @@ class TorchDistribution:
                 torch.log(z),
                 mean,
                 second,
-                self._z,
                 torch.count_nonzero(self._e).to(torch.float64),
                 *self._limits(),
             ]
         ).tolist()
-        top, damaged, self._log_z, mean_x, second_x, self._z_value, live, *limits = numbers
+        top, damaged, self._log_z, mean_x, second_x, live, *limits = numbers
         if damaged or not math.isfinite(top):
             raise NonFiniteLogits(
                 "the model gave logits that are not a distribution",

@@ -89,11 +89,6 @@ class Estimate:
     ended: float
 
     @property
-    def log_bf(self) -> float:
-        """ln BF, nats."""
-        return math.log(self.bf)
-
-    @property
     def basis(self) -> str | None:
         """What `ci` was made from, in words; None where there is none."""
         if self.ci is None:

@@ -92,11 +92,6 @@ class Sample:
         return float(self.entropy_truncated.sum()) / self.length
 
     @property
-    def mean_entropy_full(self) -> float:
-        """Mean of H(P) over its positions, nats."""
-        return float(self.entropy.sum()) / self.length
-
-    @property
     def mean_nll(self) -> float | None:
         """-ln P~ of the sample over its length, nats; None where a token was not drawn from P~."""
         if not self.drawn:

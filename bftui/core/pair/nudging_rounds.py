@@ -91,13 +91,11 @@ class Piece:
         author: who wrote it.
         text: its bytes.
         token_ids: its tokens in the base's vocabulary.
-        probs: the probability of each token of the base; () for the partner.
     """
 
     author: Author
     text: bytes
     token_ids: tuple[int, ...]
-    probs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +350,7 @@ def _before_stop(output: bytes, tokens: list[Token], stops: Sequence[bytes]) -> 
 
 def _piece(tokens: Sequence[Token]) -> Piece:
     ids = tuple(token.token_id for token in tokens)
-    return Piece("base", _text(tokens), ids, tuple(token.prob for token in tokens))
+    return Piece("base", _text(tokens), ids)
 
 
 def _text(tokens: Sequence[Token]) -> bytes:
