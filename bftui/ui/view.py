@@ -5,7 +5,7 @@ Drawing never waits for the model: everything here comes from the session's tree
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bftui.core.text import label, safe
@@ -283,6 +283,11 @@ class View:
     def stale(self, node: int) -> bool:
         """Whether BF and H(P~) at a node are those of another sampler than the one in force."""
         return self.session.state.stale_at(node)
+
+    def entropies(self, nodes: Mapping[int, int], *, truncated: bool) -> dict[int, float]:
+        """H(P~), or H(P), after nodes that stand at places, nats; without those where the text ends."""
+        found = ((place, self.tree.entropies(node)) for place, node in nodes.items())
+        return {place: each[truncated] for place, each in found if each is not None}
 
     def sampler_of(self, node: int) -> Sampler:
         """The one that BF and H(P~) at a node were made under."""

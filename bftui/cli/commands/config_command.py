@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bftui.cli.commands.info_command import Output
 from bftui.cli.shared import options as o
 from bftui.cli.shared.opening import emit
 from bftui.core.errors import UsageError
@@ -27,7 +26,7 @@ def config(
         bool, typer.Option("--path", help="Print where it is looked for, and nothing else.")
     ] = False,
     as_json: o.Json = False,
-    output: Output = None,
+    output: o.AnyOutput = None,
 ) -> None:
     """Print a complete config file, every line of it a comment; with --json what holds now."""
     from bftui.core.text import json_text, safe

@@ -11,7 +11,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from bftui import __version__
-from bftui.cli.commands.info_command import Output
 from bftui.cli.shared import options as o
 from bftui.cli.shared.interrupt import interruptible
 from bftui.cli.shared.opening import emit
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     )
 
 
-def doctor(as_json: o.Json = False, output: Output = None) -> None:
+def doctor(as_json: o.Json = False, output: o.AnyOutput = None) -> None:
     """Say what is installed, what will run which model, and how to get what is missing."""
     from bftui.backends.registry import names
     from bftui.catalog.backend_probe import probe

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from bftui.cli.shared import options as o
 from bftui.cli.shared.opening import check_output, to_file
 
 Form = Literal["csv", "jsonl", "json"]
@@ -24,9 +25,7 @@ def export(
             "present form."
         ),
     ] = "csv",
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the result here.")
-    ] = None,
+    output: o.AnyOutput = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --to json.")] = False,
 ) -> None:
     """Write a trace as a table for data frames and spreadsheets."""

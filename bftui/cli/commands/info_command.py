@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +11,6 @@ from bftui.cli.shared.interrupt import interruptible
 from bftui.cli.shared.opening import Watched, emit, measured_noise, open_stoppable, to_file
 from bftui.cli.shared.progress_bars import bar
 
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")]
-
 
 @o.unfolded
 def info(
@@ -21,7 +18,7 @@ def info(
     model: o.Model = "practice",
     opening: o.OpeningOptions,
     as_json: o.Json = False,
-    output: Output = None,
+    output: o.AnyOutput = None,
 ) -> None:
     """Say what a model is, and how it would be run."""
     from bftui.core.text import json_text
@@ -89,7 +86,7 @@ def schema(
     as_json: Annotated[
         bool, typer.Option("--json", help="The schema is always JSON; accepted for uniformity.")
     ] = False,
-    output: Output = None,
+    output: o.AnyOutput = None,
 ) -> None:
     """Print the JSON Schema of a trace, or of what a command prints with --json."""
     from bftui.core.text import json_text
@@ -100,7 +97,7 @@ def schema(
     emit(json_text(found, indent=2), output)
 
 
-def keys(as_json: o.Json = False, output: Output = None) -> None:
+def keys(as_json: o.Json = False, output: o.AnyOutput = None) -> None:
     """Print the workbench's keys, with those of config.toml, and the names that it knows actions by."""
     from bftui.core.text import json_text
     from bftui.results.codec import encode

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bftui.cli.commands.info_command import Output
 from bftui.cli.shared import options as o
 from bftui.cli.shared.interrupt import interruptible
 from bftui.cli.shared.opening import emit
@@ -29,7 +28,7 @@ def models(
     folder: Folder = Path("."),
     opening: o.OpeningOptions,
     as_json: o.Json = False,
-    output: Output = None,
+    output: o.AnyOutput = None,
 ) -> None:
     """List models here or in a folder, with the memory that each needs."""
     from bftui.catalog.model_listing import listing, places, shipped

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bftui.cli.commands.info_command import Output
 from bftui.cli.shared import options as o
 from bftui.cli.shared.opening import emit
 
 
-def sessions(as_json: o.Json = False, output: Output = None) -> None:
+def sessions(as_json: o.Json = False, output: o.AnyOutput = None) -> None:
     """List the sessions that were kept, last used first: `bftui run --resume-from FILE` goes on with one."""
     from bftui.trace.document import refuse_inputs
     from bftui.trace.journal import default_directory

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bftui.cli.commands.info_command import Output
 from bftui.cli.shared import options as o
 from bftui.cli.shared.opening import emit
 
 
-def themes(as_json: o.Json = False, output: Output = None) -> None:
+def themes(as_json: o.Json = False, output: o.AnyOutput = None) -> None:
     """List the themes: those that ship, and your own from the folder that is named below them."""
     from bftui.core.text import json_text, safe
     from bftui.trace.document import refuse_inputs

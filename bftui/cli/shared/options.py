@@ -43,6 +43,7 @@ ModelOrNone = Annotated[
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Write the result here, as JSON.")
 ]
+AnyOutput = Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")]
 Theme = Annotated[
     str | None,
     typer.Option(

@@ -22,6 +22,11 @@ _MANY_ROWS = 10
 """From so many lines on it has finer ticks."""
 
 
+def first_in_view(first: int, at: int, total: int, room: int) -> int:
+    """The first of `total` places that is drawn where there is room for some: near `first`, and `at` is among them."""
+    return max(0, min(max(min(first, at), at - room + 1), total - room))
+
+
 class Axis(Protocol):
     """Where values stand; larger ones than `high` are past the end."""
 

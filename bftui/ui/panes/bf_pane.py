@@ -11,7 +11,7 @@ partner. The lower edge names them, tells what stands under the cursor, and what
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -22,7 +22,7 @@ from bftui.core.noise_floor import factor, fine, nats
 from bftui.core.text import safe
 from bftui.ui import side_branches
 from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
-from bftui.ui.drawing.chart import Fixed
+from bftui.ui.drawing.chart import Fixed, first_in_view
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.drawing.line_builder import LineBuilder, fit, how_far, starred
 from bftui.ui.panes.curve_pane import axis_step, draw_cells
@@ -150,14 +150,7 @@ class StripPane(Pane):
             total = max(total, self._beside.first + len(self._beside.nodes))
         first, last = self._window(total, room)
         chosen = int(not self.entropy)
-        nodes = self._path.nodes
-        tree = self.view.tree
-
-        def values(of: Mapping[int, int]) -> dict[int, float]:
-            found = ((place, tree.entropies(node)) for place, node in of.items())
-            return {place: each[chosen] for place, each in found if each is not None}
-
-        mine = {place: nodes[place] for place in range(first, min(last, len(nodes)))}
+        mine = dict(enumerate(self._path.nodes[first:last], first))
         lines: list[ChartLine] = []
         if self.view.partner is not None:
             theirs = ((place, self._partners(place)) for place in mine)
@@ -165,16 +158,14 @@ class StripPane(Pane):
             lines.append(ChartLine(PARTNER, known))
         if self._beside is not None:
             there = ((place, self._beside.at(place)) for place in range(first, last))
-            lines.append(
-                ChartLine(
-                    BRANCH, values({p: node for p, node in there if node is not None}), dotted=True
-                )
-            )
+            other = {place: node for place, node in there if node is not None}
+            values = self.view.entropies(other, truncated=not self.entropy)
+            lines.append(ChartLine(BRANCH, values, dotted=True))
         self._chart = Bars(
             room,
             height,
             Fixed(height, self.entropy),
-            values(mine),
+            self.view.entropies(mine, truncated=not self.entropy),
             None,
             kinds={place: self._kind(place) for place in mine},
             lines=lines,
@@ -184,15 +175,10 @@ class StripPane(Pane):
 
     def _window(self, total: int, room: int) -> tuple[int, int]:
         """The positions that are in view: all of them, or as many as fit around the cursor."""
-        if total <= room:
-            self._first = 0
-            return 0, total
-        at = self.place
         if self._away is None:
             self._first = len(self._path) - room
-        self._first = max(min(self._first, at), at - room + 1)
-        self._first = max(0, min(self._first, total - room))
-        return self._first, self._first + room
+        self._first = first_in_view(self._first, self.place, total, room)
+        return self._first, min(self._first + room, total)
 
     def _kind(self, place: int) -> str:
         nodes = self._path.nodes

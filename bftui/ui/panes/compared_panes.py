@@ -11,7 +11,7 @@ from rich.style import Style
 from bftui.core.noise_floor import factor, fine, nats
 from bftui.core.text import counted
 from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
-from bftui.ui.drawing.chart import Fixed
+from bftui.ui.drawing.chart import Fixed, first_in_view
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, fit, starred
 from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
@@ -75,7 +75,8 @@ class ComparedPane(CurvePane):
         head = [self._parting(pair), *self._table(pair)]
         rows = self.chart_rows(head)
         first, last = self._window(pair.positions)
-        mine, other = (self._values(side, first, last) for side in pair.sides)
+        nodes = (dict(enumerate(side.nodes[first:last], first)) for side in pair.sides)
+        mine, other = (view.entropies(each, truncated=not self.entropy) for each in nodes)
         signs = {
             place: sign
             for side, sign in zip(reversed(pair.sides), (_OTHERS_FORCED, FORCED), strict=True)
@@ -115,21 +116,8 @@ class ComparedPane(CurvePane):
     def _window(self, positions: int) -> tuple[int, int]:
         """The positions that are in view: all, or as many as fit around the cursor."""
         room = max(1, self.columns - LABEL)
-        if positions <= room:
-            self._first = 0
-            return 0, positions
-        self._first = max(min(self._first, self.place), self.place - room + 1)
-        self._first = max(0, min(self._first, positions - room))
-        return self._first, self._first + room
-
-    def _values(self, side: BranchSide, first: int, last: int) -> dict[int, float]:
-        chosen = int(not self.entropy)
-        found = {}
-        for place in range(first, min(last, len(side.nodes))):
-            entropies = self.now.tree.entropies(side.nodes[place])
-            if entropies is not None:
-                found[place] = entropies[chosen]
-        return found
+        self._first = first_in_view(self._first, self.place, positions, room)
+        return self._first, min(self._first + room, positions)
 
     def inks(self) -> Mapping[str, Style]:
         palette = self.palette
