@@ -488,6 +488,47 @@ def test_numbers_at_the_edge_of_what_a_trace_may_hold_are_drawn(trace, tmp_path)
     assert "<svg" in page(report, "1")
 
 
+RESPONSES = {
+    "stopped before the first look": {
+        "delta": None, "delta_ci": None, "p": None, "verdict": None, "reason": None, "looks": [],
+        "by_horizon": [], "noise_ci": None,
+    },
+    "of an older trace": {
+        "verdict": "undecided", "reason": None, "looks": None, "by_horizon": None, "noise_ci": None,
+        "match": None, "drawn": None,
+    },
+    "without anything like it": {"match": None, "controls": [], "delta": None, "delta_ci": None},
+    "at the edge": {
+        "delta": 1e9, "delta_ci": [-1e9, 1e9],
+        "by_horizon": [
+            {"tokens": 4, "samples": 1, "ratio": 1e-300, "noise_ci": None},
+            {"tokens": 8, "samples": 1, "ratio": 1.0, "noise_ci": [1e-300, 1e300]},
+            {"tokens": 16, "samples": 1, "ratio": -1.0, "noise_ci": [-2.0, -3.0]},
+        ],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", RESPONSES.values(), ids=RESPONSES)
+def test_a_response_is_told_whatever_is_known_of_it(trace, tmp_path, changes):
+    def spoil(fields):
+        fields["measurements"] = [
+            each for each in fields["measurements"] if each["kind"] == "response"
+        ]
+        result = fields["measurements"][0]["result"]
+        for name, value in changes.items():
+            if value is None and name in ("looks", "by_horizon", "drawn", "match"):
+                del result[name]
+            else:
+                result[name] = value
+
+    report = changed(trace, tmp_path, spoil)
+    (section,) = report.measurements
+    assert "after “·Sure” BF is " in section.said
+    assert not any("cannot be drawn" in note for note in section.notes)
+    assert "<svg" in page(report, "1")
+
+
 # The command -------------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from bftui.results.response_result import ResponseResult
 from bftui.session.records.resume import read_saved, resume
 from bftui.session.session import Session
 from bftui.trace.journal import Journal
+from tests.schemas import validate
 from tests.tables import even_table, table
 
 BRIEF = Setup(looks=(2, 4, 6), horizon=6, others=False)
@@ -327,7 +328,9 @@ def test_a_response_is_in_the_trace_once(model):
     # What is asked for with less takes nothing from the trace.
     session.respond(" w5", others=False, **brief)
     session.respond(" w6", others=False, **brief)
-    kept = session.trace().as_dict()["measurements"]
+    document = session.trace().as_dict()
+    validate(document)
+    kept = document["measurements"]
     assert [each["kind"] for each in kept] == ["response", "lookahead", "response"]
     assert kept[0]["result"] == encode(whole.stored().result)
     assert [line["place"] for line in lines if "measurement" in line] == [0, 1, 0, 0, 2]
