@@ -190,6 +190,10 @@ def _batch_rows(shape: Shape) -> int:
 
     The library attends to every cell of the pool, and leaves out later what is another row's. That is nothing beside
     the weights of a large model, and most of the work of a small one.
+
+    Tokens a second of one core, for 8, 16, 32 and 64 rows: 2080, 2090, 1890, 1610 (2.6 M parameters, F16); 101, 105,
+    100 (135 M, Q4_1; 64 are no better); 68, 81, 87, 86 (270 M, Q4_K). What is chosen here is within a twentieth of the
+    best, so that to measure each model would gain nothing.
     """
     fewest, most = _BATCH_ROWS
     cost = max(1, 2 * shape.layers * shape.width * _CELL_WORK)

@@ -2,7 +2,8 @@
 
 Several threads wait for each other at each of some hundred operations, every millisecond. On a quiet machine two
 take two thirds of the time of one (2.6 M parameters, 2 cores); where another program has a core, up to four times as
-long. Results do not depend on it: each number is computed by one thread, in one order.
+long. Results do not depend on it: each number is computed by one thread, in one order. Threads that spin less gain
+nothing beside this choice (busy machine, milliseconds of a batch: 2.3 and 2.2; without the choice 7.6 and 3.4).
 """
 
 from __future__ import annotations
