@@ -23,7 +23,7 @@ _PADDED_CELLS = 256
 
 _CONTINUATION_BYTES = 1 << 30
 _FEWEST_ROWS = 32
-_BATCH_ROWS = (8, 32)
+_BATCH_ROWS = (16, 32)
 _CELL_WORK = 160
 """What the other rows' cells cost each row of a batch, in products of one cell: 32 tokens, at a fifth of the speed.
 
@@ -192,8 +192,9 @@ def _batch_rows(shape: Shape) -> int:
     the weights of a large model, and most of the work of a small one.
 
     Tokens a second of one core, for 8, 16, 32 and 64 rows: 2080, 2090, 1890, 1610 (2.6 M parameters, F16); 101, 105,
-    100 (135 M, Q4_1; 64 are no better); 68, 81, 87, 86 (270 M, Q4_K). What is chosen here is within a twentieth of the
-    best, so that to measure each model would gain nothing.
+    100 (135 M, Q4_1); 68, 81, 87, 86 (270 M, Q4_K). What is chosen here is within a hundredth of the best, so that to
+    measure each model would gain nothing. Two threads wait for each other once more with every batch: the first model
+    gives 600, 830 and 740 on a busy machine, so that no batch has fewer than 16.
     """
     fewest, most = _BATCH_ROWS
     cost = max(1, 2 * shape.layers * shape.width * _CELL_WORK)
