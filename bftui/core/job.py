@@ -59,6 +59,14 @@ class Job(ABC):
             self.seconds += time.perf_counter() - began
         return not self.done
 
+    def piecemeal(self) -> Iterator[None]:
+        """Does everything that is left, yielding after each piece; closes it at the end, and where it is stopped."""
+        try:
+            while self.advance():
+                yield
+        finally:
+            self.close()
+
     def finish(self) -> None:
         """Does everything that is left."""
         while self.advance():

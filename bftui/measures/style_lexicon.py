@@ -209,11 +209,7 @@ class Harvest(Job):
 
         with prompt_site(self._model, prefix, self._sampler) as site:
             rollouts = Rollouts(site, samples=self._samples, horizon=self._length)
-            try:
-                while rollouts.advance():
-                    yield
-            finally:
-                rollouts.close()
+            yield from rollouts.piecemeal()
             for sample in rollouts.samples:
                 self._keep(sample.token_ids)
 

@@ -293,7 +293,7 @@ class BulkMeasurement(Job):
                 yield
                 rollouts = self._rollouts(site)
                 self._running = rollouts
-                yield from _run(rollouts)
+                yield from rollouts.piecemeal()
             known = rollouts.samples
             self._store.put(key, known)
             self._fresh += 1
@@ -346,7 +346,7 @@ class BulkMeasurement(Job):
             horizon=settings.max_tokens - half,
             first=number,
         )
-        yield from _run(one)
+        yield from one.piecemeal()
         return one.samples
 
     @cached_property
@@ -388,14 +388,6 @@ class BulkMeasurement(Job):
     def _tell(self, place: int, what: str) -> None:
         of = f"prompt {place + 1} of {len(self._prompts)}"
         self.doing = f"{of}, {what}" if what else of
-
-
-def _run(rollouts: Rollouts) -> Iterator[None]:
-    try:
-        while rollouts.advance():
-            yield
-    finally:
-        rollouts.close()
 
 
 def _setting(sampler: Sampler) -> str:

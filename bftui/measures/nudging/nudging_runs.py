@@ -88,8 +88,7 @@ class NudgingRuns(Job):
             for settings in self._settings:
                 run = Nudging(site, settings, plain=self._plain, alone=alone)
                 self._running = run
-                while run.advance():
-                    yield
+                yield from run.piecemeal()
                 self._running, alone = None, run.alone
                 self.found.append(NudgedPrompt(name, run))
 

@@ -227,9 +227,7 @@ class Shift(Job):
         if self.scorer.floor.missing:
             self._measuring = True
             with suppress(ModelError):
-                job = self.scorer.floor.job()
-                while job.advance():
-                    yield
+                yield from self.scorer.floor.job().piecemeal()
             self._measuring = False
 
     def _within_noise(self, found: Position) -> bool:

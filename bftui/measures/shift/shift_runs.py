@@ -86,7 +86,7 @@ class ShiftRuns(Job):
         for question, rendered in zip(self._questions, self._rendered, strict=True):
             try:
                 self._now = shift = self._begun(question.id, self._pair.join(*rendered))
-                yield from self._pieces_of(shift)
+                yield from shift.piecemeal()
             except BftuiError as error:
                 if isinstance(error, Cancelled) or self.units == 1:
                     raise
@@ -105,14 +105,6 @@ class ShiftRuns(Job):
             token_ids=None if given is None else author.tokenize(given),
             max_tokens=self._max_tokens,
         )
-
-    @staticmethod
-    def _pieces_of(shift: Shift) -> Iterator[None]:
-        try:
-            while shift.advance():
-                yield
-        finally:
-            shift.close()
 
 
 def output(pair: Pair, answers: Sequence[Answered], author: Author, seed: int = 0) -> ShiftOutput:
