@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from bftui.core.errors import InputError
+from bftui.core.text import counted
 from bftui.results.listing_outputs import ListedSession
 from bftui.trace.journal import runs, utc
 from bftui.trace.records import JournalFile
@@ -71,8 +72,8 @@ class Pruned:
         """A notice for people; "" where nothing was removed."""
         if not self.count:
             return ""
-        journals = "journal" if self.count == 1 else "journals"
-        return f"removed {self.count} old {journals} of sessions ({self.bytes / 2**20:.0f} MiB)"
+        journals = counted(self.count, "old journal")
+        return f"removed {journals} of sessions ({self.bytes / 2**20:.0f} MiB)"
 
 
 def listed(directory: Path) -> list[Kept]:

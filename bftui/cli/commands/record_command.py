@@ -178,7 +178,7 @@ def _carry_out(
 
 def summary(session: Session) -> str:
     """The text and what was measured on it, for people; safe to print."""
-    from bftui.core.text import label, safe
+    from bftui.core.text import counted, label, safe
 
     tree = session.tree
     made = [node for node in tree.path(session.cursor)[1:] if not tree.of_prompt(node)]
@@ -199,10 +199,9 @@ def summary(session: Session) -> str:
     stop = session.stop()
     ended = "ended" if session.ended else "not ended"
     ended = ended if stop is None else f"stopped at {label(stop.encode())}"
-    tokens = f"{len(known)} token" + ("" if len(known) == 1 else "s")
     return (
         f"{text}\n\n"
-        f"{tokens}, {ended} · {BF_PATH.name} {truncated:.2f} ({BF_PATH.formula})"
+        f"{counted(len(known), 'token')}, {ended} · {BF_PATH.name} {truncated:.2f} ({BF_PATH.formula})"
         f" · over the full vocabulary {full:.2f}{note}"
     )
 

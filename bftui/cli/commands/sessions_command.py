@@ -15,7 +15,7 @@ def sessions(as_json: o.Json = False, output: o.AnyOutput = None) -> None:
     directory = default_directory()
     found = listed(directory)
     refuse_inputs(output, *(each.path for each in found))
-    from bftui.core.text import json_text, safe
+    from bftui.core.text import counted, json_text, safe
 
     if as_json:
         from bftui.results.codec import encode
@@ -34,8 +34,7 @@ def sessions(as_json: o.Json = False, output: o.AnyOutput = None) -> None:
         began, used = (
             when.replace("T", " ").removesuffix("Z") for when in (kept.created, kept.used)
         )
-        nodes = "node" if kept.nodes == 1 else "nodes"
-        what = f"{kept.state}  {kept.nodes} {nodes}  {clipped(safe(kept.model), 30)}"
+        what = f"{kept.state}  {counted(kept.nodes, 'node')}  {clipped(safe(kept.model), 30)}"
         prompt = clipped(safe(kept.prompt), 76)
         return f"{used or '–':<19}  {what}\n    began {began or '–'} UTC\n    {prompt}\n    {safe(str(kept.path))}"
 

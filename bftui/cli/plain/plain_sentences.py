@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bftui.core.definitions import BF_LIKELIHOOD, BF_ROLLOUTS
 from bftui.core.noise_floor import choices, nats, probability
-from bftui.core.text import safe
+from bftui.core.text import counted, safe
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
@@ -168,8 +168,7 @@ def rollouts(job: Rollouts, session: Session) -> Iterator[str]:
     yield f"{len(distinct)} of them are different; the most frequent:"
     for shared in distinct[:3]:
         data = b"".join(map(session.model.token_bytes, shared.token_ids))
-        times = len(shared.places)
-        yield f"{times} {'time' if times == 1 else 'times'}: {quoted(data, 100)}"
+        yield f"{counted(len(shared.places), 'time')}: {quoted(data, 100)}"
 
 
 def shift(job: Shift, base: str, partner: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bftui.cli.shared.tables import aligned, clipped, interval, number, paragraph
 from bftui.core.bf.prompt_intervals import rests
 from bftui.core.definitions import BF_NUDGED, FEI
-from bftui.core.text import safe
+from bftui.core.text import counted, safe
 from bftui.results.nudging_result import (
     FactorOverPrompts,
     NamedNudging,
@@ -74,8 +74,7 @@ def _text(each: NamedNudging, several: bool) -> str:
 
 
 def _outcome(found: NudgingResult) -> str:
-    counts = ((found.tokens, "token"), (found.rounds, "round"))
-    tokens, rounds = (f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts)
+    tokens, rounds = counted(found.tokens, "token"), counted(found.rounds, "round")
     share = _percent(found.share_nudged)
     return paragraph(f"{tokens}, {share} nudged · {rounds} · {_STOPS[str(found.stop)][1]}")
 

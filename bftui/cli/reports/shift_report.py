@@ -11,7 +11,7 @@ from bftui.cli.shared.tables import WIDTH, aligned, clipped, number, paragraph
 from bftui.core.bf.prompt_intervals import rests
 from bftui.core.definitions import LIN, SHIFT
 from bftui.core.pair.distribution_shift import KINDS
-from bftui.core.text import label, safe
+from bftui.core.text import counted, label, safe
 from bftui.results.shift_result import PositionMean, ShiftedText, ShiftOutput
 
 _LISTED = 12
@@ -64,7 +64,7 @@ def _shares(found: ShiftOutput) -> str:
     for kind, ranks, ends in zip(KINDS, ("1", "2-3", "4-"), intervals, strict=True):
         span = "–" if ends is None else f"[{_percent(ends[0])}, {_percent(ends[1])}]"
         rows.append([kind, _percent(found.shares.share(kind)), span, ranks])
-    told = f"{found.n} token{'s' if found.n > 1 else ''}"
+    told = counted(found.n, "token")
     if found.within_noise:
         told += f", {found.within_noise} of them with a class within the noise floor"
     return f"{aligned(rows, '<>>>')}\n{told}"

@@ -16,6 +16,7 @@ from bftui.core.pair.nudging_rounds import (
     nudge,
     without_repeats,
 )
+from bftui.core.text import counted
 from bftui.measures.nudging.nudging_writers import (
     BaseWriter,
     NudgingSite,
@@ -196,8 +197,7 @@ class Nudging(Job):
             partner = PlainPartnerWriter(self.site)
         steps = nudge(base, partner, self.settings)
         while self.stop is None:
-            tokens = "token" if self.tokens == 1 else "tokens"
-            self.doing = f"round {len(self.rounds) + 1}, {self.tokens} {tokens}"
+            self.doing = f"round {len(self.rounds) + 1}, {counted(self.tokens, 'token')}"
             try:
                 made = next(steps)
             except StopIteration as end:

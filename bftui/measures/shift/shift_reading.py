@@ -12,6 +12,7 @@ from bftui.core.errors import ContextFull, ModelError, UsageError
 from bftui.core.job import Job
 from bftui.core.pair.distribution_shift import Author, Compared, compare, standings, together
 from bftui.core.pair.shift_summary import Position, Shares, shares
+from bftui.core.text import counted
 from bftui.model.counterparts import most_probable_end
 from bftui.model.loaded_model import Model
 from bftui.model.model_pair import Contexts, Pair
@@ -153,8 +154,7 @@ class Shift(Job):
     def doing(self) -> str:
         """What it does now, for people."""
         if not self._spans:
-            tokens = "token" if len(self.answer) == 1 else "tokens"
-            return f"writing the answer, {len(self.answer)} {tokens}"
+            return f"writing the answer, {counted(len(self.answer), 'token')}"
         if self._measuring:
             return "measuring the noise floor"
         return f"reading the answer, {len(self.positions)} of {self._spans}"
