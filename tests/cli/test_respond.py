@@ -200,6 +200,14 @@ def test_a_run_that_is_interrupted_in_a_look_tells_the_ratio_and_no_verdict(tmp_
     assert "what is known of 1 text is shown" in shown
 
 
+def test_a_run_that_is_interrupted_before_it_draws_has_no_document(tmp_path):
+    hangs = table(tmp_path / "t.json", faults=[{"at": 3, "kind": "hang"}])
+    arguments = ["respond", hangs, "--prompt", "Name", "--force", " red", *SMALL, "--json"]
+    output, shown = interrupted(arguments, b"choosing controls")
+    assert output == ""
+    assert "nothing is known yet" in shown
+
+
 def test_a_run_of_several_that_is_interrupted_ranks_what_is_known(tmp_path):
     """The model hangs in the first look at the second text."""
     hangs = table(tmp_path / "t.json", faults=[{"at": 18, "kind": "hang"}])

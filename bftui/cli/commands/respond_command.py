@@ -117,7 +117,8 @@ def respond(
         if series.out_of_time:
             opened.show.say(_out_of_time(series))
     if error is not None:
-        raise stopped(error, f"what is known of {_count(len(measured))} is shown")
+        known = f"what is known of {_count(len(measured))} is shown"
+        raise stopped(error, known if measured else "nothing is known yet")
     return 0
 
 
