@@ -1,7 +1,8 @@
-"""What all tests share: nothing is written into the cache of whoever runs them."""
+"""What all tests share: nothing is written into the cache of whoever runs them, and garbage is looked for seldom."""
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -17,3 +18,10 @@ os.environ.setdefault("MPLCONFIGDIR", str(user_cache_path("matplotlib")))
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+def pytest_collection_finish() -> None:
+    """Has garbage looked for as seldom as the program does, and never in what was imported: it stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

@@ -9,18 +9,12 @@ import pytest
 
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
-from tests.ui.driver import host_in_process, table
-
-_DROPPED = ("NO_COLOR", "COLORTERM", "FORCE_COLOR", "CLICOLOR_FORCE", "XDG_CONFIG_HOME", "TMUX")
+from tests.ui.driver import clean_environment, host_in_process, table
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in list(os.environ):
-        if name in _DROPPED or name.startswith(("TEXTUAL_", "BFTUI_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
-    monkeypatch.setenv("HOME", str(tmp_path))
+    clean_environment(monkeypatch, tmp_path)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -97,6 +98,18 @@ def table(path: Path, *, tokens: Sequence[str | bytes] = (), **fields: Any) -> s
     return f"table:{path}"
 
 
+_DROPPED = ("NO_COLOR", "COLORTERM", "FORCE_COLOR", "CLICOLOR_FORCE", "XDG_CONFIG_HOME", "TMUX")
+
+
+def clean_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Takes out of the environment what changes a screen, and has a home folder of its own."""
+    for name in list(os.environ):
+        if name in _DROPPED or name.startswith(("TEXTUAL_", "BFTUI_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setenv("HOME", str(home))
+
+
 def host_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the workbench open its models in this process, not each in a worker process of its own."""
     opened = models.open_model
@@ -130,10 +143,10 @@ class FactPilot(Pilot[None]):
 
     @property
     def _at_rest(self) -> bool:
-        """Whether nothing typed is on its way, no message waits and nothing has to be laid out."""
+        """Whether nothing typed is on its way, no message waits and nothing has to be laid out; or the app ends."""
         app, screen = self.app, self.app.screen
         assert isinstance(app, WorkbenchApp)
-        return not (
+        return app.return_code is not None or not (
             app.typing
             or screen._layout_required
             or screen._callbacks

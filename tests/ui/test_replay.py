@@ -1,6 +1,8 @@
 """A trace in the place of a model: it is drawn as the session was, walked, and played action by action."""
 
+import asyncio
 import json
+import shutil
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
@@ -15,7 +17,10 @@ from bftui.trace.journals import latest
 from bftui.ui.app import WorkbenchApp
 from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
 from bftui.workbench.snapshot import Status
-from tests.ui.driver import Driver, lines, table, workbench
+from tests.groups import one_process
+from tests.ui.driver import Driver, clean_environment, host_in_process, lines, table, workbench
+
+pytestmark = one_process("replay")
 
 KEYS = ["a", "1", "space", "space", "left", "r", "escape", "g", "left", "left", "E", "escape", "m"]
 NO_MODEL = "this is a replay: there is no model to ask"
@@ -54,17 +59,26 @@ async def recorded(model, path, *keys, **settings):
         return shown(driver), driver.workbench.now.measured, driver.workbench.now.paired
 
 
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    """A trace of all kinds of keys, and what the workbench then showed: made once, it is only read."""
+    folder = tmp_path_factory.mktemp("recorded")
+    path = folder / "fruit-trace.json"
+    with pytest.MonkeyPatch.context() as patch:
+        clean_environment(patch, folder)
+        host_in_process(patch)
+        told = asyncio.run(recorded(table(folder / "fruit.json"), path, *KEYS, "enter"))
+    return path, *told
+
+
 @pytest.fixture
-async def trace(fruit, tmp_path):
-    path = tmp_path / "fruit-trace.json"
-    await recorded(fruit, path, *KEYS, "enter")
-    return path
+def trace(record, tmp_path):
+    return shutil.copy(record[0], tmp_path / "fruit-trace.json")
 
 
-async def test_a_trace_is_drawn_as_the_session_was(fruit, tmp_path):
-    path = tmp_path / "trace.json"
-    before, measured, _ = await recorded(fruit, path, *KEYS, "enter")
-    async with replayed(path) as driver:
+async def test_a_trace_is_drawn_as_the_session_was(record, trace):
+    _, before, measured, _ = record
+    async with replayed(trace) as driver:
         # Below the candidates it says that only some are stored.
         assert [pane[:-1] for pane in shown(driver)] == [pane[:-1] for pane in before]
         assert "50 stored" in lines(driver.bench.candidates)[-1]
