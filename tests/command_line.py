@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from bftui import cli
+from bftui.catalog import backend_probe
 from bftui.model import loaded_model as models
 from bftui.ui.actions import action_table
 from bftui.workbench import keys
@@ -117,6 +118,16 @@ def interrupted(arguments: list[object], when: bytes) -> tuple[str, str]:
     os.close(terminal)
     assert process.returncode == 130
     return output.decode(), shown.decode()
+
+
+def ask_only(patch: pytest.MonkeyPatch, *asked: str) -> None:
+    """Has `doctor` ask these backends alone for their libraries: importing those of all takes seconds."""
+    probe = backend_probe.probe
+
+    def answer(backend: str) -> backend_probe.ProbeReport:
+        return probe(backend) if backend in asked else backend_probe.ProbeReport("not asked")
+
+    patch.setattr(backend_probe, "probe", answer)
 
 
 @contextmanager

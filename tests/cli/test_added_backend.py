@@ -11,7 +11,7 @@ import pytest
 
 from bftui.backends.registry import find
 from bftui.cli.shared.options import backend_names
-from tests.command_line import bftui_, fails
+from tests.command_line import ask_only, bftui_, fails
 
 SPEC = """
 from bftui.backends.backend_spec import BackendSpec
@@ -81,7 +81,8 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_doctor_lists_it_and_asks_its_library(added: Path) -> None:
+def test_doctor_lists_it_and_asks_its_library(added: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_only(monkeypatch, "listed")
     done = bftui_("doctor", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
@@ -132,6 +133,7 @@ def test_its_name_is_completed(added: Path) -> None:
 def test_a_library_that_it_lacks_is_named_with_the_command_that_brings_it(
     added: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ask_only(monkeypatch, "listed")
     (added.parent / "site" / "listed_library.py").unlink()
     said = fails(3, "info", added / "fruit.list")
     assert "listed_library cannot be imported" in said

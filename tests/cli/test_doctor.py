@@ -42,9 +42,10 @@ def test_what_it_says_is_what_its_result_declares() -> None:
 
 def test_a_broken_library_is_told_with_the_command_that_mends_it(tmp_path: Path) -> None:
     """A package of that name that cannot be imported: `run`, `info` and `doctor` say so, in one line each."""
-    broken = tmp_path / "llama_cpp"
-    broken.mkdir()
-    (broken / "__init__.py").write_text("raise ImportError('libcudart.so.12: cannot open')\n")
+    for name in ("llama_cpp", "torch"):
+        broken = tmp_path / name
+        broken.mkdir()
+        (broken / "__init__.py").write_text("raise ImportError('libcudart.so.12: cannot open')\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     result = apart("doctor", "--json", env=environment)
     assert result.returncode == 0
@@ -52,6 +53,7 @@ def test_a_broken_library_is_told_with_the_command_that_mends_it(tmp_path: Path)
     llama = backend(found, "llama-cpp")
     assert not llama["ready"]
     assert "libcudart" in llama["problem"]
+    assert "libcudart" in backend(found, "transformers")["problem"]
     assert shlex.split(llama["command"])[1:4] == ["-m", "pip", "install"]
     assert "llama-cpp-python>=" in llama["command"]
     assert found["auto"]["GGUF file"] == "reference"

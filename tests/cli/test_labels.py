@@ -11,6 +11,7 @@ from bftui.formats.safetensors_file import directory_name
 from bftui.model.loaded_model import PRACTICE_NOTE
 from tests.command_line import bftui_, fails
 from tests.families import family_directory
+from tests.groups import TORCH
 from tests.models import rewritten, tiny_model
 from tests.tables import table
 
@@ -26,20 +27,22 @@ def renamed(tmp_path):
 
 
 def recorded(*arguments):
-    done = bftui_("record", *arguments, "--prompt", "The", "--steps", 1)
+    done = bftui_("record", *arguments, "--prompt", "The", "--steps", 1, "--threads", 1)
     assert done.returncode == 0, done.stderr
     return json.loads(arguments[arguments.index("-o") + 1].read_text())["model"]
 
 
-@pytest.mark.parametrize("backend", ["reference", "llama-cpp", "transformers"])
+@pytest.mark.parametrize(
+    "backend", ["reference", "llama-cpp", pytest.param("transformers", marks=TORCH)]
+)
 def test_the_name_of_the_file_comes_first(renamed, backend):
     pytest.importorskip({"llama-cpp": "llama_cpp"}.get(backend, "numpy"))
     if backend == "transformers":
         pytest.importorskip("transformers")
-    with bftui.open_model(renamed, backend=backend) as model:
+    with bftui.open_model(renamed, backend=backend, threads=1) as model:
         assert (model.name, model.info.name) == ("Tiny-1M.Q4", "Tiny-1M.Q4")
         assert model.info.title == "Own Name 8k Mix1"
-    with bftui.open_model(renamed, backend=backend, label="mine") as model:
+    with bftui.open_model(renamed, backend=backend, label="mine", threads=1) as model:
         assert (model.name, model.info.name, model.info.title) == (
             "mine",
             "mine",
@@ -62,11 +65,12 @@ def test_a_part_of_a_set_is_called_as_the_set(tmp_path):
         assert model.info.name == "Large"
 
 
+@TORCH
 def test_a_directory_is_called_by_its_name_and_one_of_the_hub_by_its_repository(tmp_path):
     pytest.importorskip("transformers")
     snapshot = tmp_path / "models--some-org--Some-Model" / "snapshots" / ("0" * 40)
     family_directory(snapshot, "bpe")
-    with bftui.open_model(snapshot) as model:
+    with bftui.open_model(snapshot, threads=1) as model:
         assert model.info.name == "some-org/Some-Model"
     link = tmp_path / "linked"
     link.symlink_to(snapshot)
@@ -80,7 +84,7 @@ def test_comparisons_do_not_rest_on_names(renamed, tmp_path):
     recorded(renamed, "--seed", 3, "-o", files[0])
     recorded(other, "--seed", 3, "--label", "second", "-o", files[1])
     assert bftui_("diff", *files).returncode == 0
-    done = bftui_("check", files[0], "--model", other, "--label", "third")
+    done = bftui_("check", files[0], "--model", other, "--label", "third", "--threads", 1)
     assert (done.returncode, "third on" in done.stdout) == (0, True)
 
 
@@ -89,7 +93,10 @@ def test_a_session_keeps_its_label(renamed, tmp_path):
     recorded(renamed, "--label", "mine", "-o", trace)
 
     def resumed(*arguments):
-        done = bftui_("record", "--resume-from", trace, *arguments, "--steps", 1, "-o", more)
+        done = bftui_(
+            *("record", "--resume-from", trace, *arguments),
+            *("--steps", 1, "--threads", 1, "-o", more),
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(more.read_text())["model"]["name"]
 

@@ -2,12 +2,10 @@
 
 import json
 import unicodedata
-from functools import cache
 
 import pytest
 
-from bftui.catalog import backend_probe
-from tests.command_line import ran
+from tests.command_line import ask_only, ran
 from tests.tables import WORDS, table
 
 HOSTILE = "\x9b31m\u202e\u200b\x7f\u2028\U000e0041é"
@@ -75,12 +73,10 @@ RESULTS = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def looked_at_once():
-    """Has `doctor` import each library once: that takes seconds, and what it finds is the same every time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backend_probe, "probe", cache(backend_probe.probe))
-        yield
+@pytest.fixture(autouse=True)
+def one_library(monkeypatch):
+    """Has `doctor` import one library."""
+    ask_only(monkeypatch, "llama-cpp")
 
 
 @pytest.fixture(autouse=True)

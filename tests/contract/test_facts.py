@@ -18,6 +18,7 @@ from recipes.practice.gguf_writer import SpmVocab
 from tests import families
 from tests.contract.conftest import CASES, case_of
 from tests.families import family_directory, family_gguf
+from tests.groups import TORCH
 
 FAMILIES = [name for name in CASES if name != "table"]
 
@@ -104,6 +105,7 @@ PLACES: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 
 
+@TORCH
 @pytest.mark.parametrize("place", PLACES)
 def test_wherever_a_directory_keeps_its_template_facts_and_opening_agree(
     tmp_path: Path, place: str
@@ -126,6 +128,7 @@ def test_wherever_a_directory_keeps_its_template_facts_and_opening_agree(
         assert taken.text.endswith("hi" if begins is None else f"{begins}hi")
 
 
+@TORCH
 def test_all_special_tokens_are_there_for_the_template(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     names = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")

@@ -12,7 +12,7 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 import bftui
@@ -382,12 +382,19 @@ def do(session: Session, action: str, value: Any) -> None:
             session.lookahead(k=value)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
-@given(actions=ACTIONS)
-def test_a_wild_session_is_checked_to_the_last_digit(
-    model: Any, tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[str, Any]]
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "wild.json"
+def test_wild_sessions_are_checked_to_the_last_digit(model: Any, kind: str, tmp_path: Path) -> None:
+    """Of each type of weights others, so that no session is tried twice."""
+
+    @seed(TYPES.index(kind))
+    @settings(max_examples=12, deadline=None, database=None)
+    @given(actions=ACTIONS)
+    def wild(actions: list[tuple[str, Any]]) -> None:
+        checked_to_the_last_digit(model, tmp_path / "wild.json", actions)
+
+    wild()
+
+
+def checked_to_the_last_digit(model: Any, path: Path, actions: list[tuple[str, Any]]) -> None:
     session = Session(model, "The bridge was gone. " * 15, seed=2, ignore_eos=True)
     for action, value in actions:
         # Not everything can be done everywhere: no turn without a template, nothing before a prompt.

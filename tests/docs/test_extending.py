@@ -14,7 +14,7 @@ import pytest
 
 from bftui.results.codec import FieldError
 from bftui.results.stored_result import StoredResult
-from tests.command_line import bftui_, fails
+from tests.command_line import ask_only, bftui_, fails
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "extending"
 
@@ -46,7 +46,8 @@ def text(tmp_path: Path) -> str:
     return f"bigram:{path}"
 
 
-def test_the_backend_is_listed_and_described(text: str) -> None:
+def test_the_backend_is_listed_and_described(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_only(monkeypatch, "bigram")
     doctor = json.loads(bftui_("doctor", "--json").stdout)
     found = doctor["backends"][-1]
     assert (found["name"], found["ready"], found["library"]) == (

@@ -9,10 +9,12 @@ from bftui.core.sampler import Sampler
 from bftui.model.prompt import Prompt
 from bftui.session.session import Session
 from tests.families import family_directory, family_gguf
+from tests.groups import TORCH
 from tests.templates import CHATML
 from tests.unit.test_session import same
 
 
+@TORCH
 def test_a_day_with_keys_only(start, tmp_path):
     pytest.importorskip("transformers")
     first = family_gguf(tmp_path / "small.gguf", "bpe")

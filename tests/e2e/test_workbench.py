@@ -12,6 +12,7 @@ import pytest
 
 import bftui
 from bftui.session.session import Session
+from tests.groups import TORCH
 from tests.tables import table
 from tests.unit.test_session import same
 
@@ -22,7 +23,9 @@ def gone(processes):
     return all(not p.is_running() or p.status() == psutil.STATUS_ZOMBIE for p in processes)
 
 
-@pytest.mark.parametrize("backend", ["reference", "llama-cpp", "transformers"])
+@pytest.mark.parametrize(
+    "backend", ["reference", "llama-cpp", pytest.param("transformers", marks=TORCH)]
+)
 def test_step_force_back_branch_prompt_export_quit(start, tmp_path, backend):
     if backend != "reference":
         pytest.importorskip({"llama-cpp": "llama_cpp"}.get(backend, backend))

@@ -245,8 +245,8 @@ class Driver:
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
-        """Types into whatever has the focus."""
-        await self.pilot.press(*text)
+        """Types into whatever has the focus, faster than it is drawn."""
+        await self.together(*text)
 
     def screen(self) -> str:
         """The whole screen as text."""

@@ -225,6 +225,8 @@ async def test_it_is_ready_while_it_measures_and_says_how_far_it_is(tmp_path: Pa
 async def test_escape_stops_what_a_person_waits_for_first(tmp_path: Path) -> None:
     model = slow(tmp_path / "slow.json", prefill_ms=150)
     async with workbench(model) as w:
+        # Each token of each continuation takes its time too.
+        w.bench.rollout_size.samples = 2
         await w.press_only("r")
         await w.press_only("escape")
         await w.until(lambda: latest(w).tokens > 0)

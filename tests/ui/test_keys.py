@@ -305,13 +305,10 @@ async def test_help_lists_every_action(fruit: str) -> None:
 async def test_the_palette_finds_actions(fruit: str) -> None:
     async with workbench(fruit) as w:
         await w.pilot.press("ctrl+p")
-        await w.pilot.pause(0.1)
         await w.type("greedy")
-        await w.pilot.pause(0.5)
+        await w.until(lambda: all(search.is_finished for search in w.app.workers))
         await w.pilot.press("enter")
-        await w.pilot.pause(0.2)
-        await w.settled()
-        assert w.tokens == [" The"]
+        await w.until(lambda: w.tokens == [" The"])
 
 
 @pytest.mark.usefixtures("processes")

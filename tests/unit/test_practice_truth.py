@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import jinja2
 import numpy as np
@@ -14,28 +15,43 @@ from recipes.practice.lexicon import VALID_SETS
 from recipes.practice.preferences import preference_pair
 from recipes.practice.truth import PROBES, Probe, Truth, entropy, total_variation
 from recipes.practice.words import END, split_words
+from tests.groups import one_process
 
-BASE = Truth(practice_grammar())
-HELPFUL = Truth(practice_grammar(), "help")
+# What is true takes a second to find out.
+pytestmark = one_process("practice truth")
+
+
+@cache
+def of_pages() -> Truth:
+    """What is true of the documents that the base model learns from."""
+    return Truth(practice_grammar())
+
+
+@cache
+def of_chats() -> Truth:
+    """What is true of the helpful style."""
+    return Truth(practice_grammar(), "help")
+
+
 SET_PROBES = [probe for probe in PROBES if probe.valid_set]
 
 
 def test_nats_of_words_add_up() -> None:
     for index in range(20):
         text = practice_grammar().document(0, index).text
-        assert sum(BASE.word_nats(text)) == pytest.approx(BASE.nats(text))
+        assert sum(of_pages().word_nats(text)) == pytest.approx(of_pages().nats(text))
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.question)
 def test_the_base_is_open_and_the_helpful_style_narrow(probe: Probe) -> None:
-    base, helpful = BASE.entropy(probe.page), HELPFUL.entropy(probe.chat)
+    base, helpful = of_pages().entropy(probe.page), of_chats().entropy(probe.chat)
     assert math.exp(base) > 20
     assert math.exp(helpful) < 5
 
 
 @pytest.mark.parametrize("probe", SET_PROBES, ids=lambda probe: probe.question)
 def test_every_valid_answer_is_possible(probe: Probe) -> None:
-    nexts = BASE.next_words(probe.page)
+    nexts = of_pages().next_words(probe.page)
     first_words = {split_words(f" {word[0].upper()}{word[1:]}")[0] for word in probe.valid}
     assert first_words <= nexts.keys()
     assert probe.valid == VALID_SETS[probe.valid_set or ""]
@@ -43,8 +59,10 @@ def test_every_valid_answer_is_possible(probe: Probe) -> None:
 
 def test_a_stylistic_opening_narrows() -> None:
     for probe in PROBES[:5]:
-        free = BASE.entropy(probe.page)
-        assert all(BASE.entropy(probe.page + f" {w}") < free / 2 for w in ("Sure", "Thank", "Of"))
+        free = of_pages().entropy(probe.page)
+        assert all(
+            of_pages().entropy(probe.page + f" {w}") < free / 2 for w in ("Sure", "Thank", "Of")
+        )
 
 
 def mean_entropy(truth: Truth, prompt: str, draws: np.random.Generator) -> float:
@@ -65,35 +83,37 @@ def mean_entropy(truth: Truth, prompt: str, draws: np.random.Generator) -> float
 def test_the_mixture_is_wider_than_the_helpful_style() -> None:
     """exp of the mean entropy per word, over continuations: at least 1.5 times as large."""
     draws = np.random.default_rng(0)
-    base = np.mean([mean_entropy(BASE, p.page, draws) for p in PROBES[:5] for _ in range(6)])
-    helpful = np.mean([mean_entropy(HELPFUL, p.chat, draws) for p in PROBES[:5] for _ in range(6)])
+    base = np.mean([mean_entropy(of_pages(), p.page, draws) for p in PROBES[:5] for _ in range(6)])
+    helpful = np.mean(
+        [mean_entropy(of_chats(), p.chat, draws) for p in PROBES[:5] for _ in range(6)]
+    )
     assert math.exp(base - helpful) > 1.5
 
 
 def test_continuations_are_a_distribution() -> None:
     prompt = PROBES[4].chat
-    whole = HELPFUL.continuations(prompt, 3)
+    whole = of_chats().continuations(prompt, 3)
     assert whole.rest == 0
     assert math.fsum(whole.chances.values()) == pytest.approx(1)
     assert entropy({" ".join(words): p for words, p in whole.chances.items()}) == pytest.approx(
-        HELPFUL.entropy(prompt, 3)
+        of_chats().entropy(prompt, 3)
     )
-    cut = HELPFUL.continuations(prompt, 3, least=0.05)
+    cut = of_chats().continuations(prompt, 3, least=0.05)
     assert math.fsum(cut.chances.values()) + cut.rest == pytest.approx(1)
     assert all(whole.chances[words] == pytest.approx(p) for words, p in cut.chances.items())
 
 
 def test_continuations_end_where_documents_end() -> None:
-    ends = BASE.continuations("Q: Name a fruit.\nA: Apple.", 2, least=1e-3)
+    ends = of_pages().continuations("Q: Name a fruit.\nA: Apple.", 2, least=1e-3)
     assert ends.chances[(END,)] > 0.1
 
 
 def test_texts_parse_or_do_not() -> None:
-    assert BASE.parses(practice_grammar().document(1, 1).text)
-    assert not BASE.parses("Q: Name a fruit.\nA:")
-    assert BASE.parses("Q: Name a fruit.\nA:", whole=False)
-    assert not BASE.parses("colourless green ideas")
-    assert not BASE.parses("tab\tand  blanks", whole=False)
+    assert of_pages().parses(practice_grammar().document(1, 1).text)
+    assert not of_pages().parses("Q: Name a fruit.\nA:")
+    assert of_pages().parses("Q: Name a fruit.\nA:", whole=False)
+    assert not of_pages().parses("colourless green ideas")
+    assert not of_pages().parses("tab\tand  blanks", whole=False)
 
 
 def test_total_variation() -> None:
@@ -120,6 +140,6 @@ def test_preference_pairs_prefer_the_helpful_answer() -> None:
         pair = preference_pair(practice_grammar(), 0, index)
         assert pair.prompt.endswith("<|assistant|>")
         assert pair.preferred != pair.other
-        assert HELPFUL.parses(pair.prompt + pair.preferred)
+        assert of_chats().parses(pair.prompt + pair.preferred)
         assert pair.preferred.endswith("<|eot|>")
         assert pair.other.endswith("<|eot|>")

@@ -90,6 +90,12 @@ def html(report):
     return page(report, "1.2.3")
 
 
+@pytest.fixture(scope="module")
+def drawn(report):
+    """Each picture with what it is on a page: drawing one takes its time."""
+    return [(picture, inline(picture)) for picture in report.pictures()]
+
+
 def document(trace):
     return json.loads(trace.read_text())
 
@@ -344,23 +350,21 @@ def test_text_can_be_read_on_every_shade(ink):
 # Pictures ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_is_the_same_every_time_and_loads_nothing(report):
-    for picture in report.pictures():
-        drawn = inline(picture)
-        assert drawn == inline(picture)
-        assert not re.search(r'(href|src)="(?!#)', drawn)
-        root = ElementTree.fromstring(drawn)
+def test_a_picture_is_the_same_every_time_and_loads_nothing(drawn):
+    for picture, svg in drawn:
+        assert svg == inline(picture)
+        assert not re.search(r'(href|src)="(?!#)', svg)
+        root = ElementTree.fromstring(svg)
         assert root.get("aria-label") == picture.caption
         ids = [each.get("id") for each in root.iter() if each.get("id")]
         assert all(name.startswith(f"{picture.name}-") for name in ids)
-        for used in re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', drawn):
+        for used in re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', svg):
             assert "".join(used) in ids
 
 
-def test_an_inline_picture_has_the_colours_of_the_page_only(report, html):
-    for picture in report.pictures():
-        colours = re.findall(r"(?:fill|stroke): ?(#\w+)", inline(picture))
-        assert not colours
+def test_an_inline_picture_has_the_colours_of_the_page_only(drawn, html):
+    for _, svg in drawn:
+        assert not re.findall(r"(?:fill|stroke): ?(#\w+)", svg)
     used = set(re.findall(r"var\(--([\w-]+)\)", html))
     assert used <= set(LIGHT.roles())
     assert set(LIGHT.roles()) == set(DARK.roles())
