@@ -1,7 +1,12 @@
-"""Tests that one process takes of those that share the work, so that what they have in common is made once."""
+"""Tests that one process takes of those that share the work, so that what they have in common is made once.
+
+Each process collects every test and runs some: a file that is only collected imports nothing that takes long.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -13,3 +18,23 @@ TORCH = pytest.mark.xdist_group("torch")
 def one_process(name: str) -> Any:
     """The mark of tests that share something costly, by any name of theirs."""
     return pytest.mark.xdist_group(name)
+
+
+def needs(*libraries: str) -> None:
+    """Skips the file that is being collected where one of these is not installed; imports none."""
+    for library in libraries:
+        if find_spec(library) is None:
+            pytest.skip(f"{library} is not installed", allow_module_level=True)
+
+
+class Later:
+    """A module that is imported when something of it is first used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            # What pytest asks everything for is not there.
+            raise AttributeError(name)
+        return getattr(import_module(self._name), name)

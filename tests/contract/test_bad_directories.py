@@ -16,9 +16,9 @@ import pytest
 from bftui.core.errors import ModelError
 from bftui.formats.model_facts import DIRECTORY, read
 from tests.contract.test_bad_models import LOAD, NOT_FINITE, ROOT, UNSUPPORTED
-from tests.groups import one_process
+from tests.groups import needs, one_process
 
-pytest.importorskip("transformers")
+needs("transformers")
 
 # One process opens all of them: only one of those that share the tests is to start it.
 pytestmark = one_process("bad directories")

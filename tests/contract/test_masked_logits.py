@@ -17,13 +17,14 @@ from bftui.model.loaded_model import open_model
 from bftui.session.session import Session
 from tests.contract.conftest import as_numpy, quiet
 from tests.family_tokenizers import write_tokenizer
-from tests.groups import TORCH
+from tests.groups import TORCH, Later, needs
 from tests.models import bpe_vocab
 
 pytestmark = TORCH
 
-torch: Any = pytest.importorskip("torch")
-transformers: Any = pytest.importorskip("transformers")
+needs("torch", "transformers")
+torch: Any = Later("torch")
+transformers: Any = Later("transformers")
 
 _KEPT = range(260, 300)
 """Tokens that can occur."""

@@ -13,12 +13,13 @@ import bftui
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt
 from tests.families import family_directory
-from tests.groups import TORCH
+from tests.groups import TORCH, Later, needs
 from tests.tokenizers_of_all_kinds import write
 
 pytestmark = TORCH
 
-transformers = pytest.importorskip("transformers")
+needs("transformers")
+transformers: Any = Later("transformers")
 
 PHI = (
     "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfor %}"

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bftui.core.errors import ModelError
-from tests.groups import TORCH
+from tests.groups import TORCH, Later, needs
 from tests.texts import SAMPLES
 from tests.tokenizers_of_all_kinds import KINDS, texts, write
 
-transformers = pytest.importorskip("transformers")
+if TYPE_CHECKING:
+    from bftui.backends.transformers.hf_tokenizer import HfTokenizer
 
-from bftui.backends.transformers.hf_tokenizer import HfTokenizer, read_tokenizer  # noqa: E402
+needs("transformers")
+transformers: Any = Later("transformers")
+hf_tokenizer: Any = Later("bftui.backends.transformers.hf_tokenizer")
 
 pytestmark = TORCH
 
@@ -60,7 +63,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Read]:
             path = folder / name.replace(" ", "-")
             n_vocab = write(path, name)
             library = transformers.AutoTokenizer.from_pretrained(path)
-            found[name] = Read(read_tokenizer(path, n_vocab), library)
+            found[name] = Read(hf_tokenizer.read_tokenizer(path, n_vocab), library)
         return found[name]
 
     return get

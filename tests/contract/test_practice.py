@@ -19,14 +19,12 @@ from bftui.backends.protocol import ModelInfo
 from bftui.model.loaded_model import open_model
 from bftui.session.session import Session
 from recipes.practice.truth import PROBES
-from tests.groups import TORCH
+from tests.groups import TORCH, needs
 from tests.models import rewritten
 
 pytestmark = TORCH
 
-pytest.importorskip("llama_cpp")
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
+needs("llama_cpp", "torch", "transformers")
 
 ASKED = (PROBES[0], PROBES[2])
 """An open choice, and a long answer."""

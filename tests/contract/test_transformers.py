@@ -18,12 +18,12 @@ from bftui.formats.open_spec import OpenSpec
 from bftui.model.loaded_model import Model
 from bftui.session.session import Session
 from tests.contract.conftest import as_numpy, ids, quiet
-from tests.groups import TORCH
+from tests.groups import TORCH, Later, needs
 
 pytestmark = TORCH
 
-torch: Any = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+needs("torch", "transformers")
+torch: Any = Later("torch")
 
 FAMILIES = ("bpe", "gemma", "mamba", "hybrid")
 

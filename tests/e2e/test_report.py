@@ -9,14 +9,15 @@ import pytest
 from bftui import cli
 from bftui.trace.report.palette import DARK
 from tests.e2e import browser as b
+from tests.groups import Later, needs, one_process
 from tests.report_traces import full_trace, hostile_trace
 
-pytest.importorskip("matplotlib")
-Image = pytest.importorskip("PIL.Image")
+needs("matplotlib", "PIL")
+image = Later("PIL.Image")
 if b.found() is None:
     pytest.skip(f"no browser is found: none of {', '.join(b.NAMES)}", allow_module_level=True)
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = one_process("browser")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_a_picture_is_saved_from_the_page_without_a_network(browser, pages, name
     assert not any("var(" in style for style in styles)
     assert not {each.tag.rpartition("}")[2] for each in root.iter()} & {"script", "image", "a"}
     assert DARK.background in drawn
-    picture = Image.open(saved["png"])
+    picture = image.open(saved["png"])
     assert picture.width == 1800
     assert len(picture.convert("RGB").getcolors(1 << 24)) > 20
     asked = [each["request"]["url"] for each in browser.said("Network.requestWillBeSent")]
@@ -159,7 +160,7 @@ def test_nothing_is_wider_than_the_window(browser, pages, name, width):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_is_drawn(browser, pages, scheme, tmp_path):
     browser.open(pages["full"], scheme=scheme)
-    shot = Image.open(io.BytesIO(browser.screenshot()))
+    shot = image.open(io.BytesIO(browser.screenshot()))
     shot.save(tmp_path / f"{scheme}.png")
     assert shot.height > 3000
     # Text, lines and shades: a page that stayed empty has one colour.

@@ -7,13 +7,14 @@ import pytest
 from bftui.backends.chat.chat_template import ChatTemplate, Told
 from bftui.core.errors import LostText, TemplateError
 from tests import chat_families as f
-from tests.groups import TORCH
+from tests.groups import TORCH, Later, needs
 from tests.rendering import rendered_once
 
 pytestmark = TORCH
 
-tokenizers = pytest.importorskip("tokenizers")
-transformers = pytest.importorskip("transformers")
+needs("tokenizers", "transformers")
+tokenizers = Later("tokenizers")
+transformers = Later("transformers")
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 USER = {"role": "user", "content": "Name a fruit."}

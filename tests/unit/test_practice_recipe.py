@@ -8,34 +8,41 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+from bftui.backends.registry import open_backend
+from bftui.core.sampler import Sampler
+from bftui.formats.open_spec import OpenSpec
+from recipes.practice.chat import TEMPLATE
+from recipes.practice.data import encode
+from recipes.practice.gguf_writer import LlamaConfig
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.recipe import FULL, QUICK, Line, Preference, Recipe, Stage
+from recipes.practice.tokenizer import vocabulary
+from recipes.practice.truth import PROBES
+from tests.groups import TORCH, Later, needs
 
-from bftui.backends.registry import open_backend  # noqa: E402
-from bftui.core.sampler import Sampler  # noqa: E402
-from bftui.formats.open_spec import OpenSpec  # noqa: E402
-from recipes.practice import checkpoint  # noqa: E402
-from recipes.practice.align import answer_logprobs, prefer, preference_loss  # noqa: E402
-from recipes.practice.chat import TEMPLATE  # noqa: E402
-from recipes.practice.data import encode  # noqa: E402
-from recipes.practice.descent import schedule  # noqa: E402
-from recipes.practice.gguf_writer import LlamaConfig  # noqa: E402
-from recipes.practice.grammar_all import practice_grammar  # noqa: E402
-from recipes.practice.make import make, make_tokenizer  # noqa: E402
-from recipes.practice.measure import Effort, decode  # noqa: E402
-from recipes.practice.model import Cache, Llama  # noqa: E402
-from recipes.practice.model_file import read_model, write_model  # noqa: E402
-from recipes.practice.recipe import FULL, QUICK, Line, Preference, Recipe, Stage  # noqa: E402
-from recipes.practice.sampling import sample  # noqa: E402
-from recipes.practice.scoring import document_nats, word_chances  # noqa: E402
-from recipes.practice.tokenizer import vocabulary  # noqa: E402
-from recipes.practice.train import Place, Training, train  # noqa: E402
-from recipes.practice.truth import PROBES  # noqa: E402
+if TYPE_CHECKING:
+    from recipes.practice.model import Llama
+    from recipes.practice.train import Training
 
-CPU = Place("cpu", False)
+pytestmark = TORCH
+
+needs("torch")
+torch: Any = Later("torch")
+align: Any = Later("recipes.practice.align")
+descent: Any = Later("recipes.practice.descent")
+making: Any = Later("recipes.practice.make")
+measure: Any = Later("recipes.practice.measure")
+models: Any = Later("recipes.practice.model")
+model_files: Any = Later("recipes.practice.model_file")
+sampling: Any = Later("recipes.practice.sampling")
+scoring: Any = Later("recipes.practice.scoring")
+training: Any = Later("recipes.practice.train")
+
 CONFIG = LlamaConfig(n_vocab=640, n_ctx=512, n_embd=32, n_layer=2, n_head=2, n_head_kv=1, n_ff=64)
 STAGE = Stage("document", steps=8, batch=1, learning_rate=1e-2, warmup=2)
 PREFERENCE = Preference(steps=6, pairs=4, learning_rate=3e-3)
@@ -46,8 +53,16 @@ TINY = Recipe(
     Line(CONFIG, replace(STAGE, steps=4), replace(STAGE, start="help", steps=4), PREFERENCE),
 )
 GRAMMAR = practice_grammar()
-TOKENIZER = make_tokenizer(GRAMMAR, 0, TINY)
-VOCAB = vocabulary(TOKENIZER)
+TOKENIZER: Any = None
+VOCAB: Any = None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tokenizer() -> None:
+    """Trains the tokenizer that all tests share."""
+    global TOKENIZER, VOCAB
+    TOKENIZER = making.make_tokenizer(GRAMMAR, 0, TINY)
+    VOCAB = vocabulary(TOKENIZER)
 
 
 @pytest.fixture(autouse=True)
@@ -60,14 +75,14 @@ def one_thread() -> Iterator[None]:
 
 def new_model() -> Llama:
     torch.manual_seed(0)
-    return Llama(CONFIG)
+    return models.Llama(CONFIG)
 
 
 def trained(path: Path, stage: Stage = STAGE, identity: str = "x") -> tuple[Llama, Training]:
     model = new_model()
-    done = train(
+    done = training.train(
         model, stage, GRAMMAR, TOKENIZER, VOCAB,
-        seed=0, path=path, identity=identity, place=CPU, name="test",
+        seed=0, path=path, identity=identity, place=training.Place("cpu", False), name="test",
     )  # fmt: skip
     return model, done
 
@@ -75,7 +90,7 @@ def trained(path: Path, stage: Stage = STAGE, identity: str = "x") -> tuple[Llam
 def test_chats_are_encoded_with_their_specials() -> None:
     text = GRAMMAR.document(0, 0, "help").text
     ids = encode(TOKENIZER, VOCAB, text)
-    assert decode(TOKENIZER, VOCAB, [VOCAB.bos, *ids, VOCAB.eos]) == text
+    assert measure.decode(TOKENIZER, VOCAB, [VOCAB.bos, *ids, VOCAB.eos]) == text
     assert ids.count(VOCAB.tokens.index("<|user|>")) == text.count("<|user|>")
     assert VOCAB.eot in ids
 
@@ -93,14 +108,17 @@ def test_training_learns(tmp_path: Path) -> None:
     assert done.loss < math.log(CONFIG.n_vocab) - 0.5
     assert done.tokens == 60 * CONFIG.n_ctx
     rows = [encode(TOKENIZER, VOCAB, GRAMMAR.document(9, index).text) for index in range(20)]
-    assert document_nats(model, VOCAB, rows).sum() < document_nats(new_model(), VOCAB, rows).sum()
+    assert (
+        scoring.document_nats(model, VOCAB, rows).sum()
+        < scoring.document_nats(new_model(), VOCAB, rows).sum()
+    )
 
 
 def test_an_interrupted_stage_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped in the middle and started again, it ends with the same weights."""
     whole, _ = trained(tmp_path / "whole.pt")
-    monkeypatch.setattr(checkpoint, "EVERY_SECONDS", -1.0)
-    count = 0
+    monkeypatch.setattr("recipes.practice.checkpoint.EVERY_SECONDS", -1.0)
+    count, schedule = 0, descent.schedule
 
     def stop(_step: int, _steps: int, _warmup: int) -> float:
         nonlocal count
@@ -141,9 +159,9 @@ def test_the_preference_loss_is_that_of_the_paper() -> None:
     reference, lengths = torch.tensor([[-2.5], [-1.0]]), torch.tensor([4])
     margin = (-2.0 + 2.5) - (-3.0 + 1.0)
     expected = math.log1p(math.exp(-0.5 * margin)) + 0.25 * 2.0 / 4
-    assert preference_loss(preferred, other, reference, lengths, step).item() == pytest.approx(
-        expected
-    )
+    assert align.preference_loss(
+        preferred, other, reference, lengths, step
+    ).item() == pytest.approx(expected)
 
 
 def test_answers_are_scored_after_their_prompt() -> None:
@@ -151,7 +169,7 @@ def test_answers_are_scored_after_their_prompt() -> None:
     prompt, answer = [VOCAB.bos, 20, 30], [40, 50]
     logits = model(torch.tensor([prompt + answer]))[0].log_softmax(-1)
     expected = logits[2, 40] + logits[3, 50]
-    found = answer_logprobs(model, [(prompt, answer), ([VOCAB.bos], [9, 9, 9, 9, 9, 9])])
+    found = align.answer_logprobs(model, [(prompt, answer), ([VOCAB.bos], [9, 9, 9, 9, 9, 9])])
     assert found[0].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
@@ -168,13 +186,13 @@ def test_the_preference_step_prefers(tmp_path: Path) -> None:
             for answer in (p.preferred, p.other)
         ]
         with torch.no_grad():
-            found = answer_logprobs(model, rows).view(-1, 2)
+            found = align.answer_logprobs(model, rows).view(-1, 2)
         return float((found[:, 0] - found[:, 1]).mean())
 
     before = lead()
-    prefer(
+    align.prefer(
         model, PREFERENCE, GRAMMAR, TOKENIZER, VOCAB,
-        seed=0, path=tmp_path / "p.pt", identity="x", place=CPU, name="test",
+        seed=0, path=tmp_path / "p.pt", identity="x", place=training.Place("cpu", False), name="test",
     )  # fmt: skip
     assert lead() > before + 1
 
@@ -182,8 +200,8 @@ def test_the_preference_step_prefers(tmp_path: Path) -> None:
 def test_a_written_model_is_read_back(tmp_path: Path) -> None:
     model = new_model()
     path = tmp_path / "m.gguf"
-    write_model(path, model, VOCAB, "m", TEMPLATE)
-    again, vocab, template = read_model(path)
+    model_files.write_model(path, model, VOCAB, "m", TEMPLATE)
+    again, vocab, template = model_files.read_model(path)
     assert template == TEMPLATE
     assert vocab == VOCAB
     for (name, weight), other in zip(model.named_parameters(), again.parameters(), strict=True):
@@ -193,8 +211,8 @@ def test_a_written_model_is_read_back(tmp_path: Path) -> None:
 
 def test_the_reference_backend_reads_what_was_written(tmp_path: Path) -> None:
     model, path = new_model(), tmp_path / "m.gguf"
-    write_model(path, model, VOCAB, "m", None)
-    rounded, _, _ = read_model(path)
+    model_files.write_model(path, model, VOCAB, "m", None)
+    rounded, _, _ = model_files.read_model(path)
     text = GRAMMAR.document(0, 3, "help").text
     with torch.inference_mode():
         ids = [VOCAB.bos, *encode(TOKENIZER, VOCAB, text)]
@@ -209,7 +227,7 @@ def test_the_reference_backend_reads_what_was_written(tmp_path: Path) -> None:
 
 def test_the_cache_changes_nothing() -> None:
     model, ids = new_model(), torch.randint(0, CONFIG.n_vocab, (1, 12))
-    cache = Cache()
+    cache = models.Cache()
     with torch.inference_mode():
         whole = model(ids)
         parts = [model(ids[:, :5], cache)]
@@ -219,8 +237,12 @@ def test_the_cache_changes_nothing() -> None:
 
 def test_samples_do_not_depend_on_each_other() -> None:
     model = new_model()
-    many = sample(model, [VOCAB.bos, 9], Sampler(seed=3), count=5, limit=6, ends={VOCAB.eos})
-    few = sample(model, [VOCAB.bos, 9], Sampler(seed=3), count=2, limit=6, ends={VOCAB.eos})
+    many = sampling.sample(
+        model, [VOCAB.bos, 9], Sampler(seed=3), count=5, limit=6, ends={VOCAB.eos}
+    )
+    few = sampling.sample(
+        model, [VOCAB.bos, 9], Sampler(seed=3), count=2, limit=6, ends={VOCAB.eos}
+    )
     assert [one.ids for one in many[:2]] == [one.ids for one in few]
     assert all(len(one.ids) == len(one.entropies) <= 6 for one in many)
 
@@ -229,7 +251,7 @@ def test_the_chance_of_a_word_is_that_of_its_tokens() -> None:
     model = new_model()
     prefix = [VOCAB.bos, *encode(TOKENIZER, VOCAB, "Q: Name a fruit.\nA:")]
     words = [" Apple", " persimmon", ".", "\n", "", "<|eot|>"]
-    found = word_chances(model, TOKENIZER, VOCAB, prefix, words)
+    found = scoring.word_chances(model, TOKENIZER, VOCAB, prefix, words)
     letters = [i for i, t in enumerate(VOCAB.tokens) if t[0].isascii() and t[0].isalpha()]
     for word in (" Apple", " persimmon"):
         ids = encode(TOKENIZER, VOCAB, word)
@@ -244,7 +266,7 @@ def test_the_chance_of_a_word_is_that_of_its_tokens() -> None:
 @pytest.mark.parametrize("recipe", [QUICK, FULL])
 def test_sizes_are_within_what_may_be_shipped(recipe: Recipe) -> None:
     large, small = (
-        sum(weight.numel() for weight in Llama(line.config).parameters())
+        sum(weight.numel() for weight in models.Llama(line.config).parameters())
         for line in (recipe.large, recipe.small)
     )
     assert 2_000_000 <= large <= 3_500_000
@@ -254,8 +276,8 @@ def test_sizes_are_within_what_may_be_shipped(recipe: Recipe) -> None:
 
 
 def test_the_whole_recipe_writes_models_cards_and_numbers(tmp_path: Path) -> None:
-    effort = Effort(documents=5, probes=2, rollouts=1, texts=20, text_tokens=30)
-    make(TINY, seed=0, out=tmp_path, command="make it", effort=effort)
+    effort = measure.Effort(documents=5, probes=2, rollouts=1, texts=20, text_tokens=30)
+    making.make(TINY, seed=0, out=tmp_path, command="make it", effort=effort)
     names = ("practice", "practice-sft", "practice-aligned", "practice-aligned-small")
     for name in names:
         data = (tmp_path / f"{name}.gguf").read_bytes()
@@ -272,5 +294,5 @@ def test_the_whole_recipe_writes_models_cards_and_numbers(tmp_path: Path) -> Non
         assert [p["prompt"] for p in numbers["probes"]] == prompts
         assert all(0 < probe["total_variation"] <= 1 for probe in numbers["probes"])
     files = {name: (tmp_path / f"{name}.gguf").read_bytes() for name in names}
-    make(TINY, seed=0, out=tmp_path, command="make it", effort=effort)
+    making.make(TINY, seed=0, out=tmp_path, command="make it", effort=effort)
     assert files == {name: (tmp_path / f"{name}.gguf").read_bytes() for name in names}

@@ -23,19 +23,29 @@ from bftui.trace.report import branch_rows as b
 from bftui.trace.report import content
 from bftui.trace.report.palette import DARK, LIGHT
 from bftui.trace.report.sections import measurement_sections, pair_sections
-from tests.groups import one_process
+from tests.groups import Later, needs, one_process
 from tests.report_traces import HOSTILE, full_trace, hostile_trace
 from tests.tables import table
 from tests.unit.test_trace import BYTES, LOGITS, MODEL, PROMPT, SAMPLER, make_trace
 
-pytest.importorskip("matplotlib")
-
-from matplotlib.figure import Figure
-
-from bftui.trace.report.figures.axes import Picture, factor_axis, inline, rendered
-from bftui.trace.report.html_page import page, report_of
-
 pytestmark = one_process("report")
+
+needs("matplotlib")
+figures = Later("matplotlib.figure")
+axes = Later("bftui.trace.report.figures.axes")
+html_page = Later("bftui.trace.report.html_page")
+
+
+def inline(picture):
+    return axes.inline(picture)
+
+
+def page(report, version):
+    return html_page.page(report, version)
+
+
+def report_of(file):
+    return html_page.report_of(file)
 
 
 class Page(HTMLParser):
@@ -373,13 +383,13 @@ def test_an_inline_picture_has_the_colours_of_the_page_only(drawn, html):
 
 @pytest.mark.parametrize("ink", [LIGHT, DARK])
 def test_a_picture_file_stands_alone(report, ink):
-    picture: Picture = report.path
-    drawn = rendered(picture, ink, "svg").decode()
+    picture = report.path
+    drawn = axes.rendered(picture, ink, "svg").decode()
     assert "var(" not in drawn
     assert ink.accent in drawn
     assert "<text" not in drawn
-    assert rendered(picture, ink, "png").startswith(b"\x89PNG")
-    assert rendered(picture, ink, "svg").decode() == drawn
+    assert axes.rendered(picture, ink, "png").startswith(b"\x89PNG")
+    assert axes.rendered(picture, ink, "svg").decode() == drawn
     ElementTree.fromstring(drawn)
 
 
@@ -592,11 +602,10 @@ def test_without_the_plotting_library_the_line_says_how_to_get_it(
     ("low", "high"), [(38, 64), (1, 1.5), (0.94, 2.0), (95, 205), (9, 12), (1, 60), (1, 1e9)]
 )
 def test_an_axis_has_a_few_ticks_wherever_it_lies(low, high):
-    figure = Figure()
-    axes = figure.add_subplot()
-    factor_axis(axes, low, high)
-    bottom, top = axes.get_ylim()
-    ticks = [tick for tick in axes.get_yticks() if bottom <= tick <= top]
+    plot = figures.Figure().add_subplot()
+    axes.factor_axis(plot, low, high)
+    bottom, top = plot.get_ylim()
+    ticks = [tick for tick in plot.get_yticks() if bottom <= tick <= top]
     assert 3 <= len(ticks) <= 13
 
 

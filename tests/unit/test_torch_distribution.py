@@ -14,13 +14,14 @@ from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import InvalidToken, NonFiniteLogits
 from bftui.core.sampler import Sampler
-from tests.groups import TORCH
+from tests.groups import TORCH, Later, needs
 
 pytestmark = TORCH
 
-torch: Any = pytest.importorskip("torch")
+needs("torch")
+torch: Any = Later("torch")
 
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+DEVICES = ["cpu", "cuda"]
 
 logits = st.lists(
     st.one_of(st.floats(-60, 60, width=32), st.just(-math.inf), st.integers(-3, 3).map(float)),
@@ -40,6 +41,8 @@ samplers = st.builds(
 def both(values: Any, sampler: Sampler, device: str) -> tuple[Distribution, Any]:
     from bftui.backends.transformers.torch_distribution import TorchDistribution
 
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no such device")
     row = np.asarray(values, dtype=np.float32)
     return Distribution(row, sampler), TorchDistribution(torch.tensor(row, device=device), sampler)
 
