@@ -19,10 +19,11 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Hundreds of processes import the same modules: what the first one compiles the others read.
+# Hundreds of processes import the same modules: what the first one compiles the others read. Three share the tests
+# also on two cores: some tests wait.
 unit: export PYTHONDONTWRITEBYTECODE :=
 unit: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 # Two pretrained models, 350 MiB, fetched once into the user's cache (or the folder that BFTUI_REAL_MODELS names).
 test-real: $(VENV)/.test
