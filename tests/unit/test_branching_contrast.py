@@ -66,17 +66,16 @@ def test_holm_steps_down() -> None:
 # The noise of sampling alone -----------------------------------------------------------------------------------
 
 
-def test_two_texts_are_compared_by_welch() -> None:
+def test_two_texts_are_compared_by_the_spread_of_their_samples() -> None:
     one, other = [1.0, 1.4, 0.7, 1.1], [2.0, 2.9, 1.6, 2.2, 2.4]
-    found, expected = (
-        contrast_samples(one, [other]),
-        stats.ttest_ind(one, other, equal_var=False),
-    )
-    assert found.delta == pytest.approx(np.mean(one) - np.mean(other))
-    assert found.p == pytest.approx(expected.pvalue)
-    assert found.delta_ci == pytest.approx(tuple(expected.confidence_interval()))
-    at_98 = tuple(expected.confidence_interval(1 - 0.05 / 3))
-    assert contrast_samples(one, [other], 0.05 / 3).delta_ci == pytest.approx(at_98)
+    delta = np.mean(one) - np.mean(other)
+    error = math.hypot(stats.sem(one), stats.sem(other))
+    found = contrast_samples(one, [other])
+    assert found.delta == pytest.approx(delta)
+    assert found.p == pytest.approx(2 * stats.t.sf(-delta / error, 3))
+    assert found.delta_ci == pytest.approx(stats.t.interval(0.95, 3, delta, error))
+    third = contrast_samples(one, [other], 0.05 / 3)
+    assert third.delta_ci == pytest.approx(stats.t.interval(1 - 0.05 / 3, 3, delta, error))
 
 
 def test_one_sample_says_nothing_of_noise_and_equal_ones_say_there_is_none() -> None:
@@ -87,21 +86,21 @@ def test_one_sample_says_nothing_of_noise_and_equal_ones_say_there_is_none() -> 
 
 
 def test_the_noise_against_several_controls_is_that_of_the_contract() -> None:
-    """By hand: delta ± t·√(v_f/M + Σ v_k/(K²M)), with the degrees of freedom of Satterthwaite."""
+    """By hand: delta ± t(M−1)·√(v_f/M + Σ v_k/(K²M))."""
     forced = [1.0, 2.0, 3.0]
     controls = [[1.0, 1.0, 4.0], [0.0, 2.0, 4.0]]
     # Variances 1, 3, 4; M = 3, K = 2; means 2, 2, 2.
-    parts = [1 / 3, 3 / 12, 4 / 12]
-    freedom = sum(parts) ** 2 / sum(part**2 / 2 for part in parts)
-    half = stats.t.ppf(0.975, freedom) * math.sqrt(sum(parts))
+    half = stats.t.ppf(0.975, 2) * math.sqrt(1 / 3 + 3 / 12 + 4 / 12)
     found = contrast_samples(forced, controls)
     assert found.delta == pytest.approx(0)
     assert found.delta_ci == pytest.approx((-half, half))
 
 
-@pytest.mark.parametrize("samples", [4, 12])
-def test_the_noise_interval_holds_the_difference_of_these_very_texts(samples: int) -> None:
-    """Texts whose own means are known, each with samples of another spread, in 95 of 100 or more."""
+@pytest.mark.parametrize(("samples", "fewest", "most"), [(4, 955, 990), (12, 940, 970)])
+def test_the_noise_interval_holds_the_difference_of_these_very_texts(
+    samples: int, fewest: int, most: int
+) -> None:
+    """Texts whose own means are known, each with samples of another spread: with 4 of them in 97 of 100."""
     rng = np.random.default_rng(1)
     held = 0
     for _ in range(1000):
@@ -111,7 +110,19 @@ def test_the_noise_interval_holds_the_difference_of_these_very_texts(samples: in
         ci = contrast_samples(drawn[0].tolist(), drawn[1:].tolist()).delta_ci
         assert ci is not None
         held += ci[0] <= true <= ci[1]
-    assert 935 <= held <= 975
+    assert fewest <= held <= most
+
+
+def test_a_few_lopsided_samples_have_an_interval_that_is_wide_enough() -> None:
+    """Where a rare sample is far off, four of them often look alike; Welch's interval held in 87 of 100."""
+    rng = np.random.default_rng(2)
+    held = 0
+    for _ in range(1000):
+        drawn = rng.exponential(1, (13, 4))
+        ci = contrast_samples(drawn[0].tolist(), drawn[1:].tolist()).delta_ci
+        assert ci is not None
+        held += ci[0] <= 0 <= ci[1]
+    assert 910 <= held <= 960
 
 
 def test_the_mean_of_controls_has_a_t_interval() -> None:
