@@ -1,12 +1,12 @@
 """Whether the response to a forced text says what is true: false alarms, power, and coverage of its intervals.
 
-    python -m tests.benchmarks response [same|power|coverage] [--size N] [--keep FILE]
+    python -m tests.benchmarks response [same|power|coverage|practice] [--size N] [--keep FILE]
 
 - `same` forces texts of one to three tokens that the practice base wrote itself: of 400 at most 29 should narrow or
   widen.
 - `power` forces a text of table models whose factor is known by construction, 40 seeds each.
-- `coverage` holds the ratio over 3 and 4 tokens against every continuation: of 1,000 intervals 930 to 970 should hold
-  the truth.
+- `coverage` holds the ratio over 3 and 4 tokens against every continuation, on random tables: of 1,000 intervals 930
+  to 970 should hold the truth. `practice` does the same over 3 tokens on the practice base.
 
 Without `--size` each part is a sample of it that takes a minute or less. A run goes on with what FILE keeps.
 """
@@ -26,6 +26,7 @@ from typing import Any
 
 import bftui
 from bftui import practice
+from bftui.backends.protocol import Backend
 from bftui.backends.registry import open_backend
 from bftui.core.bf.looks import FEWEST, by_horizon
 from bftui.core.sampler import Sampler
@@ -40,6 +41,9 @@ from tests.benchmarks.response_tables import FORCED, PROMPT, effect_table, expec
 
 Found = dict[str, Any]
 """One measurement, as a line of the file that keeps them."""
+
+Truth = Callable[[tuple[int, ...], int], float]
+"""ln BF over so many tokens after a path, nats."""
 
 FACTORS, SPREADS, SEEDS = (0.5, 0.7, 0.9), (0.05, 0.1, 0.2, 0.3), 40
 """True factors, standard deviations of the controls' ln BF in nats, and seeds of each."""
@@ -181,31 +185,45 @@ def _effect(factor: float, spread: float, seed: int) -> Found:
 
 
 def coverage(size: int, kept: Kept) -> None:
-    """Prints how often the interval of the ratio over some tokens holds the ratio of infinitely many samples."""
-    for label, found in (
-        ("random tables", _covered(size, kept, "table", _in_table)),
-        ("the practice base", _covered(size, kept, "practice", _in_practice())),
-    ):
-        print(f"{label}: intervals that hold the ratio by every continuation (930 to 970 of 1,000)")
-        for tokens in EXACT:
-            for samples in LOOKS:
-                told = [f[f"{tokens} {samples}"] for f in found if f"{tokens} {samples}" in f]
-                if not told:
-                    continue
-                below = sum(high < truth - _EQUAL for truth, _, high in told)
-                above = sum(low > truth + _EQUAL for truth, low, _ in told)
+    """Prints how often the interval of a ratio holds the ratio of infinitely many samples, on random tables."""
+    print("random tables: intervals that hold the ratio by every continuation")
+    _covered([kept.of(f"table {n}", partial(_in_table, n)) for n in range(size)])
+
+
+def covered_practice(size: int, kept: Kept) -> None:
+    """Prints the same of the practice base after questions, with a token that it wrote itself."""
+    spec = OpenSpec(str(practice.path("practice")), "reference", n_ctx=256, threads=1)
+    backend = open_backend(spec, lambda *_: True)
+    truth = _truth(backend)
+    with bftui.open_model("practice", backend="reference", threads=1) as model:
+
+        def measured(number: int) -> Found:
+            prompt = PROBES[number % len(PROBES)].page
+            node = Session(model, prompt, seed=1_000_000 + number).step()
+            if node.eog or node.token_id is None:
+                return {}
+            session = Session(model, prompt, seed=number)
+            return _intervals(session, [node.token_id], EXACT[:1], truth)
+
+        print("the practice base: intervals that hold the ratio by every continuation")
+        _covered([kept.of(f"practice {n}", partial(measured, n)) for n in range(size)])
+
+
+def _covered(found: Sequence[Found]) -> None:
+    for tokens in EXACT:
+        for samples in LOOKS:
+            told = [each[name] for each in found if (name := f"{tokens} {samples}") in each]
+            below = sum(high < truth - _EQUAL for truth, _, high in told)
+            above = sum(low > truth + _EQUAL for truth, low, _ in told)
+            if told:
                 print(
-                    f"  {tokens} tokens, {samples:2} samples: {_share(len(told) - below - above, len(told))}, "
-                    f"too low {below}, too high {above}"
+                    f"  {tokens} tokens, {samples:2} samples: "
+                    f"{_share(len(told) - below - above, len(told))}, too low {below}, too high {above}"
                 )
 
 
 _EQUAL = 1e-5
 """Nats within which a ratio is the same: logits are float32."""
-
-
-def _covered(size: int, kept: Kept, name: str, measure: Callable[[int], Found]) -> list[Found]:
-    return [kept.of(f"{name} {n}", partial(measure, n)) for n in range(size)]
 
 
 def _in_table(number: int) -> Found:
@@ -214,39 +232,19 @@ def _in_table(number: int) -> Found:
         backend = open_backend(OpenSpec(form.removeprefix("table:"), "table"), lambda *_: True)
         with bftui.open_model(form, threads=1) as model:
             session = Session(model, PROMPT, seed=number)
-
-            @cache
-            def truth(path: tuple[int, ...], tokens: int) -> float:
-                return expected(backend, Sampler(), path, tokens)
-
-            return _intervals(session, model.tokenize(FORCED), EXACT, truth)
+            return _intervals(session, model.tokenize(FORCED), EXACT, _truth(backend))
 
 
-def _in_practice() -> Callable[[int], Found]:
-    """Measures at the questions, with a token that the model wrote itself; what is exact is computed once."""
-    spec = OpenSpec(str(practice.path("practice")), "reference", n_ctx=256, threads=1)
-    backend = open_backend(spec, lambda *_: True)
-    model = bftui.open_model("practice", backend="reference", threads=1)
-
-    @cache
-    def truth(path: tuple[int, ...], tokens: int) -> float:
-        return expected(backend, Sampler(), path, tokens)
-
-    def measure(number: int) -> Found:
-        prompt = PROBES[number % len(PROBES)].page
-        node = Session(model, prompt, seed=1_000_000 + number).step()
-        if node.eog or node.token_id is None:
-            return {}
-        return _intervals(Session(model, prompt, seed=number), [node.token_id], EXACT[:1], truth)
-
-    return measure
+def _truth(backend: Backend) -> Truth:
+    """Gives ln BF over the first tokens after a path; remembers what it gave."""
+    return cache(lambda path, tokens: expected(backend, Sampler(), path, tokens))
 
 
 def _intervals(
     session: Session,
     ids: Sequence[int],
     exact: Sequence[int],
-    truth: Callable[[tuple[int, ...], int], float],
+    truth: Truth,
 ) -> Found:
     """For each number of tokens and of samples: ln of the true ratio, and the ends of its interval."""
     setup = Setup(horizon=exact[-1], others=False, early=False)
@@ -284,6 +282,7 @@ PARTS: dict[str, tuple[Callable[[int, Kept], None], int]] = {
     "same": (same, 12),
     "power": (power, 3),
     "coverage": (coverage, 40),
+    "practice": (covered_practice, 5),
 }
 """Each part, with the size that it has where nobody says one."""
 
