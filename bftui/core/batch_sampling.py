@@ -43,18 +43,18 @@ def _drawn(logits: F32, sampler: Sampler, u: float) -> Sampled:
     z, mean, tempered = _sums(logits, peak, sampler.temperature)
     ids, x, e = _candidates(logits, peak, tempered, sampler)
     # Best first; of equals any may come first, for they weigh the same.
-    order = np.argsort(-x)
-    mass = np.cumsum(e[order] / tempered)
-    kept = int(np.searchsorted(mass, sampler.top_p)) + 1
+    order = (-x).argsort()
+    mass = (e[order] / tempered).cumsum()
+    kept = int(mass.searchsorted(sampler.top_p)) + 1
     if kept < len(ids):
         last = x[order[kept - 1]]
         inside = x > last
         # Of equals those with the smallest ids are kept.
-        inside[np.flatnonzero(x == last)[: kept - np.count_nonzero(inside)]] = True
+        inside[(x == last).nonzero()[0][: kept - np.count_nonzero(inside)]] = True
         ids, x, e = ids[inside], x[inside], e[inside]
     zk = float(e.sum())
     kept_mean = float(np.einsum("i,i->", e, x))
-    place = int(np.searchsorted(np.cumsum(e / zk), u, side="right"))
+    place = int((e / zk).cumsum().searchsorted(u, side="right"))
     place = min(place, len(ids) - 1)
     log_z, log_zk = math.log(z), math.log(zk)
     logprob = float(x[place]) - log_z
@@ -94,7 +94,7 @@ def _candidates(
     enough = (sampler.top_p + 1e-9) * z
     for share in _SHARES:
         floor = peak + sampler.temperature * math.log(share * z) if share else -math.inf
-        ids = np.flatnonzero(logits >= np.float32(floor))
+        ids = (logits >= np.float32(floor)).nonzero()[0]
         x = logits[ids].astype(np.float64) - peak
         e = np.exp(x / sampler.temperature)
         if float(e.sum()) >= enough:
