@@ -155,7 +155,7 @@ def test_a_suffix_is_part_of_the_prefix(engine: InferenceEngine) -> None:
 
 
 @pytest.mark.parametrize("suffixes", [[(), (3,), (4,)], [(3, 4), (5,)]])
-def test_texts_that_share_batches_are_what_each_is_alone(
+def test_each_of_several_texts_is_what_it_is_alone(
     engine: InferenceEngine, backend: Backend, suffixes: list[tuple[int, ...]]
 ) -> None:
     """Also those that take the place of others after the path went elsewhere."""

@@ -232,8 +232,7 @@ class ModelClient(Protocol):
     def rollouts(self, plan: RolloutPlan) -> Generator[RolloutStep, None, None]:
         """Draw the continuations of a plan.
 
-        The rows of a suffix begin before those of the next one, but with `rounds`; items mix them, in batches that
-        short suffixes share. Many numbers go in batches, one after the other.
+        One text is drawn after the other, but with `rounds`, and many numbers in batches, one after the other.
 
         Raises UsageError for a horizon below 1, a negative `cap_k`, numbers outside their range or asked for twice,
         rounds that do not ascend and given rows that are not of the plan; ContextFull where not one token fits. Through

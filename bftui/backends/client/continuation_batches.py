@@ -39,12 +39,6 @@ _LOOKAHEAD_ROWS = 32
 _RESERVE = 9
 """One part of so many is left by rollouts to look-ahead, of rows and of tokens."""
 
-_REPEATED = 8
-"""Texts share batches where what each has of its own is at most one part in so many of the horizon.
-
-It is then evaluated for every row, otherwise once for each text.
-"""
-
 _WORTH = 2**18
 """Logits from which on it is worth to wake a thread for them: as much work as some ten thousand of such calls."""
 
@@ -152,12 +146,6 @@ def rows_of(plan: DrawingPlan, text: int, shared: Text, n_ctx: int) -> list[Cont
         return ContinuationRow(text, number, key, ids, len(own), most)
 
     return [row(number) for number in plan.numbers]
-
-
-def share_batches(plan: DrawingPlan) -> bool:
-    """Whether the texts of a plan are short enough to be evaluated again for every row, in batches that they share."""
-    longest = max(map(len, plan.suffixes), default=0)
-    return len(plan.suffixes) > 1 and longest * _REPEATED <= plan.horizon
 
 
 class Drawer:
@@ -307,39 +295,33 @@ def rollouts(
     info = pool.backend.info
     for suffix in plan.suffixes:
         check_prefix([*plan.prefix, *suffix, 0], info.n_vocab, info.n_ctx)
-    if share_batches(plan):
-        batches = [_Batches(pool, plan, (), range(len(plan.suffixes)), first, check)]
-    else:
-        batches = [
-            _Batches(pool, plan, suffix, [text], first, check)
-            for text, suffix in enumerate(plan.suffixes)
-        ]
+    batches = [
+        _Batches(pool, plan, text, suffix, first, check)
+        for text, suffix in enumerate(plan.suffixes)
+    ]
     return (drawn for each in batches for drawn in each.run())
 
 
 class _Batches:
-    """Draws the rows of some texts, batch after batch."""
+    """Draws the rows of one text, batch after batch."""
 
     def __init__(
         self,
         pool: ContinuationPool,
         plan: DrawingPlan,
-        shared: Text,
-        texts: Sequence[int],
+        text: int,
+        suffix: Text,
         first: Callable[[Text], TokenDistribution],
         check: Callable[[], None],
     ) -> None:
-        """`shared` is what all of the texts have in common after the plan's prefix."""
         info = pool.backend.info
         self._pool, self._plan, self._check = pool, plan, check
-        self._first, self._shared = first, shared
-        self._prefix = (*plan.prefix, *shared)
+        self._first, self._suffix = first, suffix
+        self._prefix = (*plan.prefix, *suffix)
         self._eog_ids, self._ragged = info.eog_ids, info.ragged
         self._start: TokenDistribution | None = None
         self._drawer = Drawer(pool, plan)
-        self._waiting: deque[ContinuationRow] = deque()
-        for text in texts:
-            self._waiting.extend(rows_of(plan, text, shared, info.n_ctx))
+        self._waiting = deque(rows_of(plan, text, suffix, info.n_ctx))
         self._longest = max((row.own + row.most for row in self._waiting), default=0)
         self._going: dict[int, ContinuationRow] = {}
         self._steps = 0
@@ -452,7 +434,7 @@ class _Batches:
     def _draw_first(self, rows: list[ContinuationRow]) -> RolloutStep:
         """The first token of these rows, from the distribution after the prefix."""
         if self._start is None:
-            self._start = self._first(self._shared)
+            self._start = self._first(self._suffix)
         return self._drawer.draw_first(rows, self._start)
 
 

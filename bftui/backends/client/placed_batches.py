@@ -19,7 +19,6 @@ from bftui.backends.client.continuation_batches import (
     DrawingPlan,
     Text,
     rows_of,
-    share_batches,
 )
 from bftui.backends.protocol import TokenDistribution, check_prefix, common_prefix
 from bftui.core.batch import afresh
@@ -68,14 +67,7 @@ def _batches(
 
 def _texts(plan: DrawingPlan, n_ctx: int) -> Iterator[tuple[Text, Rows]]:
     """The rows of one text after those of another, with what their prefix holds of the text."""
-    texts = range(len(plan.suffixes))
-    if share_batches(plan):
-        # Texts that are compared go in one order: the same request gives the same batches.
-        every = [row for text in texts for row in rows_of(plan, text, (), n_ctx)]
-        yield (), dict(enumerate(every))
-        return
-    for text in texts:
-        suffix = plan.suffixes[text]
+    for text, suffix in enumerate(plan.suffixes):
         yield suffix, {row.number: row for row in rows_of(plan, text, suffix, n_ctx)}
 
 
