@@ -187,6 +187,25 @@ RESPONSE = Definition(
     "delta, delta_ci, noise_ci, p, verdict, looks",
 )
 
+BY_HORIZON = Definition(
+    "response so far",
+    "exp( ln BF(forced) − mean ln BF(matched controls) ), over the first 4, 8, 16, … tokens",
+    "The same factor over the first tokens alone, from all samples that every text has by now.",
+    "Its interval, ± t·√(v_f/M + Σ v_k/(K²M)) with v the variance of a text's mean entropies over M samples, is the "
+    "noise of sampling alone: it shrinks as samples come, and says nothing of how much such texts differ. No verdict "
+    "comes from it.",
+    "bftui",
+    "by_horizon, noise_ci",
+)
+
+VERDICTS = (
+    "Narrows: after the forced text fewer tokens are plausible, and by more than other openings change that which the "
+    "model might have written in its place. Widens: more tokens are plausible, likewise. No effect: what follows is as "
+    "open as after those openings, within a tenth. Undecided: it lies within what such openings do, or there are too "
+    "few samples or openings to tell. Not judged yet: the planned samples are not there."
+)
+"""What the verdicts of a response say, without a formula."""
+
 CONTROLS = {
     "matched": "Texts of the same length that the model might have written here: of 256 draws those whose first "
     "token is nearest in ln P to the forced one. They alone make the verdict.",
@@ -298,6 +317,7 @@ GLOSSARY = (
     CURVE,
     BF_AFTER,
     RESPONSE,
+    BY_HORIZON,
     RANK,
     SURPRISAL,
     NOISE_FLOOR,

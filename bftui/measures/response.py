@@ -71,7 +71,7 @@ class Response(Job):
         self.doing, self.rate, self._stored_as = "", rate, stored_as
         self._neutral = [ids for ids in neutral if ids != self.token_ids]
         self._least = math.inf
-        self._before = 0.0, 0
+        self._before = 0.0, self.tokens
         self._found: tuple[object, ResponseResult] | None = None
         super().__init__()
 
@@ -183,7 +183,9 @@ class Response(Job):
         """Measures the other kinds of controls too."""
         if not self.setup.others:
             self.setup = replace(self.setup, others=True)
-            self.go_on()
+            self._least = math.inf
+            if self.done:
+                self.go_on()
 
     def extend(self, samples: int, horizon: int) -> None:
         """Draws more samples of each text, or longer ones; what they say is an estimate beside the looks.

@@ -116,6 +116,9 @@ class ConfigOutput:
     theme: str
     words: tuple[str, ...]
     response: str
+    response_samples: int
+    response_horizon: int
+    response_seconds: float
     shading: str
     low_bandwidth: bool
     sampler: Mapping[str, Any]

@@ -21,11 +21,14 @@ from bftui.trace.stream import read_bounded
 from bftui.trace.user_folders import user_folder
 from bftui.ui.actions.action_table import ACTIONS, USUAL
 from bftui.workbench.keys import Keymap, shown
+from bftui.workbench.settings import HORIZONS, SAMPLES, ResponsePlan
 
 SHADINGS = ("entropy", "surprisal", "author", "nudge", "none")
 """What the text may be shaded by from the start: all but `shift`, which needs a partner."""
 
 _MOST_BYTES = 1 << 20
+
+_PLAN = ResponsePlan()
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -40,6 +43,8 @@ class Config:
         words: the style palette under the keys 1 to 9.
         theme: a theme's name; None takes what suits the terminal.
         response: whether forced texts are measured without being asked for.
+        response_samples, response_horizon: samples of each text at the last look, and tokens of each sample.
+        response_seconds: what a response that nobody asked for may take before it waits to be asked.
         shading: what the text is shaded by.
         low_bandwidth: whether the screen is drawn more seldom.
         sampler: the fields of `Sampler` that the file gives.
@@ -50,6 +55,9 @@ class Config:
     words: tuple[str, ...] = WORDS
     theme: str | None = None
     response: Literal["auto", "off"] = "auto"
+    response_samples: int = _PLAN.samples
+    response_horizon: int = _PLAN.horizon
+    response_seconds: float = _PLAN.seconds
     shading: str = "entropy"
     low_bandwidth: bool = False
     sampler: Mapping[str, Any] = field(default_factory=_nothing)
@@ -98,6 +106,12 @@ def _number(value: Any, name: str) -> float:
     return value
 
 
+def _seconds(value: Any, name: str) -> float:
+    if _number(value, name) <= 0:
+        raise UsageError(f"{name} is not above 0")
+    return float(value)
+
+
 def _whole(least: int, most: int) -> Callable[[Any, str], Any]:
     def check(value: Any, name: str) -> int:
         if type(value) is not int or not least <= value <= most:
@@ -140,7 +154,28 @@ OPTIONS: tuple[Option, ...] = (
         "response",
         "auto",
         _one_of("auto", "off"),
-        "auto measures a forced text against controls where that takes 10 s at most.",
+        "auto measures a forced text against texts like it; off waits for a key.",
+    ),
+    Option(
+        "",
+        "response_samples",
+        _PLAN.samples,
+        _whole(2, SAMPLES[-1]),
+        "Of a response: continuations of each text at the last look.",
+    ),
+    Option(
+        "",
+        "response_horizon",
+        _PLAN.horizon,
+        _whole(1, HORIZONS[-1]),
+        "Of a response: tokens of each continuation.",
+    ),
+    Option(
+        "",
+        "response_seconds",
+        _PLAN.seconds,
+        _seconds,
+        "What a response that nobody asked for may take; then a key has it go on.",
     ),
     Option("", "shading", "entropy", _one_of(*SHADINGS), f"The text: {', '.join(SHADINGS)}."),
     Option(

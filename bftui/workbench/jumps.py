@@ -87,8 +87,8 @@ def measured(found: Measured, paired: Paired, sampler: int) -> dict[int, list[st
     rolled = [(node, "rollouts") for node, under in found.rolled if under == sampler]
     responses = [
         (end, "response")
-        for end, each in found.responses.items()
-        if each.sampler == sampler and each.paused is None
+        for (end, under), each in found.responses.items()
+        if under == sampler and each.result is not None
     ]
     pair = [(root, "shift") for root in paired.shifted]
     if paired.nudged is not None:

@@ -88,7 +88,8 @@ class Loop:
             self._finish()
 
     def close(self) -> None:
-        """Ends the journal, the partner and the model."""
+        """Ends what is measured, the journal, the partner and the model."""
+        self.session.measuring.renew()
         journal = self._state.now.journal
         if journal is not None:
             journal.close()

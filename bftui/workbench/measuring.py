@@ -6,130 +6,93 @@ Belongs to the loop. What is found is frozen, and replaced as a whole whenever m
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
-from bftui.workbench.response_shown import ResponseShown
+from bftui.workbench.keys import hint
+from bftui.workbench.responding import Responding, Responses
 from bftui.workbench.snapshot import Measured, Notice, Running, Tone
 
 if TYPE_CHECKING:
     from bftui.core.job import Job
     from bftui.measures.lookahead import Lookahead
-    from bftui.measures.response import Response
     from bftui.measures.rollouts import Rollouts
     from bftui.model.loaded_model import Model
     from bftui.session.session import Session
     from bftui.workbench.restore_results import Restored
     from bftui.workbench.rollout_series import Place, RolloutSeries
+    from bftui.workbench.settings import ResponsePlan
 
 AHEAD = 20
 """Candidates that one look-ahead looks at more."""
 
-PATIENCE_S = 10.0
-"""A response that nobody asked for is measured to its end where all of it takes no longer."""
-
 _EVERY_S = 0.25
 """Between two summaries of what still runs."""
 
-_RESPONSES = 16
-"""Responses whose samples are kept, so that other controls can be measured beside them."""
 
-
-class _Work(ABC):
+class _Work(Protocol):
     """One experiment that runs, and how it is published."""
 
-    name = ""
+    published: float
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    @property
+    def name(self) -> str: ...
+    @property
+    def job(self) -> Job: ...
+    @property
+    def told(self) -> str:
+        """What it is, and how far."""
+        ...
+
+    def close(self) -> None:
+        """Gives back what it holds of the model; what was found stays."""
+        ...
+
+    def publish(self, measured: Measured, *, running: bool) -> Measured:
+        """All that is known with what this found by now."""
+        ...
+
+
+class _LookAhead:
+    name = "look-ahead"
+
+    def __init__(self, job: Lookahead, place: Place) -> None:
+        self.job, self.place = job, place
         self.published = 0.0
 
     @property
     def told(self) -> str:
-        """What it is, and how much is done."""
         return f"{self.name} at {self.job.share:.0%}"
 
-    @abstractmethod
-    def publish(self, measured: Measured, *, running: bool) -> Measured:
-        """What is known with what this found by now."""
-
-    def yields(self) -> bool:
-        """Whether it waits for somebody to ask for the rest; looked at after each piece."""
-        return False
-
-
-class _LookAhead(_Work):
-    name = "look-ahead"
-
-    def __init__(self, job: Lookahead, place: Place) -> None:
-        super().__init__(job)
-        self._look, self.place = job, place
+    def close(self) -> None:
+        self.job.close()
 
     def publish(self, measured: Measured, *, running: bool) -> Measured:
-        found = self._look.result()
-        return replace(measured, looked={**measured.looked, self.place: found})
+        return replace(measured, looked={**measured.looked, self.place: self.job.result()})
 
 
-class _Rolling(_Work):
+class _Rolling:
     def __init__(self, job: Rollouts, series: RolloutSeries) -> None:
-        super().__init__(job)
-        self.rollouts, self.series = job, series
+        self.job, self.series = job, series
+        self.published = 0.0
         self.name = "rollouts" if job.original is None else "sampling again"
+
+    @property
+    def told(self) -> str:
+        return f"{self.name} at {self.job.share:.0%}"
+
+    def close(self) -> None:
+        self.job.close()
 
     def publish(self, measured: Measured, *, running: bool) -> Measured:
         series = self.series
-        if not running and self.rollouts in series.running:
-            series.running.remove(self.rollouts)
+        if not running and self.job in series.running:
+            series.running.remove(self.job)
         found = series.rolled(measured.version)
         return replace(measured, rolled={**measured.rolled, series.place: found})
-
-
-class _Responding(_Work):
-    name = "response"
-
-    def __init__(self, job: Response, known: ResponseShown, *, asked: bool) -> None:
-        super().__init__(job)
-        self.response, self.known = job, known
-        self._judged = asked
-        self._left: float | None = None
-        self._finished = -1
-
-    @property
-    def waits(self) -> bool:
-        """Whether it takes so long that somebody must ask for the rest."""
-        return self._left is not None
-
-    def ask(self) -> None:
-        """Somebody wants all of it, with every kind of controls."""
-        self._judged, self._left = True, None
-        self.response.widen()
-
-    def yields(self) -> bool:
-        if self._judged or not self.response.spent(PATIENCE_S):
-            return False
-        self._judged = True
-        self._left = self.response.left
-        return self.waits
-
-    def publish(self, measured: Measured, *, running: bool) -> Measured:
-        # An interval is made when a text is finished, not with every piece.
-        if self.response.tokens != self._finished or self.job.done:
-            self._finished = self.response.tokens
-            self.known = self.known.measured(self.response)
-        self.known = replace(
-            self.known,
-            share=self.job.share,
-            doing=self.response.doing,
-            running=running,
-            left=self.job.left if running else None,
-            paused=self._left,
-        )
-        others = {end: each for end, each in measured.responses.items() if end != self.known.end}
-        return replace(measured, responses={**others, self.known.end: self.known})
 
 
 class Measuring:
@@ -147,7 +110,7 @@ class Measuring:
         self._tell = publish
         self._running: deque[_Work] = deque()
         self._series: dict[Place, RolloutSeries] = {}
-        self._responses: dict[int, _Responding] = {}
+        self._responses = Responses()
 
     @property
     def waiting(self) -> bool:
@@ -191,48 +154,64 @@ class Measuring:
         series.join(job)
         self._begin(_Rolling(job, series))
 
-    def respond(self, node: int, ids: tuple[int, ...], end: int, *, asked: bool) -> None:
-        """Measures what forcing a text after a node does; of several only the latest runs.
+    def respond(
+        self,
+        node: int,
+        ids: tuple[int, ...],
+        end: int,
+        plan: ResponsePlan,
+        *,
+        asked: bool = False,
+    ) -> None:
+        """Measures what forcing a text after a node does; of several only the latest runs, the others wait.
 
-        What was measured before is not measured again; with `asked` other kinds of controls are measured too. Raises
-        UsageError where the text ends the generation.
+        What was drawn before is not drawn again. With `asked` all of it is measured, other kinds of controls too, else
+        as much as the plan's time allows. Raises UsageError for a text that cannot be measured.
         """
         session = self._at
-        for running in [work for work in self._running if isinstance(work, _Responding)]:
-            if running.known.end != end:
+        place = end, session.sampler_number
+        for running in list(self._running):
+            if isinstance(running, Responding) and running.shown.place != place:
                 self._drop(running)
-        known = self._responses.get(end)
-        if known is not None and known.known.sampler != session.sampler_number:
-            self._let_go(self._responses.pop(end))
-            known = None
-        if known is None:
-            self._measure(session, node, ids, end, asked=asked)
-            return
+        work = self._responses.at(place)
+        if work is None:
+            past = self.measured.responses.get(place)
+            work = self._responses.begin(session, node, ids, end, plan, past)
         if asked:
-            known.ask()
-        if known not in self._running and not known.job.done and not known.waits:
-            self._begin(known)
+            work.ask()
+        self._go_on(work)
 
-    def _measure(
-        self, session: Session, node: int, ids: tuple[int, ...], end: int, *, asked: bool
-    ) -> None:
-        from bftui.measures.response_state import Setup
+    def resize(self, end: int, plan: ResponsePlan) -> None:
+        """Has a response draw as much as is planned now, beyond its looks; one that has drawn nothing begins so.
 
-        setup = Setup(others=asked)
-        job = session.experiments.start_response(ids=ids, node=node, setup=setup)
-        known = ResponseShown(node, end, session.sampler_number, job.settings(), setup.controls)
-        self._responses[end] = work = _Responding(job, known, asked=asked)
-        if len(self._responses) > _RESPONSES:
-            self._let_go(self._responses.pop(next(iter(self._responses))))
-        self._begin(work)
+        Raises UsageError for sizes that make no sense.
+        """
+        session = self._at
+        place = end, session.sampler_number
+        work = self._responses.at(place)
+        if work is None:
+            return
+        if work.response.state is not None:
+            work.extend(plan.samples, plan.horizon)
+            self._go_on(work)
+            return
+        if work in self._running:
+            self._running.remove(work)
+        shown = work.shown
+        self._responses.let_go(place, session)
+        self.respond(shown.node, shown.settings.token_ids, end, plan, asked=work.asked)
 
-    def _let_go(self, work: _Responding) -> None:
-        """Forgets the samples of a response; what it found stays."""
-        work.job.close()
-        if self.session is not None and work.response in self.session.experiments.responses:
-            self.session.experiments.responses.remove(work.response)
+    def _go_on(self, work: Responding) -> None:
+        if work in self._running:
+            self._publish(work, running=True)
+        elif work.goes_on:
+            work.take_up()
+            self._begin(work)
 
     def _begin(self, work: _Work) -> None:
+        for waiting in self._responses.others(work):
+            if waiting not in self._running:
+                waiting.close()
         self._running.append(work)
         self._publish(work, running=True)
 
@@ -253,7 +232,7 @@ class Measuring:
         except BftuiError as error:
             self._drop(work)
             if isinstance(error, Cancelled):
-                return True, Notice(f"stopped: {work.told}")
+                return True, Notice(_stopped([work]))
             return True, Notice(f"{work.name}: {error.line()}", Tone.ERROR, error)
         except BaseException:
             self._drop(work)
@@ -261,12 +240,16 @@ class Measuring:
         if not more:
             self._running.remove(work)
             self._publish(work, running=False)
-            self._at.experiments.keep(work.job)
+            self._keep(work)
             return True, None
-        if work.yields():
-            self._running.remove(work)
-            self._publish(work, running=False)
-            return True, None
+        if isinstance(work, Responding):
+            work.keep_looks(self._at.experiments)
+            if work.spent:
+                # Its stream stays open, so that it goes on at once when somebody asks.
+                self._running.remove(work)
+                self._publish(work, running=False)
+                self._keep(work)
+                return True, None
         self._running.rotate(-1)
         if time.monotonic() - work.published < _EVERY_S:
             return False, None
@@ -285,19 +268,24 @@ class Measuring:
     def _drop(self, work: _Work) -> None:
         """Ends one experiment that runs; what was found stays."""
         self._running.remove(work)
-        work.job.close()
+        work.close()
         self._publish(work, running=False)
-        if isinstance(work, _Responding):
-            # What was stopped cannot go on: asked for again it starts over.
-            self._responses.pop(work.known.end, None)
-            self._let_go(work)
+        if isinstance(work, Responding):
+            self._keep(work)
+
+    def _keep(self, work: _Work) -> None:
+        """Writes what was found into the trace and the journal."""
+        if isinstance(work, Responding):
+            work.keep(self._at.experiments)
+        else:
+            self._at.experiments.keep(work.job)
 
     def stop(self) -> str | None:
-        """Ends everything that runs; says what, or None where nothing ran."""
-        stopped = [work.told for work in self._running]
-        for work in list(self._running):
+        """Ends everything that runs; says so, or None where nothing ran."""
+        stopped = list(self._running)
+        for work in stopped:
             self._drop(work)
-        return ", ".join(stopped) or None
+        return _stopped(stopped) if stopped else None
 
     def restore(self, found: Restored) -> None:
         """Publishes what the session measured in another run of the program; further rollouts are added to it."""
@@ -307,17 +295,12 @@ class Measuring:
     def renew(self) -> None:
         """Ends everything, as the model's process is another one; what was found stays."""
         self.stop()
-        for work in self._responses.values():
-            self._let_go(work)
-        self._responses.clear()
+        self._responses.let_all_go(self.session)
 
     def attend(self, session: Session | None) -> None:
         """Ends everything and forgets what was found: it is about another session from now on."""
-        for work in self._running:
-            work.job.close()
-        self._running.clear()
+        self.renew()
         self._series.clear()
-        self._responses.clear()
         self.session = session
         self.show(Measured())
 
@@ -325,6 +308,14 @@ class Measuring:
         """Publishes all that is known."""
         self.measured = replace(measured, version=self.measured.version + 1)
         self._tell(self.measured)
+
+
+def _stopped(works: Sequence[_Work]) -> str:
+    """What is said of what was stopped."""
+    told = f"stopped: {', '.join(work.told for work in works)}"
+    if any(isinstance(work, Responding) for work in works):
+        told += hint("; {response} goes on where it stood")
+    return told
 
 
 class Floors:

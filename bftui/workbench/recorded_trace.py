@@ -55,7 +55,8 @@ class RecordedTrace:
             state.publish(progress=replay.done / replay.count, activity="reading")
             state.tell()
         session = replay.session
-        self._restored = restored(replay.file.measurements(), session.tree, replay.file.samplers)
+        measurements, samplers = replay.file.measurements(), replay.file.samplers
+        self._restored = restored(measurements, session.tree, samplers, live=False)
         state.publish(model=replay.model)
         self._attend(session_slot, session)
         state.publish(status=Status.REPLAY)
@@ -106,7 +107,7 @@ class RecordedTrace:
             version=measuring.measured.version,
             looked={place: each for place, each in all_.looked.items() if place[0] < count},
             rolled={place: each for place, each in all_.rolled.items() if place[0] < count},
-            responses={end: each for end, each in all_.responses.items() if end < count},
+            responses={place: each for place, each in all_.responses.items() if place[0] < count},
         )
         if known != measuring.measured:
             measuring.show(known)

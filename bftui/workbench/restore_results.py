@@ -41,11 +41,16 @@ def restored(
     measurements: Iterable[Mapping[str, Any]],
     tree: Tree,
     samplers: Sequence[Sampler],
+    *,
+    live: bool = True,
 ) -> Restored:
-    """Restores look-ahead, rollouts and responses; of rollouts of one place those that go with the latest."""
+    """Restores look-ahead, rollouts and responses; of rollouts of one place those that go with the latest.
+
+    `live`: whether there is a model, so that what was stopped can go on.
+    """
     looked: dict[Place, LookaheadResult] = {}
     series: dict[Place, RolloutSeries] = {}
-    responses: dict[int, ResponseShown] = {}
+    responses: dict[Place, ResponseShown] = {}
     for found in measurements:
         node = found["node"]
         with suppress(
@@ -61,7 +66,7 @@ def restored(
                     _put(series, (node, samplers.index(past.settings().sampler)), past)
                 case "response":
                     response = ResponseShown.past(StoredResult.read(found), tree, samplers)
-                    responses[response.end] = response
+                    responses[response.place] = replace(response, live=live)
     rolled = {place: each.rolled(n) for n, (place, each) in enumerate(series.items())}
     goes_on = {place: each for place, each in series.items() if _goes_on(each.jobs[-1])}
     return Restored(Measured(looked=looked, rolled=rolled, responses=responses), goes_on)

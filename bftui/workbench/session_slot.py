@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bftui.core.errors import UsageError
 from bftui.core.text import counted
 from bftui.session import commands
 from bftui.workbench.journal_keeping import (
@@ -138,7 +139,11 @@ class SessionSlot:
         forced = isinstance(command, commands.Force | commands.ForceIds)
         if forced and self._state.now.automatic and not session.ended:
             ids = ids_between(session.tree, start, session.cursor)
-            self.measuring.respond(start, ids, session.cursor, asked=False)
+            try:
+                self.measuring.respond(start, ids, session.cursor, self._state.now.plan)
+            except UsageError as error:
+                # It was forced, which is what was asked for.
+                self._state.say(f"response: {error.line()}", Tone.WARNING)
 
     def play_step(self, rate: float) -> None:
         """Samples a token while it plays, `rate` tokens a second; 0 is as fast as the model goes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,9 +51,34 @@ class RolloutSize:
         self.horizon = _stepped(HORIZONS, self.horizon, by)
 
 
+@dataclass(frozen=True, slots=True)
+class ResponsePlan:
+    """How a response is measured that begins.
+
+    Attributes:
+        samples: continuations of each text at the last look.
+        horizon: tokens that each may have.
+        seconds: what a response that nobody asked for may take before it waits to be asked.
+    """
+
+    samples: int = 32
+    horizon: int = 32
+    seconds: float = 10.0
+
+    def step(self, by: int) -> ResponsePlan:
+        """Takes more or fewer continuations."""
+        return replace(self, samples=_stepped(SAMPLES, self.samples, by))
+
+    def stretch(self, by: int) -> ResponsePlan:
+        """Takes longer or shorter ones."""
+        return replace(self, horizon=_stepped(HORIZONS, self.horizon, by))
+
+
 def _stepped(values: tuple[int, ...], value: int, by: int) -> int:
-    index = values.index(value) + by
-    return values[max(0, min(index, len(values) - 1))]
+    """The next larger or smaller of some values; the value itself where there is none."""
+    if by > 0:
+        return next((each for each in values if each > value), value)
+    return next((each for each in reversed(values) if each < value), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +119,8 @@ class WorkbenchSettings:
         state_dir: says where journals go, when the first is written; None writes none.
         words: the style palette under the keys 1 to 9.
         partner: the model that is opened beside the first one; None opens none.
-        response: `auto` measures every forced text against controls where that is quick; `off` waits to be asked.
+        response: `auto` measures every forced text against controls; `off` waits to be asked.
+        plan: how.
         shading: what the text is shaded by at first.
         low_bandwidth: draws more seldom.
         keymap: which keys do what; None takes the usual ones.
@@ -117,6 +143,7 @@ class WorkbenchSettings:
     words: tuple[str, ...] = WORDS
     partner: PartnerSettings | None = None
     response: Literal["auto", "off"] = "auto"
+    plan: ResponsePlan = field(default_factory=ResponsePlan)
     shading: str = "entropy"
     low_bandwidth: bool = False
     keymap: Keymap | None = None

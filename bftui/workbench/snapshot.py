@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bftui.workbench.paired_results import Draft, NudgingShown, ShiftShown
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Place, Rolled
+    from bftui.workbench.settings import ResponsePlan
 
 
 class Status(StrEnum):
@@ -67,14 +68,16 @@ class Measured:
         version: grows with every one.
         running: what is being measured.
         looked, rolled: by place; of rollouts the latest there.
-        responses: by the node of the forced text's last token.
+        responses: by place, which is here the node of the forced text's last token.
+        speed: tokens a second that a response drew last; None before one did.
     """
 
     version: int = 0
     running: tuple[Running, ...] = ()
     looked: Mapping[Place, LookaheadResult] = field(default_factory=dict)
     rolled: Mapping[Place, Rolled] = field(default_factory=dict)
-    responses: Mapping[int, ResponseShown] = field(default_factory=dict)
+    responses: Mapping[Place, ResponseShown] = field(default_factory=dict)
+    speed: float | None = None
 
 
 class Beside(StrEnum):
@@ -142,6 +145,7 @@ class Snapshot:
         source, loading: the MODEL form of what runs, and of what is being opened.
         prompt, refused: the latest prompt that was asked for; the one that could not be taken.
         automatic: whether a forced text is measured without being asked for.
+        plan: how the next response is measured.
         rate: the index of the pace in `Workbench.rates`.
         status: the state; while it is loading, `progress` is the share that is done, and `activity` says what is done.
         failure: how the process of a model that was open ended; "" otherwise.
@@ -158,6 +162,7 @@ class Snapshot:
     loading: str
     prompt: Prompt | None
     automatic: bool
+    plan: ResponsePlan
     rate: int
     status: Status = Status.LOADING
     progress: float | None = None

@@ -23,7 +23,12 @@ from bftui.session import commands
 from bftui.workbench.live_model import LiveModel
 from bftui.workbench.model_slot import ModelSlot
 from bftui.workbench.queries import PageKey, PreviewKey, Query, SplitKey
-from bftui.workbench.settings import ModelSettings, PartnerSettings, WorkbenchSettings
+from bftui.workbench.settings import (
+    ModelSettings,
+    PartnerSettings,
+    ResponsePlan,
+    WorkbenchSettings,
+)
 from bftui.workbench.snapshot import Notice, Running, Snapshot, Status, Tone
 from bftui.workbench.workbench_state import (
     OpeningJob,
@@ -321,16 +326,26 @@ class Workbench:
     def respond(self, node: int, ids: tuple[int, ...], end: int) -> None:
         """Measures all there is of the response to a text that was forced after a node, and ends at another.
 
-        A screen asks for it by itself: of a recorded trace there is what there is.
+        One that was stopped goes on. A screen asks for it by itself: of a recorded trace there is what there is.
         """
         if self.source.can("measure"):
+            plan = self.now.plan
             self._put(
-                lambda session: session.measuring.respond(node, ids, end, asked=True), "measure"
+                lambda session: session.measuring.respond(node, ids, end, plan, asked=True),
+                "measure",
             )
+
+    def resize_response(self, end: int, plan: ResponsePlan) -> None:
+        """Has the response to the text that ends at a node draw so much; before its first token it begins anew so."""
+        self._put(lambda session: session.measuring.resize(end, plan), "measure")
 
     def respond_by_itself(self, on: bool) -> None:
         """Whether a forced text is measured without being asked for."""
         self._state.publish(automatic=on)
+
+    def plan_responses(self, plan: ResponsePlan) -> None:
+        """Has responses that begin from now on be measured so."""
+        self._state.publish(plan=plan)
 
     # The partner -----------------------------------------------------------------------------------------------
 
@@ -398,9 +413,9 @@ class Workbench:
         self.model.interrupt()
 
         def stop(session: SessionSlot) -> None:
-            stopped = session.measuring.stop()
-            if stopped is not None:
-                self.say(f"stopped: {stopped}")
+            told = session.measuring.stop()
+            if told is not None:
+                self.say(told)
 
         self._put(stop, "measure")
         return True

@@ -75,6 +75,7 @@ class WorkbenchState:
             loading=short_name(settings.model),
             prompt=settings.prompt,
             automatic=settings.response == "auto",
+            plan=settings.plan,
             rate=RATES.index(10.0),
         )
         self.notices: queue.SimpleQueue[Notice] = queue.SimpleQueue()

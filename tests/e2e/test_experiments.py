@@ -15,15 +15,15 @@ def test_force_verdict_rollouts_branch_quit(start, tmp_path):
     terminal = start(model, "--prompt", "x", "--seed", 4, "--trace", trace)
     terminal.wait("ready", "1 node ")
     terminal.press("1")
-    terminal.wait("▲·Sure▮", "“·Sure” against", "E details")
+    terminal.wait("▲·Sure▮", "“·Sure”: BF now", "openings like it")
 
     with bftui.open_model(model) as opened:
         session = Session(opened, "x", seed=4)
         node = session.force(session.model_tree.spaced("Sure"))
         response = session.respond(ids=[node.token_id], node=0, others=False)
-        verdict = response.contrast
-        assert f"×{math.exp(verdict.delta):.2f}" in terminal.text
-        assert verdict.verdict in terminal.text
+        found = response.result()
+        assert f"×{math.exp(found.delta):.2f}" in terminal.text
+        assert found.verdict in terminal.text
 
         terminal.press("r")
         terminal.wait("continuations", "different of 32")

@@ -15,17 +15,19 @@ from textual.geometry import Size
 from bftui.core.sampler import Sampler
 from bftui.results.rollouts_result import RolloutsSettings
 from bftui.session.commands import ForceIds, Goto
+from bftui.ui import response_line
 from bftui.ui.panes.bf_pane import StripPane
 from bftui.ui.panes.compared_panes import BranchPane, ComparedPane
 from bftui.ui.panes.continuations_pane import ContinuationsPane
 from bftui.ui.panes.pane import Pane
+from bftui.ui.panes.response_pane import ResponsePane
 from bftui.ui.panes.rollouts_pane import RolloutsPane
 from bftui.ui.path_comparison import pair
-from bftui.ui.screens.response_screen import ResponsePane
 from bftui.ui.side_branches import others
 from bftui.ui.themes.theme_styles import find, palette
 from bftui.ui.view import View
 from bftui.workbench.rollout_series import Continuation, Rolled
+from bftui.workbench.settings import ResponsePlan
 from tests.ui.driver import lines, table, workbench
 
 HOSTILE: list[bytes] = [
@@ -108,9 +110,10 @@ def panes(view: View, texts: Sequence[Sequence[int]], width: int, height: int) -
         sized(each, width, height)
     listed.show_rolled(rolls)
     curve.show_rolled(rolls, None)
-    response = ResponsePane(colors, view)
+    name = response_line.name(view, texts[0] if texts else [])
+    response = ResponsePane(colors, view, view.root, view.cursor, name)
     sized(response, width, height)
-    response.on_resize()
+    response.show_response(None, ResponsePlan(), None)
     return [*shown, listed, curve, response]
 
 

@@ -22,7 +22,22 @@ from tests.ui.driver import Driver, clean_environment, host_in_process, lines, t
 
 pytestmark = one_process("replay")
 
-KEYS = ["a", "1", "space", "space", "left", "r", "escape", "g", "left", "left", "E", "escape", "m"]
+KEYS = [
+    "a",
+    "1",
+    "space",
+    "space",
+    "left",
+    "r",
+    "escape",
+    "g",
+    "left",
+    "left",
+    "E",
+    "E",
+    "escape",
+    "m",
+]
 NO_MODEL = "this is a replay: there is no model to ask"
 
 

@@ -78,7 +78,9 @@ async def test_a_resumed_session_draws_what_it_would_have_drawn(fruit, tmp_path)
 
 
 async def test_what_was_measured_is_known_again(fruit, tmp_path):
-    _, _, before = await recorded(fruit, tmp_path / "kept", "a", "1", "r", "escape", "E", "escape")
+    _, _, before = await recorded(
+        fruit, tmp_path / "kept", "a", "1", "r", "escape", "E", "E", "escape"
+    )
     async with taken_up(fruit, tmp_path / "kept") as driver:
         again = driver.workbench.now.measured
         assert again.looked == before.looked

@@ -17,6 +17,7 @@ from bftui.ui.screens.prompt_screen import PromptScreen
 from bftui.ui.screens.rollouts_screen import RolloutsScreen
 from bftui.ui.screens.settings_screen import SettingsScreen
 from bftui.workbench import keys
+from bftui.workbench.settings import ResponsePlan
 from tests.ui.driver import lines, workbench
 
 MINE = USUAL.with_keys(
@@ -107,6 +108,8 @@ async def test_what_is_changed_holds_at_once_and_is_kept(fruit: str, tmp_path: P
         assert w.app.theme_file.name != theme
         await w.press("down", "right")
         assert w.workbench.now.automatic
+        await w.press("down", "right", "down", "left", "down", "right")
+        assert w.workbench.now.plan == ResponsePlan(samples=50, horizon=20, seconds=20.0)
         await w.press("down", "right")
         assert w.bench.text_pane.shading is Shading.SURPRISAL
         await w.press("down", "right")
@@ -124,6 +127,11 @@ async def test_what_is_changed_holds_at_once_and_is_kept(fruit: str, tmp_path: P
             ("Well", "Indeed"),
         )
         assert found.low_bandwidth
+        assert (found.response_samples, found.response_horizon, found.response_seconds) == (
+            50,
+            20,
+            20.0,
+        )
         assert len(path.read_text().splitlines()) == len(default_text().splitlines())
 
 
@@ -131,7 +139,7 @@ async def test_the_sampler_of_now_becomes_the_one_to_begin_with(fruit: str, tmp_
     path = tmp_path / "config.toml"
     async with workbench(fruit, config=lambda: path) as w:
         w.session.set_sampler(top_p=0.5, seed=4)
-        await w.press("f2", "down", "down", "down", "down", "down", "enter")
+        await w.press("f2", *["down"] * 8, "enter")
         assert dict(read_config(path).sampler) == {
             "temperature": 1.0,
             "top_k": 0,
@@ -157,5 +165,5 @@ async def test_without_a_file_it_holds_until_the_end(fruit: str) -> None:
     async with workbench(fruit, size=(80, 24)) as w:
         await w.press("f2")
         assert "these hold until it ends" in w.screen()
-        await w.press("down", "down", "right")
+        await w.press(*["down"] * 5, "right")
         assert w.bench.text_pane.shading is Shading.SURPRISAL

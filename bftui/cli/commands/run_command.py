@@ -59,7 +59,7 @@ def run(
     response: Annotated[
         Literal["auto", "off"],
         typer.Option(
-            help="auto measures a forced text against controls where that takes 10 s at most; off waits for `E`."
+            help="auto measures a forced text against texts like it, for ten seconds; off waits for `E`."
         ),
     ] = "auto",
     opening: o.OpeningOptions,
@@ -82,7 +82,7 @@ def run(
     palette = config.words if words is None else checked_words(words.split(","), "--words")
     automatic = untyped({"response": config.response}).get("response", response)
     from bftui.ui.terminal.terminal import check_terminal
-    from bftui.workbench.settings import WorkbenchSettings
+    from bftui.workbench.settings import ResponsePlan, WorkbenchSettings
 
     opened, first = model or "practice", usual
     prompt = None if text is None else question.frame.around(text)
@@ -108,6 +108,9 @@ def run(
         words=palette,
         partner=_beside(partner, second, usual, saved),
         response=automatic,
+        plan=ResponsePlan(
+            config.response_samples, config.response_horizon, config.response_seconds
+        ),
         shading=config.shading,
         low_bandwidth=seldom,
         keymap=config.keymap,

@@ -134,7 +134,7 @@ def order(screen: WorkbenchScreen) -> None:
     known=lambda view: view.responded is not None,
 )
 def response(screen: WorkbenchScreen) -> None:
-    """What the forced text does to BF, against all kinds of controls."""
+    """What the forced text does to BF, against texts like it; goes on with what was stopped."""
     view = screen.now
     found = view.responded
     if found is not None:
@@ -158,8 +158,11 @@ def response(screen: WorkbenchScreen) -> None:
 def _show_response(screen: WorkbenchScreen, node: int, ids: tuple[int, ...], end: int) -> None:
     from bftui.ui.screens.response_screen import ResponseScreen
 
-    screen.workbench.respond(node, ids, end)
-    screen.app.push_screen(ResponseScreen(screen.workbench, screen.now, end, screen.palette))
+    now, view = screen.workbench.now, screen.now
+    # Where it waits to be asked, how much is drawn can be changed before.
+    if now.automatic or (end, view.in_force) in now.measured.responses:
+        screen.workbench.respond(node, ids, end)
+    screen.app.push_screen(ResponseScreen(screen.workbench, view, screen.palette, node, ids, end))
 
 
 def set_response(screen: WorkbenchScreen, on: bool) -> None:

@@ -100,6 +100,22 @@ class Scale:
                 found[row] = f"{value:g}"
         return found
 
+    def labels(self, columns: int) -> dict[int, str]:
+        """Round values by the column in which they stand, with two blanks between two of them at least."""
+        found: dict[int, str] = {}
+        taken: set[int] = set()
+        for value in _rounds(1.0, self.high):
+            name, column = f"{value:g}", self.column(value, columns)
+            cells = range(column, column + len(name))
+            if cells.stop <= columns and not taken & set(range(column - 2, cells.stop + 2)):
+                found[column] = name
+                taken |= set(cells)
+        return found
+
+    def column(self, value: float, columns: int) -> int:
+        """The column in which a value stands, from the left."""
+        return min(columns - 1, int(self.share(value) * columns))
+
 
 def _rounds(low: float, high: float) -> Iterator[float]:
     """Round values in a range, the roundest first, so that they get the rows."""

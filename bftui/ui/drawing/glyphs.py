@@ -18,6 +18,9 @@ class Glyphs:
         solid, dotted: lines without braille.
         level: what bars are held against.
         past: ends a bar that is longer than the axis.
+        dot, ring: one value of a row, and one beside it.
+        guide: a value that all rows are held against.
+        ends: the ends of an interval.
     """
 
     blocks: str
@@ -26,6 +29,10 @@ class Glyphs:
     dotted: str
     level: str
     past: str
+    dot: str
+    ring: str
+    guide: str
+    ends: str
 
     @property
     def legend_solid(self) -> str:
@@ -38,10 +45,10 @@ class Glyphs:
         return "⠂⠂" if self.braille else self.dotted * 2
 
 
-FINE = Glyphs(" ▁▂▃▄▅▆▇█", True, "─", "┄", "╌", "↑")
-CONSOLE = Glyphs(" ▄▄▄▄▄███", False, "─", "·", "─", "↑")
+FINE = Glyphs(" ▁▂▃▄▅▆▇█", True, "─", "┄", "╌", "↑", "●", "○", "┊", "├┤")
+CONSOLE = Glyphs(" ▄▄▄▄▄███", False, "─", "·", "─", "↑", "■", "o", "│", "├┤")
 """For the console of Linux, whose fonts have neither eighths nor braille."""
-ASCII = Glyphs(" ..::::##", False, "-", ".", "-", "^")
+ASCII = Glyphs(" ..::::##", False, "-", ".", "-", "^", "#", "o", "|", "[]")
 
 
 def glyphs() -> Glyphs:

@@ -5,12 +5,12 @@ Data for `K`, as in `explain_items.py`.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from bftui.core import definitions
 from bftui.core.noise_floor import exactness, fine
 from bftui.core.text import counted
+from bftui.ui import response_line
 from bftui.ui.explain.explain_items import Item
 from bftui.workbench.wording import truncation
 
@@ -110,19 +110,40 @@ def _compared(found: PathComparison, drawn: int) -> Item:
 
 
 def response(view: View, found: ResponseShown | None) -> list[Item]:
-    """The numbers of a response."""
-    result = None if found is None else found.result
-    if found is None or result is None or result.delta is None or result.delta_ci is None:
+    """The numbers of a response, in plain words first."""
+    if found is None:
         return []
-    low, high = (math.exp(end) for end in result.delta_ci)
-    return [
+    of = response_line.name(view, found.settings.token_ids)
+    before, after = (response_line.now(view, node) for node in (found.node, found.end))
+    items = [
+        Item("response", response_line.answer(view, found), "", definitions.VERDICTS),
         Item(
-            "response",
-            f"×{math.exp(result.delta):.2f} [{low:.2f}, {high:.2f}] {result.verdict}",
+            "BF now",
+            f"{before} → {after}",
+            definitions.BF.formula,
+            f"BF of the next token before {of} was forced and after it. It is exact, and says nothing of the tokens "
+            "after that: a text may leave one choice now and many later, or the other way round.",
+            definitions.BF.source,
+        ),
+    ]
+    result = found.result
+    if result is None:
+        return items
+    value = "not judged yet"
+    if result.delta is not None and result.delta_ci is not None:
+        low, high = map(response_line.times, result.delta_ci)
+        value = f"{response_line.times(result.delta)} [{low}, {high}] {result.verdict}"
+    looks = ", ".join(map(str, found.settings.looks)) or str(found.settings.samples)
+    return [
+        *items,
+        Item(
+            "the factor",
+            value,
             f"exp( {definitions.RESPONSE.formula} )",
-            f"{definitions.RESPONSE.meaning} Here up to {counted(result.horizon, 'token')} after "
-            f"“{view.text(found.settings.token_ids)}” stand against those after {result.matched} matched controls. "
+            f"{definitions.RESPONSE.meaning} Here up to {counted(result.horizon, 'token')} after {of} stand against "
+            f"those after {found.planned} matched controls, judged at {looks} samples of each. "
             f"{definitions.RESPONSE.use}",
             definitions.RESPONSE.source,
-        )
+        ),
+        Item.of("the first tokens", "factor [95 % by noise]", definitions.BY_HORIZON),
     ]

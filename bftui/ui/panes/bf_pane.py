@@ -11,29 +11,22 @@ partner. The lower edge names them, tells what stands under the cursor, and what
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
 
 from rich.cells import cell_len
 from rich.style import Style
 
-from bftui.core.job import duration
 from bftui.core.noise_floor import factor, fine, nats
-from bftui.core.text import safe
 from bftui.ui import side_branches
 from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
 from bftui.ui.drawing.chart import Fixed, first_in_view
 from bftui.ui.drawing.glyphs import glyphs
-from bftui.ui.drawing.line_builder import LineBuilder, fit, how_far, starred
+from bftui.ui.drawing.line_builder import LineBuilder, fit, starred
 from bftui.ui.panes.curve_pane import axis_step, draw_cells
 from bftui.ui.panes.pane import Pane
 from bftui.ui.side_branches import Apart
 from bftui.ui.themes.theme_styles import Palette
-from bftui.ui.view import Path, View
-from bftui.workbench.keys import hint
-
-if TYPE_CHECKING:
-    from bftui.workbench.response_shown import ResponseShown
+from bftui.ui.view import Path
 
 _AXIS = 5
 """Cells of the axis."""
@@ -264,19 +257,27 @@ class StripPane(Pane):
         room = self.size.width - 6
         if self._away is not None:
             return next((form for form in self._said() if cell_len(form) <= room), "")
-        found = view.responded
-        partner = self._of_partner()
-        responses = told(view, found) if found is not None else ()
-        wide = [f"{partner} · {form}" for form in responses] if partner else []
-        forms = [*wide, *(responses or ([partner] if partner else []))]
-        if self._beside is not None:
-            other = not self.entropy and any(map(view.stale, self._beside.nodes))
-            name = starred(fit(self._beside.name, _TOKEN), other)
-            legend = f"{glyphs().legend_dotted} {name}"
-            forms = [*(f"{legend} · {form}" for form in forms), *forms] or [legend]
+        partner, legend = self._of_partner(), self._of_branch()
+        extras = [f"{legend} · {partner}"] if legend and partner else []
+        extras += [each for each in (partner, legend) if each]
+        forms = extras
+        if view.responded is not None:
+            # Not with the first frame: it needs NumPy.
+            from bftui.ui.response_line import told
+
+            response = told(view, view.responded)
+            beside = [f"{extra} · {form}" for extra in extras for form in response.whole]
+            forms = [*beside, *response.whole, *response.short]
         return next(
             (form for form in forms if cell_len(form) <= room), fit((forms or [""])[-1], room)
         )
+
+    def _of_branch(self) -> str:
+        """Names the branch that is drawn over the bars; "" without one."""
+        if self._beside is None:
+            return ""
+        other = not self.entropy and any(map(self.now.stale, self._beside.nodes))
+        return f"{glyphs().legend_dotted} {starred(fit(self._beside.name, _TOKEN), other)}"
 
     def _said(self) -> list[str]:
         """What stands under the cursor, the longest form first."""
@@ -398,39 +399,3 @@ class StripPane(Pane):
 def interval(ci: tuple[float, float]) -> str:
     """A 95 % interval of a branching factor."""
     return f"[{fine(ci[0])}, {fine(ci[1])}]"
-
-
-def times(delta: float) -> str:
-    """A difference of ln BF as a factor."""
-    value = math.exp(delta)
-    return f"×{value:.2f}" if value < 99.5 else f"×{value:,.0f}"
-
-
-def told(view: View, found: ResponseShown) -> Sequence[str]:
-    """A response in a line, the longest form first."""
-    text = fit(view.text(found.settings.token_ids), 24)
-    name = f"“{text}”"
-    result = found.result
-    if result is not None and result.verdict is not None:
-        if result.reason is not None:
-            reason = safe(result.reason)
-            return (f"{name}: undecided, {reason}", f"{name}: undecided, too few controls")
-        more = f" · measuring more {found.share:.0%}" if found.running else ""
-        if result.delta is None or result.delta_ci is None:
-            return (f"{name}: {result.verdict}",)
-        low, high = map(times, result.delta_ci)
-        whole = f"{times(result.delta)} [{low}, {high}] {result.verdict}"
-        line = f"{name} against {result.matched} matched: {whole}"
-        details = hint("{response} details")
-        return (f"{line}{more} · {details}", f"{line}{more}", line, f"{name} {whole}", whole)
-    planned = f"{name} against {found.planned} matched"
-    if found.paused is not None:
-        seconds = f"takes {duration(found.paused)} more"
-        goes_on = hint("{response} goes on")
-        return (f"{planned}: {seconds}, {goes_on}", f"{name}: {seconds}, {goes_on}")
-    if found.running:
-        long, short = (how_far("measuring", found.share, left) for left in (found.left, None))
-        forms = {f"{of}: {said}" for of in (planned, name) for said in (long, short)}
-        return sorted(forms, key=cell_len, reverse=True)
-    anew = hint("{response} begins anew")
-    return (f"{planned}: stopped at {found.share:.0%}, {anew}", f"{name}: stopped")

@@ -79,7 +79,7 @@ class RolloutsScreen(LiveScreen[OpenRollout | None]):
     def news(self) -> None:
         """Shows what was drawn by now."""
         rolled = self._rolled
-        self._curve.show_rolled(rolled, self._workbench.now.measured.responses.get(self._place[0]))
+        self._curve.show_rolled(rolled, self._workbench.now.measured.responses.get(self._place))
         self._list.show_rolled(rolled)
         self._show_keys(rolled)
 

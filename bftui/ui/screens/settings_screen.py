@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from bftui.ui.screens.dialog import Dialog
 from bftui.ui.screens.line_screen import LineScreen
 from bftui.ui.themes.theme_files import AUTO, found
 from bftui.ui.themes.theme_styles import Palette, find
+from bftui.workbench.settings import HORIZONS, SAMPLES
 from bftui.workbench.snapshot import Notice, Tone
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from bftui.workbench.workbench import Workbench
 
 _TITLE, _VALUE = 14, 19
+
+_SECONDS = ("2", "5", "10", "20", "30", "60", "120")
+"""What a response may take that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class SettingsScreen(Dialog[None]):
 
     DEFAULT_CSS = """
     SettingsScreen { align: center middle; background: $background 60%; layers: base; }
-    SettingsScreen Pane { width: 92; max-width: 100%; height: 8; }
+    SettingsScreen Pane { width: 92; max-width: 100%; height: 11; }
     SettingsScreen KeyBar { width: 92; max-width: 100%; }
     """
 
@@ -130,8 +135,29 @@ class SettingsScreen(Dialog[None]):
                 "response",
                 ("auto", "off"),
                 lambda: "auto" if self._workbench.now.automatic else "off",
-                "measure forced texts against controls",
+                "measure forced texts against texts like them",
                 self._response,
+            ),
+            SettingRow(
+                "samples",
+                tuple(map(str, SAMPLES)),
+                lambda: str(self._workbench.now.plan.samples),
+                "of a response: continuations of each text",
+                partial(self._plan, "samples"),
+            ),
+            SettingRow(
+                "tokens",
+                tuple(map(str, HORIZONS)),
+                lambda: str(self._workbench.now.plan.horizon),
+                "of a response: of each continuation",
+                partial(self._plan, "horizon"),
+            ),
+            SettingRow(
+                "seconds",
+                _SECONDS,
+                lambda: f"{self._workbench.now.plan.seconds:g}",
+                "of a response that nobody asked for",
+                partial(self._plan, "seconds"),
             ),
             SettingRow(
                 "shading",
@@ -180,6 +206,13 @@ class SettingsScreen(Dialog[None]):
     def _response(self, value: str) -> None:
         self._workbench.respond_by_itself(value == "auto")
         self._hold({("", "response"): value}, response=value)
+
+    def _plan(self, name: str, value: str) -> None:
+        """Has responses that begin from now on be measured so."""
+        changed: dict[str, Any] = {name: float(value) if name == "seconds" else int(value)}
+        plan = replace(self._workbench.now.plan, **changed)
+        self._workbench.plan_responses(plan)
+        self._hold({("", f"response_{name}"): changed[name]}, plan=plan)
 
     def _shading(self, value: str) -> None:
         self._shading_now = value
