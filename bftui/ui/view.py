@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bftui.session.session import Session
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Rolled
+    from bftui.workbench.words_shown import WordsShown
 
 _LABEL_CELLS = 60
 _LABEL_BYTES = 240
@@ -223,6 +224,11 @@ class View:
             ):
                 before = each
         return here or before
+
+    @property
+    def worded(self) -> WordsShown | None:
+        """The responses to all words at the cursor, under the sampler in force."""
+        return self.measured.words.get((self.cursor, self.in_force))
 
     # The partner -----------------------------------------------------------------------------------------------
 

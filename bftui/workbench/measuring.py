@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
 from bftui.workbench.keys import hint
+from bftui.workbench.partner_responding import PartnerResponding, begin_beside
 from bftui.workbench.responding import Responding, Responses
 from bftui.workbench.snapshot import Measured, Notice, Running, Tone
+from bftui.workbench.words_responding import WordResponses, WordsResponding
 
 if TYPE_CHECKING:
     from bftui.core.job import Job
@@ -31,6 +33,10 @@ AHEAD = 20
 
 _EVERY_S = 0.25
 """Between two summaries of what still runs."""
+
+
+_RESPONSES = Responding | PartnerResponding | WordsResponding
+"""Of these only the latest runs, and what is drawn of them is kept at each look."""
 
 
 class _Work(Protocol):
@@ -111,6 +117,7 @@ class Measuring:
         self._running: deque[_Work] = deque()
         self._series: dict[Place, RolloutSeries] = {}
         self._responses = Responses()
+        self._words = WordResponses()
 
     @property
     def waiting(self) -> bool:
@@ -170,9 +177,7 @@ class Measuring:
         """
         session = self._at
         place = end, session.sampler_number
-        for running in list(self._running):
-            if isinstance(running, Responding) and running.shown.place != place:
-                self._drop(running)
+        self._drop_others(self._responses.at(place))
         work = self._responses.at(place)
         if work is None:
             past = self.measured.responses.get(place)
@@ -180,6 +185,25 @@ class Measuring:
         if asked:
             work.ask()
         self._go_on(work)
+
+    def respond_to_words(self, node: int, words: tuple[str, ...], plan: ResponsePlan) -> None:
+        """Measures what each of some words does after a node, in the partner too; the responses that run then wait.
+
+        What was drawn before is not drawn again. Raises UsageError where no word can be measured.
+        """
+        # What was drawn of another palette, or of a single word, is in the trace first.
+        self._drop_others(None)
+        work = self._words.begin(self._at, node, words, plan)
+        if work.series.done:
+            self._publish(work, running=False)
+        else:
+            self._begin(work)
+
+    def _drop_others(self, work: Responding | None) -> None:
+        """Has the responses that run wait, but for one."""
+        for running in list(self._running):
+            if isinstance(running, _RESPONSES) and running is not work:
+                self._drop(running)
 
     def resize(self, end: int, plan: ResponsePlan) -> None:
         """Has a response draw as much as is planned now, beyond its looks; one that has drawn nothing begins so.
@@ -207,9 +231,31 @@ class Measuring:
         elif work.goes_on:
             work.take_up()
             self._begin(work)
+        else:
+            self._beside(work)
+
+    def _beside(self, work: _Work) -> None:
+        """Has the partner's response follow one that is complete and that somebody asked for."""
+        if isinstance(work, PartnerResponding):
+            work.close()
+        partner = self._at.partner
+        if not isinstance(work, Responding) or partner is None:
+            return
+        if not (work.asked and work.response.done):
+            return
+        place = work.shown.place
+        known = self.measured.beside.get(place)
+        if known is not None and known.model == partner.model.info.name and known.complete:
+            return
+        found = begin_beside(self._at, partner, work.response, place)
+        if isinstance(found, PartnerResponding):
+            self._begin(found)
+        else:
+            self.show(replace(self.measured, beside={**self.measured.beside, place: found}))
 
     def _begin(self, work: _Work) -> None:
-        for waiting in self._responses.others(work):
+        held: list[_Work] = [*self._responses.others(work), *self._words.others(work)]
+        for waiting in held:
             if waiting not in self._running:
                 waiting.close()
         self._running.append(work)
@@ -239,10 +285,12 @@ class Measuring:
             raise
         if not more:
             self._running.remove(work)
+            # Before it is said to have ended: nobody is told that nothing runs.
+            self._beside(work)
             self._publish(work, running=False)
             self._keep(work)
             return True, None
-        if isinstance(work, Responding):
+        if isinstance(work, _RESPONSES):
             work.keep_looks(self._at.experiments)
             if work.spent:
                 # Its stream stays open, so that it goes on at once when somebody asks.
@@ -270,12 +318,12 @@ class Measuring:
         self._running.remove(work)
         work.close()
         self._publish(work, running=False)
-        if isinstance(work, Responding):
+        if isinstance(work, _RESPONSES):
             self._keep(work)
 
     def _keep(self, work: _Work) -> None:
         """Writes what was found into the trace and the journal."""
-        if isinstance(work, Responding):
+        if isinstance(work, _RESPONSES):
             work.keep(self._at.experiments)
         else:
             self._at.experiments.keep(work.job)
@@ -296,6 +344,7 @@ class Measuring:
         """Ends everything, as the model's process is another one; what was found stays."""
         self.stop()
         self._responses.let_all_go(self.session)
+        self._words.let_all_go(self.session)
 
     def attend(self, session: Session | None) -> None:
         """Ends everything and forgets what was found: it is about another session from now on."""
@@ -313,8 +362,10 @@ class Measuring:
 def _stopped(works: Sequence[_Work]) -> str:
     """What is said of what was stopped."""
     told = f"stopped: {', '.join(work.told for work in works)}"
-    if any(isinstance(work, Responding) for work in works):
+    if any(isinstance(work, Responding | PartnerResponding) for work in works):
         told += hint("; {response} goes on where it stood")
+    if any(isinstance(work, WordsResponding) for work in works):
+        told += hint("; {all_words} goes on where it stood")
     return told
 
 

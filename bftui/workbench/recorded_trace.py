@@ -108,6 +108,8 @@ class RecordedTrace:
             looked={place: each for place, each in all_.looked.items() if place[0] < count},
             rolled={place: each for place, each in all_.rolled.items() if place[0] < count},
             responses={place: each for place, each in all_.responses.items() if place[0] < count},
+            beside={place: each for place, each in all_.beside.items() if place[0] < count},
+            words={place: each for place, each in all_.words.items() if place[0] < count},
         )
         if known != measuring.measured:
             measuring.show(known)

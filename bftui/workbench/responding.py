@@ -168,10 +168,17 @@ class Responses:
 
 def _setup(plan: ResponsePlan, past: ResponseShown | None) -> Setup:
     """How one is measured: as it was begun where its samples were kept, else as planned now."""
-    from bftui.measures.response_state import LOOKS, Setup
+    from bftui.measures.response_state import Setup
 
     if past is not None and past.held:
         asked = past.settings
         return Setup(asked.looks, asked.horizon, asked.controls, others=False, early=asked.early)
+    return setup_of(plan)
+
+
+def setup_of(plan: ResponsePlan) -> Setup:
+    """How a response that begins is measured, without other kinds of controls."""
+    from bftui.measures.response_state import LOOKS, Setup
+
     looks = *(samples for samples in LOOKS[:-1] if samples < plan.samples), plan.samples
     return Setup(looks, plan.horizon, others=False)

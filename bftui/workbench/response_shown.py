@@ -126,3 +126,18 @@ def _end(tree: Tree, node: int, ids: Sequence[int]) -> int:
         forced = [each for each in found if tree.source(each).word == "forced"]
         node = (forced or found)[0]
     return node
+
+
+def forced_end(tree: Tree, node: int, ids: Sequence[int]) -> int | None:
+    """The node where a text ends that was forced after another node; None where it was not."""
+    for token_id in ids:
+        there = (
+            child
+            for child in tree.children(node)
+            if tree.token_id(child) == token_id and tree.source(child).word == "forced"
+        )
+        found = next(there, None)
+        if found is None:
+            return None
+        node = found
+    return node

@@ -19,6 +19,7 @@ from bftui.workbench.paired_results import NudgingShown, ShiftShown
 from bftui.workbench.response_shown import ResponseShown
 from bftui.workbench.rollout_series import Drawing, PastRollouts, Place, RolloutSeries
 from bftui.workbench.snapshot import Beside, Measured, Paired
+from bftui.workbench.words_shown import PartnerShown, past_beside, past_words
 
 if TYPE_CHECKING:
     from bftui.core.tree import Tree
@@ -51,6 +52,8 @@ def restored(
     looked: dict[Place, LookaheadResult] = {}
     series: dict[Place, RolloutSeries] = {}
     responses: dict[Place, ResponseShown] = {}
+    beside: dict[Place, PartnerShown] = {}
+    series_of_words: list[StoredResult] = []
     for found in measurements:
         node = found["node"]
         with suppress(
@@ -64,12 +67,25 @@ def restored(
                 case "rollouts" | "resampling":
                     past = PastRollouts.of(StoredResult.read(found))
                     _put(series, (node, samplers.index(past.settings().sampler)), past)
-                case "response":
-                    response = ResponseShown.past(StoredResult.read(found), tree, samplers)
+                case "response" | "partner_response":
+                    stored = StoredResult.read(found)
+                    beside_it = stored.kind == "partner_response"
+                    if not (stored.settings.asked if beside_it else stored.settings).early:
+                        series_of_words.append(stored)
+                        continue
+                    if beside_it:
+                        place, shown = past_beside(stored, tree, samplers)
+                        beside[place] = shown
+                        continue
+                    response = ResponseShown.past(stored, tree, samplers)
                     responses[response.place] = replace(response, live=live)
     rolled = {place: each.rolled(n) for n, (place, each) in enumerate(series.items())}
     goes_on = {place: each for place, each in series.items() if _goes_on(each.jobs[-1])}
-    return Restored(Measured(looked=looked, rolled=rolled, responses=responses), goes_on)
+    words = past_words(series_of_words, samplers, live=live)
+    measured = Measured(
+        looked=looked, rolled=rolled, responses=responses, beside=beside, words=words
+    )
+    return Restored(measured, goes_on)
 
 
 def _put(known: dict[Place, RolloutSeries], place: Place, past: PastRollouts) -> None:

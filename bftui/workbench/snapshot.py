@@ -1,7 +1,7 @@
 """What a front end reads of the workbench: one frozen snapshot, replaced as a whole whenever something changes.
 
-Single results are shown by `rollout_series.py`, `response_shown.py` and `paired_results.py`, so that a first frame
-needs none of them.
+Single results are shown by `rollout_series.py`, `response_shown.py`, `words_shown.py` and `paired_results.py`, so that
+a first frame needs none of them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Place, Rolled
     from bftui.workbench.settings import ResponsePlan
+    from bftui.workbench.words_shown import PartnerShown, WordsShown
 
 
 class Status(StrEnum):
@@ -67,8 +68,8 @@ class Measured:
     Attributes:
         version: grows with every one.
         running: what is being measured.
-        looked, rolled: by place; of rollouts the latest there.
-        responses: by place, which is here the node of the forced text's last token.
+        looked, rolled, words: by place; of rollouts the latest there.
+        responses, beside: by place, which is here the node of the forced text's last token; those of the partner.
         speed: tokens a second that a response drew last; None before one did.
     """
 
@@ -77,6 +78,8 @@ class Measured:
     looked: Mapping[Place, LookaheadResult] = field(default_factory=dict)
     rolled: Mapping[Place, Rolled] = field(default_factory=dict)
     responses: Mapping[Place, ResponseShown] = field(default_factory=dict)
+    beside: Mapping[Place, PartnerShown] = field(default_factory=dict)
+    words: Mapping[Place, WordsShown] = field(default_factory=dict)
     speed: float | None = None
 
 

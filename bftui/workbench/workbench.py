@@ -335,6 +335,11 @@ class Workbench:
                 "measure",
             )
 
+    def respond_to_words(self, node: int, words: tuple[str, ...]) -> None:
+        """Measures the response to each of some words after a node, in the partner too; what was stopped goes on."""
+        plan = self.now.plan
+        self._put(lambda session: session.measuring.respond_to_words(node, words, plan), "measure")
+
     def resize_response(self, end: int, plan: ResponsePlan) -> None:
         """Has the response to the text that ends at a node draw so much; before its first token it begins anew so."""
         self._put(lambda session: session.measuring.resize(end, plan), "measure")

@@ -146,6 +146,12 @@ def test_a_line_that_fails_says_why_and_the_next_one_is_read(say, orchard, line,
     assert "Node 1, 1 after the prompt" in said
 
 
+def test_all_words_are_ranked(say, orchard):
+    said, _ = say(orchard, "all-words", "text")
+    assert "Which text narrows most here:" in said
+    assert "verdicts are corrected with Holm's method" in " ".join(said.split())
+
+
 def test_a_prompt_may_come_later(say, orchard):
     said, errors = say(orchard, "sample", 'prompt "a\\nb"', "text", arguments=(), code=2)
     assert "there is no prompt yet; prompt TEXT gives one" in errors

@@ -21,6 +21,7 @@ SCREENS = {
     "rollouts": ("r",),
     "rollouts explained": ("r", "K"),
     "response": ("1", "E"),
+    "all words": ("A",),
 }
 
 

@@ -325,7 +325,7 @@ def drawn(w: Driver) -> list[list[Segment]]:
 
 
 @pytest.mark.parametrize(
-    "key", ["f", "t", "i", "r", "R", "E", "c", "K", "question_mark", "f2", "m"]
+    "key", ["f", "t", "i", "r", "R", "E", "A", "c", "K", "question_mark", "f2", "m"]
 )
 async def test_an_open_dialog_wears_the_theme_that_is_put_on(fruit: str, key: str) -> None:
     async with workbench(fruit, theme="dark") as w:

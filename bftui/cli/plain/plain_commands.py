@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bftui.cli.plain import plain_sentences as tell
 from bftui.cli.plain.plain_sentences import say
-from bftui.core.errors import UsageError
+from bftui.core.errors import BftuiError, UsageError
 from bftui.core.text import did_you_mean, safe
 from bftui.session import commands as c
 from bftui.workbench import jumps
@@ -179,6 +179,33 @@ def _response(plain: Plain, rest: str) -> None:
         say(report([reported(job, one, session.model)]))
 
 
+def _all_words(plain: Plain, rest: str) -> None:
+    from bftui.cli.commands.respond_command import printed, reported
+    from bftui.cli.reports.response_report import report
+    from bftui.measures.response_series import ResponseSeries
+    from bftui.measures.response_state import Setup
+
+    session, jobs = plain.live, []
+    for word in plain.settings.words:
+        text = session.model_tree.spaced(word)
+        try:
+            setup = Setup(others=False, early=False)
+            jobs.append(session.experiments.start_response(text, setup=setup))
+        except BftuiError as error:
+            say(f"{safe(text)} is left out: {safe(error.line())}")
+    if not jobs:
+        return
+    series = ResponseSeries(jobs)
+    plain.measure(series, "measuring the responses")
+    told = [
+        reported(job, printed(job, found, session.model), session.model)
+        for job, found in zip(jobs, series.results(), strict=True)
+        if found is not None
+    ]
+    if told:
+        say(report(told))
+
+
 def _sampler(plain: Plain, rest: str) -> None:
     parts = rest.split()
     if len(parts) % 2:
@@ -325,6 +352,7 @@ WORDS = (
     Verb("resample", "[N]", "Sample again from here, against the path that goes on.",
          lambda p, rest: _rollouts(p, rest, again=True)),
     Verb("response", "[TEXT]", "What the forced text, or this one, does to BF, against controls.", _response),
+    Verb("all-words", "", "Which word of the style palette narrows most here, against controls.", _all_words),
     Verb("partner", "MODEL|none", "Open a second model beside this one, or take it away.", _open_partner),
     Verb("shift", "[TOKENS]", "The partner's answer in this model's eyes.", _shift),
     Verb("nudge", "[TOKENS]", "The partner writes where this model is unsure.", _nudge),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bftui.session.commands import Goto
 from bftui.ui.actions import needs
 from bftui.ui.actions.action import ActionFacts, ActionGroup, action
 from bftui.workbench import jumps
@@ -153,6 +154,31 @@ def response(screen: WorkbenchScreen) -> None:
         screen.warn("the forced text ends the text: nothing comes after it")
         return
     _show_response(screen, start, jumps.ids_between(view.tree, start, end), end)
+
+
+@action(
+    ActionGroup.MEASURE,
+    "A",
+    name="all words",
+    needs=needs.recorded("all_words", "no responses to all words were", can_measure),
+    known=lambda view: view.worded is not None,
+)
+def all_words(screen: WorkbenchScreen) -> None:
+    """Which word of the style palette narrows most here, in the partner too."""
+    from bftui.ui.screens.words_screen import WordsScreen
+
+    def left(chosen: tuple[int, tuple[int, ...], int] | None) -> None:
+        if chosen is None:
+            return
+        node, ids, end = chosen
+        if screen.now.cursor != end:
+            screen.send(Goto(end))
+        # What was drawn for the table is not drawn again.
+        screen.workbench.respond(node, ids, end)
+        _show_response(screen, node, ids, end)
+
+    words = tuple(screen.words)
+    screen.app.push_screen(WordsScreen(screen.workbench, screen.now, screen.palette, words), left)
 
 
 def _show_response(screen: WorkbenchScreen, node: int, ids: tuple[int, ...], end: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bftui.core import definitions
 from bftui.core.noise_floor import exactness, fine
-from bftui.core.text import counted
+from bftui.core.text import counted, safe
 from bftui.ui import response_line
 from bftui.ui.explain.explain_items import Item
 from bftui.workbench.wording import truncation
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bftui.ui.view import View
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import PathComparison, Rolled
+    from bftui.workbench.words_shown import WordsShown
 
 
 def ahead(view: View, token_id: int) -> list[Item]:
@@ -107,6 +108,30 @@ def _compared(found: PathComparison, drawn: int) -> Item:
         "of that range is none that the model would have written by itself. It may hold forced tokens.",
         f"{definitions.YANG}, resampling from a position",
     )
+
+
+def words(view: View, found: WordsShown | None) -> list[Item]:
+    """The numbers of the table of all words."""
+    several = (
+        "Every word is held against its own matched controls. All of them have the same planned looks and none ends "
+        "early; p is Holm's, over the words of one model, and a word narrows or widens only where it is below .05."
+    )
+    value = "not measured yet"
+    if found is not None:
+        value = f"look {found.done} of {len(found.looks)} is done at {counted(len(found.words), 'word')}"
+    items = [
+        Item("all words", value, "", f"{several} {definitions.VERDICTS}"),
+        Item.of("the ratio", "factor [like texts]", definitions.RESPONSE),
+        Item.of("the first tokens", "factor [95 % by noise]", definitions.BY_HORIZON),
+    ]
+    if found is not None and found.partner:
+        told = (
+            "The same text, forced at the same place of the text that the partner reads: after its own prompt, in its "
+            "own tokens, and against controls that it might have written itself. Ratios of two models stand side by "
+            "side; each is over what its own model would do."
+        )
+        items.append(Item("partner", safe(found.partner), "", told))
+    return items
 
 
 def response(view: View, found: ResponseShown | None) -> list[Item]:

@@ -15,7 +15,7 @@ from bftui.core.definitions import CONTROLS
 from bftui.core.job import duration
 from bftui.core.noise_floor import fine, within
 from bftui.core.text import counted, label, safe
-from bftui.results.response_words import gap
+from bftui.results.response_words import gap, sentence
 from bftui.ui import response_line as words
 from bftui.ui.drawing.chart import Scale
 from bftui.ui.drawing.dot_rows import DotRows, Part
@@ -31,6 +31,7 @@ from bftui.workbench.wording import sampling
 
 if TYPE_CHECKING:
     from bftui.results.response_result import ControlsResult, ResponseResult
+    from bftui.workbench.words_shown import PartnerShown
 
 _LABEL = 9
 """Cells of what a line at the top is about."""
@@ -58,6 +59,7 @@ class ResponsePane(ReadingPane):
         self._node, self._end, self._of = node, end, of
         self._found: ResponseShown | None = None
         self._plan, self._speed = ResponsePlan(), 0.0
+        self._beside: PartnerShown | None = None
         self._scale: Scale | None = None
         self._lines: list[Line] = []
 
@@ -66,11 +68,16 @@ class ResponsePane(ReadingPane):
         return f"{self.now.model_name} · {sampler}"
 
     def show_response(
-        self, found: ResponseShown | None, plan: ResponsePlan, speed: float | None
+        self,
+        found: ResponseShown | None,
+        plan: ResponsePlan,
+        speed: float | None,
+        beside: PartnerShown | None = None,
     ) -> None:
         """Brings it up to date; `plan` and `speed` say what a response that did not begin would be, and take."""
-        if (found, plan, speed or 0.0) != (self._found, self._plan, self._speed) or not self._lines:
-            self._found, self._plan, self._speed = found, plan, speed or 0.0
+        given = found, plan, speed or 0.0, beside
+        if given != (self._found, self._plan, self._speed, self._beside) or not self._lines:
+            self._found, self._plan, self._speed, self._beside = given
             self._make()
             self.refresh()
 
@@ -105,6 +112,7 @@ class ResponsePane(ReadingPane):
             yield from self._planned()
             return
         yield from self._answer(found)
+        yield from self._partner()
         done = words.progress(found)
         if not done:
             samples, tokens = found.wanted
@@ -145,6 +153,22 @@ class ResponsePane(ReadingPane):
             told += ", within the noise floor of this model"
         # As many lines as the longest answer has: nothing below moves.
         yield from self._paragraph("then", told, "accent", 2 if self.columns >= 90 else 3)
+
+    def _partner(self) -> Iterator[Line]:
+        """What the same text does in the partner, at the same place of its own text."""
+        beside = self._beside
+        if beside is None:
+            return
+        told = f"in {safe(beside.model)} "
+        if beside.why:
+            told += f"it is not measured: {safe(beside.why)}"
+        elif beside.result is None:
+            told += "nothing is drawn yet"
+        else:
+            told += sentence(beside.result, self._of.strip("“”"))
+            if within(beside.result.delta, self.now.partner_noise, beside.positions):
+                told += ", within the noise floor of that model"
+        yield from self._paragraph("partner", told, "text", 2)
 
     def _match(self, found: ResponseShown) -> Iterator[Line]:
         """How probable the openings are beside the forced text."""

@@ -82,7 +82,8 @@ class ResponseScreen(LiveScreen[None]):
     def news(self) -> None:
         """Shows what is known by now."""
         now = self._workbench.now
-        self._pane.show_response(self._found, now.plan, now.measured.speed)
+        beside = now.measured.beside.get(self._place)
+        self._pane.show_response(self._found, now.plan, now.measured.speed, beside)
         self._show_keys()
 
     def _show_keys(self) -> None:
