@@ -100,7 +100,7 @@ class ResponsePane(ReadingPane):
         found = self._found
         if found is not None and found.result is not None:
             self._lines += [*self._table(found), []]
-            self._lines += self._chart(found.result)
+            self._lines += self._chart(found.result, running=found.running)
         self._lines += self._notes()
 
     def _head(self) -> Iterator[Line]:
@@ -242,13 +242,14 @@ class ResponsePane(ReadingPane):
 
     # The chart -------------------------------------------------------------------------------------------------
 
-    def _chart(self, result: ResponseResult) -> Iterator[Line]:
+    def _chart(self, result: ResponseResult, *, running: bool) -> Iterator[Line]:
         """BF after the forced text and after each control, on one axis."""
         forced = result.forced
         values = [forced.bf, *(forced.ci or ())]
         for kind in result.controls:
             values += [*kind.bfs, *(kind.ci or ())]
-        before = self._scale
+        # While more comes it only grows, so that nothing jumps; at rest it follows from the numbers alone.
+        before = self._scale if running else None
         self._scale = Scale.around(values) if before is None else before.including(values)
         name = self._text_cells
         rows = DotRows(self._scale, max(8, self.columns - name - _VALUE - 1), forced.bf)
