@@ -14,6 +14,7 @@ from bftui.model.prompt import Prompt
 from bftui.session import commands as c
 from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.session import Session
+from tests.golden.making import beside
 from tests.tables import table
 
 HOSTILE = (
@@ -55,6 +56,7 @@ def full_trace(folder: Path) -> Path:
         ):
             job.finish()
             experiments.keep(job)
+        beside(session, reader)
         nudging = session.start_nudging(NudgeSettings(max_tokens=10))
         nudging.finish()
         experiments.keep(nudging)
