@@ -6,7 +6,10 @@
   widen.
 - `power` forces a text of table models whose factor is known by construction, 40 seeds each.
 - `coverage` holds the ratio over 3 and 4 tokens against every continuation, on random tables: of 1,000 intervals 930
-  to 970 should hold the truth. `practice` does the same over 3 tokens on the practice base.
+  to 970 should hold the truth.
+- `practice` does the same over 3 tokens on the practice base. Means over 3 tokens take few values there, and often
+  lopsided ones: samples drawn from the enumerated distributions themselves are held in 904 of 1,000 with 4 of them, in
+  935 with 12 and in 944 with 32.
 
 Without `--size` each part is a sample of it that takes a minute or less. A run goes on with what FILE keeps.
 """
