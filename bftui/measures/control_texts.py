@@ -8,7 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from bftui.backends.client.client_protocol import CandidateRow, RolloutPlan
+import numpy as np
+
+from bftui.backends.client.client_protocol import RolloutPlan
+from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.measures.site import Site
 
@@ -22,7 +25,6 @@ _WIDTHS = (0.5, 1.0, 1.5, 2.0)
 """Nats around ln P of a first token past the truncation in which other first tokens are like it."""
 _ENOUGH = 4
 """As many first tokens are wanted there for each control."""
-_PAGE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,7 @@ class ControlText:
 Found = Generator[None, None, list[ControlText]]
 
 
-def matched(
-    site: Site, token_ids: Sequence[int], first: float, rank: int, *, kept: bool, count: int
-) -> Found:
+def matched(site: Site, token_ids: Sequence[int], first: float, *, kept: bool, count: int) -> Found:
     """Chooses texts like the forced one, nearest first; pauses between pieces of work.
 
     Where the truncation keeps the forced text's first token: of `DRAWN` continuations of its length those whose first
@@ -48,26 +48,27 @@ def matched(
     Args:
         site: the node that the texts follow.
         token_ids: the forced text.
-        first, rank, kept: of its first token: ln P in nats, its rank from 1, and whether the truncation keeps it.
+        first, kept: of its first token: ln P in nats, and whether the truncation keeps it.
         count: how many are wanted; there may be fewer.
     """
     if kept:
         found = yield from _within(site, token_ids, first, count)
     else:
-        firsts = _past(site, token_ids, first, rank, count)
-        found = yield from _completed(site, iter(firsts), token_ids, count)
+        firsts = _past(site, token_ids, first, count)
+        found = yield from _completed(site, firsts, token_ids, count)
     return found
 
 
 def random(site: Site, token_ids: Sequence[int]) -> Found:
     """Chooses texts of the forced one's length whose first token is uniform over the kept set."""
-    client, sampler = site.model.client, site.sampler
-    kept = client.preview(site.tree, site.node, sampler).kept
-    rows = client.page(site.tree, site.node, sampler, 0, kept, "").rows
-    key = prefix_key(site.prefix)
-    us = [uniform(sampler.seed, Purpose.CONTROL, 0, n, key) for n in range(DRAWN, DRAWN + RANDOM)]
-    firsts = dict.fromkeys(rows[int(u * len(rows))] for u in us)
-    found = yield from _completed(site, iter(firsts), token_ids, RANDOM)
+    here, key = _read(site), prefix_key(site.prefix)
+    kept = here.ranking()[: here.kept].tolist()
+    us = (
+        uniform(site.sampler.seed, Purpose.CONTROL, 0, number, key)
+        for number in range(DRAWN, DRAWN + RANDOM)
+    )
+    firsts = dict.fromkeys(kept[int(u * len(kept))] for u in us)
+    found = yield from _completed(site, _texts(here, list(firsts)), token_ids, RANDOM)
     return found
 
 
@@ -100,51 +101,42 @@ def _within(site: Site, token_ids: Sequence[int], first: float, count: int) -> F
     return list(found.values())[:count]
 
 
-def _past(
-    site: Site, token_ids: Sequence[int], first: float, rank: int, count: int
-) -> list[CandidateRow]:
+def _past(site: Site, token_ids: Sequence[int], first: float, count: int) -> Iterator[ControlText]:
     """First tokens like one past the truncation, in the order in which they are drawn."""
-    shape = _shape(site, token_ids[0])
+    if not math.isfinite(first):
+        return iter(())
+    here, shape = _read(site), _shape(site, token_ids[0])
+    away = np.abs(here.logprobs(range(here.n_vocab)) - first)
     alike = [
-        row
-        for row in _around(site, first, rank)
-        if (row.token_id != token_ids[0] or len(token_ids) > 1)
-        and site.model.is_text(row.token_id)
-        and _shape(site, row.token_id) == shape
+        token_id
+        for token_id in np.flatnonzero(away <= _WIDTHS[-1]).tolist()
+        if (token_id != token_ids[0] or len(token_ids) > 1)
+        and site.model.is_text(token_id)
+        and _shape(site, token_id) == shape
     ]
-    near: list[CandidateRow] = []
+    near: list[int] = []
     for width in _WIDTHS:
-        near = [row for row in alike if abs(row.logprob - first) <= width]
+        near = [token_id for token_id in alike if away[token_id] <= width]
         if len(near) >= _ENOUGH * count:
             break
-    near.sort(key=lambda row: row.token_id)
-    key, drawn = prefix_key(site.prefix), list[CandidateRow]()
+    key, drawn = prefix_key(site.prefix), list[int]()
     while near:
         u = uniform(site.sampler.seed, Purpose.CONTROL, 0, len(drawn), key)
         drawn.append(near.pop(int(u * len(near))))
-    return drawn
+    return _texts(here, drawn)
 
 
-def _around(site: Site, first: float, rank: int) -> list[CandidateRow]:
-    """All candidates whose ln P is within the largest width of that of the one with this rank."""
-    if not math.isfinite(first):
-        return []
-    found: list[CandidateRow] = []
-    for start in range(rank - 1, site.model.info.n_vocab, _PAGE):
-        rows = _page(site, start, start + _PAGE)
-        found += rows
-        if not rows or rows[-1].logprob < first - _WIDTHS[-1]:
-            break
-    for stop in range(rank - 1, 0, -_PAGE):
-        rows = _page(site, max(0, stop - _PAGE), stop)
-        found += rows
-        if rows[0].logprob > first + _WIDTHS[-1]:
-            break
-    return [row for row in found if abs(row.logprob - first) <= _WIDTHS[-1]]
+def _read(site: Site) -> Distribution:
+    """The distribution that first tokens come from: read from the prefix alone, however a person came there."""
+    # Of the tokens to read the last is never evaluated.
+    with closing(site.model.client.path_logits(site.prefix, site.prefix[-1:])) as rows:
+        return Distribution(next(rows), site.sampler)
 
 
-def _page(site: Site, start: int, stop: int) -> tuple[CandidateRow, ...]:
-    return site.model.client.page(site.tree, site.node, site.sampler, start, stop, "").rows
+def _texts(here: Distribution, token_ids: Sequence[int]) -> Iterator[ControlText]:
+    """Texts of one token each."""
+    logprobs = here.logprobs(token_ids).tolist()
+    return (ControlText((i,), p) for i, p in zip(token_ids, logprobs, strict=True))
 
 
 def _shape(site: Site, token_id: int) -> tuple[bool, bool]:
@@ -154,16 +146,15 @@ def _shape(site: Site, token_id: int) -> tuple[bool, bool]:
 
 
 def _completed(
-    site: Site, firsts: Iterator[CandidateRow], token_ids: Sequence[int], count: int
+    site: Site, firsts: Iterator[ControlText], token_ids: Sequence[int], count: int
 ) -> Found:
     """Texts with these first tokens, whose rest is drawn from P~, in batches until there are `count`."""
     rest, found = len(token_ids) - 1, dict[tuple[int, ...], ControlText]()
-    going = (row for row in firsts if row.token_id not in site.model.info.eog_ids)
+    going = (each for each in firsts if each.token_ids[0] not in site.model.info.eog_ids)
     while len(found) < count:
-        taken = list(islice(going, count - len(found)))
-        if not taken:
+        texts = list(islice(going, count - len(found)))
+        if not texts:
             break
-        texts = [ControlText((row.token_id,), row.logprob) for row in taken]
         if rest:
             ends = yield from _continued(site, [t.token_ids for t in texts], [0], rest, ended=True)
             texts = [

@@ -237,7 +237,6 @@ class Response(Job):
             site,
             self.token_ids,
             first.logprob,
-            first.rank,
             kept=kept,
             count=self.setup.controls,
         )

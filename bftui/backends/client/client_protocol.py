@@ -244,7 +244,9 @@ class ModelClient(Protocol):
         """Return the logits after a node, float32 of shape (n_vocab,); for comparisons with another model."""
         ...
 
-    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+    def path_logits(
+        self, prefix: Sequence[int], token_ids: Sequence[int]
+    ) -> Generator[F32, None, None]:
         """Yield the logits that each of these tokens is read from, float32 of shape (n_vocab,).
 
         That is after the prefix and after each token but the last, in one teacher-forced pass. The prefix need not be

@@ -424,7 +424,9 @@ class InferenceEngine:
 
         return rollouts(self._pool, drawing, first, self._check)
 
-    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+    def path_logits(
+        self, prefix: Sequence[int], token_ids: Sequence[int]
+    ) -> Generator[F32, None, None]:
         self.forget_cancel()
         return self._reading.path_logits(prefix, token_ids)
 

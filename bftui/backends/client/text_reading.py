@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -56,13 +56,15 @@ class Reading:
                 return
             ids.append(best.token_id)
 
-    def path_logits(self, prefix: Sequence[int], token_ids: Sequence[int]) -> Iterator[F32]:
+    def path_logits(
+        self, prefix: Sequence[int], token_ids: Sequence[int]
+    ) -> Generator[F32, None, None]:
         """Yield the logits that each of these tokens is read from. Raises UsageError without tokens, ContextFull."""
         if not token_ids:
             raise UsageError("there are no tokens to read")
         return self._rows(list(prefix), list(token_ids[:-1]))
 
-    def _rows(self, prefix: list[int], ids: list[int]) -> Iterator[F32]:
+    def _rows(self, prefix: list[int], ids: list[int]) -> Generator[F32, None, None]:
         path = self._batches(len(prefix), len(ids))
         for start in range(0, len(ids) + 1, _PASS):
             before = prefix + ids[: max(0, start - 1)]
