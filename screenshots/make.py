@@ -31,6 +31,7 @@ TREE = (
     *["space"] * 6,  # a second one
     *["left"] * 6,
     "1",  # forces "Sure"
+    "E",  # what will be measured
     "E",  # measured to its end, however slow the machine
     "escape",
     *["g"] * 14,  # up to where there is a choice again
