@@ -162,7 +162,6 @@ class Response(Job):
 
     def to_draw(self) -> int:
         """Says how many tokens are at most to be drawn yet."""
-        """Tokens that are at most to be drawn yet."""
         setup, state = self.setup, self.state
         samples, others = setup.looks[setup.asked - 1], None
         if state is None:

@@ -69,7 +69,7 @@ def shown(
             for key in keys:
                 if key == PARTNERED:
                     await driver.until(lambda: app.workbench.now.paired.ready)
-                    await driver.partnered()
+                    await driver.partnered(everything=True)
                 else:
                     await (driver.measured() if key == MEASURED else driver.press(key))
             await app.workers.wait_for_complete()
