@@ -4,13 +4,14 @@ With llama.cpp the same batches, row for row and token for token, go through `ll
 with the same threads, types and shape; batches of both sides alternate. With transformers it is `generate` with as many
 sequences after each text. The practice model, and the pretrained ones of `make test-real`, where they are.
 
-    python -m tests.benchmarks.respond [practice] [SmolLM2] [gemma] [transformers] [--numbers N] [--threads N]
+    python -m tests.benchmarks.respond [practice|SmolLM2|gemma|transformers …] [--numbers N] [--threads N] [--answer]
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import math
 import os
 import statistics
 import time
@@ -26,6 +27,9 @@ from bftui.backends.registry import installed, open_backend
 from bftui.core.draws import Purpose
 from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
+from bftui.measures.response_state import Setup
+from bftui.model.loaded_model import open_model
+from bftui.session.session import Session
 from tests.real.models import GEMMA, SMOLLM2
 
 PROMPT = (
@@ -182,6 +186,21 @@ def beside_generate(source: Path, threads: int, numbers: int) -> None:
         said(engine, tokens, [(mine, theirs * tokens / made)], "generate")
 
 
+def answered(source: Path, threads: int) -> None:
+    """Prints when a person sees the first ratio, and each look, of the response to " Sure"."""
+    with open_model(str(source), threads=threads) as model:
+        session = Session(model, "Q: Name a fruit.\nA:", seed=1)
+        job = session.experiments.start_response(" Sure", setup=Setup(others=False))
+        began, ratio, looks = time.perf_counter(), None, list[float]()
+        while job.advance():
+            now = time.perf_counter() - began
+            if ratio is None and job.measured and job.result().by_horizon:
+                ratio = now
+            looks += [now] * (len(job.looks) - len(looks))
+        found = ", ".join(f"{each:.1f}" for each in looks)
+        print(f"{model.name}: first ratio after {ratio or math.nan:.1f} s, looks after {found} s")
+
+
 def said(
     engine: InferenceEngine, tokens: int, seconds: Sequence[tuple[float, float]], other: str
 ) -> None:
@@ -200,6 +219,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="practice, SmolLM2, gemma, transformers")
     parser.add_argument("--numbers", type=int, default=32, help="continuations of each text")
     parser.add_argument("--threads", type=int, default=0, help="0: physical cores")
+    parser.add_argument("--answer", action="store_true", help="also when looks are seen")
     options = parser.parse_args()
     own = practice.path("practice")
     sources = {"practice": own, "SmolLM2": SMOLLM2.gguf, "gemma": GEMMA.gguf, "transformers": own}
@@ -211,6 +231,8 @@ def main() -> None:
             continue
         beside = beside_generate if backend == "transformers" else beside_llama
         beside(source, options.threads, options.numbers)
+        if options.answer and backend == "llama-cpp":
+            answered(source, options.threads)
 
 
 if __name__ == "__main__":
