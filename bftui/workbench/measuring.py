@@ -285,18 +285,18 @@ class Measuring:
             raise
         if not more:
             self._running.remove(work)
-            # Before it is said to have ended: nobody is told that nothing runs.
+            # Before it is said to have ended: nobody is told that nothing runs, or looks for what is not kept yet.
             self._beside(work)
-            self._publish(work, running=False)
             self._keep(work)
+            self._publish(work, running=False)
             return True, None
         if isinstance(work, _RESPONSES):
             work.keep_looks(self._at.experiments)
             if work.spent:
                 # Its stream stays open, so that it goes on at once when somebody asks.
                 self._running.remove(work)
-                self._publish(work, running=False)
                 self._keep(work)
+                self._publish(work, running=False)
                 return True, None
         self._running.rotate(-1)
         if time.monotonic() - work.published < _EVERY_S:
@@ -317,9 +317,9 @@ class Measuring:
         """Ends one experiment that runs; what was found stays."""
         self._running.remove(work)
         work.close()
-        self._publish(work, running=False)
         if isinstance(work, _RESPONSES):
             self._keep(work)
+        self._publish(work, running=False)
 
     def _keep(self, work: _Work) -> None:
         """Writes what was found into the trace and the journal."""
