@@ -147,7 +147,7 @@ class DrawnTexts:
         return [_sample(row, horizon) for row in self._rows[text][:samples] if row.token_ids]
 
     def stored(self, text: int) -> tuple[DrawnSample, ...]:
-        """What a trace keeps of a text: every sample that has a token, from the first on."""
+        """What a trace keeps of a text: its samples, in the order of their numbers; the last may have no token yet."""
         return tuple(
             DrawnSample(
                 token_ids=tuple(row.token_ids), entropy=tuple(row.entropy), finish=row.finish

@@ -513,7 +513,7 @@ async def test_nothing_moves_while_numbers_come(slow: str) -> None:
         def note() -> bool:
             rows = [
                 "".join(text for _, text in parts)
-                for parts in w.app.screen.query_one(ResponsePane)._lines
+                for parts in w.app.screen.query_one(ResponsePane).lines
             ]
             places.add(
                 tuple(

@@ -27,6 +27,17 @@ def moving(*, edges: bool = True) -> list[Binding]:
     return [*found, bound("first", "edge(0)"), bound("last", "edge(1)")] if edges else found
 
 
+def sizing() -> list[Binding]:
+    """The keys that say how much is drawn, for a screen with `action_samples` and `action_horizon`, by steps."""
+    return [
+        bound("slower", "samples(-1)"),
+        bound("faster", "samples(1)"),
+        Binding("plus", "samples(1)", "Samples", show=False),
+        bound("previous_fork", "horizon(-1)"),
+        bound("next_fork", "horizon(1)"),
+    ]
+
+
 def all_bound() -> list[Binding]:
     """Every action, for a screen whose `action_act` takes an id, and of a numbered one the key's number."""
     found = []

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rich.style import Style
-
 from bftui.core.job import duration
 from bftui.core.text import counted, safe
 from bftui.results.response_words import gap, over_tokens, sentence, times
-from bftui.ui.drawing.line_builder import LineBuilder, fit
+from bftui.ui.drawing.line_builder import fit
 from bftui.ui.panes.curve_pane import wrapped
-from bftui.ui.panes.pane import ReadingPane
+from bftui.ui.panes.pane import LinesPane
 from bftui.workbench.keys import hint
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ _TEXTS = 13
 Line = list[tuple[str, str]]
 
 
-class ChosenWordPane(ReadingPane):
+class ChosenWordPane(LinesPane):
     """Draws what `show_chosen` was given last."""
 
     NAME = "chosen"
@@ -39,7 +37,6 @@ class ChosenWordPane(ReadingPane):
 
     def __init__(self, palette: Palette, view: View) -> None:
         super().__init__(palette, view)
-        self._lines: list[Line] = []
         self._given: (
             tuple[WordsShown | None, WordShown | None, str, ResponsePlan, int, float] | None
         ) = None
@@ -62,45 +59,28 @@ class ChosenWordPane(ReadingPane):
         given = (found, word, reason, plan, words, speed or 0.0)
         if given != self._given:
             self._given = given
-            self._make()
-            self.refresh()
-
-    def on_resize(self) -> None:
-        # `Pane.on_resize` is called after this.
-        self._make()
-
-    def count(self) -> int:
-        return len(self._lines)
-
-    def draw(self, row: int, line: LineBuilder) -> Style | None:
-        for role, text in self._lines[row]:
-            line.add(text, getattr(self.palette, role))
-        return None
+            self.renew()
 
     # Lines -----------------------------------------------------------------------------------------------------
 
-    def _make(self) -> None:
+    def make(self) -> list[Line]:
         if self._given is None:
-            return
+            return []
         found, word, reason, *_ = self._given
-        self._lines = []
+        lines: list[Line] = []
         if found is None:
-            self._lines += self._planned()
+            lines += self._planned()
         else:
-            self._lines += self._about("in short", _answer(self.now, found), "accent")
+            lines += self._about("in short", _answer(self.now, found), "accent")
             told = _progress(found)
-            self._lines += self._about(
-                "work", told, "forced" if found.running or found.paused else "dim"
-            )
+            lines += self._about("work", told, "forced" if found.running or found.paused else "dim")
             if reason:
-                self._lines += self._about(
-                    "word", f"it is not measured here: {safe(reason)}", "bad"
-                )
+                lines += self._about("word", f"it is not measured here: {safe(reason)}", "bad")
             elif word is not None:
-                self._lines += self._word(found, word)
+                lines += self._word(found, word)
             if found.error:
-                self._lines += self._about("partner", safe(found.error), "bad")
-        self._lines += [[], *([("dim", each)] for each in wrapped(_NOTE, max(20, self.columns)))]
+                lines += self._about("partner", safe(found.error), "bad")
+        return [*lines, [], *([("dim", each)] for each in wrapped(_NOTE, max(20, self.columns)))]
 
     def _about(self, what: str, text: str, role: str) -> Iterator[Line]:
         for place, each in enumerate(wrapped(text, max(20, self.columns - _LABEL))):

@@ -6,7 +6,7 @@ Keys are the workbench's (`ui/actions/`); a pane is told to move. Lines are made
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Self
@@ -333,6 +333,35 @@ class ReadingPane(Pane):
         more = self.count() - self.top - self.rows
         parts = (f"{more} more lines" if more > 0 else "", self.LEAVE)
         return " · ".join(part for part in parts if part)
+
+
+class LinesPane(ReadingPane):
+    """Lines of pieces, each a colour's name in the palette and a text; `make` gives them, anew at every width."""
+
+    def __init__(self, palette: Palette, view: View) -> None:
+        super().__init__(palette, view)
+        self.lines: Sequence[Sequence[tuple[str, str]]] = ()
+
+    def make(self) -> Sequence[Sequence[tuple[str, str]]]:
+        """Gives the lines for the width that there is."""
+        raise NotImplementedError
+
+    def renew(self) -> None:
+        """Makes the lines again, and draws them."""
+        self.lines = self.make()
+        self.refresh()
+
+    def on_resize(self) -> None:
+        # `Pane.on_resize` is called after this.
+        self.lines = self.make()
+
+    def count(self) -> int:
+        return len(self.lines)
+
+    def draw(self, row: int, line: LineBuilder) -> Style | None:
+        for role, text in self.lines[row]:
+            line.add(text, getattr(self.palette, role))
+        return None
 
 
 @lru_cache(16)

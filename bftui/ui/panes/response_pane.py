@@ -8,7 +8,6 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.cells import set_cell_size
-from rich.style import Style
 
 from bftui.core.bf.looks import horizons
 from bftui.core.definitions import CONTROLS
@@ -19,9 +18,9 @@ from bftui.results.response_words import gap, sentence
 from bftui.ui import response_line as words
 from bftui.ui.drawing.chart import Scale
 from bftui.ui.drawing.dot_rows import DotRows, Part
-from bftui.ui.drawing.line_builder import LineBuilder, fit
+from bftui.ui.drawing.line_builder import fit
 from bftui.ui.panes.curve_pane import wrapped
-from bftui.ui.panes.pane import ReadingPane
+from bftui.ui.panes.pane import LinesPane
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.keys import hint
@@ -47,7 +46,7 @@ _LONG = 240
 Line = Sequence[Part]
 
 
-class ResponsePane(ReadingPane):
+class ResponsePane(LinesPane):
     """Draws what `show_response` was given last; lines stay where they are while numbers change."""
 
     NAME = "response"
@@ -61,7 +60,6 @@ class ResponsePane(ReadingPane):
         self._plan, self._speed = ResponsePlan(), 0.0
         self._beside: PartnerShown | None = None
         self._scale: Scale | None = None
-        self._lines: list[Line] = []
 
     def heading(self) -> str:
         sampler = " ".join(sampling(self.now.sampler).split())
@@ -76,32 +74,18 @@ class ResponsePane(ReadingPane):
     ) -> None:
         """Brings it up to date; `plan` and `speed` say what a response that did not begin would be, and take."""
         given = found, plan, speed or 0.0, beside
-        if given != (self._found, self._plan, self._speed, self._beside) or not self._lines:
+        if given != (self._found, self._plan, self._speed, self._beside) or not self.lines:
             self._found, self._plan, self._speed, self._beside = given
-            self._make()
-            self.refresh()
-
-    def on_resize(self) -> None:
-        # `Pane.on_resize` is called after this.
-        self._make()
-
-    def count(self) -> int:
-        return len(self._lines)
-
-    def draw(self, row: int, line: LineBuilder) -> Style | None:
-        for role, text in self._lines[row]:
-            line.add(text, getattr(self.palette, role))
-        return None
+            self.renew()
 
     # Lines -----------------------------------------------------------------------------------------------------
 
-    def _make(self) -> None:
-        self._lines = [*self._head(), []]
-        found = self._found
+    def make(self) -> list[Line]:
+        lines, found = [*self._head(), []], self._found
         if found is not None and found.result is not None:
-            self._lines += [*self._table(found), []]
-            self._lines += self._chart(found.result, running=found.running)
-        self._lines += self._notes()
+            lines += [*self._table(found), []]
+            lines += self._chart(found.result, running=found.running)
+        return [*lines, *self._notes()]
 
     def _head(self) -> Iterator[Line]:
         view, found = self.now, self._found

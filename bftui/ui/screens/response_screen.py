@@ -10,7 +10,7 @@ from textual.binding import Binding
 
 from bftui.core.text import counted
 from bftui.ui import response_line as words
-from bftui.ui.actions.bindings import bound, moving
+from bftui.ui.actions.bindings import bound, moving, sizing
 from bftui.ui.panes.pane import Pane
 from bftui.ui.panes.response_pane import ResponsePane
 from bftui.ui.screens.live_screen import LiveScreen
@@ -38,11 +38,7 @@ class ResponseScreen(LiveScreen[None]):
     BINDINGS = [  # noqa: RUF012
         Binding("enter", "leave", "Back", show=False),
         bound("response", "go_on"),
-        bound("slower", "samples(-1)"),
-        bound("faster", "samples(1)"),
-        Binding("plus", "samples(1)", "Samples", show=False),
-        bound("previous_fork", "horizon(-1)"),
-        bound("next_fork", "horizon(1)"),
+        *sizing(),
         *moving(),
     ]
 

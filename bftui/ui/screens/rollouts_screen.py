@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 
 from bftui.session.commands import OpenRollout
-from bftui.ui.actions.bindings import bound, moving
+from bftui.ui.actions.bindings import bound, moving, sizing
 from bftui.ui.panes.continuations_pane import PATH, ContinuationsPane
 from bftui.ui.panes.pane import Pane
 from bftui.ui.panes.rollouts_pane import RolloutsPane
@@ -40,11 +39,7 @@ class RolloutsScreen(LiveScreen[OpenRollout | None]):
         bound("enter", "open"),
         bound("rollouts", "more"),
         bound("order", "order"),
-        bound("slower", "samples(-1)"),
-        bound("faster", "samples(1)"),
-        Binding("plus", "samples(1)", "Samples", show=False),
-        bound("previous_fork", "horizon(-1)"),
-        bound("next_fork", "horizon(1)"),
+        *sizing(),
         *moving(),
     ]
 

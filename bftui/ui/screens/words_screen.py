@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 
 from bftui.core.text import counted
 from bftui.session import commands
-from bftui.ui.actions.bindings import bound, moving
+from bftui.ui.actions.bindings import bound, moving, sizing
 from bftui.ui.panes.chosen_word_pane import ChosenWordPane
 from bftui.ui.panes.pane import Pane
 from bftui.ui.panes.words_pane import WordsPane
@@ -41,11 +40,7 @@ class WordsScreen(LiveScreen[tuple[int, tuple[int, ...], int] | None]):
     BINDINGS = [  # noqa: RUF012
         bound("enter", "force"),
         bound("all_words", "go_on"),
-        bound("slower", "samples(-1)"),
-        bound("faster", "samples(1)"),
-        Binding("plus", "samples(1)", "Samples", show=False),
-        bound("previous_fork", "horizon(-1)"),
-        bound("next_fork", "horizon(1)"),
+        *sizing(),
         *moving(),
     ]
 
