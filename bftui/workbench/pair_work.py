@@ -227,9 +227,9 @@ class PairWork:
             return None
         self._nudging = None
         job.close()
-        self._tell_nudged(running=False, job=(start, job))
         if job.pieces:
             self.session.keep(job.stored(start))
+        self._tell_nudged(running=False, job=(start, job))
         return None
 
     def _tell_nudged(self, *, running: bool, job: tuple[int, Nudging] | None = None) -> None:
