@@ -139,6 +139,28 @@ def test_several_texts_are_ranked_the_one_that_narrows_most_first(orchard):
     assert ratios == pytest.approx(expected, abs=0.006)
 
 
+@pytest.mark.parametrize("forces", [(" red",), (" red", " the")])
+def test_what_the_numbers_are_is_said_in_four_lines_with_every_verdict(orchard, forces):
+    arguments = [each for text in forces for each in ("--force", text)]
+    done = bftui_("respond", orchard, "--prompt", "Name", *arguments, *SMALL)
+    said = done.stdout.rstrip().split("\n\n")[-1]
+    assert said.startswith("BF ×: BF after the text / BF after openings like it")
+    for word in (
+        "Like it:",
+        "Sampling:",
+        "Narrows:",
+        "Widens:",
+        "No effect:",
+        "undecided",
+        "README",
+    ):
+        assert word in said, word
+    lines = said.splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 80
+    assert ("p Holm below .05" in said) == (len(forces) > 1)
+
+
 def test_controls_that_are_not_like_the_text_are_warned_of(tmp_path):
     """One word is e² times as likely as the others: whatever is drawn lies 2 nats from it."""
     words = [f" w{n}" for n in range(30)]

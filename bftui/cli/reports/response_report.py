@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bftui.cli.shared.tables import WIDTH, aligned, interval, number, paragraph, signed
-from bftui.core.definitions import BF_PATH, RESPONSE
 from bftui.core.text import counted, safe
 from bftui.results import response_words as words
 from bftui.results.response_result import ResponseResult
@@ -178,14 +177,14 @@ def _match(found: ResponseResult) -> str:
 
 
 def _definition(responses: Sequence[ReportedResponse]) -> str:
-    found = responses[0].found
-    samples = counted(max(each.found.samples for each in responses), "sample")
-    holm = ""
-    if any(each.found.p_holm is not None for each in responses):
-        holm = " Several texts were forced: verdicts are corrected with Holm's method."
-    return paragraph(
-        f"{RESPONSE.meaning} BF: {BF_PATH.formula}, here up to {counted(found.horizon, 'token')} after each text in "
-        f"{samples}. Its interval is by bootstrap over samples, that of several texts by t over them. BF ×: BF after "
-        "the text over that after the openings. Like it: where one more text like the openings would lie. Sampling: "
-        f"where the ratio to these openings lies. Δ ln BF: {RESPONSE.formula}. {RESPONSE.use}{holm}"
-    )
+    """What a reader needs at the table; the whole definition is long, and stands where it is looked up."""
+    several = any(each.found.p_holm is not None for each in responses)
+    corrected = (", p Holm below .05", ", likewise") if several else ("", "")
+    lines = [
+        "BF ×: BF after the text / BF after openings like it, over up to "
+        f"{counted(responses[0].found.horizon, 'token')}.",
+        "Like it: its range against one more such opening. Sampling: by chance alone.",
+        f"Narrows: “like it” is below 1{corrected[0]}. Widens: above 1{corrected[1]}.",
+        "No effect: “sampling” is within 10 % of 1. Else undecided. In full: K, README.",
+    ]
+    return "\n".join(lines)
