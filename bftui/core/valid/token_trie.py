@@ -6,8 +6,11 @@ model's own tokenizer gives it, and ends with a terminator. N of a node is the n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from bftui.core.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ class TrieNode:
 
 @dataclass(frozen=True, slots=True)
 class TokenTrie:
-    """All valid answers; node 0 is where they begin, and each node stands before those below it (preorder)."""
+    """All valid answers; node 0 is where they begin, and each node stands before those below it (preorder).
+
+    Every answer is one end edge, which leads to no node; the sum of N over those below a node is its N.
+    """
 
     nodes: tuple[TrieNode, ...]
 
@@ -61,9 +67,65 @@ def token_trie(
 
     Args:
         answers: the tokens of each answer, one or more; none twice.
-        ends: the ids that end an answer; one or more.
-        others: token paths that spell a valid answer in another way, without the terminator.
+        ends: the ids that end an answer; one or more. An id that is there twice counts once.
+        others: token paths that spell a valid answer, or the beginning of one, in another way, without the terminator.
+            Each marks the token with which it leaves the trie; one that never leaves it marks none.
 
-    Raises UsageError for no answers, an answer without tokens, one that is there twice, and no ends.
+    Raises UsageError for no answers, an answer without tokens, one that is there twice or holds an end, and no ends.
     """
-    raise NotImplementedError
+    paths = [tuple(answer) for answer in answers]
+    ending = tuple(sorted(set(ends)))
+    _check(paths, ending)
+    complete = set(paths)
+    through = Counter(path[:length] for path in paths for length in range(len(path) + 1))
+    # Sorted prefixes are the preorder: each stands before those that it begins.
+    number = {prefix: n for n, prefix in enumerate(sorted(through))}
+    edges: dict[tuple[int, ...], list[Edge]] = {prefix: [] for prefix in number}
+    for prefix, n in number.items():
+        if prefix:
+            edges[prefix[:-1]].append(Edge(prefix[-1:], through[prefix], n))
+        if prefix in complete:
+            edges[prefix].append(Edge(ending, 1, None))
+    outside = _leaving(others, edges)
+    return TokenTrie(
+        tuple(
+            TrieNode(
+                prefix,
+                tuple(sorted(edges[prefix], key=lambda edge: edge.token_ids)),
+                tuple(sorted(outside.get(prefix, ()))),
+                through[prefix],
+            )
+            for prefix in number
+        )
+    )
+
+
+def _check(paths: Sequence[tuple[int, ...]], ending: tuple[int, ...]) -> None:
+    if not paths:
+        raise UsageError("the set has no valid answers")
+    if not ending:
+        raise UsageError("nothing ends a valid answer", hint="name a terminator")
+    if () in paths:
+        raise UsageError("a valid answer has no tokens")
+    twice = next((path for path, times in Counter(paths).items() if times > 1), None)
+    if twice is not None:
+        raise UsageError(f"the valid answer of the tokens {list(twice)} is there twice")
+    # Whoever draws stops there, so that such an answer never comes.
+    holding = next((path for path in paths if not set(ending).isdisjoint(path)), None)
+    if holding is not None:
+        raise UsageError(f"the valid answer of the tokens {list(holding)} holds its own terminator")
+
+
+def _leaving(
+    others: Sequence[Sequence[int]], edges: dict[tuple[int, ...], list[Edge]]
+) -> dict[tuple[int, ...], set[int]]:
+    """The tokens with which other paths leave the trie, at the nodes where they do."""
+    found: dict[tuple[int, ...], set[int]] = {}
+    for other in map(tuple, others):
+        at = next((n for n in range(len(other)) if other[: n + 1] not in edges), None)
+        if at is None:
+            continue
+        prefix, token_id = other[:at], other[at]
+        if not any(token_id in edge.token_ids for edge in edges[prefix]):
+            found.setdefault(prefix, set()).add(token_id)
+    return found
