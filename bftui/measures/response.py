@@ -306,7 +306,8 @@ class Response(Job):
         """
         if self.state is None or not self.measured:
             return None
-        result = replace(self.result(p_holm), drawn=tuple(self.state.stored()))
+        drawn, asked = tuple(self.state.stored()), self.state.extra
+        result = replace(self.result(p_holm), drawn=drawn, asked=asked)
         found = StoredResult("response", self.node, self.settings(), result)
         return found if self._stored_as is None else self._stored_as(found)
 

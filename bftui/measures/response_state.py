@@ -121,7 +121,6 @@ class ResponseState:
         if not ours or found.forced.rank is None:
             return None
         forced, *matched = map(_control, ours)
-        extended = found.extended
         return cls(
             forced,
             found.forced.rank,
@@ -133,7 +132,7 @@ class ResponseState:
             if others
             else None,
             list(found.looks),
-            None if extended is None else (extended.samples, extended.horizon),
+            found.beyond,
         )
 
     def stored(self) -> Iterator[DrawnText]:

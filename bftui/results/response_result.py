@@ -175,6 +175,13 @@ class DrawnText:
     logprob: LogProb | None
     samples: tuple[DrawnSample, ...]
 
+    def reaches(self, samples: int, tokens: int) -> bool:
+        """Whether there are so many continuations, each of so many tokens or ended by itself."""
+        return len(self.samples) >= samples and all(
+            each.finish != "length" or len(each.token_ids) >= tokens
+            for each in self.samples[:samples]
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseResult:
@@ -193,6 +200,8 @@ class ResponseResult:
         horizon, samples: tokens of each continuation, and continuations of each text at the last look done; those
             planned before the first.
         extended: what was added after the looks.
+        asked: samples of each text and tokens of each sample that are asked for beyond the looks, so that what was
+            stopped half way goes on to there; None where none are, and in older traces.
         controls_curve: cumulative BF over positions after the matched controls.
         drawn: all that was drawn, so that more can be added to it.
     """
@@ -212,6 +221,7 @@ class ResponseResult:
     horizon: Rank
     samples: Rank
     extended: Annotated[ExtendedResult | None, LEFT_OUT] = None
+    asked: Annotated[tuple[Rank, Rank] | None, LEFT_OUT] = None
     controls_curve: tuple[CurvePoint, ...] = ()
     drawn: Annotated[tuple[DrawnText, ...], LEFT_OUT] = ()
 
@@ -219,6 +229,13 @@ class ResponseResult:
     def matched(self) -> int:
         """How many matched controls were measured."""
         return next((len(each.texts) for each in self.controls if each.kind == "matched"), 0)
+
+    @property
+    def beyond(self) -> tuple[int, int] | None:
+        """Samples and tokens that are asked for beyond the looks; those that were added where a trace says no more."""
+        if self.asked is not None or self.extended is None:
+            return self.asked
+        return self.extended.samples, self.extended.horizon
 
     def spelled(self) -> tuple[int, ...]:
         """Returns the tokens of the texts and of their continuations."""

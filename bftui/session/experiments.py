@@ -236,7 +236,7 @@ class Experiments:
         ):
             return None
         # The same draws, to be judged anew.
-        return replace(found, looks=(), extended=None)
+        return replace(found, looks=(), extended=None, asked=None)
 
     def _held(
         self, node: int, asked: ResponseSettings | PartnerResponseSettings

@@ -217,6 +217,8 @@ class Measuring:
             return
         if work.response.state is not None:
             work.extend(plan.samples, plan.horizon)
+            # What was asked for is known from now on, however the program ends.
+            work.keep(session.experiments)
             self._go_on(work)
             return
         if work in self._running:

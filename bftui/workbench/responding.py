@@ -92,8 +92,10 @@ class Responding:
             self._closed = True
 
     @property
-    def _known(self) -> tuple[int, int]:
-        return self.response.tokens, len(self.response.looks)
+    def _known(self) -> tuple[int, int, object]:
+        state = self.response.state
+        asked = None if state is None else state.extra
+        return self.response.tokens, len(self.response.looks), asked
 
     def keep(self, experiments: Experiments) -> None:
         """Writes what is new of it into the trace and the journal."""
@@ -147,6 +149,9 @@ class Responses:
     ) -> Responding:
         """Begins one, or takes up what the trace kept of it; raises UsageError for what cannot be measured."""
         response = session.experiments.start_response(ids=ids, node=node, setup=_setup(plan, past))
+        if response.state is not None and response.state.others is not None:
+            # They were asked for when it was measured last.
+            response.widen()
         shown = ResponseShown.begun(node, end, session.sampler_number, response)
         work = self._works[shown.place] = Responding(response, shown, plan.seconds)
         while len(self._works) > _HELD:

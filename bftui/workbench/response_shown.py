@@ -79,8 +79,7 @@ class ResponseShown:
         """Shows one of another run of the program; raises LookupError and ValueError where the session lacks it."""
         asked: ResponseSettings = stored.settings
         result: ResponseResult = stored.result
-        decided = _decided(asked, result)
-        extended = result.extended
+        decided, beyond = _decided(asked, result), result.beyond
         return cls(
             stored.node,
             _end(tree, stored.node, asked.token_ids),
@@ -90,11 +89,9 @@ class ResponseShown:
             replace(result, drawn=()),
             share=1.0 if decided else len(result.looks) / (len(asked.looks) or 1),
             running=False,
-            complete=decided,
+            complete=decided and _drawn(asked, result),
             held=bool(result.drawn),
-            wanted=(asked.samples, asked.horizon)
-            if extended is None
-            else (extended.samples, extended.horizon),
+            wanted=beyond or (asked.samples, asked.horizon),
         )
 
     def measured(self, job: Response) -> ResponseShown:
@@ -116,6 +113,17 @@ def _decided(asked: ResponseSettings, found: ResponseResult | None) -> bool:
         return False
     told = asked.early and found.verdict in ("narrows", "widens")
     return told or len(found.looks) >= len(asked.looks)
+
+
+def _drawn(asked: ResponseSettings, found: ResponseResult) -> bool:
+    """Whether all is drawn that was asked for after the looks: more of the texts, and other kinds of controls."""
+    judged = found.samples, asked.horizon
+    return all(
+        text.reaches(*judged)
+        if text.kind not in ("forced", "matched")
+        else found.beyond is None or text.reaches(*found.beyond)
+        for text in found.drawn
+    )
 
 
 def _end(tree: Tree, node: int, ids: Sequence[int]) -> int:

@@ -409,6 +409,52 @@ async def test_more_samples_and_longer_ones_are_added_without_a_verdict(fruit: s
         assert "what was begun stays" in w.screen()
 
 
+async def test_what_was_added_half_way_goes_on_in_another_run(slow: str, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    async with workbench(slow, response="auto", plan=SMALL, state_dir=lambda: folder) as w:
+        await w.press("1", "E")
+        await w.measured()
+        await w.press("=")
+        await w.until(lambda: w.workbench.measuring)
+        await w.press_only("escape")
+        await w.press_only("escape")
+        await w.until(lambda: shown(w).paused)
+    saved = read_saved(latest(folder))
+    assert saved.prompt is not None
+    async with workbench(
+        slow, prompt=saved.prompt.text, resumed=saved, state_dir=lambda: folder
+    ) as w:
+        assert shown(w).wanted == (32, 16)
+        await w.press("E")
+        await w.measured()
+        found = shown(w).result
+        assert shown(w).complete
+        assert found is not None
+        assert found.extended is not None
+        assert (found.extended.samples, found.extended.horizon) == (32, 16)
+
+
+async def test_other_controls_half_way_go_on_in_another_run(slow: str, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    async with workbench(slow, response="auto", plan=SMALL, state_dir=lambda: folder) as w:
+        await w.press("1")
+        await w.measured()
+        await w.press_only("E")
+        await w.until(lambda: "other controls" in shown(w).doing)
+        (response,) = w.session.experiments.responses
+        before = response.tokens
+        await w.until(lambda: response.tokens > before)
+    saved = read_saved(latest(folder))
+    assert saved.prompt is not None
+    async with workbench(
+        slow, prompt=saved.prompt.text, resumed=saved, state_dir=lambda: folder
+    ) as w:
+        assert shown(w).paused
+        await w.press("E")
+        await w.measured()
+        assert kept(w) == encode(undisturbed(slow).result())
+
+
 async def test_a_horizon_that_has_no_room_is_told(tmp_path: Path) -> None:
     model = table(tmp_path / "short.json", rules=opening(), n_ctx=24)
     async with workbench(model, response="auto") as w:

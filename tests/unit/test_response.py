@@ -483,3 +483,47 @@ def test_a_session_that_is_resumed_goes_on_with_what_was_drawn(orchard, tmp_path
             assert mine.entropy == pytest.approx(theirs.entropy, abs=1e-6)
     assert again.result().verdict == whole.result().verdict
     assert again.result().delta == pytest.approx(whole.result().delta, abs=1e-5)
+
+
+@pytest.mark.parametrize("form", ["journal", "trace"])
+@pytest.mark.parametrize("pieces", [0, 3])
+def test_what_was_added_goes_on_to_what_was_asked_for_where_it_is_resumed(
+    orchard, tmp_path, form, pieces
+):
+    whole = started(Session(orchard, "Name", seed=3), " red")
+    whole.finish()
+    whole.extend(9, 12)
+    whole.finish()
+    with closing(Journal(tmp_path / "sessions")) as journal:
+        session = Session(orchard, "Name", seed=3, journal=journal)
+        job = started(session, " red")
+        job.finish()
+        job.extend(9, 12)
+        for _ in range(pieces):
+            job.advance()
+        job.close()
+        session.experiments.keep(job)
+    path = journal.path
+    if form == "trace":
+        path = tmp_path / "trace.json"
+        session.trace().save(path)
+    again = started(resume(orchard, read_saved(path)), " red")
+    assert again.tokens == job.tokens < whole.tokens
+    again.finish()
+    found = again.result().extended
+    assert (found.samples, found.horizon) == (9, 12)
+    assert found.delta == pytest.approx(whole.result().extended.delta, abs=1e-5)
+    assert again.tokens == whole.tokens
+
+
+def test_a_trace_that_does_not_say_what_was_asked_for_is_read(orchard):
+    job = started(Session(orchard, "Name", seed=3), " red")
+    job.finish()
+    job.extend(9, 12)
+    job.finish()
+    fields = encode(job.stored().result)
+    assert fields.pop("asked") == [9, 12]
+    older = decode(ResponseResult, fields)
+    assert (older.asked, older.beyond) == (None, (9, 12))
+    # And what is printed is what it was.
+    assert "asked" not in encode(job.result())
