@@ -1,9 +1,9 @@
 """Whether the response to a forced text says what is true: false alarms, power, and coverage of its intervals.
 
-    python -m tests.benchmarks response [same|power|coverage|practice] [--size N] [--keep FILE]
+    python -m tests.benchmarks response [same|power|coverage|practice] [--size N] [--keep FILE] [--model MODEL]
 
-- `same` forces texts of one to three tokens that the practice base wrote itself: of 400 at most 29 should narrow or
-  widen.
+- `same` forces texts of one to three tokens that the practice base, or MODEL, wrote itself: of 400 at most 29 should
+  narrow or widen.
 - `power` forces a text of table models whose factor is known by construction, 40 seeds each.
 - `coverage` holds the ratio over 3 and 4 tokens against every continuation, on random tables: of 1,000 intervals 930
   to 970 should hold the truth.
@@ -37,6 +37,7 @@ from bftui.formats.open_spec import OpenSpec
 from bftui.measures.response import Response
 from bftui.measures.response_state import LOOKS, Setup
 from bftui.session.session import Session
+from bftui.workbench.settings import QUESTIONS
 from recipes.practice.grammar_all import practice_grammar
 from recipes.practice.truth import PROBES
 from recipes.practice.words import split_words
@@ -53,6 +54,8 @@ FACTORS, SPREADS, SEEDS = (0.5, 0.7, 0.9), (0.05, 0.1, 0.2, 0.3), 40
 
 EXACT = (3, 4)
 """Tokens over which every continuation is enumerated."""
+
+PRACTICE = "practice"
 
 HORIZON = 32
 TABLE_SEEDS = 20
@@ -80,13 +83,15 @@ class Kept:
 # The model's own texts ---------------------------------------------------------------------------------------------
 
 
-def same(size: int, kept: Kept) -> None:
-    """Prints how often texts that the practice base wrote itself are said to narrow or widen."""
+def same(size: int, kept: Kept, name: str = PRACTICE) -> None:
+    """Prints how often texts that a model wrote itself are said to narrow or widen."""
     judged, left = list[Found](), Counter[str]()
-    with bftui.open_model("practice", backend="reference", threads=1) as model:
+    backend = "reference" if name == PRACTICE else "auto"
+    with bftui.open_model(name, backend=backend, threads=1) as model:
         number = 0
         while len(judged) < size:
-            found = kept.of(f"same {number}", partial(_own, model, number))
+            known_as = "same" if name == PRACTICE else f"same {Path(name).name}"
+            found = kept.of(f"{known_as} {number}", partial(_own, model, number))
             number += 1
             if found.get("ended"):
                 left["ended before"] += 1
@@ -95,7 +100,7 @@ def same(size: int, kept: Kept) -> None:
             else:
                 judged.append(found)
     told = [found for found in judged if found["verdict"] in ("narrows", "widens")]
-    print(f"the practice base's own texts of 1 to 3 tokens; left out: {dict(left)}")
+    print(f"own texts of 1 to 3 tokens, {Path(name).name}; left out: {dict(left)}")
     print(f"  narrow or widen: {_share(len(told), size)} (budget 29 of 400)")
     print(f"  {dict(Counter(found['verdict'] for found in judged))}")
     print(f"  found at {dict(Counter(found['looks'][-1][0] for found in told))} samples")
@@ -113,16 +118,22 @@ def same(size: int, kept: Kept) -> None:
 
 def _own(model: bftui.Model, number: int) -> Found:
     """The response to a text that the model wrote itself, with other seeds than those of its controls."""
-    prompt = _prompt(number)
+    practised = model.is_practice
+    prompt = _prompt(number) if practised else QUESTIONS[number % len(QUESTIONS)]
+    # On the practice base the prompts differ; elsewhere the place within an answer does.
+    before = 0 if practised else 5 * (number // len(QUESTIONS) % 4)
     writer = Session(model, prompt, seed=1_000_000 + number)
     ids = list[int]()
-    for _ in range(1 + number // 2 % 3):
+    for _ in range(before + 1 + number // 2 % 3):
         node = writer.step()
         if node.eog or node.token_id is None:
             return {"ended": True}
         ids.append(node.token_id)
     session = Session(model, prompt, seed=number)
-    return {"prompt": prompt, "ids": ids} | _told(session.respond(ids=ids, others=False))
+    if before:
+        session.force(ids=ids[:before])
+    forced = ids[before:]
+    return {"prompt": prompt, "ids": forced} | _told(session.respond(ids=forced, others=False))
 
 
 def _prompt(number: int) -> str:
@@ -295,9 +306,12 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=PARTS, default=list(PARTS))
     parser.add_argument("--size", type=int)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--model", default=PRACTICE, help="whose own texts `same` forces")
     options = parser.parse_args()
     for name in options.parts:
         part, size = PARTS[name]
+        if part is same:
+            part = partial(same, name=options.model)
         print(f"\n{name}", flush=True)
         part(options.size or size, Kept(options.keep))
 
