@@ -10,7 +10,7 @@ from bftui.core.sampler import Sampler
 from bftui.measures.bulk.bulk_measurement import BulkMeasurement, MeasureSettings
 from bftui.measures.bulk.bulk_summary import output
 from bftui.measures.bulk.sample_parts import EMPTY_BLOCK
-from bftui.measures.bulk.sample_store import PartialFile, Store
+from bftui.measures.bulk.sample_store import PartialFile, SamplePacking, Store
 from bftui.model.prompt import Prompt
 from bftui.results.codec import encode
 from bftui.session.session import Session
@@ -244,7 +244,7 @@ def test_a_measurement_goes_on_from_its_file(model, tmp_path):
     result = tmp_path / "r.json"
     whole = BulkMeasurement(model, "m", LINES, chosen, Store())
     whole.finish()
-    with PartialFile(result, chosen.drawing()) as store:
+    with PartialFile(result, chosen.drawing(), SamplePacking()) as store:
         job = BulkMeasurement(model, "m", LINES, chosen, store)
         while job.units_done < 2:
             job.advance()
@@ -253,12 +253,12 @@ def test_a_measurement_goes_on_from_its_file(model, tmp_path):
     with store.path.open("ab") as file:
         file.write(b'{"key": "half')
     before = model.client.evaluated()
-    with PartialFile(result, chosen.drawing()) as store:
+    with PartialFile(result, chosen.drawing(), SamplePacking()) as store:
         job = BulkMeasurement(model, "m", LINES, chosen, store)
         job.finish()
         assert encode(output([job.drawn], chosen)) == encode(output([whole.drawn], chosen))
         drawn_anew = model.client.evaluated() - before
-    with PartialFile(result, chosen.drawing()) as store:
+    with PartialFile(result, chosen.drawing(), SamplePacking()) as store:
         before = model.client.evaluated()
         job = BulkMeasurement(model, "m", LINES, chosen, store)
         job.finish()
@@ -270,13 +270,13 @@ def test_a_measurement_goes_on_from_its_file(model, tmp_path):
 
 def test_what_is_finished_is_never_mixed_with_other_settings(model, tmp_path):
     result = tmp_path / "r.json"
-    with PartialFile(result, settings().drawing()) as store:
+    with PartialFile(result, settings().drawing(), SamplePacking()) as store:
         BulkMeasurement(model, "m", LINES[:1], settings(), store).finish()
     data = store.path.read_bytes()
     with pytest.raises(UsageError, match="other settings"):
-        PartialFile(result, settings(samples=7).drawing())
+        PartialFile(result, settings(samples=7).drawing(), SamplePacking())
     assert store.path.read_bytes() == data
-    with PartialFile(result, settings().drawing()) as store:
+    with PartialFile(result, settings().drawing(), SamplePacking()) as store:
         job = BulkMeasurement(model, "m", LINES[1:2], settings(), store)
         job.advance()
         assert job.units_done == 0
@@ -286,13 +286,13 @@ def test_what_is_finished_is_never_mixed_with_other_settings(model, tmp_path):
 def test_a_file_that_cannot_be_used_is_refused(tmp_path):
     (tmp_path / "r.json.partial").write_text('{"format": "other"}\n')
     with pytest.raises(InputError, match="damaged"):
-        PartialFile(tmp_path / "r.json", {})
+        PartialFile(tmp_path / "r.json", {}, SamplePacking())
     with pytest.raises(NotSaved):
-        PartialFile(tmp_path / "none" / "r.json", {})
+        PartialFile(tmp_path / "none" / "r.json", {}, SamplePacking())
 
 
 def test_a_file_in_which_nothing_was_kept_goes_away(tmp_path):
-    with PartialFile(tmp_path / "r.json", {}) as store:
+    with PartialFile(tmp_path / "r.json", {}, SamplePacking()) as store:
         assert store.path.exists()
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,12 @@ from bftui.core.errors import BftuiError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
-    from bftui.measures.bulk.bulk_measurement import BulkMeasurement, Drawn, MeasureSettings
+    from bftui.measures.bulk.bulk_measurement import (
+        BulkMeasurement,
+        Drawn,
+        MeasureSettings,
+        Samples,
+    )
     from bftui.measures.bulk.sample_store import Store
     from bftui.model.prompt import Prompt
     from bftui.trace.prompts_file import PromptLine
@@ -81,7 +86,7 @@ def measure(
     With -o the same command goes on where it was stopped.
     """
     from bftui.measures.bulk.bulk_measurement import MeasureSettings
-    from bftui.measures.bulk.sample_store import PartialFile, Store
+    from bftui.measures.bulk.sample_store import PartialFile, SamplePacking, Store
     from bftui.trace.prompts_file import parse_prompts
 
     chosen = sampling.sampler()
@@ -101,13 +106,13 @@ def measure(
     opening.check_labels(len(names))
     lines = parse_prompts(o.read_bytes(prompts), str(prompts))
     check_files([(name, opening.backend) for name in names], [output], [prompts])
-    store: Store = Store()
+    store: Store[Samples] = Store()
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
         show = stack.enter_context(bar(interruption))
         # What is not a regular file has no place beside it.
         if to_file(output) and (output.is_file() or not output.exists()):
-            store = stack.enter_context(PartialFile(output, settings.drawing()))
+            store = stack.enter_context(PartialFile(output, settings.drawing(), SamplePacking()))
         shown = [opening.after(place).named or name for place, name in enumerate(names)]
         run = _Run(names, shown, lines, settings, store, interruption, show)
         error = run.carry_out(opening)
@@ -147,7 +152,7 @@ class _Run:
         shown: Sequence[str],
         lines: Sequence[PromptLine],
         settings: MeasureSettings,
-        store: Store,
+        store: Store[Samples],
         interruption: Interruption,
         show: Bar,
     ) -> None:

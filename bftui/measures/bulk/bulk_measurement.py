@@ -152,7 +152,7 @@ class BulkMeasurement(Job):
         name: str,
         prompts: Sequence[PromptLine],
         settings: MeasureSettings,
-        store: Store,
+        store: Store[Samples],
         *,
         beside_chat: bool = False,
     ) -> None:

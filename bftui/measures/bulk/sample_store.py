@@ -1,7 +1,7 @@
-"""What of a measurement is finished: samples by the key of everything that they depend on.
+"""What of a measurement is finished: samples, or other findings, by the key of everything that they depend on.
 
 `Store` keeps them in memory, `PartialFile` in a file too, from which the same measurement goes on after it was stopped.
-The file is JSON Lines: a head with the settings, then for each prompt on each model its key and samples. A line counts
+The file is JSON Lines: a head with the settings, then for each unit of work its key and what was found. A line counts
 once it ends, so that a kill loses at most the prompt that was running.
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,33 +22,45 @@ from bftui.core.bf.samples import F64, Finish, Sample
 from bftui.core.errors import InputError, UsageError
 from bftui.trace.document import saving
 
+V = TypeVar("V")
+
 _FORMAT = "bftui-measure-partial"
 _COLUMNS = ("entropy", "entropy_truncated", "logprob_truncated", "logprob")
 
 
-class Store:
-    """Samples in memory."""
+class Store(Generic[V]):
+    """What was found, in memory."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[Sample, ...]] = {}
+        self._found: dict[str, V] = {}
 
-    def get(self, key: str) -> tuple[Sample, ...] | None:
-        """Returns the samples of a key, None where they are not drawn yet."""
+    def get(self, key: str) -> V | None:
+        """Returns what was found under a key, None where that is not done yet."""
         return self._found.get(key)
 
-    def put(self, key: str, samples: tuple[Sample, ...]) -> None:
-        """Keeps samples."""
-        self._found[key] = samples
+    def put(self, key: str, found: V) -> None:
+        """Keeps what was found."""
+        self._found[key] = found
 
 
-class PartialFile(Store):
-    """Samples in a file beside the result; a context manager.
+class Packing(Protocol[V]):
+    """How what was found stands in a line of a file: as fields of JSON that lose nothing."""
+
+    def pack(self, found: V) -> dict[str, Any]: ...
+
+    def unpack(self, fields: Mapping[str, Any]) -> V:
+        """Raises ValueError, KeyError, TypeError, UsageError for what was packed by nobody."""
+        ...
+
+
+class PartialFile(Store[V]):
+    """What was found, in a file beside the result; a context manager.
 
     Attributes:
         path: the file.
     """
 
-    def __init__(self, result: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, result: Path, settings: dict[str, Any], packing: Packing[V]) -> None:
         """Opens or begins the file; `settings` are those that a file which is there already must have.
 
         Raises UsageError for a file of other settings, InputError for a damaged one, NotSaved where none can be
@@ -56,6 +69,7 @@ class PartialFile(Store):
         super().__init__()
         self.path = result.with_name(f"{result.name}.partial")
         self._settings = json.loads(json.dumps(settings))
+        self._packing = packing
         with saving(self.path):
             # Opened for adding: what is there is never overwritten.
             self._file: IO[bytes] = self.path.open("a+b")
@@ -65,16 +79,16 @@ class PartialFile(Store):
             self._close()
             raise
 
-    def put(self, key: str, samples: tuple[Sample, ...]) -> None:
-        super().put(key, samples)
-        self._write({"key": key, "samples": [_packed(sample) for sample in samples]})
+    def put(self, key: str, found: V) -> None:
+        super().put(key, found)
+        self._write({"key": key, **self._packing.pack(found)})
 
     def remove(self) -> None:
         """Takes the file away: the result holds everything now."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def __enter__(self) -> PartialFile:
+    def __enter__(self) -> PartialFile[V]:
         return self
 
     def __exit__(
@@ -114,10 +128,7 @@ class PartialFile(Store):
             if head["format"] != _FORMAT or head["version"] != 1:
                 raise ValueError("it has another format")
             same = head["settings"] == self._settings
-            self._found = {
-                entry["key"]: tuple(_unpacked(sample) for sample in entry["samples"])
-                for entry in entries
-            }
+            self._found = {entry["key"]: self._packing.unpack(entry) for entry in entries}
         except (ValueError, KeyError, TypeError, UsageError) as error:
             raise InputError(
                 f"cannot go on with {self.path}", f"it is damaged: {error}", "remove it"
@@ -129,11 +140,21 @@ class PartialFile(Store):
             )
 
 
+class SamplePacking:
+    """How samples stand in a file."""
+
+    def pack(self, found: tuple[Sample, ...]) -> dict[str, Any]:
+        return {"samples": [_packed(sample) for sample in found]}
+
+    def unpack(self, fields: Mapping[str, Any]) -> tuple[Sample, ...]:
+        return tuple(_unpacked(sample) for sample in fields["samples"])
+
+
 def _packed(sample: Sample) -> dict[str, Any]:
     """Writes a sample as JSON that loses nothing: numbers as the base64 of little-endian float64."""
     return {
         "ids": list(sample.token_ids),
-        **{name: _base64(getattr(sample, name)) for name in _COLUMNS},
+        **{name: base64_of(getattr(sample, name)) for name in _COLUMNS},
         "bytes": sample.n_bytes,
         "finish": sample.finish,
     }
@@ -142,7 +163,7 @@ def _packed(sample: Sample) -> dict[str, Any]:
 def _unpacked(fields: dict[str, Any]) -> Sample:
     finish: Finish = fields["finish"]
     entropy, entropy_truncated, logprob_truncated, logprob = (
-        np.frombuffer(base64.b64decode(fields[name]), "<f8") for name in _COLUMNS
+        from_base64(fields[name]) for name in _COLUMNS
     )
     return Sample(
         tuple(fields["ids"]),
@@ -155,5 +176,11 @@ def _unpacked(fields: dict[str, Any]) -> Sample:
     )
 
 
-def _base64(values: F64) -> str:
+def from_base64(text: str) -> F64:
+    """Reads numbers of `base64_of`, shape (n,). Raises ValueError for other text."""
+    return np.frombuffer(base64.b64decode(text), "<f8")
+
+
+def base64_of(values: F64) -> str:
+    """Writes numbers without loss, flattened: the base64 of little-endian float64."""
     return base64.b64encode(values.astype("<f8").tobytes()).decode()
