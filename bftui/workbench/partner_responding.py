@@ -25,6 +25,7 @@ class PartnerResponding:
     """The same text at the same place of the partner's own text, while it is measured.
 
     Attributes:
+        series: what is measured: the partner's response alone, so that its failures stay its own.
         published: when it was shown last, in seconds of the monotonic clock.
     """
 
@@ -34,24 +35,23 @@ class PartnerResponding:
     def __init__(
         self, place: Place, series: ResponseSeries, site: Site, shown: PartnerShown
     ) -> None:
-        """`series` has the partner's response alone, so that its failures stay its own."""
         self.published = 0.0
-        self._place, self._series, self._site, self._shown = place, series, site, shown
+        self._place, self.series, self._site, self._shown = place, series, site, shown
         self._kept = self._known
 
     @property
     def job(self) -> Job:
         """What is advanced."""
-        return self._series
+        return self.series
 
     @property
     def told(self) -> str:
         """What it is, and how far."""
-        return f"{self.name}, {self._series.doing or 'before its first token'}"
+        return f"{self.name}, {self.series.doing or 'before its first token'}"
 
     @property
     def _response(self) -> Response:
-        return self._series.partner[0]
+        return self.series.partner[0]
 
     @property
     def _known(self) -> tuple[int, int]:
@@ -59,7 +59,7 @@ class PartnerResponding:
 
     def close(self) -> None:
         """Ends it; what was drawn is kept, and it begins from there when somebody asks again."""
-        self._series.close()
+        self.series.close()
         # The partner may be gone by now.
         with suppress(BftuiError):
             close_site(self._site)
@@ -77,13 +77,13 @@ class PartnerResponding:
 
     def publish(self, measured: Measured, *, running: bool) -> Measured:
         """All that is known with what this found by now."""
-        response, error = self._response, self._series.error
+        response, error = self._response, self.series.error
         shown = replace(
             self._shown,
             result=response.result() if response.measured else None,
             positions=response.positions,
             why="" if error is None else error.line(),
-            complete=self._series.done and error is None,
+            complete=self.series.done and error is None,
         )
         return replace(measured, beside={**measured.beside, self._place: shown})
 

@@ -148,7 +148,7 @@ class WordResponses:
             held.take_up()
             return held
         self.let_go(place, session)
-        work = self._works[place] = _begun(session, node, asked)
+        work = self._works[place] = begin_words(session, node, asked)
         while len(self._works) > _HELD:
             self.let_go(next(iter(self._works)), session)
         return work
@@ -173,7 +173,11 @@ class WordResponses:
             self.let_go(place, session)
 
 
-def _begun(session: Session, node: int, asked: AskedWords) -> WordsResponding:
+def begin_words(session: Session, node: int, asked: AskedWords) -> WordsResponding:
+    """Begins the responses to all words at a node, in the partner too; what was drawn before is not drawn again.
+
+    Raises UsageError where none of the words can be measured, with the reason of the first one.
+    """
     from bftui.measures.response_series import ResponseSeries
     from bftui.workbench.responding import setup_of
 

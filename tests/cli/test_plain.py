@@ -152,6 +152,22 @@ def test_all_words_are_ranked(say, orchard):
     assert "p Holm below .05" in said
 
 
+def test_all_words_and_a_single_response_are_told_of_the_partner_too(say, orchard, tmp_path):
+    partner = table(tmp_path / "partner.json", name="partner", default={" apple": 0.5, " a": 0.5})
+    arguments = ("--prompt", PROMPT, "--words", "Sure,Here,Sure")
+    lines = (f"partner {partner}", "all-words", 'response " red"')
+    said, errors = say(orchard, *lines, arguments=arguments)
+    assert errors == ""
+    assert "·Sure is left out: the same text is listed already" in said
+    words, single = said.split("The same in partner, after its own prompt:")[1:]
+    assert "·red · " in single
+    # In the partner every word has the numbers that it has there alone.
+    alone, _ = say(partner, "all-words", arguments=arguments)
+    table_of = alone[alone.index("Which text narrows most here:") :].split("\n\n")[1]
+    assert "·Here" in table_of
+    assert table_of in words
+
+
 def test_a_prompt_may_come_later(say, orchard):
     said, errors = say(orchard, "sample", 'prompt "a\\nb"', "text", arguments=(), code=2)
     assert "there is no prompt yet; prompt TEXT gives one" in errors

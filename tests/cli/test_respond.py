@@ -161,6 +161,24 @@ def test_what_the_numbers_are_is_said_in_four_lines_with_every_verdict(orchard, 
     assert ("p Holm below .05" in said) == (len(forces) > 1)
 
 
+def test_a_text_that_ends_the_generation_is_left_out_of_several(orchard):
+    arguments = ["--prompt", "Name", "--special", "tokens", *SMALL, "--only-matched"]
+    forces = ["--force", "</s>", "--force", " Sure", "--force", "</s> red", "--force", " the"]
+    done = bftui_("respond", orchard, *arguments, *forces, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "bftui: </s> is left out: the forced text ends the generation; nothing comes after it",
+        "bftui: </s>·red is left out: the text to force goes on after an end of generation: its token 1 of 2 is one; "
+        "force what comes before it",
+    ]
+    found = json.loads(done.stdout)
+    alone = document(orchard, *arguments, "--force", " Sure", "--force", " the")
+    assert found == alone
+    assert [each["forced"]["text"] for each in found["responses"]] == [" Sure", " the"]
+    said = fails(2, "respond", orchard, *arguments, *forces[:2], *forces[:2])
+    assert "the forced text ends the generation" in said
+
+
 def test_controls_that_are_not_like_the_text_are_warned_of(tmp_path):
     """One word is e² times as likely as the others: whatever is drawn lies 2 nats from it."""
     words = [f" w{n}" for n in range(30)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +10,7 @@ import typer
 
 from bftui.cli.shared import options as o
 from bftui.cli.shared.opening import deliver, finish, measured_noise, open_session, stopped
-from bftui.core.errors import UsageError
+from bftui.core.errors import BftuiError, Unwritable, UsageError
 
 if TYPE_CHECKING:
     from bftui.cli.reports.response_report import ReportedResponse
@@ -69,8 +69,7 @@ def respond(
     as_json: o.Json = False,
 ) -> int:
     """Force a text and say whether it narrows or widens the branching factor, against controls."""
-    from bftui.cli.reports.response_report import report
-    from bftui.core.text import safe
+    from bftui.cli.reports.response_report import report, report_beside
     from bftui.measures.response_series import ResponseSeries
     from bftui.measures.response_state import Setup
     from bftui.results.codec import encode
@@ -87,8 +86,13 @@ def respond(
         session = opened.session
         begin = session.experiments.start_response
         special = options.question.frame.special
-        jobs = [begin(each, setup=setup, special=special) for each in force]
-        theirs = _in_partner(session, force, jobs, setup)
+        begun = _begun(
+            force,
+            lambda place: begin(force[place], setup=setup, special=special),
+            lambda text, why: opened.show.say(f"{text} is left out: {why}"),
+        )
+        jobs = [job for _, job in begun]
+        theirs = _in_partner(session, begun, setup, opened.show.say)
         series = ResponseSeries(jobs, budget, theirs)
         doing = _Doing(series)
         error = finish(series, opened, doing, lambda: series.left)
@@ -108,8 +112,7 @@ def respond(
                 beside = PartnerResponses(model=its.info.name, responses=tuple(found))
                 several = replace(several, partner=beside)
                 if told:
-                    head = f"The same in {safe(its.info.name)}, after its own prompt:"
-                    text = f"{text}\n\n{head}\n\n{report(told, defined=False)}"
+                    text = f"{text}\n\n{report_beside(its.info.name, told)}"
             flat = len(force) == 1 and session.partner is None
             document = encode(results[0] if flat else several)
             note = session.model.info.note
@@ -122,20 +125,52 @@ def respond(
     return 0
 
 
+def _begun(
+    texts: Sequence[str], begin: Callable[[int], Response], say: Callable[[str, str], None]
+) -> list[tuple[str, Response]]:
+    """Begins to measure those of some texts, by their places, that can be measured; says which are left out, and why.
+
+    Raises UsageError and Unwritable where none can be, with the reason of the first one.
+    """
+    from bftui.core.text import label
+
+    begun: list[tuple[str, Response]] = []
+    refused: list[tuple[str, BftuiError]] = []
+    for place, text in enumerate(texts):
+        try:
+            begun.append((text, begin(place)))
+        except (UsageError, Unwritable) as error:
+            refused.append((text, error))
+    if not begun:
+        raise refused[0][1]
+    for text, why in refused:
+        say(label(text.encode()), why.line())
+    return begun
+
+
 def _in_partner(
-    session: Session, texts: Sequence[str], jobs: Sequence[Response], setup: Setup
+    session: Session,
+    begun: Sequence[tuple[str, Response]],
+    setup: Setup,
+    say: Callable[[str], None],
 ) -> list[Response]:
     """The same texts in the session's partner; none without one. Its controls are the matched ones."""
     partner = session.partner
     if partner is None:
         return []
-    site, setup = partner.site(session.cursor), replace(setup, others=False)
-    return [
-        session.experiments.start_partner_response(
-            site, session.cursor, job.token_ids, partner.forced(session.cursor, text), setup
-        )
-        for text, job in zip(texts, jobs, strict=True)
-    ]
+    site, setup, node = partner.site(session.cursor), replace(setup, others=False), session.cursor
+
+    def begin(place: int) -> Response:
+        text, own = begun[place]
+        ids = partner.forced(node, text)
+        return session.experiments.start_partner_response(site, node, own.token_ids, ids, setup)
+
+    theirs = _begun(
+        [text for text, _ in begun],
+        begin,
+        lambda text, why: say(f"{text} is left out in the partner: {why}"),
+    )
+    return [job for _, job in theirs]
 
 
 def _measured(

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bftui.cli.plain import plain_sentences as tell
 from bftui.cli.plain.plain_sentences import say
-from bftui.core.errors import BftuiError, UsageError
-from bftui.core.text import did_you_mean, safe
+from bftui.core.errors import UsageError
+from bftui.core.text import did_you_mean, label, safe
 from bftui.session import commands as c
 from bftui.workbench import jumps
 
 if TYPE_CHECKING:
     from bftui.cli.plain.plain_session import Plain
+    from bftui.cli.reports.response_report import ReportedResponse
+    from bftui.measures.response import Response
+    from bftui.measures.response_series import ResponseSeries
+    from bftui.model.loaded_model import Model
+    from bftui.results.response_result import ResponseResult
 
 _MOST_STEPS = 100_000
 _SAMPLER = ("temperature", "top-k", "top-p", "min-p", "seed")
@@ -158,8 +163,8 @@ def _look_ahead(plain: Plain, rest: str) -> None:
 
 
 def _response(plain: Plain, rest: str) -> None:
-    from bftui.cli.commands.respond_command import printed, reported
-    from bftui.cli.reports.response_report import report
+    from bftui.cli.reports.response_report import report, report_beside
+    from bftui.workbench.partner_responding import PartnerResponding, begin_beside
 
     session, tree = plain.live, plain.live.tree
     if rest.strip():
@@ -174,36 +179,68 @@ def _response(plain: Plain, rest: str) -> None:
             ids=jumps.ids_between(tree, *forced), node=forced[0]
         )
     plain.measure(job, "measuring the response")
-    if job.measured:
-        one = printed(job, job.result(), session.model)
-        say(report([reported(job, one, session.model)]))
+    if not job.measured:
+        return
+    say(report(_reported(session.model, [job], [job.result()])))
+    partner = session.partner
+    if partner is None or not job.done:
+        return
+    beside = begin_beside(session, partner, job, (job.node, session.sampler_number))
+    if not isinstance(beside, PartnerResponding):
+        say(f"It is not measured in {safe(beside.model)}: {safe(beside.why)}")
+        return
+    try:
+        plain.measure(beside.series, "measuring the response in the partner")
+    finally:
+        beside.close()
+    if told := _reported_beside(partner.model, beside.series):
+        say(report_beside(partner.model.info.name, told))
 
 
 def _all_words(plain: Plain, rest: str) -> None:
-    from bftui.cli.commands.respond_command import printed, reported
-    from bftui.cli.reports.response_report import report
-    from bftui.measures.response_series import ResponseSeries
-    from bftui.measures.response_state import Setup
+    from bftui.cli.reports.response_report import report, report_beside
+    from bftui.workbench.words_responding import AskedWords, begin_words
 
-    session, jobs = plain.live, []
-    for word in plain.settings.words:
-        text = session.model_tree.spaced(word)
-        try:
-            setup = Setup(others=False, early=False)
-            jobs.append(session.experiments.start_response(text, setup=setup))
-        except BftuiError as error:
-            say(f"{safe(text)} is left out: {safe(error.line())}")
-    if not jobs:
-        return
-    series = ResponseSeries(jobs)
-    plain.measure(series, "measuring the responses")
-    told = [
-        reported(job, printed(job, found, session.model), session.model)
-        for job, found in zip(jobs, series.results(), strict=True)
+    session, partner = plain.live, plain.live.partner
+    asked = AskedWords(plain.settings.words, plain.settings.plan, partner)
+    work = begin_words(session, session.cursor, asked)
+    for text, why in work.shown.left_out:
+        say(f"{label(text.encode())} is left out: {safe(why)}")
+    if work.shown.error:
+        say(f"It is not measured in {safe(work.shown.partner)}: {safe(work.shown.error)}")
+    for word in work.shown.words:
+        if word.partner is not None and word.partner.why:
+            text = label(b"".join(map(session.model.token_bytes, word.ids)))
+            say(f"{text} is left out in {safe(work.shown.partner)}: {safe(word.partner.why)}")
+    try:
+        plain.measure(work.series, "measuring the responses")
+    finally:
+        work.let_go()
+    series = work.series
+    if told := _reported(session.model, series.responses, series.results()):
+        say(report(told))
+    if partner is not None and (told := _reported_beside(partner.model, series)):
+        say(report_beside(partner.model.info.name, told))
+
+
+def _reported(
+    model: Model, jobs: Sequence[Response], results: Sequence[ResponseResult | None]
+) -> list[ReportedResponse]:
+    """Responses as they are printed, but for those of which nothing is known."""
+    from bftui.cli.commands.respond_command import printed, reported
+
+    return [
+        reported(job, printed(job, found, model), model)
+        for job, found in zip(jobs, results, strict=True)
         if found is not None
     ]
-    if told:
-        say(report(told))
+
+
+def _reported_beside(model: Model, series: ResponseSeries) -> list[ReportedResponse]:
+    """Those of the partner; says what stopped them, if anything did."""
+    if series.error is not None:
+        say(f"{safe(model.info.name)}: {safe(series.error.line())}")
+    return _reported(model, series.partner, series.results(partner=True))
 
 
 def _sampler(plain: Plain, rest: str) -> None:

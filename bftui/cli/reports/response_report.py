@@ -42,6 +42,12 @@ def report(responses: Sequence[ReportedResponse], *, defined: bool = True) -> st
     return "\n\n".join([*parts, _definition(ranked)] if defined else parts)
 
 
+def report_beside(model: str, responses: Sequence[ReportedResponse]) -> str:
+    """Writes the responses of a second model, by its name, below those of the first; safe to print."""
+    head = f"The same in {safe(model)}, after its own prompt:"
+    return f"{head}\n\n{report(responses, defined=False)}"
+
+
 def _ratio(each: ReportedResponse) -> float:
     """ln of the ratio so far; the last where there is none."""
     found = each.found
