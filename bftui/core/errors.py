@@ -41,6 +41,10 @@ class UsageError(BftuiError):
     exit_code = 2
 
 
+class NotEnumerable(UsageError):
+    """A set of texts that cannot be written out one by one."""
+
+
 class ModelError(BftuiError):
     """A model cannot be loaded or run."""
 

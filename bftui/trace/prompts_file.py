@@ -1,4 +1,4 @@
-"""A prompts file: JSON Lines, one `{"id", "prompt"}` a line, with optional `system` and `answer`; a file of examples.
+"""A prompts file: JSON Lines, one `{"id", "prompt"}` a line, with optional fields; a file of examples.
 
 Further fields are left to whoever needs them. Data in, data out: nothing is rendered here.
 """
@@ -22,12 +22,14 @@ class PromptLine:
         prompt: the text.
         system: the system text, None where the line has none.
         answer: an answer that is not to be written any more, not empty; None where the line has none.
+        valid: its valid answers, or what names them; None where the line has none.
     """
 
     id: str
     prompt: str
     system: str | None = None
     answer: str | None = None
+    valid: str | tuple[str, ...] | None = None
 
 
 def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
@@ -130,4 +132,21 @@ def _line(fields: Any, where: str) -> PromptLine:
         if field == "answer" and value == "":
             raise InputError(f'{where}: "answer" is empty', hint="leave it out, or give a text")
         _check_unicode(value or "", where, field)
-    return PromptLine(fields["id"], fields["prompt"], fields.get("system"), fields.get("answer"))
+    return PromptLine(
+        fields["id"],
+        fields["prompt"],
+        fields.get("system"),
+        fields.get("answer"),
+        _valid(fields.get("valid"), where),
+    )
+
+
+def _valid(value: Any, where: str) -> str | tuple[str, ...] | None:
+    if value is None or isinstance(value, str):
+        _check_unicode(value or "", where, "valid")
+        return value
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise InputError(f'{where}: "valid" is neither a list of texts nor the name of a set')
+    for each in value:
+        _check_unicode(each, where, "valid")
+    return tuple(value)

@@ -10,12 +10,14 @@ def test_each_line_is_a_prompt():
     data = (
         b'\xef\xbb\xbf{"id": "a", "prompt": "x", "system": "be brief", "answer": "y"}\r\n'
         b'\n{"id": "b", "prompt": "\xe2\x80\xa8", "system": null}\n'
-        b'{"prompt": "", "id": "c"}'
+        b'{"prompt": "", "id": "c", "valid": ["x", "y"]}\n'
+        b'{"prompt": "", "id": "d", "valid": "us-states"}'
     )
     assert parse_prompts(data, "p") == (
         PromptLine("a", "x", "be brief", "y"),
         PromptLine("b", "\u2028"),
-        PromptLine("c", ""),
+        PromptLine("c", "", valid=("x", "y")),
+        PromptLine("d", "", valid="us-states"),
     )
 
 
@@ -33,6 +35,8 @@ def test_each_line_is_a_prompt():
         (b'{"id": "a", "prompt": ["a"]}', 'p: line 1: "prompt" is not a text'),
         (b'{"id": "a", "prompt": "x", "system": 5}', 'p: line 1: "system" is not a text'),
         (b'{"id": "a", "prompt": "x", "answer": []}', 'p: line 1: "answer" is not a text'),
+        (b'{"id": "a", "prompt": "x", "valid": [1]}', 'p: line 1: "valid" is neither a list'),
+        (b'{"id": "a", "prompt": "x", "valid": ["\\ud800"]}', 'p: line 1: "valid" is not Unicode'),
         (
             b'{"id": "a", "prompt": "x"}\n{"id": "b", "prompt": "x", "answer": ""}',
             'p: line 2: "answer" is empty',

@@ -1,0 +1,65 @@
+"""What people name as a valid set: a name, words, a regular expression, or a file of answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bftui.core.errors import InputError, UsageError
+from bftui.core.valid.named_sets import named_set
+from bftui.core.valid.regex_answers import regex_answers
+from bftui.core.valid.valid_sets import ValidSet, valid_set
+
+REGEX = "regex:"
+
+_FORM = 'write one answer a line, or {"valid": ["…"]}'
+
+
+def parse_valid(text: str, read: Callable[[str], bytes]) -> ValidSet:
+    """Makes the set that a text names: a set of `NAMED`, `regex:PATTERN`, or the path of a file of answers.
+
+    Args:
+        text: what was written; a name goes before a file that is called so.
+        read: returns the bytes of a file; its errors pass.
+
+    Raises UsageError for no such set, NotEnumerable for a regular expression that is too large or goes on for ever,
+    InputError for a damaged file.
+    """
+    if text.startswith(REGEX):
+        pattern = text.removeprefix(REGEX)
+        return valid_set(text, regex_answers(pattern))
+    return named_set(text) or parse_answers(read(text), text)
+
+
+def parse_answers(data: bytes, name: str) -> ValidSet:
+    """Reads a file of answers: one a line, without blanks around it, or JSON, `{"valid": […]}`, which keeps them.
+
+    Args:
+        data: the file's bytes, UTF-8.
+        name: what errors and results call the file.
+
+    Raises InputError for what is not such a file, and for no answers.
+    """
+    try:
+        text = data.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8", str(error)) from error
+    if text.lstrip().startswith("{"):
+        try:
+            return valid_answers(json.loads(text).get("valid"), name)
+        except (ValueError, RecursionError) as error:
+            why = str(error) if isinstance(error, json.JSONDecodeError) else "it holds too much"
+            raise InputError(f"{name} is not JSON", why, _FORM) from error
+    # Only line ends end a line: other separators may stand inside an answer.
+    return valid_answers([line.strip() for line in text.split("\n") if line.strip()], name)
+
+
+def valid_answers(answers: Any, name: str) -> ValidSet:
+    """Makes a set of a list of texts that a file holds. Raises InputError for what is none, is empty, or no Unicode."""
+    if not isinstance(answers, list) or not all(isinstance(each, str) for each in answers):
+        raise InputError(f'{name}: "valid" is not a list of texts', hint=_FORM)
+    try:
+        return valid_set(name, answers)
+    except UsageError as error:
+        raise InputError(error.message, error.reason, _FORM) from error
