@@ -39,12 +39,20 @@ class BulkEstimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BulkSample:
+    """One continuation; `text`: what it says, without an end of generation, where tokens are kept."""
+
+    sample: Annotated[SampleResult, FLAT]
+    text: Annotated[str | None, LEFT_OUT] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkPrompt:
     """One prompt: its name, its BF and its samples."""
 
     id: str
     estimate: Annotated[BulkEstimate, FLAT]
-    samples: tuple[SampleResult, ...]
+    samples: tuple[BulkSample, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,23 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bftui.cli.shared import options as o
-from bftui.cli.shared.interrupt import Interruption, interruptible
-from bftui.cli.shared.opening import check_files, deliver, open_stoppable, stopped, to_file
-from bftui.cli.shared.pair_options import say_templates
-from bftui.cli.shared.progress_bars import Bar, bar
-from bftui.core.errors import BftuiError, ModelError, UsageError
+from bftui.cli.shared.bulk_run import BulkRun, store_beside
+from bftui.cli.shared.interrupt import interruptible
+from bftui.cli.shared.opening import check_files, deliver, stopped
+from bftui.cli.shared.progress_bars import bar
+from bftui.core.errors import UsageError
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
-    from bftui.measures.bulk.bulk_measurement import (
-        BulkMeasurement,
-        Drawn,
-        MeasureSettings,
-        Samples,
-    )
-    from bftui.measures.bulk.sample_store import Store
-    from bftui.model.prompt import Prompt
-    from bftui.trace.prompts_file import PromptLine
 
 
 @o.unfolded
@@ -60,7 +51,7 @@ def measure(
         int, typer.Option(min=0, help="Measure on the K best tokens only; 0 measures on all.")
     ] = 0,
     keep_tokens: Annotated[
-        bool, typer.Option("--keep-tokens", help="Keep token ids and numbers in the JSON.")
+        bool, typer.Option("--keep-tokens", help="Keep texts, token ids and numbers in the JSON.")
     ] = False,
     sweep: Annotated[
         list[str] | None,
@@ -86,7 +77,7 @@ def measure(
     With -o the same command goes on where it was stopped.
     """
     from bftui.measures.bulk.bulk_measurement import MeasureSettings
-    from bftui.measures.bulk.sample_store import PartialFile, SamplePacking, Store
+    from bftui.measures.bulk.sample_store import PartialFile
     from bftui.trace.prompts_file import parse_prompts
 
     chosen = sampling.sampler()
@@ -106,15 +97,12 @@ def measure(
     opening.check_labels(len(names))
     lines = parse_prompts(o.read_bytes(prompts), str(prompts))
     check_files([(name, opening.backend) for name in names], [output], [prompts])
-    store: Store[Samples] = Store()
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
         show = stack.enter_context(bar(interruption))
-        # What is not a regular file has no place beside it.
-        if to_file(output) and (output.is_file() or not output.exists()):
-            store = stack.enter_context(PartialFile(output, settings.drawing(), SamplePacking()))
+        store = stack.enter_context(store_beside(output, settings))
         shown = [opening.after(place).named or name for place, name in enumerate(names)]
-        run = _Run(names, shown, lines, settings, store, interruption, show)
+        run = BulkRun(names, shown, lines, settings, store, interruption, show)
         error = run.carry_out(opening)
         if error is not None and isinstance(store, PartialFile) and run.finished:
             raise stopped(error, f"{run.kept} in {store.path}: the same command goes on")
@@ -135,121 +123,6 @@ def measure(
     for failed in run.failed.values():
         raise stopped(failed, "the other models are measured" if run.finished else "")
     return 0
-
-
-class _Run:
-    """All models one after the other, each opened once.
-
-    Attributes:
-        drawn: what was found, model by model.
-        failed: why models could not be measured, or not to the end.
-        finished: runs of one prompt under one setting that are finished.
-    """
-
-    def __init__(
-        self,
-        names: Sequence[str],
-        shown: Sequence[str],
-        lines: Sequence[PromptLine],
-        settings: MeasureSettings,
-        store: Store[Samples],
-        interruption: Interruption,
-        show: Bar,
-    ) -> None:
-        from bftui.model.model_forms import carries_template
-
-        self.drawn: list[Drawn] = []
-        self.failed: dict[str, ModelError] = {}
-        self.finished = 0
-        self._names, self._shown = names, shown
-        self._lines, self._settings, self._store = lines, settings, store
-        self._interruption, self._show = interruption, show
-        chats = [carries_template(name) for name in names]
-        self._beside_chat = len(names) > 1 and any(chats)
-        if len(names) > 1:
-            say_templates(
-                show,
-                [
-                    (
-                        name,
-                        [
-                            _template(line, settings.frame, chat, self._beside_chat)
-                            for line in lines
-                        ],
-                    )
-                    for name, chat in zip(shown, chats, strict=True)
-                ],
-            )
-        self._units = 0
-
-    @property
-    def kept(self) -> str:
-        """How far it came, for people."""
-        return f"{self.finished} of {self._units} measurements are kept"
-
-    def carry_out(self, opening: o.OpeningOptions) -> BftuiError | None:
-        """Measures everything that can be; the error that stopped it, if one did.
-
-        One of several models that fails does not stop the others.
-        """
-        try:
-            for place, name in enumerate(self._shown):
-                try:
-                    self._measure(place, opening)
-                except ModelError as error:
-                    if len(self._names) == 1:
-                        return error
-                    self.failed[name] = error
-        except BftuiError as error:
-            return error
-        return None
-
-    def _measure(self, place: int, opening: o.OpeningOptions) -> None:
-        from bftui.measures.bulk.bulk_measurement import BulkMeasurement
-
-        name, before = self._names[place], self.finished
-        own = opening.after(place)
-        with open_stoppable(name, own, self._interruption, self._show) as opened:
-            job = BulkMeasurement(
-                opened,
-                self._shown[place],
-                self._lines,
-                self._settings,
-                self._store,
-                beside_chat=self._beside_chat,
-            )
-            self.drawn.append(job.drawn)
-            self._units = job.units * len(self._names)
-            try:
-                while job.advance():
-                    self.finished = before + job.units_done
-                    share = (place + job.share) / len(self._names)
-                    self._show(share, self._doing(job), self._left(job, place))
-                    self._interruption.check()
-            finally:
-                self.finished = before + job.units_done
-                job.close()
-
-    def _left(self, job: BulkMeasurement, place: int) -> float | None:
-        """Seconds to the end of all models, which are taken to be as fast as this one."""
-        units = job.units * (len(self._names) - place - job.share)
-        return None if job.seconds_a_unit is None else job.seconds_a_unit * units
-
-    def _doing(self, job: BulkMeasurement) -> str:
-        from bftui.cli.shared.tables import clipped
-        from bftui.core.text import safe
-
-        name = f"{clipped(safe(job.drawn.facts['name']), 16)}: " if len(self._names) > 1 else ""
-        return f"{name}{job.doing}"
-
-
-def _template(line: PromptLine, frame: Prompt, chat: bool, compared: bool) -> str:
-    """What a prompt is put into on a model that has a chat template or none."""
-    from bftui.model.prompt import framed
-    from bftui.model.templates import asking
-
-    taken = asking(framed(line, frame), chat, compared).template
-    return taken if taken != "auto" else "chat" if chat else "raw"
 
 
 def swept(values: Sequence[str], base: Sampler) -> tuple[Sampler, ...]:

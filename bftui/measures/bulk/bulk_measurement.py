@@ -24,6 +24,7 @@ from bftui.measures.bulk.sample_parts import (
     part,
     random_tokens,
     segments,
+    text_of,
     without_thought,
 )
 from bftui.measures.bulk.sample_store import Store
@@ -109,6 +110,7 @@ class Drawn:
         template: what its prompts were put into: `raw`, `chat`, `page` or `urial`.
         ids: the prompts.
         plain: samples of each prompt; only the finished ones, which are the first.
+        texts, empty_texts: what the samples of `plain` and of `empty` say, without an end of generation.
         sweep: the same under other samplers.
         inside, after: parts of the samples in and after a thinking block.
         empty: samples after an empty thinking block.
@@ -123,10 +125,12 @@ class Drawn:
     ids: tuple[str, ...]
     template: str = "raw"
     plain: list[Samples] = field(default_factory=list)
+    texts: list[tuple[str, ...]] = field(default_factory=list)
     sweep: dict[Sampler, list[Samples]] = field(default_factory=dict)
     inside: list[Samples] = field(default_factory=list)
     after: list[Samples] = field(default_factory=list)
     empty: list[Samples] = field(default_factory=list)
+    empty_texts: list[tuple[str, ...]] = field(default_factory=list)
     before: list[Samples] = field(default_factory=list)
     continued: list[Samples] = field(default_factory=list)
     inserted: list[Samples] = field(default_factory=list)
@@ -253,6 +257,7 @@ class BulkMeasurement(Job):
             found: list[Sample] = []
             yield from self._unit(place, rendered, settings.sampler, found)
             drawn.plain.append(tuple(found))
+            drawn.texts.append(self._texts(found))
             if settings.think:
                 parts = segments(found, self._model.token_bytes, opened=self._opens(rendered))
                 drawn.inside.append(parts[0])
@@ -263,6 +268,7 @@ class BulkMeasurement(Job):
                 found = []
                 yield from self._unit(place, empty, settings.sampler, found, "an empty block")
                 drawn.empty.append(tuple(found))
+                drawn.empty_texts.append(self._texts(found))
         if settings.insert:
             for place in range(len(self._prompts)):
                 yield from self._insertion(place)
@@ -384,6 +390,9 @@ class BulkMeasurement(Job):
             [settings.samples, settings.max_tokens, settings.cap_k, insert],
         ]
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+    def _texts(self, samples: Sequence[Sample]) -> tuple[str, ...]:
+        return tuple(text_of(sample, self._model.token_bytes) for sample in samples)
 
     def _tell(self, place: int, what: str) -> None:
         of = f"prompt {place + 1} of {len(self._prompts)}"

@@ -19,6 +19,7 @@ from bftui.results.measure_result import (
     BulkPart,
     BulkPrompt,
     BulkRatio,
+    BulkSample,
     BulkSegments,
     BulkSettings,
     BulkSpread,
@@ -78,9 +79,15 @@ def _model(drawn: Drawn, settings: MeasureSettings, *, keep_tokens: bool) -> Bul
             BulkPrompt(
                 id=prompt,
                 estimate=_estimate(estimate(samples, settings.estimator, compat=compat, seed=seed)),
-                samples=tuple(SampleResult.of(each, tokens=keep_tokens) for each in samples),
+                samples=tuple(
+                    BulkSample(
+                        sample=SampleResult.of(each, tokens=keep_tokens),
+                        text=text if keep_tokens else None,
+                    )
+                    for each, text in zip(samples, texts, strict=True)
+                ),
             )
-            for prompt, samples in zip(drawn.ids, drawn.plain, strict=False)
+            for prompt, samples, texts in zip(drawn.ids, drawn.plain, drawn.texts, strict=False)
         ),
         curve=tuple(curve(drawn.plain, settings.estimator, compat=compat, seed=seed)),
         windows=_windows(drawn.plain, settings, compat=compat),

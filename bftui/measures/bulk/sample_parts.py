@@ -89,6 +89,12 @@ def part(sample: Sample, start: int, end: int, token_bytes: TokenBytes) -> list[
     ]
 
 
+def text_of(sample: Sample, token_bytes: TokenBytes) -> str:
+    """Returns what a sample says, without an end of generation; bytes that are not UTF-8 are replaced."""
+    ids = sample.token_ids[:-1] if sample.finish == "eog" else sample.token_ids
+    return b"".join(map(token_bytes, ids)).decode(errors="replace")
+
+
 def random_tokens(
     allowed: Sequence[int], count: int, prefix: Sequence[int], seed: int, number: int
 ) -> tuple[int, ...]:
