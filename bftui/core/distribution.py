@@ -306,6 +306,15 @@ class Distribution:
         truncated = logprob / self.sampler.temperature - self._log_kept() if kept else None
         return TokenScore(token_id, logprob, truncated, rank)
 
+    def kept_probs(self, ids: NDArray[np.int64]) -> F64:
+        """P~ of these ids, 0 of those that are not kept; shape (len(ids),)."""
+        probs = np.asarray(self._e[ids] / self._zk)
+        if self.kept > len(self._order):
+            return probs
+        x, last = self._x[ids], self._order[self.kept - 1]
+        inside = (x > self._x[last]) | ((x == self._x[last]) & (ids <= last))
+        return np.where(inside, probs, 0.0)
+
     def ranking(self) -> NDArray[np.int64]:
         """Return every id by (logit descending, id ascending); shape (n_vocab,)."""
         return self._sorted(np.arange(self.n_vocab))
