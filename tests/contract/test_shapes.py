@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,7 +17,7 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 import bftui
-from bftui.backends.client.client_protocol import RolloutPlan
+from bftui.backends.client.client_protocol import RolloutPlan, TriePlan
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.client.worker_client import WorkerClient
 from bftui.backends.protocol import F32, Backend
@@ -25,6 +26,7 @@ from bftui.core.batch import AFRESH, Batch, afresh, batches, step
 from bftui.core.draws import Purpose
 from bftui.core.errors import ContextFull, Displaced, ModelError, UsageError
 from bftui.core.sampler import Sampler
+from bftui.core.valid.node_reading import Setting
 from bftui.formats import context_plan
 from bftui.formats.open_spec import OpenSpec
 from bftui.session.records.resume import read_saved, resume
@@ -33,6 +35,7 @@ from bftui.session.session import Session
 from bftui.trace.reading import TraceFile
 from tests.contract.conftest import grouped, ids, quiet
 from tests.contract.test_rollouts import by_text, collected
+from tests.contract.test_trie_reading import branching_trie
 from tests.families import family_directory
 from tests.models import CHATML, rounded_model
 from tests.rendering import rendered_once
@@ -260,6 +263,23 @@ def test_texts_that_are_compared_are_drawn_alike_each_time(rounded: Backend, kin
     rolled(engine, range(3))
     engine.step(TREE, ROOT, 1, SAMPLER, 0.3, True)
     assert drawn() == first
+
+
+def test_a_valid_set_is_read_alike_whatever_comes_between(rounded: Backend) -> None:
+    engine, prefix = InferenceEngine(rounded), ids(rounded, 45, seed=6)
+    nodes = list(enumerate(branching_trie(rounded).nodes))
+    plan = TriePlan(prefix, nodes, SAMPLER, [Setting("top_k", 5, 0.7)])
+    first = {each.node: pickle.dumps(each) for each in engine.read_trie(plan)}
+    rounded.aside.next_logits(ids(rounded, 50, seed=8))
+    again = {}
+    for place, each in enumerate(engine.read_trie(plan)):
+        again[each.node] = pickle.dumps(each)
+        if place % 11 == 0:
+            rounded.next_logits(ids(rounded, 9, seed=place))
+            rounded.aside.next_logits(ids(rounded, 7, seed=place))
+            rounded.drawing.next_logits(ids(rounded, 5, seed=place))
+    assert again == first
+    assert len(first) == len(nodes)
 
 
 def test_rows_that_outgrow_the_cache_are_drawn_in_halves(

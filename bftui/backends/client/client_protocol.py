@@ -17,6 +17,8 @@ from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.draws import Purpose
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
+from bftui.core.valid.node_reading import NodeReading, Setting
+from bftui.core.valid.token_trie import TrieNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,27 @@ class RolloutStep:
     logprob: tuple[float, ...]
     logprob_truncated: tuple[float, ...]
     eog: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TriePlan:
+    """Nodes of a valid set that are read after a prompt.
+
+    Which tokens are evaluated together follows from the plan alone. Where numbers depend on that (`info.shaped`), the
+    same plan gives the same bits, and another plan that reads a node among other nodes gives the same to the noise
+    floor of the model. Elsewhere they are the same to the rounding of float32.
+
+    Attributes:
+        prefix: token ids of the prompt, which need not be in a tree.
+        nodes: what is read, each with its number; any part of a trie, in any order.
+        sampler: temperature and truncation of row 0 of a reading.
+        grid: the settings of its other rows.
+    """
+
+    prefix: Sequence[int]
+    nodes: Sequence[tuple[int, TrieNode]]
+    sampler: Sampler
+    grid: Sequence[Setting] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +260,13 @@ class ModelClient(Protocol):
         Raises UsageError for a horizon below 1, a negative `cap_k`, numbers outside their range or asked for twice,
         rounds that do not ascend and given rows that are not of the plan; ContextFull where not one token fits. Through
         a worker the first item raises it.
+        """
+        ...
+
+    def read_trie(self, plan: TriePlan) -> Generator[NodeReading, None, None]:
+        """Read nodes of a valid set, each once, in an order that follows from the plan.
+
+        Nodes are evaluated in batches that share prefixes. Raises UsageError for two nodes of one path.
         """
         ...
 

@@ -23,12 +23,14 @@ from bftui.backends.client.client_protocol import (
     RolloutStep,
     StepResult,
     TopToken,
+    TriePlan,
 )
 from bftui.backends.client.continuation_batches import ContinuationPool, DrawingPlan, rollouts
 from bftui.backends.client.lookahead_batches import lookahead
 from bftui.backends.client.placed_batches import placed_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
 from bftui.backends.client.tree_paths import TreePaths
+from bftui.backends.client.trie_batches import read_trie
 from bftui.backends.protocol import F32, Backend, Evaluator, Logits, TokenDistribution
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, TokenScore
@@ -36,6 +38,7 @@ from bftui.core.errors import Cancelled, UsageError
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
 from bftui.core.text import label
+from bftui.core.valid.node_reading import NodeReading
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -423,6 +426,10 @@ class InferenceEngine:
             return self._distribution(tree, node, sampler)
 
         return rollouts(self._pool, drawing, first, self._check)
+
+    def read_trie(self, plan: TriePlan) -> Generator[NodeReading, None, None]:
+        self.forget_cancel()
+        return read_trie(self._pool, plan, self._check)
 
     def path_logits(
         self, prefix: Sequence[int], token_ids: Sequence[int]

@@ -306,6 +306,7 @@ class WorkerClient:
     page = _remote(ModelClient.page)
     lookahead = _remote(ModelClient.lookahead)
     rollouts = _remote(ModelClient.rollouts)
+    read_trie = _remote(ModelClient.read_trie)
     logits = _remote(ModelClient.logits)
     path_logits = _remote(ModelClient.path_logits)
     best = _remote(ModelClient.best)

@@ -82,9 +82,9 @@ class RecordedClient:
     add_prompt = step = extend = rescore = preview = lookahead = rollouts = rollouts_after = (
         _refused
     )
-    noise = logits = path_logits = score = best = greedy = tokenize = tokenize_prompt = (
-        token_bytes
-    ) = _refused
+    read_trie = noise = logits = path_logits = score = best = greedy = tokenize = (
+        tokenize_prompt
+    ) = token_bytes = _refused
 
 
 class RecordedModel(Model):
