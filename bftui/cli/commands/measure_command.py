@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bftui.cli.shared import options as o
-from bftui.cli.shared.bulk_run import BulkRun, store_beside
+from bftui.cli.shared.bulk_run import bulk_run, store_beside
 from bftui.cli.shared.interrupt import interruptible
-from bftui.cli.shared.opening import check_files, deliver, stopped
+from bftui.cli.shared.opening import Watched, check_files, deliver, stopped
 from bftui.cli.shared.progress_bars import bar
 from bftui.core.errors import UsageError
 
@@ -77,7 +77,7 @@ def measure(
     With -o the same command goes on where it was stopped.
     """
     from bftui.measures.bulk.bulk_measurement import MeasureSettings
-    from bftui.measures.bulk.sample_store import PartialFile
+    from bftui.measures.bulk.sample_store import PartialFile, SamplePacking
     from bftui.trace.prompts_file import parse_prompts
 
     chosen = sampling.sampler()
@@ -100,9 +100,11 @@ def measure(
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
         show = stack.enter_context(bar(interruption))
-        store = stack.enter_context(store_beside(output, settings))
+        beside = store_beside(output, settings.drawing(), SamplePacking())
+        store = stack.enter_context(beside)
         shown = [opening.after(place).named or name for place, name in enumerate(names)]
-        run = BulkRun(names, shown, lines, settings, store, interruption, show)
+        watched = Watched(interruption, show)
+        run, drawn = bulk_run(names, shown, lines, settings, store, watched)
         error = run.carry_out(opening)
         if error is not None and isinstance(store, PartialFile) and run.finished:
             raise stopped(error, f"{run.kept} in {store.path}: the same command goes on")
@@ -112,9 +114,7 @@ def measure(
             from bftui.measures.bulk import bulk_summary
             from bftui.results.codec import encode
 
-            found = bulk_summary.output(
-                run.drawn, settings, shown, run.failed, keep_tokens=keep_tokens
-            )
+            found = bulk_summary.output(drawn, settings, shown, run.failed, keep_tokens=keep_tokens)
             deliver(show, encode(found), report(found), as_json=as_json, output=output)
             if isinstance(store, PartialFile):
                 store.remove()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bftui.cli.shared.interrupt import Interruption
-from bftui.cli.shared.opening import open_stoppable, to_file
+from bftui.cli.shared.opening import Watched, open_stoppable, to_file
 from bftui.cli.shared.options import OpeningOptions
 from bftui.cli.shared.pair_options import say_templates
-from bftui.cli.shared.progress_bars import Bar
 from bftui.core.errors import BftuiError, ModelError
 
 if TYPE_CHECKING:
@@ -21,69 +19,67 @@ if TYPE_CHECKING:
         MeasureSettings,
         Samples,
     )
-    from bftui.measures.bulk.sample_store import Store
+    from bftui.measures.bulk.sample_store import Packing, Store
+    from bftui.model.loaded_model import Model
     from bftui.model.prompt import Prompt
     from bftui.trace.prompts_file import PromptLine
 
 
+V = TypeVar("V")
+
+
 @contextmanager
-def store_beside(output: Path | None, settings: MeasureSettings) -> Iterator[Store[Samples]]:
+def store_beside(
+    output: Path | None, settings: dict[str, Any], packing: Packing[V]
+) -> Iterator[Store[V]]:
     """What is finished, in a file beside the result; in memory alone where the result goes to no regular file.
 
-    Raises UsageError, InputError, NotSaved.
+    `settings` are those that a file which is there already must have. Raises UsageError, InputError, NotSaved.
     """
-    from bftui.measures.bulk.sample_store import PartialFile, SamplePacking, Store
+    from bftui.measures.bulk.sample_store import PartialFile, Store
 
     if to_file(output) and (output.is_file() or not output.exists()):
-        with PartialFile(output, settings.drawing(), SamplePacking()) as store:
+        with PartialFile(output, settings, packing) as store:
             yield store
     else:
         yield Store()
 
 
-class BulkRun:
-    """All models one after the other, each opened once.
+class ModelJob(Protocol):
+    """What is measured on one model: so many units of work, of which some are done."""
+
+    units: int
+    units_done: int
+    doing: str
+
+    @property
+    def share(self) -> float: ...
+    @property
+    def seconds_a_unit(self) -> float | None: ...
+    def advance(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+class EachModel:
+    """Several models one after the other, each opened once for one job.
 
     Attributes:
-        drawn: what was found, model by model.
         failed: why models could not be measured, or not to the end.
-        finished: runs of one prompt under one setting that are finished.
+        finished: units of work that are finished, of all models.
     """
 
     def __init__(
         self,
         names: Sequence[str],
         shown: Sequence[str],
-        lines: Sequence[PromptLine],
-        settings: MeasureSettings,
-        store: Store[Samples],
-        interruption: Interruption,
-        show: Bar,
+        watched: Watched,
+        begin: Callable[[Model, int], ModelJob],
     ) -> None:
-        from bftui.model.model_forms import carries_template
-
-        self.drawn: list[Drawn] = []
+        """`begin` makes the job of an open model, whose place is given."""
         self.failed: dict[str, ModelError] = {}
         self.finished = 0
         self._names, self._shown = names, shown
-        self._lines, self._settings, self._store = lines, settings, store
-        self._interruption, self._show = interruption, show
-        chats = [carries_template(name) for name in names]
-        self._beside_chat = len(names) > 1 and any(chats)
-        if len(names) > 1:
-            say_templates(
-                show,
-                [
-                    (
-                        name,
-                        [
-                            _template(line, settings.frame, chat, self._beside_chat)
-                            for line in lines
-                        ],
-                    )
-                    for name, chat in zip(shown, chats, strict=True)
-                ],
-            )
+        self._watched, self._begin = watched, begin
         self._units = 0
 
     @property
@@ -109,42 +105,64 @@ class BulkRun:
         return None
 
     def _measure(self, place: int, opening: OpeningOptions) -> None:
-        from bftui.measures.bulk.bulk_measurement import BulkMeasurement
-
-        name, before = self._names[place], self.finished
+        name, before, watched = self._names[place], self.finished, self._watched
         own = opening.after(place)
-        with open_stoppable(name, own, self._interruption, self._show) as opened:
-            job = BulkMeasurement(
-                opened,
-                self._shown[place],
-                self._lines,
-                self._settings,
-                self._store,
-                beside_chat=self._beside_chat,
-            )
-            self.drawn.append(job.drawn)
+        with open_stoppable(name, own, watched.interruption, watched.show) as opened:
+            job = self._begin(opened, place)
             self._units = job.units * len(self._names)
             try:
                 while job.advance():
                     self.finished = before + job.units_done
                     share = (place + job.share) / len(self._names)
-                    self._show(share, self._doing(job), self._left(job, place))
-                    self._interruption.check()
+                    watched.show(share, self._doing(job, place), self._left(job, place))
+                    watched.interruption.check()
             finally:
                 self.finished = before + job.units_done
                 job.close()
 
-    def _left(self, job: BulkMeasurement, place: int) -> float | None:
+    def _left(self, job: ModelJob, place: int) -> float | None:
         """Seconds to the end of all models, which are taken to be as fast as this one."""
         units = job.units * (len(self._names) - place - job.share)
         return None if job.seconds_a_unit is None else job.seconds_a_unit * units
 
-    def _doing(self, job: BulkMeasurement) -> str:
+    def _doing(self, job: ModelJob, place: int) -> str:
         from bftui.cli.shared.tables import clipped
         from bftui.core.text import safe
 
-        name = f"{clipped(safe(job.drawn.facts['name']), 16)}: " if len(self._names) > 1 else ""
+        name = f"{clipped(safe(self._shown[place]), 16)}: " if len(self._names) > 1 else ""
         return f"{name}{job.doing}"
+
+
+def bulk_run(
+    names: Sequence[str],
+    shown: Sequence[str],
+    lines: Sequence[PromptLine],
+    settings: MeasureSettings,
+    store: Store[Samples],
+    watched: Watched,
+) -> tuple[EachModel, list[Drawn]]:
+    """Prompts to be drawn on several models, and where what is drawn will be found, model by model.
+
+    Says what the prompts of each model are put into, where there are several models.
+    """
+    from bftui.measures.bulk.bulk_measurement import BulkMeasurement
+    from bftui.model.model_forms import carries_template
+
+    chats = [carries_template(name) for name in names]
+    beside_chat = len(names) > 1 and any(chats)
+    if len(names) > 1:
+        taken = [
+            [_template(line, settings.frame, chat, beside_chat) for line in lines] for chat in chats
+        ]
+        say_templates(watched.show, list(zip(shown, taken, strict=True)))
+    drawn: list[Drawn] = []
+
+    def begin(model: Model, place: int) -> BulkMeasurement:
+        job = BulkMeasurement(model, shown[place], lines, settings, store, beside_chat=beside_chat)
+        drawn.append(job.drawn)
+        return job
+
+    return EachModel(names, shown, watched, begin), drawn
 
 
 def _template(line: PromptLine, frame: Prompt, chat: bool, compared: bool) -> str:
