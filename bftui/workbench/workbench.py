@@ -179,8 +179,8 @@ class Workbench:
             return
         state.drain()
         state.jobs.put(None)
-        self.model.interrupt()
-        self._stop_partner()
+        self._interrupt_both()
+        self.partner.cancel()
         thread.join(_JOIN_S)
         if thread.is_alive():
             self.model.kill()
@@ -283,6 +283,8 @@ class Workbench:
         if live is not None:
             if self.now.status is Status.BUSY or self.measuring:
                 self.model.kill()
+                # What is measured may be the partner's.
+                self.partner.interrupt()
             self._state.drain()
             self._open(self.now.source, lambda: live.reopen(self._session))
 
@@ -408,14 +410,14 @@ class Workbench:
         if self.now.status is not Status.LOADING:
             state.halt()
         if self.now.status is Status.BUSY and not state.aside:
-            self.model.interrupt()
+            self._interrupt_both()
         return something
 
     def stop_experiments(self) -> bool:
         """Stops what is measured; False where nothing is."""
         if not self.measuring:
             return False
-        self.model.interrupt()
+        self._interrupt_both()
 
         def stop(session: SessionSlot) -> None:
             told = session.measuring.stop()
@@ -441,6 +443,11 @@ class Workbench:
         self.cancel()
         self.stop_partner()
         self.stop_experiments()
+
+    def _interrupt_both(self) -> None:
+        """Has both models stop what they do: what is measured may wait for the partner."""
+        self.model.interrupt()
+        self.partner.interrupt()
 
     def _stop_partner(self) -> None:
         """Has the partner stop what a person asked for, and its opening."""

@@ -516,3 +516,78 @@ async def test_a_partner_that_dies_leaves_the_response_of_a_single_text(
         (own,) = w.workbench.now.measured.responses.values()
         assert own.complete
         assert "it is not measured" in w.screen()
+
+
+# A partner that hangs -------------------------------------------------------------------------------------------
+
+
+READ = 26
+"""Evaluations of a partner before anything is measured in it: of its noise floor and of the prompt."""
+
+
+def hanging(folder: Path, at: int) -> PartnerSettings:
+    """A partner that gives no answer from an evaluation on."""
+    return PartnerSettings(
+        table(
+            folder / "hanging.json",
+            name="hanging",
+            rules=opening(),
+            tokens=BYTES,
+            faults=[{"at": n, "kind": "hang"} for n in range(at, 999)],
+        )
+    )
+
+
+async def hangs(w: Driver, at: int) -> None:
+    """Waits until the partner was asked for what it does not answer."""
+    assert w.session.partner is not None
+    client = w.session.partner.model.client
+    await w.until(lambda: client.evaluated() >= at, 60.0)
+
+
+# The forced token is read first, then the text before it once more for what is measured.
+@pytest.mark.parametrize("at", [READ + 2, READ + 5])
+async def test_a_partner_that_hangs_is_stopped_as_the_model_itself(
+    fruit: str, tmp_path: Path, at: int
+) -> None:
+    async with opened(fruit, partner=hanging(tmp_path, at), response="off") as w:
+        await w.partnered(everything=True)
+        await w.press("3")
+        await w.partnered(everything=True)
+        await w.press("E")
+        await w.press_only("E")
+        await hangs(w, at)
+        await w.press_only("escape", "escape")
+        await w.measured()
+        (own,) = w.workbench.now.measured.responses.values()
+        (beside,) = w.workbench.now.measured.beside.values()
+        assert own.complete
+        assert not beside.complete
+        await w.press("left", "space")
+        assert len(w.tokens) == 1
+
+
+@pytest.mark.parametrize("at", [READ + 1, READ + 5])
+async def test_a_partner_that_hangs_in_all_words_is_stopped(
+    fruit: str, tmp_path: Path, at: int
+) -> None:
+    async with opened(fruit, partner=hanging(tmp_path, at), response="off") as w:
+        await w.partnered(everything=True)
+        await w.press("A")
+        await w.press_only("A")
+        await hangs(w, at)
+        await w.press_only("escape", "escape")
+        await w.measured()
+        await w.press("space")
+        assert len(w.tokens) == 1
+
+
+async def test_quitting_does_not_wait_for_a_partner_that_hangs(fruit: str, tmp_path: Path) -> None:
+    async with opened(fruit, partner=hanging(tmp_path, READ + 5), response="off") as w:
+        await w.partnered(everything=True)
+        await w.press("A")
+        await w.press_only("A")
+        await hangs(w, READ + 5)
+        await w.press_only("escape", "q")
+    # It ended by itself: nothing had to be killed, and nothing hangs on in this process.
+    assert not w.workbench.measuring
