@@ -7,7 +7,7 @@ model's own tokenizer gives it, and ends with a terminator. N of a node is the n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bftui.core.errors import UsageError
@@ -61,15 +61,17 @@ class TokenTrie:
 
 
 def token_trie(
-    answers: Sequence[Sequence[int]], ends: Sequence[int], others: Sequence[Sequence[int]] = ()
+    answers: Sequence[Sequence[int]],
+    ends: Sequence[int],
+    others: Mapping[tuple[int, ...], Collection[int]] | None = None,
 ) -> TokenTrie:
     """Makes the trie of answers, each given by its tokens without the terminator.
 
     Args:
         answers: the tokens of each answer, one or more; none twice.
         ends: the ids that end an answer; one or more. An id that is there twice counts once.
-        others: token paths that spell a valid answer, or the beginning of one, in another way, without the terminator.
-            Each marks the token with which it leaves the trie; one that never leaves it marks none.
+        others: the ids that begin another tokenisation of a valid answer, by the path of the node; those of them that
+            are valid there are left out.
 
     Raises UsageError for no answers, an answer without tokens, one that is there twice or holds an end, and no ends.
     """
@@ -86,18 +88,20 @@ def token_trie(
             edges[prefix[:-1]].append(Edge(prefix[-1:], through[prefix], n))
         if prefix in complete:
             edges[prefix].append(Edge(ending, 1, None))
-    outside = _leaving(others, edges)
     return TokenTrie(
         tuple(
-            TrieNode(
-                prefix,
-                tuple(sorted(edges[prefix], key=lambda edge: edge.token_ids)),
-                tuple(sorted(outside.get(prefix, ()))),
-                through[prefix],
-            )
+            _node(prefix, edges[prefix], (others or {}).get(prefix, ()), through[prefix])
             for prefix in number
         )
     )
+
+
+def _node(
+    path: tuple[int, ...], edges: Sequence[Edge], others: Collection[int], completions: int
+) -> TrieNode:
+    valid = {token_id for edge in edges for token_id in edge.token_ids}
+    ordered = tuple(sorted(edges, key=lambda edge: edge.token_ids))
+    return TrieNode(path, ordered, tuple(sorted(set(others) - valid)), completions)
 
 
 def _check(paths: Sequence[tuple[int, ...]], ending: tuple[int, ...]) -> None:
@@ -114,18 +118,3 @@ def _check(paths: Sequence[tuple[int, ...]], ending: tuple[int, ...]) -> None:
     holding = next((path for path in paths if not set(ending).isdisjoint(path)), None)
     if holding is not None:
         raise UsageError(f"the valid answer of the tokens {list(holding)} holds its own terminator")
-
-
-def _leaving(
-    others: Sequence[Sequence[int]], edges: dict[tuple[int, ...], list[Edge]]
-) -> dict[tuple[int, ...], set[int]]:
-    """The tokens with which other paths leave the trie, at the nodes where they do."""
-    found: dict[tuple[int, ...], set[int]] = {}
-    for other in map(tuple, others):
-        at = next((n for n in range(len(other)) if other[: n + 1] not in edges), None)
-        if at is None:
-            continue
-        prefix, token_id = other[:at], other[at]
-        if not any(token_id in edge.token_ids for edge in edges[prefix]):
-            found.setdefault(prefix, set()).add(token_id)
-    return found
