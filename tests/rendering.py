@@ -1,29 +1,30 @@
-"""Chat templates rendered once for each conversation, for tests that ask for the same one again and again."""
+"""Where chat templates are rendered in tests: in this process, but where the process of their own is what is tested."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from bftui.backends.chat import chat_template
-from bftui.backends.chat.chat_renderer import Replies, render
+from bftui.backends.chat import chat_renderer, chat_sandbox
+
+_APART = chat_renderer.ask
+
+
+def _here(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The sandbox's answer without its process, through the same JSON, without its limits."""
+    reply: dict[str, Any] = json.loads(
+        json.dumps(chat_sandbox.answer(json.loads(json.dumps(request))))
+    )
+    return reply
 
 
 @contextmanager
-def rendered_once() -> Iterator[None]:
-    """Keeps what a template wrote: its process starts once for the same template, conversation and day."""
-    known: dict[str, Replies] = {}
-
-    def keeping(source: str, variables: Sequence[Mapping[str, Any]], day: str) -> Replies:
-        asked = json.dumps([source, variables, day])
-        if asked not in known:
-            known[asked] = render(source, variables, day)
-        return known[asked]
-
+def rendered(*, apart: bool) -> Iterator[None]:
+    """Has templates rendered in a process of their own, as the program does, or in this one, which is fast."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chat_template, "render", keeping)
+        patch.setattr(chat_renderer, "ask", _APART if apart else _here)
         yield

@@ -79,6 +79,9 @@ def plan_of(texts: Sequence[tuple[int, ...]] = SHORT, **changes: Any) -> Rollout
     )
 
 
+LONG_PLAN = plan_of(LONG, numbers=range(7))
+
+
 def engine_of(backend: Backend) -> InferenceEngine:
     engine = InferenceEngine(backend)
     engine.add_prompt(TREE, ROOT, ids(backend, 40), SAMPLER)
@@ -120,16 +123,23 @@ def begun(backend: Backend, plan: RolloutPlan, stop: int, before: Places | None 
 # The order -----------------------------------------------------------------------------------------
 
 
-def items(backend: Backend, plan: RolloutPlan) -> list[RolloutStep]:
-    return list(engine_of(backend).rollouts(plan))
+@pytest.fixture(scope="module")
+def steps(backend: Backend) -> list[RolloutStep]:
+    return list(engine_of(backend).rollouts(plan_of()))
 
 
-def test_each_number_is_begun_by_all_texts_before_the_next(backend: Backend) -> None:
+@pytest.fixture(scope="module")
+def long_steps(backend: Backend) -> list[RolloutStep]:
+    return list(engine_of(backend).rollouts(LONG_PLAN))
+
+
+def test_each_number_is_begun_by_all_texts_before_the_next(
+    backend: Backend, steps: list[RolloutStep]
+) -> None:
     order: dict[tuple[int, int], None] = {}
     width = min(backend.info.batch_rows, 32)
     ended: set[tuple[int, int]] = set()
-    plan = plan_of()
-    for step in items(backend, plan):
+    for step in steps:
         assert len(step.texts) <= backend.info.batch_rows
         for text, number, eog in zip(step.texts, step.numbers, step.eog, strict=True):
             order.setdefault((number, text))
@@ -144,13 +154,12 @@ def test_each_number_is_begun_by_all_texts_before_the_next(backend: Backend) -> 
         ]
 
 
-def test_a_round_is_complete_before_the_next_one_begins(backend: Backend) -> None:
+def test_a_round_is_complete_before_the_next_one_begins(long_steps: list[RolloutStep]) -> None:
     """Of long texts, which are drawn text after text in each round."""
-    plan = plan_of(LONG, numbers=range(7))
     seen: list[tuple[int, int]] = []
-    for step in items(backend, plan):
+    for step in long_steps:
         for text, number in zip(step.texts, step.numbers, strict=True):
-            place = (sum(number >= end for end in plan.rounds), text)
+            place = (sum(number >= end for end in LONG_PLAN.rounds), text)
             if not seen or seen[-1] != place:
                 seen.append(place)
     assert seen == [(round_, text) for round_ in range(3) for text in range(3)]
@@ -160,8 +169,8 @@ def test_a_round_is_complete_before_the_next_one_begins(backend: Backend) -> Non
 
 
 @pytest.fixture(scope="module")
-def whole(backend: Backend) -> Places:
-    return drawn(backend, plan_of())
+def whole(steps: list[RolloutStep]) -> Places:
+    return by_text(iter(steps))
 
 
 @settings(max_examples=8, deadline=None, derandomize=True)
@@ -175,28 +184,54 @@ def test_interrupted_anywhere_it_is_the_same(
     assert drawn(backend, plan_of(), found) == whole
 
 
+@pytest.fixture(scope="module")
+def whole_long(long_steps: list[RolloutStep]) -> Places:
+    return by_text(iter(long_steps))
+
+
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(stops=st.lists(st.integers(1, 40), min_size=1, max_size=3))
-def test_long_texts_too(backend: Backend, stops: list[int]) -> None:
-    plan = plan_of(LONG, numbers=range(7))
+def test_long_texts_too(backend: Backend, whole_long: Places, stops: list[int]) -> None:
     found: Places = {}
     for stop in stops:
-        found = begun(backend, plan, stop, found)
-    assert drawn(backend, plan, found) == drawn(backend, plan)
+        found = begun(backend, LONG_PLAN, stop, found)
+    assert drawn(backend, LONG_PLAN, found) == whole_long
 
 
-def test_in_another_process_it_goes_on_too(spec: OpenSpec, backend: Backend, whole: Places) -> None:
-    before = begun(backend, plan_of(), 7)
-    client = WorkerClient(spec, quiet)
-    try:
-        client.add_prompt(TREE, ROOT, ids(backend, 40), SAMPLER)
-        stream = client.rollouts(replace(plan_of(), given=known(before)))
-        middle = joined(before, by_text(islice(stream, 6)))
-        stream.close()  # type: ignore[attr-defined]
-        rest = client.rollouts(replace(plan_of(), given=known(middle)))
-        assert joined(middle, by_text(rest)) == whole
-    finally:
+@pytest.fixture(scope="module")
+def opened_apart() -> Iterator[Callable[[OpenSpec], WorkerClient]]:
+    """Opens a model in another process: those of torch one after the other in the same, which imports it once."""
+    client: WorkerClient | None = None
+
+    def opened(spec: OpenSpec) -> WorkerClient:
+        nonlocal client
+        if client is not None and client.spec.backend == spec.backend == "transformers":
+            client.info = client._open(spec, quiet)
+            return client
+        if client is not None:
+            client.close()
+        client = WorkerClient(spec, quiet)
+        return client
+
+    yield opened
+    if client is not None:
         client.close()
+
+
+def test_in_another_process_it_goes_on_too(
+    spec: OpenSpec,
+    backend: Backend,
+    whole: Places,
+    opened_apart: Callable[[OpenSpec], WorkerClient],
+) -> None:
+    before = begun(backend, plan_of(), 7)
+    client = opened_apart(spec)
+    client.add_prompt(TREE, ROOT, ids(backend, 40), SAMPLER)
+    stream = client.rollouts(replace(plan_of(), given=known(before)))
+    middle = joined(before, by_text(islice(stream, 6)))
+    stream.close()  # type: ignore[attr-defined]
+    rest = client.rollouts(replace(plan_of(), given=known(middle)))
+    assert joined(middle, by_text(rest)) == whole
 
 
 def test_what_is_complete_costs_nothing(backend: Backend, whole: Places) -> None:

@@ -38,7 +38,6 @@ from tests.contract.test_rollouts import by_text, collected
 from tests.contract.test_trie_reading import branching_trie
 from tests.families import family_directory
 from tests.models import CHATML, rounded_model
-from tests.rendering import rendered_once
 
 pytest.importorskip("llama_cpp")
 
@@ -375,7 +374,7 @@ ACTIONS = st.lists(
 def model(file: Callable[[str], Path], kind: str) -> Iterator[Any]:
     dtype: Any = "bfloat16" if kind == "transformers" else "auto"
     source = str(file(kind))
-    with rendered_once(), bftui.open_model(source, ctx=1024, threads=1, dtype=dtype) as opened:
+    with bftui.open_model(source, ctx=1024, threads=1, dtype=dtype) as opened:
         yield opened
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import gguf
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
@@ -15,7 +15,7 @@ from bftui.core.errors import InputError, LostText, ModelError, TemplateError, U
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt, as_prompt
 from tests.models import rewritten, tiny_model
-from tests.rendering import rendered_once
+from tests.rendering import rendered
 from tests.templates import CHATML, FAMILIES, SPACED, STRICT, WITH_BOS
 
 BOS, EOS, USER, END = range(4)
@@ -27,6 +27,13 @@ def opened(tmp_path_factory):
     tiny_model(path, "bpe", chat_template=CHATML)
     with bftui.open_model(path, backend="reference") as model:
         yield model
+
+
+@pytest.fixture
+def apart():
+    """Has templates rendered as the program does: in a process of their own."""
+    with rendered(apart=True):
+        yield
 
 
 def having(opened, template, **changes):
@@ -51,7 +58,9 @@ RENDERED = {
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("add_bos", [True, False])
-def test_the_prompt_is_what_the_template_writes_with_one_start_token(opened, family, add_bos):
+def test_the_prompt_is_what_the_template_writes_with_one_start_token(
+    opened, apart, family, add_bos
+):
     model = having(opened, FAMILIES[family], add_bos=add_bos)
     rendered = model.render(Prompt(" hi "))
     text = RENDERED[family]
@@ -64,7 +73,7 @@ def test_the_prompt_is_what_the_template_writes_with_one_start_token(opened, fam
     assert rendered.template == "chat"
 
 
-def test_a_system_text_is_the_first_message(opened):
+def test_a_system_text_is_the_first_message(opened, apart):
     rendered = having(opened, WITH_BOS).render(Prompt("hi", system=" Be brief. "))
     assert rendered.text == (
         "<|bos|><|user|>system\n\nBe brief.<|end|><|user|>user\n\nhi<|end|><|user|>assistant\n\n"
@@ -97,21 +106,9 @@ HOSTILE_TEXT = st.lists(
 ).map("".join)
 
 
-@pytest.fixture
-def plain_once():
-    """What is compared with the plain prompt renders it once, not in a process for each example."""
-    with rendered_once():
-        yield
-
-
-@settings(
-    max_examples=12,
-    deadline=None,
-    # The plain prompt is the same for all examples.
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=12, deadline=None)
 @given(st.sampled_from(sorted(FAMILIES)), HOSTILE_TEXT, HOSTILE_TEXT)
-def test_what_people_type_never_becomes_a_control_token(opened, plain_once, family, said, prefill):
+def test_what_people_type_never_becomes_a_control_token(opened, family, said, prefill):
     model = having(opened, FAMILIES[family])
     plain = model.render(Prompt("hi", prefill="x"))
     rendered = model.render(Prompt(said, prefill=f"x{prefill}"))
@@ -188,7 +185,7 @@ def test_auto_takes_the_template_where_there_is_one(opened):
             base.turn_ids([], "a")
 
 
-def test_a_refusal_is_told_in_the_templates_words(opened):
+def test_a_refusal_is_told_in_the_templates_words(opened, apart):
     with pytest.raises(TemplateError, match=r"takes no system text; .*--template page") as raised:
         having(opened, STRICT).render(Prompt("a", system="b"))
     assert raised.value.exit_code == 4
@@ -219,7 +216,7 @@ def test_a_refusal_is_told_in_the_templates_words(opened):
         ('{{ messages[0].content ~ "\\ud800" }}', "half a character"),
     ],
 )
-def test_a_template_that_fails_is_one_line_and_the_model_goes_on(opened, template, says):
+def test_a_template_that_fails_is_one_line_and_the_model_goes_on(opened, apart, template, says):
     model = having(opened, template)
     with pytest.raises(TemplateError) as raised:
         model.render(Prompt("a"))
@@ -237,7 +234,7 @@ def test_a_template_that_fails_is_one_line_and_the_model_goes_on(opened, templat
         "{{ 9 ** (9 ** 9) }}",
     ],
 )
-def test_a_template_that_does_not_end_is_ended(opened, template, monkeypatch):
+def test_a_template_that_does_not_end_is_ended(opened, apart, template, monkeypatch):
     monkeypatch.setattr(chat_renderer, "SECONDS", 1)
     start = time.monotonic()
     with pytest.raises(TemplateError, match="did not end within 1 s"):
@@ -245,7 +242,7 @@ def test_a_template_that_does_not_end_is_ended(opened, template, monkeypatch):
     assert time.monotonic() - start < 15
 
 
-def test_templates_may_use_what_others_give_them(opened):
+def test_templates_may_use_what_others_give_them(opened, apart):
     template = (
         "{% for m in messages %}{% if loop.index0 == 2 %}{% break %}{% endif %}"
         "{{ m | tojson }}{% endfor %}{{ dict(a=1)['a'] }}{{ namespace(b=2).b }}"
@@ -258,7 +255,7 @@ def test_templates_may_use_what_others_give_them(opened):
     assert rendered.text == f"<|bos|>{said}124TrueTrue<|endoftext|>Falseg"
 
 
-def test_an_answer_that_the_template_leaves_out_cannot_be_begun(opened):
+def test_an_answer_that_the_template_leaves_out_cannot_be_begun(opened, apart):
     model = having(opened, "{{ messages[0].content }}")
     with pytest.raises(LostText, match="the beginning of the answer would be lost"):
         model.render(Prompt("a", prefill="b"))
@@ -266,14 +263,14 @@ def test_an_answer_that_the_template_leaves_out_cannot_be_begun(opened):
         model.turn_ids([{"role": "user", "content": "a"}], "b")
 
 
-def test_a_file_in_the_working_folder_is_no_library(opened, tmp_path, monkeypatch):
+def test_a_file_in_the_working_folder_is_no_library(opened, apart, tmp_path, monkeypatch):
     (tmp_path / "jinja2.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     assert having(opened, CHATML).render(Prompt("a")).template == "chat"
 
 
 @pytest.mark.parametrize("template", ["raw", "chat"])
-def test_half_a_character_is_refused(opened, template):
+def test_half_a_character_is_refused(opened, apart, template):
     with pytest.raises(InputError, match="not valid Unicode"):
         opened.render(Prompt("a\ud800", template=template))
 
@@ -305,7 +302,7 @@ def test_every_backend_of_a_file_sees_the_same_prompt(tmp_path):
         assert seen[0].text == (text if path == without else f"<|bos|>{text}")
 
 
-def test_a_template_of_any_length_is_no_work(opened):
+def test_a_template_of_any_length_is_no_work(opened, apart):
     began = time.monotonic()
     with pytest.raises(TemplateError, match="characters long"):
         having(opened, " " * 5_000_000).render(Prompt("a"))

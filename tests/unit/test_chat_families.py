@@ -8,7 +8,6 @@ from bftui.backends.chat.chat_template import ChatTemplate, Told
 from bftui.core.errors import LostText, TemplateError
 from tests import chat_families as f
 from tests.groups import TORCH, Later, needs
-from tests.rendering import rendered_once
 
 pytestmark = TORCH
 
@@ -19,13 +18,6 @@ transformers = Later("transformers")
 SYSTEM = {"role": "system", "content": "Be brief."}
 USER = {"role": "user", "content": "Name a fruit."}
 SAID = [USER, {"role": "assistant", "content": "A fig."}, {"role": "user", "content": "And a nut?"}]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def each_once():
-    """Has each conversation of a template rendered in one process, however many tests ask for it."""
-    with rendered_once():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,13 @@ def render(source: str, variables: Sequence[Mapping[str, Any]], day: str) -> Rep
         "memory": _MEMORY,
         "seconds": SECONDS,
     }
+    reply = ask(request)
+    texts = [_outcome(each) for each in reply["renders"]]
+    return Replies(texts, bool(reply["dated"]), frozenset(reply["asks"]))
+
+
+def ask(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Asks the process once; the request and the reply are those of `chat_sandbox`. Raises TemplateError."""
     try:
         # -P: a file in the working folder must not stand in for a library.
         done = subprocess.run(
@@ -68,8 +75,7 @@ def render(source: str, variables: Sequence[Mapping[str, Any]], day: str) -> Rep
         slow = done.returncode == -getattr(signal, "SIGALRM", 0)
         raise _failed(f"it did not end within {SECONDS} s" if slow else "it ended its process")
     reply: dict[str, Any] = json.loads(done.stdout)
-    texts = [_outcome(each) for each in reply["renders"]]
-    return Replies(texts, bool(reply["dated"]), frozenset(reply["asks"]))
+    return reply
 
 
 def _outcome(reply: Mapping[str, str]) -> str | BftuiError:

@@ -185,7 +185,8 @@ def _confine(seconds: int, memory: int) -> None:
             resource.setrlimit(kind, (most, most))
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the reply to one request."""
     calendar = Calendar(request["day"])
 
     def compiled() -> tuple[Template, list[str]]:
@@ -227,7 +228,7 @@ def main() -> None:
     """Answers one request."""
     request = json.load(sys.stdin.buffer)
     _confine(request["seconds"], request["memory"])
-    reply = json.dumps(_answer(request)).encode()
+    reply = json.dumps(answer(request)).encode()
     # Buffers of the interpreter may need memory that is not there any more.
     while reply:
         reply = reply[os.write(1, reply) :]
