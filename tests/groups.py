@@ -20,6 +20,10 @@ def one_process(name: str) -> Any:
     return pytest.mark.xdist_group(name)
 
 
+STATISTICS = one_process("statistics")
+"""For what is held against `scipy.stats`, which takes a second to import."""
+
+
 def needs(*libraries: str) -> None:
     """Skips the file that is being collected where one of these is not installed; imports none."""
     for library in libraries:

@@ -200,17 +200,15 @@ def test_long_texts_too(backend: Backend, whole_long: Places, stops: list[int]) 
 
 @pytest.fixture(scope="module")
 def opened_apart() -> Iterator[Callable[[OpenSpec], WorkerClient]]:
-    """Opens a model in another process: those of torch one after the other in the same, which imports it once."""
+    """Opens one model after the other in another process, which imports their libraries once."""
     client: WorkerClient | None = None
 
     def opened(spec: OpenSpec) -> WorkerClient:
         nonlocal client
-        if client is not None and client.spec.backend == spec.backend == "transformers":
+        if client is None:
+            client = WorkerClient(spec, quiet)
+        else:
             client.info = client._open(spec, quiet)
-            return client
-        if client is not None:
-            client.close()
-        client = WorkerClient(spec, quiet)
         return client
 
     yield opened

@@ -6,10 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from bftui.core.bf.contrast import Contrast, contrast, contrast_samples, holm, mean_interval
 from bftui.core.errors import UsageError
+from tests.groups import STATISTICS, Later
+
+pytestmark = STATISTICS
+
+stats = Later("scipy.stats")
 
 CONTROLS = [1.0, 1.1, 0.9, 1.2, 0.8, 1.05, 0.95, 1.15, 0.85, 1.0, 1.1, 0.9]
 

@@ -6,11 +6,15 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from bftui.core.bf import looks
 from bftui.core.bf.contrast import contrast_samples
 from bftui.core.bf.looks import Grown, Look, by_horizon, common, corrected, look, why_undecided
+from tests.groups import STATISTICS, Later
+
+pytestmark = STATISTICS
+
+stats = Later("scipy.stats")
 
 Rows = list[list[float]]
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 import bftui
 from bftui.core.draws import prefix_key
@@ -20,8 +19,11 @@ from bftui.results.response_result import ResponseResult
 from bftui.session.records.resume import read_saved, resume
 from bftui.session.session import Session
 from bftui.trace.journal import Journal
+from tests.groups import STATISTICS, Later
 from tests.schemas import validate
 from tests.tables import even_table, table
+
+stats = Later("scipy.stats")
 
 BRIEF = Setup(looks=(2, 4, 6), horizon=6, others=False)
 
@@ -414,6 +416,7 @@ def noise_of(rows, alpha):
     return stats.t.ppf(1 - alpha / 2, len(rows[0]) - 1) * math.sqrt(sum(parts))
 
 
+@STATISTICS
 @pytest.mark.parametrize("which", ["orchard", "practice"])
 def test_all_numbers_follow_from_what_was_drawn(which, request):
     model = request.getfixturevalue(which)
