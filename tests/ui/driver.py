@@ -138,8 +138,11 @@ class FactPilot(Pilot[None]):
         while await self._wait_for_screen() and not self._at_rest and time.monotonic() < end:
             await asyncio.sleep(0.001)
         # What is below a screen draws first: it is seen through it.
-        for screen in (*self.app._background_screens, self.app.screen):
+        for screen in self.app._background_screens:
             screen._on_timer_update()
+            # It has told the one in front what to draw again, and need not tell it again at every pause.
+            screen._repaint_required = False
+        self.app.screen._on_timer_update()
 
     @property
     def _at_rest(self) -> bool:

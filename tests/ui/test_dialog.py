@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual._compositor import visible_screen_stack
+from textual.strip import Strip
+from textual.visual import RichVisual
 from textual.widgets import OptionList
 
+from bftui.ui.drawing.behind import Behind
 from bftui.ui.screens.dialog import Dialog, TooSmall
 from bftui.ui.screens.palette_screen import ActionPalette
 from tests.ui.driver import table, workbench
@@ -94,3 +99,26 @@ async def test_what_is_typed_after_quit_does_nothing(tmp_path: Path, key: str) -
         await w.until(lambda: w.app.return_code == 0)
         assert w.app.screen is w.bench
         assert len(w.session.tree) == 1
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "ansi", "mono"])
+async def test_what_is_behind_a_dialog_is_in_textuals_fainter_colours(
+    fruit: str, monkeypatch: pytest.MonkeyPatch, theme: str
+) -> None:
+    drawn: list[bool] = []
+    ours = Behind.render_strips
+
+    def both(self: Behind, *asked: Any) -> list[Strip]:
+        screens = visible_screen_stack.get()
+        behind = list(screens)
+        textuals = RichVisual(w.app.screen, self._drawn).render_strips(*asked)
+        screens[:] = behind
+        strips = ours(self, *asked)
+        drawn.append([*map(Strip.simplify, strips)] == [*map(Strip.simplify, textuals)])
+        return strips
+
+    monkeypatch.setattr(Behind, "render_strips", both)
+    async with workbench(fruit, theme=theme) as w:
+        await w.press("g", "T", "escape", "i", "K")
+    assert len(drawn) > 4
+    assert all(drawn)

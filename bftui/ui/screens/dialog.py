@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from textual import events
-from textual.app import ComposeResult
+from textual.app import ComposeResult, RenderResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from bftui.ui.actions.bindings import bound, moving
+from bftui.ui.drawing.behind import Behind
 from bftui.ui.drawing.coloured import Coloured
 from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.panes.pane import Pane
@@ -43,6 +45,10 @@ class Dialog(ModalScreen[T]):
 
     _palette: Palette
     """What the screens that it opens begin with."""
+
+    def render(self) -> RenderResult:  # type: ignore[override]  # as any widget but Textual's own screens
+        drawn = super().render()
+        return Behind(drawn) if isinstance(drawn, BackgroundScreen) else drawn
 
     def use(self, palette: Palette) -> None:
         """Draws with other colours from now on."""
