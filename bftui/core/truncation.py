@@ -8,8 +8,11 @@ Not for: the tokens of one session's sampler, which `core.distribution.Distribut
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import neg
 from types import MappingProxyType
 
 import numpy as np
@@ -26,16 +29,16 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A distribution at one temperature, best token first; arrays have the shape (n_vocab,).
+    """A distribution at one temperature, best token first.
 
     Attributes:
-        x: logits less the largest, at temperature 1; a large negative number in the place of -inf.
+        x: logits less the largest, at temperature 1, shape (n_vocab,); a large negative number in the place of -inf.
         deviation: the standard deviation of `x`, without those that are -inf.
         temperature: what `x` is divided by.
-        weights: exp(x / temperature).
-        probs: P at the temperature.
-        mass: its cumulative sums.
-        live: how many tokens have a probability above 0.
+        weights: exp(x / temperature) of the tokens for which it is above 0, shape (live,).
+        probs: P of these at the temperature, shape (live,).
+        mass: its cumulative sums, shape (live,).
+        entropy: of P at the temperature, nats.
     """
 
     x: F64
@@ -44,7 +47,17 @@ class Ranked:
     weights: F64
     probs: F64
     mass: F64
-    live: int
+    entropy: float
+
+    @property
+    def live(self) -> int:
+        """How many tokens have a probability above 0."""
+        return len(self.weights)
+
+    @property
+    def surprisal_of_best(self) -> float:
+        """-ln P of the best token, nats."""
+        return -math.log(float(self.probs[0]))
 
     def share(self, span: Span) -> float:
         """Return the probability of a span."""
@@ -59,18 +72,49 @@ class Ranking:
         """Takes logits of shape (n_vocab,); raises NonFiniteLogits for NaN, +inf or nothing but -inf."""
         self._unordered, _ = below_peak(logits)
         x, _ = below_peak(np.sort(logits)[::-1])
-        self._x = x
-        self._deviation = float(x[x > NEVER].std())
+        self._x = np.ascontiguousarray(x)
+        self._deviation = float(x[: _at_least(x, NEVER / 2)].std())
 
     def at(self, temperature: float) -> Ranked:
         """Return the distribution at a temperature."""
-        x = self._x
+        reach = _at_least(self._x, _UNDERFLOW * temperature)
+        tempered = self._x[:reach] / temperature
+        weights = np.exp(tempered)
+        live = _at_least(weights, _SMALLEST)
+        tempered, weights = tempered[:live], weights[:live]
         # The sum in the order of the ids is that of `Distribution`, to the bit.
-        z = float(np.exp(self._unordered / temperature).sum())
-        weights = np.exp(x / temperature)
+        unordered = self._unordered
+        if reach < len(unordered):
+            # What underflows is slow to compute.
+            every = np.zeros(len(unordered))
+            above = np.flatnonzero(unordered >= _UNDERFLOW * temperature)
+            every[above] = np.exp(unordered[above] / temperature)
+        else:
+            every = np.exp(unordered / temperature)
+        z = float(every.sum())
         probs = weights / z
-        live = int(np.count_nonzero(weights))
-        return Ranked(x, self._deviation, temperature, weights, probs, np.cumsum(probs), live)
+        entropy = max(0.0, math.log(z) - float(np.einsum("i,i->", probs, tempered)))
+        return Ranked(
+            x=self._x,
+            deviation=self._deviation,
+            temperature=temperature,
+            weights=weights,
+            probs=probs,
+            mass=np.cumsum(probs),
+            entropy=entropy,
+        )
+
+
+_UNDERFLOW = -746.0
+"""Below it exp is 0."""
+
+_SMALLEST = 5e-324
+"""The smallest number above 0."""
+
+
+def _at_least(descending: F64, least: float) -> int:
+    """How many of these are not below `least`."""
+    return bisect_right(descending, -least, key=neg)
 
 
 def everything(ranked: Ranked, _value: float = 0.0) -> Span:
@@ -95,7 +139,7 @@ def top_p(ranked: Ranked, p: float) -> Span:
 
 def min_p(ranked: Ranked, share: float) -> Span:
     """Keep tokens of at least `share` of the largest probability (Nguyen et al., arXiv 2407.01082)."""
-    return 0, max(1, min(int(np.count_nonzero(ranked.weights >= share)), ranked.live))
+    return 0, max(1, min(_at_least(ranked.weights, share), ranked.live))
 
 
 def top_n_sigma(ranked: Ranked, n: float) -> Span:
@@ -104,13 +148,13 @@ def top_n_sigma(ranked: Ranked, n: float) -> Span:
     The deviation is that of the raw logits of the whole vocabulary, those of -inf left out, so that temperature does
     not change what is kept. It divides by the number of logits, as llama.cpp does.
     """
-    kept = int(np.count_nonzero(ranked.x >= -n * ranked.deviation))
+    kept = _at_least(ranked.x, -n * ranked.deviation)
     return 0, max(1, min(kept, ranked.live))
 
 
 def epsilon(ranked: Ranked, least: float) -> Span:
     """Keep tokens of a probability of at least `least` (Hewitt, Manning and Liang, arXiv 2210.15191)."""
-    return 0, max(1, min(int(np.count_nonzero(ranked.probs >= least)), ranked.live))
+    return 0, max(1, min(_at_least(ranked.probs, least), ranked.live))
 
 
 def typical(ranked: Ranked, p: float) -> Span:
@@ -118,36 +162,28 @@ def typical(ranked: Ranked, p: float) -> Span:
 
     Locally typical sampling (Meister et al., arXiv 2202.00666). What is as near as the last token is kept with it.
     """
-    live = ranked.live
     if p >= 1:
         return everything(ranked)
-    tempered = ranked.x[:live] / ranked.temperature
-    # Surprisal less entropy, ascending, for both hold the same ln z.
-    off = float(np.einsum("i,i->", ranked.probs[:live], tempered)) - tempered
+    # Surprisal less entropy, which grows with the rank, without ln z: both hold it.
+    middle = ranked.entropy - ranked.surprisal_of_best
+
+    def off(place: int) -> float:
+        return -float(ranked.x[place]) / ranked.temperature - middle
+
+    places = range(ranked.live)
 
     def within(distance: float) -> Span:
-        low = np.searchsorted(off, -distance, side="left")
-        return int(low), int(np.searchsorted(off, distance, side="right"))
+        return bisect_left(places, -distance, key=off), bisect_right(places, distance, key=off)
 
-    centre = int(np.searchsorted(off, 0.0, side="left"))
-    found = [
-        distance
-        for side in (-off[:centre][::-1], off[centre:])
-        if (distance := _nearest(side, lambda each: ranked.share(within(each)) >= p)) is not None
-    ]
-    return within(min(found)) if found else everything(ranked)
+    def enough(place: int) -> bool:
+        return ranked.share(within(abs(off(place)))) >= p
 
-
-def _nearest(distances: F64, enough: Callable[[float], bool]) -> float | None:
-    """The first of ascending distances that is enough, as all after it are; None where none is."""
-    low, high = 0, len(distances)
-    while low < high:
-        middle = (low + high) // 2
-        if enough(float(distances[middle])):
-            high = middle
-        else:
-            low = middle + 1
-    return float(distances[low]) if low < len(distances) else None
+    centre = bisect_left(places, 0.0, key=off)
+    sides = range(centre - 1, -1, -1), range(centre, ranked.live)
+    # On each side what is further away holds more: the first that holds enough.
+    found = [side[at] for side in sides if (at := bisect_left(side, True, key=enough)) < len(side)]
+    nearest = min((abs(off(place)) for place in found), default=None)
+    return everything(ranked) if nearest is None else within(nearest)
 
 
 RULES: Mapping[str, Callable[[Ranked, float], Span]] = MappingProxyType(

@@ -52,7 +52,7 @@ def case(request, tmp_path_factory):
     engine = InferenceEngine(open_backend(OpenSpec(str(path), "table"), lambda *_: True))
     every = [c for n in (1, 2, 3) for c in product(range(4), repeat=n)]
     answers = [every[i] for i in rng.permutation(len(every))[: 5 + 6 * request.param]]
-    apart = [c for c in every if c not in answers][:6]
+    apart = {each[:n]: [n, 3 - n] for each in every[::3] for n in range(3)}
     return engine, token_trie(answers, [END, OTHER_END], apart)
 
 

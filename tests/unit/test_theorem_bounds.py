@@ -79,10 +79,10 @@ def test_compounding_on_steps_of_the_theorem():
 def random_readings(rng, grid):
     """A trie of random answers over nine tokens, and all of its nodes read from random logits."""
     answers = {
-        tuple(int(i) for i in rng.integers(0, 6, rng.integers(1, 5)))
-        for _ in range(int(rng.integers(1, 14)))
+        tuple(int(i) for i in rng.integers(0, 6, rng.integers(1, 4)))
+        for _ in range(int(rng.integers(1, 7)))
     }
-    trie = token_trie(sorted(answers), [7, 8], [(6, 1)])
+    trie = token_trie(sorted(answers), [7, 8], {(): [6]})
     return trie, [
         read_node(rng.normal(0, 2, 9).astype(np.float32), number, node, Sampler(top_p=0.8), grid)
         for number, node in enumerate(trie.nodes)

@@ -137,12 +137,14 @@ class TriePlan:
         nodes: what is read, each with its number; any part of a trie, in any order.
         sampler: temperature and truncation of row 0 of a reading.
         grid: the settings of its other rows.
+        fit: whether head and tail of the logits are fitted at each node.
     """
 
     prefix: Sequence[int]
     nodes: Sequence[tuple[int, TrieNode]]
     sampler: Sampler
     grid: Sequence[Setting] = ()
+    fit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,4 +44,4 @@ def _read(
         with pool.turn:
             check()
             logits = in_memory(pool.backend.drawing.next_logits(path, batches))
-        yield read_node(logits, number, node, plan.sampler, plan.grid)
+        yield read_node(logits, number, node, plan.sampler, plan.grid, fit=plan.fit)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bftui.core.distribution import NEVER, Distribution
 from bftui.core.sampler import Sampler
 from bftui.core.truncation import RULES, Ranked, Ranking, Span
+from bftui.core.valid.logit_shape import LogitShape, fit_shape
 from bftui.core.valid.token_trie import TrieNode
 
 F32 = NDArray[np.float32]
@@ -70,6 +71,7 @@ class NodeReading:
         kept_of, probs, kept_ids: row 0 is P~ of the sampler, the others those of the grid: the number of tokens that
             are kept and begin no other tokenisation, shape (1 + settings,); P~ of each edge, and how many ids of it
             are kept, shape (1 + settings, edges).
+        logit_shape: the fit of head and tail; None where it was not asked for, or is not possible.
     """
 
     node: int
@@ -88,6 +90,7 @@ class NodeReading:
     kept_of: I64 = field(repr=False)
     probs: F64 = field(repr=False)
     kept_ids: I64 = field(repr=False)
+    logit_shape: LogitShape | None = None
 
     @property
     def valid_mass(self) -> float:
@@ -101,8 +104,10 @@ def read_node(
     node: TrieNode,
     sampler: Sampler,
     grid: Sequence[Setting],
+    *,
+    fit: bool = False,
 ) -> NodeReading:
-    """Reads one node from logits, shape (n_vocab,). Raises NonFiniteLogits."""
+    """Reads one node from logits, shape (n_vocab,), with `fit` the shape of head and tail. Raises NonFiniteLogits."""
     distribution = Distribution(logits, sampler)
     listed = _Listed.of(logits, node)
     starts = listed.starts
@@ -135,6 +140,7 @@ def read_node(
         kept_of=np.array([row.kept for row in rows]) - begun_otherwise,
         probs=np.add.reduceat(probs, starts, axis=1),
         kept_ids=np.add.reduceat((probs > 0).astype(np.int64), starts, axis=1),
+        logit_shape=fit_shape(logits) if fit else None,
     )
 
 
@@ -264,7 +270,8 @@ def _grid_rows(ranking: Ranking, listed: _Listed, grid: Sequence[Setting]) -> li
 def _spanned(ranked: Ranked, listed: _Listed, span: Span) -> _Row:
     start, stop = span
     inside = (listed.places >= start) & (listed.places < stop)
-    probs = np.where(inside, ranked.probs[listed.places], 0.0) / ranked.share(span)
+    found = ranked.probs[np.minimum(listed.places, ranked.live - 1)]
+    probs = np.where(inside, found, 0.0) / ranked.share(span)
     return _Row(probs, stop - start)
 
 
