@@ -46,7 +46,7 @@ def bftui_(
     """
     data = stdin.encode(errors="surrogateescape") if isinstance(stdin, str) else stdin
     streams = [io.TextIOWrapper(io.BytesIO(each), encoding="utf-8") for each in (data, b"", b"")]
-    with _as_it_was(), _timed(), ExitStack() as stack:
+    with _as_it_was(), in_time(), ExitStack() as stack:
         if not worker:
             stack.enter_context(_hosted_here())
         if env is not None:
@@ -99,25 +99,45 @@ def ran(*arguments: object) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def interrupted(arguments: list[object], when: bytes) -> tuple[str, str]:
-    """Presses ctrl+c as soon as the bar on the terminal says `when`; standard output, and all the terminal showed."""
+def interrupted(arguments: list[object], when: bytes, *, seconds: int = _MOST_S) -> tuple[str, str]:
+    """Presses ctrl+c as soon as the bar on the terminal says `when`; standard output, and all the terminal showed.
+
+    Fails the test where it never says so, or does not end within so many seconds.
+    """
     terminal, end = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "bftui", *map(str, arguments)], stdout=subprocess.PIPE, stderr=end
     )
     os.close(end)
     shown = b""
-    while when not in shown:
-        shown += os.read(terminal, 1000)
-    process.send_signal(signal.SIGINT)
-    # Read on to the end: a terminal that nobody reads would hold the program up.
-    with suppress(OSError):
-        while data := os.read(terminal, 1000):
-            shown += data
-    output, _ = process.communicate(timeout=60)
-    os.close(terminal)
+    try:
+        with in_time(seconds):
+            while when not in shown:
+                shown += _shown(terminal, shown, when)
+            process.send_signal(signal.SIGINT)
+            # Read on to the end: a terminal that nobody reads would hold the program up.
+            with suppress(OSError):
+                while data := os.read(terminal, 1000):
+                    shown += data
+            output, _ = process.communicate()
+    finally:
+        # Where it failed, nothing of it stays.
+        process.kill()
+        process.wait()
+        os.close(terminal)
     assert process.returncode == 130
     return output.decode(), shown.decode()
+
+
+def _shown(terminal: int, before: bytes, when: bytes) -> bytes:
+    """What a program writes next on its terminal; fails the test where it ended before it wrote `when`."""
+    try:
+        data = os.read(terminal, 1000)
+    except OSError:
+        data = b""
+    if not data:
+        pytest.fail(f"it ended and never said {when!r}:\n{before.decode(errors='replace')}")
+    return data
 
 
 def ask_only(patch: pytest.MonkeyPatch, *asked: str) -> None:
@@ -159,14 +179,14 @@ def _as_it_was() -> Iterator[None]:
 
 
 @contextmanager
-def _timed() -> Iterator[None]:
+def in_time(seconds: int = _MOST_S) -> Iterator[None]:
     """Fails the test where the block does not end."""
 
     def late(number: int, frame: FrameType | None) -> None:
-        pytest.fail(f"still running after {_MOST_S} s")
+        pytest.fail(f"still running after {seconds} s")
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(_MOST_S)
+    signal.alarm(seconds)
     try:
         yield
     finally:

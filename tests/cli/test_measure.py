@@ -16,7 +16,7 @@ from bftui.measures.bulk.bulk_summary import output
 from bftui.measures.bulk.sample_store import Store
 from bftui.results.codec import encode
 from bftui.trace.prompts_file import parse_prompts
-from tests.command_line import bftui_, fails, interrupted
+from tests.command_line import bftui_, fails, in_time, interrupted
 from tests.tables import BYTES, table
 
 SMALL = ["--samples", 4, "--max-tokens", 6]
@@ -108,8 +108,9 @@ def test_curves_have_colours_on_terminals_that_want_them(orchard, prompts, no_co
     )
     os.close(end)
     shown = b""
-    while b"bootstrap" not in shown:
-        shown += os.read(terminal, 10_000)
+    with in_time():
+        while b"bootstrap" not in shown:
+            shown += os.read(terminal, 10_000)
     process.wait(60)
     os.close(terminal)
     assert ("●".encode() in shown, b"\x1b[" in shown) == (True, coloured)
@@ -175,8 +176,9 @@ def stopped_after(count, arguments, out, number):
         text=True,
     )
     partial = out.with_name(out.name + ".partial")
-    while lines_of(partial) < count + 1 and process.poll() is None:
-        time.sleep(0.01)
+    with in_time():
+        while lines_of(partial) < count + 1 and process.poll() is None:
+            time.sleep(0.01)
     process.send_signal(number)
     return process, *process.communicate(timeout=60)
 

@@ -260,6 +260,14 @@ def test_a_run_of_several_that_is_interrupted_ranks_what_is_known(tmp_path):
     assert "what is known of 2 texts is shown" in shown
 
 
+def test_a_run_that_never_says_what_a_test_waits_for_fails_the_test(tmp_path):
+    with pytest.raises(pytest.fail.Exception, match="it ended and never said b'nothing'"):
+        interrupted(["--version"], b"nothing")
+    hangs = table(tmp_path / "t.json", faults=[{"at": 3, "kind": "hang"}])
+    with pytest.raises(pytest.fail.Exception, match="still running after 3 s"):
+        interrupted(["respond", hangs, "--prompt", "Name", "--force", "a"], b"nothing", seconds=3)
+
+
 # Two models -----------------------------------------------------------------------------------------------------
 
 
