@@ -231,6 +231,13 @@ class ResponseResult:
         return next((len(each.texts) for each in self.controls if each.kind == "matched"), 0)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Samples of each text and tokens of each sample that BF is over: before the first look those that all have."""
+        if self.looks or not self.by_horizon:
+            return self.samples, self.horizon
+        return self.by_horizon[-1].samples, self.by_horizon[-1].tokens
+
+    @property
     def beyond(self) -> tuple[int, int] | None:
         """Samples and tokens that are asked for beyond the looks; those that were added where a trace says no more."""
         if self.asked is not None or self.extended is None:

@@ -25,6 +25,7 @@ from bftui.workbench.response_shown import ResponseShown
 from bftui.workbench.settings import ResponsePlan
 from bftui.workbench.snapshot import Status
 from tests.ui.driver import PROMPT, TEXT, WORDS, Driver, lines, rules, table, workbench
+from tests.unit.test_journal import files_of_at_most
 
 SMALL = ResponsePlan(samples=16, horizon=16)
 LOOKS = (4, 12, 16)
@@ -453,6 +454,47 @@ async def test_other_controls_half_way_go_on_in_another_run(slow: str, tmp_path:
         await w.press("E")
         await w.measured()
         assert kept(w) == encode(undisturbed(slow).result())
+
+
+async def test_before_the_first_look_the_chart_says_over_how_much_it_is(slower: str) -> None:
+    plan = ResponsePlan(32, 16)
+    async with workbench(slower, response="auto", plan=plan, size=(120, 60)) as w:
+        await w.press_only("1")
+        await begun(w)
+        await w.press_only("escape")
+        await w.until(lambda: shown(w).paused)
+        result = shown(w).result
+        assert result is not None
+        assert not result.looks
+        told = result.by_horizon[-1]
+        assert result.size == (told.samples, told.tokens)
+        w.app.push_screen(
+            ResponseScreen(w.workbench, w.bench.view, w.bench.palette, 0, (14,), shown(w).end)
+        )
+        await w.settled()
+        of = "sample" if told.samples == 1 else "samples"
+        assert f"over {told.tokens} tokens in {told.samples} {of}" in w.screen()
+
+
+async def test_a_full_disk_is_said_and_loses_nothing_of_a_response(
+    fruit: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    async with workbench(fruit, response="off", plan=SMALL, state_dir=lambda: folder) as w:
+        await w.press("1", "E")
+        assert w.workbench.now.journal is not None
+        journal = w.workbench.now.journal.path
+        with files_of_at_most(journal.stat().st_size + 100):
+            await w.press_only("E")
+            await w.measured()
+            assert "File too large" in w.notice
+            assert shown(w).complete
+            assert kept(w) == encode(undisturbed(fruit).result())
+        # Where there is room again, what had to wait is written with what comes next.
+        await w.press("escape", "space")
+    saved = read_saved(journal)
+    (found,) = (each for each in saved.player.measurements if each["kind"] == "response")
+    assert found["result"]["verdict"] == undisturbed(fruit).result().verdict
 
 
 async def test_a_horizon_that_has_no_room_is_told(tmp_path: Path) -> None:

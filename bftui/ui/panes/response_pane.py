@@ -237,8 +237,10 @@ class ResponsePane(LinesPane):
         self._scale = Scale.around(values) if before is None else before.including(values)
         name = self._text_cells
         rows = DotRows(self._scale, max(8, self.columns - name - _VALUE - 1), forced.bf)
-        tokens, samples = result.horizon, result.samples
-        title = f"BF after each text, over {counted(tokens, 'token')} in {samples} samples"
+        samples, tokens = result.size
+        title = (
+            f"BF after each text, over {counted(tokens, 'token')} in {counted(samples, 'sample')}"
+        )
         yield [("title", fit(title, self.columns))]
         yield [("dim", f"{'':<{name}}{'BF':>{_VALUE}} "), ("dim", rows.axis())]
         yield self._row(rows, self._of, forced.bf, forced.ci, "forced")

@@ -71,9 +71,10 @@ def _name(kind: ControlsResult) -> str:
 
 
 def _caption(found: ResponseResult) -> str:
+    samples, tokens = found.size
     caption = (
-        f"BF over the up to {counted(found.horizon, 'token')} after each text, entropy estimator, "
-        f"{counted(found.samples, 'continuation')} of each text; with 95 % intervals: of a single text by bootstrap "
+        f"BF over the up to {counted(tokens, 'token')} after each text, entropy estimator, "
+        f"{counted(samples, 'continuation')} of each text; with 95 % intervals: of a single text by bootstrap "
         "over its continuations, of several the t-interval of their geometric mean. In brackets: how many texts"
     )
     if any(kind.bfs for kind in found.controls):
