@@ -33,16 +33,23 @@ KEYS = {
 
 
 class Screen(pyte.Screen):
-    """A screen that one thread draws while another reads it: looking at a line may make it."""
+    """A screen that one thread draws while another reads it: looking at a line may make it.
+
+    Attributes:
+        seen: its lines as they were read last; None since something was drawn.
+    """
 
     def __init__(self, columns, lines):
         self.turn = threading.RLock()
+        self.seen = None
         super().__init__(columns, lines)
 
     @property
     def display(self):
         with self.turn:
-            return super().display
+            if self.seen is None:
+                self.seen = super().display
+            return self.seen
 
 
 class Terminal:
@@ -90,12 +97,14 @@ class Terminal:
             self.output += data
             with self.screen.turn:
                 self._stream.feed(data)
+                self.screen.seen = None
 
     def resize(self, columns, rows):
         """Another size, as a person drags the window."""
         self.signal_size(columns, rows)
         with self.screen.turn:
             self.screen.resize(rows, columns)
+            self.screen.seen = None
 
     def signal_size(self, columns, rows):
         """The same, but for what the emulator shows."""
