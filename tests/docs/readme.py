@@ -18,6 +18,7 @@ from bftui.cli.command_table import command as parser
 from bftui.cli.shared import options as o
 from bftui.core import definitions
 from tests.command_line import bftui_
+from tests.real import palette_responses
 
 _OF_TYPER = {"install_completion", "show_completion", "help"}
 
@@ -34,6 +35,7 @@ def parts() -> dict[str, str]:
         "keys": _keys(),
         "pairs": _pairs(),
         "practice": _practice(),
+        "palette": palette_responses.table(),
     }
 
 
