@@ -34,8 +34,3 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-
-
-def pytest_unconfigure() -> None:
-    """Has no garbage looked for at the end, as pytest does several times: the process takes it along."""
-    gc.freeze()
