@@ -264,7 +264,8 @@ def test_texts_that_are_compared_are_drawn_alike_each_time(rounded: Backend, kin
     assert drawn() == first
 
 
-def test_a_valid_set_is_read_alike_whatever_comes_between(rounded: Backend) -> None:
+def test_a_valid_set_is_read_alike_whatever_comes_between(rounded: Backend, kind: str) -> None:
+    only(kind)
     engine, prefix = InferenceEngine(rounded), ids(rounded, 45, seed=6)
     nodes = list(enumerate(branching_trie(rounded).nodes))
     plan = TriePlan(prefix, nodes, SAMPLER, [Setting("top_k", 5, 0.7)])
@@ -342,6 +343,40 @@ def test_jobs_that_draw_take_turns_at_the_ends_of_batches(file: Callable[[str], 
         draw(1)
         assert together == found
         assert spent < 1.5 * (client.evaluated() - before)
+    finally:
+        client.close()
+
+
+def test_a_valid_set_and_rollouts_take_turns(file: Callable[[str], Path]) -> None:
+    """Through a worker: as one beside the other so alone, and in process, and neither begins again and again."""
+    backend = open_backend(spec(file("Q8_0")), quiet)
+    nodes = list(enumerate(branching_trie(backend).nodes))
+    plan = TriePlan(ids(backend, 45, seed=6), nodes, SAMPLER)
+    expected = sorted(pickle.dumps(each) for each in InferenceEngine(backend).read_trie(plan))
+    backend.close()
+    client = WorkerClient(spec(file("Q8_0")), quiet)
+    try:
+        client.add_prompt(TREE, ROOT, list(range(5, 75)), SAMPLER)
+        drawing = RolloutPlan(TREE, ROOT, [()], SAMPLER, range(client.info.batch_rows), 40)
+        alone = collected(client.rollouts(drawing))
+        before = client.evaluated()
+        list(client.read_trie(plan))
+        cost = client.evaluated() - before
+        rolling = client.rollouts(drawing)
+        first = [*islice(rolling, 3)]
+        before = client.evaluated()
+        found: list[bytes] = []
+        reading = threading.Thread(
+            target=lambda: found.extend(pickle.dumps(each) for each in client.read_trie(plan))
+        )
+        reading.start()
+        assert collected(iter([*first, *rolling])) == alone
+        reading.join(60)
+        assert sorted(found) == expected
+        drawn = len(alone) * 40
+        assert client.evaluated() - before < 1.5 * (cost + drawn)
+        one = next(client.read_trie(TriePlan(plan.prefix, nodes[-1:], SAMPLER)))
+        assert one.node == nodes[-1][0]
     finally:
         client.close()
 

@@ -26,7 +26,7 @@ from bftui.backends.protocol import (
     TokenDistribution,
     check_prefix,
 )
-from bftui.core.batch import afresh
+from bftui.core.batch import Batch, afresh
 from bftui.core.batch_sampling import draw_rows
 from bftui.core.distribution import Sampled
 from bftui.core.draws import Purpose, prefix_key, uniform
@@ -257,15 +257,17 @@ class ContinuationPool:
         *,
         ahead: bool = False,
         placed: bool = False,
+        batches: Sequence[Batch] | None = None,
     ) -> Iterator[ContinuationBatch]:
         """Open rows of up to `tokens` tokens until the end of the block, also after an error; the turn is free inside.
 
-        `ahead` is for look-ahead, which is soon done. The prefix is read afresh where numbers depend on batches, and
-        for rows that are `placed`.
+        `ahead` is for look-ahead, which is soon done. The prefix is read in `batches`; without them it is read afresh
+        where numbers depend on batches, and for rows that are `placed`.
         """
         with self.turn:
             of = self.backend.aside if ahead else self.backend.drawing
-            batches = afresh(len(prefix)) if placed or self.backend.info.shaped else None
+            if batches is None and (placed or self.backend.info.shaped):
+                batches = afresh(len(prefix))
             context = of.continuations(prefix, rows, batches, tokens)
             batch = context.__enter__()
             self._rows += rows

@@ -35,9 +35,6 @@ STREAMS = frozenset(
 )
 """The methods of `ModelClient` that give one result after another: background work."""
 
-_DRAWING = "rollouts"
-"""The stream that, where batches are padded, has the cache to itself until its batch ends."""
-
 _SLICE_S = 0.02
 """How long one stream goes on before the next has its turn: results that cost nothing do not wait for it."""
 
@@ -59,6 +56,15 @@ class Reply:
     number: int
     kind: str
     value: Any
+
+
+def _draws(request: Request) -> bool:
+    """Whether a stream has the cache to itself until its batch ends, where batches are padded."""
+    if request.name == "read_trie":
+        (plan,) = (*request.args, *request.keywords.values())
+        # A node alone is read beside other work.
+        return len(plan.nodes) > 1
+    return request.name == "rollouts"
 
 
 def send(stream: IO[bytes], message: object) -> None:
@@ -88,7 +94,7 @@ class _Worker:
         self._requests = requests
         self._replies = replies
         self._foreground: queue.SimpleQueue[Request] = queue.SimpleQueue()
-        self._background: deque[tuple[int, Generator[Any, None, None], str]] = deque()
+        self._background: deque[tuple[int, Generator[Any, None, None], bool]] = deque()
         self._holder: int | None = None
         self._used_s = 0.0
         self._open_numbers: set[int] = set()
@@ -171,7 +177,7 @@ class _Worker:
                 result = getattr(self._engine, request.name)(*request.args, **request.keywords)
             if request.name in STREAMS:
                 with self._lock:
-                    self._background.append((request.number, result, request.name))
+                    self._background.append((request.number, result, _draws(request)))
             else:
                 self._reply(request.number, "done", result)
         except Exception as error:
@@ -184,7 +190,7 @@ class _Worker:
                 self._running = None
 
     def _advance_background(self) -> None:
-        number, job, name = self._background[0]
+        number, job, draws = self._background[0]
         if not self._begin(number):
             self._end_background()
             job.close()
@@ -195,7 +201,7 @@ class _Worker:
         try:
             self._reply(number, "item", next(job))
             self._used_s += time.perf_counter() - start
-            if name == _DRAWING and self._engine.info.padded:
+            if draws and self._engine.info.padded:
                 # A stream that began a batch while another one's is open would take its room, and it would begin again.
                 self._holder = number if self._engine.finished_batches == finished else None
             if self._used_s >= _SLICE_S:
@@ -216,8 +222,8 @@ class _Worker:
         with self._lock:
             for _ in self._background.copy():
                 self._background.rotate(-1)
-                number, _, name = self._background[0]
-                if name != _DRAWING or self._holder in (None, number):
+                number, _, draws = self._background[0]
+                if not draws or self._holder in (None, number):
                     return
 
     def _end_background(self) -> None:
