@@ -26,6 +26,7 @@ from bftui.model.model_forms import PRACTICE, resolve
 from bftui.model.noise_cache import Floor
 from bftui.model.prompt import Prompt, Rendered, Special, Taken, checked_special
 from bftui.model.templates import written
+from bftui.model.token_texts import TokenTexts
 
 PRACTICE_NOTE = "a practice model: results on it show how the tool works, not how the world is"
 
@@ -88,6 +89,11 @@ class Model:
         if not 0 <= token_id < len(self._bytes):
             raise IndexError(f"token {token_id} is not in the vocabulary of {len(self._bytes)}")
         return self._bytes[token_id]
+
+    @cached_property
+    def token_texts(self) -> TokenTexts:
+        """Its tokens that are text, found by their bytes."""
+        return TokenTexts((i, piece) for i, piece in enumerate(self._bytes) if self.is_text(i))
 
     def is_text(self, token_id: int) -> bool:
         """Whether a token is text: neither a control token nor an end of generation."""

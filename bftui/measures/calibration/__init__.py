@@ -1,0 +1,1 @@
+"""Calibration: what a model does to a set of valid answers."""
