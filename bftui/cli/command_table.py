@@ -17,6 +17,7 @@ COMMANDS = {
     "lookahead": "lookahead_command",
     "respond": "respond_command",
     "measure": "measure_command",
+    "diversity": "diversity_command",
     "shift": "shift_command",
     "nudge": "nudge_command",
     "lexicon": "lexicon_command",

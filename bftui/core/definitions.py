@@ -12,6 +12,7 @@ from dataclasses import dataclass
 YANG = "Yang, Li and Holtzman, arXiv 2506.17871"
 SHANNON = "Shannon, A Mathematical Theory of Communication, 1948"
 LIN = "Lin et al., The Unlocking Spell on Base LLMs, ICLR 2024, arXiv 2312.01552"
+KAROUZOS = "Karouzos, Tan and Aletras, arXiv 2604.16027"
 FEI = "Fei, Razeghi and Singh, Nudging, ACL 2025, arXiv 2410.09300"
 
 _ONE_STEP = f"{YANG}, the branching factor of one step"
@@ -302,6 +303,99 @@ BF_NUDGED = Definition(
     "bf_nudged, bf_base, bf_partner",
 )
 
+VENDI = Definition(
+    "Vendi",
+    "exp of the entropy of the eigenvalues of G / K, with G the kernel of K outputs",
+    "The effective number of different outputs, from 1 to K.",
+    "It grows with K: models are compared at one number of outputs, over subsets without replacement. Without a model "
+    "of embeddings the kernel is the cosine of character 3-grams, which knows no meaning.",
+    "Friedman and Dieng, TMLR 2023",
+    "vendi",
+)
+
+MEAN_DISTANCE = Definition(
+    "mean distance",
+    "1 − mean of the kernel over pairs of two outputs",
+    "How unlike two outputs of one prompt are on average.",
+    "With the cosine of embeddings it is the semantic diversity of the paper. It does not depend on K.",
+    KAROUZOS,
+    "distance",
+)
+
+DISTINCT_ANSWERS = Definition(
+    "distinct answers",
+    "mean number of different answers among K outputs",
+    "How many different answers K outputs give.",
+    "An answer is what the checker takes out of an output; else all of its text, white space aside.",
+    "Hurlbert, Ecology 1971",
+    "distinct",
+)
+
+EAD = Definition(
+    "EAD",
+    "U / ( V (1 − ((V − 1) / V)^T) ), with U of T n-grams of words distinct; mean of n = 1 … 5",
+    "The share of distinct n-grams of words, held against how many V words would give.",
+    "V is the size of a vocabulary, the same for all models that are compared.",
+    f"Liu et al., ACL 2022; {KAROUZOS}",
+    "ead",
+)
+
+SELF_BLEU = Definition(
+    "Self-BLEU",
+    "mean BLEU-4 of each output against the others",
+    "How well the other outputs give the words of each: the higher, the less diverse.",
+    "It is sacrebleu's, whose signature is in the result; 0 to 1.",
+    "Zhu et al., Texygen, SIGIR 2018",
+    "self_bleu",
+)
+
+COMPRESSION = Definition(
+    "compression",
+    "bytes of the outputs / bytes of the outputs deflated",
+    "How much the outputs repeat: the higher, the less diverse.",
+    "It rises with the number and length of the outputs: compare like with like.",
+    "Shaib et al., arXiv 2403.00553",
+    "compression",
+)
+
+ENTAILED = Definition(
+    "entailment",
+    "1 − mean over pairs of ½ Σ over both directions of ( P(entailed) − P(contradicted) )",
+    "How little the outputs say the same: 0 where each entails the other, 1 where neither, above 1 where they "
+    "contradict.",
+    "A model of entailment says so, one of the user's.",
+    KAROUZOS,
+    "entailment",
+)
+
+CONDITIONAL_SURPRISE = Definition(
+    "conditional surprise",
+    "mean over outputs of −ln P(output | prompt, the other outputs) / bytes",
+    "How much a base model is still surprised by an output when it has read the others, in nats a byte.",
+    "Outputs of one kind become cheap once one was read; no embedding is needed.",
+    "Khoriaty, Williams-King and Feng, arXiv 2606.01811",
+    "surprise",
+)
+
+PASS_AT_K = Definition(
+    "pass@k",
+    "1 − C(n − c, k) / C(n, k), with c of n outputs correct",
+    "The chance that k outputs hold a correct one.",
+    "",
+    "Chen et al., arXiv 2107.03374",
+    "pass_at_k",
+)
+
+DECOMPOSITION = Definition(
+    "residual share",
+    "fall of the distance of correct outputs / fall of the distance of all outputs",
+    "How much of a fall of diversity is left among correct outputs; the rest went with wrong ones.",
+    "The formula is bftui's own. Prompts enter that have two correct outputs in every model; there is none where the "
+    "interval of the whole fall covers 0.",
+    f"bftui; the two falls: {KAROUZOS}",
+    "decomposition",
+)
+
 GLOSSARY = (
     P,
     TRUNCATED,
@@ -327,5 +421,15 @@ GLOSSARY = (
     JS,
     NUDGING,
     BF_NUDGED,
+    VENDI,
+    MEAN_DISTANCE,
+    DISTINCT_ANSWERS,
+    EAD,
+    SELF_BLEU,
+    COMPRESSION,
+    ENTAILED,
+    CONDITIONAL_SURPRISE,
+    PASS_AT_K,
+    DECOMPOSITION,
 )
 """All words, in the order in which they build on each other."""

@@ -19,6 +19,7 @@ def outputs() -> dict[str, Any]:
     """Returns the result of each command that has a typed one."""
     from bftui.results.check_result import CheckOutput
     from bftui.results.diff_result import DiffOutput
+    from bftui.results.diversity_result import DiversityOutput
     from bftui.results.doctor_output import DoctorOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.listing_outputs import (
@@ -40,6 +41,7 @@ def outputs() -> dict[str, Any]:
         "check": CheckOutput,
         "config": ConfigOutput,
         "diff": DiffOutput,
+        "diversity": DiversityOutput,
         "doctor": DoctorOutput,
         "info": InfoOutput,
         "keys": tuple[ListedKey, ...],

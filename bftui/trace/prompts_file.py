@@ -42,7 +42,7 @@ def parse_prompts(data: bytes, name: str) -> tuple[PromptLine, ...]:
     Raises InputError that names the line, for what is not such a file, for an id that comes twice, and for no prompts.
     """
     found: dict[str, tuple[int, PromptLine]] = {}
-    for number, fields in _lines(data, name, _FORM):
+    for number, fields in json_lines(data, name, _FORM):
         where = f"{name}: line {number}"
         line = _line(fields, where)
         if line.id in found:
@@ -64,7 +64,7 @@ def parse_examples(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
     an answer early.
     """
     found = []
-    for number, fields in _lines(data, name, _EXAMPLE):
+    for number, fields in json_lines(data, name, _EXAMPLE):
         where = f"{name}: line {number}"
         texts = []
         for field in ("prompt", "answer"):
@@ -74,7 +74,7 @@ def parse_examples(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
             stop = next((each for each in ("```", "# Query") if each in value), None)
             if stop is not None:
                 raise InputError(f'{where}: "{field}" holds {stop}', "which ends an answer")
-            _check_unicode(value, where, field)
+            check_unicode(value, where, field)
             texts.append(value.strip())
         found.append((texts[0], texts[1]))
     if not found:
@@ -86,8 +86,15 @@ _FORM = 'write one {"id": "…", "prompt": "…"} a line'
 _EXAMPLE = 'write one {"prompt": "…", "answer": "…"} a line'
 
 
-def _lines(data: bytes, name: str, form: str) -> Iterator[tuple[int, Any]]:
-    """What stands in each line that is not blank, with its number. Raises InputError that names a line."""
+def json_lines(data: bytes, name: str, form: str) -> Iterator[tuple[int, Any]]:
+    """Yields what stands in each line that is not blank, with its number, from 1.
+
+    Args:
+        data, name: as of `parse_prompts`.
+        form: how a line is written, for errors.
+
+    Raises InputError that names a line which is not JSON.
+    """
     # Only line ends end a line: other separators may stand inside a JSON string.
     for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         where = f"{name}: line {number}"
@@ -103,7 +110,8 @@ def _lines(data: bytes, name: str, form: str) -> Iterator[tuple[int, Any]]:
             raise InputError(f"{where} is not JSON", _why(error), form) from error
 
 
-def _check_unicode(text: str, where: str, field: str) -> None:
+def check_unicode(text: str, where: str, field: str) -> None:
+    """Raises InputError for half of a character, as JSON can write it."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -131,7 +139,7 @@ def _line(fields: Any, where: str) -> PromptLine:
             raise InputError(f'{where}: "{field}" is not a text', hint=_FORM)
         if field == "answer" and value == "":
             raise InputError(f'{where}: "answer" is empty', hint="leave it out, or give a text")
-        _check_unicode(value or "", where, field)
+        check_unicode(value or "", where, field)
     return PromptLine(
         fields["id"],
         fields["prompt"],
@@ -143,10 +151,10 @@ def _line(fields: Any, where: str) -> PromptLine:
 
 def _valid(value: Any, where: str) -> str | tuple[str, ...] | None:
     if value is None or isinstance(value, str):
-        _check_unicode(value or "", where, "valid")
+        check_unicode(value or "", where, "valid")
         return value
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise InputError(f'{where}: "valid" is neither a list of texts nor the name of a set')
     for each in value:
-        _check_unicode(each, where, "valid")
+        check_unicode(each, where, "valid")
     return tuple(value)

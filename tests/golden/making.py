@@ -39,6 +39,12 @@ _PROMPTS = [
     {"id": "red", "prompt": " that is", "system": " Here", "answer": " a red apple"},
     {"id": "é", "prompt": " Thank youé"},
 ]
+_GENERATIONS = [
+    {"id": "fruit", "model": "base", "texts": ["red", "a pear", "red", "fig"], "answer": "red"},
+    {"id": "é", "model": "base", "texts": ["é", "e", "é", "é a"], "answer": "é"},
+    {"id": "fruit", "model": "later", "texts": ["red", "red", "red", "a red one"], "answer": "red"},
+    {"id": "é", "model": "later", "texts": ["é", "é", "é", "é"], "answer": "é"},
+]
 _ACTIONS = [
     *({"step": 2}, {"force": " Sure"}, {"greedy": 2}, {"back": 2}, {"force_ids": [5, 6]}),
     *({"goto": 2}, {"step": 1}),
@@ -119,6 +125,11 @@ CASES = {
     "measure-sweep.json": Case(
         f"{_MEASURE} table:orchard.json --samples 2 --sweep temperature=0.6,1.0,top-p=0.5,1"
     ),
+    "diversity.json": Case(
+        "diversity table:orchard.json table:other.json --prompts prompts.jsonl --samples 4 --max-tokens 6 "
+        "--check 'fruit|apple' --template raw --json"
+    ),
+    "diversity-generations.json": Case("diversity --generations generations.jsonl --exact --json"),
     "shift.json": Case(f"shift {_PAIR} --json"),
     "shift-text.json": Case(
         "shift table:orchard.json table:chat.json --prompts prompts.jsonl --max-tokens 12 "
@@ -219,6 +230,7 @@ def _furnish() -> None:
     chatty = {"name": "chat", "chat_template": _CHAT, "default": _DEFAULT}
     table(Path("chat.json"), tokens=[*_TOKENS, " sweet"], **chatty)
     Path("prompts.jsonl").write_text("".join(json.dumps(each) + "\n" for each in _PROMPTS))
+    Path("generations.jsonl").write_text("".join(json.dumps(each) + "\n" for each in _GENERATIONS))
     Path("prompt.txt").write_text(" I like a fruit:")
     Path("actions.json").write_text(json.dumps(_ACTIONS))
     Path("turns.json").write_text(json.dumps(_TURNS))

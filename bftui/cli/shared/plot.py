@@ -1,4 +1,4 @@
-"""A plot in characters: lines over token positions, of branching factors (a logarithmic axis) or of shares."""
+"""Plots in characters: lines over token positions, of branching factors or of shares, and values with intervals."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bftui.cli.shared.tables import WIDTH, clipped, number
+from bftui.cli.shared.tables import WIDTH, clipped, number, padded
 
 HEIGHT = 12
 _MARGIN = 8
+_LABEL = 22
 _MARKS = "●○▲△■□◆◇"
 _COLOURS = (34, 33, 32, 35, 36, 31, 37, 90)
 """ANSI foregrounds; the marks alone tell the lines apart."""
@@ -52,6 +53,48 @@ def plot(lines: Sequence[Line], *, colour: bool, shares: bool = False) -> str:
         for place, line in enumerate(lines)
     ]
     return "\n".join([*rows, *names])
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A value on an axis, with the ends of its interval where it has one."""
+
+    value: float
+    ci: Sequence[float] | None = None
+
+
+def spots(
+    rows: Sequence[tuple[str, Sequence[Spot | None]]], names: Sequence[str], *, colour: bool
+) -> str:
+    """Values from 0 on, a line for each row and kind, in `WIDTH` columns, with a legend under them.
+
+    Args:
+        rows: the name of each, safe text, and its values, one of each kind; None where there is none.
+        names: the kinds.
+        colour: the marks have one.
+    """
+    columns = WIDTH - _LABEL - 2
+    known = [spot for _, each in rows for spot in each if spot is not None]
+    high = max([spot.value for spot in known] + [spot.ci[1] for spot in known if spot.ci])
+    high = max(high, 1e-9)
+
+    def column(value: float) -> int:
+        return round(min(max(value / high, 0.0), 1.0) * (columns - 1))
+
+    lines = []
+    for name, each in rows:
+        for place, spot in enumerate(each):
+            cells = [" "] * columns
+            if spot is not None:
+                low, top = spot.ci or (spot.value, spot.value)
+                cells[column(low) : column(top) + 1] = "─" * (column(top) - column(low) + 1)
+                cells[column(spot.value)] = _marked(place, colour)
+            label = clipped(name, _LABEL) if place == 0 else ""
+            lines.append(f"{padded(label, _LABEL)} │{''.join(cells)}".rstrip())
+    lines.append(" " * (_LABEL + 1) + "└" + "─" * columns)
+    lines.append(" " * (_LABEL + 2) + "0" + number(high).rjust(columns - 1))
+    lines += [f"{_marked(place, colour)} {name}" for place, name in enumerate(names)]
+    return "\n".join(lines)
 
 
 def coloured() -> bool:

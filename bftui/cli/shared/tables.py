@@ -39,6 +39,13 @@ def clipped(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
+def padded(text: str, width: int) -> str:
+    """Text with blanks behind it up to `width` cells."""
+    from rich.cells import cell_len
+
+    return text + " " * (width - cell_len(text))
+
+
 def number(value: float | None, noise: Noise | None = None) -> str:
     """A branching factor in at most five characters, up to 99,999; – where there is none.
 

@@ -107,6 +107,7 @@ class Drawn:
     Attributes:
         model: the MODEL form that was asked for.
         facts: `name`, `sha256` and more of the model.
+        n_vocab: tokens of its vocabulary.
         template: what its prompts were put into: `raw`, `chat`, `page` or `urial`.
         ids: the prompts.
         plain: samples of each prompt; only the finished ones, which are the first.
@@ -123,6 +124,7 @@ class Drawn:
     model: str
     facts: Mapping[str, Any]
     ids: tuple[str, ...]
+    n_vocab: int
     template: str = "raw"
     plain: list[Samples] = field(default_factory=list)
     texts: list[tuple[str, ...]] = field(default_factory=list)
@@ -169,7 +171,8 @@ class BulkMeasurement(Job):
         info = model.info
         facts = {each: getattr(info, each) for each in _FACTS}
         facts["name"] = of_path(info.name)
-        self.drawn = Drawn(of_path(name), facts, tuple(line.id for line in prompts))
+        ids = tuple(line.id for line in prompts)
+        self.drawn = Drawn(of_path(name), facts, ids, info.n_vocab)
         self.units_done = 0
         self.doing = ""
         self._model, self._settings, self._store = model, settings, store

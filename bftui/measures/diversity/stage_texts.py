@@ -1,0 +1,101 @@
+"""What each stage of a model wrote, sampled just now or read from a file, in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bftui.core.bf.samples import Sample
+from bftui.measures.bulk.bulk_measurement import Drawn
+from bftui.measures.bulk.sample_parts import CLOSE, OPEN
+from bftui.trace.generations_file import GeneratedTexts, Generations
+from bftui.trace.prompts_file import PromptLine
+
+
+@dataclass(frozen=True, slots=True)
+class StageTexts:
+    """The outputs of one model, or of one model after an empty thinking block.
+
+    Attributes:
+        model: the MODEL form, or the name in a file of generations.
+        prompts: those that are finished.
+        no_thinking: whether the answers began with an empty thinking block.
+        unfinished: outputs of each prompt that were left out, since they ended inside of a thinking block.
+        facts, template: of a model that was sampled; None for generations.
+        notes: what people should know.
+    """
+
+    model: str
+    prompts: tuple[GeneratedTexts, ...]
+    no_thinking: bool = False
+    unfinished: Mapping[str, int] | None = None
+    facts: Mapping[str, Any] | None = None
+    template: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def of_drawn(drawn: Drawn, lines: Sequence[PromptLine]) -> list[StageTexts]:
+    """Takes what was drawn on a model, and beside it what was drawn after an empty thinking block, if anything was."""
+    asked = {line.id: line for line in lines}
+
+    def stage(samples: Sequence[Sequence[Sample]], texts: Sequence[tuple[str, ...]]) -> StageTexts:
+        prompts = tuple(
+            GeneratedTexts(
+                name,
+                written,
+                cut=sum(each.finish != "eog" for each in found),
+                prompt=asked[name].prompt,
+                answer=asked[name].answer,
+            )
+            for name, found, written in zip(drawn.ids, samples, texts, strict=False)
+        )
+        return StageTexts(
+            drawn.model,
+            prompts,
+            facts=drawn.facts,
+            template=drawn.template,
+            notes=tuple(drawn.notes),
+        )
+
+    found = [stage(drawn.plain, drawn.texts)]
+    if drawn.empty:
+        found.append(replace(stage(drawn.empty, drawn.empty_texts), no_thinking=True))
+    return [each for each in found if each.prompts]
+
+
+def of_generations(found: Generations, name: str, lines: Sequence[PromptLine] | None) -> StageTexts:
+    """Takes generations that exist, under a name; `lines` say prompts and answers in the place of the file's own."""
+    asked = {line.id: line for line in lines or ()}
+    prompts = found.prompts
+    if lines is not None:
+        prompts = tuple(
+            replace(each, prompt=asked[each.id].prompt, answer=asked[each.id].answer or each.answer)
+            for each in prompts
+            if each.id in asked
+        )
+    return StageTexts(name, prompts)
+
+
+def without_thinking(stage: StageTexts) -> StageTexts:
+    """Takes thinking blocks out of the outputs: what stands after the last one is the answer.
+
+    An output that ends inside of a block has no answer and is left out. Where a chat template opens the block itself,
+    its outputs close one that they did not open; an output of such a model that closes none ended inside too.
+    """
+    opening, closing = OPEN.decode(), CLOSE.decode()
+    every = [text for each in stage.prompts for text in each.texts]
+    opened = any(closing in text and opening not in text.partition(closing)[0] for text in every)
+
+    def answer(text: str) -> str | None:
+        _, closed, after = text.rpartition(closing)
+        if not closed:
+            return None if opened or opening in text else text
+        return None if opening in after else after.lstrip()
+
+    prompts, unfinished = [], {}
+    for each in stage.prompts:
+        answers = [found for text in each.texts if (found := answer(text)) is not None]
+        prompts.append(replace(each, texts=tuple(answers)))
+        unfinished[each.id] = len(each.texts) - len(answers)
+    return replace(stage, prompts=tuple(prompts), unfinished=unfinished)
