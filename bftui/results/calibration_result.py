@@ -67,6 +67,8 @@ class OrderCalibration:
 class ShapeCalibration:
     """How evenly the mass of valid tokens goes to valid answers, averaged over nodes as the order is.
 
+    Only nodes of two ways on or more count.
+
     Attributes:
         gap: KL(shares of valid answers || P over the valid tokens), nats; None where it is infinite.
         evenness: exp of the entropy of P over the valid tokens, over exp of that of the shares.

@@ -24,6 +24,7 @@ NAMES = (
     "nudging",
     "noise",
     "traces",
+    "trie",
     "kills",
     "workbench",
 )
