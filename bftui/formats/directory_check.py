@@ -70,12 +70,12 @@ def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((part for part in parts if isinstance(part, dict)), config)
 
 
-def check_config(path: Path, found: Stored) -> dict[str, Any]:
+def check_config(path: Path, found: Stored, *, generates: bool = True) -> dict[str, Any]:
     """Return the config of a directory, which may be given to a library.
 
     Raises ModelLoadError and UnsupportedModel: for one that asks for more layers, experts or labels than there are
     tensors, which a library would build for ever; for weights of whole numbers without a quantisation that says what
-    they stand for; for a kernel of a repository, which is its code; for models that generate no text.
+    they stand for; for a kernel of a repository, which is its code; with `generates` for models that generate no text.
     """
     data = read_config_file(path)
     if found.kind in _WHOLE_NUMBERS and not data.get("quantization_config"):
@@ -100,7 +100,8 @@ def check_config(path: Path, found: Stored) -> dict[str, Any]:
                 f"{name} is {value} in its config, and its weights are {len(found.tensors)} tensors",
                 TOGETHER,
             )
-    _check_kind(path, data)
+    if generates:
+        _check_kind(path, data)
     _check_sizes(path, text_config(data), found)
     return data
 

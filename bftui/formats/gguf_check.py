@@ -69,14 +69,16 @@ _OTHERS = {
 _OPEN_ANOTHER = "open a model that generates text"
 
 
-def checked_header(path: Path) -> GgufHeader:
+def checked_header(path: Path, *, generates: bool = True) -> GgufHeader:
     """Return the headers of a model's files.
 
     Raises ModelLoadError for files that are damaged, incomplete or senseless, UnsupportedModel for everything that is
-    no model which predicts next tokens.
+    not a model, and with `generates` for models that do not predict next tokens.
     """
     header = read_header(path)
     _check_kind(path, header)
+    if generates:
+        _check_generates(path, header)
     _check_numbers(path, header)
     _check_layers(path, header)
     _check_experts(path, header)
@@ -86,7 +88,7 @@ def checked_header(path: Path) -> GgufHeader:
 
 
 def _check_kind(path: Path, header: GgufHeader) -> None:
-    """Refuses what is kept as GGUF and generates no text."""
+    """Refuses what is kept as GGUF and is not a model."""
     values, architecture = header.values, header.architecture
     kind = str(values.get("general.type", "model"))
     if architecture == "clip":
@@ -106,6 +108,11 @@ def _check_kind(path: Path, header: GgufHeader) -> None:
         raise damaged(path, "it holds no weights")
     if "general.architecture" not in values:
         raise senseless(path, "it does not say what it is: general.architecture is missing")
+
+
+def _check_generates(path: Path, header: GgufHeader) -> None:
+    """Refuses models that do not read from left to right, or give something else than text."""
+    values, architecture = header.values, header.architecture
     reason = None
     if header.number("pooling_type"):
         reason = "it is an embedding model"

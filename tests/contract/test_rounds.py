@@ -208,7 +208,7 @@ def opened_apart() -> Iterator[Callable[[OpenSpec], WorkerClient]]:
         if client is None:
             client = WorkerClient(spec, quiet)
         else:
-            client.info = client._open(spec, quiet)
+            client.opened = client._open(spec, quiet)
         return client
 
     yield opened

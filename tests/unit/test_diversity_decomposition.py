@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from bftui.core.diversity.decomposition import (
     COVERS_ZERO,
@@ -17,6 +16,11 @@ from bftui.core.diversity.decomposition import (
 from bftui.core.diversity.kernels import cosine_kernel, mean_distance, mean_distances
 from bftui.core.diversity.prompt_values import PromptValues, resample_counts
 from bftui.core.errors import UsageError
+from tests.groups import STATISTICS, Later
+
+pytestmark = STATISTICS
+
+stats = Later("scipy.stats")
 
 Pair = tuple[float, float]
 

@@ -135,7 +135,7 @@ class TestKernels:
         [
             np.array([[1, 0.5], [0.4, 1]]),
             np.array([[1, 0], [0, 0.0]]),
-            np.array([[1, np.nan], [np.nan, 1]]),
+            np.array([[1, np.inf], [np.inf, 1]]),
             np.ones((2, 3)),
         ],
     )
@@ -144,6 +144,13 @@ class TestKernels:
             vendi(matrix)
         with pytest.raises(UsageError, match="kernel"):
             mean_distance(matrix)
+
+    def test_pairs_of_which_nothing_is_known_are_left_out(self) -> None:
+        nan = np.nan
+        assert mean_distance(np.array([[1, 0.4, nan], [0.4, 1, -0.2], [nan, -0.2, 1]])) == 0.9
+        assert mean_distance(np.array([[1, nan], [nan, 1]])) is None
+        with pytest.raises(UsageError, match="kernel"):
+            vendi(np.array([[1, nan], [nan, 1]]))
 
     @pytest.mark.parametrize("size", [0, 1])
     def test_below_two_texts_nothing_is_known(self, size: int) -> None:

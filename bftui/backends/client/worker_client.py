@@ -24,6 +24,7 @@ from typing import IO, Any, Concatenate, ParamSpec, TypeVar, cast
 from bftui.backends.client.client_protocol import ModelClient
 from bftui.backends.client.worker_process import STREAMS, Reply, Request, receive, send
 from bftui.backends.protocol import ModelInfo
+from bftui.backends.text_models import TextModelInfo, TextSpec
 from bftui.core.errors import BackendCrashed, Cancelled
 from bftui.formats.open_spec import OpenSpec, Progress
 
@@ -64,8 +65,11 @@ class WorkerClient:
     Raises BackendCrashed from every call once the child died; a new one is a new WorkerClient.
     """
 
-    def __init__(self, spec: OpenSpec, progress: Progress) -> None:
-        """Starts the child and opens the model; blocks. A progress that returns False cancels."""
+    def __init__(self, spec: OpenSpec | TextSpec, progress: Progress) -> None:
+        """Starts the child and opens the model; blocks. A progress that returns False cancels.
+
+        What a `TextSpec` opens is asked by `TextClient`.
+        """
         self.spec = spec
         self._log = _log_file()
         root = str(Path(__file__).resolve().parents[3])
@@ -99,7 +103,7 @@ class WorkerClient:
         self._reading = threading.Lock()
         self._opening = True
         try:
-            self.info = self._open(spec, progress)
+            self.opened: ModelInfo | TextModelInfo = self._open(spec, progress)
         except BaseException:
             self.close()
             raise
@@ -110,13 +114,18 @@ class WorkerClient:
         """The child's process id."""
         return self._process.pid
 
-    def _open(self, spec: OpenSpec, progress: Progress) -> ModelInfo:
+    @property
+    def info(self) -> ModelInfo:
+        """What the model says of itself."""
+        return cast(ModelInfo, self.opened)
+
+    def _open(self, spec: OpenSpec | TextSpec, progress: Progress) -> ModelInfo | TextModelInfo:
         number, replies = self._request("open", (spec,))
         while (reply := self._next(replies)).kind == "progress":
             if not progress(*reply.value):
                 with self._write_lock:
                     self._cancel(number)
-        return cast(ModelInfo, self._result(number, reply))
+        return cast(ModelInfo | TextModelInfo, self._result(number, reply))
 
     def _next(self, replies: queue.SimpleQueue[Reply]) -> Reply:
         """The next reply to one request.

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from bftui.backends.client.client_protocol import ModelClient
 from bftui.backends.protocol import ModelInfo
+from bftui.backends.text_models import TextEngine, TextModelInfo, TextSpec, open_text_model
 from bftui.core.errors import BftuiError, Cancelled
 
 STREAMS = frozenset(
@@ -41,7 +42,7 @@ _SLICE_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One method of `ModelClient` that is called, with its arguments; also `open` and `cancel`."""
+    """One method of `ModelClient` or `TextModel` that is called, with its arguments; also `open` and `cancel`."""
 
     number: int
     name: str
@@ -234,7 +235,7 @@ class _Worker:
             if self._holder == number:
                 self._holder = None
 
-    def _open(self, request: Request) -> ModelInfo:
+    def _open(self, request: Request) -> ModelInfo | TextModelInfo:
         from bftui.backends.client.inference_engine import InferenceEngine
         from bftui.backends.registry import open_backend
 
@@ -242,7 +243,12 @@ class _Worker:
             self._reply(request.number, "progress", (share, text))
             return request.number not in self._dropped
 
-        engine = InferenceEngine(open_backend(request.args[0], progress))
+        spec = request.args[0]
+        engine: InferenceEngine | TextEngine
+        if isinstance(spec, TextSpec):
+            engine = open_text_model(spec, progress)
+        else:
+            engine = InferenceEngine(open_backend(spec, progress))
         with self._lock:
             self._engine = engine
         return engine.info

@@ -100,15 +100,16 @@ def piece(vocab: Any, token_id: int, buffer: Any) -> bytes:
     return bytes(buffer.raw[:length])
 
 
-def encode(vocab: Any, text: str, *, special: bool = False) -> list[int]:
+def encode(vocab: Any, text: str, *, special: bool = False, whole: bool = False) -> list[int]:
     """Return ids of a text as the library gives them, with a space before it where the model asks for one.
 
-    No start token is added. `special` has control tokens that are written in the text read as such.
+    `special` has control tokens that are written in the text read as such; `whole` puts around it what the model wants
+    around a text, of which nothing is put else.
     """
     data = text.encode()
     ids = (C.llama_token * (len(data) + 8))()
-    count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), False, special)
+    count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), whole, special)
     if count < 0:
         ids = (C.llama_token * -count)()
-        count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), False, special)
+        count = C.llama_tokenize(vocab, data, len(data), ids, len(ids), whole, special)
     return list(ids[:count])

@@ -78,11 +78,11 @@ def load(spec: OpenSpec, progress: Progress) -> LoadedLlama:
     """
     path = Path(spec.source)
     header = checked_header(path)
-    _check_vectors(path, header)
-    gpu = _use_gpu(spec)
+    check_types(path, header)
+    gpu = use_gpu(spec)
     plan = _plan_context(spec, gguf_shape(header), gpu)
     layers, overrides = spec.gpu_layers if gpu else 0, _overrides(header, plan.n_ctx)
-    model = _load_model(path, layers, gpu, overrides, share(progress, 0, 0.5))
+    model = load_weights(path, layers, gpu, overrides, share(progress, 0, 0.5))
     context = None
     try:
         vocab = C.llama_model_get_vocab(model)
@@ -105,7 +105,7 @@ def load(spec: OpenSpec, progress: Progress) -> LoadedLlama:
         raise
 
 
-def _check_vectors(path: Path, header: GgufHeader) -> None:
+def check_types(path: Path, header: GgufHeader) -> None:
     """Raises UnsupportedModel for tensors that the library takes as float32 alone: it ends the process on others."""
     for name, tensor in header.tensors.items():
         if tensor.kind != "F32" and _WIDE.search(name):
@@ -155,7 +155,8 @@ def _ends(vocab: Any, vocabulary: Vocabulary) -> frozenset[int]:
     return frozenset(i for i in range(len(vocabulary.pieces)) if C.llama_vocab_is_eog(vocab, i))
 
 
-def _use_gpu(spec: OpenSpec) -> bool:
+def use_gpu(spec: OpenSpec) -> bool:
+    """Whether layers go on a GPU. Raises CapabilityError where there is no such device."""
     supported = bool(C.llama_supports_gpu_offload())
     if spec.device in ("cuda", "mps") and not supported:
         raise CapabilityError(
@@ -183,7 +184,8 @@ def _overrides(header: GgufHeader, n_ctx: int) -> Any:
     return overrides
 
 
-def _load_model(path: Path, gpu_layers: int, gpu: bool, overrides: Any, progress: Progress) -> Any:
+def load_weights(path: Path, gpu_layers: int, gpu: bool, overrides: Any, progress: Progress) -> Any:
+    """Return the library's model, which the caller frees. Raises ModelLoadError, UnsupportedModel, Cancelled."""
     cancelled = False
     failure: BaseException | None = None
 

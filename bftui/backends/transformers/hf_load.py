@@ -31,7 +31,7 @@ from bftui.backends.transformers.hf_library import (
     torch,
     transformers,
 )
-from bftui.backends.transformers.hf_size import check_size
+from bftui.backends.transformers.hf_size import CAUSAL, SPARE, check_size
 from bftui.backends.transformers.hf_source import WeightsSource, open_source, read_config
 from bftui.backends.transformers.hf_tokenizer import HfTokenizer, read_tokenizer
 from bftui.core.errors import (
@@ -77,16 +77,16 @@ def load(spec: OpenSpec, progress: Progress) -> LoadedTransformer:
     Raises ModelLoadError, UnsupportedModel, CapabilityError, MissingDependency, ModelError and Cancelled.
     """
     source = open_source(Path(spec.source))
-    device = _device(spec)
+    device = choose_device(spec)
     torch.set_num_threads(spec.threads or physical_cores())
-    with _quiet():
+    with quiet():
         config = read_config(source)
-        dtype = _dtype(spec, device, source)
+        dtype = choose_dtype(spec, device, source)
         _check_kv(spec, dtype)
         if source.gguf is not None:
             check_settings(source.gguf, config)
         check_size(source, config, dtype.itemsize, device)
-        model = _model(source, config, dtype, device, share(progress, 0, 0.5))
+        model = load_weights(source, config, dtype, device, share(progress, 0, 0.5))
         text = model.config.get_text_config(decoder=True)
         n_vocab = int(model.get_output_embeddings().weight.shape[0])
         tokenizer = _tokenizer(source, n_vocab)
@@ -105,7 +105,7 @@ def load(spec: OpenSpec, progress: Progress) -> LoadedTransformer:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keeps the libraries' warnings off the terminal: what matters of them is checked here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -115,7 +115,8 @@ def _quiet() -> Iterator[None]:
 # Where and in which type ------------------------------------------------------------------------------------------
 
 
-def _device(spec: OpenSpec) -> str:
+def choose_device(spec: OpenSpec) -> str:
+    """Return where to compute: `auto` takes a GPU. Raises CapabilityError where there is no such device."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if (spec.device == "cuda" and not cuda) or (spec.device == "mps" and not mps):
         raise CapabilityError(
@@ -130,8 +131,8 @@ def _device(spec: OpenSpec) -> str:
     return "cuda" if cuda else "mps" if mps else "cpu"
 
 
-def _dtype(spec: OpenSpec, device: str, source: WeightsSource) -> Any:
-    """The type of weights and cache; raises CapabilityError where the device does not compute in it.
+def choose_dtype(spec: OpenSpec, device: str, source: WeightsSource) -> Any:
+    """Return the type of weights and cache; raises CapabilityError where the device does not compute in it.
 
     `auto`: on a GPU the type that the weights are stored in; on the CPU float32 where that fits into the memory.
     """
@@ -192,7 +193,18 @@ def _check_rotation(source: WeightsSource, config: Any, n_ctx: int) -> None:
 # Loading ----------------------------------------------------------------------------------------------------------
 
 
-def _model(source: WeightsSource, config: Any, dtype: Any, device: str, progress: Progress) -> Any:
+def load_weights(
+    source: WeightsSource,
+    config: Any,
+    dtype: Any,
+    device: str,
+    progress: Progress,
+    auto: str = CAUSAL,
+) -> Any:
+    """Return a torch model in evaluation mode, built by the class `auto` of the library.
+
+    Raises ModelLoadError, MissingDependency, ModelError and Cancelled.
+    """
     if not progress(0.0, "loading the weights"):
         raise Cancelled("loading was cancelled")
     chosen: dict[str, Any] = {} if device == "cpu" else {"device_map": {"": device}}
@@ -201,7 +213,7 @@ def _model(source: WeightsSource, config: Any, dtype: Any, device: str, progress
         chosen["attn_implementation"] = "sdpa"
     try:
         with reporting(progress), out_of_memory(device, f"{source.path}"):
-            model, loading = transformers.AutoModelForCausalLM.from_pretrained(
+            model, loading = getattr(transformers, auto).from_pretrained(
                 **source.arguments,
                 **chosen,
                 dtype=dtype,
@@ -230,7 +242,9 @@ def _model(source: WeightsSource, config: Any, dtype: Any, device: str, progress
 
 def _check_complete(source: WeightsSource, loading: dict[str, Any]) -> None:
     """Raises ModelLoadError for tensors that would be random numbers, and for layers that would be left out."""
-    missing = sorted(map(str, loading.get("missing_keys") or ()))
+    missing = sorted(
+        key for key in map(str, loading.get("missing_keys") or ()) if not SPARE.match(key)
+    )
     wrong = sorted(
         str(key[0] if isinstance(key, tuple) else key)
         for key in loading.get("mismatched_keys") or ()

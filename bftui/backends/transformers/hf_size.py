@@ -7,6 +7,7 @@ or has inflated ones, would take all memory before anybody missed a tensor. Here
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from bftui.backends.transformers.hf_library import one_line, torch, transformers
@@ -15,19 +16,27 @@ from bftui.core.errors import ModelLoadError
 from bftui.formats.directory_check import TOGETHER
 from bftui.formats.machine import available_memory, size
 
+CAUSAL = "AutoModelForCausalLM"
+
+SPARE = re.compile(r"pooler\.")
+"""Tensors that may be missing: what is read is the last layer, not what a pooler makes of it."""
+
 _LEAST_BITS = 1
 """Of one number of quantised weights."""
 
 
-def check_size(source: WeightsSource, config: Any, width: int, device: str) -> None:
+def check_size(
+    source: WeightsSource, config: Any, width: int, device: str, auto: str = CAUSAL
+) -> None:
     """Raises ModelLoadError where the model is larger than its weights, or than the memory.
 
     Args:
         width: bytes of one number as it will be held.
+        auto: the class of the library that builds it.
     """
     try:
         with torch.device("meta"):
-            model = transformers.AutoModelForCausalLM.from_config(
+            model = getattr(transformers, auto).from_config(
                 copy.deepcopy(config), attn_implementation="eager"
             )
     except ImportError:
@@ -36,7 +45,7 @@ def check_size(source: WeightsSource, config: Any, width: int, device: str) -> N
     except Exception as error:
         # Sizes of no sense show as any of a dozen errors.
         raise ModelLoadError(f"cannot load {source.path}", one_line(error), TOGETHER) from error
-    asked = sum(parameter.numel() for parameter in model.parameters())
+    asked = sum(p.numel() for name, p in model.named_parameters() if not SPARE.match(name))
     if getattr(config, "quantization_config", None) is not None and source.gguf is None:
         held, width = 8 * source.bytes // _LEAST_BITS, 1
     else:

@@ -91,10 +91,7 @@ def read_config(source: WeightsSource) -> Any:
 
     Raises UnsupportedModel for what does not predict next tokens, ModelLoadError for a config of no sense.
     """
-    try:
-        config = transformers.AutoConfig.from_pretrained(**source.arguments)
-    except Exception as error:
-        raise _config_error(source, error) from error
+    config = library_config(source)
     names = set(transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     architectures = config.architectures or []
     if not isinstance(architectures, list):
@@ -111,6 +108,14 @@ def read_config(source: WeightsSource) -> Any:
             "open a model that generates text",
         )
     return config
+
+
+def library_config(source: WeightsSource) -> Any:
+    """Return the library's config of any model. Raises UnsupportedModel, ModelLoadError for a config of no sense."""
+    try:
+        return transformers.AutoConfig.from_pretrained(**source.arguments)
+    except Exception as error:
+        raise _config_error(source, error) from error
 
 
 def _config_error(source: WeightsSource, error: Exception) -> BftuiError:

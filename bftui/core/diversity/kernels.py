@@ -111,15 +111,18 @@ def vendis(kernel: F64, counts: F64) -> F64:
 
 
 def mean_distance(kernel: F64) -> float | None:
-    """Returns 1 minus the mean of the kernel over pairs of two texts, in [0, 2]; None below two texts.
+    """Returns 1 minus the mean of the kernel over pairs of two texts, in [0, 2].
 
-    With an embedding's cosines the semantic diversity of Karouzos et al. (arXiv 2604.16027); with a matrix of scores of
-    entailment, as `measures/diversity/entailment.py` makes it, their logical one.
+    With an embedding's cosines the semantic diversity of Karouzos et al. (arXiv 2604.16027); with scores of entailment,
+    which need not be a kernel's, their logical one. Pairs of which nothing is known are NaN and left out. None below
+    two texts, or where no pair is known. Raises UsageError for what is not symmetric or not 1 on its diagonal.
     """
     if len(kernel) < 2:
         return None
-    _check(kernel)
-    return float(mean_distances(kernel, np.ones((1, len(kernel))))[0])
+    known = ~np.isnan(kernel)
+    _check(np.where(known, kernel, 0))
+    pairs = kernel[np.triu(known, 1)]
+    return 1 - float(pairs.mean()) if len(pairs) else None
 
 
 def mean_distances(kernel: F64, counts: F64) -> F64:
