@@ -171,19 +171,24 @@ def typical(ranked: Ranked, p: float) -> Span:
         return -float(ranked.x[place]) / ranked.temperature - middle
 
     places = range(ranked.live)
-
-    def within(distance: float) -> Span:
-        return bisect_left(places, -distance, key=off), bisect_right(places, distance, key=off)
-
-    def enough(place: int) -> bool:
-        return ranked.share(within(abs(off(place)))) >= p
-
     centre = bisect_left(places, 0.0, key=off)
-    sides = range(centre - 1, -1, -1), range(centre, ranked.live)
-    # On each side what is further away holds more: the first that holds enough.
-    found = [side[at] for side in sides if (at := bisect_left(side, True, key=enough)) < len(side)]
-    nearest = min((abs(off(place)) for place in found), default=None)
-    return everything(ranked) if nearest is None else within(nearest)
+
+    def above(place: int) -> bool:
+        return ranked.share((place, bisect_right(places, -off(place), key=off))) >= p
+
+    def below(place: int) -> bool:
+        return ranked.share((bisect_left(places, -off(place), key=off), place + 1)) >= p
+
+    # On each side of the entropy what is further away holds more: the first that holds enough.
+    found = []
+    for side, enough in ((range(centre - 1, -1, -1), above), (range(centre, ranked.live), below)):
+        at = bisect_left(side, True, key=enough)
+        if at < len(side):
+            found.append(abs(off(side[at])))
+    if not found:
+        return everything(ranked)
+    distance = min(found)
+    return bisect_left(places, -distance, key=off), bisect_right(places, distance, key=off)
 
 
 RULES: Mapping[str, Callable[[Ranked, float], Span]] = MappingProxyType(
