@@ -221,6 +221,7 @@ class DiversitySetup:
         vocabulary: V of EAD.
         check: what is correct, in words; None where nothing was checked.
         strip_thinking: whether thinking blocks were taken out before.
+        until: texts that outputs were ended before.
         entailment, surprise: the model of each; None where none was given.
         seed: of subsets and intervals.
         compared: prompts that all models have with two outputs.
@@ -232,6 +233,7 @@ class DiversitySetup:
     vocabulary: Count
     check: str | None
     strip_thinking: bool
+    until: tuple[str, ...]
     entailment: str | None
     surprise: str | None
     seed: int

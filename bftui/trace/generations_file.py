@@ -27,14 +27,14 @@ class GeneratedTexts:
     Attributes:
         id: the prompt's name, the same for all models.
         texts: the outputs; of one model all prompts have as many.
-        cut: how many of them ended at a limit; None where the file does not say.
+        cut: whether each of them ended at a limit; None where the file does not say.
         prompt: what was asked; None where the file does not say.
         answer: the right answer; None where the file has none.
     """
 
     id: str
     texts: tuple[str, ...]
-    cut: int | None = None
+    cut: tuple[bool, ...] | None = None
     prompt: str | None = None
     answer: str | None = None
 
@@ -215,7 +215,7 @@ def _measured(document: Mapping[str, Any], name: str) -> Iterator[_Entry]:
                 if not all("text" in sample for sample in samples):
                     raise InputError(f"{where} has no texts", hint=_MEASURED)
                 texts = _texts([sample["text"] for sample in samples], where, "text")
-                cut = sum(sample["finish"] != "eog" for sample in samples)
+                cut = tuple(sample["finish"] != "eog" for sample in samples)
                 yield where, _OURS, str(model["model"]), GeneratedTexts(prompt["id"], texts, cut)
     except (KeyError, TypeError) as error:
         raise InputError(

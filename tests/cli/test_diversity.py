@@ -187,6 +187,17 @@ def test_people_get_a_table_a_picture_and_definitions_in_80_columns(stages):
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+def test_a_base_model_is_surprised_by_outputs_given_the_others(orchard, tmp_path):
+    asked = written(tmp_path / "p.jsonl", [{"id": "q", "prompt": " I like"}])
+    texts = {"q": [" the fruit", " a pear", " Sure"]}
+    path = generations(tmp_path / "g.jsonl", "m", texts)
+    found = result_of("--generations", path, "--prompts", asked, "--surprise", orchard)
+    assert found["settings"]["surprise"] == "orchard"
+    assert found["models"][0]["surprise"] > 0
+    # Without the prompt nobody knows what the outputs answer.
+    assert result_of("--generations", path, "--surprise", orchard)["models"][0]["surprise"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

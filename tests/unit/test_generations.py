@@ -5,7 +5,12 @@ import json
 import pytest
 
 from bftui.core.errors import InputError, MissingDependency
-from bftui.measures.diversity.stage_texts import StageTexts, of_generations, without_thinking
+from bftui.measures.diversity.stage_texts import (
+    StageTexts,
+    of_generations,
+    until,
+    without_thinking,
+)
 from bftui.trace.generations_file import GeneratedTexts, parse_generations
 from bftui.trace.prompts_file import PromptLine
 
@@ -42,7 +47,7 @@ def test_a_result_of_measure_says_which_outputs_were_cut():
     for data in (measured(), json.dumps(json.loads(measured()), indent=1).encode()):
         (found,) = parse_generations(data, "m.json")
         assert found.model == "practice"
-        assert found.prompts == (GeneratedTexts("a", (" red", " red"), cut=1),)
+        assert found.prompts == (GeneratedTexts("a", (" red", " red"), cut=(False, True)),)
 
 
 def test_a_result_of_measure_without_texts_says_how_to_get_them():
@@ -141,3 +146,10 @@ def test_an_output_that_ends_while_it_thinks_has_no_answer():
 
 def test_where_the_template_opens_the_block_an_output_that_closes_none_has_no_answer():
     assert thought("so</think> red", "so on and on") == (("red",), 1)
+
+
+def test_outputs_end_before_a_text_and_then_were_not_cut():
+    texts = (" 5.\nQ: more", " 5", "\nQ")
+    stage = StageTexts("m", (GeneratedTexts("a", texts, cut=(True, True, False)),))
+    found = until(stage, ["\nQ", "\n"]).prompts[0]
+    assert (found.texts, found.cut) == ((" 5.", " 5", ""), (False, True, False))

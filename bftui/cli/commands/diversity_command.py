@@ -6,7 +6,8 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,15 +16,23 @@ import typer
 from bftui.cli.shared import options as o
 from bftui.cli.shared.bulk_run import bulk_run, store_beside
 from bftui.cli.shared.interrupt import interruptible
-from bftui.cli.shared.opening import Watched, check_files, deliver, finish, stopped
+from bftui.cli.shared.opening import (
+    Watched,
+    check_files,
+    deliver,
+    finish,
+    open_stoppable,
+    stopped,
+)
 from bftui.cli.shared.progress_bars import bar
 from bftui.core.errors import BftuiError, MissingDependency, ModelError, UsageError
 
 if TYPE_CHECKING:
     from bftui.measures.bulk.bulk_measurement import MeasureSettings
-    from bftui.measures.diversity.checkers import CheckSettings
+    from bftui.measures.diversity.checkers import Checker, CheckSettings
     from bftui.measures.diversity.diversity_measurement import Instruments
     from bftui.measures.diversity.stage_texts import StageTexts
+    from bftui.model.loaded_model import Model
     from bftui.trace.generations_file import Generations
     from bftui.trace.prompts_file import PromptLine
 
@@ -129,6 +138,13 @@ def diversity(
     strip_thinking: Annotated[
         bool, typer.Option("--strip-thinking", help="Take thinking blocks out of the outputs.")
     ] = False,
+    until: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="End each output before this text, in which \\n is a line end; may be given several times.",
+        ),
+    ] = None,
     no_thinking: Annotated[
         bool,
         typer.Option(
@@ -142,6 +158,13 @@ def diversity(
             help=f"V of EAD; 0 takes that of the first model, and {_VOCABULARY:,} for generations.",
         ),
     ] = 0,
+    surprise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Measure with this base model how much each output surprises it, given the others.",
+        ),
+    ] = None,
     output: o.Output = None,
     frame: o.Frame,
     sampling: o.Sampling,
@@ -197,11 +220,18 @@ def diversity(
 
         error = source.error
         if source.stages:
-            measured = DiversityMeasurement(
-                source.stages,
-                _instruments(checker, show.say),
-                DiversitySettings(vocabulary or source.vocabulary, strip_thinking, sampling.seed),
+            asked = DiversitySettings(
+                vocabulary or source.vocabulary,
+                strip_thinking,
+                tuple(each.replace("\\n", "\n") for each in until or ()),
+                sampling.seed,
             )
+            base = None
+            if surprise is not None:
+                reader = replace(opening, label=None)
+                base = stack.enter_context(open_stoppable(surprise, reader, interruption, show))
+            tools = _instruments(checker, base, show.say)
+            measured = DiversityMeasurement(source.stages, tools, asked)
             ended = finish(measured, watched, lambda: measured.doing)
             if ended is not None:
                 raise stopped(ended, source.kept)
@@ -314,14 +344,21 @@ def _sampled(
     )
 
 
-def _instruments(checker: object, say: Callable[[str], None]) -> Instruments:
-    from bftui.measures.diversity.checkers import Checker
+def _instruments(
+    checker: Checker | None, base: Model | None, say: Callable[[str], None]
+) -> Instruments:
     from bftui.measures.diversity.diversity_measurement import Instruments
     from bftui.measures.diversity.self_bleu import SelfBleu
+    from bftui.measures.diversity.surprise import answer_surprise
 
     bleu = None
     try:
         bleu = SelfBleu()
     except MissingDependency as error:
         say(error.line())
-    return Instruments(checker=checker if isinstance(checker, Checker) else None, bleu=bleu)
+    return Instruments(
+        checker=checker,
+        bleu=bleu,
+        surprise=None if base is None else partial(answer_surprise, base),
+        surprise_name=None if base is None else base.name,
+    )

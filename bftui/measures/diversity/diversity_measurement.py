@@ -36,7 +36,8 @@ from bftui.measures.diversity.output_numbers import (
     vendi_at_k,
 )
 from bftui.measures.diversity.self_bleu import SelfBleu
-from bftui.measures.diversity.stage_texts import StageTexts, without_thinking
+from bftui.measures.diversity.stage_texts import StageTexts, until, without_thinking
+from bftui.measures.diversity.surprise import AnswerSurprise
 from bftui.results.diversity_result import (
     CorrectOutputs,
     DiversityAtK,
@@ -60,7 +61,7 @@ _METRICS = ("ead", "self_bleu", "vendi", "distance", "distinct", "compression", 
 
 Ends = tuple[float, float]
 Kernel = Callable[[Sequence[str]], F64]
-Surprise = Callable[[str, Sequence[str]], Generator[None, None, Sequence[float | None]]]
+Surprise = Callable[[str, Sequence[str]], Generator[None, None, AnswerSurprise]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Instruments:
         checker: says which are correct; None leaves out all that needs it.
         bleu: None without sacrebleu.
         entailment: outputs to the scores of entailment, shape (K, K); None without a model for it.
-        surprise: a prompt and its outputs to each one's surprise given the others, nats a byte; None without a model.
+        surprise: a prompt and its outputs to what each costs given the others; None without a model.
         entailment_name, surprise_name: what these models are called.
     """
 
@@ -93,11 +94,13 @@ class DiversitySettings:
     Attributes:
         vocabulary: V of EAD, the same for all stages; at least 2.
         strip_thinking: take thinking blocks out before.
+        until: texts that an output ends before.
         seed: of subsets and intervals.
     """
 
     vocabulary: int
     strip_thinking: bool = False
+    until: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -127,8 +130,11 @@ class DiversityMeasurement(Job):
         self.compared: tuple[str, ...] = ()
         self._tools, self._settings = instruments, settings
         self._by = Yardstick(settings.vocabulary, instruments.bleu, settings.seed)
-        strip = settings.strip_thinking
-        self._stages = [_Stage(without_thinking(each) if strip else each) for each in stages]
+        if settings.strip_thinking:
+            stages = [without_thinking(each) for each in stages]
+        if settings.until:
+            stages = [until(each, settings.until) for each in stages]
+        self._stages = [_Stage(each) for each in stages]
         first, *others = ({each.id for each in stage.prompts} for stage in stages)
         if not first.intersection(*others):
             raise InputError(
@@ -171,6 +177,7 @@ class DiversityMeasurement(Job):
                 vocabulary=settings.vocabulary,
                 check=None if tools.checker is None else tools.checker.settings.described(),
                 strip_thinking=settings.strip_thinking,
+                until=settings.until,
                 entailment=tools.entailment_name,
                 surprise=tools.surprise_name,
                 seed=settings.seed,
@@ -209,7 +216,7 @@ class DiversityMeasurement(Job):
             verdicts = tools.checker.check(texts, prompt.answer)
         surprise = None
         if tools.surprise is not None and len(texts) > 1 and prompt.prompt is not None:
-            surprise = tuple((yield from tools.surprise(prompt.prompt, texts)))
+            surprise = (yield from tools.surprise(prompt.prompt, texts)).given
         plain = (" ".join(text.split()) for text in texts)
         taken = (None if verdicts is None else each.answer for each in verdicts or ())
         return ReadOutputs(
@@ -225,7 +232,7 @@ class DiversityMeasurement(Job):
             tools.kernel(texts) if texts else np.zeros((0, 0)),
             None if tools.entailment is None or not texts else tools.entailment(texts),
             surprise,
-            prompt.cut,
+            None if prompt.cut is None else sum(prompt.cut),
             (stage.unfinished or {}).get(prompt.id, 0),
         )
 

@@ -44,7 +44,7 @@ def of_drawn(drawn: Drawn, lines: Sequence[PromptLine]) -> list[StageTexts]:
             GeneratedTexts(
                 name,
                 written,
-                cut=sum(each.finish != "eog" for each in found),
+                cut=tuple(each.finish != "eog" for each in found),
                 prompt=asked[name].prompt,
                 answer=asked[name].answer,
             )
@@ -95,7 +95,39 @@ def without_thinking(stage: StageTexts) -> StageTexts:
 
     prompts, unfinished = [], {}
     for each in stage.prompts:
-        answers = [found for text in each.texts if (found := answer(text)) is not None]
-        prompts.append(replace(each, texts=tuple(answers)))
-        unfinished[each.id] = len(each.texts) - len(answers)
+        answers = [answer(text) for text in each.texts]
+        kept = [place for place, found in enumerate(answers) if found is not None]
+        prompts.append(
+            replace(
+                each,
+                texts=tuple(found for found in answers if found is not None),
+                cut=None if each.cut is None else tuple(each.cut[place] for place in kept),
+            )
+        )
+        unfinished[each.id] = len(each.texts) - len(kept)
     return replace(stage, prompts=tuple(prompts), unfinished=unfinished)
+
+
+def until(stage: StageTexts, ends: Sequence[str]) -> StageTexts:
+    """Ends each output before the first of these texts that it holds; one that holds any was not cut at a limit.
+
+    A base model that answers on a page goes on with the next question, which is not part of its answer.
+    """
+
+    def ended(prompt: GeneratedTexts) -> GeneratedTexts:
+        places = [
+            min((at for end in ends if (at := text.find(end)) >= 0), default=-1)
+            for text in prompt.texts
+        ]
+        cut = prompt.cut
+        return replace(
+            prompt,
+            texts=tuple(
+                text if at < 0 else text[:at] for text, at in zip(prompt.texts, places, strict=True)
+            ),
+            cut=None
+            if cut is None
+            else tuple(c and at < 0 for c, at in zip(cut, places, strict=True)),
+        )
+
+    return replace(stage, prompts=tuple(map(ended, stage.prompts)))
