@@ -20,6 +20,7 @@ COMMANDS = {
     "diversity": "diversity_command",
     "shift": "shift_command",
     "nudge": "nudge_command",
+    "calibrate": "calibrate_command",
     "lexicon": "lexicon_command",
     "replay": "replay_command",
     "check": "check_command",

@@ -14,6 +14,7 @@ SHANNON = "Shannon, A Mathematical Theory of Communication, 1948"
 LIN = "Lin et al., The Unlocking Spell on Base LLMs, ICLR 2024, arXiv 2312.01552"
 KAROUZOS = "Karouzos, Tan and Aletras, arXiv 2604.16027"
 FEI = "Fei, Razeghi and Singh, Nudging, ACL 2025, arXiv 2410.09300"
+BANAYEEANZADE = "Banayeeanzade et al., Sampling More, Getting Less, arXiv 2605.11128"
 
 _ONE_STEP = f"{YANG}, the branching factor of one step"
 _ONE_PATH = f"{YANG}, the Monte Carlo estimator for short outputs, with M = 1"
@@ -396,6 +397,69 @@ DECOMPOSITION = Definition(
     "decomposition",
 )
 
+VALIDITY = Definition(
+    "validity",
+    "Val = Σ over valid answers y of P(y | prompt)",
+    "How probable it is that an answer is one of those that are valid.",
+    "An answer is the tokens that the model's own tokenizer gives it, and the token that ends it. Another spelling of "
+    "the same text, or another split of it into tokens, counts as neither valid nor invalid; what it may hold at most "
+    "is printed beside.",
+    f"{BANAYEEANZADE}, section 3",
+    "validity",
+)
+
+VALID_DIVERSITY = Definition(
+    "diversity of valid answers",
+    "Div = exp(−Σ q(y) ln q(y)) / |V*|,  q(y) = P(y) / Val",
+    "How many equally likely answers the valid ones are worth, as a share of their number.",
+    "1 where all valid answers are equally likely, 1 / |V*| where only one ever comes. It is not known below a "
+    "validity of one in a million. Diversity of sampled texts is another number.",
+    f"{BANAYEEANZADE}, section 3",
+    "diversity, effective",
+)
+
+ORDER = Definition(
+    "order",
+    "recall of the cutoff oracle = Σ N(v) / N over the valid tokens among the |G| best",
+    "Whether every valid token stands above every invalid one, at each place of an answer.",
+    "G are the valid tokens, N(v) the valid answers behind one. Where order is right, some truncation keeps everything "
+    "valid and nothing else; where it is wrong, none does, at any temperature. AUC is the area under precision against "
+    "recall as more ranks are kept; means over places weigh each by the valid answers through it.",
+    f"{BANAYEEANZADE}, definition D.1",
+    "oracle_recall, auc, recall_at_precision, inversions",
+)
+
+SHAPE = Definition(
+    "shape",
+    "gap = KL(N(v) / N ‖ P(v | v valid))",
+    "Whether the mass of the valid tokens goes to each by the number of valid answers behind it.",
+    "Evenness is exp of the entropy of P over the valid tokens, over that of the shares of answers: 1 where they are "
+    "even. A truncation never mends shape: it keeps the best tokens, and their shares stay as they are.",
+    f"{BANAYEEANZADE}, section 5",
+    "gap, evenness",
+)
+
+PRECISION_RECALL = Definition(
+    "precision and recall of a truncation",
+    "precision = Π over tokens of the share of kept tokens that are valid;  recall = share of V* that is kept",
+    "How much of what a truncation keeps is valid, and how much of what is valid it keeps.",
+    "For precision the kept tokens count as equally likely, for recall the valid answers do. Both are exact products "
+    "over the tokens of an answer.",
+    f"{BANAYEEANZADE}, theorem E.1",
+    "steps",
+)
+
+FRONTIER = Definition(
+    "frontier",
+    "the (Val, Div) of each temperature and truncation that no other is better than in both",
+    "What can be had at best: how much diversity each validity allows, whatever the sampler.",
+    "The cutoff oracle is told how many tokens are valid, and the validity oracle which: what lies between them and "
+    "the best real one is lost to order and to not knowing. Settings are compared as a front, never at one "
+    "temperature.",
+    f"{BANAYEEANZADE}, sections 4 and 5",
+    "frontier",
+)
+
 GLOSSARY = (
     P,
     TRUNCATED,
@@ -431,5 +495,11 @@ GLOSSARY = (
     CONDITIONAL_SURPRISE,
     PASS_AT_K,
     DECOMPOSITION,
+    VALIDITY,
+    VALID_DIVERSITY,
+    ORDER,
+    SHAPE,
+    PRECISION_RECALL,
+    FRONTIER,
 )
 """All words, in the order in which they build on each other."""

@@ -75,7 +75,7 @@ class ShapeCalibration:
     """
 
     gap: Annotated[Number | None, OR_NULL]
-    evenness: Number
+    evenness: Number | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,13 +198,14 @@ class ModelCalibration:
     Attributes:
         model: the MODEL form that was asked for.
         facts: `name`, `sha256` and more of the model.
-        template: what the prompt was put into.
-        result: of the one prompt, or of the first.
+        prompt, template: what was asked, and what it was put into; of several prompts the first.
+        result: of this prompt.
         prompts: of each prompt of a file; empty for a single one.
     """
 
     model: str
     facts: Mapping[str, Any]
+    prompt: str
     template: str
     result: Annotated[CalibrationResult, FLAT]
     prompts: Annotated[tuple[PromptCalibration, ...], LEFT_OUT] = ()

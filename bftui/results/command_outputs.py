@@ -17,6 +17,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 @cache
 def outputs() -> dict[str, Any]:
     """Returns the result of each command that has a typed one."""
+    from bftui.results.calibration_result import CalibrateOutput, CalibrateOutputs
     from bftui.results.check_result import CheckOutput
     from bftui.results.diff_result import DiffOutput
     from bftui.results.diversity_result import DiversityOutput
@@ -38,6 +39,7 @@ def outputs() -> dict[str, Any]:
     from bftui.results.shift_result import ShiftOutput
 
     return {
+        "calibrate": CalibrateOutput | CalibrateOutputs,
         "check": CheckOutput,
         "config": ConfigOutput,
         "diff": DiffOutput,

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bftui.backends.client.client_protocol import StepResult
 from bftui.core.bf.estimate import Sample
@@ -38,6 +38,12 @@ from bftui.results.response_result import (
 from bftui.results.stored_result import StoredResult, Storing, kinds
 from bftui.session.model_tree import ModelTree
 from bftui.session.view_state import check_node
+
+if TYPE_CHECKING:
+    from bftui.core.valid.valid_sets import ValidSet
+    from bftui.measures.calibration.calibration import Calibration
+    from bftui.measures.calibration.calibration_runs import CalibrationAsked
+    from bftui.measures.calibration.sampled_calibration import SampledCalibration
 
 
 class Experiments:
@@ -258,6 +264,24 @@ class Experiments:
             with suppress(ModelError):
                 found.append(tuple(self._base.model.tokenize(self._base.spaced(word, node))))
         return found
+
+    # Calibration -----------------------------------------------------------------------------------------------
+
+    def start_calibration(
+        self, valid: ValidSet, asked: CalibrationAsked | None = None, node: int | None = None
+    ) -> Calibration | SampledCalibration:
+        """Begins to measure what comes after a node (default: the cursor) against a set of valid answers.
+
+        P~ is made with the sampler in force, whatever `asked` says of it. Raises UsageError, ModelError.
+        """
+        from bftui.measures.calibration.calibration_runs import CalibrationAsked, start_calibration
+
+        base, at = self._base, self._at(node)
+        site = base.site(at)
+        wanted = CalibrationAsked(site.sampler) if asked is None else asked
+        _, rendered = base.state.prompts[base.state.tree.root(at)]
+        lines = rendered.template != "chat"
+        return start_calibration(site, valid, replace(wanted, sampler=site.sampler), lines=lines)
 
     # Keeping ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ leaves the session as it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bftui.core.errors import UsageError
 from bftui.core.job import Job
@@ -34,6 +34,11 @@ from bftui.session.records.session_log import Log, SessionLog, trace_of
 from bftui.session.session_nudging import start_nudging
 from bftui.session.session_state import SessionState
 from bftui.trace.document import Trace
+
+if TYPE_CHECKING:
+    from bftui.measures.calibration.calibration import Calibration
+    from bftui.measures.calibration.calibration_runs import CalibrationAsked
+    from bftui.measures.calibration.sampled_calibration import SampledCalibration
 
 J = TypeVar("J", bound=Job)
 
@@ -412,6 +417,25 @@ class Session:
         return self._finished(
             self.experiments.start_response(text, ids=ids, node=node, setup=setup, special=special)
         )
+
+    def calibrate(
+        self,
+        valid: str | Sequence[str],
+        asked: CalibrationAsked | None = None,
+        *,
+        node: int | None = None,
+    ) -> Calibration | SampledCalibration:
+        """Measures what comes after a node (default: the cursor) against a set of valid answers.
+
+        `valid` names a set, as `us-states`, `regex:PATTERN` or a file, or lists the answers.
+        """
+        from bftui.core.valid.valid_sets import valid_set
+        from bftui.trace.valid_files import parse_valid, read_answers
+
+        found = (
+            parse_valid(valid, read_answers) if isinstance(valid, str) else valid_set("list", valid)
+        )
+        return self._finished(self.experiments.start_calibration(found, asked, node))
 
     def nudge(self, settings: NudgeSettings | None = None) -> Nudging:
         """Goes on with the partner writing where the base is unsure; every round is one step for undo."""

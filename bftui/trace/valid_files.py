@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bftui.core.errors import InputError, UsageError
-from bftui.core.valid.named_sets import named_set
+from bftui.core.valid.named_sets import NAMED, named_set
 from bftui.core.valid.regex_answers import regex_answers
 from bftui.core.valid.valid_sets import ValidSet, valid_set
+from bftui.trace.stream import read_bounded
 
 REGEX = "regex:"
+
+MOST_BYTES = 64 << 20
+"""Of a file of answers, which is held in memory as a whole."""
 
 _FORM = 'write one answer a line, or {"valid": ["…"]}'
 
@@ -29,7 +35,24 @@ def parse_valid(text: str, read: Callable[[str], bytes]) -> ValidSet:
     if text.startswith(REGEX):
         pattern = text.removeprefix(REGEX)
         return valid_set(text, regex_answers(pattern))
-    return named_set(text) or parse_answers(read(text), text)
+    named = named_set(text)
+    if named is not None:
+        return named
+    try:
+        data = read(text)
+    except InputError as error:
+        if os.sep in text or "." in text:
+            raise
+        raise UsageError(
+            f"{text} is neither a valid set nor a file",
+            hint=f"sets are {', '.join(NAMED)}, {REGEX}PATTERN",
+        ) from error
+    return parse_answers(data, text)
+
+
+def read_answers(path: str) -> bytes:
+    """Reads a file of answers for `parse_valid`. Raises InputError, also above `MOST_BYTES`."""
+    return read_bounded(Path(path), MOST_BYTES)
 
 
 def parse_answers(data: bytes, name: str) -> ValidSet:

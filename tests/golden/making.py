@@ -144,6 +144,13 @@ CASES = {
         "--trace nudged.json --json",
         reads="nudged.json",
     ),
+    "calibrate.json": Case(
+        f"calibrate table:orchard.json {_ON} --valid 'words:apple|pear|red apple|a pear' --end : --no-frontier --json"
+    ),
+    "calibrate-several.json": Case(
+        "calibrate table:orchard.json table:other.json --valid 'words:apple|pear' --prompts prompts.jsonl "
+        "--template raw --no-frontier --json"
+    ),
     "lexicon.json": Case(
         "lexicon table:orchard.json --prompts prompts.jsonl --samples 6 --count 2 --json"
     ),

@@ -48,10 +48,12 @@ def store_beside(
 class ModelJob(Protocol):
     """What is measured on one model: so many units of work, of which some are done."""
 
-    units: int
-    units_done: int
-    doing: str
-
+    @property
+    def units(self) -> int: ...
+    @property
+    def units_done(self) -> int: ...
+    @property
+    def doing(self) -> str: ...
     @property
     def share(self) -> float: ...
     @property

@@ -1,4 +1,4 @@
-"""Plots in characters: lines over token positions, of branching factors or of shares, and values with intervals."""
+"""Plots in characters: lines over token positions, values with intervals, points over two shares."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bftui.cli.shared.tables import WIDTH, clipped, number, padded
 HEIGHT = 12
 _MARGIN = 8
 _LABEL = 22
-_MARKS = "●○▲△■□◆◇"
-_COLOURS = (34, 33, 32, 35, 36, 31, 37, 90)
+_MARKS = "●○▲△■□◆◇★"
+_COLOURS = (34, 33, 32, 35, 36, 31, 37, 90, 93)
 """ANSI foregrounds; the marks alone tell the lines apart."""
 
 
@@ -95,6 +95,44 @@ def spots(
     lines.append(" " * (_LABEL + 2) + "0" + number(high).rjust(columns - 1))
     lines += [f"{_marked(place, colour)} {name}" for place, name in enumerate(names)]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of `scatter`; both in [0, 1]."""
+
+    x: float
+    y: float
+
+
+def scatter(
+    groups: Sequence[tuple[str, Sequence[Point]]], axes: tuple[str, str], *, colour: bool
+) -> str:
+    """Points in `WIDTH` columns over shares on both axes, with a legend; later groups are drawn over earlier ones.
+
+    The name of each group is safe text; `axes` are the names of x and y.
+    """
+    columns = WIDTH - _MARGIN - 2
+    cells = [[" "] * columns for _ in range(HEIGHT)]
+    scale = _Scale(0.0, 1.0)
+    for place, (_, points) in enumerate(groups):
+        for point in points:
+            column = round(min(max(point.x, 0.0), 1.0) * (columns - 1))
+            cells[scale.row(min(max(point.y, 0.0), 1.0))][column] = _marked(place, colour)
+    rows = [f"{axes[1]:>{_MARGIN}}"]
+    for row in range(HEIGHT):
+        tick = scale.tick(row) if row in (0, HEIGHT // 2, HEIGHT - 1) else ""
+        rows.append(f"{tick:>{_MARGIN}} {'┤' if tick else '│'}{''.join(cells[row])}".rstrip())
+    rows.append(" " * (_MARGIN + 1) + "└" + "─" * columns)
+    ends = f"0 %{axes[0]:^{columns - 8}}100 %"
+    rows.append(" " * (_MARGIN + 2) + ends)
+    names = [f"{_marked(place, colour)} {name}" for place, (name, _) in enumerate(groups)]
+    return "\n".join([*rows, *_folded(names)])
+
+
+def _folded(names: Sequence[str]) -> list[str]:
+    """The entries of a legend, three a line."""
+    return ["   ".join(names[at : at + 3]) for at in range(0, len(names), 3)]
 
 
 def coloured() -> bool:

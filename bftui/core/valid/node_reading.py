@@ -34,7 +34,7 @@ Rule = Literal[
     "cutoff_oracle",
     "validity_oracle",
 ]
-"""How a distribution is cut. The cutoff oracle keeps as many of the best tokens as there are valid ways on; the
+"""How a distribution is truncated. The cutoff oracle keeps as many of the best tokens as there are valid ways on; the
 validity oracle keeps the valid tokens."""
 
 

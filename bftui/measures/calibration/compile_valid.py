@@ -63,6 +63,7 @@ def compile_valid(
     end: Sequence[str] = (),
     lead: Lead = "auto",
     case: CaseOf = "given",
+    lines: bool = False,
     others: bool = True,
 ) -> CompiledSet:
     """Makes the trie of a valid set after a prompt.
@@ -75,6 +76,7 @@ def compile_valid(
             not a blank; after a control token, as at the end of most chat templates, none. An answer that begins with a
             blank stays as it is.
         case: `any` also takes answers in lower case, in upper case and with a capital.
+        lines: whether a line end, too, ends an answer where `end` names nothing.
         others: whether tokens of other tokenisations are marked.
 
     Raises UsageError for more than LIMIT ways to write the answers, for an answer that holds its own terminator, and
@@ -91,6 +93,8 @@ def compile_valid(
         )
     _check_ends(spelled, end)
     ends = _ends(model, end)
+    if lines and not end and (line := _line_end(model)) is not None:
+        end, ends = ("\n",), (line, *ends)
     found = {text: place.tokens(text) for text in spelled}
     paths = [AnswerPath(text, spelled[text], ids) for text, (ids, _) in found.items()]
     words = {text: i for text, i in zip(end, ends, strict=False) if model.is_text(i)}
@@ -165,6 +169,15 @@ def _ends(model: Model, end: Sequence[str]) -> tuple[int, ...]:
             )
         found += ids
     return tuple(found)
+
+
+def _line_end(model: Model) -> int | None:
+    """The token of a line end; None where it is not one token."""
+    try:
+        ids = model.tokenize("\n")
+    except Unwritable:
+        return None
+    return ids[0] if len(ids) == 1 else None
 
 
 class _Place:

@@ -17,6 +17,7 @@ from bftui.results.stored_result import StoredResult
 from bftui.trace.report.content import Content, number
 from bftui.trace.report.figures import session_figures
 from bftui.trace.report.sections import pair_sections
+from bftui.trace.report.sections.calibration_section import calibration
 from bftui.trace.report.sections.response_section import partner_response, response
 from bftui.trace.report.sentences import (
     LONG,
@@ -172,4 +173,5 @@ KINDS: dict[str, tuple[str, _Tell | None]] = {
     "lookahead": ("Look-ahead", _lookahead),
     "shift": ("Token distribution shift", pair_sections.shift),
     "nudging": ("Nudging", pair_sections.nudging),
+    "calibration": ("Calibration on valid answers", calibration),
 }
