@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
 import pytest
 
@@ -77,6 +79,60 @@ def bert(path: Path, kind: str = "BertModel", **changes: Any) -> Path:
     return path
 
 
+_PARTS = {
+    "embeddings.word_embeddings": "token_embd",
+    "embeddings.token_type_embeddings": "token_types",
+    "embeddings.position_embeddings": "position_embd",
+    "embeddings.LayerNorm": "token_embd_norm",
+    "attention.self.query": "attn_q",
+    "attention.self.key": "attn_k",
+    "attention.self.value": "attn_v",
+    "attention.output.dense": "attn_output",
+    "attention.output.LayerNorm": "attn_output_norm",
+    "intermediate.dense": "ffn_up",
+    "output.dense": "ffn_down",
+    "output.LayerNorm": "layer_output_norm",
+}
+"""What the parts of an encoder are called in GGUF."""
+
+
+def bert_gguf(file: Path, encoder: Path, pooling: gguf.PoolingType) -> Path:
+    """The encoder of a directory as a GGUF file."""
+    from safetensors.numpy import load_file
+
+    writer = gguf.GGUFWriter(file, "bert")
+    writer.add_context_length(24)
+    writer.add_embedding_length(32)
+    writer.add_feed_forward_length(64)
+    writer.add_block_count(2)
+    writer.add_head_count(4)
+    writer.add_layer_norm_eps(1e-12)
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(pooling)
+    writer.add_tokenizer_model("bert")
+    writer.add_token_list([w if w[0] == "[" else f"\u2581{w}" for w in WORDS])
+    writer.add_token_types(
+        [gguf.TokenType.CONTROL] * 4 + [gguf.TokenType.NORMAL] * (len(WORDS) - 4)
+    )
+    writer.add_token_type_count(2)
+    writer.add_pad_token_id(0)
+    writer.add_unk_token_id(1)
+    writer.add_bos_token_id(2)
+    writer.add_sep_token_id(3)
+    for name, tensor in load_file(encoder / "model.safetensors").items():
+        part, _, end = name.rpartition(".")
+        layer = re.match(r"encoder\.layer\.(\d+)\.(.*)", part)
+        if part.startswith("pooler"):
+            continue
+        new = f"blk.{layer[1]}.{_PARTS[layer[2]]}" if layer else _PARTS[part]
+        writer.add_tensor(f"{new}.{end}", tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return file
+
+
 def declare(path: Path, pooling: dict[str, Any], *more: str, **files: Any) -> Path:
     """Writes the files of sentence-transformers around a transformer."""
     parts = ["Transformer", "Pooling", *more]
@@ -121,6 +177,31 @@ def test_two_libraries_give_the_same_vectors_of_a_model_that_generates(
     expected = states(directory, TEXTS[2]).mean(axis=0)
     assert one[2] == pytest.approx(expected, abs=1e-4)
     assert torch_model.info.how == llama.info.how == "mean of the last layer, not trained for it"
+
+
+@pytest.mark.parametrize("pooling", [gguf.PoolingType.MEAN, gguf.PoolingType.CLS])
+def test_two_libraries_give_the_same_vectors_of_an_encoder(
+    tmp_path: Path, encoder: Path, pooling: gguf.PoolingType
+) -> None:
+    model = opened(bert_gguf(tmp_path / "m.gguf", encoder, pooling))
+    texts = ["the river rises .", "a", "the hills in the river", "the " * 40]
+    found = model.read([(text,) for text in texts])
+    for row, text in zip(found.values, ["the river rises .", "a"], strict=False):
+        rows = states(encoder, text)
+        expected = rows[0] if pooling == gguf.PoolingType.CLS else rows.mean(axis=0)
+        # llama.cpp looks its GELU up in a table of half precision.
+        assert row == pytest.approx(expected, abs=5e-3)
+    assert found.cut == (False, False, False, True)
+    if pooling == gguf.PoolingType.MEAN:
+        whole = opened(encoder).read([(texts[-1],)]).values[0]
+        assert found.values[3] == pytest.approx(whole, abs=5e-3)
+    assert "not trained" not in model.info.how
+    model.close()
+
+
+def test_a_reranker_is_refused(tmp_path: Path, encoder: Path) -> None:
+    with pytest.raises(BftuiError):
+        opened(bert_gguf(tmp_path / "m.gguf", encoder, gguf.PoolingType.RANK))
 
 
 @pytest.mark.parametrize(
