@@ -79,6 +79,46 @@ class ShapeCalibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationPlace:
+    """Order and shape at one place of an answer.
+
+    Attributes:
+        text, token_ids: what of an answer stands before it.
+        answers: valid answers that go on from there.
+        validity: P of the valid tokens.
+        other_spellings: P of the tokens that begin another tokenisation.
+        auc, recall_at_precision, oracle_recall, inversions: as of `OrderCalibration`.
+        gap, evenness: as of `ShapeCalibration`.
+    """
+
+    text: str
+    token_ids: tuple[Id, ...]
+    answers: Rank
+    validity: Share
+    other_spellings: Share
+    auc: Share
+    recall_at_precision: Share
+    oracle_recall: Share
+    inversions: Count
+    gap: Annotated[Number | None, OR_NULL]
+    evenness: Number | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadAndTail:
+    """How the logits of the first place fall over the ranks (appendix I): see `core.valid.logit_shape.LogitShape`."""
+
+    ranks: Rank
+    cutoff: Rank
+    slope: Number
+    intercept: Number
+    level: Number
+    factor: Number
+    offset: Number
+    error: Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationStep:
     """One token of an answer, under P~ (Theorem E.1): the products over all steps are those of whole answers.
 
@@ -142,6 +182,8 @@ class CalibrationResult:
         other_spellings: P of tokens that begin another tokenisation of a valid answer, at one step at most: neither
             valid nor invalid.
         order, shape, steps, bounds: as there; steps from the first token, the one that ends an answer included.
+        places: those that most valid answers go through, at most `MOST_PLACES`, in the order of their texts.
+        logits: the head and the tail of the logits at the first place.
         frontier: the grid; empty where none was asked for.
         answers: valid answers, the most probable first; at most `MOST_ANSWERS`.
         notes: what people should know.
@@ -165,13 +207,17 @@ class CalibrationResult:
     shape: ShapeCalibration | None
     steps: tuple[CalibrationStep, ...]
     bounds: TheoremBounds | None
+    places: tuple[CalibrationPlace, ...] = ()
+    logits: HeadAndTail | None = None
     frontier: tuple[FrontierPoint, ...]
     answers: tuple[ValidAnswer, ...]
     notes: tuple[str, ...] = ()
 
     def spelled(self) -> tuple[int, ...]:
-        """Returns the tokens of the answers."""
-        return tuple(i for each in self.answers for i in each.token_ids)
+        """Returns the tokens of the answers and of their beginnings."""
+        paths = [each.token_ids for each in self.answers]
+        paths += [each.token_ids for each in self.places]
+        return tuple(i for path in paths for i in path)
 
     @property
     def best(self) -> Sequence[FrontierPoint]:
@@ -179,8 +225,8 @@ class CalibrationResult:
         return sorted((each for each in self.frontier if each.best), key=lambda p: p.validity)
 
 
-MOST_ANSWERS = 1000
-"""Answers that are listed; the numbers are over all of them."""
+MOST_ANSWERS, MOST_PLACES = 1000, 200
+"""Answers and places that are listed; the numbers are over all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""The part of the README that a pretrained model wrote: `python -m tests.real.readme` writes it.
+"""The parts of the README that pretrained models wrote: `python -m tests.real.readme` writes them.
 
-A test compares its words. The figures are those of one processor: on another one they may differ by the noise floor,
+A test compares their words. The figures are those of one processor: on another one they may differ by the noise floor,
 and a sample with them.
 """
 
@@ -10,13 +10,24 @@ import subprocess
 import sys
 
 from tests.docs.readme import README, filled
-from tests.real.models import SMOLLM2, fetch
+from tests.real.models import GEMMA, SMOLLM2, fetch
 
 _QUESTION = ("--prompt", "Name a fruit.", "--seed", "7")
 COMMANDS = (
     ("lookahead", *_QUESTION, "--top", "5"),
     ("respond", *_QUESTION, "--force", "Sure", "--only-matched"),
 )
+
+
+_STATES = (
+    "--valid",
+    "us-states",
+    "--prompt",
+    "Some US states, in no order: Ohio, Maine,",
+    "--end",
+    ",",
+)
+_PLAIN = ("--template", "raw", "--no-frontier")
 
 
 def smollm2() -> str:
@@ -37,10 +48,34 @@ def smollm2() -> str:
     return "\n".join(lines)
 
 
+def states() -> str:
+    """The table of both models on one valid set, and what each gives most and least."""
+    models, options = (GEMMA, SMOLLM2), (*_STATES, *_PLAIN)
+    shown = ("calibrate", *(each.file for each in models), *options)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "bftui",
+            "calibrate",
+            *(str(each.gguf) for each in models),
+            *options,
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    table = done.stdout.split("\n\n", 1)[0].splitlines()
+    lines = [f"$ bftui {' '.join(map(_quoted, shown))}", *(line.rstrip() for line in table)]
+    return "\n".join(["```console", *lines, "```"])
+
+
 def _quoted(argument: str) -> str:
     return f'"{argument}"' if " " in argument else argument
 
 
 if __name__ == "__main__":
-    fetch(SMOLLM2)
-    README.write_text(filled(README.read_text("utf-8"), {"smollm2": smollm2()}), "utf-8")
+    for model in (SMOLLM2, GEMMA):
+        fetch(model)
+    parts = {"smollm2": smollm2(), "states": states()}
+    README.write_text(filled(README.read_text("utf-8"), parts), "utf-8")

@@ -5,17 +5,24 @@ import re
 import pytest
 
 from tests.docs.readme import README
-from tests.real.readme import smollm2
+from tests.real.readme import smollm2, states
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("readme")]
 
 
 def test_the_words_of_the_pretrained_model_are_those_of_the_readme(smollm2_gguf):
+    assert _settled(smollm2()) == _settled(_part("smollm2")), "run `make docs`"
+
+
+def test_the_table_of_a_valid_set_is_that_of_the_readme(smollm2_gguf, gemma_gguf):
+    assert _settled(states()) == _settled(_part("states")), "run `make docs`"
+
+
+def _part(name: str) -> str:
     text = README.read_text("utf-8")
-    found = re.search(r"<!-- smollm2 -->\n(.*?)\n<!-- /smollm2 -->", text, re.DOTALL)
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", text, re.DOTALL)
     assert found is not None
-    ours, theirs = _settled(smollm2()), _settled(found[1])
-    assert ours == theirs, "run `make docs`"
+    return found[1]
 
 
 def _settled(text: str) -> list[str]:

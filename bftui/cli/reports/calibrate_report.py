@@ -23,6 +23,7 @@ _ASKED = 160
 """Cells of the prompt that are printed."""
 
 _STEPS = 12
+_PLACES = 8
 _PROMPTS = 20
 
 
@@ -40,7 +41,7 @@ def _side_by_side(models: Sequence[ModelCalibration]) -> str:
         order, shape = result.order, result.shape
         rows.append(
             [
-                safe(each.model),
+                safe(each.facts["name"]),
                 share(result.validity),
                 _decimal(result.diversity),
                 number(result.effective),
@@ -50,13 +51,13 @@ def _side_by_side(models: Sequence[ModelCalibration]) -> str:
                 _decimal(None if shape is None else shape.evenness),
             ]
         )
-    return aligned(rows, "<>>>>>>>", first=24)
+    return aligned(rows, "<>>>>>>>", first=18)
 
 
 def _model(found: CalibrateOutputs, each: ModelCalibration) -> str:
     result = each.result
     parts = [_title(found, each), _numbers(result)]
-    parts += filter(None, (_order(result), _steps(result.steps), _answers(result)))
+    parts += filter(None, (_order(result), _places(result), _steps(result.steps), _answers(result)))
     if result.frontier:
         parts.append(_frontier(result))
     if each.prompts:
@@ -113,11 +114,38 @@ def _order(result: CalibrationResult) -> str:
         )
     if shape is not None:
         lines.append(f"shape: gap {_decimal(shape.gap)} nats · evenness {_decimal(shape.evenness)}")
+    logits = result.logits
+    if logits is not None:
+        lines.append(
+            f"logits at the first place: {logits.slope:.3f} a rank up to rank {logits.cutoff}, then "
+            f"{logits.factor:.2f} × ln of the rank"
+        )
     if bounds is not None and bounds.shape is not None:
         lines.append(
             f"bound: a geometric shape allows a diversity of {_decimal(bounds.shape)} at this validity"
         )
     return "\n".join(map(paragraph, lines))
+
+
+def _places(result: CalibrationResult) -> str:
+    """The places where most answers part."""
+    parting = [each for each in result.places if each.evenness is not None and each.answers > 1]
+    if len(parting) < 2:
+        return ""
+    rows = [["after", "answers", "valid", "oracle", "AUC", "gap", "evenness"]]
+    for each in sorted(parting, key=lambda one: -one.answers)[:_PLACES]:
+        rows.append(
+            [
+                f"“{safe(each.text)}”",
+                str(each.answers),
+                share(each.validity),
+                _decimal(each.oracle_recall),
+                _decimal(each.auc),
+                _decimal(each.gap),
+                _decimal(each.evenness),
+            ]
+        )
+    return f"order and shape where most answers part\n{aligned(rows, '<>>>>>>')}"
 
 
 def _steps(steps: Sequence[CalibrationStep]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 import numpy as np
 
 from bftui.backends.client.client_protocol import TriePlan
 from bftui.core.job import Job
 from bftui.core.valid.frontier import CUTOFFS, ORACLES, best_points, default_grid
+from bftui.core.valid.logit_shape import LogitShape, fit_shape
 from bftui.core.valid.node_reading import NodeReading, Setting
 from bftui.core.valid.sequence_numbers import (
     NodeAverages,
@@ -23,10 +25,13 @@ from bftui.measures.calibration.compile_valid import CompiledSet
 from bftui.measures.site import Site
 from bftui.results.calibration_result import (
     MOST_ANSWERS,
+    MOST_PLACES,
+    CalibrationPlace,
     CalibrationResult,
     CalibrationSettings,
     CalibrationStep,
     FrontierPoint,
+    HeadAndTail,
     OrderCalibration,
     ShapeCalibration,
     TheoremBounds,
@@ -66,6 +71,11 @@ class Calibration(Job):
         self._key = key
         self._fold = SequenceFold(compiled.trie, len(self._grid))
         self._found: tuple[int, CalibrationResult] | None = None
+        nodes = compiled.trie.nodes
+        most = sorted(range(len(nodes)), key=lambda n: (-nodes[n].completions, n))
+        self._listed = frozenset(most[:MOST_PLACES])
+        self._places: dict[int, CalibrationPlace] = {}
+        self._logits: LogitShape | None = None
         super().__init__()
 
     @property
@@ -94,22 +104,44 @@ class Calibration(Job):
         return StoredResult("calibration", self.node, self._settings, self.result())
 
     def _work(self) -> Iterator[None]:
+        self._logits = fit_shape(self.site.model.client.logits(self.site.tree, self.site.node))
         nodes = list(enumerate(self.compiled.trie.nodes))
         for start in range(0, len(nodes), CHUNK):
             key = f"{self._key}:{start}"
             known = self._store.get(key)
             if known is not None:
                 for reading in known:
-                    self._fold.add(reading)
+                    self._take(reading)
                 yield
                 continue
             site, chunk = self.site, list[NodeReading]()
             plan = TriePlan(site.prefix, nodes[start : start + CHUNK], site.sampler, self._grid)
             for reading in site.model.client.read_trie(plan):
                 chunk.append(reading)
-                self._fold.add(reading)
+                self._take(reading)
                 yield
             self._store.put(key, tuple(chunk))
+
+    def _take(self, reading: NodeReading) -> None:
+        self._fold.add(reading)
+        if reading.node in self._listed:
+            self._places[reading.node] = self._place(reading)
+
+    def _place(self, reading: NodeReading) -> CalibrationPlace:
+        node, token_bytes = self.compiled.trie.nodes[reading.node], self.site.model.token_bytes
+        return CalibrationPlace(
+            text=b"".join(map(token_bytes, node.path)).decode(errors="replace"),
+            token_ids=node.path,
+            answers=node.completions,
+            validity=reading.valid_mass,
+            other_spellings=reading.other_mass,
+            auc=reading.auc,
+            recall_at_precision=reading.recall_at_precision,
+            oracle_recall=reading.oracle_recall,
+            inversions=reading.inversions,
+            gap=reading.gap,
+            evenness=reading.evenness,
+        )
 
     # What was found ----------------------------------------------------------------------------------------------
 
@@ -162,6 +194,8 @@ class Calibration(Job):
             shape=_shape(numbers.nodes),
             steps=tuple(CalibrationStep(precision=p, recall=r) for p, r in steps),
             bounds=self._bounds(numbers),
+            places=tuple(self._places[node] for node in sorted(self._places)),
+            logits=None if self._logits is None else HeadAndTail(**asdict(self._logits)),
             frontier=_frontier(self._grid, numbers),
             answers=self._answers(numbers),
             notes=self.compiled.notes,
