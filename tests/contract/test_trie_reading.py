@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bftui.backends.client.client_protocol import TriePlan
+from bftui.backends.client.client_protocol import RolloutPlan, TriePlan
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.protocol import Backend
 from bftui.core.errors import Cancelled, ContextFull, InvalidToken, UsageError
@@ -17,6 +18,7 @@ from bftui.core.valid.token_trie import TokenTrie, TrieNode, token_trie
 from tests.contract.conftest import Case, as_numpy, ids
 
 SAMPLER = Sampler(top_p=0.8)
+TREE, ROOT = 1, 0
 GRID = (Setting("top_k", 9, 0.7), Setting("validity_oracle", 0, 1.0))
 
 
@@ -81,6 +83,21 @@ def test_any_part_of_a_trie_is_read(
         for number, reading in read(engine, prefix, part).items():
             assert_close(case, reading, whole[number])
     assert not read(engine, prefix, [])
+
+
+def test_rollouts_that_are_drawn_meanwhile_leave_room(
+    case: Case, backend: Backend, engine: InferenceEngine, trie: TokenTrie
+) -> None:
+    prefix, nodes = ids(backend, 12), numbered(trie)
+    whole = read(engine, prefix, nodes)
+    engine.add_prompt(TREE, ROOT, prefix, SAMPLER)
+    rolling = engine.rollouts(RolloutPlan(TREE, ROOT, [()], SAMPLER, range(200), 12))
+    list(islice(rolling, 3))
+    meanwhile = read(engine, prefix, nodes)
+    assert len(list(islice(rolling, 3))) == 3
+    rolling.close()
+    for number, reading in meanwhile.items():
+        assert_close(case, reading, whole[number])
 
 
 def test_what_cannot_be_read_is_refused(

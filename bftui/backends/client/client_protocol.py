@@ -128,9 +128,9 @@ class RolloutStep:
 class TriePlan:
     """Nodes of a valid set that are read after a prompt.
 
-    Which tokens are evaluated together follows from the plan alone. Where batches are padded (`info.padded`), so that
-    numbers depend on that, the same plan gives the same bits, and a plan that reads a node among other nodes gives the
-    same to the noise floor of the model. Elsewhere they are the same to the rounding of floats.
+    Where batches are padded (`info.padded`), for numbers depend on what is evaluated together, that follows from the
+    plan alone: the same plan gives the same bits, and a plan that reads a node among other nodes gives the same to the
+    noise floor of the model. Elsewhere numbers are the same to the rounding of floats.
 
     Attributes:
         prefix: token ids of the prompt, which need not be in a tree.

@@ -2,7 +2,8 @@
 
 Nodes below one of them are rows of a batch that begins there, so that what they share is evaluated once; a large trie
 is read as many such groups. A row of a batch cannot go back, so that two answers of one group that part late evaluate
-some tokens twice: groups are chosen by what they cost. Which tokens are evaluated together follows from the plan.
+some tokens twice: groups are chosen by what they cost. Which tokens are evaluated together follows from the plan, but
+where numbers do not depend on it also from what else is drawn.
 Not for: the order in which people look at nodes; a plan of one node is one evaluation.
 """
 
@@ -153,6 +154,10 @@ class _Walk:
             waiting = [group.rows[start : start + width] for start in rows_of]
             while waiting:
                 rows = waiting.pop(0)
+                room = self._room(rows)
+                if room < len(rows):
+                    waiting[:0] = [rows[:room], rows[room:]]
+                    continue
                 try:
                     yield from self._together(group.path, rows)
                 except Displaced:
@@ -163,6 +168,12 @@ class _Walk:
                         raise
                     half = (len(rows) + 1) // 2
                     waiting[:0] = [rows[:half], rows[half:]]
+
+    def _room(self, rows: Sequence[Path]) -> int:
+        """How many of these there is room for beside what others draw; padded batches have all of it in turn."""
+        if self._pool.backend.info.padded:
+            return len(rows)
+        return self._pool.room(len(rows[0]), reserve=True)
 
     def _prefix(self, path: Path) -> tuple[list[int], list[Batch] | None]:
         """A path after the prompt, and the batches that it is read in: each token alone."""
