@@ -223,6 +223,7 @@ class DiversitySetup:
         strip_thinking: whether thinking blocks were taken out before.
         until: texts that outputs were ended before.
         entailment, surprise: the model of each; None where none was given.
+        kernel_cut, entailment_cut: inputs that were longer than these models read.
         seed: of subsets and intervals.
         compared: prompts that all models have with two outputs.
         sampling: how outputs were drawn; None for generations that existed.
@@ -236,6 +237,8 @@ class DiversitySetup:
     until: tuple[str, ...]
     entailment: str | None
     surprise: str | None
+    kernel_cut: Annotated[Count, LEFT_OUT] = 0
+    entailment_cut: Annotated[Count, LEFT_OUT] = 0
     seed: int
     compared: Count
     sampling: DiversitySampling | None

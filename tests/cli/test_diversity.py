@@ -198,6 +198,15 @@ def test_a_base_model_is_surprised_by_outputs_given_the_others(orchard, tmp_path
     assert result_of("--generations", path, "--surprise", orchard)["models"][0]["surprise"] is None
 
 
+def test_outputs_are_alike_by_the_vectors_of_a_model_and_by_spelling_without_one(stages):
+    found = result_of(*stages, "--embedder", "practice")
+    plain = result_of(*stages)
+    assert plain["settings"]["kernel"] == "cosine of character 3-grams"
+    assert found["settings"]["kernel"].startswith("practice")
+    assert found["models"][0]["distance"] != plain["models"][0]["distance"]
+    assert found["models"][0]["ead"] == plain["models"][0]["ead"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

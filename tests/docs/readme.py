@@ -35,6 +35,7 @@ def parts() -> dict[str, str]:
         "keys": _keys(),
         "pairs": _pairs(),
         "practice": _practice(),
+        "stages": _stages(),
         "palette": palette_responses.table(),
     }
 
@@ -171,6 +172,35 @@ def _pairs() -> str:
         ]
         rows.append(f"| {' | '.join(found)} |")
     return "\n".join(rows)
+
+
+def _stages() -> str:
+    """Where the diversity of answers to sums goes, over the stages of the practice pair."""
+    found = _json(
+        *("diversity", "practice", "practice-sft", "practice-aligned", "--backend", "reference"),
+        *("--prompts", "examples/sums.jsonl", "--samples", "64", "--max-tokens", "48"),
+        *("--until", "\\n", "--check", "([0-9]+)", "--exact", "--json"),
+    )
+    rows = [
+        "| stage | distinct answers of 64 | EAD | Vendi | mean distance | of correct outputs | correct "
+        "| of the fall left among correct ones |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for model in found["models"]:
+        fall = model["decomposition"]
+        share = "" if fall is None else _share(fall["residual_share"], fall["residual_share_ci"])
+        numbers = [
+            *(_number(model, name) for name in ("distinct", "ead", "vendi", "distance")),
+            _number(model["correct"], "distance"),
+            f"{100 * model['pass_at_k'][0]['value']:.0f} %",
+        ]
+        rows.append(f"| `{model['model']}` | {' | '.join(numbers)} | {share} |")
+    return "\n".join(rows)
+
+
+def _number(found: dict[str, Any], name: str) -> str:
+    low, high = found[f"{name}_ci"]
+    return f"{found[name]:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _share(value: float, ci: Sequence[float]) -> str:

@@ -28,11 +28,12 @@ from bftui.cli.shared.progress_bars import bar
 from bftui.core.errors import BftuiError, MissingDependency, ModelError, UsageError
 
 if TYPE_CHECKING:
+    from bftui.backends.client.text_client import TextClient
+    from bftui.backends.text_models import Reads
     from bftui.measures.bulk.bulk_measurement import MeasureSettings
     from bftui.measures.diversity.checkers import Checker, CheckSettings
     from bftui.measures.diversity.diversity_measurement import Instruments
     from bftui.measures.diversity.stage_texts import StageTexts
-    from bftui.model.loaded_model import Model
     from bftui.trace.generations_file import Generations
     from bftui.trace.prompts_file import PromptLine
 
@@ -106,6 +107,80 @@ class CheckOptions:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReaderOptions:
+    """Models that read the outputs."""
+
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Take the vectors of this model, a directory or a GGUF file, for the likeness of outputs; else it is "
+            "that of their spelling.",
+        ),
+    ] = None
+    entailment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Measure with this classifier of entailment whether outputs follow from each other.",
+        ),
+    ] = None
+    surprise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Measure with this base model how much each output surprises it, given the others.",
+        ),
+    ] = None
+
+    def opened(
+        self, checker: Checker | None, opening: o.OpeningOptions, watched: Watched, stack: ExitStack
+    ) -> Instruments:
+        """Opens them, until the stack is left, beside a checker. Raises ModelError, Cancelled."""
+        from bftui.measures.diversity.diversity_measurement import Instruments
+        from bftui.measures.diversity.self_bleu import SelfBleu
+
+        found = Instruments(checker=checker)
+        try:
+            found = replace(found, bleu=SelfBleu())
+        except MissingDependency as error:
+            watched.show.say(error.line())
+        if self.embedder is not None:
+            from bftui.measures.diversity.embedding import EmbeddingKernel
+
+            vectors = _text_model(self.embedder, "vectors", opening, watched, stack)
+            found = replace(found, kernel=EmbeddingKernel(vectors))
+        if self.entailment is not None:
+            from bftui.measures.diversity.entailment import EntailmentScores
+
+            scores = _text_model(self.entailment, "entailment", opening, watched, stack)
+            found = replace(found, entailment=EntailmentScores(scores))
+        if self.surprise is not None:
+            from bftui.measures.diversity.surprise import answer_surprise
+
+            alone = replace(opening, label=None)
+            base = stack.enter_context(
+                open_stoppable(self.surprise, alone, watched.interruption, watched.show)
+            )
+            of_base = partial(answer_surprise, base)
+            found = replace(found, surprise=of_base, surprise_name=base.name)
+        return found
+
+
+def _text_model(
+    model: str, reads: Reads, opening: o.OpeningOptions, watched: Watched, stack: ExitStack
+) -> TextClient:
+    """A model that reads texts, whose work ctrl+c stops until the stack is left."""
+    from bftui.measures.diversity.embedding import open_text_client
+
+    client = stack.enter_context(
+        open_text_client(model, reads, watched.show, threads=opening.threads, device=opening.device)
+    )
+    watched.interruption.stop.append(client.cancel)
+    return client
+
+
 @o.unfolded
 def diversity(
     *,
@@ -158,13 +233,7 @@ def diversity(
             help=f"V of EAD; 0 takes that of the first model, and {_VOCABULARY:,} for generations.",
         ),
     ] = 0,
-    surprise: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Measure with this base model how much each output surprises it, given the others.",
-        ),
-    ] = None,
+    readers: ReaderOptions,
     output: o.Output = None,
     frame: o.Frame,
     sampling: o.Sampling,
@@ -226,11 +295,7 @@ def diversity(
                 tuple(each.replace("\\n", "\n") for each in until or ()),
                 sampling.seed,
             )
-            base = None
-            if surprise is not None:
-                reader = replace(opening, label=None)
-                base = stack.enter_context(open_stoppable(surprise, reader, interruption, show))
-            tools = _instruments(checker, base, show.say)
+            tools = readers.opened(checker, opening, watched, stack)
             measured = DiversityMeasurement(source.stages, tools, asked)
             ended = finish(measured, watched, lambda: measured.doing)
             if ended is not None:
@@ -341,24 +406,4 @@ def _sampled(
         run.failed,
         kept,
         store.remove if isinstance(store, PartialFile) else lambda: None,
-    )
-
-
-def _instruments(
-    checker: Checker | None, base: Model | None, say: Callable[[str], None]
-) -> Instruments:
-    from bftui.measures.diversity.diversity_measurement import Instruments
-    from bftui.measures.diversity.self_bleu import SelfBleu
-    from bftui.measures.diversity.surprise import answer_surprise
-
-    bleu = None
-    try:
-        bleu = SelfBleu()
-    except MissingDependency as error:
-        say(error.line())
-    return Instruments(
-        checker=checker,
-        bleu=bleu,
-        surprise=None if base is None else partial(answer_surprise, base),
-        surprise_name=None if base is None else base.name,
     )

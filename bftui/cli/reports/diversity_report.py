@@ -194,12 +194,15 @@ def _said(found: DiversityOutput, names: Sequence[str]) -> list[str]:
     words += [CONDITIONAL_SURPRISE] if settings.surprise else []
     words += [PASS_AT_K, DECOMPOSITION] if settings.check else []
     said = [f"{word.name}: {word.meaning[0].lower()}{word.meaning[1:]}" for word in words]
-    made = [f"Kernel: {settings.kernel}", f"V of EAD: {settings.vocabulary:,}"]
+    made = [f"Kernel: {safe(settings.kernel)}", f"V of EAD: {settings.vocabulary:,}"]
     made += [f"Self-BLEU: {settings.self_bleu}"] if settings.self_bleu else []
     made += [f"entailment: {safe(settings.entailment)}"] if settings.entailment else []
     made += [f"surprise: {safe(settings.surprise)}"] if settings.surprise else []
     made += [f"correct: {safe(settings.check)}"] if settings.check else []
     said.append(f"{'; '.join(made)}.")
+    for name, cut in (("kernel", settings.kernel_cut), ("entailment", settings.entailment_cut)):
+        if cut:
+            said.append(f"{counted(cut, 'input')} of the {name} were longer than its model reads.")
     if settings.sampling is not None:
         how = settings.sampling
         said.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -54,14 +55,30 @@ from bftui.results.diversity_result import (
 from bftui.results.measure_result import BulkFailure
 from bftui.trace.generations_file import GeneratedTexts
 
-NGRAMS = "cosine of character 3-grams"
-"""What the kernel is called where no model of embeddings is given."""
-
 _METRICS = ("ead", "self_bleu", "vendi", "distance", "distinct", "compression", "entailment", "surprise")  # fmt: skip
 
 Ends = tuple[float, float]
-Kernel = Callable[[Sequence[str]], F64]
 Surprise = Callable[[str, Sequence[str]], Generator[None, None, AnswerSurprise]]
+
+
+class TextKernel(Protocol):
+    """Outputs to how alike they are, shape (K, K); says what it is called, and how many inputs it had to cut so far."""
+
+    name: str
+    cut: int
+
+    def __call__(self, texts: Sequence[str], /) -> F64: ...
+
+
+class Ngrams:
+    """Likeness of spelling, where no model of embeddings is given."""
+
+    name = "cosine of character 3-grams"
+    cut = 0
+
+    def __call__(self, texts: Sequence[str]) -> F64:
+        """Returns `ngram_kernel`."""
+        return ngram_kernel(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +86,19 @@ class Instruments:
     """What outputs are read with.
 
     Attributes:
-        kernel, kernel_name: outputs to how alike they are, shape (K, K), and what that is called.
+        kernel: how alike outputs are.
         checker: says which are correct; None leaves out all that needs it.
         bleu: None without sacrebleu.
-        entailment: outputs to the scores of entailment, shape (K, K); None without a model for it.
+        entailment: scores of entailment, NaN for pairs of which nothing is known; None without a model for it.
         surprise: a prompt and its outputs to what each costs given the others; None without a model.
-        entailment_name, surprise_name: what these models are called.
+        surprise_name: what that model is called.
     """
 
-    kernel: Kernel = ngram_kernel
-    kernel_name: str = NGRAMS
+    kernel: TextKernel = field(default_factory=Ngrams)
     checker: Checker | None = None
     bleu: SelfBleu | None = None
-    entailment: Kernel | None = None
+    entailment: TextKernel | None = None
     surprise: Surprise | None = None
-    entailment_name: str | None = None
     surprise_name: str | None = None
 
 
@@ -172,13 +187,15 @@ class DiversityMeasurement(Job):
                 for name, error in failed.items()
             ),
             settings=DiversitySetup(
-                kernel=tools.kernel_name,
+                kernel=tools.kernel.name,
                 self_bleu=None if tools.bleu is None else tools.bleu.signature,
                 vocabulary=settings.vocabulary,
                 check=None if tools.checker is None else tools.checker.settings.described(),
                 strip_thinking=settings.strip_thinking,
                 until=settings.until,
-                entailment=tools.entailment_name,
+                entailment=None if tools.entailment is None else tools.entailment.name,
+                kernel_cut=tools.kernel.cut,
+                entailment_cut=0 if tools.entailment is None else tools.entailment.cut,
                 surprise=tools.surprise_name,
                 seed=settings.seed,
                 compared=len(self.compared),
