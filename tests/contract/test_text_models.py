@@ -423,6 +423,24 @@ class TestWhatCannotBeUsed:
         with pytest.raises(ModelLoadError):
             opened(path)
 
+    def test_a_tokenizer_that_is_missing_or_of_another_model_is_refused(
+        self, tmp_path: Path
+    ) -> None:
+        path = bert(tmp_path)
+        file = path / "tokenizer.json"
+        whole = json.loads(file.read_text())
+        file.write_text("{")
+        with pytest.raises(ModelLoadError, match="cannot load the tokenizer"):
+            opened(path)
+        more = {f"word{n}": len(WORDS) + n for n in range(9)}
+        whole["model"]["vocab"].update(more)
+        file.write_text(json.dumps(whole))
+        with pytest.raises(ModelLoadError, match="it has 20 tokens, and the model knows 11"):
+            opened(path)
+        file.unlink()
+        with pytest.raises(ModelLoadError, match=r"there is no tokenizer\.json"):
+            opened(path)
+
     def test_a_model_with_encoder_and_decoder_is_refused(self, tmp_path: Path) -> None:
         path = bert(tmp_path)
         config = json.loads((path / "config.json").read_text())

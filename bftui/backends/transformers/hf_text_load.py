@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from bftui.backends.transformers.hf_library import LIBRARY as LIBRARY
-from bftui.backends.transformers.hf_library import one_line, out_of_memory, torch, transformers
+from bftui.backends.transformers.hf_library import out_of_memory, torch
 from bftui.backends.transformers.hf_load import choose_device, choose_dtype, load_weights, quiet
 from bftui.backends.transformers.hf_size import check_size
 from bftui.backends.transformers.hf_source import WeightsSource, library_config
-from bftui.core.errors import MissingDependency, ModelLoadError, UnsupportedModel
-from bftui.formats.directory_check import check_config
+from bftui.backends.transformers.hf_tokenizer import library_tokenizer
+from bftui.core.errors import ModelLoadError, UnsupportedModel
+from bftui.formats.directory_check import TOGETHER, check_config
 from bftui.formats.machine import physical_cores
 from bftui.formats.open_spec import OpenSpec, Progress
-from bftui.formats.safetensors_file import AGAIN, check_directory, stored, weight_files
+from bftui.formats.safetensors_file import check_directory, stored, weight_files
 
 _LONGEST = 4096
 """Tokens of a text where neither model nor tokenizer has a smaller limit."""
@@ -98,25 +99,21 @@ def open_reader(
         dtype = choose_dtype(spec, device, source)
         check_size(source, config, dtype.itemsize, device, auto)
         model = load_weights(source, config, dtype, device, progress, auto)
-        tokenizer = _tokenizer(path)
+        tokenizer = _tokenizer(path, int(model.get_input_embeddings().weight.shape[0]))
     model.config.use_cache = False
     return TextReader(model, tokenizer, device, _max_tokens(model.config, tokenizer, limit))
 
 
-def _tokenizer(path: Path) -> Any:
-    try:
-        return transformers.AutoTokenizer.from_pretrained(
-            str(path), local_files_only=True, trust_remote_code=False
-        )
-    except ImportError as error:
-        raise MissingDependency(
-            f"cannot load the tokenizer of {path}", one_line(error), "install what it names"
-        ) from error
-    except Exception as error:
-        # Missing and damaged files show as any of a dozen errors.
+def _tokenizer(path: Path, rows: int) -> Any:
+    """The tokenizer of a directory, for a model that knows so many tokens."""
+    found = library_tokenizer(path)
+    if len(found) > rows:
         raise ModelLoadError(
-            f"cannot load the tokenizer of {path}", one_line(error), AGAIN
-        ) from error
+            f"cannot use the tokenizer of {path}",
+            f"it has {len(found)} tokens, and the model knows {rows}",
+            TOGETHER,
+        )
+    return found
 
 
 def _max_tokens(config: Any, tokenizer: Any, limit: int | None) -> int:

@@ -52,11 +52,8 @@ class HfTokenizer:
 
 def read_tokenizer(path: Path, n_vocab: int) -> HfTokenizer:
     """Return the tokenizer in a directory, for logits of width `n_vocab`; raises ModelLoadError, UnsupportedModel."""
-    loaded = _load(path)
+    loaded = library_tokenizer(path)
     tokenizer = loaded.backend_tokenizer
-    if getattr(tokenizer.model, "dropout", None):
-        # It is for training: the same text would be other tokens each time.
-        tokenizer.model.dropout = None
     state = json.loads(tokenizer.to_str())
     added = {int(i): token for i, token in loaded.added_tokens_decoder.items() if int(i) < n_vocab}
     pieces = _pieces(tokenizer, state, {i: token.content for i, token in added.items()}, n_vocab)
@@ -101,15 +98,16 @@ def _start(framed: list[int], plain: list[int]) -> tuple[int, ...]:
     return ()
 
 
-def _load(path: Path) -> Any:
-    failure = ModelLoadError(f"cannot load the tokenizer of {path}", hint=_AGAIN)
+def library_tokenizer(path: Path) -> Any:
+    """Return the library's tokenizer of a directory; raises ModelLoadError, UnsupportedModel."""
     if not any(file.is_file() for name in _FILES for file in path.glob(name)):
-        failure = ModelLoadError(
+        # Of some models the library would make an empty one, to which every word is unknown.
+        raise ModelLoadError(
             f"cannot load {path}",
             "it has no tokenizer: there is no tokenizer.json",
             "download the tokenizer's files too",
         )
-    with failing_as(failure):
+    with failing_as(ModelLoadError(f"cannot load the tokenizer of {path}", hint=_AGAIN)):
         loaded = transformers.AutoTokenizer.from_pretrained(
             str(path), local_files_only=True, trust_remote_code=False
         )
@@ -119,6 +117,10 @@ def _load(path: Path) -> Any:
             f"it is a {type(loaded).__name__}, which is not a tokenizer of the tokenizers library",
             "save it as tokenizer.json first",
         )
+    model = loaded.backend_tokenizer.model
+    if getattr(model, "dropout", None):
+        # It is for training: the same text would be other tokens each time.
+        model.dropout = None
     return loaded
 
 
