@@ -1,7 +1,10 @@
 """`bftui diversity` as programs and people see it: stages, correct outputs, generations, bad input, and stopping."""
 
 import json
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -259,3 +262,32 @@ def test_sampling_that_is_stopped_goes_on_to_the_same_result(tmp_path, prompts):
     assert not (tmp_path / "o.json.partial").exists()
     whole = result_of(slow, "--prompts", prompts, *SMALL)
     assert json.loads(again.stdout) == whole
+
+
+def test_a_reading_that_is_stopped_goes_on_where_it_was(tmp_path, stages):
+    told, out = tmp_path / "told", tmp_path / "o.json"
+    code = (
+        "import os, sys, time\n"
+        "text = sys.stdin.read()\n"
+        f"open({str(told)!r}, 'a').write(text + '|')\n"
+        f"if text == 'so 8' and not os.path.exists({str(told)!r} + '.on'): time.sleep(600)\n"
+    )
+    (tmp_path / "check.py").write_text(code)
+    check = f"{sys.executable} {tmp_path / 'check.py'}"
+    asked = ["diversity", *stages, "--check-command", check, "--check-seconds", 600, "-o", out]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bftui", *map(str, asked)], stderr=subprocess.PIPE, text=True
+    )
+    while not told.exists() or "so 8" not in told.read_text():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, out.exists()) == (130, False)
+    assert "1 reading kept in" in said
+    (tmp_path / "told.on").touch()
+    before = told.read_text().count("red pear")
+    assert bftui_(*asked).returncode == 0
+    # The first prompt of the first stage was judged before, that of the second one was not.
+    assert told.read_text().count("red pear") - before == 2
+    assert {path.name for path in tmp_path.glob("o.json*")} == {"o.json"}

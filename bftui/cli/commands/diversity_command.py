@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bftui.cli.shared import options as o
-from bftui.cli.shared.bulk_run import bulk_run, store_beside
+from bftui.cli.shared.bulk_run import bulk_run, is_regular, store_beside
 from bftui.cli.shared.interrupt import interruptible
 from bftui.cli.shared.opening import (
     Watched,
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from bftui.backends.client.text_client import TextClient
     from bftui.backends.text_models import Reads
     from bftui.measures.bulk.bulk_measurement import MeasureSettings
+    from bftui.measures.bulk.sample_store import Store
     from bftui.measures.diversity.checkers import Checker, CheckSettings
-    from bftui.measures.diversity.diversity_measurement import Instruments
+    from bftui.measures.diversity.diversity_measurement import DiversitySettings
+    from bftui.measures.diversity.instruments import Instruments
+    from bftui.measures.diversity.output_numbers import ReadOutputs
     from bftui.measures.diversity.stage_texts import StageTexts
     from bftui.trace.generations_file import Generations
     from bftui.trace.prompts_file import PromptLine
@@ -138,7 +141,7 @@ class ReaderOptions:
         self, checker: Checker | None, opening: o.OpeningOptions, watched: Watched, stack: ExitStack
     ) -> Instruments:
         """Opens them, until the stack is left, beside a checker. Raises ModelError, Cancelled."""
-        from bftui.measures.diversity.diversity_measurement import Instruments
+        from bftui.measures.diversity.instruments import Instruments
         from bftui.measures.diversity.self_bleu import SelfBleu
 
         found = Instruments(checker=checker)
@@ -244,6 +247,8 @@ def diversity(
 
     With -o the same command goes on where sampling was stopped.
     """
+    from bftui.core.text import counted
+    from bftui.measures.bulk.sample_store import PartialFile
     from bftui.measures.diversity.checkers import Checker
     from bftui.trace.prompts_file import parse_prompts
 
@@ -296,10 +301,15 @@ def diversity(
                 sampling.seed,
             )
             tools = readers.opened(checker, opening, watched, stack)
-            measured = DiversityMeasurement(source.stages, tools, asked)
+            reading = stack.enter_context(_reading(output, readers, check, asked))
+            measured = DiversityMeasurement(source.stages, tools, asked, reading)
             ended = finish(measured, watched, lambda: measured.doing)
             if ended is not None:
-                raise stopped(ended, source.kept)
+                kept = source.kept
+                if isinstance(reading, PartialFile) and measured.read:
+                    what = counted(measured.read, "reading")
+                    kept = f"{what} kept in {reading.path}: the same command goes on"
+                raise stopped(ended, kept)
             from bftui.cli.reports.diversity_report import report
             from bftui.results.codec import encode
             from bftui.results.diversity_result import DiversitySampling
@@ -315,11 +325,38 @@ def diversity(
             found = measured.output(source.failed, how)
             deliver(show, encode(found), report(found), as_json=as_json, output=output)
             source.done()
+            if isinstance(reading, PartialFile):
+                reading.remove()
     if error is not None:
         raise stopped(error, f"{source.kept} and shown" if source.stages else "")
     for failed in source.failed.values():
         raise stopped(failed, "the other models are measured" if source.stages else "")
     return 0
+
+
+@contextmanager
+def _reading(
+    output: Path | None,
+    readers: ReaderOptions,
+    check: CheckSettings | None,
+    settings: DiversitySettings,
+) -> Iterator[Store[ReadOutputs]]:
+    """What is read of outputs, in a file beside the result where models or a program read them, which takes long."""
+    from bftui.measures.bulk.sample_store import Store
+    from bftui.measures.diversity.output_packing import OutputPacking
+
+    command = None if check is None else check.command
+    if not (is_regular(output) and (any(asdict(readers).values()) or command)):
+        yield Store()
+        return
+    made = {
+        "readers": asdict(readers),
+        "check": None if check is None else asdict(check),
+        "settings": asdict(settings),
+    }
+    beside = output.with_name(f"{output.name}.reading")
+    with store_beside(beside, made, OutputPacking()) as store:
+        yield store
 
 
 @dataclass(slots=True)

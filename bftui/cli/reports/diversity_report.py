@@ -211,6 +211,10 @@ def _said(found: DiversityOutput, names: Sequence[str]) -> list[str]:
         )
     if settings.compared > 1:
         said.append(f"Intervals are 95 %, {rests(settings.compared)}.")
+    right = next((each.correct.prompts for each in models if each.correct), 0)
+    if 0 < right < settings.compared:
+        rest = rests(right) if right > 1 else "by bootstrap over the outputs of one prompt"
+        said.append(f"Those of correct outputs alone: {rest}.")
     for each, name in zip(models, names, strict=True):
         said += _warnings(each, name)
     taken = {each.template for each in models if each.template}

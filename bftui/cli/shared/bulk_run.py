@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 from bftui.cli.shared.opening import Watched, open_stoppable, to_file
 from bftui.cli.shared.options import OpeningOptions
@@ -38,11 +38,16 @@ def store_beside(
     """
     from bftui.measures.bulk.sample_store import PartialFile, Store
 
-    if to_file(output) and (output.is_file() or not output.exists()):
+    if is_regular(output):
         with PartialFile(output, settings, packing) as store:
             yield store
     else:
         yield Store()
+
+
+def is_regular(output: Path | None) -> TypeGuard[Path]:
+    """Whether a result goes to a regular file, which another one can stand beside."""
+    return to_file(output) and (output.is_file() or not output.exists())
 
 
 class ModelJob(Protocol):

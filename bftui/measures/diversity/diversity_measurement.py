@@ -6,9 +6,8 @@ compared over the prompts that have two of them in every stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -21,13 +20,15 @@ from bftui.core.diversity.answers import (
     pass_at_k,
 )
 from bftui.core.diversity.decomposition import Decomposition, PromptDiversity, decompose
-from bftui.core.diversity.kernels import mean_distance, mean_distances, ngram_kernel
+from bftui.core.diversity.kernels import mean_distance, mean_distances
 from bftui.core.diversity.prompt_values import OUTPUT_REPLICATES, PromptValues, resample_counts
 from bftui.core.diversity.rarefaction import common_size, sizes_up_to
 from bftui.core.errors import BftuiError, InputError
 from bftui.core.job import Job
 from bftui.core.text import of_path
-from bftui.measures.diversity.checkers import Checker, Verdict
+from bftui.measures.bulk.sample_store import Store
+from bftui.measures.diversity.checkers import Verdict
+from bftui.measures.diversity.instruments import Instruments
 from bftui.measures.diversity.output_numbers import (
     ReadOutputs,
     Yardstick,
@@ -36,9 +37,8 @@ from bftui.measures.diversity.output_numbers import (
     resampled,
     vendi_at_k,
 )
-from bftui.measures.diversity.self_bleu import SelfBleu
+from bftui.measures.diversity.output_packing import key_of
 from bftui.measures.diversity.stage_texts import StageTexts, until, without_thinking
-from bftui.measures.diversity.surprise import AnswerSurprise
 from bftui.results.diversity_result import (
     CorrectOutputs,
     DiversityAtK,
@@ -58,48 +58,6 @@ from bftui.trace.generations_file import GeneratedTexts
 _METRICS = ("ead", "self_bleu", "vendi", "distance", "distinct", "compression", "entailment", "surprise")  # fmt: skip
 
 Ends = tuple[float, float]
-Surprise = Callable[[str, Sequence[str]], Generator[None, None, AnswerSurprise]]
-
-
-class TextKernel(Protocol):
-    """Outputs to how alike they are, shape (K, K); says what it is called, and how many inputs it had to cut so far."""
-
-    name: str
-    cut: int
-
-    def __call__(self, texts: Sequence[str], /) -> F64: ...
-
-
-class Ngrams:
-    """Likeness of spelling, where no model of embeddings is given."""
-
-    name = "cosine of character 3-grams"
-    cut = 0
-
-    def __call__(self, texts: Sequence[str]) -> F64:
-        """Returns `ngram_kernel`."""
-        return ngram_kernel(texts)
-
-
-@dataclass(frozen=True, slots=True)
-class Instruments:
-    """What outputs are read with.
-
-    Attributes:
-        kernel: how alike outputs are.
-        checker: says which are correct; None leaves out all that needs it.
-        bleu: None without sacrebleu.
-        entailment: scores of entailment, NaN for pairs of which nothing is known; None without a model for it.
-        surprise: a prompt and its outputs to what each costs given the others; None without a model.
-        surprise_name: what that model is called.
-    """
-
-    kernel: TextKernel = field(default_factory=Ngrams)
-    checker: Checker | None = None
-    bleu: SelfBleu | None = None
-    entailment: TextKernel | None = None
-    surprise: Surprise | None = None
-    surprise_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +91,26 @@ class DiversityMeasurement(Job):
     Attributes:
         doing: what is measured now, for people.
         models: what was found, once it is done.
+        read: how many prompts of all stages are read.
         compared: prompts that all stages have with two outputs, once all are read.
     """
 
     def __init__(
-        self, stages: Sequence[StageTexts], instruments: Instruments, settings: DiversitySettings
+        self,
+        stages: Sequence[StageTexts],
+        instruments: Instruments,
+        settings: DiversitySettings,
+        store: Store[ReadOutputs] | None = None,
     ) -> None:
-        """Raises InputError for stages that have no prompt in common, or no answer to compare outputs with."""
+        """What is read goes into the store, and what is in it is not read again; it is of the same instruments.
+
+        Raises InputError for stages that have no prompt in common, or no answer to compare outputs with."""
         self.doing = ""
+        self.read = 0
         self.models: tuple[DiversityModel, ...] = ()
         self.compared: tuple[str, ...] = ()
         self._tools, self._settings = instruments, settings
+        self._store: Store[ReadOutputs] = Store() if store is None else store
         self._by = Yardstick(settings.vocabulary, instruments.bleu, settings.seed)
         if settings.strip_thinking:
             stages = [without_thinking(each) for each in stages]
@@ -208,8 +175,14 @@ class DiversityMeasurement(Job):
             for place, prompt in enumerate(stage.texts.prompts):
                 self._tell("reading outputs", stage, place)
                 yield
-                stage.read[prompt.id] = yield from self._read(stage.texts, prompt)
+                key = key_of(prompt, stage.texts.left_out(prompt.id))
+                found = self._store.get(key)
+                if found is None:
+                    found = yield from self._read(stage.texts, prompt)
+                    self._store.put(key, found)
+                stage.read[prompt.id] = found
                 self._done += 1
+                self.read += 1
         first, *others = (stage.read for stage in self._stages)
         self.compared = tuple(
             each
@@ -218,10 +191,10 @@ class DiversityMeasurement(Job):
         )
         falls = self._falls()
         k, k_correct, entering = self._sizes()
-        found = []
+        models = []
         for stage, fall in zip(self._stages, falls, strict=True):
-            found.append((yield from self._measured(stage, k, k_correct, entering, fall)))
-        self.models = tuple(found)
+            models.append((yield from self._measured(stage, k, k_correct, entering, fall)))
+        self.models = tuple(models)
         self.doing = ""
 
     def _read(
@@ -250,7 +223,7 @@ class DiversityMeasurement(Job):
             None if tools.entailment is None or not texts else tools.entailment(texts),
             surprise,
             None if prompt.cut is None else sum(prompt.cut),
-            (stage.unfinished or {}).get(prompt.id, 0),
+            stage.left_out(prompt.id),
         )
 
     def _sizes(self) -> tuple[int | None, int | None, tuple[str, ...]]:

@@ -34,6 +34,10 @@ class StageTexts:
     template: str | None = None
     notes: tuple[str, ...] = ()
 
+    def left_out(self, prompt: str) -> int:
+        """How many outputs of a prompt were left out."""
+        return (self.unfinished or {}).get(prompt, 0)
+
 
 def of_drawn(drawn: Drawn, lines: Sequence[PromptLine]) -> list[StageTexts]:
     """Takes what was drawn on a model, and beside it what was drawn after an empty thinking block, if anything was."""
