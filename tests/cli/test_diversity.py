@@ -291,3 +291,12 @@ def test_a_reading_that_is_stopped_goes_on_where_it_was(tmp_path, stages):
     # The first prompt of the first stage was judged before, that of the second one was not.
     assert told.read_text().count("red pear") - before == 2
     assert {path.name for path in tmp_path.glob("o.json*")} == {"o.json"}
+
+
+def test_without_sacrebleu_self_bleu_is_null_and_that_is_said(stages, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics.bleu", None)
+    done = bftui_("diversity", *stages, "--json")
+    assert "Self-BLEU is left out: sacrebleu is not installed" in done.stderr
+    found = json.loads(done.stdout)
+    assert found["settings"]["self_bleu"] is found["models"][0]["self_bleu"] is None
+    assert found["models"][0]["ead"] is not None
