@@ -24,6 +24,7 @@ def test_copies_score_1_texts_without_a_word_in_common_almost_0_and_one_text_not
     assert apart < 0.05
     assert bleu.score(["the cat"]) is None
     assert bleu.score([]) is None
+    assert bleu.score(["", " "]) is None
 
 
 def test_its_signature_says_how_it_was_computed_whatever_the_number_of_texts():

@@ -211,6 +211,8 @@ def _said(found: DiversityOutput, names: Sequence[str]) -> list[str]:
         )
     if settings.compared > 1:
         said.append(f"Intervals are 95 %, {rests(settings.compared)}.")
+    elif settings.compared:
+        said.append("Intervals are 95 %, by bootstrap over the outputs of one prompt.")
     right = next((each.correct.prompts for each in models if each.correct), 0)
     if 0 < right < settings.compared:
         rest = rests(right) if right > 1 else "by bootstrap over the outputs of one prompt"

@@ -30,11 +30,12 @@ class SelfBleu:
         self.signature = "|".join(part for part in parts if not part.startswith("nrefs:"))
 
     def score(self, texts: Sequence[str]) -> float | None:
-        """Returns the mean BLEU of the texts, each against all others, in [0, 1]; None below two texts.
+        """Returns the mean BLEU of the texts, each against all others, in [0, 1].
 
-        The more alike the texts, the higher. It rises with their number: compare the same number of texts.
+        The more alike the texts, the higher. It rises with their number: compare the same number of texts. None below
+        two texts, or where all are blank.
         """
-        if len(texts) < 2:
+        if len(texts) < 2 or not "".join(texts).strip():
             return None
         scores = [
             self._bleu.sentence_score(text, [*texts[:place], *texts[place + 1 :]]).score
