@@ -46,7 +46,9 @@ def _words() -> str:
     for word in definitions.GLOSSARY:
         source = f" ({word.source})" if word.source else ""
         fields = f"`{word.fields}`" if word.fields else ""
-        rows.append(f"| {word.name} | `{word.formula}`<br>{word.text}{source} | {fields} |")
+        cells = word.name, f"`{word.formula}`<br>{word.text}{source}", fields
+        # A bar would end a cell, also inside code.
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(["| word | what it is | in the JSON |", "|---|---|---|", *rows])
 
 
