@@ -44,7 +44,7 @@ def parse_valid(text: str, read: Callable[[str], bytes]) -> ValidSet:
         if os.sep in text or "." in text:
             raise
         raise UsageError(
-            f"{text} is neither a valid set nor a file",
+            f"{text or repr(text)} is neither a valid set nor a file",
             hint=f"sets are {', '.join(NAMED)}, {REGEX}PATTERN",
         ) from error
     return parse_answers(data, text)
@@ -74,8 +74,18 @@ def parse_answers(data: bytes, name: str) -> ValidSet:
         except (ValueError, RecursionError) as error:
             why = str(error) if isinstance(error, json.JSONDecodeError) else "it holds too much"
             raise InputError(f"{name} is not JSON", why, _FORM) from error
+    if _is_list(text):
+        raise InputError(f"{name} is a JSON list alone", hint=_FORM)
     # Only line ends end a line: other separators may stand inside an answer.
     return valid_answers([line.strip() for line in text.split("\n") if line.strip()], name)
+
+
+def _is_list(text: str) -> bool:
+    """Whether a whole text is a list in JSON, whose brackets and quotes would become answers."""
+    try:
+        return text.lstrip().startswith("[") and isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def valid_answers(answers: Any, name: str) -> ValidSet:

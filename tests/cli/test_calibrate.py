@@ -66,6 +66,8 @@ def test_several_models_stand_side_by_side_and_one_that_fails_stops_no_other(orc
     done = bftui_("calibrate", orchard, poor, "--prompt", " x", *asked[2:])
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
+    # Who asked for two finds a list, also of one.
+    assert [each["model"] for each in json.loads(done.stdout)["models"]] == [orchard]
 
 
 def test_each_prompt_may_have_a_set_of_its_own(orchard, tmp_path):
@@ -81,6 +83,38 @@ def test_each_prompt_may_have_a_set_of_its_own(orchard, tmp_path):
     assert [each["answers_in_set"] for each in document["prompts"]] == [3, 2, 2]
     shown = bftui_("calibrate", orchard, *asked).stdout
     assert all(f"\n{name} " in shown for name in "abc")
+
+
+@pytest.mark.parametrize(
+    ("valid", "says"),
+    [
+        ([], "no valid answers"),
+        (["apple", ""], "empty answer"),
+        ("us-state", "neither a valid set"),
+        ("regex:a*", "for ever"),
+        ("nowhere.txt", "nowhere.txt"),
+    ],
+)
+def test_a_bad_set_of_a_prompt_is_told_with_the_file_and_the_prompt(orchard, tmp_path, valid, says):
+    prompts = tmp_path / "p.jsonl"
+    prompts.write_text(json.dumps({"id": "b7", "prompt": "Sure", "valid": valid}))
+    said = fails(4, "calibrate", orchard, "--valid", SET, "--prompts", prompts)
+    assert says in said
+    assert f"{prompts}: prompt b7: " in said
+
+
+def test_nothing_is_kept_where_nothing_was_measured(orchard, tmp_path):
+    out = tmp_path / "c.json"
+    asked = ["--prompt", "I like", "--valid", SET, "--end", "pear", "-o", out]
+    assert "what is finished" not in fails(2, "calibrate", orchard, *asked)
+    assert list(tmp_path.glob("c.json*")) == []
+
+
+def test_an_answer_that_ends_past_the_context_is_named_before_the_work(orchard):
+    asked = ["--prompt", "I like", "--valid", "words:pear|a red red red apple", "--ctx", 5]
+    said = fails(3, "calibrate", orchard, *asked)
+    assert "'a red red red apple' is" in said.replace("' a red", "'a red")
+    assert "context of 5" in said
 
 
 def test_a_set_in_a_file_and_one_by_a_pattern_are_the_same_as_listed(orchard, tmp_path):
@@ -105,10 +139,13 @@ def test_a_set_in_a_file_and_one_by_a_pattern_are_the_same_as_listed(orchard, tm
         (2, ["--valid", "range:9-1"], "range"),
         (2, ["--valid", SET, "--end", "two tokens"], "terminator"),
         (2, ["--valid", SET, "--end", "pear"], "holds"),
+        (2, ["--valid", ""], "'' is neither a valid set"),
         (4, ["--valid", "EMPTY"], "EMPTY"),
+        (4, ["--valid", "LIST"], '{"valid"'),
     ],
 )
 def test_what_cannot_be_measured_is_one_clear_line(orchard, tmp_path, code, asked, says):
     (tmp_path / "EMPTY").write_text("\n\n")
-    asked = [str(tmp_path / "EMPTY") if each == "EMPTY" else each for each in asked]
+    (tmp_path / "LIST").write_text('["apple",\n"pear"]')
+    asked = [str(tmp_path / each) if each in ("EMPTY", "LIST") else each for each in asked]
     assert says in fails(code, "calibrate", orchard, "--prompt", "I like", *asked)

@@ -161,3 +161,15 @@ def test_every_prompt_has_its_own_numbers_and_a_line_end_ends_an_answer_but_in_c
     assert [each.id for each in found.prompts] == ["one", "two"]
     assert found.result == found.prompts[0].result == measured(model, lines=True).result()
     assert found.prompts[1].result.answers_in_set == 2
+
+
+def test_what_is_kept_is_not_taken_for_a_model_that_was_opened_otherwise(tmp_path):
+    lines = [(PromptLine("one", " I like"), valid_set("some", ANSWERS))]
+    path, store = table(tmp_path / "orchard.json"), Store()
+    evaluated = []
+    for ctx in (32, 64, 64):
+        with bftui.open_model(path, ctx=ctx) as opened:
+            job = CalibrationRuns(opened, "m", lines, Prompt(template="raw"), ASKED, store)
+            job.finish()
+            evaluated.append(opened.client.evaluated())
+    assert evaluated[0] == evaluated[1] > evaluated[2]

@@ -14,7 +14,7 @@ from bftui.cli.shared.bulk_run import EachModel, store_beside
 from bftui.cli.shared.interrupt import interruptible
 from bftui.cli.shared.opening import Watched, check_files, deliver, stopped
 from bftui.cli.shared.progress_bars import Bar, bar
-from bftui.core.errors import UsageError
+from bftui.core.errors import BftuiError, InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,10 +124,11 @@ def calibrate(
         error = run.carry_out(opening)
         found = [result for job in jobs if (result := job.result()) is not None]
         partial = store if isinstance(store, PartialFile) else None
-        if error is not None and partial is not None:
+        if error is not None and partial is not None and not partial.empty:
             raise stopped(error, f"what is finished is in {partial.path}: the same command goes on")
         if found:
-            _delivered(found, asked.settings(lines[0][1]), show, as_json, output)
+            several = len(names) > 1
+            _delivered(found, asked.settings(lines[0][1]), several, show, as_json, output)
             if partial is not None:
                 partial.remove()
     if error is not None:
@@ -143,8 +144,9 @@ def _asked(
     """The prompts, each with its valid set, and what they are put into. Raises UsageError, InputError."""
     from bftui.cli.shared.pair_options import prompt_lines
     from bftui.core.valid.set_questions import question_of
+    from bftui.core.valid.valid_sets import valid_set
     from bftui.trace.prompts_file import PromptLine
-    from bftui.trace.valid_files import parse_valid, valid_answers
+    from bftui.trace.valid_files import parse_valid
 
     def read(path: str) -> bytes:
         return o.read_bytes(Path(path))
@@ -152,9 +154,14 @@ def _asked(
     def its_own(line: PromptLine) -> ValidSet:
         if line.valid is None:
             return whole
-        if isinstance(line.valid, str):
-            return parse_valid(line.valid, read)
-        return valid_answers(list(line.valid), line.id)
+        try:
+            if isinstance(line.valid, str):
+                return parse_valid(line.valid, read)
+            return valid_set(line.id, line.valid)
+        except BftuiError as error:
+            raise InputError(
+                f"{prompts}: prompt {line.id}: {error.message}", error.reason, error.hint
+            ) from error
 
     whole = parse_valid(valid, read)
     frame = question.frame.around("")
@@ -173,17 +180,18 @@ def _asked(
 def _delivered(
     found: Sequence[ModelCalibration],
     settings: CalibrationSettings,
+    several: bool,
     show: Bar,
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """Prints and writes what was found; of a single model without a list of models."""
+    """Prints and writes what was found: as a list where `several` models were asked for, however many were measured."""
     from bftui.cli.reports.calibrate_report import report
     from bftui.results.calibration_result import CalibrateOutput, CalibrateOutputs
     from bftui.results.codec import encode
 
-    several = CalibrateOutputs(settings=settings, models=tuple(found))
+    listed = CalibrateOutputs(settings=settings, models=tuple(found))
     one = CalibrateOutput(settings=settings, model=found[0])
     note = next((each.facts["note"] for each in found if each.facts.get("note")), "")
-    document = encode(several if len(found) > 1 else one)
-    deliver(show, document, report(several), as_json=as_json, output=output, note=note)
+    document = encode(listed if several else one)
+    deliver(show, document, report(listed), as_json=as_json, output=output, note=note)

@@ -27,7 +27,7 @@ from bftui.measures.bulk.sample_parts import (
     text_of,
     without_thought,
 )
-from bftui.measures.bulk.sample_store import Store
+from bftui.measures.bulk.sample_store import Store, model_identity
 from bftui.measures.rollouts import MOST_SAMPLES, MOST_TOKENS, Rollouts, check_size
 from bftui.measures.site import Site, prompt_site
 from bftui.model.loaded_model import PRACTICE_NOTE, Model
@@ -140,7 +140,6 @@ class Drawn:
 
 
 _FACTS = ("name", "backend", "dtype", "kv", "device", "n_ctx", "sha256", "tokenizer_sha256")
-_IDENTITY = ("backend", "dtype", "kv", "device", "n_ctx")
 
 
 class BulkMeasurement(Job):
@@ -182,7 +181,7 @@ class BulkMeasurement(Job):
         self._prompts = [self._rendered(place, prompt) for place, prompt in enumerate(self._asked)]
         self.drawn.template = ", ".join(sorted({each.template for each in self._prompts}))
         self._empty = [self._with_empty_block(place) for place in range(len(prompts))]
-        self._identity = [info.sha256 or info.source, *(getattr(info, each) for each in _IDENTITY)]
+        self._identity = model_identity(model.info)
         self._running: Rollouts | None = None
         self._fresh = 0.0
         variants = 1 + len(self._others) + settings.think + bool(settings.insert)

@@ -20,12 +20,19 @@ import numpy as np
 
 from bftui.core.bf.samples import F64, Finish, Sample
 from bftui.core.errors import InputError, UsageError
+from bftui.results.model_info import ModelInfo
 from bftui.trace.document import saving
 
 V = TypeVar("V")
 
 _FORMAT = "bftui-measure-partial"
+_IDENTITY = ("backend", "dtype", "kv", "device", "n_ctx")
 _COLUMNS = ("entropy", "entropy_truncated", "logprob_truncated", "logprob")
+
+
+def model_identity(info: ModelInfo) -> list[Any]:
+    """Returns what of a model its numbers depend on, for a key."""
+    return [info.sha256 or info.source, *(getattr(info, each) for each in _IDENTITY)]
 
 
 class Store(Generic[V]):
@@ -41,6 +48,11 @@ class Store(Generic[V]):
     def put(self, key: str, found: V) -> None:
         """Keeps what was found."""
         self._found[key] = found
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was found yet."""
+        return not self._found
 
 
 class Packing(Protocol[V]):

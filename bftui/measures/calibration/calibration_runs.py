@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bftui.core.draws import Purpose, uniform
-from bftui.core.errors import BftuiError, Cancelled
+from bftui.core.errors import BftuiError, Cancelled, ContextFull
 from bftui.core.job import Job
 from bftui.core.sampler import Sampler
-from bftui.core.text import of_path
+from bftui.core.text import counted, of_path
 from bftui.core.valid.valid_sets import LIMIT, ValidSet
-from bftui.measures.bulk.sample_store import Store
+from bftui.measures.bulk.sample_store import Store, model_identity
 from bftui.measures.calibration.calibration import Calibration, Readings
-from bftui.measures.calibration.compile_valid import compile_valid
+from bftui.measures.calibration.compile_valid import CompiledSet, compile_valid
 from bftui.measures.calibration.sampled_calibration import TRIED, SampledCalibration
 from bftui.measures.site import Site, prompt_site
 from bftui.model.loaded_model import Model
@@ -84,7 +84,7 @@ def start_calibration(
 
     `lines`: whether a line end ends an answer too, where nothing else was named: after all but chat templates.
 
-    Raises UsageError, ModelError for answers that the model cannot write.
+    Raises UsageError, ModelError for answers that the model cannot write, ContextFull for those with no room.
     """
     large = valid.count > LIMIT
     compiled = compile_valid(
@@ -100,7 +100,21 @@ def start_calibration(
     settings = asked.settings(valid)
     if large:
         return SampledCalibration(site, valid, compiled, settings, asked.samples)
+    _check_room(site, compiled)
     return Calibration(site, compiled, settings, store, key)
+
+
+def _check_room(site: Site, compiled: CompiledSet) -> None:
+    """Refuses answers that end past the context: before the work, not in the middle of it."""
+    longest = max(compiled.paths, key=lambda path: len(path.token_ids))
+    room = site.model.info.n_ctx - len(site.prefix)
+    if len(longest.token_ids) > room:
+        shown = repr(longest.text[:40]) + ("…" if len(longest.text) > 40 else "")
+        raise ContextFull(
+            f"the answer {shown} is {counted(len(longest.token_ids), 'token')} long, and the context of "
+            f"{site.model.info.n_ctx} has room for {room} behind the prompt",
+            hint="shorten the prompt, leave the answer out, or open the model with a larger --ctx",
+        )
 
 
 def _some_of(valid: ValidSet, seed: int) -> ValidSet:
@@ -174,10 +188,10 @@ class CalibrationRuns(Job):
             raise type(error)(named, error.reason, error.hint) from error
 
     def _work(self) -> Iterator[None]:
-        sha = self._model.info.sha256 or self._model.info.source
+        identity = model_identity(self._model.info)
         for (line, valid), rendered in zip(self._lines, self._prompts, strict=True):
-            prompt = hashlib.sha256(repr(rendered.token_ids).encode()).hexdigest()
-            key = f"{sha}:{prompt}:{digest(valid)}"
+            place = repr((identity, rendered.token_ids))
+            key = f"{hashlib.sha256(place.encode()).hexdigest()}:{digest(valid)}"
             try:
                 with prompt_site(self._model, rendered.token_ids, self._asked.sampler) as site:
                     yield
