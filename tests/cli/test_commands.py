@@ -263,7 +263,7 @@ def test_the_schema_is_a_schema(tmp_path):
     assert bftui_("schema", "record").stdout == bftui_("schema", "export").stdout
     assert json.loads(bftui_("schema", "record").stdout) == json_schema()
     assert {"answers", "positions"} <= set(of_shift["required"])
-    assert "take one of check, " in fails(2, "schema", "shfit")
+    assert "take one of calibrate, check, " in fails(2, "schema", "shfit")
 
 
 def test_the_keys_are_printed(tmp_path):

@@ -197,6 +197,10 @@ def test_a_base_model_is_surprised_by_outputs_given_the_others(orchard, tmp_path
     found = result_of("--generations", path, "--prompts", asked, "--surprise", orchard)
     assert found["settings"]["surprise"] == "orchard"
     assert found["models"][0]["surprise"] > 0
+    # Stages are compared at one number of outputs: with more of them before it, each costs less.
+    more = generations(tmp_path / "more.jsonl", "n", {"q": [*texts["q"], " the fruit", " a pear"]})
+    both = ("--generations", path, "--generations", more, "--prompts", asked, "--surprise", orchard)
+    assert len({each["surprise"] for each in result_of(*both)["models"]}) == 1
     # Without the prompt nobody knows what the outputs answer.
     assert result_of("--generations", path, "--surprise", orchard)["models"][0]["surprise"] is None
 

@@ -19,6 +19,8 @@ from unittest.mock import patch
 import bftui
 from bftui import cli
 from bftui.core.pair.nudging_rounds import NudgeSettings
+from bftui.core.sampler import Sampler
+from bftui.measures.calibration.calibration_runs import CalibrationAsked
 from bftui.measures.response_state import Setup
 from bftui.measures.site import close_site
 from bftui.session.partner.partner_sync import PartnerSync
@@ -276,6 +278,7 @@ def saved() -> dict[str, bytes]:
             act()
         session.recompute_stale()
         session.lookahead(4)
+        session.calibrate(["apple", "a pear"], CalibrationAsked(Sampler(), frontier=False))
         rolled = session.rollouts(6, 8)
         session.respond(" Sure", looks=[4, 6], horizon=6, controls=8)
         beside(session, reader)

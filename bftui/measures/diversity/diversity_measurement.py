@@ -204,9 +204,12 @@ class DiversityMeasurement(Job):
         verdicts: Sequence[Verdict] | None = None
         if tools.checker is not None:
             verdicts = tools.checker.check(texts, prompt.answer)
-        surprise = None
-        if tools.surprise is not None and len(texts) > 1 and prompt.prompt is not None:
-            surprise = (yield from tools.surprise(prompt.prompt, texts)).given
+        surprise: tuple[float | None, ...] | None = None
+        # It falls with the number of outputs that come before: stages are read at one number.
+        alike = texts[: self._fewest(prompt.id)]
+        if tools.surprise is not None and len(alike) > 1 and prompt.prompt is not None:
+            found = yield from tools.surprise(prompt.prompt, alike)
+            surprise = (*found.given, *[None] * (len(texts) - len(alike)))
         plain = (" ".join(text.split()) for text in texts)
         taken = (None if verdicts is None else each.answer for each in verdicts or ())
         return ReadOutputs(
@@ -225,6 +228,11 @@ class DiversityMeasurement(Job):
             None if prompt.cut is None else sum(prompt.cut),
             stage.left_out(prompt.id),
         )
+
+    def _fewest(self, name: str) -> int:
+        """The smallest number of outputs of a prompt in any stage that has it."""
+        found = (each for stage in self._stages for each in stage.texts.prompts if each.id == name)
+        return min(len(each.texts) for each in found)
 
     def _sizes(self) -> tuple[int | None, int | None, tuple[str, ...]]:
         """How many outputs, and correct outputs, numbers are of; and the prompts of the latter."""
