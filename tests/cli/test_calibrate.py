@@ -41,6 +41,8 @@ def test_people_get_numbers_a_picture_and_what_they_are(orchard):
     assert done.returncode == 0, done.stderr
     for words in ("validity", "diversity", "order:", "shape:", "precision", "Red", "oracle"):
         assert words.lower() in done.stdout.lower()
+    # What was found is said first, and in words.
+    assert "\n\nAn answer is valid " in done.stdout.split("diversity")[0]
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 

@@ -1,4 +1,4 @@
-"""Calibration for people: validity and diversity, order and shape, the answers, and the frontier as a picture."""
+"""Calibration for people: what was found in a sentence, the numbers, the answers, and the frontier as a picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from bftui.results.calibration_result import (
     FrontierPoint,
     ModelCalibration,
 )
-from bftui.results.calibration_words import RULES, setting_name, share
+from bftui.results.calibration_words import (
+    RULES,
+    is_tiny,
+    real_points,
+    setting_name,
+    share,
+    verdict,
+)
 
 _ANSWERS = 8
 """Answers that are printed of each end; the JSON has more."""
@@ -25,6 +32,9 @@ _ASKED = 160
 _STEPS = 12
 _PLACES = 8
 _PROMPTS = 20
+
+_SAYS_NOTHING = 0.9995
+"""A bound from here on is printed as 1."""
 
 
 def report(found: CalibrateOutputs) -> str:
@@ -55,15 +65,16 @@ def _side_by_side(models: Sequence[ModelCalibration]) -> str:
 
 
 def _model(found: CalibrateOutputs, each: ModelCalibration) -> str:
+    """The answer first, then what it rests on, the details last."""
     result = each.result
-    parts = [_title(found, each), _numbers(result)]
-    parts += filter(None, (_order(result), _places(result), _steps(result.steps), _answers(result)))
+    parts = [_title(found, each), paragraph(verdict(result)), _numbers(result), _answers(result)]
     if result.frontier:
         parts.append(_frontier(result))
+    parts += [_places(result), _steps(result.steps)]
     if each.prompts:
         parts.append(_prompts(each))
     parts += [paragraph(safe(note)) for note in result.notes]
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def _title(found: CalibrateOutputs, each: ModelCalibration) -> str:
@@ -86,50 +97,95 @@ def _title(found: CalibrateOutputs, each: ModelCalibration) -> str:
 
 
 def _numbers(result: CalibrationResult) -> str:
-    rows = [["", "of P", "of P~"]]
-    rows.append(["validity", share(result.validity), share(result.validity_truncated)])
-    rows.append(["diversity", _decimal(result.diversity), _decimal(result.diversity_truncated)])
-    rows.append(["effective answers", number(result.effective), ""])
-    rows.append(["KL from even, nats", _decimal(result.kl_uniform), ""])
-    rows.append(["distance from even", _decimal(result.distance_uniform), ""])
-    if result.other_spellings:
-        rows.append(["other spellings, up to", share(result.other_spellings), ""])
-    told = aligned(rows, "<>>", first=24)
-    ends = [
-        f"{name} {clipped(f'[{share(ci[0])}, {share(ci[1])}]', 30)}"
-        for name, ci in (("validity", result.validity_ci), ("diversity", result.diversity_ci))
-        if ci is not None
+    """Each number with what it means."""
+    order, shape = result.order, result.shape
+    rows = [
+        ["", "P", "P~", ""],
+        [
+            "validity",
+            share(result.validity),
+            share(result.validity_truncated),
+            "how often an answer is valid",
+        ],
+        [
+            "diversity",
+            _decimal(result.diversity),
+            _decimal(result.diversity_truncated),
+            "1: all valid answers equally likely",
+        ],
+        [
+            "effective answers",
+            number(result.effective),
+            number(_effective(result)),
+            "worth so many equally likely ones",
+        ],
     ]
-    return told + (f"\n95 % intervals: {', '.join(ends)}" if ends else "")
-
-
-def _order(result: CalibrationResult) -> str:
-    order, shape, bounds = result.order, result.shape, result.bounds
-    lines = []
+    if result.kl_uniform is not None:
+        rows.append(["KL from even, nats", _decimal(result.kl_uniform), "", "0: equally likely"])
+    if result.distance_uniform is not None:
+        told = "share of mass in the wrong place"
+        rows.append(["distance from even", _decimal(result.distance_uniform), "", told])
+    if result.other_spellings:
+        told = "neither valid nor invalid"
+        rows.append(["other spellings, up to", share(result.other_spellings), "", told])
     if order is not None:
-        lines.append(
-            f"order: recall of the cutoff oracle {_decimal(order.oracle_recall)} · AUC {_decimal(order.auc)} · "
-            f"recall at precision .8 {_decimal(order.recall_at_precision)} · "
-            f"{number(order.inversions)} inversions a place"
-        )
+        rows += [
+            [
+                "order: oracle recall",
+                _decimal(order.oracle_recall),
+                "",
+                "1: valid tokens above all others",
+            ],
+            ["order: AUC", _decimal(order.auc), "", "1: the same, over all cutoffs"],
+            [
+                "order: recall at .8",
+                _decimal(order.recall_at_precision),
+                "",
+                "kept where 80 % of tokens are valid",
+            ],
+            ["order: inversions", number(order.inversions), "", "pairs out of order at a place"],
+        ]
     if shape is not None:
-        lines.append(f"shape: gap {_decimal(shape.gap)} nats · evenness {_decimal(shape.evenness)}")
+        rows += [
+            ["shape: gap, nats", _decimal(shape.gap), "", "0: mass by the answers behind"],
+            ["shape: evenness", _decimal(shape.evenness), "", "1: mass by the answers behind"],
+        ]
+    told = aligned(rows, "<>><", first=24)
+    lines = [_intervals(result)]
     logits = result.logits
     if logits is not None:
         lines.append(
-            f"logits at the first place: {logits.slope:.3f} a rank up to rank {logits.cutoff}, then "
-            f"{logits.factor:.2f} × ln of the rank"
+            f"Logits at the first place fall by {-logits.slope:.3f} a rank down to rank {logits.cutoff}, then by "
+            f"{-logits.factor:.2f} × ln of the rank."
         )
-    if bounds is not None and bounds.shape is not None:
+    bound = None if result.bounds is None else result.bounds.shape
+    if bound is not None and bound < _SAYS_NOTHING:
         lines.append(
-            f"bound: a geometric shape allows a diversity of {_decimal(bounds.shape)} at this validity"
+            f"Logits that fall evenly would allow a diversity of {_decimal(bound)} at most at this validity."
         )
-    return "\n".join(map(paragraph, lines))
+    return "\n".join([told, *map(paragraph, filter(None, lines))])
+
+
+def _effective(result: CalibrationResult) -> float | None:
+    """That of P~."""
+    diversity = result.diversity_truncated
+    return None if diversity is None else diversity * result.answers_in_set
+
+
+def _intervals(result: CalibrationResult) -> str:
+    """Those of sampled numbers."""
+    told = []
+    if result.validity_ci is not None:
+        told.append("validity [{}, {}]".format(*map(share, result.validity_ci)))
+    if result.diversity_ci is not None:
+        told.append("diversity [{}, {}]".format(*map(_decimal, result.diversity_ci)))
+    return f"95 % intervals: {', '.join(told)}" if told else ""
 
 
 def _places(result: CalibrationResult) -> str:
     """The places where most answers part."""
-    parting = [each for each in result.places if each.evenness is not None and each.answers > 1]
+    # With one way on there is nothing to share, and the gap is 0.
+    parting = [each for each in result.places if each.evenness is not None and each.gap != 0]
     if len(parting) < 2:
         return ""
     rows = [["after", "answers", "valid", "oracle", "AUC", "gap", "evenness"]]
@@ -145,7 +201,7 @@ def _places(result: CalibrationResult) -> str:
                 _decimal(each.evenness),
             ]
         )
-    return f"order and shape where most answers part\n{aligned(rows, '<>>>>>>')}"
+    return f"Order and shape where most answers part:\n{aligned(rows, '<>>>>>>')}"
 
 
 def _steps(steps: Sequence[CalibrationStep]) -> str:
@@ -166,7 +222,7 @@ def _steps(steps: Sequence[CalibrationStep]) -> str:
         )
     more = len(steps) - _STEPS
     last = f"\n{counted(more, 'more token')} in the JSON" if more > 0 else ""
-    return f"what P~ keeps, token by token\n{aligned(rows, '<>>>')}{last}"
+    return f"What P~ keeps, token by token:\n{aligned(rows, '<>>>')}{last}"
 
 
 def _answers(result: CalibrationResult) -> str:
@@ -214,6 +270,10 @@ def _prompts(each: ModelCalibration) -> str:
 
 
 def _frontier(result: CalibrationResult) -> str:
+    if not real_points(result):
+        return paragraph(
+            "No temperature or truncation makes a valid answer as probable as one in a million: there is no frontier."
+        )
     groups = []
     for rule in RULES:
         points = [
@@ -223,10 +283,12 @@ def _frontier(result: CalibrationResult) -> str:
         ]
         if points:
             groups.append((RULES[rule], points))
-    picture = scatter(groups, ("validity", "diversity"), colour=coloured())
+    axes = ("validity", "diversity")
+    picture = scatter(groups, axes, colour=coloured(), logarithmic=is_tiny(result))
     rows = [["no other setting is better in both", "validity", "diversity"]]
     rows += [_point(each) for each in _thinned(list(result.best))]
-    return f"{picture}\n\n{aligned(rows, '<>>', first=44)}"
+    told = "Every temperature and truncation of the grid:"
+    return f"{told}\n{picture}\n\n{aligned(rows, '<>>', first=44)}"
 
 
 def _point(each: FrontierPoint) -> list[str]:
@@ -248,16 +310,27 @@ def _decimal(value: float | None) -> str:
 
 
 def _definition(found: CalibrateOutputs) -> str:
-    lines = [
-        "Validity: P of all valid answers. Diversity: how many equally likely answers the valid ones are worth, "
-        "over their number.",
-        "Order is right where every valid token is above every invalid one (oracle recall 1). Shape is right where "
-        "each valid token has mass by the answers behind it (gap 0, evenness 1).",
-        "Precision and recall: of the tokens that P~ keeps, those that are valid; of the valid answers, those that "
-        "it still allows.",
-    ]
-    if any(each.result.frontier for each in found.models):
+    results = [each.result for each in found.models]
+    lines = [f"P is the model's distribution, P~ the one that is sampled from: {_sampler(found)}."]
+    if all(each.how == "sampled" for each in results):
+        lines = ["P is the model's distribution; the samples are drawn from it."]
+    if any(each.steps for each in results):
         lines.append(
-            "Cutoff oracle: keeps as many tokens as are valid. Validity oracle: keeps the valid ones."
+            "Precision and recall: of the tokens that P~ keeps, those that are valid; of the valid answers, those that "
+            "it still allows."
+        )
+    if any(each.order is not None for each in results):
+        lines.append(
+            "Cutoff oracle: keeps as many of the best tokens as are valid. Validity oracle: keeps the valid ones. No "
+            "sampler can: they show what is lost to order, and what to shape."
         )
     return "\n".join(map(paragraph, lines))
+
+
+def _sampler(found: CalibrateOutputs) -> str:
+    sampler = found.settings.sampler
+    words = [f"temperature {sampler.temperature:g}"]
+    words += [f"top-k {sampler.top_k}"] if sampler.top_k else []
+    words += [f"top-p {sampler.top_p:g}"] if sampler.top_p < 1 else []
+    words += [f"min-p {sampler.min_p:g}"] if sampler.min_p else []
+    return ", ".join(words)

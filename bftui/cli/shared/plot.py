@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from bftui.cli.shared.tables import WIDTH, clipped, number, padded
 
 HEIGHT = 12
+_ROWS = 11
+"""Of a scatter: the one in the middle is a half."""
+
 _MARGIN = 8
 _LABEL = 22
 _MARKS = "●○▲△■□◆◇★"
@@ -106,25 +109,43 @@ class Point:
 
 
 def scatter(
-    groups: Sequence[tuple[str, Sequence[Point]]], axes: tuple[str, str], *, colour: bool
+    groups: Sequence[tuple[str, Sequence[Point]]],
+    axes: tuple[str, str],
+    *,
+    colour: bool,
+    logarithmic: bool = False,
 ) -> str:
     """Points in `WIDTH` columns over shares on both axes, with a legend; later groups are drawn over earlier ones.
 
-    The name of each group is safe text; `axes` are the names of x and y.
+    Args:
+        groups: the name of each, safe text, and its points.
+        axes: the names of x and y.
+        colour: the marks have one.
+        logarithmic: the axis of x is, from the decade of the smallest x above 0.
     """
     columns = WIDTH - _MARGIN - 2
-    cells = [[" "] * columns for _ in range(HEIGHT)]
-    scale = _Scale(0.0, 1.0)
+    cells = [[" "] * columns for _ in range(_ROWS)]
+    scale = _Scale(0.0, 1.0, rows=_ROWS)
+    least = min((p.x for _, points in groups for p in points if p.x > 0), default=1.0)
+    decades = max(1, math.ceil(-math.log10(least))) if logarithmic else 0
+
+    def along(x: float) -> float:
+        if not logarithmic:
+            return min(max(x, 0.0), 1.0)
+        return 0.0 if x <= 0 else min(max(1 + math.log10(x) / decades, 0.0), 1.0)
+
     for place, (_, points) in enumerate(groups):
         for point in points:
-            column = round(min(max(point.x, 0.0), 1.0) * (columns - 1))
+            column = round(along(point.x) * (columns - 1))
             cells[scale.row(min(max(point.y, 0.0), 1.0))][column] = _marked(place, colour)
     rows = [f"{axes[1]:>{_MARGIN}}"]
-    for row in range(HEIGHT):
-        tick = scale.tick(row) if row in (0, HEIGHT // 2, HEIGHT - 1) else ""
+    for row in range(_ROWS):
+        tick = scale.tick(row) if row in (0, _ROWS // 2, _ROWS - 1) else ""
         rows.append(f"{tick:>{_MARGIN}} {'┤' if tick else '│'}{''.join(cells[row])}".rstrip())
     rows.append(" " * (_MARGIN + 1) + "└" + "─" * columns)
-    ends = f"0 %{axes[0]:^{columns - 8}}100 %"
+    low = f"{100 * 10.0**-decades:.{max(0, decades - 2)}f} %" if logarithmic else "0 %"
+    name = f"{axes[0]}, logarithmic" if logarithmic else axes[0]
+    ends = f"{low}{name:^{columns - len(low) - 5}}100 %"
     rows.append(" " * (_MARGIN + 2) + ends)
     names = [f"{_marked(place, colour)} {name}" for place, (name, _) in enumerate(groups)]
     return "\n".join([*rows, *_folded(names)])
@@ -161,15 +182,16 @@ class _Scale:
     low: float
     high: float
     logarithmic: bool = False
+    rows: int = HEIGHT
 
     def row(self, value: float) -> int:
         """The row of a value, from 0 at the top."""
         place = math.log(value) if self.logarithmic else value
-        return round((self.high - place) / (self.high - self.low) * (HEIGHT - 1))
+        return round((self.high - place) / (self.high - self.low) * (self.rows - 1))
 
     def tick(self, row: int) -> str:
         """What stands beside a row."""
-        place = self.high - (self.high - self.low) * row / (HEIGHT - 1)
+        place = self.high - (self.high - self.low) * row / (self.rows - 1)
         return number(math.exp(place)) if self.logarithmic else f"{100 * place:.0f} %"
 
 

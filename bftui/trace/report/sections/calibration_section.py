@@ -7,7 +7,7 @@ import math
 from bftui.core import definitions
 from bftui.core.text import counted, safe
 from bftui.results.calibration_result import CalibrationResult, CalibrationSettings
-from bftui.results.calibration_words import setting_name, share
+from bftui.results.calibration_words import setting_name, share, verdict
 from bftui.trace.report.content import number
 from bftui.trace.report.figures import calibration_figure
 from bftui.trace.report.sentences import ROWS, Asked, Section, Table, clipped
@@ -20,10 +20,7 @@ def calibration(asked: Asked) -> Section:
     found: CalibrationResult = asked.stored.result
     settings: CalibrationSettings = asked.stored.settings
     name = clipped(safe(settings.valid), 40)
-    said = (
-        f"{name}: validity {share(found.validity)}, diversity {_decimal(found.diversity)} of "
-        f"{found.answers_in_set:,} answers"
-    )
+    said = f"{name}: {verdict(found) or 'not all is known'}"
     notes = list(map(safe, found.notes))
     if found.how == "sampled":
         notes.append("The set is too large to be walked: the numbers are estimates from samples.")
@@ -44,7 +41,7 @@ def _numbers(found: CalibrationResult) -> Table:
     rows = [
         ("validity", share(found.validity), share(found.validity_truncated)),
         ("diversity", _decimal(found.diversity), _decimal(found.diversity_truncated)),
-        ("effective answers", number(found.effective) if found.effective else "–", ""),
+        ("effective answers", _effective(found.effective), _effective(_truncated(found))),
         ("KL from even, nats", _decimal(found.kl_uniform), ""),
         ("other spellings, up to", share(found.other_spellings), ""),
     ]
@@ -58,6 +55,16 @@ def _numbers(found: CalibrationResult) -> Table:
     return Table(
         ("", "of P", "of P~"), tuple(rows), " ".join(each.meaning for each in words), words=1
     )
+
+
+def _truncated(found: CalibrationResult) -> float | None:
+    """Effective answers of P~."""
+    diversity = found.diversity_truncated
+    return None if diversity is None else diversity * found.answers_in_set
+
+
+def _effective(value: float | None) -> str:
+    return "–" if value is None else number(value)
 
 
 def _best(found: CalibrationResult) -> Table | None:
