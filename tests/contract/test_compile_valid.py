@@ -61,7 +61,7 @@ def check(model: Model, found: CompiledSet) -> None:
     assert complete == [path.token_ids for path in found.paths]
     for node in found.trie.nodes:
         here = written(model, node.path)
-        below = [text for ids, text in texts.items() if ids[: len(node.path)] == node.path]
+        below = [text for text in texts.values() if text.startswith(here)]
         valid = {token_id for edge in node.edges for token_id in edge.token_ids}
         assert set(node.other_ids) == {
             token_id

@@ -7,6 +7,7 @@ the answer is not asked, so that their mass is an upper bound of one step.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -83,7 +84,7 @@ def compile_valid(
     for a terminator that is not one token; Unwritable for an answer that the vocabulary cannot write.
     """
     place = _Place(model, prompt_ids)
-    blank = _blank(lead, place.ends_in)
+    blank = leading_blank(lead, place.ends_in)
     spelled = _spelled(valid_set.all(), blank, case)
     if len(spelled) > LIMIT:
         raise UsageError(
@@ -92,7 +93,7 @@ def compile_valid(
             "leave out cases or blanks",
         )
     _check_ends(spelled, end)
-    ends = _ends(model, end)
+    ends = end_ids(model, end)
     if lines and not end and (line := _line_end(model)) is not None:
         end, ends = ("\n",), (line, *ends)
     found = {text: place.tokens(text) for text in spelled}
@@ -110,10 +111,30 @@ def compile_valid(
     return CompiledSet(trie, in_order, ends, blank, tuple(notes))
 
 
-def _blank(lead: Lead, ends_in: str) -> bool | None:
+def leading_blank(lead: Lead, ends_in: str) -> bool | None:
+    """Says whether a blank stands before answers; None for with and without. `ends_in` as of `last_character`."""
     if lead == "auto":
         return bool(ends_in) and not ends_in.isspace()
     return {"blank": True, "none": False, "both": None}[lead]
+
+
+def last_character(model: Model, prompt_ids: Sequence[int]) -> str:
+    """Returns the character that a prompt ends in; "" after a control token and of no text."""
+    return _written(model, _tail(model, prompt_ids)).decode(errors="replace")[-1:]
+
+
+def _tail(model: Model, prompt_ids: Sequence[int]) -> list[int]:
+    """The last tokens of a prompt, as far back as they are text."""
+    tail: list[int] = []
+    for token_id in reversed(prompt_ids[-_TAIL:]):
+        if not model.is_text(token_id):
+            break
+        tail.insert(0, token_id)
+    return tail
+
+
+def _written(model: Model, token_ids: Sequence[int]) -> bytes:
+    return b"".join(map(model.token_bytes, token_ids))
 
 
 def _spelled(answers: Sequence[str], blank: bool | None, case: CaseOf) -> dict[str, int]:
@@ -149,8 +170,8 @@ def _check_ends(spelled: dict[str, int], end: Sequence[str]) -> None:
             )
 
 
-def _ends(model: Model, end: Sequence[str]) -> tuple[int, ...]:
-    """The ids that end an answer, in the order of `end`."""
+def end_ids(model: Model, end: Sequence[str]) -> tuple[int, ...]:
+    """Returns the ids that end an answer, in the order of `end`; see `compile_valid`. Raises UsageError."""
     if not end:
         if not model.info.eog_ids:
             raise UsageError(
@@ -189,12 +210,8 @@ class _Place:
 
     def __init__(self, model: Model, prompt_ids: Sequence[int]) -> None:
         self._model = model
-        tail: list[int] = []
-        for token_id in reversed(prompt_ids[-_TAIL:]):
-            if not model.is_text(token_id):
-                break
-            tail.insert(0, token_id)
-        self.ends_in = self._written(tail).decode(errors="replace")[-1:]
+        tail = _tail(model, prompt_ids)
+        self.ends_in = last_character(model, prompt_ids)
         # A tail that begins inside a character, or that is tokenised otherwise by itself, tells nothing.
         self._text, self._ids = next(self._tails(tail), ("", ()))
 
@@ -202,14 +219,11 @@ class _Place:
         for start in range(len(tail)):
             ids = tuple(tail[start:])
             try:
-                text = self._written(ids).decode()
+                text = _written(self._model, ids).decode()
             except UnicodeDecodeError:
                 continue
             if tuple(self._model.tokenize(text)) == ids:
                 yield text, ids
-
-    def _written(self, token_ids: Sequence[int]) -> bytes:
-        return b"".join(map(self._model.token_bytes, token_ids))
 
     def tokens(self, text: str) -> tuple[tuple[int, ...], bool]:
         """The tokens of a text here, and whether the tokenizer would join its beginning to the prompt's end.
@@ -238,19 +252,24 @@ def _seldom(beside: str, joined: Sequence[str]) -> Iterator[str]:
 def _others(
     model: Model, paths: Sequence[AnswerPath], ends: Sequence[bytes]
 ) -> dict[tuple[int, ...], set[int]]:
-    """The tokens that begin what is left of an answer with its terminator in any way, by the path of the node."""
+    """The tokens that begin what is left of an answer with its terminator in any way, by the path of the node.
+
+    What is left is a matter of bytes: an answer whose own tokens do not come through a node can go on from there, too.
+    """
     tokens = model.token_texts
-    found: dict[tuple[int, ...], set[int]] = {}
-    for path in paths:
-        left = path.text.encode()
-        for place in range(len(path.token_ids) + 1):
-            ids = found.setdefault(path.token_ids[:place], set())
+    whole = sorted(path.text.encode() + end for path in paths for end in ends or (b"",))
+    found: dict[tuple[int, ...], set[int]] = {
+        path.token_ids[:place]: set() for path in paths for place in range(len(path.token_ids) + 1)
+    }
+    for path, ids in found.items():
+        here = _written(model, path)
+        for at in range(bisect_left(whole, here), len(whole)):
+            if not whole[at].startswith(here):
+                break
+            left = whole[at][len(here) :]
             ids.update(tokens.beginning(left))
-            for end in ends:
-                ids.update(tokens.beginning(left + end))
-                ids.update(tokens.past(left + end))
-            if left:
-                left = left[len(model.token_bytes(path.token_ids[place])) :]
+            if ends:
+                ids.update(tokens.past(left))
     return found
 
 
