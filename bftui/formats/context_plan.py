@@ -52,6 +52,22 @@ _EXACT = frozenset(("F32", "F64", "I8", "I16", "I32", "I64"))
 """Types of tensors that are multiplied as they are, or are not weights."""
 
 
+_SMALL_BLOCKS = _EXACT | {
+    *("F16", "BF16", "MXFP4", "IQ4_NL"),
+    *("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"),
+}
+"""Types whose scales are of 32 weights at most."""
+
+
+def step_rows(types: Collection[str]) -> int:
+    """Return of how many rows, or a multiple, a step gives each row the same numbers; by the types of the tensors.
+
+    Products with types of 256 weights to a scale compute the last rows in another way (measured on a CPU with AVX-512,
+    18 types; the others are alike from two rows on, and four is what kernels of other CPUs take at once).
+    """
+    return 4 if _SMALL_BLOCKS.issuperset(types) else 8
+
+
 def rounding(types: Collection[str], parameters: int) -> Rounding:
     """Return how coarse a model's numbers are, by the types of its tensors, and by its size where that decides.
 

@@ -39,6 +39,8 @@ class ModelInfo:
         shaped: whether its numbers depend on which tokens are evaluated together. What is asked of it then says so
             (`batches`), so that the same numbers come again.
         padded: whether every batch of continuations has `batch_rows` rows, each in a place of its own.
+        step_rows: how many rows of a padded batch are evaluated in a step: a multiple of so many, in ascending order,
+            which changes no row's numbers; 0 where only all of them together have the same numbers.
         dtype, kv, device: as the trace shows them.
         sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
     """
@@ -74,6 +76,7 @@ class ModelInfo:
     ragged: bool = False
     shaped: bool = False
     padded: bool = False
+    step_rows: Count = 0
     note: str = ""
     eos_id: Id | None = None
     start_ids: tuple[Id, ...] = ()

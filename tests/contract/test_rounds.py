@@ -322,6 +322,48 @@ def test_rows_that_end_early_are_not_drawn_again(tmp_path: Path) -> None:
     assert cost < 2 * sum(len(walk.token_ids) for walk in expected.values())
 
 
+@pytest.fixture(scope="module", params=[*map(grouped, PADDED)])
+def ending(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    """A padded model of which about every tenth token ends a continuation."""
+    pytest.importorskip("llama_cpp")
+    path = tmp_path_factory.mktemp("ending") / f"{request.param}.gguf"
+    rounded_model(path, gguf.GGMLQuantizationType[request.param])
+    model: Any = open_backend(OpenSpec(str(path), "llama-cpp", n_ctx=1024, threads=1), quiet)
+    model._info = replace(model.info, eog_ids=frozenset(range(0, model.info.n_vocab, 10)))
+    yield model
+    model.close()
+
+
+@settings(max_examples=4, deadline=None, derandomize=True)
+@given(
+    stops=st.lists(st.integers(1, 60), max_size=3),
+    count=st.integers(1, 11),
+    horizon=st.integers(1, 30),
+    seed=st.integers(0, 1000),
+)
+def test_rows_that_ended_are_evaluated_no_more_and_change_no_bit(
+    ending: Backend, stops: list[int], count: int, horizon: int, seed: int
+) -> None:
+    """Stopped anywhere, or after fewer numbers or a shorter horizon, it goes on to what it is as a whole."""
+    sampler = replace(SAMPLER, seed=seed)
+    plan = plan_of(sampler=sampler, horizon=30)
+    before = ending.evaluated
+    expected = drawn(ending, plan)
+    spent = ending.evaluated - before
+    assert sum(walk.eog for walk in expected.values()) > 0
+    assert spent < 0.8 * 30 * ending.info.batch_rows * -(-len(expected) // ending.info.batch_rows)
+    less = replace(plan, numbers=range(count), horizon=horizon)
+    found: Places = {}
+    for stop in stops:
+        found = begun(ending, less, stop, found)
+    found = drawn(ending, less, found)
+    for stop in stops:
+        found = begun(ending, plan, stop, found)
+    assert drawn(ending, plan, found) == expected
+
+
 def test_rows_end_where_the_context_does(spec: OpenSpec) -> None:
     model = open_backend(replace(spec, n_ctx=280), quiet)
     try:

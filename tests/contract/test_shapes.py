@@ -303,6 +303,35 @@ def test_rows_that_outgrow_the_cache_are_drawn_in_halves(
         backend.close()
 
 
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(going=st.lists(st.integers(1, 20), min_size=12, max_size=20), order=st.randoms())
+def test_rows_that_a_step_leaves_out_change_no_bit(
+    rounded: Backend, going: list[int], order: Any
+) -> None:
+    """Though fewer are evaluated, the others have the cells that they have where all go on."""
+    info = rounded.info
+    if not info.step_rows:
+        pytest.skip("of this kind all rows are stepped, or none is padded")
+    path, width = ids(rounded, 45), info.batch_rows
+    tokens = np.array(ids(rounded, width * len(going), seed=2)).reshape(len(going), width)
+
+    def stepped(steps: list[list[int]]) -> Iterator[dict[int, F32]]:
+        with rounded.drawing.continuations(path, width, afresh(45), len(going)) as batch:
+            for rows, row_tokens in zip(steps, tokens, strict=True):
+                logits = batch.step(rows, [int(row_tokens[row]) for row in rows])
+                yield dict(zip(rows, logits, strict=True))
+
+    mixed = [*range(width)]
+    order.shuffle(mixed)
+    fewer = [
+        sorted(mixed[: -(-min(count, width) // info.step_rows) * info.step_rows])
+        for count in sorted(going, reverse=True)
+    ]
+    whole = list(stepped([[*range(width)]] * len(going)))
+    for every, some in zip(whole, stepped(fewer), strict=True):
+        assert same(some.values(), [every[row] for row in some])
+
+
 def test_one_batch_at_a_time_has_the_room(file: Callable[[str], Path]) -> None:
     backend = open_backend(spec(file("Q8_0")), quiet)
     try:

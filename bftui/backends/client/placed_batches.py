@@ -1,8 +1,8 @@
 """Continuations in places of their own: where a row is evaluated follows from the request alone.
 
-Of models whose numbers depend on their batches: continuation n is in place n mod R of batch n div R, and rows that
-nobody asked for, or that ended, go on as padding, so that no row's cache cells depend on another row. And of every
-model where texts advance in rounds: what was drawn before is evaluated again beside the rows that it was drawn beside.
+Of models whose numbers depend on their batches: continuation n is in place n mod R of batch n div R, with as many
+rows beside it as its numbers need, of those that nobody asked for or that ended. And of every model where texts advance
+in rounds: what was drawn before is evaluated again beside the rows that it was drawn beside.
 What a row loses to other work is evaluated again in the same places.
 """
 
@@ -105,6 +105,8 @@ class _Batch:
         self._places, self._starts = places, starts
         self._drawer = Drawer(pool, plan)
         self._eog_ids, self._padded = info.eog_ids, info.padded
+        # Of padded rows whose numbers need all of them, so many as there are.
+        self._multiple = (info.step_rows or info.batch_rows) if info.padded else 1
         self._longest = max(row.own + row.most for row in places.values())
 
     def run(self) -> Iterator[RolloutStep]:
@@ -148,17 +150,17 @@ class _Batch:
 
     def _together(self, places: range) -> Iterator[RolloutStep]:
         """Feeds the rows in these places what they have, then draws on until all of them ended."""
-        fed = [place for place in places if self._is_fed(place, 0)]
-        if not self._padded and len(fed) > self._pool.room(self._longest, reserve=True):
+        rows = list(places) if self._padded else self._fed(places, 0)
+        if not self._padded and len(rows) > self._pool.room(self._longest, reserve=True):
             raise ContextFull("others draw beside these continuations")
-        at_row = {place: row for row, place in enumerate(fed)}
-        with self._pool.open(self._prefix, len(fed), self._longest, placed=True) as batch:
+        at_row = {place: row for row, place in enumerate(rows)}
+        with self._pool.open(self._prefix, len(rows), self._longest, placed=True) as batch:
             at = 0
             while live := self._live(places):
                 with self._pool.turn:
                     self._check()
                     # What the others hold stays: their cells would go to rows that had others without them.
-                    fed = [place for place in fed if self._is_fed(place, at)]
+                    fed = self._fed(places, at)
                     ids = [self._token(place, at) for place in fed]
                     logits = batch.step([at_row[place] for place in fed], ids)
                     at += 1
@@ -166,18 +168,20 @@ class _Batch:
                     going = [place for place, row in live.items() if len(row.token_ids) == at]
                     drawn = None
                     if going:
-                        rows = [live[place] for place in going]
+                        drawn_rows = [live[place] for place in going]
                         found = [logits[fed.index(place)] for place in going]
-                        drawn = self._drawer.draw(rows, found)
+                        drawn = self._drawer.draw(drawn_rows, found)
                 if drawn is not None:
                     yield drawn
 
-    def _is_fed(self, place: int, at: int) -> bool:
-        """Whether a row takes part in a step: up to the token that it draws last, where rows are not padded."""
-        if self._padded:
-            return True
-        row = self._places.get(place)
-        return row is not None and (at + 1 < len(row.token_ids) or not row.ended(self._eog_ids))
+    def _fed(self, places: range, at: int) -> list[int]:
+        """The rows that take part in a step: up to the token that each draws last, and what is padded beside them."""
+        going, others = list[int](), list[int]()
+        for place in places:
+            row = self._places.get(place)
+            goes = row is not None and (at + 1 < len(row.token_ids) or not row.ended(self._eog_ids))
+            (going if goes else others).append(place)
+        return sorted(going + others[: -len(going) % self._multiple])
 
     def _token(self, place: int, at: int) -> int:
         row = self._places.get(place)

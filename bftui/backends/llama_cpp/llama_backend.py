@@ -19,6 +19,7 @@ import numpy as np
 
 from bftui.backends import protocol
 from bftui.backends.llama_cpp.llama_aside import Aside
+from bftui.backends.llama_cpp.llama_cells import FILLER_SEQUENCES, CellFillers
 from bftui.backends.llama_cpp.llama_library import LIBRARY, C, forget_log, logged_reason
 from bftui.backends.llama_cpp.llama_load import LoadedLlama, device_name, load
 from bftui.backends.llama_cpp.llama_threads import Threads
@@ -74,6 +75,11 @@ class _Batch:
         for i, sequence in enumerate(sequences):
             self._sequences[i][0] = sequence
 
+    def fillers(self, count: int, sequence: int) -> None:
+        """So many tokens of one sequence from position 0, without logits."""
+        self.rows([0] * count, range(count), [sequence] * count)
+        self._logits[:count] = 0
+
     def free(self) -> None:
         C.llama_batch_free(self.raw)
 
@@ -103,6 +109,10 @@ class LlamaCppBackend(PathBackend):
         self._row_type = ctypes.c_float * loaded.info.n_vocab
         self._free_sequences = list(range(loaded.info.max_continuations, 0, -1))
         self._open_batches: list[_Continuations] = []
+        self._fillers: CellFillers | None = None
+        if self._alone and loaded.info.step_rows:
+            first = loaded.info.max_continuations + OWN_SEQUENCES
+            self._fillers = CellFillers(loaded.context, first, self._evaluate_fillers)
         # The library overwrites cells that are past a sliding window where only one sequence holds them, though the
         # path may go back to them: a second one holds them, too.
         windowed = C.llama_model_n_swa(loaded.model) > 0 and loaded.info.rewind == "any"
@@ -156,7 +166,8 @@ class LlamaCppBackend(PathBackend):
                 "measure at a shorter text, or fewer tokens",
             )
         ubatch = min(plan.ubatch, ASIDE_BATCH) if self.info.padded else plan.ubatch
-        context = self._loaded.make(cells, plan.rows + OWN_SEQUENCES, ubatch)
+        sequences = plan.rows + OWN_SEQUENCES + (FILLER_SEQUENCES if self.info.step_rows else 0)
+        context = self._loaded.make(cells, sequences, ubatch)
         return LlamaCppBackend(replace(self._loaded, context=context), beside=True)
 
     def _shorten_cache(self, length: int) -> int:
@@ -268,6 +279,8 @@ class LlamaCppBackend(PathBackend):
     def closed(self, batch: _Continuations) -> None:
         """Says that a batch holds nothing any more."""
         self._open_batches.remove(batch)
+        if self._fillers is not None and not self._closed:
+            self._fillers.clear()
 
     def give_back(self, sequences: Sequence[int]) -> None:
         """Frees these sequences and the cells that only they used."""
@@ -277,6 +290,17 @@ class LlamaCppBackend(PathBackend):
             self._free_sequences.append(sequence)
         # The same work has the same sequences, whatever came before: to a recurrent model they are cells.
         self._free_sequences.sort(reverse=True)
+
+    def leave_cells(self, count: int, rows: Sequence[int]) -> None:
+        """Gives these of `count` rows the cells that they have where all are stepped; of padded batches alone."""
+        if self._fillers is not None and len(rows) < count:
+            self.check_open()
+            self._fillers.leave(count, rows)
+
+    def _evaluate_fillers(self, count: int, sequence: int) -> None:
+        self._batch.fillers(count, sequence)
+        self.decode()
+        self.count(count)
 
     def decode_rows(
         self, token_ids: Sequence[int], positions: Sequence[int], sequences: Sequence[int]
@@ -324,6 +348,7 @@ class _Continuations(PathContinuations):
         self._sequences = {row: backend.take_sequence(length) for row in range(rows)}
 
     def _forward(self, rows: Sequence[int], token_ids: Sequence[int]) -> list[F32]:
+        self._backend.leave_cells(len(self.lengths), rows)
         positions = [self.lengths[row] for row in rows]
         return self._backend.decode_rows(
             token_ids, positions, [self._sequences[row] for row in rows]

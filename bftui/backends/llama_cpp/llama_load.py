@@ -37,7 +37,7 @@ from bftui.core.errors import (
     UnsupportedModel,
 )
 from bftui.formats import gguf_file
-from bftui.formats.context_plan import Plan, Shape, planned, trained_note
+from bftui.formats.context_plan import Plan, Shape, planned, step_rows, trained_note
 from bftui.formats.gguf_check import checked_header
 from bftui.formats.gguf_header import GgufHeader
 from bftui.formats.machine import available_memory, physical_cores, size
@@ -364,8 +364,19 @@ def _info(
         note=trained_note(trained, plan.n_ctx),
         shaped=plan.rounding != "none",
         padded=plan.rounding == "coarse",
+        step_rows=_step_rows(header, model, plan, gpu),
         eos_id=eos,
     )
+
+
+def _step_rows(header: GgufHeader, model: Any, plan: Plan, gpu: bool) -> int:
+    """Rows of a step of padded ones; 0 for all: on a GPU, and where fillers cannot take the cells of the others."""
+    state = C.llama_model_is_recurrent(model) or C.llama_model_is_hybrid(model)
+    # Cells past a sliding window are free, and fillers have as many positions as there are rows.
+    window = C.llama_model_n_swa(model) or plan.batch_rows
+    if plan.rounding != "coarse" or gpu or state or window < plan.batch_rows:
+        return 0
+    return step_rows(header.types)
 
 
 def device_name(gpu: bool) -> str:

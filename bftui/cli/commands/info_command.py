@@ -64,6 +64,7 @@ def _table(facts: dict[str, Any]) -> str:
         "fan_tokens",
         "shaped",
         "padded",
+        "step_rows",
         "add_bos",
         "eos_id",
     }
