@@ -41,7 +41,8 @@ from bftui.session.view_state import check_node
 
 if TYPE_CHECKING:
     from bftui.core.valid.valid_sets import ValidSet
-    from bftui.measures.calibration.calibration import Calibration
+    from bftui.measures.bulk.sample_store import Store
+    from bftui.measures.calibration.calibration import Calibration, Readings
     from bftui.measures.calibration.calibration_runs import CalibrationAsked
     from bftui.measures.calibration.sampled_calibration import SampledCalibration
 
@@ -268,11 +269,16 @@ class Experiments:
     # Calibration -----------------------------------------------------------------------------------------------
 
     def start_calibration(
-        self, valid: ValidSet, asked: CalibrationAsked | None = None, node: int | None = None
+        self,
+        valid: ValidSet,
+        asked: CalibrationAsked | None = None,
+        node: int | None = None,
+        store: Store[Readings] | None = None,
     ) -> Calibration | SampledCalibration:
         """Begins to measure what comes after a node (default: the cursor) against a set of valid answers.
 
-        P~ is made with the sampler in force, whatever `asked` says of it. Raises UsageError, ModelError.
+        P~ is made with the sampler in force, whatever `asked` says of it. `store` has what was read before of the same
+        set at this place. Raises UsageError, ModelError.
         """
         from bftui.measures.calibration.calibration_runs import CalibrationAsked, start_calibration
 
@@ -281,7 +287,8 @@ class Experiments:
         wanted = CalibrationAsked(site.sampler) if asked is None else asked
         _, rendered = base.state.prompts[base.state.tree.root(at)]
         lines = rendered.template != "chat"
-        return start_calibration(site, valid, replace(wanted, sampler=site.sampler), lines=lines)
+        asked = replace(wanted, sampler=site.sampler)
+        return start_calibration(site, valid, asked, lines=lines, store=store)
 
     # Keeping ---------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bftui.session.session import Session
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Rolled
+    from bftui.workbench.valid_shown import ValidPlace, ValidShown
     from bftui.workbench.words_shown import WordsShown
 
 _LABEL_CELLS = 60
@@ -117,6 +118,8 @@ class View:
         self._marked: dict[str, int] = {}
         self.next: NextToken | None = None
         self._labels: dict[int, str] = {}
+        self._valid_at: tuple[ValidShown | None, int] = None, -1
+        self._valid_place: ValidPlace | None = None
         self.sync()
 
     @property
@@ -229,6 +232,29 @@ class View:
     def worded(self) -> WordsShown | None:
         """The responses to all words at the cursor, under the sampler in force."""
         return self.measured.words.get((self.cursor, self.in_force))
+
+    @property
+    def valid(self) -> ValidShown | None:
+        """The valid set that is loaded."""
+        return self.measured.valid
+
+    @property
+    def valid_place(self) -> ValidPlace | None:
+        """Where the cursor stands in the valid set; None where there is none, or answers do not begin before it."""
+        valid = self.valid
+        if self._valid_at[0] is not valid or self._valid_at[1] != self.cursor:
+            self._valid_at = valid, self.cursor
+            self._valid_place = None if valid is None else valid.place(self.tree, self.cursor)
+        return self._valid_place
+
+    def valid_shares(self) -> dict[int, float]:
+        """The share of valid answers behind each valid token after the cursor, by its id."""
+        place = self.valid_place
+        node = None if place is None or self.valid is None else self.valid.trie_node(place.number)
+        if node is None:
+            return {}
+        edges = node.edges
+        return {i: edge.completions / node.completions for edge in edges for i in edge.token_ids}
 
     # The partner -----------------------------------------------------------------------------------------------
 

@@ -20,13 +20,17 @@ from bftui.workbench.words_responding import WordResponses, WordsResponding
 
 if TYPE_CHECKING:
     from bftui.core.job import Job
+    from bftui.core.valid.node_reading import NodeReading
     from bftui.measures.lookahead import Lookahead
     from bftui.measures.rollouts import Rollouts
     from bftui.model.loaded_model import Model
     from bftui.session.session import Session
+    from bftui.workbench.queries import ValidKey
     from bftui.workbench.restore_results import Restored
     from bftui.workbench.rollout_series import Place, RolloutSeries
     from bftui.workbench.settings import ResponsePlan
+    from bftui.workbench.valid_set_work import ValidSets
+    from bftui.workbench.valid_shown import AskedSet
 
 AHEAD = 20
 """Candidates that one look-ahead looks at more."""
@@ -118,6 +122,7 @@ class Measuring:
         self._series: dict[Place, RolloutSeries] = {}
         self._responses = Responses()
         self._words = WordResponses()
+        self._valid_sets: ValidSets | None = None
 
     @property
     def waiting(self) -> bool:
@@ -160,6 +165,37 @@ class Measuring:
             series = self._series[place] = RolloutSeries(place)
         series.join(job)
         self._begin(_Rolling(job, series))
+
+    def calibrate(self, asked: AskedSet, node: int | None) -> None:
+        """Loads a valid set after a node (default: the cursor) and reads it; one that was stopped goes on.
+
+        It takes the place of the one before, which is read no further. Raises BftuiError for what names no set.
+        """
+        session = self._at
+        work = self._valid.begin(session, asked, session.cursor if node is None else node)
+        for running in list(self._running):
+            if running.name == work.name:
+                self._drop(running)
+        if work.finished:
+            self.show(replace(self.measured, valid=work.shown))
+        else:
+            self._begin(work)
+
+    def read_place(self, key: ValidKey) -> NodeReading | None:
+        """Reads one place of the loaded set; None where another one was loaded since. Raises ModelError."""
+        work = self._valid.loaded
+        if work is None or work.shown.loaded != key.loaded:
+            return None
+        return work.read(key.number, self._at)
+
+    @property
+    def _valid(self) -> ValidSets:
+        if self._valid_sets is None:
+            from bftui.workbench.valid_set_work import ValidSets
+
+            self._valid_sets = ValidSets()
+            self._valid_sets.keep(self.measured.valid)
+        return self._valid_sets
 
     def respond(
         self,
@@ -291,6 +327,8 @@ class Measuring:
             self._beside(work)
             self._keep(work)
             self._publish(work, running=False)
+            if self._valid_sets is not None:
+                self._valid_sets.keep(self.measured.valid)
             return True, None
         if isinstance(work, _RESPONSES):
             work.keep_looks(self._at.experiments)
@@ -352,6 +390,7 @@ class Measuring:
         """Ends everything and forgets what was found: it is about another session from now on."""
         self.renew()
         self._series.clear()
+        self._valid_sets = None
         self.session = session
         self.show(Measured())
 
@@ -368,6 +407,8 @@ def _stopped(works: Sequence[_Work]) -> str:
         told += hint("; {response} goes on where it stood")
     if any(isinstance(work, WordsResponding) for work in works):
         told += hint("; {all_words} goes on where it stood")
+    if any(work.name == "valid set" for work in works):
+        told += hint("; {valid} goes on")
     return told
 
 

@@ -46,6 +46,15 @@ class PreviewKey:
     sampler: Sampler
 
 
+@dataclass(frozen=True, slots=True)
+class ValidKey:
+    """Which place of which valid set, under which sampler: `loaded` and `number` are those of `ValidShown`."""
+
+    loaded: int
+    number: int
+    sampler: int
+
+
 SplitKey = tuple[str, "Special"]
 """A text to force, and how control tokens that are written in it are read."""
 

@@ -19,6 +19,7 @@ from bftui.workbench.paired_results import NudgingShown, ShiftShown
 from bftui.workbench.response_shown import ResponseShown
 from bftui.workbench.rollout_series import Drawing, PastRollouts, Place, RolloutSeries
 from bftui.workbench.snapshot import Beside, Measured, Paired
+from bftui.workbench.valid_shown import ValidShown
 from bftui.workbench.words_shown import PartnerShown, past_beside, past_words
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def restored(
     *,
     live: bool = True,
 ) -> Restored:
-    """Restores look-ahead, rollouts and responses; of rollouts of one place those that go with the latest.
+    """Restores look-ahead, rollouts, responses and the last valid set; of rollouts of one place those of the latest.
 
     `live`: whether there is a model, so that what was stopped can go on.
     """
@@ -54,6 +55,7 @@ def restored(
     responses: dict[Place, ResponseShown] = {}
     beside: dict[Place, PartnerShown] = {}
     series_of_words: list[StoredResult] = []
+    valid: ValidShown | None = None
     for found in measurements:
         node = found["node"]
         with suppress(
@@ -67,6 +69,8 @@ def restored(
                 case "rollouts" | "resampling":
                     past = PastRollouts.of(StoredResult.read(found))
                     _put(series, (node, samplers.index(past.settings().sampler)), past)
+                case "calibration":
+                    valid = ValidShown.past(StoredResult.read(found), samplers)
                 case "response" | "partner_response":
                     stored = StoredResult.read(found)
                     beside_it = stored.kind == "partner_response"
@@ -83,7 +87,12 @@ def restored(
     goes_on = {place: each for place, each in series.items() if _goes_on(each.jobs[-1])}
     words = past_words(series_of_words, samplers, live=live)
     measured = Measured(
-        looked=looked, rolled=rolled, responses=responses, beside=beside, words=words
+        looked=looked,
+        rolled=rolled,
+        responses=responses,
+        beside=beside,
+        words=words,
+        valid=valid,
     )
     return Restored(measured, goes_on)
 

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.pair.nudging_rounds import NudgeSettings
     from bftui.core.sampler import Sampler
+    from bftui.core.valid.node_reading import NodeReading
     from bftui.model.loaded_model import Model
     from bftui.model.prompt import Prompt, Rendered
     from bftui.session.records.resume import Saved
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
-    from bftui.workbench.queries import PageKey, PreviewKey, SplitKey
+    from bftui.workbench.queries import PageKey, PreviewKey, SplitKey, ValidKey
 
 _RECOMPUTED = 64
 """Nodes whose numbers are recomputed between two looks at what a person asks for."""
@@ -118,8 +119,8 @@ class SessionSlot:
 
     # Commands --------------------------------------------------------------------------------------------------
 
-    def do(self, command: commands.Command) -> None:
-        """Carries out a command."""
+    def do(self, command: commands.Command, *, responds: bool = True) -> None:
+        """Carries out a command; `responds`: whether a forced text is measured, where that is asked for."""
         session = self.session
         if session is None:
             return
@@ -137,7 +138,7 @@ class SessionSlot:
         if not isinstance(command, commands.Step):
             self.look_for_stale()
         forced = isinstance(command, commands.Force | commands.ForceIds)
-        if forced and self._state.now.automatic and not session.ended:
+        if responds and forced and self._state.now.automatic and not session.ended:
             ids = ids_between(session.tree, start, session.cursor)
             try:
                 self.measuring.respond(start, ids, session.cursor, self._state.now.plan)
@@ -232,6 +233,10 @@ class SessionSlot:
         if key.by is not None:
             return key.by.page(key.start, key.stop, key.node)
         return session.model_tree.page(key.start, key.stop, node=key.node, query=key.query)
+
+    def reading(self, key: ValidKey) -> NodeReading | None:
+        """One place of the valid set that is loaded."""
+        return None if self.session is None else self.measuring.read_place(key)
 
     def split(self, key: SplitKey) -> list[tuple[bytes, bool]] | None:
         """The tokens of a text to force, and whether each is a control token."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Place, Rolled
     from bftui.workbench.settings import ResponsePlan
+    from bftui.workbench.valid_shown import ValidShown
     from bftui.workbench.words_shown import PartnerShown, WordsShown
 
 
@@ -70,6 +71,7 @@ class Measured:
         running: what is being measured.
         looked, rolled, words: by place; of rollouts the latest there.
         responses, beside: by place, which is here the node of the forced text's last token; those of the partner.
+        valid: the valid set that is loaded.
         speed: tokens a second that a response drew last; None before one did.
     """
 
@@ -80,6 +82,7 @@ class Measured:
     responses: Mapping[Place, ResponseShown] = field(default_factory=dict)
     beside: Mapping[Place, PartnerShown] = field(default_factory=dict)
     words: Mapping[Place, WordsShown] = field(default_factory=dict)
+    valid: ValidShown | None = None
     speed: float | None = None
 
 

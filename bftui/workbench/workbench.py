@@ -22,7 +22,7 @@ from bftui.core.errors import BftuiError
 from bftui.session import commands
 from bftui.workbench.live_model import LiveModel
 from bftui.workbench.model_slot import ModelSlot
-from bftui.workbench.queries import PageKey, PreviewKey, Query, SplitKey
+from bftui.workbench.queries import PageKey, PreviewKey, Query, SplitKey, ValidKey
 from bftui.workbench.settings import (
     ModelSettings,
     PartnerSettings,
@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from bftui.backends.client.client_protocol import Page
     from bftui.core.distribution import NextToken
     from bftui.core.pair.nudging_rounds import NudgeSettings
+    from bftui.core.valid.node_reading import NodeReading
     from bftui.model.prompt import Prompt, Rendered
     from bftui.workbench.loop import Loop
     from bftui.workbench.recorded_trace import RecordedTrace
     from bftui.workbench.session_slot import SessionSlot
+    from bftui.workbench.valid_shown import AskedSet
 
 _QUEUED = 64
 _JOIN_S = 1.0
@@ -59,8 +61,8 @@ class Workbench:
     Attributes:
         model, partner: where the session's own model and its partner stand.
         source: what is worked on; it says what it can do.
-        pages, splits, previews, rendered: what is asked of the model; None, an empty list or an error in words where
-            there is no answer.
+        pages, splits, previews, rendered, readings: what is asked of the model; None, an empty list or an error in
+            words where there is no answer.
     """
 
     def __init__(
@@ -94,7 +96,10 @@ class Workbench:
         self.rendered: Query[Prompt, Rendered | str] = Query(
             put, lambda typed: self._session.render(typed), line, latest=True, quiet=True
         )
-        state.queries = self.pages, self.splits, self.previews, self.rendered
+        self.readings: Query[ValidKey, NodeReading | str] = Query(
+            put, lambda key: self._session.reading(key), line, quiet=True
+        )
+        state.queries = self.pages, self.splits, self.previews, self.rendered, self.readings
 
     # What is known ---------------------------------------------------------------------------------------------
 
@@ -341,6 +346,16 @@ class Workbench:
         """Measures the response to each of some words after a node, in the partner too; what was stopped goes on."""
         plan = self.now.plan
         self._put(lambda session: session.measuring.respond_to_words(node, words, plan), "measure")
+
+    def calibrate(self, asked: AskedSet, node: int | None = None) -> None:
+        """Loads a valid set after a node (default: where the session then stands); what was stopped goes on."""
+        self._put(lambda session: session.measuring.calibrate(asked, node), "measure")
+
+    def take_way(self, ids: tuple[int, ...]) -> None:
+        """Appends a way on of a valid set: nobody asks what that does to BF."""
+        self._state.publish(playing=False)
+        command = commands.ForceIds(ids)
+        self._put(lambda session: session.do(command, responds=False), "force")
 
     def resize_response(self, end: int, plan: ResponsePlan) -> None:
         """Has the response to the text that ends at a node draw so much; before its first token it begins anew so."""

@@ -47,7 +47,7 @@ seed = 3
 ctx = 128
 kv = "f32"
 [keys]
-step = "v"
+step = "Y"
 help = []
 """
 
@@ -62,7 +62,7 @@ def test_it_holds_what_a_person_wants_every_time(tmp_path: Path) -> None:
         {"top_p": 0.8, "seed": 3},
         {"ctx": 128, "kv": "f32"},
     )
-    assert found.keymap == USUAL.with_keys({"step": "v", "help": []})
+    assert found.keymap == USUAL.with_keys({"step": "Y", "help": []})
 
 
 def test_the_default_file_is_complete_and_says_what_holds_without_it() -> None:
@@ -139,7 +139,7 @@ words = [
   "Well",
 ]
 [keys] # my keys
-step = "v"
+step = "Y"
 """
 
 
@@ -154,7 +154,7 @@ def test_a_change_leaves_everything_else_as_it_was_written() -> None:
         '  "Well",',
         "]",
         "[keys] # my keys",
-        'step = "v"',
+        'step = "Y"',
         'undo = "Z"',
         "",
         "[sampler]",
@@ -218,10 +218,10 @@ def test_config_and_keys_say_what_holds(tmp_path: Path, home: dict[str, str]) ->
     config(tmp_path, EVERYTHING)
     said = json.loads(bftui_("config", "--json", env=home).stdout)
     assert (said["theme"], said["sampler"]["seed"], said["sampler"]["top_k"]) == ("light", 3, 0)
-    assert (said["keys"]["step"], said["keys"]["help"]) == (["v"], [])
+    assert (said["keys"]["step"], said["keys"]["help"]) == (["Y"], [])
     rows = {row["id"]: row for row in json.loads(bftui_("keys", "--json", env=home).stdout)}
-    assert (rows["step"]["keys"], rows["help"]["keys"]) == ("v", "")
-    assert bftui_("keys", env=home).stdout.startswith("v  ")
+    assert (rows["step"]["keys"], rows["help"]["keys"]) == ("Y", "")
+    assert bftui_("keys", env=home).stdout.startswith("Y  ")
 
 
 def test_it_is_read_before_anything_else(tmp_path: Path, home: dict[str, str]) -> None:

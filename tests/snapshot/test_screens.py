@@ -125,6 +125,27 @@ def test_settings(shown: Callable[..., None], size: tuple[int, int]) -> None:
     shown(size, [*SESSION, "f2"])
 
 
+VALID = [*"v", *"words:a fig|a pear|The apple|The pear --end .", "enter", MEASURED]
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_valid(shown: Callable[..., None], size: tuple[int, int]) -> None:
+    shown(size, [*VALID, "enter"])
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_valid_frontier(shown: Callable[..., None], size: tuple[int, int]) -> None:
+    shown(size, [*VALID, "tab"])
+
+
+def test_valid_choice(shown: Callable[..., None]) -> None:
+    shown(NARROW, ["v"])
+
+
+def test_valid_candidates(shown: Callable[..., None]) -> None:
+    shown(NARROW, [*VALID, "escape"])
+
+
 def test_theme_list(shown: Callable[..., None]) -> None:
     shown(NARROW, [*SESSION, "T"])
 

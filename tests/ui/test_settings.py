@@ -22,7 +22,7 @@ from tests.ui.driver import lines, workbench
 
 MINE = USUAL.with_keys(
     {
-        "step": ["v", "space"],
+        "step": ["Y", "space"],
         "undo": "ctrl+u",
         "help": [],
         "prompt": "P",
@@ -36,7 +36,7 @@ MINE = USUAL.with_keys(
 
 async def test_the_persons_keys_act_and_the_usual_ones_do_not(fruit: str) -> None:
     async with workbench(fruit, keymap=MINE) as w:
-        await w.press("v")
+        await w.press("Y")
         assert len(w.tokens) == 1
         await w.press("ctrl+u")
         assert w.tokens == []
@@ -48,7 +48,7 @@ async def test_the_persons_keys_act_and_the_usual_ones_do_not(fruit: str) -> Non
         await w.press("f4")
         assert w.tokens == [" Thank", " you"]
         line = lines(w.bench.key_line)[0]
-        assert "v sample" in line
+        assert "Y sample" in line
         assert "Z quit" in line
         assert "help" not in line
         await w.press("P")

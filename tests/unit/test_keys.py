@@ -17,7 +17,7 @@ from bftui.workbench.keys import parsed, shown
 def mine() -> Iterator[keys.Keymap]:
     """A person's keys, in force for one test."""
     keymap = USUAL.with_keys(
-        {"step": ["v", "space"], "undo": "ctrl+u", "help": [], "prompt": "P", "word": ["f3", "f4"]}
+        {"step": ["Y", "space"], "undo": "ctrl+u", "help": [], "prompt": "P", "word": ["f3", "f4"]}
     )
     keys.use(keymap)
     yield keymap
@@ -120,7 +120,7 @@ def test_two_actions_may_trade_keys() -> None:
 def test_sentences_and_tables_name_the_persons_keys(mine: keys.Keymap) -> None:
     assert BY_ID["step"].why_not(ActionFacts()) == "there is no prompt yet: P opens the editor"
     assert "ctrl+u brings it back" in BY_ID["prune"].told()
-    assert ("v space", "sample", "Sample one token.") in key_table()
+    assert ("Y space", "sample", "Sample one token.") in key_table()
     assert ("^u", "undo", "Take back the last change; tokens never vanish.") in key_table()
     assert keys.hint("{word} force words, {back} goes back") == "f3 force words, ← goes back"
     assert keys.key("help") == "ctrl+p “help”"

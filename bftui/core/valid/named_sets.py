@@ -87,7 +87,7 @@ def _range(text: str, argument: str) -> ValidSet:
 
 
 def _words(text: str, argument: str) -> ValidSet:
-    return valid_set("words", argument.split("|"))
+    return valid_set(text, argument.split("|"))
 
 
 def _size(text: str, argument: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bftui.core.errors import BftuiError
 from bftui.session.commands import Goto
 from bftui.ui.actions import needs
 from bftui.ui.actions.action import ActionFacts, ActionGroup, action
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from bftui.ui.screens.workbench_screen import WorkbenchScreen
     from bftui.ui.view import View
     from bftui.workbench.rollout_series import Rolled
+    from bftui.workbench.valid_shown import AskedSet
 
 can_measure = needs.unless(
     needs.asking,
@@ -196,3 +199,87 @@ def set_response(screen: WorkbenchScreen, on: bool) -> None:
     screen.workbench.respond_by_itself(on)
     told = "every forced text is measured" if on else hint("{response} measures a forced text")
     screen.tell(Notice(f"response {'auto' if on else 'off'}: {told}"))
+
+
+# Valid answers -------------------------------------------------------------------------------------------------
+
+
+def can_load(facts: ActionFacts) -> str | None:
+    """Needs a model; of a replay, a set that was recorded."""
+    if facts.replay:
+        return needs.recorded("valid", "no valid set was", needs.session)(facts)
+    if facts.loading:
+        return "the model is still loading"
+    return needs.running(facts) if facts.session else needs.model(facts)
+
+
+@action(
+    ActionGroup.MEASURE,
+    "v",
+    name="valid set",
+    needs=can_load,
+    known=lambda view: view.valid is not None,
+)
+def valid(screen: WorkbenchScreen) -> None:
+    """Valid answers from here: validity, diversity, order, shape."""
+    if screen.view is not None and screen.view.valid is not None:
+        _show_valid(screen)
+    else:
+        _choose_valid(screen)
+
+
+def _show_valid(screen: WorkbenchScreen) -> None:
+    from bftui.ui.screens.valid_screen import ValidScreen
+
+    def left(another: bool | None) -> None:
+        if another:
+            _choose_valid(screen)
+
+    screen.app.push_screen(ValidScreen(screen.workbench, screen.now, screen.palette), left)
+
+
+def _choose_valid(screen: WorkbenchScreen) -> None:
+    from bftui.ui.screens.valid_choice_screen import ValidChoiceScreen
+
+    view = screen.view
+    known = None if view is None else view.valid
+    where = (
+        "There is no prompt yet: the set asks its own question."
+        if view is None
+        else "Answers begin at the cursor."
+    )
+
+    def chosen(asked: AskedSet | None) -> None:
+        if asked is None:
+            return
+        if screen.view is None:
+            _ask_valid(screen, asked)
+            return
+        if screen.now.session.ended:
+            screen.warn(hint("the text ends here, no answer begins: {back} goes back"))
+            return
+        screen.workbench.calibrate(asked, screen.now.cursor)
+        screen.expect_work()
+        _show_valid(screen)
+
+    typed = "" if known is None else known.asked.typed
+    screen.app.push_screen(ValidChoiceScreen(screen.palette, typed, where), chosen)
+
+
+def _ask_valid(screen: WorkbenchScreen, asked: AskedSet) -> None:
+    """Asks the set's own question, and measures what comes after it."""
+    from bftui.core.valid.set_questions import question_of
+    from bftui.trace.valid_files import parse_valid, read_answers
+
+    try:
+        question = question_of(parse_valid(asked.name, read_answers))
+    except BftuiError as error:
+        screen.warn(error.line())
+        return
+    if question is None:
+        screen.warn(hint("this set has no question of its own: {prompt} writes the prompt"))
+        return
+    screen.workbench.set_prompt(replace(screen.settings.frame, text=question))
+    screen.workbench.calibrate(asked)
+    screen.tell(Notice(hint(f"“{question}” is asked; {{valid}} shows its answers")))
+    screen.expect_work()

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _BOLD = Style(bold=True)
 _PAGE = 100
 _END = "■"
+_SIGN = "✓"
+"""Stands at a valid token."""
 
 _AHEAD = 12
 """Cells of the column "BF after", where there is room for all columns."""
@@ -45,6 +47,8 @@ _PARTNER = 18
 _RANKED, _SHORT = 8, 6
 _SUMS = 13
 """Cells that name and bar keep beside Σp where there is a partner."""
+_VALID = 7
+"""Cells of the share of valid answers behind a token."""
 _AHEAD_BAR = 4
 _AHEAD_TOP = math.log(25)
 """ln BF at which the bar of "BF after" is full."""
@@ -91,6 +95,7 @@ class CandidatesPane(Pane):
         self._node = -1
         self._stored: list[ShownCandidate] = []
         self._taken: dict[int, int] = {}
+        self._shares: dict[int, float] = {}
         self.wanted = ""
         self.order = CandidateOrder.RANK
         self._ordered: list[ShownCandidate] = []
@@ -115,6 +120,7 @@ class CandidatesPane(Pane):
             self.order = CandidateOrder.RANK
         self._stored = _candidates(view.next) if view.next else []
         self._taken = view.taken()
+        self._shares = view.valid_shares()
         view.standings([each.token_id for each in self._stored])
         if self.order not in self.orders():
             # Under another sampler nothing is known again, and the partner may be gone.
@@ -253,9 +259,12 @@ class CandidatesPane(Pane):
             place = f"{len(looked.candidates):,} looked at, {self.order.value}"
         elif self.order is CandidateOrder.PARTNER:
             place = f"{self.selected + 1:,} of {self._known():,} {self.order.value}"
+        room = self._flexible(self.columns)
         summed = self.order is CandidateOrder.RANK and (looked is None or self.columns >= _WIDE)
+        summed = summed and room >= (_SUMS if self._beside(self.columns) else 16)
         columns = "p, Σp" if summed else "p"
         columns += ", BF after" if looked is not None else ""
+        columns += self._validity()
         forms = (
             f"{columns}{partner}{at_one} · {place}",
             f"{columns}{at_one} · {place}",
@@ -264,6 +273,15 @@ class CandidatesPane(Pane):
         )
         room = self.size.width - 6
         return next((form for form in forms if len(form) <= room), "")
+
+    def _validity(self) -> str:
+        """What the sign of valid tokens stands for, or that none is valid here."""
+        valid, place = self.now.valid, self.now.valid_place
+        if valid is None or valid.trie is None:
+            return ""
+        if self._shares:
+            return f", {_SIGN} share of answers"
+        return ", before or beside the valid set" if place is None else ", not valid any more"
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
         view, palette = self.now, self.palette
@@ -295,8 +313,8 @@ class CandidatesPane(Pane):
         wide = line.width >= _WIDE
         # A narrow line has one place for the sum and for BF after; a wide one keeps its place free until it is known.
         ahead = view.looked is not None
-        beside = self._beside(line.width)
-        flexible = line.width - 20 - beside - (_AHEAD if wide else 0)
+        beside, valid = self._beside(line.width), _VALID if self._shares else 0
+        flexible = self._flexible(line.width)
         sums = flexible >= (_SUMS if beside else 16)
         flexible += 0 if sums else 6
         name = max(8, min(28, flexible * (3 if beside else 2) // 5))
@@ -316,13 +334,20 @@ class CandidatesPane(Pane):
         line.add(f" {probability(found.p, self.now.noise):>5}", text)
         if sums and found.total is not None and (wide or not ahead):
             line.add(f" {probability(found.total, self.now.noise):>5}", palette.dim)
-        end = line.width - beside
+        end = line.width - beside - valid
         if ahead and sums:
             line.to(end - (_AHEAD if wide else 6))
             self._after(found, line, wide=wide)
+        if (answers := self._shares.get(found.token_id)) is not None:
+            line.to(end).add(f" {_SIGN}{100 * answers:>4.0f}%", palette.good)
         if beside:
-            line.to(end)
+            line.to(line.width - beside)
             self._partnered(found, line)
+
+    def _flexible(self, width: int) -> int:
+        """Cells of a line for name, bar and, where they are enough, Σp."""
+        valid = _VALID if self._shares else 0
+        return width - 20 - self._beside(width) - valid - (_AHEAD if width >= _WIDE else 0)
 
     def _token(self, found: ShownCandidate, line: LineBuilder, cells: int, style: Style) -> None:
         """The token; a control token in a colour of its own, and ■ after one that ends the text."""
