@@ -40,11 +40,10 @@ from bftui.session.model_tree import ModelTree
 from bftui.session.view_state import check_node
 
 if TYPE_CHECKING:
-    from bftui.core.valid.valid_sets import ValidSet
+    from bftui.core.valid.valid_sets import Valid
     from bftui.measures.bulk.sample_store import Store
-    from bftui.measures.calibration.calibration import Calibration, Readings
-    from bftui.measures.calibration.calibration_runs import CalibrationAsked
-    from bftui.measures.calibration.sampled_calibration import SampledCalibration
+    from bftui.measures.calibration.calibration import Readings
+    from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
 
 
 class Experiments:
@@ -270,11 +269,11 @@ class Experiments:
 
     def start_calibration(
         self,
-        valid: ValidSet,
+        valid: Valid,
         asked: CalibrationAsked | None = None,
         node: int | None = None,
         store: Store[Readings] | None = None,
-    ) -> Calibration | SampledCalibration:
+    ) -> AnyCalibration:
         """Begins to measure what comes after a node (default: the cursor) against a set of valid answers.
 
         P~ is made with the sampler in force, whatever `asked` says of it. `store` has what was read before of the same

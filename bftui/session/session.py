@@ -36,9 +36,7 @@ from bftui.session.session_state import SessionState
 from bftui.trace.document import Trace
 
 if TYPE_CHECKING:
-    from bftui.measures.calibration.calibration import Calibration
-    from bftui.measures.calibration.calibration_runs import CalibrationAsked
-    from bftui.measures.calibration.sampled_calibration import SampledCalibration
+    from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
 
 J = TypeVar("J", bound=Job)
 
@@ -424,7 +422,7 @@ class Session:
         asked: CalibrationAsked | None = None,
         *,
         node: int | None = None,
-    ) -> Calibration | SampledCalibration:
+    ) -> AnyCalibration:
         """Measures what comes after a node (default: the cursor) against a set of valid answers.
 
         `valid` names a set, as `us-states`, `regex:PATTERN` or a file, or lists the answers.

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bftui.core.errors import InputError, UsageError
+from bftui.core.errors import InputError, NotEnumerable, UsageError
 from bftui.core.valid.named_sets import NAMED, named_set
 from bftui.core.valid.regex_answers import regex_answers
-from bftui.core.valid.valid_sets import ValidSet, valid_set
+from bftui.core.valid.valid_sets import Grammar, Valid, ValidSet, valid_set
 from bftui.trace.stream import read_bounded
 
-REGEX = "regex:"
+REGEX, SCHEMA = "regex:", "schema:"
 
 MOST_BYTES = 64 << 20
 """Of a file of answers, which is held in memory as a whole."""
@@ -22,19 +22,23 @@ MOST_BYTES = 64 << 20
 _FORM = 'write one answer a line, or {"valid": ["…"]}'
 
 
-def parse_valid(text: str, read: Callable[[str], bytes]) -> ValidSet:
-    """Makes the set that a text names: a set of `NAMED`, `regex:PATTERN`, or the path of a file of answers.
+def parse_valid(text: str, read: Callable[[str], bytes]) -> Valid:
+    """Makes the set that a text names: one of `NAMED`, `regex:PATTERN`, `schema:FILE`, or a file of answers.
+
+    An expression whose answers cannot be written out, because they are too many or go on for ever, is a grammar, and
+    so is a JSON schema.
 
     Args:
         text: what was written; a name goes before a file that is called so.
         read: returns the bytes of a file; its errors pass.
 
-    Raises UsageError for no such set, NotEnumerable for a regular expression that is too large or goes on for ever,
-    InputError for a damaged file.
+    Raises UsageError for no such set, InputError for a damaged file.
     """
     if text.startswith(REGEX):
-        pattern = text.removeprefix(REGEX)
-        return valid_set(text, regex_answers(pattern))
+        return _expression(text)
+    if text.startswith(SCHEMA):
+        path = text.removeprefix(SCHEMA)
+        return Grammar(text, "schema", _unicode(read(path), path))
     named = named_set(text)
     if named is not None:
         return named
@@ -45,9 +49,24 @@ def parse_valid(text: str, read: Callable[[str], bytes]) -> ValidSet:
             raise
         raise UsageError(
             f"{text or repr(text)} is neither a valid set nor a file",
-            hint=f"sets are {', '.join(NAMED)}, {REGEX}PATTERN",
+            hint=f"sets are {', '.join(NAMED)}, {REGEX}PATTERN, {SCHEMA}FILE",
         ) from error
     return parse_answers(data, text)
+
+
+def _expression(text: str) -> Valid:
+    pattern = text.removeprefix(REGEX)
+    try:
+        return valid_set(text, regex_answers(pattern))
+    except NotEnumerable as error:
+        return Grammar(text, "regex", pattern, (error.line(),))
+
+
+def _unicode(data: bytes, name: str) -> str:
+    try:
+        return data.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8", str(error)) from error
 
 
 def read_answers(path: str) -> bytes:
@@ -64,10 +83,7 @@ def parse_answers(data: bytes, name: str) -> ValidSet:
 
     Raises InputError for what is not such a file, and for no answers.
     """
-    try:
-        text = data.removeprefix(b"\xef\xbb\xbf").decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not UTF-8", str(error)) from error
+    text = _unicode(data, name)
     if text.lstrip().startswith("{"):
         try:
             return valid_answers(json.loads(text).get("valid"), name)

@@ -9,12 +9,11 @@ from bftui.backends.client.client_protocol import TriePlan
 from bftui.core.valid.node_reading import NodeReading
 from bftui.measures.bulk.sample_store import Store
 from bftui.measures.calibration.calibration import Calibration, Readings
-from bftui.measures.calibration.calibration_runs import CalibrationAsked
+from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
 from bftui.trace.valid_files import parse_valid, read_answers
 from bftui.workbench.valid_shown import AskedSet, ValidShown, numbered
 
 if TYPE_CHECKING:
-    from bftui.measures.calibration.sampled_calibration import SampledCalibration
     from bftui.results.calibration_result import CalibrationResult, CalibrationSettings
     from bftui.session.session import Session
     from bftui.workbench.snapshot import Measured
@@ -34,7 +33,7 @@ class CalibrationWork:
 
     def __init__(
         self,
-        job: Calibration | SampledCalibration,
+        job: AnyCalibration,
         loaded: int,
         sampler: int,
         known: CalibrationResult | None,

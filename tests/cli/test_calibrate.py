@@ -93,7 +93,7 @@ def test_each_prompt_may_have_a_set_of_its_own(orchard, tmp_path):
         ([], "no valid answers"),
         (["apple", ""], "empty answer"),
         ("us-state", "neither a valid set"),
-        ("regex:a*", "for ever"),
+        ("range:9-1", "9 is above 1"),
         ("nowhere.txt", "nowhere.txt"),
     ],
 )
@@ -136,7 +136,8 @@ def test_a_set_in_a_file_and_one_by_a_pattern_are_the_same_as_listed(orchard, tm
     [
         (2, ["--valid", "us-state"], "us-states"),
         (4, ["--valid", "nowhere.txt"], "nowhere.txt"),
-        (2, ["--valid", "regex:a*"], "for ever"),
+        (2, ["--valid", "regex:(?=a)b"], "regex"),
+        (4, ["--valid", "schema:nowhere.json"], "nowhere.json"),
         (2, ["--valid", "digits:0"], "digits"),
         (2, ["--valid", "range:9-1"], "range"),
         (2, ["--valid", SET, "--end", "two tokens"], "terminator"),
@@ -151,3 +152,21 @@ def test_what_cannot_be_measured_is_one_clear_line(orchard, tmp_path, code, aske
     (tmp_path / "LIST").write_text('["apple",\n"pear"]')
     asked = [str(tmp_path / each) if each in ("EMPTY", "LIST") else each for each in asked]
     assert says in fails(code, "calibrate", orchard, "--prompt", "I like", *asked)
+
+
+def test_answers_that_go_on_for_ever_are_read_along_some_of_them(orchard, tmp_path):
+    asked = ["--prompt", "I like", "--valid", "regex:(red )*(apple|pear)", "--json"]
+    found = json.loads(bftui_("calibrate", orchard, *asked).stdout)
+    assert found["how"] == "grammar"
+    assert found["settings"]["valid"] == "regex:(red )*(apple|pear)"
+    assert 0 < found["order"]["auc"] <= 1
+    assert (found["diversity"], found["shape"]) == (None, None)
+    assert any("for ever" in note for note in found["notes"])
+    shown = bftui_("calibrate", orchard, *asked[:-1]).stdout
+    assert "order alone" in " ".join(shown.split())
+    schema = tmp_path / "s.json"
+    schema.write_text('{"type": "integer"}')
+    done = bftui_(
+        "calibrate", orchard, "--prompt", "I like", "--valid", f"schema:{schema}", "--json"
+    )
+    assert json.loads(done.stdout)["how"] == "grammar"

@@ -19,7 +19,7 @@ from bftui.core.errors import BftuiError, InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bftui.core.valid.valid_sets import ValidSet
+    from bftui.core.valid.valid_sets import Valid
     from bftui.measures.calibration.calibration_runs import CalibrationRuns
     from bftui.model.loaded_model import Model
     from bftui.model.prompt import Prompt
@@ -41,8 +41,8 @@ def calibrate(
         str,
         typer.Option(
             metavar="SET",
-            help="The valid answers: digits:2, range:1-100, us-states, months, … , regex:PATTERN, or a file with one "
-            'answer a line or {"valid": […]}.',
+            help="The valid answers: digits:2, range:1-100, us-states, months, … , regex:PATTERN, schema:FILE, "
+            'or a file with one answer a line or {"valid": […]}.',
         ),
     ],
     prompts: Annotated[
@@ -140,7 +140,7 @@ def calibrate(
 
 def _asked(
     valid: str, question: o.PromptOptions, prompts: Path | None
-) -> tuple[list[tuple[PromptLine, ValidSet]], Prompt]:
+) -> tuple[list[tuple[PromptLine, Valid]], Prompt]:
     """The prompts, each with its valid set, and what they are put into. Raises UsageError, InputError."""
     from bftui.cli.shared.pair_options import prompt_lines
     from bftui.core.valid.set_questions import question_of
@@ -151,7 +151,7 @@ def _asked(
     def read(path: str) -> bytes:
         return o.read_bytes(Path(path))
 
-    def its_own(line: PromptLine) -> ValidSet:
+    def its_own(line: PromptLine) -> Valid:
         if line.valid is None:
             return whole
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bftui.core.valid.valid_sets import ValidSet
+from bftui.core.valid.valid_sets import Valid
 
 _ALONE = "Answer with it alone."
 
@@ -23,7 +23,7 @@ _QUESTIONS: Mapping[str, str] = {
 _TOTAL = {"sum": " whose sum is {}", "max-sum": " whose sum is at most {}"}
 
 
-def question_of(valid: ValidSet) -> str | None:
+def question_of(valid: Valid) -> str | None:
     """Returns the question of a named set; None for a list, a file and a regular expression."""
     name, _, argument = valid.name.partition(":")
     size, _, rest = argument.partition(":")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Literal
 
 from bftui.core.errors import UsageError
 from bftui.core.text import counted
@@ -49,6 +50,26 @@ class ValidSet:
                 f"{LIMIT:,} at most are walked one by one",
             )
         return tuple(self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Valid answers that cannot be written out one by one.
+
+    Attributes:
+        name: what people call it.
+        kind, source: a regular expression, or the JSON of a schema.
+        notes: as of `ValidSet`.
+    """
+
+    name: str
+    kind: Literal["regex", "schema"]
+    source: str = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+Valid = ValidSet | Grammar
+"""What can be asked of a model: a set that is listed, or a grammar."""
 
 
 def valid_set(name: str, answers: Iterable[str]) -> ValidSet:

@@ -11,11 +11,13 @@ from bftui.core.errors import BftuiError, Cancelled, ContextFull
 from bftui.core.job import Job
 from bftui.core.sampler import Sampler
 from bftui.core.text import counted, of_path
-from bftui.core.valid.valid_sets import LIMIT, ValidSet
+from bftui.core.valid.valid_sets import LIMIT, Grammar, Valid, ValidSet
 from bftui.measures.bulk.sample_store import Store, model_identity
 from bftui.measures.calibration.calibration import Calibration, Readings
 from bftui.measures.calibration.compile_valid import CompiledSet, compile_valid
+from bftui.measures.calibration.grammar_nodes import GrammarCalibration
 from bftui.measures.calibration.sampled_calibration import TRIED, SampledCalibration
+from bftui.measures.calibration.token_constraint import TokenConstraint
 from bftui.measures.site import Site, prompt_site
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt, Rendered, framed
@@ -30,6 +32,8 @@ from bftui.results.calibration_result import (
 )
 from bftui.trace.header import model_fields
 from bftui.trace.prompts_file import PromptLine
+
+AnyCalibration = Calibration | SampledCalibration | GrammarCalibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class CalibrationAsked:
     frontier: bool = True
     samples: int = 2000
 
-    def settings(self, valid: ValidSet) -> CalibrationSettings:
+    def settings(self, valid: Valid) -> CalibrationSettings:
         """Says what was asked for, of one set."""
         return CalibrationSettings(
             valid=valid.name,
@@ -65,27 +69,35 @@ class CalibrationAsked:
         )
 
 
-def digest(valid: ValidSet) -> str:
+def digest(valid: Valid) -> str:
     """The SHA-256 of the answers, one a line; of a set that is not written out, of its name and size."""
+    if isinstance(valid, Grammar):
+        return hashlib.sha256(f"{valid.kind}\n{valid.source}".encode()).hexdigest()
     whole = "\n".join(valid.answers) if valid.count <= LIMIT else f"{valid.name}\n{valid.count}"
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def start_calibration(
     site: Site,
-    valid: ValidSet,
+    valid: Valid,
     asked: CalibrationAsked,
     *,
     lines: bool = False,
     store: Store[Readings] | None = None,
     key: str = "",
-) -> Calibration | SampledCalibration:
+) -> AnyCalibration:
     """Begins to measure a valid set at a place: exactly, or from samples where it is too large.
 
     `lines`: whether a line end ends an answer too, where nothing else was named: after all but chat templates.
 
     Raises UsageError, ModelError for answers that the model cannot write, ContextFull for those with no room.
     """
+    if isinstance(valid, Grammar):
+        end = asked.end or (("\n",) if lines else ())
+        constraint = TokenConstraint(
+            site.model, site.prefix, valid.kind, valid.source, end=end, lead=asked.lead
+        )
+        return GrammarCalibration(site, constraint, asked.settings(valid), notes=valid.notes)
     large = valid.count > LIMIT
     compiled = compile_valid(
         site.model,
@@ -135,7 +147,7 @@ class CalibrationRuns(Job):
         self,
         model: Model,
         name: str,
-        lines: Sequence[tuple[PromptLine, ValidSet]],
+        lines: Sequence[tuple[PromptLine, Valid]],
         frame: Prompt,
         asked: CalibrationAsked,
         store: Store[Readings],
@@ -159,7 +171,7 @@ class CalibrationRuns(Job):
             self._rendered(line, asking(framed(line, frame), chat, beside_chat))
             for line, _ in lines
         ]
-        self._running: Calibration | SampledCalibration | None = None
+        self._running: AnyCalibration | None = None
         super().__init__()
 
     @property

@@ -76,8 +76,11 @@ class GrammarCalibration(Job):
         answers: int = ANSWERS,
         horizon: int = HORIZON,
         text: str | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Draws `answers` of at most `horizon` tokens, or follows the one text that is given.
+
+        `notes` are told with the result.
 
         Raises UsageError for less than one answer or token, and for a text that the constraint does not allow.
         """
@@ -89,7 +92,7 @@ class GrammarCalibration(Job):
         self._answers = [_Answer() for _ in range(answers if self._given is None else 1)]
         if self._given is not None:
             constraint.node(self._given)
-        self._key = prefix_key(site.prefix)
+        self._key, self._said = prefix_key(site.prefix), notes
         self.places: list[ConstrainedPlace] = []
         self._depth = 0
         super().__init__()
@@ -235,6 +238,7 @@ class GrammarCalibration(Job):
         )
 
     def _notes(self, ended: Sequence[_Answer]) -> Iterator[str]:
+        yield from self._said
         yield "how many valid answers go on from a token is not known: all valid tokens weigh alike"
         places, answers = counted(len(self.places), "place"), counted(len(self._answers), "answer")
         how = "drawn inside the constraint" if self._given is None else "given"
