@@ -51,7 +51,7 @@ def verdict(found: CalibrationResult) -> str:
     elif recall >= _PARTLY:
         order = f"The model knows the valid ones in part {known}"
     else:
-        order = f"The model does not tell the valid ones from others {known}"
+        order = f"The model does not tell the valid ones from others here {known}"
     if found.effective is None:
         return f"{said} {order}; {worth}."
     if recall >= _WELL:

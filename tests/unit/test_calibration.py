@@ -8,6 +8,7 @@ import pytest
 import bftui
 from bftui.core.errors import UsageError
 from bftui.core.sampler import Sampler
+from bftui.core.valid.node_reading import Setting
 from bftui.core.valid.valid_sets import ValidSet, valid_set
 from bftui.measures.bulk.sample_store import PartialFile, Store
 from bftui.measures.calibration import calibration
@@ -173,3 +174,13 @@ def test_what_is_kept_is_not_taken_for_a_model_that_was_opened_otherwise(tmp_pat
             job.finish()
             evaluated.append(opened.client.evaluated())
     assert evaluated[0] == evaluated[1] > evaluated[2]
+
+
+def test_what_was_read_with_another_grid_is_read_again(model, monkeypatch):
+    store = Store()
+    whole = measured(model, store=store).result()
+    monkeypatch.setattr(calibration, "default_grid", lambda: (Setting("none", 0.0, 2.0),))
+    (point,) = measured(model, store=store).result().frontier
+    monkeypatch.undo()
+    assert point.temperature == 2.0
+    assert measured(model, store=store).result() == whole

@@ -54,7 +54,7 @@ def ordered(recall, **changes):
         ),
         (
             ordered(0.1, diversity=None, effective=None),
-            "The model does not tell the valid ones from others (order 0.10); valid ones are too rare to say how "
+            "The model does not tell the valid ones from others here (order 0.10); valid ones are too rare to say how "
             "evenly they come.",
         ),
         (FOUND, "50 answers are worth 34.0."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from bftui.core.valid.sequence_numbers import (
     answer_nodes,
 )
 from bftui.core.valid.theorem_bounds import fewest_choices, measured_compounding, shape_bound
+from bftui.core.valid.token_trie import TrieNode
 from bftui.measures.bulk.sample_store import Store
 from bftui.measures.calibration.compile_valid import CompiledSet
 from bftui.measures.site import Site
@@ -63,7 +65,7 @@ class Calibration(Job):
         store: Store[Readings] | None = None,
         key: str = "",
     ) -> None:
-        """`store` has what was read before, under `key` and the number of the first node of each chunk."""
+        """`store` has what was read before, under `key`, which tells model and prompt, and what was asked of them."""
         self.site, self.compiled = site, compiled
         self._settings = settings
         self._grid = default_grid() if settings.frontier else ()
@@ -107,7 +109,7 @@ class Calibration(Job):
         self._logits = fit_shape(self.site.model.client.logits(self.site.tree, self.site.node))
         nodes = list(enumerate(self.compiled.trie.nodes))
         for start in range(0, len(nodes), CHUNK):
-            key = f"{self._key}:{start}"
+            key = self._key_of(nodes[start : start + CHUNK])
             known = self._store.get(key)
             if known is not None:
                 for reading in known:
@@ -121,6 +123,11 @@ class Calibration(Job):
                 self._take(reading)
                 yield
             self._store.put(key, tuple(chunk))
+
+    def _key_of(self, nodes: Sequence[tuple[int, TrieNode]]) -> str:
+        """A key for all that these readings depend on: what another version reads otherwise is read again."""
+        asked = repr((nodes, self._grid, self.site.sampler))
+        return f"{self._key}:{hashlib.sha256(asked.encode()).hexdigest()}"
 
     def _take(self, reading: NodeReading) -> None:
         self._fold.add(reading)

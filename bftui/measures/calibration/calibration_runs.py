@@ -203,7 +203,7 @@ class CalibrationRuns(Job):
         identity = model_identity(self._model.info)
         for (line, valid), rendered in zip(self._lines, self._prompts, strict=True):
             place = repr((identity, rendered.token_ids))
-            key = f"{hashlib.sha256(place.encode()).hexdigest()}:{digest(valid)}"
+            key = hashlib.sha256(place.encode()).hexdigest()
             try:
                 with prompt_site(self._model, rendered.token_ids, self._asked.sampler) as site:
                     yield

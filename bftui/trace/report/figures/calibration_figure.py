@@ -50,12 +50,15 @@ def calibration(name: str, found: CalibrationResult) -> Picture | None:
 
 
 def _answers(axes: Axes, ink: Ink, found: CalibrationResult) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     probs = [math.exp(each.logprob) for each in found.answers if each.logprob is not None]
     axes.plot(range(1, len(probs) + 1), probs, "o-", color=ink.accent, markersize=3, linewidth=1)
     if found.validity:
         even = found.validity / found.answers_in_set
         axes.axhline(even, color=ink.dim, linestyle="--", linewidth=1)
     _share_axis(axes, "y")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.set_xlabel("valid answers, the most probable first")
     axes.set_ylabel("P")
 
