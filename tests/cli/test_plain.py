@@ -152,6 +152,22 @@ def test_all_words_are_ranked(say, orchard):
     assert "p Holm below .05" in said
 
 
+def test_valid_answers_are_measured_where_the_session_stands(say, orchard, tmp_path):
+    trace = tmp_path / "valid.json"
+    arguments = ("--prompt", PROMPT, "--trace", trace)
+    said, errors = say(
+        orchard, 'force " Sure"', "valid words:a fig|a pear --end .", arguments=arguments
+    )
+    assert errors == ""
+    assert "words:a fig|a pear on" in said
+    assert "2 valid answers" in said
+    assert "validity" in said
+    (kept,) = json.loads(trace.read_text())["measurements"]
+    assert (kept["kind"], kept["node"], kept["settings"]["end"]) == ("calibration", 1, ["."])
+    _, errors = say(orchard, "calibrate nonsense", code=2)
+    assert "neither a valid set nor a file" in errors
+
+
 def test_all_words_and_a_single_response_are_told_of_the_partner_too(say, orchard, tmp_path):
     partner = table(tmp_path / "partner.json", name="partner", default={" apple": 0.5, " a": 0.5})
     arguments = ("--prompt", PROMPT, "--words", "Sure,Here,Sure")

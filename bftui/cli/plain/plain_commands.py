@@ -243,6 +243,33 @@ def _reported_beside(model: Model, series: ResponseSeries) -> list[ReportedRespo
     return _reported(model, series.partner, series.results(partner=True))
 
 
+def _valid(plain: Plain, rest: str) -> None:
+    from bftui.cli.reports.calibrate_report import report
+    from bftui.measures.calibration.calibration_runs import CalibrationAsked
+    from bftui.results.calibration_result import CalibrateOutputs, ModelCalibration
+    from bftui.trace.header import model_fields
+    from bftui.trace.valid_files import parse_valid, read_answers
+    from bftui.workbench.valid_shown import AskedSet
+
+    session, asked = plain.live, AskedSet.of(_text(rest.strip()))
+    valid = parse_valid(asked.name, read_answers)
+    job = session.experiments.start_calibration(
+        valid, CalibrationAsked(session.sampler, end=asked.end)
+    )
+    plain.measure(job, "reading the valid set")
+    if not job.done:
+        return
+    model = session.model
+    found = ModelCalibration(
+        model=model.info.source,
+        facts=model_fields(model.info, model.noise),
+        prompt=session.text(),
+        template=session.rendered.template,
+        result=job.result(),
+    )
+    say(report(CalibrateOutputs(settings=job.settings(), models=(found,))))
+
+
 def _sampler(plain: Plain, rest: str) -> None:
     parts = rest.split()
     if len(parts) % 2:
@@ -390,6 +417,8 @@ WORDS = (
          lambda p, rest: _rollouts(p, rest, again=True)),
     Verb("response", "[TEXT]", "What the forced text, or this one, does to BF, against controls.", _response),
     Verb("all-words", "", "Which word of the style palette narrows most here, against controls.", _all_words),
+    Verb("valid", "SET [--end TEXT]", "What the model does to a set of valid answers from here.", _valid,
+         ("calibrate",)),
     Verb("partner", "MODEL|none", "Open a second model beside this one, or take it away.", _open_partner),
     Verb("shift", "[TOKENS]", "The partner's answer in this model's eyes.", _shift),
     Verb("nudge", "[TOKENS]", "The partner writes where this model is unsure.", _nudge),

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bftui.results.calibration_words import setting_name, share
+from bftui.ui.drawing.chart import Linear
 from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.drawing.line_builder import probability
 from bftui.ui.drawing.scatter import Cell, Marks, scattered
@@ -44,14 +45,17 @@ class FrontierPane(LinesPane):
         told = _told(result.frontier)
         if self.rows < 8:
             return told[: self.rows]
-        groups = _groups(result)
+        # Where nothing but the validity oracle is valid at all, the rest gets the width; that oracle stands at the end.
+        most = max(p.validity for p in result.frontier if p.rule != "validity_oracle")
+        high = Linear.around([most]).high if most < 0.5 else 1.0
+        groups = _groups(result, high)
         signs = glyphs()
         legend: list[Cell] = []
         for role, sign, name in (
             ("dim", "·", "settings"),
             ("accent", signs.dot, "best"),
             ("forced", signs.ring, "cutoff oracle"),
-            ("good", "+", "validity oracle"),
+            ("good", "+", "validity oracle" if high == 1 else "validity oracle, past the end"),
             ("title", "P", "T 1"),
         ):
             legend += [(role, sign), ("dim", f" {name}  ")]
@@ -65,7 +69,8 @@ class FrontierPane(LinesPane):
             runs = groupby(cells, key=lambda cell: cell[0])
             lines.append([*axis, *((role, "".join(sign for _, sign in run)) for role, run in runs)])
         lines.append([("line", " " * (_AXIS - 1) + "└" + "─" * columns)])
-        ends = f"0 %{'validity':^{columns - 8}}100 %"
+        last = f"{100 * high:.0f} %"
+        ends = f"0 %{'validity':^{columns - 3 - len(last)}}{last}"
         lines.append([("dim", " " * _AXIS + ends)])
         return [*lines, legend, *told]
 
@@ -77,9 +82,9 @@ class FrontierPane(LinesPane):
         return "the frontier is drawn once every place of the set is read"
 
 
-def _groups(result: CalibrationResult) -> list[Marks]:
+def _groups(result: CalibrationResult, high: float) -> list[Marks]:
     def points(of: Sequence[FrontierPoint]) -> list[tuple[float, float]]:
-        return [(each.validity, each.diversity) for each in of if each.diversity is not None]
+        return [(p.validity / high, p.diversity) for p in of if p.diversity is not None]
 
     frontier, signs = result.frontier, glyphs()
     real = [each for each in frontier if not each.rule.endswith("oracle")]
@@ -104,11 +109,11 @@ def _told(frontier: Sequence[FrontierPoint]) -> list[list[Cell]]:
     oracles = []
     for rule, name in (("cutoff_oracle", "cutoff oracle"), ("validity_oracle", "validity oracle")):
         point = near([each for each in frontier if each.rule == rule])
-        if point is not None:
+        if point is None:
+            oracles.append(f"{name}: no valid answer")
+        else:
             oracles.append(f"{name} {share(point.validity)}, {_diversity(point)}")
-    if oracles:
-        found.append([("dim", " · ".join(oracles))])
-    return found
+    return [*found, [("dim", " · ".join(oracles))]]
 
 
 def near(points: Sequence[FrontierPoint]) -> FrontierPoint | None:

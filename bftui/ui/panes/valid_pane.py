@@ -124,13 +124,15 @@ class ValidPane(LinesPane):
         lines: list[list[Part]] = []
         order, shape = result.order, result.shape
         if order is not None:
+            level = "precision .8:" if self.columns >= _WIDE else ".8"
             lines.append(
                 [
                     ("dim", "order "),
                     (
                         "text",
                         f"oracle recall {_number(order.oracle_recall)} · AUC {_number(order.auc)} · "
-                        f"recall at .8 {_number(order.recall_at_precision)} · {order.inversions:.3g} inversions",
+                        f"recall at {level} {_number(order.recall_at_precision)} · "
+                        f"{_count(order.inversions)} inversions",
                     ),
                 ]
             )
@@ -262,6 +264,10 @@ class ValidPane(LinesPane):
             ("text", told),
             ("dim", f" {whose}"),
         ]
+
+
+def _count(mean: float) -> str:
+    return f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}"
 
 
 def _logits(logits: LogitShape | HeadAndTail) -> str:

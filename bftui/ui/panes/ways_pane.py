@@ -10,6 +10,7 @@ from rich.cells import set_cell_size
 from rich.style import Style
 
 from bftui.results.calibration_words import share
+from bftui.ui.drawing.glyphs import glyphs
 from bftui.ui.drawing.line_builder import LineBuilder, bar, fit, probability
 from bftui.ui.panes.pane import Pane
 from bftui.workbench.valid_shown import UNKNOWN_END
@@ -95,9 +96,15 @@ class WaysPane(Pane):
         # The first line is the heading of the columns.
         return super().select(max(1, row))
 
+    def reveal(self) -> None:
+        super().reveal()
+        if self.selected <= 1:
+            # The heading of the columns stands over the first way.
+            self.top = 0
+
     def footing(self) -> str:
         return (
-            "of valid: P within the valid tokens · answers: N of it over N here"
+            f"bar: of valid, P within the valid tokens · {glyphs().guide} answers, N over N here"
             if self._ways
             else ""
         )
@@ -119,9 +126,7 @@ class WaysPane(Pane):
         line.add("▸ " if row == self.selected else "  ", palette.accent)
         line.add(set_cell_size(fit(name, _WORD - 1), _WORD), palette.accent if way.ends else style)
         start = line.at
-        most = max((each.within or 0.0) for each in self._ways) or 1.0
-        if way.within is not None:
-            line.add(bar(way.within / most, room - 1), palette.bar if kept else palette.bar_past)
+        self._bar(way, line, room - 1)
         line.to(start + room)
         line.add(f"{'–' if way.p is None else probability(way.p):>7}", style)
         line.add(f"{'–' if way.rank is None else f'#{way.rank}':>7}", palette.dim)
@@ -131,6 +136,17 @@ class WaysPane(Pane):
         if row != self.selected:
             return None
         return palette.cursor if self.has_focus else palette.cursor_idle
+
+    def _bar(self, way: Way, line: LineBuilder, room: int) -> None:
+        """P within the valid tokens, held against the share of answers."""
+        if way.within is None:
+            return
+        palette = self.palette
+        most = max(max(each.within or 0.0, each.answers) for each in self._ways)
+        style = palette.bar_past if way.kept is False else palette.bar
+        cells = bar(way.within / most, room).ljust(room)
+        at = min(room - 1, int(way.answers / most * room))
+        line.add(cells[:at], style).add(glyphs().guide, palette.good).add(cells[at + 1 :], style)
 
     def _judged(self, way: Way, line: LineBuilder) -> None:
         times = way.times
