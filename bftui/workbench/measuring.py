@@ -16,6 +16,7 @@ from bftui.workbench.keys import hint
 from bftui.workbench.partner_responding import PartnerResponding, begin_beside
 from bftui.workbench.responding import Responding, Responses
 from bftui.workbench.snapshot import Measured, Notice, Running, Tone
+from bftui.workbench.valid_shown import VALID_SET
 from bftui.workbench.words_responding import WordResponses, WordsResponding
 
 if TYPE_CHECKING:
@@ -172,10 +173,10 @@ class Measuring:
         It takes the place of the one before, which is read no further. Raises BftuiError for what names no set.
         """
         session = self._at
+        before = self._valid.loaded
         work = self._valid.begin(session, asked, session.cursor if node is None else node)
-        for running in list(self._running):
-            if running.name == work.name:
-                self._drop(running)
+        if before is not None and before in self._running:
+            self._drop(before)
         if work.finished:
             self.show(replace(self.measured, valid=work.shown))
         else:
@@ -407,7 +408,7 @@ def _stopped(works: Sequence[_Work]) -> str:
         told += hint("; {response} goes on where it stood")
     if any(isinstance(work, WordsResponding) for work in works):
         told += hint("; {all_words} goes on where it stood")
-    if any(work.name == "valid set" for work in works):
+    if any(work.name == VALID_SET for work in works):
         told += hint("; {valid} goes on")
     return told
 

@@ -11,7 +11,7 @@ from bftui.measures.bulk.sample_store import Store
 from bftui.measures.calibration.calibration import Calibration, Readings
 from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
 from bftui.trace.valid_files import parse_valid, read_answers
-from bftui.workbench.valid_shown import AskedSet, ValidShown, numbered
+from bftui.workbench.valid_shown import VALID_SET, AskedSet, ValidShown, numbered
 
 if TYPE_CHECKING:
     from bftui.results.calibration_result import CalibrationResult, CalibrationSettings
@@ -29,7 +29,7 @@ class CalibrationWork:
         finished: whether all of it was known before.
     """
 
-    name = "valid set"
+    name = VALID_SET
 
     def __init__(
         self,

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from bftui.core.valid.token_trie import TokenTrie, TrieNode
     from bftui.results.calibration_result import CalibrationResult, CalibrationSettings
 
+VALID_SET = "valid set"
+"""What reading one is called while it goes on."""
+
 PRESETS: Mapping[str, tuple[str, str]] = {
     "1": ("digits:1", "a digit"),
     "2": ("digits:2", "two digits"),

@@ -282,3 +282,29 @@ async def test_the_numbers_are_explained(fruit: str) -> None:
         await loaded(w)
         await w.press("K")
         assert all(word in w.screen() for word in ("validity", "diversity", "Val ="))
+
+
+async def test_a_path_longer_than_what_is_kept_is_walked_on(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await loaded(w, f"words:{'a fig ' * 30}pear --end !")
+        for _ in range(30):
+            before = len(w.tokens)
+            await w.press("enter")
+            await w.until(lambda before=before: len(w.tokens) > before)  # type: ignore[misc]
+        await w.settled()
+        text = told(w, ValidPane)
+        assert "1 of 1 answers go on" in text
+        assert "31 tokens: precision" in text
+        assert "over all answers" in text
+
+
+async def test_a_set_that_is_too_large_is_sampled_and_says_so(fruit: str) -> None:
+    async with workbench(fruit) as w:
+        await w.press("v")
+        await w.type("pin:9")
+        await w.press("enter")
+        await w.until(lambda: w.workbench.measuring)
+        await w.settled()
+        assert "not all answers are at hand" in told(w, ValidPane)
+        await w.press("tab")
+        assert "too large for a frontier" in told(w, FrontierPane)

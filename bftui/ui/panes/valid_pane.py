@@ -27,7 +27,7 @@ _WIDE = 88
 """Cells of a line from which on nothing is shortened."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ValidHere:
     """What is known of the cursor's place in the set.
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from bftui.workbench.workbench import Workbench
 
 
+_MOST = 24
+"""Places of a path that are all read for its products, fewer than answers are kept; of a longer one only the last."""
+
+
 class ValidScreen(LiveScreen[bool]):
     """Ends with whether another set is to be chosen."""
 
@@ -80,7 +84,9 @@ class ValidScreen(LiveScreen[bool]):
     def news(self) -> None:
         """Shows what is known by now."""
         valid, here = self._valid, self._here()
-        state = (valid, here, self._view.state, self.size)
+        # What is large is told apart by identity: the panes hold it, so that no other one gets its place.
+        known = (id(valid), here.place, here.why, *map(id, here.readings))
+        state = (known, self._view.state, self.size)
         if state != self._drawn:
             self._drawn = state
             self._numbers.show_valid(valid, here)
@@ -97,9 +103,12 @@ class ValidScreen(LiveScreen[bool]):
             return ValidHere(place, why="not read: a replay has no model")
         if valid.loaded < 0:
             return ValidHere(place, why=hint("{valid} loads it again"))
-        readings = []
-        why = ""
-        for depth in range(len(place.ids) + 1):
+        readings: list[NodeReading | None] = []
+        why, last = "", len(place.ids)
+        for depth in range(last + 1):
+            if last >= _MOST and depth < last:
+                readings.append(None)
+                continue
             number = valid.number(place.ids[:depth])
             assert number is not None
             found = self._reading(valid, number)
