@@ -85,6 +85,9 @@ def test_each_prompt_may_have_a_set_of_its_own(orchard, tmp_path):
     assert [each["answers_in_set"] for each in document["prompts"]] == [3, 2, 2]
     shown = bftui_("calibrate", orchard, *asked).stdout
     assert all(f"\n{name} " in shown for name in "abc")
+    # The table of all stands before what is told of the first.
+    assert "and 2 more prompts" in shown
+    assert shown.index("\nc ") < shown.index("\nThe first prompt, a:\nAn answer is valid ")
 
 
 @pytest.mark.parametrize(

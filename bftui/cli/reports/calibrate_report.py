@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bftui.cli.shared.plot import Point, coloured, scatter
-from bftui.cli.shared.tables import aligned, clipped, number, paragraph
+from bftui.cli.shared.tables import WIDTH, aligned, clipped, number, paragraph
 from bftui.core.text import counted, safe
 from bftui.results.calibration_result import (
     CalibrateOutputs,
@@ -67,12 +67,16 @@ def _side_by_side(models: Sequence[ModelCalibration]) -> str:
 def _model(found: CalibrateOutputs, each: ModelCalibration) -> str:
     """The answer first, then what it rests on, the details last."""
     result = each.result
-    parts = [_title(found, each), paragraph(verdict(result)), _numbers(result), _answers(result)]
+    said = paragraph(verdict(result))
+    parts = [_title(found, each)]
+    if each.prompts:
+        parts.append(_prompts(each))
+        first = f"The first prompt, {safe(each.prompts[0].id)}:"
+        said = f"{clipped(first, WIDTH)}\n{said}"
+    parts += [said, _numbers(result), _answers(result)]
     if result.frontier:
         parts.append(_frontier(result))
     parts += [_places(result), _steps(result.steps)]
-    if each.prompts:
-        parts.append(_prompts(each))
     parts += [paragraph(safe(note)) for note in result.notes]
     return "\n\n".join(filter(None, parts))
 
@@ -90,6 +94,8 @@ def _title(found: CalibrateOutputs, each: ModelCalibration) -> str:
         words.append(f"stopped after {result.read}: not all is known")
     prompt = clipped(safe(" ".join(each.prompt.split())), _ASKED)
     asked = f"after “{prompt}” ({safe(each.template)})"
+    if len(each.prompts) > 1:
+        asked += f" and {counted(len(each.prompts) - 1, 'more prompt')}"
     return f"{paragraph(' · '.join(words))}\n{paragraph(asked)}"
 
 
