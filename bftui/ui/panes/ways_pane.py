@@ -153,7 +153,13 @@ class WaysPane(Pane):
         if times is None:
             return
         role = "forced" if times >= _MUCH else "accent" if times <= 1 / _MUCH else "good"
-        told = f"×{times:.2f}" if times < 1 else f"×{times:.1f}" if times < 10 else f"×{times:.0f}"
+        told = (
+            f"×{times:.2f}"
+            if times < 0.995
+            else f"×{times:.1f}"
+            if times < 9.95
+            else f"×{times:.0f}"
+        )
         line.add(told, getattr(self.palette, role))
         word = {"forced": " much", "accent": " little"}.get(role, "")
         if line.width >= _WIDE:
