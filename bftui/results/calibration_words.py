@@ -35,7 +35,7 @@ def verdict(found: CalibrationResult) -> str:
         return ""
     count = f"{found.answers_in_set:,} answers"
     if not found.validity:
-        return "No valid answer ever comes." if found.how == "exact" else "No sample is valid."
+        return "No sample is valid." if found.how == "sampled" else "No valid answer ever comes."
     said = f"An answer is valid {share(found.validity)} of the time."
     if found.effective is None:
         worth = "valid ones are too rare to say how evenly they come"
@@ -52,6 +52,8 @@ def verdict(found: CalibrationResult) -> str:
         order = f"The model knows the valid ones in part {known}"
     else:
         order = f"The model does not tell the valid ones from others here {known}"
+    if found.how == "grammar":
+        return f"{said} {order}."
     if found.effective is None:
         return f"{said} {order}; {worth}."
     if recall >= _WELL:

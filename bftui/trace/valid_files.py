@@ -38,7 +38,12 @@ def parse_valid(text: str, read: Callable[[str], bytes]) -> Valid:
         return _expression(text)
     if text.startswith(SCHEMA):
         path = text.removeprefix(SCHEMA)
-        return Grammar(text, "schema", _unicode(read(path), path))
+        schema = _unicode(read(path), path)
+        try:
+            json.loads(schema)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path} is not JSON", str(error)) from error
+        return Grammar(text, "schema", schema)
     named = named_set(text)
     if named is not None:
         return named

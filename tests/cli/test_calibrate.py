@@ -1,6 +1,7 @@
 """`bftui calibrate` as programs and people see it."""
 
 import json
+import re
 
 import pytest
 
@@ -148,12 +149,16 @@ def test_a_set_in_a_file_and_one_by_a_pattern_are_the_same_as_listed(orchard, tm
         (2, ["--valid", ""], "'' is neither a valid set"),
         (4, ["--valid", "EMPTY"], "EMPTY"),
         (4, ["--valid", "LIST"], '{"valid"'),
+        (4, ["--valid", "schema:SCHEMA"], "SCHEMA is not JSON"),
     ],
 )
 def test_what_cannot_be_measured_is_one_clear_line(orchard, tmp_path, code, asked, says):
     (tmp_path / "EMPTY").write_text("\n\n")
     (tmp_path / "LIST").write_text('["apple",\n"pear"]')
-    asked = [str(tmp_path / each) if each in ("EMPTY", "LIST") else each for each in asked]
+    (tmp_path / "SCHEMA").write_text("{")
+    asked = [
+        re.sub("EMPTY|LIST|SCHEMA", lambda found: str(tmp_path / found[0]), each) for each in asked
+    ]
     assert says in fails(code, "calibrate", orchard, "--prompt", "I like", *asked)
 
 

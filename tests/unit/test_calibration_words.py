@@ -57,6 +57,10 @@ def ordered(recall, **changes):
             "The model does not tell the valid ones from others here (order 0.10); valid ones are too rare to say how "
             "evenly they come.",
         ),
+        (
+            ordered(0.3, how="grammar", diversity=None, effective=None),
+            "The model does not tell the valid ones from others here (order 0.30).",
+        ),
         (FOUND, "50 answers are worth 34.0."),
     ],
 )

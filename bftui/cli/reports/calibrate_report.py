@@ -86,10 +86,13 @@ def _title(found: CalibrateOutputs, each: ModelCalibration) -> str:
     how = {
         "exact": f"exact, over all answers ({counted(result.nodes, 'place')} read)",
         "sampled": "estimated from samples of the model",
-        "grammar": f"order alone, at {counted(result.nodes, 'place')}",
+        "grammar": f"order alone, at {counted(result.nodes, 'place')} of "
+        f"{counted(result.answers_in_set, 'answer')} that were drawn",
     }[result.how]
-    count = f"{result.answers_in_set:,} valid answers"
-    words = [f"{safe(found.settings.valid)} on {safe(each.facts['name'])}", count, how]
+    words = [f"{safe(found.settings.valid)} on {safe(each.facts['name'])}"]
+    if result.how != "grammar":
+        words.append(f"{result.answers_in_set:,} valid answers")
+    words.append(how)
     if result.how == "exact" and result.read < result.nodes:
         words.append(f"stopped after {result.read}: not all is known")
     prompt = clipped(safe(" ".join(each.prompt.split())), _ASKED)
@@ -113,19 +116,22 @@ def _numbers(result: CalibrationResult) -> str:
             share(result.validity_truncated),
             "how often an answer is valid",
         ],
-        [
-            "diversity",
-            _decimal(result.diversity),
-            _decimal(result.diversity_truncated),
-            "1: all valid answers equally likely",
-        ],
-        [
-            "effective answers",
-            number(result.effective),
-            number(_effective(result)),
-            "worth so many equally likely ones",
-        ],
     ]
+    if result.how != "grammar":
+        rows += [
+            [
+                "diversity",
+                _decimal(result.diversity),
+                _decimal(result.diversity_truncated),
+                "1: all valid answers equally likely",
+            ],
+            [
+                "effective answers",
+                number(result.effective),
+                number(_effective(result)),
+                "worth so many equally likely ones",
+            ],
+        ]
     if result.kl_uniform is not None:
         rows.append(["KL from even, nats", _decimal(result.kl_uniform), "", "0: equally likely"])
     if result.distance_uniform is not None:
