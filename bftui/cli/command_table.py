@@ -18,6 +18,7 @@ COMMANDS = {
     "respond": "respond_command",
     "measure": "measure_command",
     "diversity": "diversity_command",
+    "forks": "forks_command",
     "shift": "shift_command",
     "nudge": "nudge_command",
     "calibrate": "calibrate_command",

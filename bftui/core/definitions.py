@@ -397,6 +397,18 @@ DECOMPOSITION = Definition(
     "decomposition",
 )
 
+FORKS = Definition(
+    "fork score",
+    "Σ over alternatives w of P~(w) · ½ Σ over outcomes |o_w − o_taken|",
+    "How much the outcome would change, on average, had another token come at a position.",
+    "Each alternative is followed by continuations, whose outcomes are counted; few of them differ by chance, which is "
+    "printed beside: the mean score with outcomes permuted among the alternatives. p is that of the permutations, "
+    "corrected by Holm's method for all positions. Looked at are the fifth of the positions with the largest H(P). "
+    "Effective outcomes: exp of the entropy of the outcomes of all alternatives.",
+    "bftui, after Bigelow et al., arXiv 2412.07961; the top 20 %: Wang et al., arXiv 2506.01939",
+    "score, chance, p, effective",
+)
+
 VALIDITY = Definition(
     "validity",
     "Val = Σ over valid answers y of P(y | prompt)",
@@ -495,6 +507,7 @@ GLOSSARY = (
     CONDITIONAL_SURPRISE,
     PASS_AT_K,
     DECOMPOSITION,
+    FORKS,
     VALIDITY,
     VALID_DIVERSITY,
     ORDER,

@@ -22,6 +22,7 @@ def outputs() -> dict[str, Any]:
     from bftui.results.diff_result import DiffOutput
     from bftui.results.diversity_result import DiversityOutput
     from bftui.results.doctor_output import DoctorOutput
+    from bftui.results.forks_result import ForksResult
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.listing_outputs import (
         ConfigOutput,
@@ -45,6 +46,7 @@ def outputs() -> dict[str, Any]:
         "diff": DiffOutput,
         "diversity": DiversityOutput,
         "doctor": DoctorOutput,
+        "forks": ForksResult,
         "info": InfoOutput,
         "keys": tuple[ListedKey, ...],
         "lexicon": LexiconOutput,

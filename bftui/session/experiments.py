@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bftui.backends.client.client_protocol import StepResult
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from bftui.measures.bulk.sample_store import Store
     from bftui.measures.calibration.calibration import Readings
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
+    from bftui.measures.forks import Forks, ForksAsked
 
 
 class Experiments:
@@ -264,6 +266,25 @@ class Experiments:
             with suppress(ModelError):
                 found.append(tuple(self._base.model.tokenize(self._base.spaced(word, node))))
         return found
+
+    # Forks -----------------------------------------------------------------------------------------------------
+
+    def start_forks(self, asked: ForksAsked | None = None, node: int | None = None) -> Forks:
+        """Begins to look for forking tokens of the path from its prompt to a node (default: the cursor).
+
+        Raises UsageError for a path without tokens, and for sizes that make no sense.
+        """
+        from bftui.measures.forks import Forks, ForksAsked, PathStep
+
+        base = self._base
+        tree, steps = base.state.tree, list[PathStep]()
+        path = tree.path(base.at(node))
+        for at, after in pairwise(path):
+            before, token_id = base.preview(base.state.sampler, at), tree.token_id(after)
+            assert before is not None
+            assert token_id is not None
+            steps.append(PathStep(base.site(at), before, token_id))
+        return Forks(path[0], steps, asked or ForksAsked(), base.state.stops)
 
     # Calibration -----------------------------------------------------------------------------------------------
 

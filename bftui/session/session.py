@@ -37,6 +37,7 @@ from bftui.trace.document import Trace
 
 if TYPE_CHECKING:
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
+    from bftui.measures.forks import Forks, ForksAsked
 
 J = TypeVar("J", bound=Job)
 
@@ -434,6 +435,10 @@ class Session:
             parse_valid(valid, read_answers) if isinstance(valid, str) else valid_set("list", valid)
         )
         return self._finished(self.experiments.start_calibration(found, asked, node))
+
+    def forks(self, asked: ForksAsked | None = None, *, node: int | None = None) -> Forks:
+        """Looks for the tokens of the path to a node (default: the cursor) where others lead to other outcomes."""
+        return self._finished(self.experiments.start_forks(asked, node))
 
     def nudge(self, settings: NudgeSettings | None = None) -> Nudging:
         """Goes on with the partner writing where the base is unsure; every round is one step for undo."""

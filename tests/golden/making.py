@@ -21,6 +21,7 @@ from bftui import cli
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
 from bftui.measures.calibration.calibration_runs import CalibrationAsked
+from bftui.measures.forks import ForksAsked
 from bftui.measures.response_state import Setup
 from bftui.measures.site import close_site
 from bftui.session.partner.partner_sync import PartnerSync
@@ -145,6 +146,9 @@ CASES = {
         "nudge table:orchard.json --with table:other.json --prompt-file prompt.txt --template raw --max-tokens 6 "
         "--trace nudged.json --json",
         reads="nudged.json",
+    ),
+    "forks.json": Case(
+        f"forks table:orchard.json {_ON} --steps 6 --continuations 4 --horizon 4 --open-share 0.4 --json"
     ),
     "calibrate.json": Case(
         f"calibrate table:orchard.json {_ON} --valid 'words:apple|pear|red apple|a pear' --end : --no-frontier --json"
@@ -278,6 +282,7 @@ def saved() -> dict[str, bytes]:
             act()
         session.recompute_stale()
         session.lookahead(4)
+        session.forks(ForksAsked(0.5, 3, 4, 6, "fruit|apple|pear"))
         session.calibrate(["apple", "a pear"], CalibrationAsked(Sampler(), frontier=False))
         rolled = session.rollouts(6, 8)
         session.respond(" Sure", looks=[4, 6], horizon=6, controls=8)
