@@ -213,6 +213,7 @@ class Forks(Job):
         positions = zip(self._found, corrected, strict=True)
         return ForksResult(
             text=self._text([each.token_id for each in self._steps]),
+            tokens=tuple(self._text([each.token_id]) for each in self._steps),
             entropies=tuple(self._entropies),
             open_positions=self._open,
             positions=tuple(self._position(each, p_holm) for each, p_holm in positions),

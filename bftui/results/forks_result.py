@@ -84,13 +84,14 @@ class ForksResult:
     """A path and its forks; while they are measured, as far as they are.
 
     Attributes:
-        text: the path.
+        text, tokens: the path, as a whole and token by token.
         entropies: H(P) at each of its positions, nats.
         open_positions: those that are looked at.
         positions: what was found there, in their order.
     """
 
     text: str
+    tokens: tuple[str, ...]
     entropies: tuple[Entropy, ...]
     open_positions: tuple[Count, ...]
     positions: tuple[ForkPosition, ...]

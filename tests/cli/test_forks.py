@@ -36,6 +36,8 @@ def test_people_get_a_sentence_and_a_table(orchard):
     assert "\x1b" not in done.stdout
     assert "by chance" in done.stdout
     assert "→" in done.stdout
+    # Two of eight tokens are the most open fifth.
+    assert done.stdout.count("⟨") == 2 + 1
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 

@@ -14,9 +14,15 @@ _TEXT = 300
 
 def report(found: ForksResult) -> str:
     """Writes the result for people; safe to print."""
-    text = clipped(safe(" ".join(found.text.split())), _TEXT)
+    marked = (
+        f"⟨{text}⟩" if place in found.open_positions else text
+        for place, text in enumerate(found.tokens)
+    )
+    text = clipped(safe(" ".join("".join(marked).split())), _TEXT)
     first = f"{sentence(found)[:1].upper()}{sentence(found)[1:]}."
-    parts = [f"{paragraph(first)}\n\n{paragraph(f'answer: {text}')}"]
+    parts = [
+        f"{paragraph(first)}\n\n{paragraph(f'answer, with its most open tokens in ⟨⟩: {text}')}"
+    ]
     parts += [_position(each) for each in found.ranked[:_POSITIONS]]
     more = len(found.ranked) - _POSITIONS
     if more > 0:
