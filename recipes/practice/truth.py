@@ -41,6 +41,15 @@ class Probe:
         return VALID_SETS[self.valid_set] if self.valid_set else ()
 
 
+CLOSED = (
+    ("A random digit:", "digits:1"),
+    ("A random month:", "months"),
+    ("A random US state:", "us-states"),
+    ("A random fruit:", None),
+    ("A random number from 1 to 100:", "range:1-100"),
+)
+"""Beginnings of documents that one of finitely many answers ends, and the set of `bftui calibrate` that they are."""
+
 PROBES = (
     Probe("Name a fruit.", "fruit"),
     Probe("Name an animal.", "animal"),
@@ -132,6 +141,11 @@ class Truth:
                 else:
                     open_ones.append((longer, share, self._filter.advance(belief, word)))
         return Continuations(found, rest)
+
+    def answers(self, prefix: str, depth: int) -> dict[str, float]:
+        """Return the texts that end a document after `prefix`, of up to `depth` words, with their probabilities."""
+        found = self.continuations(prefix, depth + 1).chances
+        return {"".join(words): chance for words, chance in found.items() if words[-1] == END}
 
     def parses(self, text: str, *, whole: bool = True) -> bool:
         """Say whether the grammar can write `text`, as a document or (not whole) as its beginning."""

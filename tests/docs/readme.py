@@ -6,19 +6,27 @@ A part stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import typer
 
+import bftui
 from bftui.cli.command_table import command as parser
 from bftui.cli.shared import options as o
 from bftui.core import definitions
+from bftui.measures.calibration.calibration_runs import CalibrationAsked
+from recipes.practice.grammar_all import practice_grammar
+from recipes.practice.truth import CLOSED, Truth, entropy
 from tests.command_line import bftui_
 from tests.real import palette_responses
+
+_CALIBRATED = ("practice", "practice-aligned")
 
 _OF_TYPER = {"install_completion", "show_completion", "help"}
 
@@ -37,6 +45,7 @@ def parts() -> dict[str, str]:
         "practice": _practice(),
         "stages": _stages(),
         "palette": palette_responses.table(),
+        "closed": _closed(),
     }
 
 
@@ -50,6 +59,30 @@ def _words() -> str:
         # A bar would end a cell, also inside code.
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(["| word | what it is | in the JSON |", "|---|---|---|", *rows])
+
+
+def _closed() -> str:
+    """What the grammar of the practice models says of closed questions, and what the models make of them."""
+    truth = Truth(practice_grammar())
+    rows = ["| document | valid answers | worth, in truth | " + " | ".join(_CALIBRATED) + " |"]
+    rows.append("|---|---|---|" + "---|" * len(_CALIBRATED))
+    with ExitStack() as stack:
+        opened = [stack.enter_context(bftui.open_model(name)) for name in _CALIBRATED]
+        for prompt, _ in CLOSED:
+            answers = truth.answers(prompt, 3)
+            worth = math.exp(entropy(answers))
+            cells = [f"`{prompt}`", str(len(answers)), f"{worth:.1f}"]
+            for model in opened:
+                session = bftui.Session(model, bftui.Prompt(prompt, template="raw"))
+                asked = CalibrationAsked(session.sampler, frontier=False)
+                found = session.calibrate([each.strip() for each in answers], asked).result()
+                assert found.order is not None
+                order = found.order.oracle_recall
+                cells.append(
+                    f"{found.effective:.1f}, valid {found.validity:.0%}, order {order:.2f}"
+                )
+            rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
 def _console(command: str) -> str:
