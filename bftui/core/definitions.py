@@ -400,7 +400,7 @@ DECOMPOSITION = Definition(
 FORKS = Definition(
     "fork score",
     "Σ over alternatives w of P~(w) · ½ Σ over outcomes |o_w − o_taken|",
-    "How much the outcome would change, on average, had another token come at a position.",
+    "How much the outcome would change, on average, were the token at a position drawn again.",
     "Each alternative is followed by continuations, whose outcomes are counted; few of them differ by chance, which is "
     "printed beside: the mean score with outcomes permuted among the alternatives. p is that of the permutations, "
     "corrected by Holm's method for all positions. Looked at are the fifth of the positions with the largest H(P). "

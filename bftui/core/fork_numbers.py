@@ -23,6 +23,9 @@ I64 = NDArray[np.int64]
 PERMUTATIONS = 2000
 """Of the outcomes among the alternatives, for what chance alone would give."""
 
+_CELLS = 4_000_000
+"""Counts that are held at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class ForkNumbers:
@@ -42,7 +45,11 @@ class ForkNumbers:
 
 
 def fork_numbers(
-    weights: Sequence[float], outcomes: Sequence[Sequence[str]], taken: int, seed: int
+    weights: Sequence[float],
+    outcomes: Sequence[Sequence[str]],
+    taken: int,
+    seed: int,
+    permutations: int = PERMUTATIONS,
 ) -> ForkNumbers:
     """Compares the outcomes of some alternatives at one position.
 
@@ -50,7 +57,7 @@ def fork_numbers(
         weights: P~ of each alternative, not all 0; they are scaled to sum to 1.
         outcomes: of each alternative those of its continuations, one or more each.
         taken: the place of the token that was taken.
-        seed: of the permutations.
+        seed, permutations: how many, and what they are drawn with; p is not below 1 / (1 + permutations).
     """
     shares = np.asarray(weights, dtype=np.float64)
     shares = shares / shares.sum()
@@ -61,15 +68,20 @@ def fork_numbers(
     observed = _distributions(pooled[None], owner, sizes, len(names))
     score = float(_scores(observed, shares, taken)[0])
     rng = generator(seed)
-    permuted = rng.permuted(np.tile(pooled, (PERMUTATIONS, 1)), axis=1)
-    drawn = _scores(_distributions(permuted, owner, sizes, len(names)), shares, taken)
+    drawn = np.empty(permutations)
+    block = max(1, _CELLS // (len(sizes) * len(names) + len(pooled)))
+    for start in range(0, permutations, block):
+        rows = min(block, permutations - start)
+        permuted = rng.permuted(np.tile(pooled, (rows, 1)), axis=1)
+        found = _distributions(permuted, owner, sizes, len(names))
+        drawn[start : start + rows] = _scores(found, shares, taken)
     mixed = shares @ observed[0]
     entropy = -float((mixed[mixed > 0] * np.log(mixed[mixed > 0])).sum())
     return ForkNumbers(
         score=score,
         chance=float(drawn.mean()),
         # A sum in another order may differ in the last bit.
-        p=(1 + int((drawn >= score - 1e-12).sum())) / (1 + PERMUTATIONS),
+        p=(1 + int((drawn >= score - 1e-12).sum())) / (1 + permutations),
         effective=math.exp(max(0.0, entropy)),
     )
 

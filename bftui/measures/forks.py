@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bftui.core.bf.contrast import holm
 from bftui.core.distribution import NextToken
 from bftui.core.errors import UsageError
-from bftui.core.fork_numbers import ForkNumbers, fork_numbers, open_positions
+from bftui.core.fork_numbers import PERMUTATIONS, ForkNumbers, fork_numbers, open_positions
 from bftui.core.job import Job
 from bftui.measures.diversity.checkers import Checker, CheckSettings, last_number
 from bftui.measures.drawn_texts import DrawnTexts
@@ -82,8 +82,9 @@ class _Position:
         probs = {token_id: math.exp(ln) for token_id, ln in best}
         if step.token_id not in probs:
             # What was forced there may be past the truncation: it is tried with no weight of its own.
-            known = {token_id: ln for token_id, ln in kept if ln is not None}
-            ln = known.get(step.token_id)
+            site = step.site
+            (own,) = site.model.client.score(site.tree, site.node, [step.token_id], site.sampler)
+            ln = own.logprob_truncated
             probs = dict(list(probs.items())[: alternatives - 1])
             probs[step.token_id] = 0.0 if ln is None else math.exp(ln)
         self.probs = probs
@@ -176,7 +177,8 @@ class Forks(Job):
         texts: list[str] = []
         counts = []
         for token_id in position.probs:
-            rows: list[tuple[int, ...]] = [()]
+            # Where the text ends, its outcome is certain: every continuation of it would give the same.
+            rows: list[tuple[int, ...]] = [()] * self._asked.continuations
             if token_id in position.going:
                 stored = position.drawn.stored(position.going.index(token_id))
                 rows = [each.token_ids for each in stored]
@@ -188,7 +190,9 @@ class Forks(Job):
         weights = list(position.probs.values())
         if sum(weights) > 0:
             seed = position.step.site.sampler.seed
-            position.numbers = fork_numbers(weights, outcomes, position.taken, seed)
+            # Enough that the smallest p is still small after the correction for all positions.
+            times = max(PERMUTATIONS, 100 * len(self._open))
+            position.numbers = fork_numbers(weights, outcomes, position.taken, seed, times)
 
     def _text(self, token_ids: Sequence[int]) -> str:
         model = self._steps[0].site.model
@@ -249,5 +253,6 @@ class Forks(Job):
             p=None if numbers is None else numbers.p,
             p_holm=p_holm,
             effective=None if numbers is None else numbers.effective,
+            covered=math.fsum(found.probs.values()),
             alternatives=tuple(alternatives),
         )

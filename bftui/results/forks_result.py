@@ -65,6 +65,7 @@ class ForkPosition:
     Attributes:
         position: its place among the tokens of the path, from 0.
         entropy: H(P) there, nats.
+        covered: P~ of the alternatives that are tried.
         score, chance, p, p_holm, effective: of the outcomes; `p_holm` is corrected for all positions. None with a
             single alternative, and while continuations are missing.
     """
@@ -76,6 +77,7 @@ class ForkPosition:
     p: Share | None
     p_holm: Share | None
     effective: Factor | None
+    covered: Share
     alternatives: tuple[ForkAlternative, ...]
 
 

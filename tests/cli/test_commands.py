@@ -52,7 +52,7 @@ def test_a_process_of_its_own_says_the_same(orchard, line):
 
 def test_nothing_of_a_command_is_left_in_the_process_of_the_tests(tmp_path):
     (tmp_path / "bftui").mkdir()
-    (tmp_path / "bftui" / "config.toml").write_text('[keys]\nstep = "v"\n')
+    (tmp_path / "bftui" / "config.toml").write_text('[keys]\nstep = "Y"\n')
 
     def found():
         streams = (sys.stdin, sys.stdout, sys.stderr)
@@ -61,7 +61,7 @@ def test_nothing_of_a_command_is_left_in_the_process_of_the_tests(tmp_path):
 
     before = found()
     env = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-    assert bftui_("keys", env=env, cwd=tmp_path).stdout.startswith("v ")
+    assert bftui_("keys", env=env, cwd=tmp_path).stdout.startswith("Y ")
     assert found() == before
 
 

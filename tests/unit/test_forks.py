@@ -60,6 +60,23 @@ def test_a_token_that_decides_is_found():
     assert found.chance < 0.1
 
 
+def test_an_alternative_that_ends_the_text_counts_as_often_as_the_others(model):
+    session = Session(model, Prompt(" the", template="raw"), top_p=1.0)
+    session.force(" Sure like pear pear")
+    found = session.forks(ForksAsked(open_share=1.0, continuations=12, horizon=4)).result()
+    counts = {sum(o.count for o in a.outcomes) for p in found.positions for a in p.alternatives}
+    assert counts <= {0, 12}
+    # After " pear" the text ends, always; what was forced there instead has P~ 0.
+    last = found.positions[-1]
+    assert [(a.text, a.prob) for a in last.alternatives] == [("</s>", 1.0), (" pear", 0.0)]
+    assert last.covered == 1.0
+
+
+def test_many_different_outcomes_take_no_room():
+    outcomes = [[f"{a} {n}" for n in range(300)] for a in range(10)]
+    assert fork_numbers([1] * 10, outcomes, 0, 1).p > 0.5
+
+
 def test_open_positions_are_the_largest_entropies_and_of_equals_the_first():
     assert open_positions([1.0, 3.0, 2.0, 3.0, 0.0], 0.2) == (1,)
     assert open_positions([1.0, 3.0, 2.0, 3.0, 0.0], 0.4) == (1, 3)

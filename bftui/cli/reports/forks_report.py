@@ -27,7 +27,11 @@ def report(found: ForksResult) -> str:
     more = len(found.ranked) - _POSITIONS
     if more > 0:
         parts.append(f"{more} more positions in the JSON")
-    parts.append(paragraph(f"Score: {FORKS.meaning} By chance: the same with outcomes permuted."))
+    parts.append(
+        paragraph(
+            f"Score: {FORKS.meaning} By chance: the same with outcomes permuted among the tokens."
+        )
+    )
     return "\n\n".join(parts)
 
 
@@ -35,13 +39,14 @@ def _position(each: ForkPosition) -> str:
     corrected = "" if each.p_holm is None else f" · p Holm {each.p_holm:.2g}"
     head = (
         f"position {each.position} · H(P) {each.entropy:.2f} · score {each.score or 0:.2f}, by chance "
-        f"{each.chance or 0:.2f}{corrected} · {each.effective or 1:.1f} effective outcomes"
+        f"{each.chance or 0:.2f}{corrected} · {each.effective or 1:.1f} effective outcomes · {each.covered:.0%} of P~ "
+        "tried"
     )
     rows = [
         [
             f"{'→' if one.taken else ' '} {label(one.text.encode())}",
             f"{one.prob:.3f}",
-            clipped(outcomes(one), 50),
+            clipped(outcomes(one, each), 50),
         ]
         for one in each.alternatives
     ]

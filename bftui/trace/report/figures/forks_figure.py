@@ -34,7 +34,7 @@ def forks(name: str, found: ForksResult) -> Picture | None:
         legend_above(lower, [scores, *chance], ["score", "by chance"])
 
     caption = (
-        "Above: H(P) at each token of the path. Below: how much the outcome would change, on average, with another "
-        "token there, and how much it would by chance."
+        "Above: H(P) at each token of the path. Below: how much the outcome would change, on average, were the "
+        "token drawn again, and how much it would by chance."
     )
     return Picture(name, caption, 3.8, draw)

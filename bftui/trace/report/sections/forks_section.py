@@ -40,7 +40,7 @@ def _table(ranked: Sequence[ForkPosition]) -> Table:
             "" if not first or each.score is None else number(each.score),
             "" if not first or each.chance is None else number(each.chance),
             "" if not first or each.p_holm is None else f"{each.p_holm:.2g}",
-            clipped(outcomes(alternative), 60),
+            clipped(outcomes(alternative, each), 60),
         )
         for each in ranked
         for first, alternative in ((n == 0, a) for n, a in enumerate(each.alternatives))
