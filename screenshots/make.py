@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bftui.core.sampler import Sampler
-from bftui.model.prompt import Prompt
+from bftui.model.prompt import Prompt, Template
 from bftui.practice import NAMES
 from bftui.ui.app import WorkbenchApp
 from bftui.workbench.settings import PartnerSettings, WorkbenchSettings
@@ -47,6 +47,8 @@ PRETRAINED = (
     *["space"] * 6,
     "a",  # looks one step ahead
 )
+STATE = "A random US state:"
+STATES = ("v", "3")  # a valid set: the US states
 NUDGED = ("b", "p")  # the partner writes where the base is unsure, to the end of its text
 
 
@@ -59,6 +61,7 @@ class Shot:
     partner: str | None = None
     question: str = "Name a fruit."
     model: str = "practice"
+    template: Template | None = None
 
 
 SHOTS = {
@@ -67,6 +70,8 @@ SHOTS = {
     "shift": Shot(("s",), partner="practice-aligned"),
     "nudge": Shot(NUDGED, partner="practice-aligned"),
     "smollm2": Shot(PRETRAINED, model=str(SMOLLM2.gguf)),
+    "valid": Shot(STATES, question=STATE, model="practice-aligned", template="raw"),
+    "frontier": Shot((*STATES, "tab"), question=STATE, model="practice-aligned", template="raw"),
 }
 SIZE = (120, 36)
 
@@ -77,7 +82,7 @@ async def shoot(name: str, shot: Shot) -> None:
     settings = WorkbenchSettings(
         model=shot.model,
         backend="reference" if practice else "llama-cpp",
-        prompt=Prompt(shot.question, template="page" if practice else "chat"),
+        prompt=Prompt(shot.question, template=shot.template or ("page" if practice else "chat")),
         sampler=Sampler(seed=9),
         theme=shot.theme,
         partner=PartnerSettings(shot.partner, "reference") if shot.partner else None,
