@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from bftui.core.errors import UsageError
+from bftui.core.sampler import SETTINGS, read_settings, written
 from bftui.model.prompt import (
     Prompt,
     Rendered,
@@ -241,19 +242,34 @@ class Goto(Command):
         return cls(whole(value, 0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class SetSampler(StateCommand):
-    """Change temperature, truncation or seed; None leaves a setting as it is."""
+    """Change settings of the sampler; the others stay as they are.
+
+    Attributes:
+        changes: names of settings with their new values.
+    """
 
     op = "sampler"
-    temperature: float | None = None
-    top_k: int | None = None
-    top_p: float | None = None
-    min_p: float | None = None
-    seed: int | None = None
+    changes: tuple[tuple[str, Any], ...]
+
+    def __init__(self, **changes: Any) -> None:
+        """Takes settings of `Sampler` by name; None leaves one as it is."""
+        unknown = sorted(changes.keys() - set(SETTINGS))
+        if unknown:
+            raise UsageError(f"a sampler has no setting {unknown[0]!r}")
+        kept = tuple((name, changes[name]) for name in SETTINGS if changes.get(name) is not None)
+        object.__setattr__(self, "changes", kept)
 
     def change(self, state: SessionState) -> None:
-        state.set_sampler(self.args())
+        state.set_sampler(dict(self.changes))
+
+    def args(self) -> dict[str, Any]:
+        return written(dict(self.changes))
+
+    @classmethod
+    def from_args(cls, args: Mapping[str, Any]) -> Self:
+        return cls(**read_settings(args))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Session:
         resumed: JournalPlayer | None = None,
         rendered: Rendered | None = None,
         beside_chat: bool = False,
+        **others: Any,
     ) -> None:
         """Evaluates the prompt, or goes on where `resumed` stood; raises ModelError where model or template cannot.
 
@@ -84,11 +85,11 @@ class Session:
             beside_chat: a partner with a chat template is to come, so that prompts of a model without one are pages of
                 questions from the start.
 
-        The others are those of `Prompt` and `Sampler`.
+        All others are those of `Prompt` and `Sampler`.
         """
         asked = as_prompt(prompt, system, template, prefill, template_args, date, examples, special)
         if resumed is None:
-            sampler = Sampler(temperature, top_k, top_p, min_p, seed)
+            sampler = Sampler(temperature, top_k, top_p, min_p, seed, **others)
             state = SessionState(Tree(model.info.n_vocab), [sampler])
         else:
             state = resumed.state
@@ -347,12 +348,19 @@ class Session:
         top_p: float | None = None,
         min_p: float | None = None,
         seed: int | None = None,
+        **others: Any,
     ) -> Node:
-        """Changes temperature, truncation or seed, and recomputes the numbers of the visible path.
+        """Changes settings of the sampler, and recomputes the numbers of the visible path.
+
+        `others` are further settings of `Sampler`, by name.
 
         Raises UsageError for values that a sampler cannot have, ModelError.
         """
-        return self._done(c.SetSampler(temperature, top_k, top_p, min_p, seed))
+        return self._done(
+            c.SetSampler(
+                temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, seed=seed, **others
+            )
+        )
 
     def set_prompt(
         self,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import InputError
-from bftui.core.sampler import Sampler
+from bftui.core.sampler import Sampler, read_settings
 from bftui.core.text import label
 from bftui.core.tree import Tree
 from bftui.trace.links import Links
@@ -179,7 +179,7 @@ def samplers_of(found: Any, name: str) -> list[Sampler]:
 
     try:
         return [
-            Sampler(each.temperature, each.top_k, each.top_p, each.min_p, each.seed)
+            Sampler(**read_settings(each.model_dump(exclude_none=True, by_alias=True)))
             for each in found
         ]
     except UsageError as error:

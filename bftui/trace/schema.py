@@ -1,4 +1,4 @@
-"""The trace format, version 1: the single source of the JSON Schema and of what a reader accepts.
+"""The trace format, versions 1 and 2: the single source of the JSON Schema and of what a reader accepts.
 
 Unknown fields are kept wherever they stand, so that a file of a newer minor version survives being read and written.
 All entropies and log-probabilities are in nats, ranks count from 1, node numbers and ids from 0.
@@ -16,7 +16,8 @@ from bftui.trace.bounds import HUGE, LARGEST, MOST_CHOICES, MOST_MS, MOST_NATS, 
 from bftui.trace.links import Links
 
 FORMAT = "bftui-trace"
-VERSION = 1
+VERSION = 2
+"""The newest that is read. 2 is written only where a reader of 1 would misread: other ways to draw than its own."""
 
 _PREFIX = "Trace"
 """Tells the classes here from those of the same things elsewhere."""
@@ -28,6 +29,7 @@ Nats = Annotated[float, Field(ge=0, le=MOST_NATS)]
 Choices = Annotated[float, Field(ge=1, le=MOST_CHOICES)]
 LogProb = Annotated[float, Field(ge=-HUGE, le=1e-6)]
 Spread = Annotated[float, Field(ge=0, le=HUGE)]
+Bias = Annotated[float, Field(ge=-HUGE, le=HUGE)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0, le=MOST_MS)]
 
@@ -138,14 +140,52 @@ class TracePartner(TracePart):
     prompt: TracePrompt
 
 
+class TraceConstraint(TracePart):
+    """What the text must be, from so many tokens after the prompt on."""
+
+    kind: Literal["regex", "json-schema", "lark"]
+    text: str
+    start: Id
+
+
+class TraceSamplerWindow(TracePart):
+    """Positions after the prompt, from 0, at which settings are others; `to` is excluded, null goes on to the end."""
+
+    from_: Id = Field(alias="from")
+    to: Id | None
+    changes: dict[str, float]
+
+
 class SamplerSettings(TracePart):
-    """Temperature and truncation; 0, 1 and 0 switch top-k, top-p and min-p off."""
+    """How tokens are drawn; 0, 1 and 0 switch top-k, top-p and min-p off. What is left out is off."""
 
     temperature: Annotated[float, Field(gt=0)]
     top_k: Annotated[int, Field(ge=0)]
     top_p: Annotated[float, Field(gt=0, le=1)]
     min_p: Probability
     seed: Annotated[int, Field(ge=0, lt=2**64)]
+    top_n_sigma: Spread | None = _left_out("tokens with logits so many deviations below the best")
+    typical_p: Probability | None = _left_out("locally typical: the mass kept around the entropy")
+    epsilon: Probability | None = _left_out("the least probability that is kept")
+    eta: Probability | None = _left_out("the least probability that is kept, less where H is high")
+    xtc_probability: Probability | None = _left_out("how often the likelier choices are left out")
+    xtc_threshold: Probability | None = _left_out("from which probability on a token is a choice")
+    added: list[tuple[str, float]] | None = _left_out("rules of other packages, with their values")
+    repetition_penalty: Spread | None = _left_out("of tokens that came before")
+    frequency_penalty: Bias | None = _left_out("for each time that a token came before")
+    presence_penalty: Bias | None = _left_out("for tokens that came before")
+    penalty_window: Id | None = _left_out("how many of the latest tokens count; 0: all")
+    dry_multiplier: Spread | None = _left_out("DRY: the penalty of the shortest repetition")
+    dry_base: Spread | None = _left_out("DRY: how it grows with each token more")
+    dry_length: Id | None = _left_out("DRY: tokens that may repeat freely")
+    dry_window: Id | None = _left_out("DRY: how many of the latest tokens count; 0: all")
+    bias: list[tuple[Id, Bias]] | None = _left_out("what is added to the logits of tokens")
+    banned: list[Id] | None = _left_out("tokens that are never drawn")
+    pinned: list[Id] | None = _left_out("tokens that no truncation rule removes")
+    weight: Bias | None = _left_out("of a mixture of models: how far from its first one")
+    plausibility: Probability | None = _left_out("of a mixture: the least share of its best token")
+    constraint: TraceConstraint | None = _left_out("what the text must be")
+    windows: list[TraceSamplerWindow] | None = _left_out("positions with other settings")
 
 
 class TraceToken(TracePart):
@@ -273,7 +313,7 @@ class Head(TracePart):
     """What a session starts from."""
 
     format: Literal["bftui-trace"]
-    version: Literal[1]
+    version: Literal[1, 2]
     bftui: str
     created: str
     model: TraceModel

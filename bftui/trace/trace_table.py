@@ -8,10 +8,8 @@ import io
 import json
 from array import array
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any, Literal
 
-from bftui.core.sampler import Sampler
 from bftui.core.text import escaped_json, safe
 from bftui.trace.branch_names import branches, letters
 from bftui.trace.header import sampler_fields
@@ -28,7 +26,7 @@ def _dumps(value: Any) -> str:
 
 _PLACE = ("id", "parent", "prompt", "branch", "depth", "position", "on_path")
 _OWN = ("token_id", "text", "bytes", "source", "sampler")
-_SAMPLER = tuple(field.name for field in fields(Sampler))
+_SAMPLER = ("temperature", "top_k", "top_p", "min_p", "seed")
 _MORE = ("draw", "logprob", "logprob_truncated", "rank", "eog", "elapsed_ms")
 _NEXT = (
     "entropy",
@@ -47,11 +45,12 @@ _PARTNER = ("rank", "logprob", "class", "kl_partner_base", "kl_base_partner", "j
 COLUMNS = (*_PLACE, *_OWN, *_SAMPLER, *_MORE, *_NEXT, *(f"partner_{name}" for name in _PARTNER))
 """The columns of the table.
 
-`prompt` counts the prompts from 0, `branch` is the letter that the workbench gives to the last branch on the way to the
-node, `depth` counts its tokens after the prompt, `position` is the place of its own token among them, from 0. From
-`temperature` to `seed` stands the sampler that its numbers are of, which is number `sampler` of the trace. `text` is
-a display form, `bytes` the token's bytes in base64; of the numbers those from `entropy` to `entropy_hi` are of the
-distribution after the node. In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+`prompt` counts the prompts from 0, `branch` is the letter that the workbench gives to the last branch on the way to
+the node, `depth` counts its tokens after the prompt, `position` is the place of its own token among them, from 0.
+From `temperature` to `seed` stands the sampler that its numbers are of, which is number `sampler` of the trace and
+may have further settings there. `text` is a display form, `bytes` the token's bytes in base64; of the numbers those
+from `entropy` to `entropy_hi` are of the distribution after the node. In CSV a text that a spreadsheet would take for
+a formula begins with an apostrophe.
 """
 
 _FORMULA = tuple("=+-@＝＋－＠")

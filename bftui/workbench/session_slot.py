@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +80,7 @@ class SessionSlot:
                 journal=journal,
                 on_journal_failure=self._unwritten,
                 beside_chat=self.pairing.chats,
-                **asdict(sampler) if sampler else {},
+                **sampler.settings() if sampler else {},
             )
         except BaseException:
             drop_journal(journal)

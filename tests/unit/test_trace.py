@@ -179,7 +179,7 @@ def damaged(change):
         (lambda d: '{"format":"bftui-trace","x":' + "[" * 100_000, "nested too deeply"),
         (lambda d: "[]", "is not a trace"),
         (damaged(lambda d: d.update(format="x")), "is not a trace"),
-        (damaged(lambda d: d.update(version=2)), "trace version 2"),
+        (damaged(lambda d: d.update(version=3)), "trace version 3"),
         (damaged(lambda d: d.update(version="1")), "version"),
         (damaged(lambda d: d.pop("nodes")), "nodes: Field required"),
         (damaged(lambda d: d["nodes"][2].update(parent=3)), "node 2"),

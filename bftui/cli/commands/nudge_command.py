@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -200,7 +199,7 @@ class _Traced:
         from bftui.session.session import Session
 
         if self._session is None:
-            self._session = Session(self._pair.base, question.base, **asdict(self._sampler))
+            self._session = Session(self._pair.base, question.base, **self._sampler.settings())
             self._session.pair_with(self._pair.partner, self._template)
         elif question.id in self._roots:
             self._session.do(c.Goto(self._roots[question.id]))

@@ -16,7 +16,7 @@ from typing import Any
 from bftui.core.bf.samples import SURVIVORS, Estimator, Sample
 from bftui.core.errors import ContextFull, ModelError, UsageError
 from bftui.core.job import Job
-from bftui.core.sampler import Sampler
+from bftui.core.sampler import Sampler, written_sampler
 from bftui.core.text import of_path
 from bftui.measures.bulk.sample_parts import (
     CLOSING,
@@ -92,8 +92,8 @@ class MeasureSettings:
             "samples": self.samples,
             "max_tokens": self.max_tokens,
             "cap_k": self.cap_k,
-            "sampler": asdict(self.sampler),
-            "sweep": [asdict(sampler) for sampler in self.sweep],
+            "sampler": written_sampler(self.sampler),
+            "sweep": [written_sampler(sampler) for sampler in self.sweep],
             "frame": asdict(self.frame),
             "think": self.think,
             "insert": self.insert,
@@ -388,7 +388,7 @@ class BulkMeasurement(Job):
         fields = [
             self._identity,
             rendered.token_ids,
-            asdict(sampler),
+            written_sampler(sampler),
             [settings.samples, settings.max_tokens, settings.cap_k, insert],
         ]
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()

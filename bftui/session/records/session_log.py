@@ -18,7 +18,7 @@ from bftui.results.stored_result import StoredResult
 from bftui.session.records.journal_player import JournalPlayer
 from bftui.session.session_state import SessionState
 from bftui.trace.document import Seen, Trace, measured_ids
-from bftui.trace.header import model_fields, prompt_fields, sampler_fields
+from bftui.trace.header import model_fields, prompt_fields, sampler_fields, version_of
 from bftui.trace.journal import JsonText, dumps, utc
 from bftui.trace.node_writer import node_texts, partner_text, restated_fields
 
@@ -139,7 +139,7 @@ class SessionLog:
         """Writes the fields of a trace that come before its nodes."""
         return {
             "format": "bftui-trace",
-            "version": 1,
+            "version": version_of(state.samplers),
             "bftui": VERSION,
             "created": self._created,
             "model": model_fields(model.info, model.noise),

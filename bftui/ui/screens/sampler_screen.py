@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -122,7 +122,7 @@ class SamplerScreen(BoxScreen[SetSampler | None]):
         self._sampler: Sampler | None = view.sampler
 
     def fields(self) -> ComposeResult:
-        values = asdict(self._view.sampler)
+        values = self._view.sampler.settings()
         for setting in SETTINGS:
             with Horizontal():
                 yield Static(setting.title, classes="title", markup=False)
@@ -182,7 +182,7 @@ class SamplerScreen(BoxScreen[SetSampler | None]):
     @on(Input.Submitted)
     def _submitted(self) -> None:
         if self._sampler is not None:
-            self.dismiss(SetSampler(**asdict(self._sampler)))
+            self.dismiss(SetSampler(**self._sampler.settings()))
             return
         for field in self.query(SettingField):
             try:
