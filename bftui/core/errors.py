@@ -75,6 +75,10 @@ class InvalidToken(ModelError):
     """A token id outside the vocabulary."""
 
 
+class NothingLeft(UsageError):
+    """Bans or a constraint that leave no token to draw."""
+
+
 class NonFiniteLogits(ModelError):
     """Logits that are not a distribution: NaN, +inf, or all -inf."""
 
