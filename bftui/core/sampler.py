@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from bftui.core.errors import UsageError
@@ -110,6 +110,15 @@ NUMBERS: Mapping[str, Number] = {
 """The settings of a sampler that are numbers, by name."""
 
 
+FREE = Constraint()
+"""Every text is allowed."""
+
+
+def _further(off: Any) -> Any:
+    """A setting that is written only where it differs, so that what is written of usual samplers stays as it was."""
+    return field(default=off, metadata={"left_out": True})
+
+
 @dataclass(frozen=True, slots=True)
 class Sampler:
     """How the next token is drawn.
@@ -144,28 +153,28 @@ class Sampler:
     top_p: float = 0.9
     min_p: float = 0.0
     seed: int = 0
-    top_n_sigma: float = 0.0
-    typical_p: float = 1.0
-    epsilon: float = 0.0
-    eta: float = 0.0
-    xtc_probability: float = 0.0
-    xtc_threshold: float = 0.1
-    added: tuple[tuple[str, float], ...] = ()
-    repetition_penalty: float = 1.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    penalty_window: int = 0
-    dry_multiplier: float = 0.0
-    dry_base: float = 1.75
-    dry_length: int = 2
-    dry_window: int = 0
-    bias: tuple[tuple[int, float], ...] = ()
-    banned: tuple[int, ...] = ()
-    pinned: tuple[int, ...] = ()
-    weight: float = 1.0
-    plausibility: float = 0.0
-    constraint: Constraint = Constraint()
-    windows: tuple[SamplerWindow, ...] = ()
+    top_n_sigma: float = _further(0.0)
+    typical_p: float = _further(1.0)
+    epsilon: float = _further(0.0)
+    eta: float = _further(0.0)
+    xtc_probability: float = _further(0.0)
+    xtc_threshold: float = _further(0.1)
+    added: tuple[tuple[str, float], ...] = _further(())
+    repetition_penalty: float = _further(1.0)
+    frequency_penalty: float = _further(0.0)
+    presence_penalty: float = _further(0.0)
+    penalty_window: int = _further(0)
+    dry_multiplier: float = _further(0.0)
+    dry_base: float = _further(1.75)
+    dry_length: int = _further(2)
+    dry_window: int = _further(0)
+    bias: tuple[tuple[int, float], ...] = _further(())
+    banned: tuple[int, ...] = _further(())
+    pinned: tuple[int, ...] = _further(())
+    weight: float = _further(1.0)
+    plausibility: float = _further(0.0)
+    constraint: Constraint = _further(FREE)  # noqa: RUF009 - as the others
+    windows: tuple[SamplerWindow, ...] = _further(())
 
     def __post_init__(self) -> None:
         for name, number in NUMBERS.items():
@@ -176,6 +185,8 @@ class Sampler:
             _check_id(token_id)
         for token_id in (*self.banned, *self.pinned):
             _check_id(token_id)
+        if not isinstance(self.constraint, Constraint):
+            raise UsageError(f"{self.constraint!r:.60} is not a constraint")
         if both := sorted({*self.banned} & {*self.pinned}):
             raise UsageError(f"token {both[0]} cannot be banned and pinned")
         for before, after in zip(self.windows, self.windows[1:], strict=False):
@@ -231,7 +242,9 @@ SETTINGS: tuple[str, ...] = tuple(each.name for each in fields(Sampler))
 """Names of all settings."""
 
 _STEERING = ("repetition_penalty", "frequency_penalty", "presence_penalty", "dry_multiplier")
-_PLAIN = ("temperature", "top_k", "top_p", "min_p", "seed")
+
+FIRST = ("temperature", "top_k", "top_p", "min_p", "seed")
+"""The settings that are always written."""
 
 
 def written(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,10 +254,13 @@ def written(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def written_sampler(sampler: Sampler) -> dict[str, Any]:
     """Return a sampler as JSON values: temperature, top-k, top-p, min-p and seed always, others where they differ."""
-    found = sampler.settings()
-    usual = Sampler().settings()
+    usual = Sampler()
     return written(
-        {name: value for name, value in found.items() if name in _PLAIN or value != usual[name]}
+        {
+            name: value
+            for name, value in sampler.settings().items()
+            if name in FIRST or value != getattr(usual, name)
+        }
     )
 
 
@@ -260,11 +276,11 @@ def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
                 value = Constraint(**{each: value[each] for each in ("kind", "text", "start")})
             elif name == "windows":
                 value = tuple(
-                    SamplerWindow(each["from"], each["to"], tuple(sorted(each["changes"].items())))
+                    SamplerWindow(each["start"], each["stop"], _pairs(each["changes"]))
                     for each in value
                 )
             elif name in ("bias", "added"):
-                value = tuple((first, second) for first, second in value)
+                value = _pairs(value)
             elif name in ("banned", "pinned"):
                 value = tuple(value)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -273,14 +289,18 @@ def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _pairs(values: Sequence[Sequence[Any]]) -> tuple[tuple[Any, Any], ...]:
+    return tuple((first, second) for first, second in values)
+
+
 def _written(value: Any) -> Any:
-    if isinstance(value, Constraint):
-        return {"kind": value.kind, "text": value.text, "start": value.start}
-    if isinstance(value, SamplerWindow):
-        return {"from": value.start, "to": value.stop, "changes": dict(value.changes)}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, tuple):
         return [_written(each) for each in value]
-    return value
+    return _written_fields(value) if isinstance(value, (Constraint, SamplerWindow)) else value
+
+
+def _written_fields(value: Constraint | SamplerWindow) -> dict[str, Any]:
+    return {name: _written(each) for name, each in asdict(value).items()}
 
 
 def _check(name: str, number: Number, value: Any) -> None:

@@ -363,7 +363,7 @@ def _members(cls: Any) -> list[_Member]:
                 _kind(hint),
                 FLAT in marks,
                 each.default is MISSING,
-                LEFT_OUT in marks,
+                LEFT_OUT in marks or each.metadata.get("left_out", False),
                 each.default,
             )
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bftui.core.noise_floor import Noise
-from bftui.core.sampler import Sampler, written_sampler
+from bftui.core.sampler import FIRST, Sampler, written_sampler
 from bftui.core.text import of_path
 
 MODEL_FIELDS = (
@@ -88,11 +88,7 @@ def prompt_fields(
 
 def version_of(samplers: Iterable[Sampler]) -> int:
     """Return the version of a trace: 2 where a reader of 1 would misread what its samplers do."""
-    return 2 if any(sampler_fields(each).keys() - _FIRST for each in samplers) else 1
-
-
-_FIRST = {"temperature", "top_k", "top_p", "min_p", "seed"}
-"""The settings that a reader of version 1 knows."""
+    return 2 if any(sampler_fields(each).keys() - {*FIRST} for each in samplers) else 1
 
 
 def sampler_fields(sampler: Sampler) -> dict[str, Any]:

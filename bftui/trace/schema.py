@@ -140,7 +140,7 @@ class TracePartner(TracePart):
     prompt: TracePrompt
 
 
-class TraceConstraint(TracePart):
+class TraceSettingsConstraint(TracePart):
     """What the text must be, from so many tokens after the prompt on."""
 
     kind: Literal["regex", "json-schema", "lark"]
@@ -148,12 +148,12 @@ class TraceConstraint(TracePart):
     start: Id
 
 
-class TraceSamplerWindow(TracePart):
-    """Positions after the prompt, from 0, at which settings are others; `to` is excluded, null goes on to the end."""
+class TraceSettingsWindow(TracePart):
+    """Positions after the prompt, from 0, with other settings; `stop` is excluded, null goes on to the end."""
 
-    from_: Id = Field(alias="from")
-    to: Id | None
-    changes: dict[str, float]
+    start: Id
+    stop: Id | None
+    changes: list[tuple[str, float]]
 
 
 class SamplerSettings(TracePart):
@@ -184,8 +184,8 @@ class SamplerSettings(TracePart):
     pinned: list[Id] | None = _left_out("tokens that no truncation rule removes")
     weight: Bias | None = _left_out("of a mixture of models: how far from its first one")
     plausibility: Probability | None = _left_out("of a mixture: the least share of its best token")
-    constraint: TraceConstraint | None = _left_out("what the text must be")
-    windows: list[TraceSamplerWindow] | None = _left_out("positions with other settings")
+    constraint: TraceSettingsConstraint | None = _left_out("what the text must be")
+    windows: list[TraceSettingsWindow] | None = _left_out("positions with other settings")
 
 
 class TraceToken(TracePart):

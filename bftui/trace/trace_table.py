@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from bftui.core.sampler import FIRST
 from bftui.core.text import escaped_json, safe
 from bftui.trace.branch_names import branches, letters
 from bftui.trace.header import sampler_fields
@@ -26,7 +27,7 @@ def _dumps(value: Any) -> str:
 
 _PLACE = ("id", "parent", "prompt", "branch", "depth", "position", "on_path")
 _OWN = ("token_id", "text", "bytes", "source", "sampler")
-_SAMPLER = ("temperature", "top_k", "top_p", "min_p", "seed")
+_SAMPLER = FIRST
 _MORE = ("draw", "logprob", "logprob_truncated", "rank", "eog", "elapsed_ms")
 _NEXT = (
     "entropy",

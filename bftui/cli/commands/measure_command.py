@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -153,5 +152,5 @@ def swept(values: Sequence[str], base: Sampler) -> tuple[Sampler, ...]:
         return ()
     fields = [each.replace("-", "_") for each in named]
     grid = [dict(zip(fields, each, strict=True)) for each in product(*named.values())]
-    found = [Sampler(**{**asdict(base), **changes}) for changes in grid]
+    found = [Sampler(**{**base.settings(), **changes}) for changes in grid]
     return tuple(dict.fromkeys(found))

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -75,7 +75,7 @@ def open_session(
                     second = stack.enter_context(
                         open_stoppable(beside.model, beside.opening, interruption, show)
                     )
-                drawing = asdict(start.sampler)
+                drawing = start.sampler.settings()
                 rendered = start.rendered(opened)
                 session = Session(
                     opened,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -262,7 +262,7 @@ class SettingsScreen(Dialog[None]):
         if session is None:
             self._warn("there is no session yet, and so no sampler to begin with")
             return
-        values = asdict(session.sampler)
+        values = session.sampler.settings()
         self._hold({("sampler", name): each for name, each in values.items()})
 
     def _hold(self, changes: Mapping[tuple[str, str], Any], **settings: Any) -> None:
