@@ -8,7 +8,7 @@ import pytest
 from bftui.core.errors import UsageError
 from bftui.core.pair.injection_numbers import (
     InjectedText,
-    Span,
+    JudgedSpan,
     by_position,
     conditions,
     effect,
@@ -57,18 +57,18 @@ def test_a_text_has_one_number_of_each_kind_for_each_token():
 
 def test_a_span_counts_the_texts_that_reach_it_over_their_own_positions():
     texts = [text([0, 0, 1, 3], style=2.0), text([0, 0, 4], style=1.0), text([9, 9])]
-    found = span_numbers([texts], Span(2, 4))
+    found = span_numbers([texts], JudgedSpan(2, 4))
     assert found.texts == 2
     # exp of the mean of the texts' own means: 2 and 4.
     assert found.bf == pytest.approx(math.exp(3))
     assert found.style == pytest.approx(1.5)
     assert found.content == pytest.approx(-1)
-    assert span_numbers([texts], Span(4, 8)) is None
+    assert span_numbers([texts], JudgedSpan(4, 8)) is None
 
 
 def test_over_prompts_the_mean_is_that_of_their_branching_factors():
     prompts = [[text([math.log(2)] * 4)] * 3, [text([math.log(4)] * 4, style=1.0)] * 3, [text([1])]]
-    found = span_numbers(prompts, Span(1, 3))
+    found = span_numbers(prompts, JudgedSpan(1, 3))
     assert found.bf == pytest.approx(3)
     assert found.style == pytest.approx(0.5)
     assert found.bf_ci[0] < 3 < found.bf_ci[1]
@@ -77,20 +77,20 @@ def test_over_prompts_the_mean_is_that_of_their_branching_factors():
 def test_an_effect_is_a_difference_of_ln_bf_with_an_interval_that_holds_it():
     rng = np.random.default_rng(1)
     injected, plain = [drawn(rng, 1.0)], [drawn(rng, 1.5)]
-    span = Span(4, 12)
+    span = JudgedSpan(4, 12)
     found = effect((injected, span), (plain, span))
     means = [np.mean([each.entropy[4:12].mean() for each in side[0]]) for side in (injected, plain)]
     assert found.delta == pytest.approx(means[0] - means[1])
     assert found.ci[0] < found.delta < found.ci[1] < 0
     assert found == effect((injected, span), (plain, span))
-    assert effect((injected, Span(12, 20)), (plain, span)) is None
+    assert effect((injected, JudgedSpan(12, 20)), (plain, span)) is None
 
 
 def test_effects_apart_is_the_difference_of_two_effects_also_paired_by_prompt():
     rng = np.random.default_rng(2)
     early, late, plain = ([drawn(rng, m, 8) for _ in range(6)] for m in (0.6, 1.4, 1.5))
-    first = (early, Span(4, 8)), (plain, Span(4, 8))
-    second = (late, Span(8, 12)), (plain, Span(8, 12))
+    first = (early, JudgedSpan(4, 8)), (plain, JudgedSpan(4, 8))
+    second = (late, JudgedSpan(8, 12)), (plain, JudgedSpan(8, 12))
     found = effects_apart(first, second)
     assert found.delta == pytest.approx(effect(*first).delta - effect(*second).delta)
     assert found.ci[1] < 0
@@ -104,7 +104,7 @@ def test_effects_apart_is_the_difference_of_two_effects_also_paired_by_prompt():
 def test_intervals_of_one_prompt_cover_the_difference_of_equal_texts():
     """Of 200 pairs that differ by chance alone about 95 in 100 intervals hold 0."""
     rng = np.random.default_rng(5)
-    span = Span(0, 6)
+    span = JudgedSpan(0, 6)
     held = 0
     for seed in range(200):
         sides = [([drawn(rng, 1.0, 16, 6)], span) for _ in range(2)]
@@ -114,7 +114,7 @@ def test_intervals_of_one_prompt_cover_the_difference_of_equal_texts():
 
 
 def test_one_text_of_one_prompt_has_no_interval():
-    found = effect(([[text([1.0])]], Span(0, 1)), ([[text([0.5])]], Span(0, 1)))
+    found = effect(([[text([1.0])]], JudgedSpan(0, 1)), ([[text([0.5])]], JudgedSpan(0, 1)))
     assert found.delta == pytest.approx(0.5)
     assert found.ci is None
 

@@ -67,7 +67,7 @@ class InjectedText:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class JudgedSpan:
     """Positions after the prompt, from 0, `stop` excluded."""
 
     start: int
@@ -101,7 +101,7 @@ class SpanNumbers:
 Texts = Sequence[InjectedText]
 
 
-def span_numbers(prompts: Sequence[Texts], span: Span, seed: int = 0) -> SpanNumbers | None:
+def span_numbers(prompts: Sequence[Texts], span: JudgedSpan, seed: int = 0) -> SpanNumbers | None:
     """Says what texts of some prompts are in a span; None where none reaches it."""
     reaching = [found for texts in prompts if len(found := _means(texts, span))]
     if not reaching:
@@ -138,7 +138,7 @@ class Effect:
     ci: Ends | None
 
 
-Side = tuple[Sequence[Texts], Span]
+Side = tuple[Sequence[Texts], JudgedSpan]
 """Texts of each prompt and the span in which they are judged."""
 
 
@@ -200,7 +200,7 @@ def _apart(above: Sequence[Side], below: Sequence[Side], seed: int) -> Effect | 
     return Effect(delta, (float(low[0]), float(high[0])))
 
 
-def _means(texts: Texts, span: Span) -> F64:
+def _means(texts: Texts, span: JudgedSpan) -> F64:
     """Each text's means over its positions in a span: H(P~), content, style, KL; shape (texts that reach it, 4)."""
     rows = [
         [
@@ -230,7 +230,7 @@ def by_position(prompts: Sequence[Texts]) -> list[Place]:
     every = [text for texts in prompts for text in texts]
     found = []
     for position in range(max((len(text.entropy) for text in every), default=0)):
-        means = _means(every, Span(position, position + 1))
+        means = _means(every, JudgedSpan(position, position + 1))
         entropy, content, style, kl = means.mean(axis=0).tolist()
         bf = float(np.exp(max(0.0, entropy)))
         found.append(Place(position, bf, style, content, kl, len(means)))
