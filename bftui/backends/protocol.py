@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, Sampled, TokenScore
 from bftui.core.errors import ContextFull, InvalidToken, ModelError
+from bftui.core.kept_tokens import RuleEffect
 from bftui.core.sampler import Sampler
+from bftui.core.steering import Steering
 from bftui.results.model_info import ModelInfo as ModelInfo
 
 F32 = NDArray[np.float32]
@@ -70,6 +72,18 @@ class TokenDistribution(Protocol):
 
     def ranking(self) -> NDArray[np.int64]:
         """Return every token id, shape (n_vocab,), by logit descending, then by id."""
+        ...
+
+    def logprobs_truncated(self, ids: Sequence[int]) -> NDArray[np.float64]:
+        """Return ln P~ of these tokens, -inf where P~ is 0; shape (len(ids),), in nats."""
+        ...
+
+    def removed_by(self, ids: Sequence[int]) -> list[tuple[str, ...]]:
+        """Return for each token the names of the rules that would not keep it, in the order of the stages."""
+        ...
+
+    def effects(self) -> list[RuleEffect]:
+        """Return what each truncation rule of the sampler would keep alone."""
         ...
 
     def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]:
@@ -185,8 +199,13 @@ class Backend(Evaluator, Protocol):
         """Evaluates continuations; this one, unless `info.shaped`."""
         ...
 
-    def distribution(self, logits: Logits, sampler: Sampler) -> TokenDistribution:
-        """Return the distribution of logits, shape (n_vocab,), computed where they are. Raises NonFiniteLogits."""
+    def distribution(
+        self, logits: Logits, sampler: Sampler, steering: Steering | None = None
+    ) -> TokenDistribution:
+        """Return the distribution of logits, shape (n_vocab,), computed where they are. Raises NonFiniteLogits.
+
+        The sampler has no windows; `steering` says what changes the logits before its temperature.
+        """
         ...
 
     def cancel(self) -> None:

@@ -31,6 +31,7 @@ from bftui.core.batch import Batch
 from bftui.core.distribution import Distribution
 from bftui.core.errors import Cancelled, CapabilityError, ModelError, ModelLoadError
 from bftui.core.sampler import Sampler
+from bftui.core.steering import Steering
 from bftui.formats.open_spec import OpenSpec, Progress
 
 _TICK = 0.005
@@ -247,8 +248,12 @@ class TableBackend:
             if self._cancel.wait(min(_TICK, (milliseconds - gone) / 1e3)):
                 raise Cancelled("stopped")
 
-    def distribution(self, logits: F32, sampler: Sampler) -> protocol.TokenDistribution:
-        return Distribution(logits, sampler)
+    def distribution(
+        self, logits: F32, sampler: Sampler, steering: Steering | None = None
+    ) -> protocol.TokenDistribution:
+        return Distribution(
+            logits, sampler, None if steering is None else steering.of(logits, sampler)
+        )
 
     def cancel(self) -> None:
         self._cancel.set()

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.distribution import F32, F64, NEVER, Distribution, Sampled, below_peak
+from bftui.core.distribution import Distribution, Sampled
+from bftui.core.logits import F32, F64, NEVER, below_peak
 from bftui.core.sampler import Sampler
 
 _BLOCK = 2**15
@@ -30,7 +31,7 @@ def draw_rows(
     Rows have shape (n_vocab,). Raises NonFiniteLogits.
     """
     pairs = zip(rows, us, strict=True)
-    if sampler.top_k or sampler.min_p > 0 or sampler.top_p >= 1 or cap_k:
+    if not sampler.plain or sampler.top_k or sampler.min_p > 0 or sampler.top_p >= 1 or cap_k:
         return [Distribution(row, sampler).sample(u, cap_k) for row, u in pairs]
     return [_drawn(row, sampler, u) for row, u in pairs]
 

@@ -17,20 +17,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.errors import InvalidToken, NonFiniteLogits
+from bftui.core.errors import InvalidToken
+from bftui.core.kept_tokens import KeptTokens, RuleEffect, kept_tokens, removed_by, rule_effects
+from bftui.core.logits import F32, F64, NEVER, below_peak
 from bftui.core.sampler import Sampler
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 
 TOP = 50
 """Candidates kept with every node."""
 
 _BLOCK = 128
-
-NEVER = -1e300
-"""Stands for a logit of -inf: its exp is exactly 0, and 0 times it is 0 where 0 * -inf would be NaN."""
 
 _UNDERFLOW = -700.0
 """Above it exp is larger than 0."""
@@ -46,15 +43,17 @@ class NextToken:
         n_vocab: width of the logits.
         entropy: H(P) over the full width, nats.
         entropy_truncated: H(P~), nats.
-        kept: number of tokens in the support of P~; they are the `kept` best by (logit, id).
+        kept: number of tokens in the support of P~; without `top_truncated` they are the `kept` best by (logit, id).
         varentropy: variance of -ln P under P, nats squared.
         entropy_lo, entropy_hi: bounds of `entropy`; equal to it where all logits are known.
         temperature: the one that P~ was made at.
-        log_kept: ln of the sum over the support of P~ of P(v)**(1/temperature).
+        log_kept: ln of the sum over the support of P~ of P(v)**(1/temperature); NaN with `top_truncated`.
         collision: the sum of P~ squared: how probable it is that two draws agree.
         top_ids: the most probable ids, by (logit descending, id ascending); shape (n,), read-only.
         top_logprobs: ln P of these; shape (n,), read-only.
         tail_mass: 1 - the sum of P over `top_ids`.
+        top_truncated: ln P~ of `top_ids`, -inf where P~ is 0, shape (n,), read-only; None where the kept tokens are the
+            likeliest ones, so that `log_kept` tells it.
     """
 
     n_vocab: int
@@ -70,6 +69,7 @@ class NextToken:
     top_ids: I32 = field(repr=False)
     top_logprobs: F64 = field(repr=False)
     tail_mass: float
+    top_truncated: F64 | None = field(default=None, repr=False)
 
     @property
     def bf(self) -> float:
@@ -88,6 +88,9 @@ class NextToken:
 
     def logprob_truncated(self, index: int) -> float | None:
         """ln P~ of the candidate at this place (from 0) of `top_ids`; None where P~ is 0."""
+        if self.top_truncated is not None:
+            found = float(self.top_truncated[index])
+            return found if found > -math.inf else None
         if index >= self.kept:
             return None
         return float(self.top_logprobs[index]) / self.temperature - self.log_kept
@@ -134,11 +137,15 @@ class Distribution:
     candidates that the truncation can reach.
     """
 
-    def __init__(self, logits: F32, sampler: Sampler) -> None:
-        """Takes logits of shape (n_vocab,); raises NonFiniteLogits for NaN, +inf or nothing but -inf."""
+    def __init__(self, logits: F32 | F64, sampler: Sampler, steered: F64 | None = None) -> None:
+        """Takes logits of shape (n_vocab,), and those that P~ is made of where they are others.
+
+        Raises NonFiniteLogits for NaN, +inf or nothing but -inf.
+        """
         self.sampler = sampler
+        self._listed: KeptTokens | None = None
         x, lowest = below_peak(logits)
-        self._x = x
+        self._x, self._lowest = x, float(lowest)
         e = np.exp(x)
         z = float(e.sum())
         self._log_z = math.log(z)
@@ -149,6 +156,9 @@ class Distribution:
         second = float(np.einsum("i,i->", weighted, x)) / z
         self.varentropy = max(0.0, second - mean * mean)
         self._e, self._z = e, z
+        if steered is not None or not sampler.by_rank:
+            self._list(logits.astype(np.float64) if steered is None else steered)
+            return
         if sampler.temperature != 1.0:
             self._e = np.exp(x / sampler.temperature)
             self._z = float(self._e.sum())
@@ -160,12 +170,24 @@ class Distribution:
     def n_vocab(self) -> int:
         return len(self._x)
 
+    def _list(self, logits: F64) -> None:
+        """Finds the kept tokens where they are not the likeliest of P."""
+        self._order = self._best(max(min(TOP, self.n_vocab), 1))
+        listed = kept_tokens(logits, self.sampler)
+        self._listed, self._steered = listed, logits
+        self.kept = len(listed.ids)
+        self.entropy_truncated, self.collision = listed.entropy, listed.collision
+
     def _truncate(self) -> None:
         """Finds the kept tokens: a prefix of the order (logit descending, id ascending)."""
         s, e, n, live = self.sampler, self._e, self.n_vocab, self._live
         limit = min(s.top_k, live) if s.top_k else live
         if s.min_p > 0:
             limit = min(limit, int(np.count_nonzero(e >= s.min_p)))
+        if s.top_n_sigma > 0:
+            limit = min(limit, self._within_sigma(s.top_n_sigma))
+        if (least := self._least()) > 0:
+            limit = min(limit, int(np.count_nonzero(e / self._z >= least)))
         need = max(min(TOP, n), 1)
         if s.top_p < 1:
             order = self._leading(s.top_p, need)
@@ -191,6 +213,21 @@ class Distribution:
         self._zk = zk
         self.entropy_truncated = max(0.0, math.log(zk) - mean)
         self.collision = min(1.0, squares / (zk * zk))
+
+    def _within_sigma(self, n: float) -> int:
+        """How many logits are at least the largest less `n` standard deviations, those of -inf left out."""
+        x = self._x
+        finite = x[x > NEVER] if self._lowest == -math.inf else x
+        return int(np.count_nonzero(x >= -n * float(finite.std())))
+
+    def _least(self) -> float:
+        """The least probability that epsilon and eta keep."""
+        s = self.sampler
+        if not s.eta:
+            return s.epsilon
+        log_z = math.log(self._z)
+        entropy = log_z - float(np.einsum("i,i->", self._e, self._x)) / s.temperature / self._z
+        return max(s.epsilon, min(s.eta, math.sqrt(s.eta) * math.exp(-max(0.0, entropy))))
 
     def _sorted(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Ascending ids, reordered by (logit descending, id ascending)."""
@@ -241,11 +278,12 @@ class Distribution:
             entropy_lo=self.entropy,
             entropy_hi=self.entropy,
             temperature=self.sampler.temperature,
-            log_kept=self._log_kept(),
+            log_kept=math.nan if self._listed else self._log_kept(),
             collision=self.collision,
             top_ids=frozen(ids.astype(np.int32)),
             top_logprobs=frozen(logprobs),
             tail_mass=max(0.0, 1.0 - float(np.exp(logprobs).sum())),
+            top_truncated=frozen(self.logprobs_truncated(ids)) if self._listed else None,
         )
 
     def _log_kept(self) -> float:
@@ -253,6 +291,8 @@ class Distribution:
 
     def draw(self, u: float) -> int:
         """Return the first kept id, in id order, whose cumulative sum of P~ exceeds `u`, else the last kept id."""
+        if self._listed:
+            return self._listed.draw(u)
         if self.kept <= len(self._order):
             ids = np.sort(self._order[: self.kept])
             mass = np.cumsum(self._e[ids] / self._zk)
@@ -270,6 +310,10 @@ class Distribution:
         """
         token_id = self.draw(u)
         logprob = float(self._x[token_id]) - self._log_z
+        if self._listed:
+            listed = self._listed.capped(token_id, cap_k) if cap_k else self._listed
+            own = math.log(float(listed.of([token_id])[0]))
+            return Sampled(token_id, self.entropy, listed.entropy, logprob, own)
         if cap_k and cap_k < self.kept:
             entropy, log_kept = self._capped(token_id, cap_k)
         else:
@@ -289,7 +333,9 @@ class Distribution:
         return max(0.0, log_z - mean), log_z - self._log_z / self.sampler.temperature
 
     def greedy(self) -> int:
-        """Return the most probable id, the smallest of equals."""
+        """Return the most probable id of P~, the smallest of equals."""
+        if self._listed:
+            return int(self._listed.ids[np.argmax(self._listed.probs)])
         return int(self._order[0])
 
     def score(self, token_id: int) -> TokenScore:
@@ -299,6 +345,9 @@ class Distribution:
         x = self._x[token_id]
         logprob = float(x) - self._log_z if x > NEVER else -math.inf
         rank = 1 + int(np.count_nonzero(self._x > x))
+        if self._listed:
+            prob = float(self._listed.of([token_id])[0])
+            return TokenScore(token_id, logprob, math.log(prob) if prob else None, rank)
         before = rank - 1
         if before < self.kept:
             before += int(np.count_nonzero(self._x[:token_id] == x))
@@ -308,6 +357,8 @@ class Distribution:
 
     def kept_probs(self, ids: NDArray[np.int64]) -> F64:
         """P~ of these ids, 0 of those that are not kept; shape (len(ids),)."""
+        if self._listed:
+            return self._listed.of(ids)
         probs = np.asarray(self._e[ids] / self._zk)
         if self.kept > len(self._order):
             return probs
@@ -319,29 +370,26 @@ class Distribution:
         """Return every id by (logit descending, id ascending); shape (n_vocab,)."""
         return self._sorted(np.arange(self.n_vocab))
 
+    def logprobs_truncated(self, ids: Sequence[int] | NDArray[np.integer]) -> F64:
+        """Return ln P~ of these ids, -inf where P~ is 0; shape (len(ids),)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.kept_probs(np.asarray(ids, dtype=np.int64)))
+
+    def removed_by(self, ids: Sequence[int]) -> list[tuple[str, ...]]:
+        """Return for each id the names of the truncation rules that would not keep it; see `core.kept_tokens`."""
+        logits = self._steered if self._listed else self._raw()
+        return removed_by(logits, self.sampler, ids)
+
+    def effects(self) -> list[RuleEffect]:
+        """Return what each rule of the sampler would keep alone, in the order of the stages."""
+        return rule_effects(self._steered if self._listed else self._raw(), self.sampler)
+
+    def _raw(self) -> F64:
+        return np.where(self._x > NEVER, self._x, -math.inf)
+
     def logprobs(self, ids: Sequence[int] | NDArray[np.int64]) -> F64:
         """ln P of these ids; shape (len(ids),)."""
         return np.asarray(self._x[np.asarray(ids, dtype=np.int64)] - self._log_z)
-
-
-def below_peak(logits: F32) -> tuple[F64, F64]:
-    """Logits of shape (…, n_vocab) less the maximum of their row, and the least of these in each row, -inf included.
-
-    A logit of -inf becomes a finite number that gives the same. Raises NonFiniteLogits for a row with NaN or +inf, or
-    with nothing but -inf.
-    """
-    # Extremes are taken in the type that the logits came in: half the memory, and the same values.
-    peaks, lowest = logits.max(axis=-1, keepdims=True), logits.min(axis=-1)
-    if not np.isfinite(peaks).all():
-        raise NonFiniteLogits(
-            "the model gave logits that are not a distribution",
-            f"their maximum is {float(peaks[~np.isfinite(peaks)][0])}",
-            "the weights may be damaged or overflow in this dtype",
-        )
-    x = np.subtract(logits, peaks, dtype=np.float64)
-    if np.isneginf(lowest).any():
-        x[x == -math.inf] = NEVER
-    return x, np.subtract(lowest, peaks[..., 0], dtype=np.float64)
 
 
 def frozen(array: A) -> A:

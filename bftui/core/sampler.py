@@ -233,6 +233,11 @@ class Sampler:
             self.typical_p < 1 or self.xtc_probability or self.added or self.pinned or self.steers
         )
 
+    @property
+    def plain(self) -> bool:
+        """Whether the truncation is top-k, top-p and min-p, and nothing changes logits."""
+        return self.by_rank and not (self.top_n_sigma or self.epsilon or self.eta or self.windows)
+
     def settings(self) -> dict[str, Any]:
         """Return every setting by its name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
@@ -265,12 +270,12 @@ def written_sampler(sampler: Sampler) -> dict[str, Any]:
 
 
 def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of `written`; what is not a setting is passed over. Raises UsageError."""
+    """Return the settings of `written`; what is null, or not a setting, is passed over. Raises UsageError."""
     found: dict[str, Any] = {}
     for name in SETTINGS:
-        if name not in values:
+        value = values.get(name)
+        if value is None:
             continue
-        value = values[name]
         try:
             if name == "constraint":
                 value = Constraint(**{each: value[each] for each in ("kind", "text", "start")})

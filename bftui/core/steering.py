@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui.core.errors import InvalidToken, NothingLeft
+from bftui.core.logits import F32, F64
 from bftui.core.sampler import Sampler
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 BREAKERS = b'\n:"*'
@@ -46,13 +45,32 @@ class Preceding:
         return max(0, len(self.token_ids) - self.prompt)
 
 
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What changes the logits of one distribution, beside the settings of its sampler.
+
+    Attributes:
+        preceding: the tokens before.
+        breakers: ids of the tokens that `breaks` says of.
+        allowed: which tokens the constraint lets follow, shape (n_vocab,); None where there is none.
+    """
+
+    preceding: Preceding
+    breakers: AbstractSet[int] = frozenset()
+    allowed: NDArray[np.bool_] | None = None
+
+    def of(self, logits: F32 | F64, sampler: Sampler) -> F64 | None:
+        """Return changed logits; see `steer`."""
+        return steer(logits, sampler, self.preceding, self.breakers, self.allowed)
+
+
 def breaks(token: bytes) -> bool:
     """Whether no sequence that DRY looks for reaches over a token of these bytes."""
     return any(byte in token for byte in BREAKERS)
 
 
 def steer(
-    logits: F32,
+    logits: F32 | F64,
     sampler: Sampler,
     preceding: Preceding,
     breakers: AbstractSet[int] = frozenset(),

@@ -15,6 +15,7 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bftui.core.batch import Batch
 from bftui.core.distribution import TOP, NextToken, TokenScore, frozen
@@ -49,21 +50,42 @@ class Block:
     Attributes:
         numbers: structured array of shape (nodes,); `n_top` is -1 where nothing comes after a node.
         top_ids, top_logprobs: candidates, shape (nodes, TOP); the first `n_top` of a row count.
+        top_truncated: ln P~ of these, NaN in rows of which `kept` tells it; None where that is every row.
     """
 
-    __slots__ = ("numbers", "top_ids", "top_logprobs")
+    __slots__ = ("numbers", "top_ids", "top_logprobs", "top_truncated")
 
     def __init__(self, size: int = _BLOCK) -> None:
         self.numbers = np.zeros(size, _NUMBERS)
         self.top_ids = np.zeros((size, TOP), np.int32)
         self.top_logprobs = np.zeros((size, TOP))
+        self.top_truncated: NDArray[np.float64] | None = None
 
     def rows(self, start: int, stop: int) -> Block:
         """Return some of the rows; they share the memory of the block."""
         part = Block.__new__(Block)
         part.numbers = self.numbers[start:stop]
         part.top_ids, part.top_logprobs = self.top_ids[start:stop], self.top_logprobs[start:stop]
+        listed = self.top_truncated
+        part.top_truncated = None if listed is None else listed[start:stop]
         return part
+
+    def _list(self, row: int, following: NextToken) -> None:
+        """Keeps ln P~ of the candidates where the number of kept tokens does not tell it."""
+        listed = following.top_truncated
+        if self.top_truncated is None:
+            if listed is None:
+                return
+            self.top_truncated = np.full(self.top_logprobs.shape, math.nan)
+        self.top_truncated[row] = math.nan
+        if listed is not None:
+            self.top_truncated[row, : len(listed)] = listed
+
+    def listed(self, row: int, n: int) -> NDArray[np.float64] | None:
+        """Return ln P~ of the `n` candidates of a row, -inf where P~ is 0; None where `kept` tells it."""
+        if self.top_truncated is None or math.isnan(self.top_truncated[row, 0]):
+            return None
+        return frozen(self.top_truncated[row, :n].copy())
 
     def write(
         self, row: int, scored: TokenScore | None, following: NextToken | None, elapsed_ms: float
@@ -79,6 +101,7 @@ class Block:
         n = len(following.top_ids)
         self.top_ids[row, :n] = following.top_ids
         self.top_logprobs[row, :n] = following.top_logprobs
+        self._list(row, following)
         self.numbers[row] = (
             *own,
             elapsed_ms,
@@ -383,6 +406,7 @@ class Tree:
             top_ids=frozen(block.top_ids[row, :n].copy()),
             top_logprobs=frozen(block.top_logprobs[row, :n].copy()),
             tail_mass=tail,
+            top_truncated=block.listed(row, n),
         )
 
     def entropies(self, node: int) -> tuple[float, float] | None:

@@ -18,10 +18,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.distribution import NEVER, below_peak
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
+from bftui.core.logits import F32, F64, NEVER, below_peak
+from bftui.core.sampler import Sampler
 
 Span = tuple[int, int]
 """Places [start, stop) of the order, from 0."""
@@ -117,6 +115,32 @@ def _at_least(descending: F64, least: float) -> int:
     return bisect_right(descending, -least, key=neg)
 
 
+def ranked(logits: F64, temperature: float) -> tuple[NDArray[np.int64], Ranked]:
+    """Return ids by (logit descending, id ascending), shape (n_vocab,), and the distribution at a temperature.
+
+    Logits have shape (n_vocab,) and are float64; one at least is finite.
+    """
+    order = np.argsort(-logits, kind="stable")
+    x = logits[order] - logits[order[0]]
+    x[np.isneginf(x)] = NEVER
+    weights = np.exp(x / temperature)
+    live = _at_least(weights, _SMALLEST)
+    weights = weights[:live]
+    # The sum in the order of the ids is that of `Distribution`, to the bit.
+    z = float(np.exp((logits - logits[order[0]]) / temperature).sum())
+    probs = weights / z
+    found = Ranked(
+        x=x,
+        deviation=float(x[: _at_least(x, NEVER / 2)].std()),
+        temperature=temperature,
+        weights=weights,
+        probs=probs,
+        mass=np.cumsum(probs),
+        entropy=max(0.0, math.log(z) - float(np.einsum("i,i->", probs, x[:live] / temperature))),
+    )
+    return order, found
+
+
 def everything(ranked: Ranked, _value: float = 0.0) -> Span:
     """Keep every token of a probability above 0."""
     return 0, ranked.live
@@ -191,15 +215,58 @@ def typical(ranked: Ranked, p: float) -> Span:
     return bisect_left(places, -distance, key=off), bisect_right(places, distance, key=off)
 
 
-RULES: Mapping[str, Callable[[Ranked, float], Span]] = MappingProxyType(
+def eta(ranked: Ranked, least: float) -> Span:
+    """Keep tokens of at least the smaller of `least` and sqrt(least) * exp(-H) (Hewitt et al., arXiv 2210.15191)."""
+    floor = min(least, math.sqrt(least) * math.exp(-ranked.entropy))
+    return 0, max(1, min(_at_least(ranked.probs, floor), ranked.live))
+
+
+def xtc(ranked: Ranked, threshold: float) -> Span:
+    """Leave out all but the least of the tokens of at least `threshold`: exclude top choices.
+
+    Definition: p-e-w in text-generation-webui, pull request 6335. Fewer than two such tokens leave all in.
+    """
+    return max(0, _at_least(ranked.probs, threshold) - 1), ranked.live
+
+
+@dataclass(frozen=True, slots=True)
+class TruncationRule:
+    """One truncation rule.
+
+    Attributes:
+        name: as people and files name it.
+        span: which places of the order it keeps, for the value that it is used with.
+        setting: the setting of `Sampler` that holds this value; "" for a rule that samplers do not have.
+        off: the value that switches it off.
+        likeliest: whether it keeps the likeliest tokens of the order, so that a number says which.
+    """
+
+    name: str
+    span: Callable[[Ranked, float], Span]
+    setting: str = ""
+    off: float = 0.0
+    likeliest: bool = True
+
+
+RULES: Mapping[str, TruncationRule] = MappingProxyType(
     {
-        "none": everything,
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "top_n_sigma": top_n_sigma,
-        "typical": typical,
-        "epsilon": epsilon,
+        rule.name: rule
+        for rule in (
+            TruncationRule("none", everything),
+            TruncationRule("top_k", top_k, "top_k"),
+            TruncationRule("top_p", top_p, "top_p", 1.0),
+            TruncationRule("min_p", min_p, "min_p"),
+            TruncationRule("top_n_sigma", top_n_sigma, "top_n_sigma"),
+            TruncationRule("typical", typical, "typical_p", 1.0, likeliest=False),
+            TruncationRule("epsilon", epsilon, "epsilon"),
+            TruncationRule("eta", eta, "eta"),
+        )
     }
 )
-"""Every rule by its name; the second argument is the value that it is used with."""
+"""Every rule by its name."""
+
+
+def active_rules(sampler: Sampler) -> list[tuple[TruncationRule, float]]:
+    """Return the rules that a sampler uses, with their values, in the order in which they are told."""
+    found = ((rule, getattr(sampler, rule.setting)) for rule in RULES.values() if rule.setting)
+    return [(rule, value) for rule, value in found if value != rule.off]

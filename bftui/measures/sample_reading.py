@@ -9,7 +9,8 @@ import numpy as np
 from bftui.backends.client.client_protocol import StepResult
 from bftui.core.batch import batches
 from bftui.core.bf.samples import Finish, Sample
-from bftui.core.distribution import F64, NextToken
+from bftui.core.distribution import NextToken
+from bftui.core.logits import F64
 from bftui.core.sampler import Sampler
 from bftui.measures.site import prompt_site
 from bftui.model.loaded_model import Model

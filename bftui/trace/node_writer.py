@@ -115,11 +115,13 @@ def restated_fields(tree: Tree, nodes: Sequence[int]) -> dict[str, Any]:
         return [value if known and math.isfinite(value) else None for value, known in rows]
 
     truncated = [value if math.isfinite(value) else None for value in columns["logprob_truncated"]]
+    listed = [_listed(block, 0, int(block.numbers["n_top"][0])) for block in blocks]
     return {
         "nodes": list(nodes),
         "sampler": tree.sampler(nodes[0]),
         "logprob_truncated": truncated,
         **{name: column(name) for name in ("kept", "entropy_truncated", "hill2", "log_kept")},
+        **({"truncated": listed} if any(listed) else {}),
     }
 
 
@@ -150,7 +152,9 @@ def _following(
         (write if least > _LEAST else dumps)(logprobs)[2:-2].split("],["),
         strict=True,
     )
-    for values, hill2, log_kept, kept, count, found, ids_text, logprobs_text in rows:
+    for row, (values, hill2, log_kept, kept, count, found, ids_text, logprobs_text) in enumerate(
+        rows
+    ):
         if count < 0:
             yield "null", found
             continue
@@ -159,9 +163,23 @@ def _following(
         more += "" if math.isnan(log_kept) else f',"log_kept":{log_kept!r}'
         yield (
             f'{{{_NEXT_TEXT % values},"kept":{kept}{more},'
-            f'"top":{{"ids":[{ids_text}],"logprobs":[{logprobs_text}]}}}}',
+            f'"top":{{"ids":[{ids_text}],"logprobs":[{logprobs_text}]{_truncated(block, row, count)}}}}}',
             found,
         )
+
+
+def _truncated(block: Block, row: int, count: int) -> str:
+    """Writes ln P~ of the candidates where the number of kept tokens does not tell it."""
+    found = _listed(block, row, count)
+    return "" if found is None else f',"truncated":{dumps(found)}'
+
+
+def _listed(block: Block, row: int, count: int) -> list[float | None] | None:
+    listed = block.listed(row, count)
+    if listed is None:
+        return None
+    rounded = _rounded(listed, 10.0**CANDIDATES) + 0.0
+    return [min(value, 0.0) if math.isfinite(value) else None for value in rounded.tolist()]
 
 
 def _leading(rows: NDArray[Any], counts: Sequence[int]) -> list[list[Any]]:

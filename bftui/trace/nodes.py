@@ -9,9 +9,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bftui.core.batch import Batch
-from bftui.core.distribution import TOP, NextToken, TokenScore
+from bftui.core.distribution import TOP, NextToken, TokenScore, frozen
 from bftui.core.pair.distribution_shift import Compared, PartnerView, Standing
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
@@ -98,7 +99,10 @@ def add_node(
     """
     number = fields["sampler"]
     batch = batch_of(fields)
-    following = next_token(fields["next"], samplers[number].temperature, tree.n_vocab)
+    parent = fields["parent"]
+    position = 0 if parent is None else tree.depth(parent) + 1
+    temperature = samplers[number].at(position).temperature
+    following = next_token(fields["next"], temperature, tree.n_vocab)
     if prompt_ids is not None:
         return tree.add_root(
             prompt_ids, following, sampler=number, elapsed_ms=fields["elapsed_ms"], batch=batch
@@ -142,7 +146,10 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
         found[name]
         for name in ("logprob_truncated", "kept", "entropy_truncated", "hill2", "log_kept")
     ]
-    for node, truncated, kept, entropy, hill2, log_kept in zip(nodes, *columns, strict=True):
+    columns.append(found.get("truncated") or [None] * len(nodes))
+    for node, truncated, kept, entropy, hill2, log_kept, listed in zip(
+        nodes, *columns, strict=True
+    ):
         if not _whole(node) or node >= len(tree):
             raise ValueError(f"there is no node {node}")
         at = tree.node(node)
@@ -159,10 +166,11 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
                 raise ValueError(f"the numbers of node {node} are none")
             changed = replace(
                 following,
-                temperature=sampler.temperature,
+                temperature=sampler.at(tree.depth(node)).temperature,
                 kept=kept,
                 entropy_truncated=entropy,
                 collision=1 / hill2,
+                top_truncated=_listed(listed, len(following.top_ids)),
             )
             following = replace(changed, log_kept=_log_kept(changed, log_kept))
         tree.rescore(node, scored, following, sampler=found["sampler"])
@@ -199,15 +207,26 @@ def next_token(
         top_ids=np.array(top["ids"][:TOP], np.int32),
         top_logprobs=np.array(top["logprobs"][:TOP], np.float64),
         tail_mass=fields["tail_mass"],
+        top_truncated=_listed(top.get("truncated"), len(top["ids"])),
     )
     return replace(found, log_kept=_log_kept(found, fields.get("log_kept")))
+
+
+def _listed(written: Sequence[float | None] | None, count: int) -> NDArray[np.float64] | None:
+    """Reads ln P~ of candidates; raises ValueError where they are not as many as the candidates."""
+    if written is None:
+        return None
+    if len(written) != count or not written:
+        raise ValueError(f"{count} candidates but {len(written)} truncated ones")
+    found = [-math.inf if value is None else value for value in written[:TOP]]
+    return frozen(np.array(found, np.float64))
 
 
 def _log_kept(after: NextToken, written: float | None) -> float:
     """ln of the sum of P**(1/temperature) over P~'s support: as written, else from the candidates."""
     if written is not None:
         return written
-    if after.kept > len(after.top_ids):
+    if after.kept > len(after.top_ids) or after.top_truncated is not None:
         return math.nan
     scaled = after.top_logprobs[: after.kept] / after.temperature
     return float(np.logaddexp.reduce(scaled))

@@ -178,10 +178,7 @@ def samplers_of(found: Any, name: str) -> list[Sampler]:
     from bftui.core.errors import UsageError
 
     try:
-        return [
-            Sampler(**read_settings(each.model_dump(exclude_none=True, by_alias=True)))
-            for each in found
-        ]
+        return [Sampler(**read_settings(each.model_dump())) for each in found]
     except UsageError as error:
         raise InputError(f"{name} is a damaged trace", f"samplers: {error.line()}") from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from bftui.results.stored_result import kinds_schema
 from bftui.trace.bounds import HUGE, LARGEST, MOST_CHOICES, MOST_MS, MOST_NATS, MOST_ROWS
@@ -30,6 +30,9 @@ Choices = Annotated[float, Field(ge=1, le=MOST_CHOICES)]
 LogProb = Annotated[float, Field(ge=-HUGE, le=1e-6)]
 Spread = Annotated[float, Field(ge=0, le=HUGE)]
 Bias = Annotated[float, Field(ge=-HUGE, le=HUGE)]
+_PAIR = Strict(False)
+"""Of two values that JSON has as a list."""
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0, le=MOST_MS)]
 
@@ -120,7 +123,7 @@ class TracePrompt(TracePart):
         "what the chat template was told beside the conversation"
     )
     date: str | None = _left_out("the day that the chat template was told, YYYY-MM-DD")
-    examples: list[tuple[str, str]] | None = _left_out(
+    examples: list[Annotated[tuple[str, str], _PAIR]] | None = _left_out(
         "queries and answers before the query of urial, where they are not the usual ones"
     )
     special: Literal["text", "tokens"] = Field(
@@ -153,7 +156,7 @@ class TraceSettingsWindow(TracePart):
 
     start: Id
     stop: Id | None
-    changes: list[tuple[str, float]]
+    changes: list[Annotated[tuple[str, float], _PAIR]]
 
 
 class SamplerSettings(TracePart):
@@ -170,7 +173,9 @@ class SamplerSettings(TracePart):
     eta: Probability | None = _left_out("the least probability that is kept, less where H is high")
     xtc_probability: Probability | None = _left_out("how often the likelier choices are left out")
     xtc_threshold: Probability | None = _left_out("from which probability on a token is a choice")
-    added: list[tuple[str, float]] | None = _left_out("rules of other packages, with their values")
+    added: list[Annotated[tuple[str, float], _PAIR]] | None = _left_out(
+        "rules of other packages, with their values"
+    )
     repetition_penalty: Spread | None = _left_out("of tokens that came before")
     frequency_penalty: Bias | None = _left_out("for each time that a token came before")
     presence_penalty: Bias | None = _left_out("for tokens that came before")
@@ -179,7 +184,9 @@ class SamplerSettings(TracePart):
     dry_base: Spread | None = _left_out("DRY: how it grows with each token more")
     dry_length: Id | None = _left_out("DRY: tokens that may repeat freely")
     dry_window: Id | None = _left_out("DRY: how many of the latest tokens count; 0: all")
-    bias: list[tuple[Id, Bias]] | None = _left_out("what is added to the logits of tokens")
+    bias: list[Annotated[tuple[Id, Bias], _PAIR]] | None = _left_out(
+        "what is added to the logits of tokens"
+    )
     banned: list[Id] | None = _left_out("tokens that are never drawn")
     pinned: list[Id] | None = _left_out("tokens that no truncation rule removes")
     weight: Bias | None = _left_out("of a mixture of models: how far from its first one")
@@ -200,11 +207,16 @@ class Top(TracePart):
 
     ids: list[Id]
     logprobs: list[LogProb]
+    truncated: list[LogProb | None] | None = _left_out(
+        "ln P~ of each, null where P~ is 0; absent where the kept tokens are the best `kept` ones"
+    )
 
     @model_validator(mode="after")
     def _columns_agree(self) -> Top:
         if len(self.ids) != len(self.logprobs):
             raise ValueError(f"{len(self.ids)} ids but {len(self.logprobs)} logprobs")
+        if self.truncated is not None and len(self.truncated) != len(self.ids):
+            raise ValueError(f"{len(self.ids)} ids but {len(self.truncated)} truncated")
         return self
 
 

@@ -153,7 +153,7 @@ def test_each_setting_is_its_rule(case):
                     counted.add(ways.get(i, -1 - i))
             kept = {i for i in kept if p[i] > 0}
         else:
-            start, stop = RULES[setting.rule](ranking.at(setting.temperature), setting.value)
+            start, stop = RULES[setting.rule].span(ranking.at(setting.temperature), setting.value)
             kept = set(order[start:stop])
         whole = math.fsum(p[i] for i in kept)
         assert found.kept_of[row] == len(kept - set(node.other_ids))

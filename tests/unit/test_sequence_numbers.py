@@ -112,7 +112,7 @@ class Sequences:
                     taken.add(way)
                     ways += 1
         else:
-            start, stop = RULES[setting.rule](
+            start, stop = RULES[setting.rule].span(
                 Ranking(logits).at(setting.temperature), setting.value
             )
             kept[order[start:stop]] = True

@@ -20,6 +20,7 @@ VALUES = {
     "top_n_sigma": [0.0, 0.5, 1.0, 3.0],
     "typical": [1e-9, 0.2, 0.7, 0.95, 1.0],
     "epsilon": [0.0, 1e-3, 0.05, 0.9],
+    "eta": [0.0, 1e-3, 0.05, 0.9],
 }
 CHOICES = [(rule, value) for rule, values in VALUES.items() for value in values]
 
@@ -67,6 +68,10 @@ def kept_by_definition(logits, temperature, rule, value):
         return [i for i in live if p[i] / p[order[0]] >= value]
     if rule == "epsilon":
         return [i for i in live if p[i] >= value] or live[:1]
+    if rule == "eta":
+        entropy = -math.fsum(p[i] * math.log(p[i]) for i in live)
+        least = min(value, math.sqrt(value) * math.exp(-entropy))
+        return [i for i in live if p[i] >= least - 1e-15] or live[:1]
     if rule == "top_n_sigma":
         finite = [float(x) for x in logits if x > -math.inf]
         mean = math.fsum(finite) / len(finite)
@@ -97,7 +102,7 @@ def test_a_rule_keeps_what_its_definition_says(logits, temperature, choice):
     if expected is None:
         return
     ranked = Ranking(logits).at(temperature)
-    start, stop = RULES[rule](ranked, value)
+    start, stop = RULES[rule].span(ranked, value)
     assert sorted(ordered(logits)[start:stop]) == sorted(expected)
     p = tempered(logits, temperature)
     assert ranked.share((start, stop)) == pytest.approx(sum(p[i] for i in expected), abs=1e-12)
@@ -111,36 +116,36 @@ def test_the_rules_of_a_session_keep_what_a_session_keeps(logits, temperature, c
         return
     fields = {} if rule == "none" else {rule: int(value) if rule == "top_k" else value}
     sampler = Sampler(**{"temperature": temperature, "top_p": 1.0, **fields})
-    start, stop = RULES[rule](Ranking(logits).at(temperature), value)
+    start, stop = RULES[rule].span(Ranking(logits).at(temperature), value)
     assert (start, stop) == (0, Distribution(logits, sampler).kept)
 
 
 def test_the_values_that_are_published():
     ranked = Ranking(np.log(np.array([0.5, 0.2, 0.15, 0.1, 0.04, 0.01])).astype(np.float32)).at(1.0)
-    assert RULES["top_p"](ranked, 0.9) == RULES["min_p"](ranked, 0.1) == (0, 4)
+    assert RULES["top_p"].span(ranked, 0.9) == RULES["min_p"].span(ranked, 0.1) == (0, 4)
     ten = Ranking(np.zeros(10, np.float32)).at(1.0)
-    assert RULES["top_p"](ten, 0.9) == (0, 10)
+    assert RULES["top_p"].span(ten, 0.9) == (0, 10)
     # As typical as each other: none is left out.
-    assert RULES["typical"](ten, 0.2) == (0, 10)
+    assert RULES["typical"].span(ten, 0.2) == (0, 10)
 
 
 def test_a_typical_set_may_leave_out_the_best_token():
     p = np.array([0.3, *[0.01] * 70])
     ranked = Ranking(np.log(p).astype(np.float32)).at(1.0)
-    assert RULES["typical"](ranked, 0.6) == (1, 71)
-    assert RULES["typical"](ranked, 0.8) == (0, 71)
+    assert RULES["typical"].span(ranked, 0.6) == (1, 71)
+    assert RULES["typical"].span(ranked, 0.8) == (0, 71)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_one_token_is_kept_by_every_rule(rule):
     alone = Ranking(np.array([-np.inf, 3.0, -np.inf], np.float32)).at(0.5)
     for value in VALUES[rule]:
-        assert RULES[rule](alone, value) == (0, 1)
+        assert RULES[rule].span(alone, value) == (0, 1)
 
 
 def test_a_rule_that_empties_keeps_the_best_token():
     ranked = Ranking(np.zeros(100, np.float32)).at(1.0)
-    assert RULES["epsilon"](ranked, 0.5) == (0, 1)
+    assert RULES["epsilon"].span(ranked, 0.5) == (0, 1)
 
 
 def test_what_is_no_distribution_is_refused():

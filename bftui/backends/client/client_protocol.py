@@ -15,6 +15,7 @@ from bftui.backends.protocol import F32, ModelInfo
 from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.draws import Purpose
+from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
 from bftui.core.valid.node_reading import NodeReading, Setting
@@ -37,12 +38,21 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class CandidateRow:
-    """One candidate of the full vocabulary; ranks from 1, log-probabilities in nats."""
+    """One candidate of the full vocabulary; ranks from 1, log-probabilities in nats.
+
+    `logprob_truncated` is ln P~, None where P~ is 0; `removed_by` names the rules that do not keep the token.
+    """
 
     token_id: int
     rank: int
     logprob: float
-    kept: bool
+    logprob_truncated: float | None
+    removed_by: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> bool:
+        """Whether P~ may draw it."""
+        return self.logprob_truncated is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,7 @@ class TriePlan:
         sampler: temperature and truncation of row 0 of a reading.
         grid: the settings of its other rows.
         fit: whether head and tail of the logits are fitted at each node.
+        prompt: how many tokens of the prefix are the prompt; None: all.
     """
 
     prefix: Sequence[int]
@@ -145,6 +156,7 @@ class TriePlan:
     sampler: Sampler
     grid: Sequence[Setting] = ()
     fit: bool = False
+    prompt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +254,10 @@ class ModelClient(Protocol):
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:
         """Return rows of the full vocabulary after `node`, best first; `query` keeps tokens whose label contains it."""
+        ...
+
+    def rule_effects(self, tree: int, node: int, sampler: Sampler) -> list[RuleEffect]:
+        """Return what each truncation rule of a sampler would keep alone after a node, in the order of the stages."""
         ...
 
     def lookahead(

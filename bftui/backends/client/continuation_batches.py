@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from bftui.backends.client.client_protocol import RolloutPlan, RolloutStep
+from bftui.backends.client.steered_sampling import SteeredSampling
 from bftui.backends.protocol import (
     Backend,
     ContinuationBatch,
@@ -47,7 +48,10 @@ Text = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class DrawingPlan:
-    """What is to be drawn: a `RolloutPlan` with the token ids of its path in the place of tree and node."""
+    """What is to be drawn: a `RolloutPlan` with the token ids of its path in the place of tree and node.
+
+    `prompt` says how many of these are the prompt.
+    """
 
     prefix: Text
     suffixes: tuple[Text, ...]
@@ -57,10 +61,11 @@ class DrawingPlan:
     purpose: Purpose
     cap_k: int
     rounds: tuple[int, ...]
+    prompt: int
     given: Mapping[tuple[int, int], Text]
 
     @classmethod
-    def of(cls, prefix: Text, plan: RolloutPlan) -> DrawingPlan:
+    def of(cls, prefix: Text, prompt: int, plan: RolloutPlan) -> DrawingPlan:
         """Put a plan after the token ids of its path; raises UsageError for what cannot be drawn."""
         suffixes, numbers = tuple(map(tuple, plan.suffixes)), tuple(plan.numbers)
         _check(numbers, plan.horizon, plan.cap_k)
@@ -81,6 +86,7 @@ class DrawingPlan:
             purpose=plan.purpose,
             cap_k=plan.cap_k,
             rounds=rounds,
+            prompt=prompt,
             given={place: row.token_ids for place, row in given.items()},
         )
 
@@ -157,13 +163,21 @@ class Drawer:
     def draw(self, rows: list[ContinuationRow], logits: Sequence[Logits]) -> RolloutStep:
         """Return one token more for each of these rows, from these logits."""
         plan, us = self._plan, self._uniforms(rows)
-        if isinstance(logits[0], np.ndarray):
+        if isinstance(logits[0], np.ndarray) and plan.sampler.plain:
             return self._told(rows, self._sampled(logits, us))
         # One after the other: a distribution is several times as large as its logits.
-        distribution = self._backend.distribution
-        pairs = zip(logits, us, strict=True)
-        found = [distribution(each, plan.sampler).sample(u, plan.cap_k) for each, u in pairs]
-        return self._told(rows, found)
+        return self._told(
+            rows,
+            [
+                self._distribution(row, each).sample(u, plan.cap_k)
+                for row, each, u in zip(rows, logits, us, strict=True)
+            ],
+        )
+
+    def _distribution(self, row: ContinuationRow, logits: Logits) -> TokenDistribution:
+        plan = self._plan
+        whole = (*plan.prefix, *plan.suffixes[row.text], *row.token_ids[row.own :])
+        return self._pool.sampling.distribution(logits, plan.sampler, whole, plan.prompt)
 
     def draw_first(self, rows: list[ContinuationRow], start: TokenDistribution) -> RolloutStep:
         """Return the first token of these rows, from the distribution after their prefix."""
@@ -212,6 +226,7 @@ class ContinuationPool:
     """The open continuations of one backend: how many more there is room for, and their opening and closing.
 
     Attributes:
+        sampling: makes distributions of logits.
         finished: batches of rollouts that came to their end.
         threads: compute what the model's own threads wait for.
     """
@@ -219,6 +234,7 @@ class ContinuationPool:
     def __init__(self, backend: Backend, turn: threading.RLock) -> None:
         """`turn` is held during everything that the backend does."""
         self.backend = backend
+        self.sampling = SteeredSampling(backend)
         self.turn = turn
         self.finished = 0
         self.threads = ThreadPoolExecutor(max(1, backend.info.threads - 1), "draws")

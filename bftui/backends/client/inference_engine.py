@@ -16,8 +16,8 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from bftui.backends.client import noise_measurement
+from bftui.backends.client.candidate_pages import candidate_page
 from bftui.backends.client.client_protocol import (
-    CandidateRow,
     Page,
     RolloutPlan,
     RolloutStep,
@@ -35,6 +35,7 @@ from bftui.backends.protocol import F32, Backend, Evaluator, Logits, TokenDistri
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.errors import Cancelled, UsageError
+from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
 from bftui.core.text import label
@@ -73,12 +74,13 @@ class InferenceEngine:
         self.turn = threading.RLock()
         self.info = backend.info
         self._pool = ContinuationPool(backend, self.turn)
+        self._sampling = self._pool.sampling
         self._reading = Reading(backend, self.turn, self._check)
         self._trees: dict[int, TreePaths] = {}
         self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
         self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
-        self._prefix: tuple[tuple[int, int], list[int], list[Batch]] | None = None
-        self._latest: tuple[tuple[int, int], TokenDistribution] | None = None
+        self._prefix: tuple[tuple[int, int], list[int], list[Batch], int] | None = None
+        self._latest: tuple[tuple[int, int], Sampler, TokenDistribution] | None = None
         self._cancelled = threading.Event()
         self._labels: list[str] | None = None
 
@@ -105,10 +107,17 @@ class InferenceEngine:
         key = (tree, node)
         if self._prefix is None or self._prefix[0] != key:
             self._prefix = (key, *self._trees[tree].prefix(node))
-        return self._prefix[1:]
+        return self._prefix[1:3]
+
+    def _prompt(self, tree: int, node: int) -> int:
+        """How many tokens of the absolute prefix of a node are the prompt."""
+        self._path(tree, node)
+        assert self._prefix is not None
+        return self._prefix[3]
 
     def _extend(self, tree: int, parent: int, node: int, token_id: int, batch: Batch) -> None:
         ids, path = self._path(tree, parent)
+        prompt = self._prompt(tree, parent)
         self._trees[tree].add(node, parent, token_id, batch if self.info.shaped else None)
         # A number that the session did not keep comes again for another token.
         self._logits.pop((tree, node), None)
@@ -116,7 +125,7 @@ class InferenceEngine:
             self._latest = None
         ids.append(token_id)
         path.append(batch)
-        self._prefix = ((tree, node), ids, path)
+        self._prefix = ((tree, node), ids, path, prompt)
 
     def _remember(self, tree: int, node: int, logits: Logits) -> None:
         self._logits[tree, node] = logits
@@ -143,10 +152,11 @@ class InferenceEngine:
     def _distribution(self, tree: int, node: int, sampler: Sampler) -> TokenDistribution:
         """The distribution after a node. The latest one is kept: the next step draws from what this one summarised."""
         if self._latest is not None:
-            place, distribution = self._latest
-            if place == (tree, node) and distribution.sampler == sampler:
+            place, under, distribution = self._latest
+            if place == (tree, node) and under == sampler:
                 return distribution
-        return self.backend.distribution(self._after(tree, node), sampler)
+        logits, (ids, _) = self._after(tree, node), self._path(tree, node)
+        return self._sampling.distribution(logits, sampler, ids, self._prompt(tree, node))
 
     # Foreground ------------------------------------------------------------------------------------------------
 
@@ -157,13 +167,13 @@ class InferenceEngine:
         self.forget_cancel()
         start = time.perf_counter()
         logits = self._evaluated_after(tree, list(token_ids), batches(0, len(token_ids), CHUNK))
-        distribution = self.backend.distribution(logits, sampler)
+        distribution = self._sampling.distribution(logits, sampler, token_ids, len(token_ids))
         paths = self._trees.setdefault(tree, TreePaths())
         paths.add(node, -1, -1)
         paths.prompts[node] = tuple(token_ids)
         self._prefix = None
         self._remember(tree, node, logits)
-        self._latest = ((tree, node), distribution)
+        self._latest = ((tree, node), sampler, distribution)
         return distribution.summary(), _since(start)
 
     @_one_at_a_time
@@ -192,13 +202,15 @@ class InferenceEngine:
         batch = step(len(ids))
         logits = following = None
         if not eog or through_eog:
-            logits = self._evaluated_after(tree, [*ids, scored.token_id], [*path, batch])
-            following = self.backend.distribution(logits, sampler)
+            whole = [*ids, scored.token_id]
+            logits = self._evaluated_after(tree, whole, [*path, batch])
+            prompt = self._prompt(tree, node)
+            following = self._sampling.distribution(logits, sampler, whole, prompt)
         self._extend(tree, node, child, scored.token_id, batch)
         if logits is None or following is None:
             return StepResult(scored, None, eog, _since(start), self._said(batch))
         self._remember(tree, child, logits)
-        self._latest = ((tree, child), following)
+        self._latest = ((tree, child), sampler, following)
         return StepResult(scored, following.summary(), eog, _since(start), self._said(batch))
 
     def _said(self, batch: Batch) -> Batch | None:
@@ -207,18 +219,23 @@ class InferenceEngine:
 
     def _along(
         self,
-        distribution: TokenDistribution,
+        tree: int,
+        node: int,
+        sampler: Sampler,
         passes: Iterator[Logits],
         token_ids: Sequence[int],
     ) -> Iterator[tuple[TokenScore, TokenDistribution | None, Logits | None]]:
         """Each token's score, the distribution after it and its logits, which may end before the last token."""
+        distribution = self._distribution(tree, node, sampler)
+        whole, prompt = [*self._path(tree, node)[0]], self._prompt(tree, node)
         for token_id in token_ids:
             self._check()
             scored, logits = distribution.score(token_id), next(passes, None)
             if logits is None:
                 yield scored, None, None
                 return
-            distribution = self.backend.distribution(logits, distribution.sampler)
+            whole.append(token_id)
+            distribution = self._sampling.distribution(logits, sampler, whole, prompt)
             yield scored, distribution, logits
 
     @_one_at_a_time
@@ -234,7 +251,8 @@ class InferenceEngine:
         self.forget_cancel()
         start = time.perf_counter()
         open_end = through_eog or token_ids[-1] not in self.info.eog_ids
-        first = self._distribution(tree, node, sampler)
+        # Before the pass: recent logits that it needs may be pushed out by it.
+        self._after(tree, node)
         ids, path = self._path(tree, node)
         given = token_ids if open_end else token_ids[:-1]
         end = len(ids) + len(given)
@@ -243,7 +261,7 @@ class InferenceEngine:
         if given:
             known = [*path, *new] if self.info.shaped else None
             passes = self._evaluator(tree).path_logits(ids, given, known)
-        found = list(self._along(first, passes, token_ids))
+        found = list(self._along(tree, node, sampler, passes, token_ids))
         if not open_end:
             new.append(step(end))
         each = _since(start) / len(found)
@@ -270,9 +288,14 @@ class InferenceEngine:
         if nodes[0] not in paths.prompts:
             before = self._distribution(tree, paths.parents[nodes[0]], sampler)
         result: list[StepResult | NextToken] = []
-        for node, logits in zip(nodes, self._slice(tree, nodes, open_end), strict=True):
+        ids, _, prompt = paths.prefix(nodes[-1])
+        lengths = range(len(ids) + 1 - len(nodes), len(ids) + 1)
+        each = zip(nodes, lengths, self._slice(tree, nodes, open_end), strict=True)
+        for node, length, logits in each:
             self._check()
-            after = None if logits is None else self.backend.distribution(logits, sampler)
+            after = None
+            if logits is not None:
+                after = self._sampling.distribution(logits, sampler, ids[:length], prompt)
             following = None if after is None else after.summary()
             if before is None:
                 assert following is not None
@@ -303,7 +326,7 @@ class InferenceEngine:
                 yield self._evaluated_after(tree, *self._path(tree, nodes[at]))
                 at += 1
             if at < stop:
-                ids, path = paths.prefix(nodes[stop - 1])
+                ids, path, _ = paths.prefix(nodes[stop - 1])
                 begun = len(ids) - (stop - at)
                 said = path if self.info.shaped else None
                 yield from self._evaluator(tree).path_logits(ids[:begun], ids[begun:], said)
@@ -324,13 +347,16 @@ class InferenceEngine:
         ids, _ = self._path(tree, node)
         if self.info.shaped:
             rows = self._reading.path_logits(ids, token_ids)
+            whole, prompt = [*ids, *token_ids], self._prompt(tree, node)
             return [
-                self.backend.distribution(row, sampler).score(token_id)
-                for token_id, row in zip(token_ids, rows, strict=True)
+                self._sampling.distribution(row, sampler, whole[:length], prompt).score(token_id)
+                for length, (token_id, row) in enumerate(
+                    zip(token_ids, rows, strict=True), len(ids)
+                )
             ]
-        first = self._distribution(tree, node, sampler)
+        self._after(tree, node)
         passes = self.backend.path_logits(ids, token_ids[:-1]) if token_ids[1:] else iter(())
-        return [scored for scored, _, _ in self._along(first, passes, token_ids)]
+        return [scored for scored, _, _ in self._along(tree, node, sampler, passes, token_ids)]
 
     @_one_at_a_time
     def page(
@@ -338,21 +364,12 @@ class InferenceEngine:
     ) -> Page:
         self.forget_cancel()
         distribution = self._distribution(tree, node, sampler)
-        order = distribution.ranking()
-        if query:
-            labels = self._all_labels()
-            wanted = query.casefold()
-            places = [i for i, token_id in enumerate(order) if wanted in labels[token_id]]
-        else:
-            places = list(range(start, min(stop, len(order))))
-        total = len(places) if query else len(order)
-        shown = places[start:stop] if query else places
-        logprobs = distribution.logprobs([int(order[i]) for i in shown])
-        rows = tuple(
-            CandidateRow(int(order[i]), i + 1, float(logprob), i < distribution.kept)
-            for i, logprob in zip(shown, logprobs, strict=True)
-        )
-        return Page(rows, start, total)
+        return candidate_page(distribution, start, stop, query, self._all_labels)
+
+    @_one_at_a_time
+    def rule_effects(self, tree: int, node: int, sampler: Sampler) -> list[RuleEffect]:
+        self.forget_cancel()
+        return self._distribution(tree, node, sampler).effects()
 
     def _all_labels(self) -> list[str]:
         if self._labels is None:
@@ -405,14 +422,16 @@ class InferenceEngine:
         def prefix() -> list[int]:
             return self._path(tree, node)[0]
 
-        return lookahead(self._pool, prefix, token_ids, sampler, steps, self._check)
+        with self.turn:
+            prompt = self._prompt(tree, node)
+        return lookahead(self._pool, prefix, token_ids, sampler, steps, prompt, self._check)
 
     def rollouts(self, plan: RolloutPlan) -> Generator[RolloutStep, None, None]:
         # Nothing is evaluated before the first item.
         tree, node, sampler = plan.tree, plan.node, plan.sampler
         with self.turn:
-            prefix = tuple(self._path(tree, node)[0])
-        drawing = DrawingPlan.of(prefix, plan)
+            prefix, prompt = tuple(self._path(tree, node)[0]), self._prompt(tree, node)
+        drawing = DrawingPlan.of(prefix, prompt, plan)
         self.forget_cancel()
         if self.info.padded or drawing.rounds:
             return placed_rollouts(self._pool, drawing, self._check)
@@ -422,7 +441,7 @@ class InferenceEngine:
                 whole = [*prefix, *suffix]
                 known = afresh(len(whole)) if self.info.shaped else None
                 logits = self.backend.drawing.next_logits(whole, known)
-                return self.backend.distribution(logits, sampler)
+                return self._sampling.distribution(logits, sampler, whole, prompt)
             return self._distribution(tree, node, sampler)
 
         return rollouts(self._pool, drawing, first, self._check)

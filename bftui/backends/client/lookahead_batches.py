@@ -18,12 +18,14 @@ def lookahead(
     token_ids: Sequence[int],
     sampler: Sampler,
     steps: int,
+    prompt: int,
     check: Callable[[], None],
 ) -> Generator[tuple[int, NextToken | None], None, int]:
     """Yield each token with the distribution after it and `steps` - 1 greedy ones; see `ModelClient.lookahead`.
 
     Args:
         prefix: gives the absolute prefix; called while the turn is held.
+        prompt: how many of its tokens are the prompt.
         check: raises Cancelled when the work is to stop.
     """
     backend, eog_ids = pool.backend, pool.backend.info.eog_ids
@@ -35,7 +37,7 @@ def lookahead(
         del live[: len(chunk)]
         with pool.turn:
             before = backend.evaluated
-            found = _ahead(pool, prefix(), chunk, sampler, steps, check)
+            found = _ahead(pool, prefix(), chunk, sampler, steps, prompt, check)
             evaluated += backend.evaluated - before
         yield from zip(chunk, found, strict=True)
     return evaluated
@@ -47,29 +49,31 @@ def _ahead(
     token_ids: Sequence[int],
     sampler: Sampler,
     steps: int,
+    prompt: int,
     check: Callable[[], None],
 ) -> list[NextToken | None]:
     """What comes after each token of one batch; None after an end of generation."""
-    backend, info = pool.backend, pool.backend.info
+    info = pool.backend.info
     found: list[NextToken | None] = [None] * len(token_ids)
-    tokens = dict(enumerate(token_ids))
+    texts = {row: [token_id] for row, token_id in enumerate(token_ids)}
     width = info.batch_rows if info.padded else len(token_ids)
     with pool.open(prefix, width, steps, ahead=True) as batch:
         for later in range(1, steps + 1):
             # Rows of padding, and those that ended, take any token.
-            rows = list(range(width)) if info.padded else list(tokens)
-            logits = batch.step(rows, [tokens.get(row, 0) for row in rows])
+            rows = list(range(width)) if info.padded else list(texts)
+            logits = batch.step(rows, [texts[row][-1] if row in texts else 0 for row in rows])
             check()
             for row, each in zip(rows, logits, strict=True):
-                if row not in tokens:
+                if row not in texts:
                     continue
-                distribution = backend.distribution(each, sampler)
+                whole = [*prefix, *texts[row]]
+                distribution = pool.sampling.distribution(each, sampler, whole, prompt)
                 if later == steps:
                     found[row] = distribution.summary()
                     continue
-                tokens[row] = distribution.greedy()
-                if tokens[row] in info.eog_ids:
-                    del tokens[row]
-            if not tokens:
+                texts[row].append(distribution.greedy())
+                if texts[row][-1] in info.eog_ids:
+                    del texts[row]
+            if not texts:
                 break
     return found

@@ -145,7 +145,10 @@ class _Batch:
         if not self._starts:
             backend = self._pool.backend
             logits = backend.drawing.next_logits(self._prefix, afresh(len(self._prefix)))
-            self._starts.append(backend.distribution(logits, self._plan.sampler))
+            plan, sampling = self._plan, self._pool.sampling
+            self._starts.append(
+                sampling.distribution(logits, plan.sampler, self._prefix, plan.prompt)
+            )
         return self._starts[0]
 
     def _together(self, places: range) -> Iterator[RolloutStep]:

@@ -36,8 +36,8 @@ class TreePaths:
         if batch is not None:
             self.batches[node] = batch
 
-    def prefix(self, node: int) -> tuple[list[int], list[Batch]]:
-        """Return the ids of a path from its first, and the batch that each of them was evaluated in."""
+    def prefix(self, node: int) -> tuple[list[int], list[Batch], int]:
+        """Return the ids of a path, the batch that each was evaluated in, and how many ids are the prompt."""
         nodes = []
         while node not in self.prompts:
             nodes.append(node)
@@ -48,4 +48,4 @@ class TreePaths:
         own = [known.get(each) or step(begun + place) for place, each in enumerate(nodes)]
         ids = [*prompt, *(self.tokens[each] for each in nodes)]
         size = known[node].rows if node in known else CHUNK
-        return ids, [*batches(0, begun, size), *own]
+        return ids, [*batches(0, begun, size), *own], begun

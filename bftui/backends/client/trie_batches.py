@@ -226,4 +226,8 @@ class _Walk:
     def _read(self, path: Path, logits: F32) -> NodeReading:
         number, node = self._unread.pop(path)
         plan = self._plan
-        return read_node(logits, number, node, plan.sampler, plan.grid, fit=plan.fit)
+        prompt = len(plan.prefix) if plan.prompt is None else plan.prompt
+        ids = (*plan.prefix, *path)
+        sampler, steering = self._pool.sampling.at(plan.sampler, ids, prompt)
+        steered = None if steering is None else steering.of(logits, sampler)
+        return read_node(logits, number, node, sampler, plan.grid, steered=steered, fit=plan.fit)

@@ -311,6 +311,7 @@ class WorkerClient:
     extend = _remote(ModelClient.extend)
     rescore = _remote(ModelClient.rescore)
     preview = _remote(ModelClient.preview)
+    rule_effects = _remote(ModelClient.rule_effects)
     score = _remote(ModelClient.score)
     page = _remote(ModelClient.page)
     lookahead = _remote(ModelClient.lookahead)

@@ -29,6 +29,7 @@ from bftui.core.errors import (
     NonFiniteLogits,
 )
 from bftui.core.sampler import Sampler
+from bftui.core.steering import Steering
 from bftui.formats.open_spec import Progress
 
 
@@ -263,8 +264,12 @@ class PathBackend(ABC):
         finally:
             batch.close()
 
-    def distribution(self, logits: Logits, sampler: Sampler) -> protocol.TokenDistribution:
-        return Distribution(logits, sampler)
+    def distribution(
+        self, logits: Logits, sampler: Sampler, steering: Steering | None = None
+    ) -> protocol.TokenDistribution:
+        return Distribution(
+            logits, sampler, None if steering is None else steering.of(logits, sampler)
+        )
 
     def cancel(self) -> None:
         self._cancelled = True

@@ -28,6 +28,7 @@ from bftui.backends.transformers.hf_load import LoadedTransformer, cache_argumen
 from bftui.backends.transformers.torch_distribution import TorchDistribution
 from bftui.core.errors import ModelError, UnsupportedModel
 from bftui.core.sampler import Sampler
+from bftui.core.steering import Steering
 from bftui.formats.open_spec import OpenSpec, Progress
 
 _PROBE = 6
@@ -88,10 +89,14 @@ class TransformersBackend(PathBackend):
         """Return an empty cache of a path; None where the model goes without."""
         return None if self._cache_name is None else path_cache(self._config)
 
-    def distribution(self, logits: Logits, sampler: Sampler) -> protocol.TokenDistribution:
+    def distribution(
+        self, logits: Logits, sampler: Sampler, steering: Steering | None = None
+    ) -> protocol.TokenDistribution:
         if isinstance(logits, torch.Tensor):
-            return TorchDistribution(logits, sampler)
-        return super().distribution(logits, sampler)
+            if sampler.plain and steering is None:
+                return TorchDistribution(logits, sampler)
+            logits = logits.cpu().numpy()
+        return super().distribution(logits, sampler, steering)
 
     def run(self, batch: Sequence[Sequence[int]], cache: Any, rows: int) -> Any:
         """Evaluates equally long lines of tokens after their cache; logits of the last `rows`, (lines, rows, V)."""

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui.backends.transformers.hf_library import torch
-from bftui.core.distribution import TOP, NextToken, Sampled, TokenScore, frozen
+from bftui.core.distribution import TOP, Distribution, NextToken, Sampled, TokenScore, frozen
 from bftui.core.errors import InvalidToken, NonFiniteLogits
+from bftui.core.kept_tokens import RuleEffect
 from bftui.core.sampler import Sampler
 
 Tensor = Any
@@ -171,9 +172,31 @@ class TorchDistribution:
         ids: NDArray[np.int64] = self._order.cpu().numpy()
         return ids
 
+    def logprobs_truncated(self, ids: Sequence[int]) -> NDArray[np.float64]:
+        """ln P~ of these ids, -inf where P~ is 0; shape (len(ids),)."""
+        inside = self._place_of(ids) < self.kept
+        logprobs = self.logprobs(ids) / self.sampler.temperature - self._log_kept
+        return np.where(inside.cpu().numpy(), logprobs, -math.inf)
+
+    def _on_host(self) -> Distribution:
+        """The same distribution in host memory, for what nobody waits for."""
+        logits = torch.empty_like(self._x)
+        logits[self._order] = self._x
+        return Distribution(logits.cpu().numpy(), self.sampler)
+
+    def removed_by(self, ids: Sequence[int]) -> list[tuple[str, ...]]:
+        """Return the names of the rules that would not keep each token; see `core.kept_tokens`."""
+        return self._on_host().removed_by(ids)
+
+    def effects(self) -> list[RuleEffect]:
+        """Return what each rule would keep alone."""
+        return self._on_host().effects()
+
+    def _place_of(self, ids: Sequence[int]) -> Tensor:
+        """The places of these ids in the order."""
+        device = self._order.device
+        return self._places[torch.as_tensor(list(ids), device=device, dtype=torch.long)]
+
     def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """ln P of these ids; shape (len(ids),)."""
-        places = self._places[
-            torch.as_tensor(list(ids), device=self._order.device, dtype=torch.long)
-        ]
-        return np.asarray(self._x[places].cpu().numpy() - self._log_z)
+        return np.asarray(self._x[self._place_of(ids)].cpu().numpy() - self._log_z)

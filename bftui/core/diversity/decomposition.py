@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bftui.core.bf.prompt_intervals import FEW_PROMPTS, t_half
-from bftui.core.distribution import F64
 from bftui.core.diversity.prompt_values import PromptValues
 from bftui.core.errors import UsageError
+from bftui.core.logits import F64
 
 Interval = tuple[float, float]
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bftui.core.distribution import F64
 from bftui.core.errors import UsageError
+from bftui.core.logits import F64
 
 GRAM = 3
 """Characters in an n-gram of `ngram_kernel`."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from bftui.core.bf.bootstrap import REPLICATES, choose, generator, interval
 from bftui.core.bf.prompt_intervals import FEW_PROMPTS, mean_interval
-from bftui.core.distribution import F64
 from bftui.core.errors import UsageError
+from bftui.core.logits import F64
 
 OUTPUT_REPLICATES = 200
 """Resamples of the outputs of each of several prompts; of a single one `REPLICATES`."""

@@ -14,8 +14,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from bftui.core.distribution import F32, F64, NextToken
+from bftui.core.distribution import NextToken
 from bftui.core.errors import InvalidToken, NonFiniteLogits
+from bftui.core.logits import F32, F64
 
 Kind = Literal["unshifted", "marginal", "shifted"]
 Author = Literal["base", "partner"]

@@ -16,8 +16,8 @@ import numpy as np
 from bftui.core.bf.bootstrap import REPLICATES, Group, generator, group_of, interval, resample
 from bftui.core.bf.prompt_intervals import mean_interval, over_prompts
 from bftui.core.bf.samples import F64
-from bftui.core.distribution import F32
 from bftui.core.errors import UsageError
+from bftui.core.logits import F32
 from bftui.core.pair.distribution_shift import kl_divergence, log_probabilities
 
 Ends = tuple[float, float]

@@ -15,7 +15,7 @@ import numpy as np
 
 from bftui.core.bf.bootstrap import REPLICATES, choose, generator, interval
 from bftui.core.bf.prompt_intervals import FEW_PROMPTS, t_half
-from bftui.core.distribution import F64
+from bftui.core.logits import F64
 from bftui.core.pair.distribution_shift import KINDS, Author, Compared, Kind, Standing
 
 Interval = tuple[float, float]

@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bftui.core.distribution import NEVER, Distribution
+from bftui.core.distribution import Distribution
+from bftui.core.logits import NEVER
 from bftui.core.sampler import Sampler
 from bftui.core.truncation import RULES, Ranked, Ranking, Span
 from bftui.core.valid.logit_shape import LogitShape, fit_shape
@@ -105,10 +106,14 @@ def read_node(
     sampler: Sampler,
     grid: Sequence[Setting],
     *,
+    steered: F64 | None = None,
     fit: bool = False,
 ) -> NodeReading:
-    """Reads one node from logits, shape (n_vocab,), with `fit` the shape of head and tail. Raises NonFiniteLogits."""
-    distribution = Distribution(logits, sampler)
+    """Reads one node from logits, shape (n_vocab,), with `fit` the shape of head and tail. Raises NonFiniteLogits.
+
+    `steered` are the logits that P~ of the sampler is made of, where they are others.
+    """
+    distribution = Distribution(logits, sampler, steered)
     listed = _Listed.of(logits, node)
     starts = listed.starts
     kept = distribution.kept_probs(listed.ids)
@@ -263,7 +268,9 @@ def _grid_rows(ranking: Ranking, listed: _Listed, grid: Sequence[Setting]) -> li
             elif setting.rule == "cutoff_oracle":
                 rows[setting] = _spanned(ranked, listed, (0, min(oracle, ranked.live)))
             else:
-                rows[setting] = _spanned(ranked, listed, RULES[setting.rule](ranked, setting.value))
+                rows[setting] = _spanned(
+                    ranked, listed, RULES[setting.rule].span(ranked, setting.value)
+                )
     return [rows[setting] for setting in grid]
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bftui.core.bf.bootstrap import REPLICATES
-from bftui.core.distribution import F64
 from bftui.core.diversity.answers import (
     answer_counts,
     distinct_at_k,
@@ -25,6 +24,7 @@ from bftui.core.diversity.prompt_values import OUTPUT_REPLICATES, PromptValues, 
 from bftui.core.diversity.rarefaction import common_size, sizes_up_to
 from bftui.core.errors import BftuiError, InputError
 from bftui.core.job import Job
+from bftui.core.logits import F64
 from bftui.core.text import of_path
 from bftui.measures.bulk.sample_store import Store
 from bftui.measures.diversity.checkers import Verdict

@@ -12,9 +12,9 @@ import numpy as np
 from bftui.backends.client.text_client import TextClient
 from bftui.backends.registry import require
 from bftui.backends.text_models import Reads, TextModel, TextSpec
-from bftui.core.distribution import F64
 from bftui.core.diversity.kernels import cosine_kernel
 from bftui.core.errors import UnsupportedModel
+from bftui.core.logits import F64
 from bftui.formats.model_facts import DIRECTORY, GGUF
 from bftui.formats.open_spec import Device, OpenSpec, Progress
 from bftui.model.model_forms import source_of

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bftui.backends.text_models import TextModel
-from bftui.core.distribution import F64
+from bftui.core.logits import F64
 
 PLACES = 8
 """Sentences of two texts that are compared at most."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bftui.core.distribution import F64
 from bftui.core.diversity.kernels import ngram_kernel
+from bftui.core.logits import F64
 from bftui.measures.diversity.checkers import Checker
 from bftui.measures.diversity.self_bleu import SelfBleu
 from bftui.measures.diversity.surprise import AnswerSurprise

@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 
-from bftui.core.distribution import F64
 from bftui.core.diversity.answers import distinct_at_k
 from bftui.core.diversity.kernels import mean_distance, mean_distances, vendis
 from bftui.core.diversity.lexical import (
@@ -19,6 +18,7 @@ from bftui.core.diversity.lexical import (
 )
 from bftui.core.diversity.prompt_values import resample_counts
 from bftui.core.diversity.rarefaction import rarefied, subsets
+from bftui.core.logits import F64
 from bftui.measures.diversity.self_bleu import SelfBleu
 from bftui.results.diversity_result import OutputNumbers
 

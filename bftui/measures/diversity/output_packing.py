@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bftui.core.distribution import F64
+from bftui.core.logits import F64
 from bftui.measures.diversity.output_numbers import ReadOutputs
 from bftui.trace.generations_file import GeneratedTexts
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from bftui.backends.client.client_protocol import CandidateRow, Page
-from bftui.core.distribution import F32, F64, Distribution
+from bftui.core.distribution import Distribution
+from bftui.core.logits import F32, F64
 from bftui.core.sampler import Sampler
 from bftui.model.counterparts import I64, NO_TOKEN, Known
 
@@ -20,13 +22,13 @@ class PartnerOrder:
         token_ids: the base's, in this order; equals are in the base's. Those that stand for a token of the partner's
             for which the base would write another one come later, and those that the partner does not have last.
         ranks, logprobs: in the base's distribution, from 1 and in nats.
-        kept: how many of its best tokens the base's truncation keeps.
+        truncated: ln P~ of the base, -inf where it is 0.
     """
 
     token_ids: I64 = field(repr=False)
     ranks: I64 = field(repr=False)
     logprobs: F64 = field(repr=False)
-    kept: int
+    truncated: F64 = field(repr=False)
 
     def page(self, start: int, stop: int) -> Page:
         """Rows `start` to `stop` of it."""
@@ -35,11 +37,12 @@ class PartnerOrder:
             self.token_ids[shown].tolist(),
             self.ranks[shown].tolist(),
             self.logprobs[shown].tolist(),
+            self.truncated[shown].tolist(),
             strict=True,
         )
         rows = tuple(
-            CandidateRow(token, rank, logprob, rank <= self.kept)
-            for token, rank, logprob in columns
+            CandidateRow(token, rank, logprob, own if own > -math.inf else None)
+            for token, rank, logprob, own in columns
         )
         return Page(rows, start, len(self.token_ids))
 
@@ -63,4 +66,4 @@ def partner_order(base: F32, partner: F32, known: Known, sampler: Sampler) -> Pa
     # The sort is stable: equals stay in the base's order.
     places = np.lexsort((-theirs, ~known.meant[order], ~there))
     ids = order[places]
-    return PartnerOrder(ids, places + 1, ours.logprobs(ids), ours.kept)
+    return PartnerOrder(ids, places + 1, ours.logprobs(ids), ours.logprobs_truncated(ids))

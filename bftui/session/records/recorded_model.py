@@ -63,7 +63,7 @@ class RecordedClient:
         columns = zip(following.top_ids.tolist(), following.top_logprobs.tolist(), strict=True)
         wanted = query.casefold()
         rows = [
-            CandidateRow(token_id, place + 1, logprob, place < following.kept)
+            CandidateRow(token_id, place + 1, logprob, following.logprob_truncated(place))
             for place, (token_id, logprob) in enumerate(columns)
             if wanted in label(self.tokens.get(token_id, b"")).casefold()
         ]
@@ -80,8 +80,8 @@ class RecordedClient:
         """Does nothing: there is nothing to free."""
 
     add_prompt = step = extend = rescore = preview = lookahead = rollouts = rollouts_after = (
-        _refused
-    )
+        rule_effects
+    ) = _refused
     read_trie = noise = logits = path_logits = score = best = greedy = tokenize = (
         tokenize_prompt
     ) = token_bytes = _refused

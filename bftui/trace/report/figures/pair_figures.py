@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bftui.core.distribution import F64
+from bftui.core.logits import F64
 from bftui.core.pair.distribution_shift import KINDS
 from bftui.trace.report.figures.axes import Picture, legend_above, token_axis
 from bftui.trace.report.palette import Ink
