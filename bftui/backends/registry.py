@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from bftui.backends.backend_spec import BackendSpec
 from bftui.backends.builtin_backends import BUILTIN
+from bftui.core.added_code import load_added
 from bftui.core.errors import Cancelled, MissingDependency, ModelLoadError, UsageError
-from bftui.formats.added_code import load_added
 from bftui.formats.model_facts import DIRECTORY, GGUF, ModelFacts, Need, SourceKind
 from bftui.formats.open_spec import OpenSpec, Progress
 

@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from bftui import __version__
+from bftui.cli.shared.grouped_help import GroupedCommand
 
 COMMANDS = {
     "run": "run_command",
@@ -74,5 +75,5 @@ def command(arguments: Sequence[str] = ()) -> Any:
     named = [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS
     for name in named:
         module = import_module(f"bftui.cli.commands.{COMMANDS[name]}")
-        app.command(name)(getattr(module, name))
+        app.command(name, cls=GroupedCommand)(getattr(module, name))
     return get_command(app)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, is_dataclass
 from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
-from bftui.formats.added_code import load_added
+from bftui.core.added_code import load_added
 from bftui.results.codec import FieldError, decode, describe, encode
 
 GROUP = "bftui.measurements"

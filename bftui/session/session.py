@@ -24,6 +24,7 @@ from bftui.measures.rollouts import Rollouts
 from bftui.measures.shift.shift_reading import Shift
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt, Rendered, Special, Template, as_prompt, checked_special
+from bftui.model.token_names import with_token_ids
 from bftui.results.stored_result import StoredResult
 from bftui.session import commands as c
 from bftui.session.experiments import Experiments
@@ -85,11 +86,12 @@ class Session:
             beside_chat: a partner with a chat template is to come, so that prompts of a model without one are pages of
                 questions from the start.
 
-        All others are those of `Prompt` and `Sampler`.
+        All others are those of `Prompt` and `Sampler`; tokens of `bias`, `banned` and `pinned` may be texts.
         """
         asked = as_prompt(prompt, system, template, prefill, template_args, date, examples, special)
         if resumed is None:
-            sampler = Sampler(temperature, top_k, top_p, min_p, seed, **others)
+            settings = with_token_ids(model, others)
+            sampler = Sampler(temperature, top_k, top_p, min_p, seed, **settings)
             state = SessionState(Tree(model.info.n_vocab), [sampler])
         else:
             state = resumed.state
@@ -352,13 +354,19 @@ class Session:
     ) -> Node:
         """Changes settings of the sampler, and recomputes the numbers of the visible path.
 
-        `others` are further settings of `Sampler`, by name.
+        `others` are further settings of `Sampler`, by name; tokens may be texts.
 
         Raises UsageError for values that a sampler cannot have, ModelError.
         """
+        settings = with_token_ids(self.model, others)
         return self._done(
             c.SetSampler(
-                temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, seed=seed, **others
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                min_p=min_p,
+                seed=seed,
+                **settings,
             )
         )
 

@@ -14,9 +14,11 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from bftui.core.errors import InputError, UsageError
+from bftui.core.sampler import NUMBERS, Sampler
 from bftui.core.text import did_you_mean, safe
 from bftui.formats.open_spec import Device, Dtype, Kv
 from bftui.measures.style_lexicon import MOST_WORDS, WORDS
+from bftui.model.token_names import typed_bias, typed_rule, typed_token
 from bftui.trace.stream import read_bounded
 from bftui.trace.user_folders import user_folder
 from bftui.ui.actions.action_table import ACTIONS, USUAL
@@ -47,7 +49,7 @@ class Config:
         response_seconds: what a response that nobody asked for may take before it waits to be asked.
         shading: what the text is shaded by.
         low_bandwidth: whether the screen is drawn more seldom.
-        sampler: the fields of `Sampler` that the file gives.
+        sampler: the sampling options that the file gives, as the fields of `cli.shared.sampling_options.Sampling`.
         model: how models are opened, as the fields of `cli.shared.options.OpeningOptions` that the file gives.
         keymap: which keys do what.
     """
@@ -116,6 +118,20 @@ def _whole(least: int, most: int) -> Callable[[Any, str], Any]:
     def check(value: Any, name: str) -> int:
         if type(value) is not int or not least <= value <= most:
             raise UsageError(f"{name} is not a whole number from {least} to {most}")
+        return value
+
+    return check
+
+
+def _texts(read: Callable[[str], object]) -> Callable[[Any, str], Any]:
+    def check(value: Any, name: str) -> list[str]:
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise UsageError(f"{name} is not a list of texts")
+        try:
+            for each in value:
+                read(each)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error.message}", error.reason, error.hint) from error
         return value
 
     return check
@@ -192,6 +208,42 @@ OPTIONS: tuple[Option, ...] = (
         "sampler", "min_p", 0.0, _number, "Keep tokens of at least this share of the best one's."
     ),
     Option("sampler", "seed", 0, _whole(0, 2**64 - 1), "Seed of every draw."),
+    *(
+        Option("sampler", name, NUMBERS[name].off, _whole(0, 2**31), told)
+        if NUMBERS[name].whole
+        else Option("sampler", name, NUMBERS[name].off, _number, told)
+        for name, told in (
+            (
+                "top_n_sigma",
+                "Keep logits this many standard deviations below the best; 0 keeps all.",
+            ),
+            (
+                "typical_p",
+                "Keep surprisals nearest to the entropy that hold this mass; 1 keeps all.",
+            ),
+            ("epsilon", "Keep tokens of at least this probability; 0 keeps all."),
+            ("eta", "As epsilon, and less where the entropy is high; 0 keeps all."),
+            ("xtc_probability", "How often XTC leaves out the likeliest tokens; 0 is off."),
+            ("xtc_threshold", "XTC: from which probability on."),
+            ("repetition_penalty", "Of tokens that came before; 1 is off."),
+            ("frequency_penalty", "Of tokens of the text, for each time; 0 is off."),
+            ("presence_penalty", "Of tokens of the text, once; 0 is off."),
+            ("penalty_window", "How many of the latest tokens these look at; 0 takes all."),
+            ("dry_multiplier", "DRY, of sequences that repeat; 0 is off."),
+            ("dry_base", "DRY: how fast it grows."),
+            ("dry_length", "DRY: from how many tokens on."),
+            ("dry_window", "DRY: how many of the latest tokens it looks at; 0 takes all."),
+            ("weight", "Of a mixture of models: 0 is its first model, 1 its second."),
+            (
+                "plausibility",
+                "Of a mixture: the least share of the first model's largest P; 0 is off.",
+            ),
+        )
+    ),
+    Option("sampler", "rule", [], _texts(typed_rule), "As --rule, a list."),
+    Option("sampler", "bias", [], _texts(typed_bias), 'As --bias, a list such as [" Sure=2"].'),
+    Option("sampler", "ban", [], _texts(typed_token), "As --ban, a list."),
+    Option("sampler", "pin", [], _texts(typed_token), "As --pin, a list."),
     Option("model", "backend", "auto", _text, "As --backend."),
     Option("model", "ctx", 0, _whole(0, 2**31), "Context in tokens; 0 takes the model's own."),
     Option("model", "threads", 0, _whole(0, 512), "Compute threads; 0 takes the physical cores."),
@@ -260,9 +312,7 @@ def _checked(found: Mapping[str, Any]) -> Config:
                 hint = did_you_mean(key, names)
                 raise UsageError(f"{of}there is no key {_quoted(key)}", hint=hint)
             its[key] = known[key].check(value, f"{of}{key}")
-    from bftui.core.sampler import Sampler
-
-    Sampler(**values["sampler"])
+    Sampler(**{name: each for name, each in values["sampler"].items() if name in NUMBERS})
     top = values[""]
     if top.get("theme") == "auto":
         del top["theme"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, ModelError
+from bftui.model.token_names import TOKEN_SETTINGS
 from bftui.session import commands
 from bftui.workbench.journal_keeping import farewell, without_model
 from bftui.workbench.keys import key
@@ -16,6 +17,7 @@ from bftui.workbench.workbench_state import RATES, WorkbenchState
 
 if TYPE_CHECKING:
     from bftui.model.loaded_model import Model
+    from bftui.session.session import Session
     from bftui.workbench.model_slot import ModelSlot
     from bftui.workbench.session_slot import SessionSlot
 
@@ -143,12 +145,17 @@ class LiveModel:
         model = new = journal = None
         try:
             slot.coming = model = self._load(wanted)
-            sampler, prompt = settings.sampler, before.prompt
+            drawing, prompt = settings.drawing(), before.prompt
             if before.session is not None:
-                sampler, prompt = before.session.sampler, before.session.prompt
+                drawing, prompt = _carried(before.session, model), before.session.prompt
             if prompt is not None:
                 state.publish(activity="reading the prompt")
-                new, journal = session_slot.made(model, prompt, sampler)
+                new, journal = session_slot.made(model, prompt, drawing)
+                if before.session is not None and drawing != before.session.sampler.settings():
+                    state.say(
+                        "biased, banned and pinned tokens of the model before are other tokens here, and left out",
+                        Tone.WARNING,
+                    )
         except BaseException as error:
             if model is not None:
                 model.close()
@@ -202,6 +209,15 @@ class LiveModel:
     def _stand(self, model: Model) -> None:
         self._slot.model = model
         self._state.publish(model=model)
+
+
+def _carried(session: Session, model: Model) -> dict[str, Any]:
+    """Returns settings of a session's sampler for another model, without its tokens where they are other ones there."""
+    drawing = session.sampler.settings()
+    same = session.model.info.tokenizer_sha256
+    if same is None or same != model.info.tokenizer_sha256:
+        drawing |= dict.fromkeys(TOKEN_SETTINGS, ())
+    return drawing
 
 
 def _kind(source: str) -> str | None:

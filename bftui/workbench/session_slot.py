@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import UsageError
 from bftui.core.text import counted
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from bftui.backends.client.client_protocol import Page
     from bftui.core.distribution import NextToken
     from bftui.core.pair.nudging_rounds import NudgeSettings
-    from bftui.core.sampler import Sampler
     from bftui.core.valid.node_reading import NodeReading
     from bftui.model.loaded_model import Model
     from bftui.model.prompt import Prompt, Rendered
@@ -62,14 +62,17 @@ class SessionSlot:
 
     def begin(self, model: Model, prompt: Prompt) -> None:
         """Begins the first session, with a journal of its own. Raises ModelError, UsageError, Cancelled."""
-        session, journal = self.made(model, prompt, self._state.settings.sampler)
+        session, journal = self.made(model, prompt, self._state.settings.drawing())
         self._state.publish(session=session, journal=journal)
         self.attend(session)
 
     def made(
-        self, model: Model, prompt: Prompt, sampler: Sampler | None
+        self, model: Model, prompt: Prompt, drawing: Mapping[str, Any]
     ) -> tuple[Session, Journal | None]:
-        """Makes a session and its journal, and says what is odd about its prompt. Raises as `begin` does."""
+        """Makes a session and its journal, and says what is odd about its prompt. Raises as `begin` does.
+
+        drawing: settings of the sampler, by name; tokens may be named by their text.
+        """
         from bftui.session.session import Session
 
         journal = open_journal(self._state.settings.state_dir, self._state.say)
@@ -80,7 +83,7 @@ class SessionSlot:
                 journal=journal,
                 on_journal_failure=self._unwritten,
                 beside_chat=self.pairing.chats,
-                **sampler.settings() if sampler else {},
+                **drawing,
             )
         except BaseException:
             drop_journal(journal)

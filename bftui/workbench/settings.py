@@ -114,6 +114,7 @@ class WorkbenchSettings:
         prompt: the first prompt; None opens the prompt editor.
         frame: the system text, template and beginning of the answer of prompts that are typed.
         sampler: the first sampler; None takes the session's defaults.
+        texts: its settings that name tokens by their text; they go before those of `sampler`.
         trace: where the trace is written on quit and on export; None asks on export.
         theme: a theme's name; None or `auto` takes what suits the terminal.
         state_dir: says where journals go, when the first is written; None writes none.
@@ -137,6 +138,7 @@ class WorkbenchSettings:
     prompt: Prompt | None = None
     frame: Prompt = field(default_factory=Prompt)
     sampler: Sampler | None = None
+    texts: Mapping[str, Any] = field(default_factory=dict)
     trace: Path | None = None
     theme: str | None = None
     state_dir: Callable[[], Path] | None = None
@@ -151,3 +153,7 @@ class WorkbenchSettings:
     resumed: Saved | None = None
     replay: Replay | None = None
     pace: float = -1.0
+
+    def drawing(self) -> dict[str, Any]:
+        """Returns the settings of the first sampler by name, in which tokens may be named by their text."""
+        return {**self.sampler.settings(), **self.texts} if self.sampler else {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bftui.core.sampler import NUMBERS
 from bftui.core.text import label, safe
 
 if TYPE_CHECKING:
@@ -21,23 +22,62 @@ def short(value: float) -> str:
     return text.removeprefix("0")
 
 
+_RULES = (
+    ("top_k", "top-k"),
+    ("top_p", "top-p"),
+    ("min_p", "min-p"),
+    ("top_n_sigma", "top-nσ"),
+    ("typical_p", "typical"),
+    ("epsilon", "epsilon"),
+    ("eta", "eta"),
+)
+
+_CHANGES = (
+    ("repetition_penalty", "repetition"),
+    ("frequency_penalty", "frequency"),
+    ("presence_penalty", "presence"),
+    ("dry_multiplier", "DRY"),
+)
+
+
 def truncation(sampler: Sampler) -> str:
     """The sampler's truncation in words: `top-p .90`, or `no truncation`."""
-    parts = []
-    if sampler.top_k:
-        parts.append(f"top-k {sampler.top_k}")
-    if sampler.top_p < 1:
-        parts.append(f"top-p {short(sampler.top_p)}")
-    if sampler.min_p > 0:
-        parts.append(f"min-p {short(sampler.min_p)}")
+    parts = _told(sampler, _RULES)
+    if sampler.xtc_probability:
+        parts.append(f"XTC {short(sampler.xtc_probability)} from {short(sampler.xtc_threshold)}")
+    parts += [f"{name} {short(value)}" for name, value in sampler.added]
+    if parts and sampler.pinned:
+        parts.append(f"{len(sampler.pinned)} pinned")
     return " ".join(parts) or "no truncation"
+
+
+def steering(sampler: Sampler) -> str:
+    """What changes logits, in words; "" where nothing does."""
+    parts = [
+        f"{len(tokens)} {word}"
+        for tokens, word in ((sampler.bias, "biased"), (sampler.banned, "banned"))
+        if tokens
+    ]
+    return " ".join((*parts, *_told(sampler, _CHANGES)))
 
 
 def sampling(sampler: Sampler) -> str:
     """All of it."""
     temperature = f"{sampler.temperature:.4g}"
     temperature += "" if "." in temperature else ".0"
-    return f"T {temperature}  {truncation(sampler)}  seed {sampler.seed}"
+    steered = steering(sampler)
+    return "  ".join(
+        (f"T {temperature}", truncation(sampler), *filter(None, [steered]), f"seed {sampler.seed}")
+    )
+
+
+def _told(sampler: Sampler, named: Sequence[tuple[str, str]]) -> list[str]:
+    """Those of these settings that are on, with their values."""
+    return [
+        f"{word} {value if NUMBERS[name].whole else short(value)}"
+        for name, word in named
+        if (value := getattr(sampler, name)) != NUMBERS[name].off
+    ]
 
 
 @dataclass(frozen=True, slots=True)

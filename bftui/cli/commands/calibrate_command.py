@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -92,7 +92,7 @@ def calibrate(
     names = models or ["practice"]
     opening.check_labels(len(names))
     asked = CalibrationAsked(
-        sampler=sampling.sampler(),
+        sampler=sampling.checked(),
         end=tuple(end or ()),
         lead=lead,
         case=case,
@@ -110,12 +110,13 @@ def calibrate(
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
         show = stack.enter_context(bar(interruption))
-        drawing = {"asked": asdict(asked), "frame": asdict(frame)}
+        drawing = {"asked": asdict(asked), "frame": asdict(frame), **sampling.texts()}
         store = stack.enter_context(store_beside(output, drawing, ReadingPacking()))
 
         def begin(model: Model, place: int) -> CalibrationRuns:
+            its = replace(asked, sampler=sampling.on(model))
             job = CalibrationRuns(
-                model, shown[place], lines, frame, asked, store, beside_chat=beside_chat
+                model, shown[place], lines, frame, its, store, beside_chat=beside_chat
             )
             jobs.append(job)
             return job

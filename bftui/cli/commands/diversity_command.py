@@ -277,7 +277,7 @@ def diversity(
 
             assert lines is not None
             settings = MeasureSettings(
-                sampler=sampling.sampler(),
+                sampler=sampling.for_all(),
                 samples=samples,
                 max_tokens=max_tokens,
                 frame=frame.around(""),

@@ -50,7 +50,7 @@ def lexicon(
     from bftui.trace.prompts_file import parse_prompts
 
     size = _samples(samples)
-    sampler = sampling.sampler()
+    sampling.checked()
     lines = parse_prompts(o.read_bytes(prompts), str(prompts))
     asked = [framed(line, frame.around("")) for line in lines]
     opening.check_labels(1)
@@ -59,7 +59,7 @@ def lexicon(
         with open_stoppable(model, opening, interruption, show) as opened:
             for line, prompt in zip(lines, asked, strict=True):
                 rendered_under(line.id, prompt, opened)
-            job = Harvest(opened, asked, samples=size, length=length, sampler=sampler)
+            job = Harvest(opened, asked, samples=size, length=length, sampler=sampling.on(opened))
             error = finish(job, Watched(interruption, show), lambda: job.doing)
             found, note = _output(job, opened.info.name, size, length, count), opened.info.note
         if job.answers:

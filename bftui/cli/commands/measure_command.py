@@ -79,7 +79,7 @@ def measure(
     from bftui.measures.bulk.sample_store import PartialFile, SamplePacking
     from bftui.trace.prompts_file import parse_prompts
 
-    chosen = sampling.sampler()
+    chosen = sampling.for_all()
     settings = MeasureSettings(
         sampler=chosen,
         samples=samples,

@@ -85,7 +85,7 @@ def nudge(
 
     chosen = [gamma] if gammas is None else _gammas(gammas)
     settings = [NudgeSettings(each, draft, max_tokens, rounds) for each in chosen]
-    sampler = sampling.sampler()
+    sampling.checked()
     lines = prompt_lines(question, prompts)
     opening.check_labels(2)
     second = partner.opening(opening)
@@ -101,7 +101,7 @@ def nudge(
         from bftui.model.model_pair import Pair
 
         frame = question.frame.around("")
-        pair = Pair(first_model, second_model)
+        pair, sampler = Pair(first_model, second_model), sampling.on(first_model)
         asked = [asked_of_both(line, frame, partner.partner_template, pair) for line in lines]
         job = NudgingRuns(pair, asked, settings, sampler, plain=plain)
         say_templates_of(show, pair, asked)

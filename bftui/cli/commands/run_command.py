@@ -77,7 +77,7 @@ def run(
     saved = resuming.saved(question, sampling)
     config = read_config()
     untyped = partial(_untyped, context)
-    sampler = replace(sampling, **untyped(config.sampler)).sampler()
+    drawing = replace(sampling, **untyped(config.sampler))
     usual = replace(opening, **untyped(config.model))
     palette = config.words if words is None else checked_words(words.split(","), "--words")
     automatic = untyped({"response": config.response}).get("response", response)
@@ -100,7 +100,8 @@ def run(
         label=first.named,
         prompt=prompt,
         frame=question.frame.around(""),
-        sampler=sampler,
+        sampler=drawing.checked(),
+        texts=drawing.texts(),
         trace=trace,
         theme=None if plain else chosen_theme(theme, config),
         state_dir=_journals,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bftui.cli.plain import plain_sentences as tell
 from bftui.cli.plain.plain_sentences import say
 from bftui.core.errors import UsageError
+from bftui.core.sampler import NUMBERS
 from bftui.core.text import did_you_mean, label, safe
 from bftui.session import commands as c
 from bftui.workbench import jumps
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from bftui.results.response_result import ResponseResult
 
 _MOST_STEPS = 100_000
-_SAMPLER = ("temperature", "top-k", "top-p", "min-p", "seed")
+_SAMPLER = {name.replace("_", "-"): number for name, number in NUMBERS.items()}
 
 
 class Left(Exception):
@@ -282,10 +283,9 @@ def _sampler(plain: Plain, rest: str) -> None:
         if known not in _SAMPLER:
             hint = did_you_mean(known, _SAMPLER)
             raise UsageError(f"there is no setting '{safe(name[:40])}'", hint=hint)
-        key = known.replace("-", "_")
+        whole = _SAMPLER[known].whole
         try:
-            whole = key in ("top_k", "seed")
-            changes[key] = int(value) if whole else float(value)
+            changes[known.replace("-", "_")] = int(value) if whole else float(value)
         except ValueError:
             what = "whole number" if whole else "number"
             raise UsageError(f"'{safe(value[:40])}' is not a {what}") from None

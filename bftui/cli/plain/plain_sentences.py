@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bftui.core.definitions import BF_LIKELIHOOD, BF_ROLLOUTS
 from bftui.core.noise_floor import choices, nats, probability
+from bftui.core.sampler import FIRST, NUMBERS
 from bftui.core.text import counted, safe
 
 if TYPE_CHECKING:
@@ -147,9 +148,18 @@ def _row(session: Session, run: Sequence[int], mark: str | None) -> str:
 
 def sampler(found: Sampler) -> str:
     """How tokens are drawn."""
-    return (
-        f"temperature {found.temperature:g}, top-k {found.top_k or 'off'}, top-p {found.top_p:g}, "
-        f"min-p {found.min_p:g}, seed {found.seed}"
+    others = [
+        f"{name.replace('_', '-')} {value:g}"
+        for name, number in NUMBERS.items()
+        if name not in FIRST and (value := getattr(found, name)) != number.off
+    ]
+    return ", ".join(
+        (
+            f"temperature {found.temperature:g}, top-k {found.top_k or 'off'}, top-p {found.top_p:g}, "
+            f"min-p {found.min_p:g}",
+            *others,
+            f"seed {found.seed}",
+        )
     )
 
 

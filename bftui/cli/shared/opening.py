@@ -75,7 +75,7 @@ def open_session(
                     second = stack.enter_context(
                         open_stoppable(beside.model, beside.opening, interruption, show)
                     )
-                drawing = start.sampler.settings()
+                drawing = {**start.sampler.settings(), **start.texts}
                 rendered = start.rendered(opened)
                 session = Session(
                     opened,

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from bftui.cli.shared.sampling_options import Sampling as Sampling
 from bftui.core.errors import InputError, UsageError
 from bftui.formats.open_spec import Device, Dtype, Kv
 from bftui.model.prompt import Template
@@ -161,28 +162,6 @@ class PromptOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sampling:
-    """How tokens are drawn."""
-
-    temperature: Annotated[float, typer.Option(help="Temperature of P~; above 0.")] = 1.0
-    top_k: Annotated[int, typer.Option(help="Keep the K best tokens; 0 keeps all.")] = 0
-    top_p: Annotated[
-        float, typer.Option(help="Keep the best tokens that hold this mass; 1 keeps all.")
-    ] = 0.9
-    min_p: Annotated[
-        float,
-        typer.Option(help="Keep tokens of at least this share of the best one's probability."),
-    ] = 0.0
-    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0
-
-    def sampler(self) -> Sampler:
-        """The sampler of the options; raises UsageError."""
-        from bftui.core.sampler import Sampler
-
-        return Sampler(**asdict(self))
-
-
-@dataclass(frozen=True, kw_only=True)
 class OpeningOptions:
     """How a model is opened."""
 
@@ -289,6 +268,7 @@ class SessionStart:
     Attributes:
         read: the file that the prompt came from.
         rendered: the prompt as a model sees it, where that is known; None where it is to be rendered.
+        texts: settings of the sampler that name tokens by their text; they go before those of `sampler`.
     """
 
     prompt: Prompt
@@ -296,6 +276,7 @@ class SessionStart:
     opening: OpeningOptions
     read: Path | None = None
     rendered: Callable[[Loaded], Rendered | None] = lambda model: None
+    texts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,9 +289,10 @@ class SessionOptions:
 
     def settled(self) -> SessionStart:
         """What the options stand for; reads the prompt's file. Raises UsageError, InputError."""
-        sampler = self.sampling.sampler()
+        sampler = self.sampling.checked()
         prompt = self.question.frame.around(self.question.text() or "")
-        return SessionStart(prompt, sampler, self.opening, self.question.prompt_file)
+        read = self.question.prompt_file
+        return SessionStart(prompt, sampler, self.opening, read, texts=self.sampling.texts())
 
 
 MOST_BYTES = 64 << 20

@@ -14,11 +14,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 
 from bftui.core.errors import BftuiError, UsageError
+from bftui.core.sampler import FIRST, Sampler, written_sampler
 from bftui.core.text import counted, safe
+from bftui.model.token_names import typed_settings
 from bftui.trace.user_folders import user_home
 from bftui.ui.actions.bindings import bound
 from bftui.ui.config_edit import write_config
-from bftui.ui.config_file import SHADINGS, checked_words
+from bftui.ui.config_file import SHADINGS, checked_words, read_config
 from bftui.ui.drawing.line_builder import LineBuilder, fit
 from bftui.ui.messages import NoticeGiven, SettingsChanged, ThemeChosen
 from bftui.ui.panes.key_line import KeyBar
@@ -252,9 +254,11 @@ class SettingsScreen(Dialog[None]):
         sampler = self._settings.sampler if session is None else session.sampler
         if sampler is None:
             return "there is none yet"
+        further = len(written_sampler(sampler)) - len(FIRST)
+        more = f" · {further} more" if further else ""
         return (
             f"T {sampler.temperature:g} · top-k {sampler.top_k or 'off'} · top-p {sampler.top_p:g} · "
-            f"min-p {sampler.min_p:g} · seed {sampler.seed}"
+            f"min-p {sampler.min_p:g} · seed {sampler.seed}{more}"
         )
 
     def _sampler(self, value: str) -> None:
@@ -262,8 +266,16 @@ class SettingsScreen(Dialog[None]):
         if session is None:
             self._warn("there is no session yet, and so no sampler to begin with")
             return
-        values = session.sampler.settings()
-        self._hold({("sampler", name): each for name, each in values.items()})
+        where = self._settings.config
+        before = {} if where is None else read_config(where()).sampler
+        off = typed_settings(Sampler())
+        self._hold(
+            {
+                ("sampler", name): value
+                for name, value in typed_settings(session.sampler).items()
+                if name in FIRST or name in before or value != off[name]
+            }
+        )
 
     def _hold(self, changes: Mapping[tuple[str, str], Any], **settings: Any) -> None:
         """Has settings hold in this workbench, and writes them down."""
