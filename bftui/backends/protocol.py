@@ -70,6 +70,10 @@ class TokenDistribution(Protocol):
         """Return log-probabilities in nats and the rank, from 1, of one token. Raises InvalidToken."""
         ...
 
+    def kept_tokens(self, most: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Return the `most` best kept token ids, or all of them, and ln P~ of each in nats; both of shape (n,)."""
+        ...
+
     def ranking(self) -> NDArray[np.int64]:
         """Return every token id, shape (n_vocab,), by logit descending, then by id."""
         ...
@@ -113,6 +117,10 @@ class ContinuationBatch(Protocol):
 
         ContextFull as in `step`, after which the batch is closed.
         """
+        ...
+
+    def rewind(self, row: int, tokens: int) -> None:
+        """Take a row back to its first `tokens` tokens after the prefix; only where `info.ragged`."""
         ...
 
 

@@ -286,6 +286,9 @@ class _TableContinuations:
         for row in rows:
             self._rows[row] = list(self._prefix)
 
+    def rewind(self, row: int, tokens: int) -> None:
+        del self._rows[row][len(self._prefix) + tokens :]
+
 
 def _bytes(token: Any) -> bytes:
     return token.encode() if isinstance(token, str) else base64.b64decode(token["bytes"])

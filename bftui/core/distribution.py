@@ -355,6 +355,16 @@ class Distribution:
         truncated = logprob / self.sampler.temperature - self._log_kept() if kept else None
         return TokenScore(token_id, logprob, truncated, rank)
 
+    def kept_tokens(self, most: int) -> tuple[I32, F64]:
+        """Return the `most` best kept ids, or all of them, and ln P~ of each; both of shape (n,)."""
+        if self._listed:
+            best = np.argsort(-self._listed.probs, kind="stable")[:most]
+            return self._listed.ids[best].astype(np.int32), np.log(self._listed.probs[best])
+        count = min(most, self.kept)
+        ids = self._order[:count] if count <= len(self._order) else self._best(count)
+        logprobs = self._x[ids] / self.sampler.temperature - math.log(self._zk)
+        return ids.astype(np.int32), logprobs
+
     def kept_probs(self, ids: NDArray[np.int64]) -> F64:
         """P~ of these ids, 0 of those that are not kept; shape (len(ids),)."""
         if self._listed:

@@ -15,6 +15,7 @@ from bftui.backends.protocol import F32, ModelInfo
 from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.draws import Purpose
+from bftui.core.horizon import LISTED, PathReading, PathRound
 from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
@@ -160,6 +161,27 @@ class TriePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PathsPlan:
+    """Texts that are read after a prefix, each for the distribution at its end.
+
+    What is evaluated together follows from the plan as in a `TriePlan`.
+
+    Attributes:
+        prefix: token ids up to where the texts begin, which need not be in a tree.
+        wanted: the texts, and what is read below them, where rows of the model can be taken back (`info.ragged`).
+        sampler: temperature and truncation of P~.
+        most: kept tokens of a reading at most, 1 or more.
+        prompt: how many tokens of the prefix are the prompt; None: all.
+    """
+
+    prefix: Sequence[int]
+    wanted: PathRound
+    sampler: Sampler
+    most: int = LISTED
+    prompt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TopToken:
     """The most probable token somewhere, the smallest id of equals; `prob` is under P."""
 
@@ -285,6 +307,14 @@ class ModelClient(Protocol):
         """Read nodes of a valid set, each once, in an order that follows from the plan.
 
         Nodes are evaluated in batches that share prefixes. Raises UsageError for two nodes of one path.
+        """
+        ...
+
+    def read_paths(self, plan: PathsPlan) -> Generator[PathReading, None, None]:
+        """Read the distribution after each of many texts, each once, in an order that follows from the plan.
+
+        What is read below a text comes after it. Texts are evaluated in batches that share prefixes. Raises UsageError
+        for a text that stands there twice.
         """
         ...
 

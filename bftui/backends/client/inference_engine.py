@@ -19,6 +19,7 @@ from bftui.backends.client import noise_measurement
 from bftui.backends.client.candidate_pages import candidate_page
 from bftui.backends.client.client_protocol import (
     Page,
+    PathsPlan,
     RolloutPlan,
     RolloutStep,
     StepResult,
@@ -27,6 +28,7 @@ from bftui.backends.client.client_protocol import (
 )
 from bftui.backends.client.continuation_batches import ContinuationPool, DrawingPlan, rollouts
 from bftui.backends.client.lookahead_batches import lookahead
+from bftui.backends.client.path_reading import read_paths
 from bftui.backends.client.placed_batches import placed_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
 from bftui.backends.client.tree_paths import TreePaths
@@ -35,6 +37,7 @@ from bftui.backends.protocol import F32, Backend, Evaluator, Logits, TokenDistri
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.errors import Cancelled, UsageError
+from bftui.core.horizon import PathReading
 from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import Sampler
@@ -449,6 +452,10 @@ class InferenceEngine:
     def read_trie(self, plan: TriePlan) -> Generator[NodeReading, None, None]:
         self.forget_cancel()
         return read_trie(self._pool, plan, self._check)
+
+    def read_paths(self, plan: PathsPlan) -> Generator[PathReading, None, None]:
+        self.forget_cancel()
+        return read_paths(self._pool, plan, self._check)
 
     def path_logits(
         self, prefix: Sequence[int], token_ids: Sequence[int]

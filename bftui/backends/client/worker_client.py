@@ -317,6 +317,7 @@ class WorkerClient:
     lookahead = _remote(ModelClient.lookahead)
     rollouts = _remote(ModelClient.rollouts)
     read_trie = _remote(ModelClient.read_trie)
+    read_paths = _remote(ModelClient.read_paths)
     logits = _remote(ModelClient.logits)
     path_logits = _remote(ModelClient.path_logits)
     best = _remote(ModelClient.best)

@@ -61,10 +61,10 @@ class Reply:
 
 def _draws(request: Request) -> bool:
     """Whether a stream has the cache to itself until its batch ends, where batches are padded."""
-    if request.name == "read_trie":
+    if request.name in ("read_trie", "read_paths"):
         (plan,) = (*request.args, *request.keywords.values())
-        # A node alone is read beside other work.
-        return len(plan.nodes) > 1
+        # A text alone is read beside other work.
+        return len(plan.nodes if request.name == "read_trie" else plan.wanted.paths) > 1
     return request.name == "rollouts"
 
 

@@ -276,6 +276,11 @@ class LlamaCppBackend(PathBackend):
         C.llama_memory_seq_cp(self._memory, source, sequence, -1, length)
         return sequence
 
+    def shorten_sequence(self, sequence: int, length: int) -> None:
+        """Leaves of a sequence its first `length` ids."""
+        self.check_open()
+        C.llama_memory_seq_rm(self._memory, sequence, length, -1)
+
     def closed(self, batch: _Continuations) -> None:
         """Says that a batch holds nothing any more."""
         self._open_batches.remove(batch)
@@ -362,6 +367,9 @@ class _Continuations(PathContinuations):
         source = next(iter(self._sequences.values()))
         for row in rows:
             self._sequences[row] = self._backend.copy_sequence(source, self._begun)
+
+    def _rewind(self, row: int, length: int) -> None:
+        self._backend.shorten_sequence(self._sequences[row], length)
 
     def _release(self) -> None:
         self._backend.give_back(list(self._sequences.values()))

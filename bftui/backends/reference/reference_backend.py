@@ -106,6 +106,9 @@ class _Continuations(PathContinuations):
     def _renew(self, rows: Sequence[int]) -> None:
         self._cache.lengths[list(rows)] = 0
 
+    def _rewind(self, row: int, length: int) -> None:
+        self._cache.lengths[row] = length - self._begun
+
     def _release(self) -> None:
         del self._cache
         self._backend.continuations_closed()

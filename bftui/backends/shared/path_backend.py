@@ -95,6 +95,14 @@ class PathContinuations(ABC):
         for row in rows:
             self.lengths[row] = self._begun
 
+    def rewind(self, row: int, tokens: int) -> None:
+        """Takes a row back; see `protocol.ContinuationBatch`."""
+        self._check_open()
+        if row in self._dropped or not 0 <= tokens <= self.lengths[row] - self._begun:
+            raise ModelError(f"a continuation cannot go back to {tokens} tokens")
+        self._rewind(row, self._begun + tokens)
+        self.lengths[row] = self._begun + tokens
+
     def _check_open(self) -> None:
         if self._lost:
             raise Displaced(
@@ -126,6 +134,10 @@ class PathContinuations(ABC):
     def _renew(self, rows: Sequence[int]) -> None:
         """Makes these rows hold the prefix alone; called only where `info.ragged`."""
         raise ModelError(f"{self._backend.info.name} cannot begin a continuation again")
+
+    def _rewind(self, row: int, length: int) -> None:
+        """Makes a row hold its first `length` ids, those of the prefix included; called only where `info.ragged`."""
+        raise ModelError(f"{self._backend.info.name} cannot take a continuation back")
 
     @abstractmethod
     def _release(self) -> None: ...

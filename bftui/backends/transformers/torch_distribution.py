@@ -167,6 +167,13 @@ class TorchDistribution:
         places[self._order] = torch.arange(self.n_vocab, device=self._order.device)
         return places
 
+    def kept_tokens(self, most: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Return the `most` best kept ids, or all of them, and ln P~ of each; both of shape (n,)."""
+        count = min(most, self.kept)
+        ids = self._order[:count].cpu().numpy().astype(np.int32)
+        x = self._x[:count].cpu().numpy()
+        return ids, x / self.sampler.temperature - math.log(self._zk)
+
     def ranking(self) -> NDArray[np.int64]:
         """Return every id by (logit descending, id ascending); shape (n_vocab,)."""
         ids: NDArray[np.int64] = self._order.cpu().numpy()

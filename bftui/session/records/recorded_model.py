@@ -82,7 +82,7 @@ class RecordedClient:
     add_prompt = step = extend = rescore = preview = lookahead = rollouts = rollouts_after = (
         rule_effects
     ) = _refused
-    read_trie = noise = logits = path_logits = score = best = greedy = tokenize = (
+    read_trie = read_paths = noise = logits = path_logits = score = best = greedy = tokenize = (
         tokenize_prompt
     ) = token_bytes = _refused
 

@@ -134,6 +134,9 @@ class BigramContinuations:
         for row in rows:
             self._rows[row] = list(self._prefix)
 
+    def rewind(self, row: int, tokens: int) -> None:
+        del self._rows[row][len(self._prefix) + tokens :]
+
 
 def open_model(spec: OpenSpec, progress: Progress) -> BigramBackend:
     """Count a file's bigrams. Raises ModelLoadError where it cannot be read."""

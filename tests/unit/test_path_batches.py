@@ -1,4 +1,4 @@
-"""Which nodes of a valid set are evaluated together."""
+"""Which paths are evaluated together."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bftui.backends.client.trie_batches import TrieGroup, groups
+from bftui.backends.client.path_batches import PathGroup, groups
 
 
 def nodes(answers):
     return sorted({tuple(answer[:n]) for answer in answers for n in range(len(answer) + 1)})
 
 
-def covered(found: list[TrieGroup]) -> set[tuple[int, ...]]:
+def covered(found: list[PathGroup]) -> set[tuple[int, ...]]:
     paths = set()
     for group in found:
         paths.add(group.path)
@@ -22,7 +22,7 @@ def covered(found: list[TrieGroup]) -> set[tuple[int, ...]]:
     return paths
 
 
-def evaluated(found: list[TrieGroup]) -> int:
+def evaluated(found: list[PathGroup]) -> int:
     """Tokens that are forwarded: one where a group begins, and those of its rows."""
     return sum(1 + sum(map(len, group.rows)) for group in found)
 
@@ -62,6 +62,6 @@ def test_short_answers_are_rows_of_one_batch():
 
 def test_a_part_is_what_is_asked_for():
     assert groups([], 8) == []
-    assert groups([(4, 5, 6)], 8) == [TrieGroup((4, 5, 6), ())]
-    assert groups([(4, 5, 6), (4, 5, 7)], 8) == [TrieGroup((4, 5), ((6,), (7,)))]
+    assert groups([(4, 5, 6)], 8) == [PathGroup((4, 5, 6), ())]
+    assert groups([(4, 5, 6), (4, 5, 7)], 8) == [PathGroup((4, 5), ((6,), (7,)))]
     assert covered(groups([(4,), (4, 5, 7), (8,)], 8)) == {(), (4,), (4, 5), (4, 5, 7), (8,)}
