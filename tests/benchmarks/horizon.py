@@ -19,7 +19,8 @@ from bftui.backends.client.client_protocol import PathsPlan
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.registry import open_backend
 from bftui.core.batch import afresh
-from bftui.core.horizon import HorizonTree, PathRound
+from bftui.core.horizon import HorizonTree
+from bftui.core.path_round import PathRound
 from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
 from recipes.practice.truth import PROBES

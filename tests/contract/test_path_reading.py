@@ -13,7 +13,8 @@ from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.protocol import Backend
 from bftui.core.distribution import Distribution
 from bftui.core.errors import Cancelled, InvalidToken
-from bftui.core.horizon import HorizonTree, PathReading, PathRound
+from bftui.core.horizon import HorizonTree
+from bftui.core.path_round import PathReading, PathRound
 from bftui.core.sampler import Sampler
 from tests.contract.conftest import Case, as_numpy, ids
 

@@ -16,13 +16,8 @@ from bftui.backends.client.client_protocol import PathsPlan
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.registry import open_backend
 from bftui.core.errors import Cancelled, ContextFull, UsageError
-from bftui.core.horizon import (
-    HorizonTree,
-    PathRound,
-    check_growth,
-    merged_for_mass,
-    merged_texts,
-)
+from bftui.core.horizon import HorizonTree, check_growth, merged_for_mass, merged_texts
+from bftui.core.path_round import PathRound
 from bftui.core.sampler import Sampler
 from bftui.formats.open_spec import OpenSpec
 

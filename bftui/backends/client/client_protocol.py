@@ -15,9 +15,9 @@ from bftui.backends.protocol import F32, ModelInfo
 from bftui.core.batch import Batch
 from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.draws import Purpose
-from bftui.core.horizon import LISTED, PathReading, PathRound
 from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
+from bftui.core.path_round import LISTED, PathReading, PathRound
 from bftui.core.sampler import Sampler
 from bftui.core.valid.node_reading import NodeReading, Setting
 from bftui.core.valid.token_trie import TrieNode

@@ -37,9 +37,9 @@ from bftui.backends.protocol import F32, Backend, Evaluator, Logits, TokenDistri
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.errors import Cancelled, UsageError
-from bftui.core.horizon import PathReading
 from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
+from bftui.core.path_round import PathReading
 from bftui.core.sampler import Sampler
 from bftui.core.text import label
 from bftui.core.valid.node_reading import NodeReading

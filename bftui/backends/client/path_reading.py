@@ -12,7 +12,7 @@ from bftui.backends.client.path_batches import PathReader
 from bftui.backends.client.path_walks import Path
 from bftui.backends.protocol import Logits, TokenDistribution, check_prefix
 from bftui.core.errors import UsageError
-from bftui.core.horizon import PathReading, PathsBelow
+from bftui.core.path_round import PathReading, PathsBelow
 
 
 def read_paths(
