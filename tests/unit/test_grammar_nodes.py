@@ -66,7 +66,7 @@ def test_a_schema_says_what_may_come_next(model):
     assert first == {b"{"}
     whole = model.tokenize('{"a": 5}')
     assert any(edge.token_ids == constraint.ends for edge in constraint.node(whole).edges)
-    with pytest.raises(UsageError, match="is not valid there"):
+    with pytest.raises(UsageError, match="is not allowed there"):
         constraint.node(model.tokenize('{"a": x'))
 
 
@@ -139,7 +139,7 @@ def test_a_given_text_is_followed(model):
     assert [each.text for each in found.answers] == [" red"]
     assert found.read == len(model.tokenize(" red")) + 1
     assert found.validity is None
-    with pytest.raises(UsageError, match="is not valid there"):
+    with pytest.raises(UsageError, match="is not allowed there"):
         measured(model, "The boat is", " [a-z]+", text=" Red")
 
 
