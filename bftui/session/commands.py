@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from bftui.core.errors import UsageError
@@ -24,6 +24,7 @@ from bftui.model.prompt import (
     special_field,
 )
 from bftui.session import view_state as v
+from bftui.session.breakpoints import Breakpoint
 
 if TYPE_CHECKING:
     from bftui.core.pair.nudging_rounds import Piece
@@ -354,6 +355,18 @@ class Prune(StateCommand):
 
 
 @dataclass(frozen=True, slots=True)
+class SetBreakpoints(StateCommand):
+    """Say where playing stops by itself, in the forms of `Breakpoint.parse`; none takes all away."""
+
+    op = "breakpoints"
+    conditions: tuple[str, ...] = ()
+
+    def change(self, state: SessionState) -> None:
+        made = tuple(map(Breakpoint.parse, self.conditions))
+        state.view = replace(state.view, breakpoints=tuple(dict.fromkeys(made)))
+
+
+@dataclass(frozen=True, slots=True)
 class OpenRollout(Command):
     """Make a continuation that was drawn from a node a branch of the tree, and go to its end."""
 
@@ -422,7 +435,7 @@ class Redo(StateCommand):
 
 _ALL: tuple[type[Command], ...] = (
     *(Step, Greedy, Force, ForceIds, Back, Forward, Goto, SetSampler, SetPrompt, AddTurn),
-    *(Mark, Fold, Prune, OpenRollout, Nudge, Undo, Redo),
+    *(Mark, Fold, Prune, SetBreakpoints, OpenRollout, Nudge, Undo, Redo),
 )
 OPS: Mapping[str, type[Command]] = {each.op: each for each in _ALL}
 """Every command by its word of the trace."""

@@ -27,6 +27,7 @@ from bftui.model.prompt import Prompt, Rendered, Special, Template, as_prompt, c
 from bftui.model.token_names import with_token_ids
 from bftui.results.stored_result import StoredResult
 from bftui.session import commands as c
+from bftui.session.breakpoints import Breakpoint, Reached
 from bftui.session.experiments import Experiments
 from bftui.session.model_tree import ModelTree
 from bftui.session.partner.session_partner import Partner
@@ -34,6 +35,7 @@ from bftui.session.records.journal_player import JournalPlayer, same_partner
 from bftui.session.records.session_log import Log, SessionLog, trace_of
 from bftui.session.session_nudging import start_nudging
 from bftui.session.session_state import SessionState
+from bftui.session.session_steps import steps_until
 from bftui.trace.document import Trace
 
 if TYPE_CHECKING:
@@ -285,6 +287,18 @@ class Session:
     def greedy(self) -> Node:
         """Takes the most probable token, the smallest id of equals. Raises as `step`."""
         return self._done(c.Greedy())
+
+    def step_until(
+        self, *conditions: str, limit: int = 1000, greedy: bool = False
+    ) -> Reached | None:
+        """Steps until one of the conditions holds, as `entropy>2.5` or `fork`; None where the text or `limit` ends it.
+
+        See `Breakpoint` for their forms; without any, those that are set in the session hold. Raises as `steps_until`.
+        """
+        asked = tuple(map(Breakpoint.parse, conditions)) or self.state.view.breakpoints
+        on = self.model_tree
+        steps = steps_until(on, self.partner, self.do, asked, limit, greedy=greedy)
+        return next((reached for reached in steps if reached is not None), None)
 
     def force(
         self,

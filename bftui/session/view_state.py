@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bftui.core.errors import UsageError
+from bftui.session.breakpoints import Breakpoint
 
 if TYPE_CHECKING:
     from bftui.core.tree import Tree
@@ -34,6 +35,7 @@ class ViewState:
         marks: the node of each name, in the order they were given.
         folded: nodes that hide what comes after them.
         pruned: nodes that are hidden with all that comes after them.
+        breakpoints: where playing stops by itself.
     """
 
     cursor: int
@@ -41,6 +43,7 @@ class ViewState:
     marks: Mapping[str, int] = field(default_factory=_no_marks)
     folded: frozenset[int] = frozenset()
     pruned: frozenset[int] = frozenset()
+    breakpoints: tuple[Breakpoint, ...] = ()
 
     def at(self, cursor: int) -> ViewState:
         """Returns the same with the cursor elsewhere."""

@@ -89,7 +89,7 @@ class Loop:
 
     def close(self) -> None:
         """Ends what is measured, the journal, the partner and the model."""
-        self.session.measuring.renew()
+        self.session.close()
         journal = self._state.now.journal
         if journal is not None:
             journal.close()

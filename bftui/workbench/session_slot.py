@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bftui.core.errors import UsageError
 from bftui.core.text import counted
 from bftui.session import commands
+from bftui.session.breakpoints import BreakpointJudge
 from bftui.workbench.journal_keeping import (
     drop_journal,
     open_journal,
@@ -52,6 +53,9 @@ class SessionSlot:
         self._state, self.measuring, self.pairing = state, measuring, pairing
         self._recomputes = recomputes
         self._stale_since = 0.0
+        self._judge = BreakpointJudge()
+        # What playing reached and nobody judged yet.
+        self._unjudged: int | None = None
 
     @property
     def session(self) -> Session | None:
@@ -109,8 +113,14 @@ class SessionSlot:
 
     def attend(self, session: Session | None) -> None:
         """Has measurements and partner be about a session from now on."""
+        self._judge.close()
         self.measuring.attend(session)
         self.pairing.attend(session)
+
+    def close(self) -> None:
+        """Ends what is measured and what matches regular expressions."""
+        self.measuring.renew()
+        self._judge.close()
 
     def _unwritten(self, reason: str) -> None:
         self._state.say(
@@ -149,7 +159,26 @@ class SessionSlot:
                 self._state.say(f"response: {error.line()}", Tone.WARNING)
 
     def play_step(self, rate: float) -> None:
-        """Samples a token while it plays, `rate` tokens a second; 0 is as fast as the model goes."""
+        """Samples a token while it plays, `rate` tokens a second; 0 is as fast as the model goes.
+
+        Stops where a breakpoint holds. Where that asks for the partner, its word is waited for before the next token.
+        """
+        session = self.session
+        if session is None:
+            return
+        if self._unjudged != session.cursor:
+            self._sample(rate)
+            self._unjudged = session.cursor
+        asked = session.state.view.breakpoints
+        if self.pairing.waiting and any(each.kind == "fork" for each in asked):
+            return
+        self._unjudged = None
+        reached = self._judge.reached(session.model_tree, session.partner, asked)
+        if reached is not None:
+            self._state.publish(playing=False)
+            self._state.say(reached.line())
+
+    def _sample(self, rate: float) -> None:
         state = self._state
         now = time.monotonic()
         state.due = max(now, state.due + 1 / rate) if rate else now

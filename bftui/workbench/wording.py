@@ -89,14 +89,15 @@ class Undoable:
     marks: Mapping[str, int]
     folded: frozenset[int]
     pruned: frozenset[int]
+    breakpoints: str
 
     @staticmethod
     def of(session: Session) -> Undoable:
         """Where a session stands now."""
         marks = dict(session.marks)
-        return Undoable(
-            session.cursor, session.sampler, marks, session.state.view.folded, session.pruned
-        )
+        view = session.state.view
+        written = ", ".join(each.written for each in view.breakpoints)
+        return Undoable(session.cursor, session.sampler, marks, view.folded, view.pruned, written)
 
 
 def changed(session: Session, before: Undoable, after: Undoable) -> str:
@@ -109,6 +110,8 @@ def changed(session: Session, before: Undoable, after: Undoable) -> str:
             told.append(f"mark {safe(name)} is gone")
         elif after.marks[name] != before.marks.get(name):
             told.append(f"mark {safe(name)} is at {_node(session, after.marks[name])}")
+    if before.breakpoints != after.breakpoints:
+        told.append(f"playing stops at {safe(after.breakpoints) or 'nothing'}")
     told += _branches(session, before.pruned, after.pruned, "hidden", "back")
     told += _branches(session, before.folded, after.folded, "folded", "unfolded")
     if not told or (before.cursor != after.cursor and before.sampler == after.sampler):

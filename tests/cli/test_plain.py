@@ -152,6 +152,16 @@ def test_all_words_are_ranked(say, orchard):
     assert "p Holm below .05" in said
 
 
+def test_samples_stop_at_a_breakpoint(say, orchard):
+    said, _ = say(
+        orchard,
+        *('force " Sure"', "breakpoints token:Here", "break", "sample 50", "break token:Here"),
+    )
+    assert said.count("sample N stops at token:Here.") == 2
+    assert "by token:Here" in said
+    assert said.index("by token:Here") < said.index("There are no breakpoints.")
+
+
 def test_valid_answers_are_measured_where_the_session_stands(say, orchard, tmp_path):
     trace = tmp_path / "valid.json"
     arguments = ("--prompt", PROMPT, "--trace", trace)

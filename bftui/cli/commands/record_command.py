@@ -20,6 +20,7 @@ from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, U
 
 if TYPE_CHECKING:
     from bftui.model.prompt import Special
+    from bftui.session.breakpoints import Reached
     from bftui.session.commands import Command
     from bftui.session.session import Session
     from bftui.trace.reading import TraceFile
@@ -39,6 +40,14 @@ def record(
     greedy: Annotated[
         bool, typer.Option("--greedy", help="Take the best token, do not sample.")
     ] = False,
+    until: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Stop where this holds: entropy>2.5, bf>8, token:Sure, text:However, fork (with --partner) or "
+            "regex:\\d+; may be given several times.",
+        ),
+    ] = None,
     ignore_eos: Annotated[
         bool, typer.Option("--ignore-eos", help="Go on after an end of generation.")
     ] = False,
@@ -57,18 +66,28 @@ def record(
         Path | None, typer.Option("-o", "--output", help="Write the trace here.")
     ] = None,
     options: o.SessionOptions,
+    partner: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="A second model that reads along: any MODEL form."),
+    ] = None,
+    second: o.PartnerOptions,
     as_json: o.Json = False,
 ) -> int:
     """Force, step and branch without a screen, and save the trace.
 
     Prints the text and its branching factor; with --json the trace.
     """
-    from bftui.core.text import escaped_json
-    from bftui.session.commands import Force, Greedy, Step
+    from bftui.core.text import counted, escaped_json
+    from bftui.session.breakpoints import Breakpoint
+    from bftui.session.commands import Force
+    from bftui.session.session_steps import steps_until
 
+    conditions = [Breakpoint.parse(each) for each in until or ()]
     saved = resuming.saved(options.question, options.sampling)
-    if saved is not None and (like is not None or ignore_eos):
-        raise UsageError("--resume-from excludes --like and --ignore-eos")
+    if saved is not None and (like is not None or ignore_eos or partner is not None):
+        raise UsageError("--resume-from excludes --like, --ignore-eos and --partner")
+    if partner is None and any(each.kind == "fork" for each in conditions):
+        raise UsageError("--until fork needs a second model", hint="name it with --partner MODEL")
     imitated = None if like is None else _imitated(like, options, force, actions)
     start = options.settled() if imitated is None else _start_like(imitated, options)
     named = model or "practice"
@@ -77,10 +96,19 @@ def record(
         start = replace(start, opening=opening)
     special = options.question.frame.special
     planned = [] if actions is None else read_actions(actions, special)
-    left = (64 if actions is None and like is None else 0) if steps is None else steps
-    with open_session(named, start, output=output, ignore_eos=ignore_eos, saved=saved) as opened:
+    usual = 64 if conditions or (actions is None and like is None) else 0
+    left = usual if steps is None else steps
+    with open_session(
+        named,
+        start,
+        output=output,
+        ignore_eos=ignore_eos,
+        saved=saved,
+        beside=_beside(partner, second, start.opening),
+    ) as opened:
         session, interruption = opened.session, opened.interruption
         stopped: BftuiError | None = None
+        reached: Reached | None = None
         try:
             if force:
                 session.do(Force(force, special))
@@ -93,12 +121,12 @@ def record(
             for place, (command, count) in enumerate(planned):
                 _carry_out(session, command, count, interruption, f"{actions}: action {place}")
             opened.show.begin()
-            for done in range(left):
+            on, reader = session.model_tree, session.partner
+            made = steps_until(on, reader, session.do, conditions, left, greedy=greedy)
+            for done, found in enumerate(made, start=1):
+                reached = found
+                opened.show(done / left, f"step {done} of {left}")
                 interruption.check()
-                if session.ended and not session.model_tree.ignore_eos:
-                    break
-                session.do(Greedy() if greedy else Step())
-                opened.show((done + 1) / left, f"step {done + 1} of {left}")
         except BftuiError as error:
             stopped = error
         try:
@@ -112,6 +140,11 @@ def record(
         if to_file(output):
             session.trace().save(output)
         opened.show.end()
+        if conditions and stopped is None:
+            ended = "the text ended" if session.ended else f"in {counted(left, 'token')}"
+            opened.show.say(
+                f"no condition of --until was met: {ended}" if reached is None else reached.line()
+            )
         if as_json or (output is not None and not to_file(output)):
             for chunk in session.trace().chunks():
                 sys.stdout.write(escaped_json(chunk))
@@ -123,6 +156,15 @@ def record(
     if stopped is not None:
         raise stopped
     return 0
+
+
+def _beside(
+    partner: str | None, second: o.PartnerOptions, opening: o.OpeningOptions
+) -> o.SecondModel | None:
+    """The second model that is asked for."""
+    if partner is None:
+        return None
+    return o.SecondModel(partner, second.opening(opening), second.partner_template)
 
 
 def _imitated(

@@ -120,6 +120,17 @@ def _mark(plain: Plain, rest: str) -> None:
     say(f"{safe(name)} is node {session.cursor}." if name in session.marks else "The mark is gone.")
 
 
+def _breakpoints(plain: Plain, rest: str) -> None:
+    from bftui.session.breakpoints import changed_by
+
+    session = plain.live
+    if rest.strip():
+        known = [each.written for each in session.state.view.breakpoints]
+        session.do(c.SetBreakpoints(changed_by(known, rest)[0]))
+    written = ", ".join(each.written for each in session.state.view.breakpoints)
+    say(f"sample N stops at {safe(written)}." if written else "There are no breakpoints.")
+
+
 def _candidates(plain: Plain, rest: str) -> None:
     count, _, query = rest.strip().partition(" ")
     if plain.live.tree.next(plain.live.cursor) is None:
@@ -404,6 +415,9 @@ WORDS = (
     Verb("redo", "", "Do again what was undone.", lambda p, rest: p.command(c.Redo())),
     Verb("mark", "[NAME]", "Name this place; the same name here takes it away; alone: list them.", _mark,
          ("marks",)),
+    Verb("breakpoints", "[CONDITION|none]",
+         "Have sample N stop where this holds, as entropy>2.5; the same again takes it away; alone: list them.",
+         _breakpoints, ("break",)),
     Verb("prune", "[NODE]", "Hide a node and all after it; undo brings it back.", _prune),
     Verb("where", "", "Say where the session stands.", lambda p, rest: p.moved(p.live.cursor)),
     Verb("text", "", "Say the whole text, and BF along it.", _all_text),

@@ -11,6 +11,7 @@ from bftui.cli.shared.opening import Watched, finish, measured_noise
 from bftui.core.errors import BftuiError, Cancelled, UsageError
 from bftui.core.text import safe
 from bftui.session import commands as c
+from bftui.session.breakpoints import BreakpointJudge
 from bftui.workbench.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -123,8 +124,8 @@ class Plain:
     # Doing -----------------------------------------------------------------------------------------------------
 
     def step(self, count: int, *, greedy: bool) -> None:
-        """Samples tokens, or takes the best ones, up to the end of the text."""
-        session = self.live
+        """Samples tokens, or takes the best ones, up to the end of the text or to a breakpoint."""
+        session, judge = self.live, BreakpointJudge()
         start = session.cursor
         try:
             for done in range(count):
@@ -132,7 +133,13 @@ class Plain:
                     break
                 self.workbench.send(c.Greedy() if greedy else c.Step())
                 self.work()
+                asked = session.state.view.breakpoints if count > 1 else ()
+                reached = judge.reached(session.model_tree, session.partner, asked)
+                if reached is not None:
+                    say(reached.line())
+                    break
         finally:
+            judge.close()
             self.moved(start)
 
     def command(self, command: c.Command) -> None:

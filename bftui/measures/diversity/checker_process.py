@@ -1,8 +1,9 @@
 """The short-lived process of a checker: what a pattern or a command does in it can be ended from outside.
 
 `match` reads one JSON request from standard input and writes one JSON line for each text; an alarm ends the process
-at a text that takes too long. `run SECONDS MEMORY PROCESSES COMMAND…` limits itself and becomes the command. Standard
-library only, to start fast; run as a file, with `-I -S`.
+at a text that takes too long. `watch` reads a pattern and then texts, each a JSON line, and answers each with one,
+until its input ends. `run SECONDS MEMORY PROCESSES COMMAND…` limits itself and becomes the command. Standard library
+only, to start fast; run as a file, with `-I -S`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,22 @@ def _match(request: dict[str, Any]) -> None:
         _say({"found": found is not None, "answer": answer and answer[:_ANSWER]})
 
 
+def _watch() -> None:
+    """Answers each text with the first match that ends behind its character `new`: `{"answer": …}`, null for none."""
+    asked = json.loads(sys.stdin.buffer.readline())
+    _confine({"RLIMIT_AS": asked["memory"], "RLIMIT_FSIZE": 0})
+    pattern = re.compile(asked["pattern"])
+    while line := sys.stdin.buffer.readline():
+        request = json.loads(line)
+        _alarm(request["seconds"])
+        ends = (
+            each[0] for each in pattern.finditer(request["text"]) if each.end() > request["new"]
+        )
+        answer = next(ends, None)
+        _alarm(0)
+        _say({"answer": answer and answer[:_ANSWER]})
+
+
 def _say(reply: dict[str, Any]) -> None:
     data = json.dumps(reply).encode() + b"\n"
     while data:
@@ -87,6 +104,9 @@ def main() -> None:
     what, *rest = sys.argv[1:]
     if what == "match":
         _match(json.load(sys.stdin.buffer))
+        os._exit(0)
+    if what == "watch":
+        _watch()
         os._exit(0)
     seconds, memory, processes, *command = rest
     _run(int(seconds), int(memory), int(processes), command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bftui.core.errors import UsageError
 from bftui.core.text import counted, label
 from bftui.session import commands
 from bftui.ui.actions import needs
@@ -51,6 +52,41 @@ def slower(screen: WorkbenchScreen) -> None:
 def faster(screen: WorkbenchScreen) -> None:
     """Play more tokens a second."""
     _pace(screen, 1)
+
+
+@action(ActionGroup.GENERATE, "B", name="breakpoints", needs=needs.asking, asks=True)
+def breakpoints(screen: WorkbenchScreen) -> None:
+    """Where {play} stops by itself: uncertainty, BF, a token, a text, a fork with the partner, an expression."""
+    from bftui.session.breakpoints import FORMS, Breakpoint, changed_by
+    from bftui.ui.screens.line_screen import LineScreen
+
+    known = [each.written for each in screen.now.session.state.view.breakpoints]
+
+    def told(text: str) -> str:
+        now = f"now: {', '.join(known) or 'none'}"
+        if not text.strip():
+            return f"{now} · such as {FORMS}"
+        try:
+            made, word = changed_by(known, text)
+        except UsageError as error:
+            return error.line()
+        alone = not screen.facts().partner and Breakpoint("fork").written in made
+        return f"{now} · enter {word}" + (hint("; there is no partner: {partner}") if alone else "")
+
+    def taken(text: str | None) -> None:
+        if text is None or not text.strip():
+            return
+        try:
+            made, _ = changed_by(known, text)
+        except UsageError as error:
+            screen.warn(error.line())
+            return
+        screen.send(commands.SetBreakpoints(made))
+        listed = ", ".join(made)
+        screen.tell(Notice(hint(f"{{play}} stops at {listed}") if made else "no breakpoints"))
+
+    line = LineScreen("stop playing at", "", told, screen.palette)
+    screen.app.push_screen(line, taken)
 
 
 def _pace(screen: WorkbenchScreen, by: int) -> None:
