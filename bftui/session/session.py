@@ -27,7 +27,8 @@ from bftui.model.prompt import Prompt, Rendered, Special, Template, as_prompt, c
 from bftui.model.token_names import with_token_ids
 from bftui.results.stored_result import StoredResult
 from bftui.session import commands as c
-from bftui.session.breakpoints import Breakpoint, Reached
+from bftui.session.breakpoint_judge import Reached
+from bftui.session.breakpoints import Breakpoint
 from bftui.session.experiments import Experiments
 from bftui.session.model_tree import ModelTree
 from bftui.session.partner.session_partner import Partner

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from bftui.core.errors import UsageError
-from bftui.session.breakpoints import Breakpoint, BreakpointJudge, Reached
+from bftui.session.breakpoint_judge import BreakpointJudge, Reached
+from bftui.session.breakpoints import Breakpoint
 from bftui.session.commands import Command, Greedy, Step
 from bftui.session.model_tree import ModelTree
 from bftui.session.partner.partner_sync import PartnerSync

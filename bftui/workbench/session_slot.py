@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bftui.core.errors import UsageError
 from bftui.core.text import counted
 from bftui.session import commands
-from bftui.session.breakpoints import BreakpointJudge
+from bftui.session.breakpoint_judge import BreakpointJudge
 from bftui.workbench.journal_keeping import (
     drop_journal,
     open_journal,

@@ -20,7 +20,7 @@ from bftui.core.errors import BftuiError, Cancelled, InputError, InvalidToken, U
 
 if TYPE_CHECKING:
     from bftui.model.prompt import Special
-    from bftui.session.breakpoints import Reached
+    from bftui.session.breakpoint_judge import Reached
     from bftui.session.commands import Command
     from bftui.session.session import Session
     from bftui.trace.reading import TraceFile

@@ -11,7 +11,7 @@ from bftui.cli.shared.opening import Watched, finish, measured_noise
 from bftui.core.errors import BftuiError, Cancelled, UsageError
 from bftui.core.text import safe
 from bftui.session import commands as c
-from bftui.session.breakpoints import BreakpointJudge
+from bftui.session.breakpoint_judge import BreakpointJudge
 from bftui.workbench.workbench import Workbench
 
 if TYPE_CHECKING:
