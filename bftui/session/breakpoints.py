@@ -71,12 +71,12 @@ class Breakpoint:
 
     @property
     def limit(self) -> float:
-        """The number of `entropy` (nats) and `bf`. Raises ValueError for what is no number."""
+        """The number of `entropy` (nats) and `bf`. Raises ValueError for what is not a number."""
         return float(self.value)
 
     @property
     def text(self) -> str:
-        """The text of `token` and `text`. Raises UsageError for JSON that is no text."""
+        """The text of `token` and `text`. Raises UsageError for what is not JSON text."""
         if not self.value.startswith('"'):
             return self.value
         try:
