@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bftui.core.logits import F64
 from bftui.core.sampler import Sampler
-from bftui.core.truncation import Ranked, Span, TruncationRule, active_rules, ranked, xtc
+from bftui.core.truncation import XTC, Ranked, Span, active_rules, ranked
 
 Ids = NDArray[np.int64]
 
@@ -67,7 +67,7 @@ def kept_tokens(logits: F64, sampler: Sampler) -> KeptTokens:
     pinned = _pinned(order[: all_ranked.live], sampler.pinned)
     probs = _shares(all_ranked, usual, pinned)
     if sampler.xtc_probability:
-        without = _together([*spans, xtc(all_ranked, sampler.xtc_threshold)], all_ranked)
+        without = _together([*spans, XTC.span(all_ranked, sampler.xtc_threshold)], all_ranked)
         coin = sampler.xtc_probability
         probs = (1 - coin) * probs + coin * _shares(all_ranked, without, pinned)
     places = np.flatnonzero(probs)
@@ -107,8 +107,12 @@ def removed_by(logits: F64, sampler: Sampler, ids: Sequence[int]) -> list[tuple[
     removed by none.
     """
     order, all_ranked = ranked(logits, sampler.temperature)
-    places = {int(token_id): place for place, token_id in enumerate(order)}
-    spans = [(rule.name, rule.span(all_ranked, value)) for rule, value in active_rules(sampler)]
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = np.arange(len(order))
+    rules = active_rules(sampler)
+    if sampler.xtc_probability == 1:
+        rules.append((XTC, sampler.xtc_threshold))
+    spans = [(rule.name, rule.span(all_ranked, value)) for rule, value in rules]
 
     def names(token_id: int) -> tuple[str, ...]:
         if math.isinf(logits[token_id]):
@@ -143,7 +147,7 @@ def rule_effects(logits: F64, sampler: Sampler) -> list[RuleEffect]:
     _, all_ranked = ranked(logits, sampler.temperature)
     rules = active_rules(sampler)
     if sampler.xtc_probability:
-        rules.append((TruncationRule("xtc", xtc), sampler.xtc_threshold))
+        rules.append((XTC, sampler.xtc_threshold))
     found = []
     for rule, value in rules:
         span = rule.span(all_ranked, value)

@@ -11,15 +11,20 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import entry_points
 from operator import neg
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bftui.core.added_code import load_added
+from bftui.core.errors import UsageError
 from bftui.core.logits import F32, F64, NEVER, below_peak
 from bftui.core.sampler import Sampler
+from bftui.core.text import did_you_mean
 
 Span = tuple[int, int]
 """Places [start, stop) of the order, from 0."""
@@ -234,39 +239,166 @@ class TruncationRule:
     """One truncation rule.
 
     Attributes:
-        name: as people and files name it.
+        name: as traces and commands name it.
         span: which places of the order it keeps, for the value that it is used with.
-        setting: the setting of `Sampler` that holds this value; "" for a rule that samplers do not have.
+        setting: the setting of `Sampler` that holds this value; "" for a rule of another package, whose value is in
+            `Sampler.added`, and for "none".
         off: the value that switches it off.
-        likeliest: whether it keeps the likeliest tokens of the order, so that a number says which.
+        title: as people call it; "" where that is its name.
+        keeps: what it keeps, in words that go on from "keeps".
+        source: where it is defined.
+        low, high: the values that it takes, both included.
     """
 
     name: str
     span: Callable[[Ranked, float], Span]
     setting: str = ""
     off: float = 0.0
-    likeliest: bool = True
+    title: str = ""
+    keeps: str = ""
+    source: str = ""
+    low: float = -math.inf
+    high: float = math.inf
 
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
+    def check(self, value: float) -> None:
+        """Raises UsageError for a value that it does not take."""
+        if not self.low <= value <= self.high:
+            raise UsageError(f"{self.called} {value:g} is not in [{self.low:g}, {self.high:g}]")
+
+
+XTC = TruncationRule(
+    "xtc",
+    xtc,
+    "xtc_threshold",
+    title="XTC",
+    keeps="of the tokens of at least this probability only the least likely, each time that its coin says so",
+    source="p-e-w, text-generation-webui, pull request 6335",
+)
+"""Not among `RULES`: it is used by chance, and P~ is the mixture over its coin."""
 
 RULES: Mapping[str, TruncationRule] = MappingProxyType(
     {
         rule.name: rule
         for rule in (
             TruncationRule("none", everything),
-            TruncationRule("top_k", top_k, "top_k"),
-            TruncationRule("top_p", top_p, "top_p", 1.0),
-            TruncationRule("min_p", min_p, "min_p"),
-            TruncationRule("top_n_sigma", top_n_sigma, "top_n_sigma"),
-            TruncationRule("typical", typical, "typical_p", 1.0, likeliest=False),
-            TruncationRule("epsilon", epsilon, "epsilon"),
-            TruncationRule("eta", eta, "eta"),
+            TruncationRule(
+                "top_k",
+                top_k,
+                "top_k",
+                title="top-k",
+                keeps="this many of the best",
+                source="Fan, Lewis and Dauphin, arXiv 1805.04833",
+            ),
+            TruncationRule(
+                "top_p",
+                top_p,
+                "top_p",
+                1.0,
+                title="top-p",
+                keeps="the fewest of the best that hold this much",
+                source="Holtzman et al., arXiv 1904.09751",
+            ),
+            TruncationRule(
+                "min_p",
+                min_p,
+                "min_p",
+                title="min-p",
+                keeps="what has this share of the largest probability",
+                source="Nguyen et al., arXiv 2407.01082",
+            ),
+            TruncationRule(
+                "top_n_sigma",
+                top_n_sigma,
+                "top_n_sigma",
+                title="top-nσ",
+                keeps="logits at most this many standard deviations below the largest",
+                source="Tang et al., arXiv 2411.07641",
+            ),
+            TruncationRule(
+                "typical",
+                typical,
+                "typical_p",
+                1.0,
+                title="typical",
+                keeps="what is nearest to the entropy in its surprisal, the fewest that hold this much",
+                source="Meister et al., arXiv 2202.00666",
+            ),
+            TruncationRule(
+                "epsilon",
+                epsilon,
+                "epsilon",
+                title="epsilon",
+                keeps="what has at least this probability",
+                source="Hewitt, Manning and Liang, arXiv 2210.15191",
+            ),
+            TruncationRule(
+                "eta",
+                eta,
+                "eta",
+                title="eta",
+                keeps="what has at least this probability, or less of it where the entropy is high",
+                source="Hewitt, Manning and Liang, arXiv 2210.15191",
+            ),
         )
     }
 )
-"""Every rule by its name."""
+"""Every rule of ours by its name, in the order in which they are told."""
+
+GROUP = "bftui.truncation"
+"""The entry points by which other packages add rules: each names a `TruncationRule`."""
+
+
+@cache
+def added_rule(name: str) -> TruncationRule:
+    """Return a rule that another package adds; raises UsageError where none has this name, or it cannot be loaded."""
+    for entry in entry_points(group=GROUP, name=name):
+        try:
+            found = load_added(entry)
+        except Exception as error:
+            # Other people's code may raise anything.
+            raise UsageError(f"{entry.value} cannot be imported: {error}") from error
+        if isinstance(found, TruncationRule):
+            return replace(found, name=name, setting="", span=_guarded(found))
+        raise UsageError(f"{entry.value} is not a truncation rule")
+    known = sorted(entry_points(group=GROUP).names)
+    raise UsageError(
+        f"no package adds a truncation rule {name!r}",
+        hint=did_you_mean(name, known) if known else "install one that does",
+    )
+
+
+def _guarded(rule: TruncationRule) -> Callable[[Ranked, float], Span]:
+    """The span of somebody else's rule, within the order; what it raises is a UsageError."""
+
+    def span(ranked: Ranked, value: float) -> Span:
+        try:
+            start, stop = rule.span(ranked, value)
+            return max(0, int(start)), min(int(stop), ranked.live)
+        except Exception as error:
+            raise UsageError(
+                f"the truncation rule {rule.called} fails", f"{type(error).__name__}: {error}"
+            ) from error
+
+    return span
+
+
+def rule_named(name: str) -> TruncationRule:
+    """Return a rule of ours or of another package. Raises UsageError."""
+    return XTC if name == XTC.name else RULES.get(name) or added_rule(name)
 
 
 def active_rules(sampler: Sampler) -> list[tuple[TruncationRule, float]]:
-    """Return the rules that a sampler uses, with their values, in the order in which they are told."""
-    found = ((rule, getattr(sampler, rule.setting)) for rule in RULES.values() if rule.setting)
-    return [(rule, value) for rule, value in found if value != rule.off]
+    """Return the rules that a sampler uses, with their values, in the order in which they are told; without XTC.
+
+    Raises UsageError for one that no package adds, and for a value that it does not take.
+    """
+    own = ((rule, getattr(sampler, rule.setting)) for rule in RULES.values() if rule.setting)
+    added = [(added_rule(name), value) for name, value in sampler.added]
+    for rule, value in added:
+        rule.check(value)
+    return [(rule, value) for rule, value in (*own, *added) if value != rule.off]

@@ -80,6 +80,15 @@ def with_token_ids(model: Model, settings: Mapping[str, Any]) -> dict[str, Any]:
     return _mapped(settings, lambda name: token_id(model, name))
 
 
+def checked_settings(model: Model, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as `with_token_ids` does, with rules of other packages that are there. Raises UsageError."""
+    for name, value in settings.get("added", ()):
+        from bftui.core.truncation import added_rule
+
+        added_rule(name).check(value)
+    return with_token_ids(model, settings)
+
+
 def without_texts(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return these settings without the tokens that are named by a text, for what is checked before a model is open."""
     return _mapped(settings, lambda name: name if isinstance(name, int) else None)

@@ -23,6 +23,7 @@ from bftui.model.prompt import (
     prompt_from,
     special_field,
 )
+from bftui.model.token_names import checked_settings
 from bftui.session import view_state as v
 from bftui.session.breakpoints import Breakpoint
 
@@ -261,6 +262,10 @@ class SetSampler(StateCommand):
             raise UsageError(f"a sampler has no setting {unknown[0]!r}")
         kept = tuple((name, changes[name]) for name in SETTINGS if changes.get(name) is not None)
         object.__setattr__(self, "changes", kept)
+
+    def apply(self, on: ModelTree) -> None:
+        checked_settings(on.model, dict(self.changes))
+        self.change(on.state)
 
     def change(self, state: SessionState) -> None:
         state.set_sampler(dict(self.changes))

@@ -24,7 +24,7 @@ from bftui.measures.rollouts import Rollouts
 from bftui.measures.shift.shift_reading import Shift
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt, Rendered, Special, Template, as_prompt, checked_special
-from bftui.model.token_names import with_token_ids
+from bftui.model.token_names import checked_settings
 from bftui.results.stored_result import StoredResult
 from bftui.session import commands as c
 from bftui.session.breakpoint_judge import Reached
@@ -93,7 +93,7 @@ class Session:
         """
         asked = as_prompt(prompt, system, template, prefill, template_args, date, examples, special)
         if resumed is None:
-            settings = with_token_ids(model, others)
+            settings = checked_settings(model, others)
             sampler = Sampler(temperature, top_k, top_p, min_p, seed, **settings)
             state = SessionState(Tree(model.info.n_vocab), [sampler])
         else:
@@ -373,7 +373,7 @@ class Session:
 
         Raises UsageError for values that a sampler cannot have, ModelError.
         """
-        settings = with_token_ids(self.model, others)
+        settings = checked_settings(self.model, others)
         return self._done(
             c.SetSampler(
                 temperature=temperature,

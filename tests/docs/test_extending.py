@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bftui.results.codec import FieldError
@@ -74,6 +75,28 @@ def test_the_backend_steps_measures_and_checks(text: str, tmp_path: Path) -> Non
     assert bftui_("check", trace).returncode == 0
     looked = json.loads(bftui_("lookahead", text, "--prompt", "a", "--top", 2, "--json").stdout)
     assert looked["candidates"][0]["text"] == "b"
+
+
+def test_the_rule_truncates_and_stands_in_a_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    rule = ("--top-p", 1, "--rule", "top-a=0.5")
+    done = bftui_("record", *rule, "--prompt", "Q: Name", "--steps", 4, "-o", trace, worker=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(trace.read_text())
+    assert document["version"] == 2
+    assert document["samplers"][0]["added"] == [["top-a", 0.5]]
+    for node in document["nodes"]:
+        top = np.exp(node["next"]["top"]["logprobs"])
+        expected = int((top >= 0.5 * top[0] ** 2).sum())
+        assert node["next"]["kept"] == expected or expected == len(top)
+    assert bftui_("check", trace).returncode == 0
+
+
+def test_a_rule_that_is_not_there_or_a_value_that_it_does_not_take_is_one_line() -> None:
+    record = ("record", "--prompt", "Q:", "--steps", 1)
+    said = fails(2, *record, "--rule", "top-b=0.5")
+    assert "no package adds a truncation rule 'top-b'; did you mean top-a?" in said
+    assert "top-a 7 is not in [0, 1]" in fails(2, *record, "--rule", "top-a=7")
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bftui.core.distribution import Distribution
 from bftui.core.errors import NonFiniteLogits
 from bftui.core.sampler import Sampler
-from bftui.core.truncation import RULES, Ranking
+from bftui.core.truncation import RULES, Ranking, rule_named
 
 VALUES = {
     "none": [0.0],
@@ -20,7 +20,8 @@ VALUES = {
     "top_n_sigma": [0.0, 0.5, 1.0, 3.0],
     "typical": [1e-9, 0.2, 0.7, 0.95, 1.0],
     "epsilon": [0.0, 1e-3, 0.05, 0.9],
-    "eta": [0.0, 1e-3, 0.05, 0.9],
+    "eta": [0.0, 1e-4, 3e-3, 0.05, 0.9],
+    "xtc": [1e-3, 0.05, 0.1, 0.31, 0.5, 1.0],
 }
 CHOICES = [(rule, value) for rule, values in VALUES.items() for value in values]
 
@@ -71,7 +72,14 @@ def kept_by_definition(logits, temperature, rule, value):
     if rule == "eta":
         entropy = -math.fsum(p[i] * math.log(p[i]) for i in live)
         least = min(value, math.sqrt(value) * math.exp(-entropy))
-        return [i for i in live if p[i] >= least - 1e-15] or live[:1]
+        if any(0 < abs(p[i] - least) < 1e-12 * least for i in live):
+            return None
+        return [i for i in live if p[i] >= least] or live[:1]
+    if rule == "xtc":
+        if any(0 < abs(p[i] - value) < 1e-12 for i in live):
+            return None
+        above = [i for i in live if p[i] >= value]
+        return [i for i in live if i not in above[:-1]]
     if rule == "top_n_sigma":
         finite = [float(x) for x in logits if x > -math.inf]
         mean = math.fsum(finite) / len(finite)
@@ -94,18 +102,25 @@ def kept_by_definition(logits, temperature, rule, value):
     return [i for i in ranked if off[i] <= off[ranked[crossing]] + 1e-11]
 
 
-@settings(max_examples=200, deadline=None)
-@given(LOGITS, TEMPERATURES, st.sampled_from(CHOICES))
-def test_a_rule_keeps_what_its_definition_says(logits, temperature, choice):
-    rule, value = choice
-    expected = kept_by_definition(logits, temperature, rule, value)
-    if expected is None:
-        return
-    ranked = Ranking(logits).at(temperature)
-    start, stop = RULES[rule].span(ranked, value)
-    assert sorted(ordered(logits)[start:stop]) == sorted(expected)
-    p = tempered(logits, temperature)
-    assert ranked.share((start, stop)) == pytest.approx(sum(p[i] for i in expected), abs=1e-12)
+@pytest.mark.parametrize("rule", VALUES)
+def test_a_rule_keeps_what_its_definition_says(rule):
+    rng = np.random.default_rng(0)
+    told = 0
+    for seed in range(2000):
+        size = int(rng.choice([1, 2, 3, 20, 120]))
+        logits = logits_of(size, rng.random() < 0.5, float(rng.choice([0, 0, 0.3, 0.99])), seed)
+        temperature = float(rng.choice([1.0, 0.01, 0.6, 1.7, 30.0]))
+        value = VALUES[rule][rng.integers(len(VALUES[rule]))]
+        expected = kept_by_definition(logits, temperature, rule, value)
+        if expected is None:
+            continue
+        told += 1
+        ranked = Ranking(logits).at(temperature)
+        start, stop = rule_named(rule).span(ranked, value)
+        assert sorted(ordered(logits)[start:stop]) == sorted(expected)
+        p = tempered(logits, temperature)
+        assert ranked.share((start, stop)) == pytest.approx(sum(p[i] for i in expected), abs=1e-12)
+    assert told > 1600
 
 
 @settings(max_examples=150, deadline=None)

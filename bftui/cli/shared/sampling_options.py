@@ -10,10 +10,10 @@ import typer
 from bftui.core.errors import UsageError
 from bftui.model.token_names import (
     TOKEN_SETTINGS,
+    checked_settings,
     typed_bias,
     typed_rule,
     typed_token,
-    with_token_ids,
     without_texts,
 )
 
@@ -207,7 +207,7 @@ class Sampling:
         """The sampler of the options for a model. Raises UsageError where a text is not one of its tokens."""
         from bftui.core.sampler import Sampler
 
-        return Sampler(**with_token_ids(model, self.settings()))
+        return Sampler(**checked_settings(model, self.settings()))
 
     def for_all(self) -> Sampler:
         """The sampler of the options for whatever model. Raises UsageError for tokens that are named by their text."""
