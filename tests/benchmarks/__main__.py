@@ -13,6 +13,7 @@ from itertools import takewhile
 NAMES = (
     "backends",
     "step",
+    "rules",
     "torch_step",
     "memory",
     "tree",

@@ -138,7 +138,7 @@ def test_prompts_come_from_files_too(orchard, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["record", "--bogus"], "No such option: --bogus. See `bftui --help`."),
+        (["record", "--quux"], "No such option: --quux. See `bftui --help`."),
         (["recrd"], "Did you mean 'record'? See `bftui --help`."),
         (["nothing"], "No such command 'nothing'. See `bftui --help`."),
         (["record", "a", "b"], "(b). See `bftui --help`."),
