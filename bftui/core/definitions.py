@@ -122,6 +122,15 @@ BF_PATH = Definition(
     _ONE_PATH,
 )
 
+THINKING = Definition(
+    "BF of thinking, of the answer",
+    "exp of the mean H(P~) over the positions inside of <think>…</think>; over those after it",
+    "How open a model's thinking is, and how open what it then says.",
+    "A token counts by the text before it: tokens that close a block are inside, those that open it are in neither. "
+    "Blocks of all forms that chat templates use are known.",
+    _ONE_PATH,
+)
+
 BF_ROLLOUTS = Definition(
     "BF of rollouts",
     "exp of the mean over continuations of each one's mean H(P~)",
@@ -481,6 +490,7 @@ GLOSSARY = (
     BF,
     BF_FULL,
     BF_PATH,
+    THINKING,
     BF_ROLLOUTS,
     BF_LIKELIHOOD,
     BF_MEASURED,

@@ -15,6 +15,7 @@ from bftui.core.job import Job
 from bftui.core.pair.distribution_shift import PartnerView
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
+from bftui.core.thinking import ThinkingParts
 from bftui.core.tree import Node, Tree
 from bftui.measures.lookahead import Lookahead
 from bftui.measures.nudging.nudging_run import Nudging
@@ -32,6 +33,7 @@ from bftui.session.breakpoints import Breakpoint
 from bftui.session.experiments import Experiments
 from bftui.session.model_tree import ModelTree
 from bftui.session.partner.session_partner import Partner
+from bftui.session.path_thinking import read_path
 from bftui.session.records.journal_player import JournalPlayer, same_partner
 from bftui.session.records.session_log import Log, SessionLog, trace_of
 from bftui.session.session_nudging import start_nudging
@@ -183,6 +185,10 @@ class Session:
     def text(self, node: int | None = None) -> str:
         """Returns what was generated below the prompt, up to a node (default: the cursor), without a stop string."""
         return self.model_tree.text(node)
+
+    def thinking(self, node: int | None = None) -> ThinkingParts | None:
+        """Returns BF, entropy and length of the thinking and the answer up to a node; None where nothing thinks."""
+        return read_path(self.tree, self.model_tree.at(node), self.model.token_bytes).parts()
 
     # Doing -----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bftui.core.noise_floor import Noise
     from bftui.core.pair.distribution_shift import Author, PartnerView, Standing
     from bftui.core.sampler import Sampler
+    from bftui.core.thinking import ThinkingBlock, ThinkingParts, ThinkingTrack
     from bftui.core.tree import Tree
     from bftui.model.prompt import Taken
     from bftui.results.lookahead_result import LookaheadResult
@@ -97,6 +98,7 @@ class View:
         measured: what experiments found.
         paired: what is known of the partner.
         against: the end of the branch that the path was compared with last, if any.
+        unfolded: whether thinking is shown as text, not as a sign.
     """
 
     def __init__(self, session: Session) -> None:
@@ -112,6 +114,7 @@ class View:
         self.measured = Measured()
         self.paired = Paired()
         self.against: int | None = None
+        self.unfolded = False
         self._standings: dict[int, Standing | None] = {}
         self._standing_at: Hashable = None
         self._sure: dict[int, float] = {}
@@ -120,6 +123,9 @@ class View:
         self._labels: dict[int, str] = {}
         self._valid_at: tuple[ValidShown | None, int] = None, -1
         self._valid_place: ValidPlace | None = None
+        self._track: ThinkingTrack | None = None
+        self._tracked: Hashable = None
+        self._blocks: dict[int, tuple[ThinkingBlock, ...]] = {}
         self.sync()
 
     @property
@@ -179,6 +185,7 @@ class View:
             self.in_force,
             self.recomputed,
             self.noise is None,
+            self.unfolded,
         )
 
     def sync(self) -> None:
@@ -197,9 +204,59 @@ class View:
         state = (cursor, sampler, session.sampler_number, session.state.recomputed)
         if state == (self.cursor, self.sampler_number, self.in_force, self.recomputed):
             return
-        self.path.follow(self.tree, cursor)
+        kept = self.path.follow(self.tree, cursor)
+        self._follow_thinking(kept, session.state.recomputed)
         self.cursor, self.sampler_number, self.in_force, self.recomputed = state
         self.next = self.tree.next(cursor)
+
+    def _follow_thinking(self, kept: int, recomputed: int) -> None:
+        """Reads what is new on the path; all of it where numbers were recomputed, or the prompt is another one."""
+        # Not with the first frame.
+        from bftui.session.path_thinking import follow, track_of
+
+        token_bytes = self.session.model.token_bytes
+        if self._track is None or not kept or recomputed != self._tracked:
+            self._track, self._tracked = track_of(self.tree, self.root, token_bytes), recomputed
+        self._track.keep(max(0, kept - 1))
+        follow(self._track, self.tree, self.path.nodes, token_bytes)
+
+    @property
+    def thinking(self) -> ThinkingParts | None:
+        """BF of the thinking and of the answer on the visible path; None where nothing thinks."""
+        return None if self._track is None else self._track.parts()
+
+    @property
+    def blocks(self) -> tuple[ThinkingBlock, ...]:
+        """The thinking blocks of the visible path."""
+        return () if self._track is None else self._track.blocks
+
+    def folds_to(self, node: int) -> tuple[ThinkingBlock, ...]:
+        """The thinking blocks on the path to a node that are shown as a sign: those that it goes on after."""
+        if self.unfolded:
+            return ()
+        depth = self.tree.depth(node)
+        return tuple(each for each in self.blocks_to(node) if each.closed or each.stop < depth)
+
+    def blocks_to(self, node: int) -> tuple[ThinkingBlock, ...]:
+        """The thinking blocks of the path to any node."""
+        if node == self.cursor:
+            return self.blocks
+        known = self._blocks.get(node)
+        if known is None and self._track is not None:
+            from bftui.session.path_thinking import follow
+
+            new, at, tree = list[int](), node, self.tree
+            while self.path.at(tree.depth(at)) != at and (parent := tree.parent(at)) is not None:
+                new.append(at)
+                at = parent
+            if self.path.at(tree.depth(at)) != at:
+                # Another prompt's.
+                return ()
+            track = self._track.until(tree.depth(at))
+            nodes = [*self.path.nodes[: tree.depth(at) + 1], *reversed(new)]
+            follow(track, tree, nodes, self.session.model.token_bytes)
+            known = self._blocks[node] = track.blocks
+        return known or ()
 
     @property
     def looked(self) -> LookaheadResult | None:

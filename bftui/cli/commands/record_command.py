@@ -241,10 +241,12 @@ def summary(session: Session) -> str:
     stop = session.stop()
     ended = "ended" if session.ended else "not ended"
     ended = ended if stop is None else f"stopped at {label(stop.encode())}"
+    parts = session.thinking()
+    apart = "" if parts is None else f"\n{parts.line()}"
     return (
         f"{text}\n\n"
         f"{counted(len(known), 'token')}, {ended} · {BF_PATH.name} {truncated:.2f} ({BF_PATH.formula})"
-        f" · over the full vocabulary {full:.2f}{note}"
+        f" · over the full vocabulary {full:.2f}{apart}{note}"
     )
 
 

@@ -15,6 +15,7 @@ from bftui.core.noise_floor import Noise, finest, nats, share
 from bftui.core.noise_floor import probability as digits
 from bftui.core.sampler import Sampler
 from bftui.core.text import NEWLINE, label, safe, spans
+from bftui.core.thinking import ThinkingParts, ThinkingTrack
 from bftui.trace.header import noise_of
 from bftui.trace.reading import TraceFile
 
@@ -154,6 +155,18 @@ class Content:
         )
         seed = next(seeds, found[0].seed)
         return [replace(each, seed=seed) for each in found]
+
+    @property
+    def thinking(self) -> ThinkingParts | None:
+        """The numbers of thinking and answer on the visible path; None where nothing thinks."""
+        file, nodes = self.file, self.file.outline.path or [0]
+        track = ThinkingTrack(file.prompts()[nodes[0]].rendered.encode(errors="replace"))
+        for t, node in enumerate(nodes[1:]):
+            known = (float(self.path.entropy[t]), float(self.path.entropy_truncated[t]))
+            given = self.path.sources[t] == "prompt"
+            entropies = None if math.isnan(known[0]) else known
+            track.add(file.token_bytes(file.links.tokens[node]), entropies, given=given)
+        return track.parts()
 
     def apart(self, nodes: Iterable[int]) -> bool:
         """Tells whether numbers of some nodes are those of another sampler than at the end of the visible path."""

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from bftui.core import definitions
 from bftui.core.definitions import Definition
+from bftui.core.noise_floor import nats
 from bftui.core.noise_floor import probability as digits
 from bftui.core.pair.distribution_shift import KINDS
 from bftui.core.sampler import Sampler
@@ -297,6 +298,13 @@ def _key_figures(report: TraceReport) -> list[tuple[str, str, str]]:
     ]
     if (partner := path.factor(path.partner)) is not None:
         found.append((number(partner), "partner's BF along it", "exp of mean H(P~)"))
+    parts = report.content.thinking
+    for name, part in (
+        () if parts is None else (("thinking", parts.thinking), ("answer", parts.answer))
+    ):
+        if part is not None:
+            tokens, entropy = counted(part.tokens, "token"), nats(part.entropy, 2, None)
+            found.append((number(part.bf), f"BF of the {name}", f"{tokens}, H {entropy} nats"))
     ways = [
         f"{count:,} {source}"
         for source in ("forced", "nudged")
@@ -356,6 +364,8 @@ def _definitions(report: TraceReport) -> Sequence[Definition]:
     found = dict.fromkeys(_ALWAYS)
     if report.shift is not None:
         found.update({definitions.SHIFT: None, definitions.KL: None})
+    if report.content.thinking is not None:
+        found[definitions.THINKING] = None
     found.update(
         (each.definition, None) for each in report.measurements if each.definition is not None
     )

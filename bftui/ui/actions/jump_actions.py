@@ -90,6 +90,20 @@ def _jump(screen: WorkbenchScreen, find: Find, choose: Choose, none: str) -> Non
         screen.send(Goto(nodes[place]))
 
 
+@action(ActionGroup.JUMP, "J", name="thinking", needs=needs.session)
+def thinking(screen: WorkbenchScreen) -> None:
+    """Into the thinking, unfolded, or folded and out to the answer."""
+    told = screen.text_pane.jump_thinking()
+    if not told:
+        screen.warn("nothing on this path thinks")
+        return
+    if screen.zoomed:
+        screen.zoom_to(screen.text_pane)
+    screen.text_pane.focus()
+    screen.frame()
+    screen.tell(Notice(told))
+
+
 @action(ActionGroup.JUMP, "left_parenthesis", name="measured before", needs=needs.session)
 def previous_measured(screen: WorkbenchScreen) -> None:
     """To the place before where something was measured, anywhere in the tree."""

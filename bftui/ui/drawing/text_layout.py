@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
@@ -56,6 +56,7 @@ class TextLayout:
         self._width = max(1, width)
         self._data: list[bytes] = []
         self._marks: list[str] = []
+        self._hidden: list[bool] = []
         self._texts: list[str] = []
         self._pending: list[bytes] = []
         self.lines: list[TextLine] = [TextLine(0, 0)]
@@ -75,12 +76,20 @@ class TextLayout:
             self._wrap_from(0)
 
     def replace(
-        self, start: int, tokens: Iterable[bytes], marks: Mapping[int, str] | None = None
+        self,
+        start: int,
+        tokens: Iterable[bytes],
+        marks: Mapping[int, str] | None = None,
+        hidden: Container[int] = (),
     ) -> None:
-        """Forgets the tokens from `start` on and goes on with these; a mark stands before the ones that have one."""
+        """Forgets the tokens from `start` on and goes on with these; a mark stands before the ones that have one.
+
+        Of those that are hidden nothing else is drawn.
+        """
         self._data[start:] = tokens
         found = marks or {}
         self._marks[start:] = [found.get(number, "") for number in range(start, len(self._data))]
+        self._hidden[start:] = [number in hidden for number in range(start, len(self._data))]
         # A character that was cut short before `start` may be completed, or not any more.
         first = max(0, min(start, len(self._texts)) - 1)
         while first and self._pending[first - 1]:
@@ -88,7 +97,8 @@ class TextLayout:
         del self._texts[first:], self._pending[first:]
         decoder = _DECODER("replace")
         for number in range(first, len(self._data)):
-            text = visible(decoder.decode(self._data[number]))
+            decoded = decoder.decode(self._data[number])
+            text = "" if self._hidden[number] else visible(decoded)
             self._texts.append(self._marks[number] + text)
             self._pending.append(decoder.getstate()[0])
         if self._pending and self._pending[-1]:

@@ -309,6 +309,20 @@ def curve(view: View) -> list[Item]:
                 f"{definitions.BF_PATH.use}{stale}",
             )
         )
+    parts = view.thinking
+    for name, part in (
+        () if parts is None else (("thinking", parts.thinking), ("answer", parts.answer))
+    ):
+        if part is not None:
+            items.append(
+                Item.of(
+                    name,
+                    factor(part.bf),
+                    definitions.THINKING,
+                    f"{definitions.THINKING.meaning} Here it has {counted(part.tokens, 'token')}, with H(P) "
+                    f"{nats(part.entropy, 2, view.noise)} nats in the mean. {definitions.THINKING.use}",
+                )
+            )
     items.append(
         Item(
             "the bars",

@@ -32,6 +32,8 @@ _AXIS = 5
 """Cells of the axis."""
 _TOKEN = 16
 """Cells of a token that is named."""
+_THINKS = "═"
+"""Under the positions whose tokens think."""
 _REVERSE = Style(reverse=True)
 
 OPEN, OLD, BRANCH, PARTNER = "open", "old", "branch", "partner"
@@ -337,9 +339,23 @@ class StripPane(Pane):
             path += f" · rollouts {fine(drawn_here.bf)}"
             path += f" {interval(drawn_here.ci)}" if drawn_here.ci else ""
             path += " so far" if found.running else ""
-        whole = f"{drawn} · {now} · {path}"
+        short = f"{now} · {path}"
+        forms = [f"{drawn} · {short}", short]
+        if apart := self._apart():
+            forms = [f"{drawn} · {short} · {apart}", f"{short} · {apart}", *forms]
         room = self.size.width - len(self.HEADING or "") - 8
-        return whole if cell_len(whole) <= room else f"{now} · {path}"
+        return next((form for form in forms if cell_len(form) <= room), short)
+
+    def _apart(self) -> str:
+        """BF of the thinking, whose positions have a double line, and of the answer; "" where nothing thinks."""
+        parts = self.now.thinking
+        if parts is None:
+            return ""
+        return " · ".join(
+            f"{name} {factor(part.bf)}"
+            for name, part in ((f"{_THINKS} thinking", parts.thinking), ("answer", parts.answer))
+            if part is not None
+        )
 
     # Lines -----------------------------------------------------------------------------------------------------
 
@@ -358,7 +374,7 @@ class StripPane(Pane):
         return None
 
     def _axis(self, chart: Bars, line: LineBuilder) -> None:
-        """Positions, ▲ where a token was forced, and the cursor."""
+        """Positions, ▲ where a token was forced, a double line where the text thinks, and the cursor."""
         palette, start = self.palette, line.at
         every = max(10, axis_step(chart.last - chart.first, line.room))
         signs: dict[int, tuple[str, Style]] = {}
@@ -369,11 +385,24 @@ class StripPane(Pane):
             sign, style = signs.get(self.place, ("◆", palette.accent))
             signs[self.place] = sign, style + _REVERSE
         columns = {chart.column(place) for place in signs}
+        thinks = {
+            start + chart.column(place)
+            for block in self.now.blocks
+            for place in range(max(block.start, chart.first), min(block.stop, chart.last + 1))
+        }
+
+        def rule(cells: int) -> None:
+            for at in range(line.at, line.at + cells):
+                line.add(
+                    _THINKS if at in thinks else "─",
+                    palette.accent if at in thinks else palette.line,
+                )
+
         for place in range(chart.first, chart.last + 1):
             at = start + chart.column(place)
             if at < line.at:
                 continue
-            line.add("─" * (at - line.at), palette.line)
+            rule(at - line.at)
             name = f"{place}"
             if place in signs:
                 line.add(*signs[place])
@@ -383,7 +412,7 @@ class StripPane(Pane):
                 and not columns & set(range(at - start, at - start + len(name)))
             ):
                 line.add(name, palette.dim)
-        line.add("─" * line.room, palette.line)
+        rule(line.room)
 
     def _given(self, place: int) -> bool:
         """Whether the token at this place of the path is of a user's turn."""

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from enum import StrEnum
+from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 
-from bftui.core.noise_floor import nats
+from bftui.core.noise_floor import factor, nats
 from bftui.core.text import counted, safe
 from bftui.ui.drawing.line_builder import LineBuilder, fit, probability
 from bftui.ui.drawing.shift_style import SIGNS, shaded
@@ -25,6 +27,9 @@ from bftui.ui.panes.pane import Pane
 from bftui.ui.themes.theme_styles import RAMP_TOP, Palette
 from bftui.ui.view import Path, View
 from bftui.workbench.keys import hint
+
+if TYPE_CHECKING:
+    from bftui.core.thinking import ThinkingBlock
 
 _HERE, _END = "▮", "■"
 
@@ -96,6 +101,7 @@ class TextPane(Pane):
         self._path = Path()
         self._prompt = 0
         self._layout = TextLayout(1)
+        self._folds: tuple[ThinkingBlock, ...] = ()
         self._away: int | None = None
         self._anchor: int | None = None
         self._pressed: int | None = None
@@ -121,10 +127,27 @@ class TextPane(Pane):
         self._layout.resize(self.columns)
         before = self._path.version
         kept = self._path.follow(view.tree, view.cursor)
-        if self._path.version != before:
-            self._take_in(kept)
-            self._find()
+        self._fold(kept if self._path.version != before else None)
         self._show_cursor()
+
+    def _fold(self, kept: int | None = None) -> None:
+        """Takes in what is new on the path after `kept` nodes, if anything, and what of it is folded from now on."""
+        # What is searched is shown.
+        folds = () if self.wanted else self.now.folds_to(self.now.cursor)
+        if folds != self._folds:
+            same = sum(
+                1
+                for _ in takewhile(
+                    lambda pair: pair[0] == pair[1], zip(folds, self._folds, strict=False)
+                )
+            )
+            first = min(each[same].start for each in (folds, self._folds) if same < len(each))
+            new = len(self._path) if kept is None else kept
+            self._folds, kept = folds, min(new, first + 1)
+        if kept is None:
+            return
+        self._take_in(kept)
+        self._find()
 
     def _take_in(self, kept: int) -> None:
         view = self.now
@@ -142,7 +165,12 @@ class TextPane(Pane):
             for i, node in enumerate(fresh)
             if (forced := node in view.session.state.force_starts) or view.begins_nudge(node)
         }
-        self._layout.replace(start, data, marks)
+        hidden = set[int]()
+        for block in self._folds:
+            tokens = range(self._prompt + block.start, self._prompt + block.stop)
+            hidden.update(tokens)
+            marks[tokens[0]] = f"⋯ {counted(len(tokens), 'token')} of thinking ⋯"
+        self._layout.replace(start, data, marks, hidden)
         if self._away is not None and self._away >= start:
             # What the cursor stood on has gone: it follows the end again.
             self._away = None
@@ -188,13 +216,37 @@ class TextPane(Pane):
         """Puts the cursor on a token; False where it stands there already. What is selected goes on from `anchor`."""
         before, last = self.token, len(self._layout) - 1
         self._anchor, self._rolled = anchor, False
-        token = max(0, min(token, last))
+        token = self._off_fold(max(0, min(token, last)), before)
         self._away = token if token < last else None
         if column:
             self._column = self._layout.first_cell(token)[1]
         self._show_cursor()
         self.refresh()
         return token != before
+
+    def _off_fold(self, token: int, before: int) -> int:
+        """The token itself, or of what is folded the sign that stands for it, or past that what comes after."""
+        for block in self._folds:
+            first, stop = self._prompt + block.start, self._prompt + block.stop
+            if first < token < stop:
+                return min(stop, len(self._layout) - 1) if before <= first else first
+        return token
+
+    def jump_thinking(self) -> str:
+        """Unfolds thinking and goes to its beginning, or folds it and goes to what comes after; what it is, in words.
+
+        "" where nothing on the path thinks.
+        """
+        view = self.now
+        parts, blocks = view.thinking, view.blocks
+        if parts is None:
+            return ""
+        view.unfolded = not view.unfolded
+        self._fold()
+        inside = [each for each in blocks if self._prompt + each.start <= self.token]
+        block = inside[-1] if inside else blocks[0]
+        self.go_to(self._prompt + (block.start if view.unfolded else block.stop))
+        return parts.line()
 
     def go_to_place(self, place: int) -> bool:
         """Puts the cursor on the token at a place of the path."""
@@ -302,6 +354,8 @@ class TextPane(Pane):
     def search(self, query: str) -> None:
         """Marks every place where the text contains this; none for an empty one."""
         self.wanted = query
+        if self.view is not None and self._path.nodes:
+            self._fold()
         self._find()
         self.redraw()
 
@@ -334,13 +388,24 @@ class TextPane(Pane):
     def heading(self) -> str:
         if self.view is None:
             return ""
-        tokens = counted(len(self._path) - 1, "token")
+        tokens = self._tokens()
         legends = [each.format(gamma=self.gamma) for each in _LEGENDS[self.shading]]
         forms = [f"{tokens} · {legend}" for legend in legends]
         if templates := self._templates():
             forms = [*(f"{templates} · {form}" for form in forms), *forms]
         room = self.size.width - len(self.NAME) - 8
         return next((form for form in forms if cell_len(form) <= room), tokens)
+
+    def _tokens(self) -> str:
+        """How many tokens there are; where some of them think, with BF of those and of the answer."""
+        parts = self.now.thinking
+        if parts is None:
+            return counted(len(self._path) - 1, "token")
+        return " · ".join(
+            f"{name} {counted(part.tokens, 'token')} BF {factor(part.bf)}"
+            for name, part in (("thinking", parts.thinking), ("answer", parts.answer))
+            if part is not None
+        )
 
     def _templates(self) -> str:
         """What the prompt was put into, and what for the partner; nothing for a raw prompt alone."""
@@ -396,6 +461,8 @@ class TextPane(Pane):
         chosen = self.selection or range(0)
         for piece in self._layout.lines[row].pieces:
             style = self._style(piece.token)
+            if any(piece.token == self._prompt + each.start for each in self._folds):
+                style = palette.accent
             if piece.token in self._hits:
                 style += _HIT
             if piece.token in chosen:

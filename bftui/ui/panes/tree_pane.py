@@ -1,15 +1,15 @@
 """The tree: every token ever generated, one row for a run without a fork.
 
 Signs: ○ a prompt, ▲ forced, ◇ by the partner, ▸ the row where the session stands, ■ end of text, 'a a mark, ⋯ rows
-that are folded away; letters name branches, and the number is the BF after the row's last token, with * and dimmed
-where it is of another sampler.
+that are folded away, ⋯9⋯ tokens of thinking; letters name branches, and the number is the BF after the row's last
+token, with * and dimmed where it is of another sampler.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -51,6 +51,8 @@ class TreePane(Pane):
         self._hits: frozenset[int] = frozenset()
         self._searched: Hashable = None
         self._texts: TreeTexts | None = None
+        # Of the row that is drawn: thinking that is a sign, by its first node its last.
+        self._folds: dict[int, int] = {}
 
     def forget(self) -> None:
         self._cursor, self._run, self.selected, self.top = -1, 0, 0, 0
@@ -189,7 +191,7 @@ class TreePane(Pane):
         here = view.cursor if rows.run_of(view.cursor) == run else None
         guides = self._levels(run)
         numbers = view.tree.entropies(tail), view.stale(tail)
-        signs = self._marks(run), view.shown.folded_rows(run), run in self._hits
+        signs = self._marks(run), view.shown.folded_rows(run), run in self._hits, view.unfolded
         return run, rows.head(run), tail, rows.letter(run), guides, here, numbers, signs
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
@@ -280,37 +282,85 @@ class TreePane(Pane):
         return label(whole.encode()) if whole else "(empty prompt)"
 
     def _tokens(self, body: LineBuilder, run: int, here: bool) -> None:
-        """The run's tokens; of a long run its beginning, and for the session's own row also where it stands."""
+        """The run's tokens; of a long run its beginning, and for the session's own row also where it stands.
+
+        Thinking is a sign with the number of its tokens.
+        """
         view = self.now
-        rows, length = view.rows, view.rows.length(run)
-        leading = rows.leading(run, body.room + 1)
-        offset = view.tree.depth(view.cursor) - view.tree.depth(rows.head(run)) if here else 0
-        if sum(map(self._cells, leading)) <= body.room and len(leading) == length:
+        rows, length, depth = view.rows, view.rows.length(run), view.tree.depth
+        self._fold(run, here)
+        leading = self._leading(run, body.room + 1)
+        offset = depth(view.cursor) - depth(rows.head(run)) if here else 0
+        if sum(map(self._cells, leading)) <= body.room and self._covered(leading) == length:
             self._put(body, leading, body.room)
             return
-        if here and sum(map(self._cells, leading[: offset + 1])) > body.room - 6:
-            rest = offset + 1 - self._put(body, leading[:offset], body.room // 3)
+        before = [node for node in leading if depth(node) < depth(view.cursor)] if here else []
+        if here and sum(map(self._cells, [*before, view.cursor])) > body.room - 6:
+            shown = self._put(body, before, body.room // 3)
+            rest = offset + 1 - self._covered(before[:shown])
             near = self._before_cursor(body.room - 1, rest)
-            body.add("…" if len(near) < rest else "", self.palette.dim)
+            body.add("…" if self._covered(near) < rest else "", self.palette.dim)
             if self._put(body, near, body.room) == 0:
                 body.add(fit(self._text(view.cursor), body.room), self.palette.accent)
             return
         shown = self._put(body, leading, body.room - len(f" +{length:,}"))
         if shown == 0:
             body.add(fit(self._text(leading[0]), body.room), self.palette.text)
-        elif shown < length:
-            body.add(f" +{length - shown:,}", self.palette.dim)
+        elif (left := length - self._covered(leading[:shown])) > 0:
+            body.add(f" +{left:,}", self.palette.dim)
+
+    def _fold(self, run: int, here: bool) -> None:
+        """Finds the thinking of a run that is drawn as a sign: all of it that the session does not stand in."""
+        view, self._folds = self.now, {}
+        rows, tree, tail = view.rows, view.tree, view.rows.tail(run)
+        top, stands = tree.depth(rows.head(run)), tree.depth(view.cursor) if here else 0
+        node = tail
+        for block in reversed(view.folds_to(tail)):
+            first, last = max(top, block.start + 1), block.stop
+            if last < first or first <= stands <= last:
+                continue
+            end = node = self._up(node, last)
+            node = self._up(node, first)
+            self._folds[node] = end
+
+    def _up(self, node: int, depth: int) -> int:
+        """The node above another, or that itself, at a depth."""
+        view = self.now
+        if view.path.at(view.tree.depth(node)) == node:
+            return view.path.nodes[depth]
+        while view.tree.depth(node) > depth and (parent := view.tree.parent(node)) is not None:
+            node = parent
+        return node
+
+    def _leading(self, run: int, count: int) -> list[int]:
+        """The first nodes of a run, at most `count`; of what is folded its first."""
+        rows, tree = self.now.rows, self.now.tree
+        if not self._folds:
+            return rows.leading(run, count)
+        node, tail = rows.head(run), rows.tail(run)
+        nodes = [node]
+        while (end := self._folds.get(node, node)) != tail and len(nodes) < count:
+            node = next(tree.children(end))
+            nodes.append(node)
+        return nodes
+
+    def _covered(self, nodes: Iterable[int]) -> int:
+        """How many nodes these stand for."""
+        depth = self.now.tree.depth
+        return sum(depth(self._folds.get(node, node)) - depth(node) + 1 for node in nodes)
 
     def _before_cursor(self, cells: int, count: int) -> list[int]:
         """The nodes that end at the cursor, as many as fit, the cursor's own in any case; at most `count`."""
         view = self.now
+        ends = {end: first for first, end in self._folds.items()}
         near = [view.cursor]
         room = cells - self._cells(view.cursor)
-        while len(near) < count and (parent := view.tree.parent(near[-1])) is not None:
-            room -= self._cells(parent)
+        while self._covered(near) < count and (parent := view.tree.parent(near[-1])) is not None:
+            first = ends.get(parent, parent)
+            room -= self._cells(first)
             if room < 0:
                 break
-            near.append(parent)
+            near.append(first)
         return near[::-1]
 
     def _put(self, body: LineBuilder, nodes: list[int], cells: int) -> int:
@@ -321,6 +371,8 @@ class TreePane(Pane):
             if body.at + self._cells(node) > limit:
                 return place
             style = palette.forced if self._by(node, "forced") else palette.text
+            if node in self._folds:
+                style = palette.accent
             if self._by(node, "nudged"):
                 style = palette.good + Style(underline=True)
             if node == view.cursor:
@@ -330,6 +382,8 @@ class TreePane(Pane):
 
     def _text(self, node: int) -> str:
         view = self.now
+        if node in self._folds:
+            return f"⋯{self._covered([node]):,}⋯"
         token = view.tree.token_id(node)
         text = "" if token is None else view.label(token)
         heads_row = view.rows.head(view.rows.run_of(node)) == node
