@@ -90,7 +90,7 @@ class TokenDistribution(Protocol):
         """Return what each truncation rule of the sampler would keep alone."""
         ...
 
-    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]:
+    def logprobs(self, ids: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
         """Return ln P of these tokens, shape (len(ids),), in nats."""
         ...
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bftui.core.constrained import UnderConstraint
 from bftui.core.errors import InvalidToken
 from bftui.core.kept_tokens import KeptTokens, RuleEffect, kept_tokens, removed_by, rule_effects
 from bftui.core.logits import F32, F64, NEVER, below_peak
@@ -54,6 +55,7 @@ class NextToken:
         tail_mass: 1 - the sum of P over `top_ids`.
         top_truncated: ln P~ of `top_ids`, -inf where P~ is 0, shape (n,), read-only; None where the kept tokens are the
             likeliest ones, so that `log_kept` tells it.
+        constraint: what a constraint makes of it; None where none governs the place.
     """
 
     n_vocab: int
@@ -70,6 +72,7 @@ class NextToken:
     top_logprobs: F64 = field(repr=False)
     tail_mass: float
     top_truncated: F64 | None = field(default=None, repr=False)
+    constraint: UnderConstraint | None = None
 
     @property
     def bf(self) -> float:

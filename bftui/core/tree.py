@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bftui.core.batch import Batch
+from bftui.core.constrained import UnderConstraint
 from bftui.core.distribution import TOP, NextToken, TokenScore, frozen
 
 _BLOCK_BITS = 8
@@ -179,6 +180,7 @@ class Tree:
         self._count = array("i")
         self._blocks: list[Block] = []
         self._prompts: dict[int, tuple[int, ...]] = {}
+        self._constraints: dict[int, UnderConstraint] = {}
 
     def __len__(self) -> int:
         return len(self._visited)
@@ -271,6 +273,11 @@ class Tree:
     ) -> None:
         block = self._blocks[node >> _BLOCK_BITS]
         block.write(node & (_BLOCK - 1), scored, following, elapsed_ms)
+        constraint = None if following is None else following.constraint
+        if constraint is not None:
+            self._constraints[node] = constraint
+        elif self._constraints:
+            self._constraints.pop(node, None)
 
     def _read(self, node: int) -> tuple[Any, ...]:
         """A node's numbers in the order of `_NUMBERS`."""
@@ -407,12 +414,17 @@ class Tree:
             top_logprobs=frozen(block.top_logprobs[row, :n].copy()),
             tail_mass=tail,
             top_truncated=block.listed(row, n),
+            constraint=self._constraints.get(node),
         )
 
     def entropies(self, node: int) -> tuple[float, float] | None:
         """(H(P), H(P~)) after this node in nats, without making a NextToken."""
         numbers = self._read(node)
         return None if numbers[4] < 0 else (numbers[6], numbers[7])
+
+    def constraint(self, node: int) -> UnderConstraint | None:
+        """Return what a constraint makes of what comes after a node; None where none governs it."""
+        return self._constraints.get(node)
 
     def logprob(self, node: int) -> float:
         """ln P of a node's token, without making a Node; 0 for a prompt."""

@@ -13,6 +13,7 @@ import numpy as np
 from bftui.backends.client.client_protocol import RolloutPlan
 from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, prefix_key, uniform
+from bftui.core.sampler import Sampler
 from bftui.measures.site import Site
 
 DRAWN = 256
@@ -63,6 +64,8 @@ def random(site: Site, token_ids: Sequence[int]) -> Found:
     """Chooses texts of the forced one's length whose first token is uniform over the kept set."""
     here, key = _read(site), prefix_key(site.prefix)
     kept = here.ranking()[: here.kept].tolist()
+    if not site.sampler.plain:
+        kept = _kept(site, site.sampler)
     us = (
         uniform(site.sampler.seed, Purpose.CONTROL, 0, number, key)
         for number in range(DRAWN, DRAWN + RANDOM)
@@ -77,6 +80,26 @@ def most_probable(site: Site, token_ids: Sequence[int]) -> Found:
     greedy = replace(site, sampler=replace(site.sampler, top_k=1))
     drawn = yield from _continued(greedy, [()], [0], len(token_ids))
     return [each for each in drawn if each.token_ids != tuple(token_ids)]
+
+
+def lets_follow(site: Site, token_ids: Sequence[int]) -> bool:
+    """Whether the constraint of a place, if it has one, lets a text follow there."""
+    if not site.sampler.constraint:
+        return True
+    alone = _constraint_alone(site.sampler)
+    scores = site.model.client.score(site.tree, site.node, token_ids, alone)
+    return all(each.logprob_truncated is not None for each in scores)
+
+
+def _constraint_alone(sampler: Sampler) -> Sampler:
+    return Sampler(top_p=1.0, constraint=sampler.constraint)
+
+
+def _kept(site: Site, sampler: Sampler) -> list[int]:
+    """The tokens that P~ of a sampler keeps at a place, those likeliest under P first."""
+    n_vocab = site.model.info.n_vocab
+    page = site.model.client.page(site.tree, site.node, sampler, 0, n_vocab, "")
+    return [row.token_id for row in page.rows if row.kept]
 
 
 def _within(site: Site, token_ids: Sequence[int], first: float, count: int) -> Found:
@@ -119,6 +142,9 @@ def _past(site: Site, token_ids: Sequence[int], first: float, count: int) -> Ite
         near = [token_id for token_id in alike if away[token_id] <= width]
         if len(near) >= _ENOUGH * count:
             break
+    if site.sampler.constraint:
+        inside = frozenset(_kept(site, _constraint_alone(site.sampler)))
+        near = [token_id for token_id in near if token_id in inside]
     key, drawn = prefix_key(site.prefix), list[int]()
     while near:
         u = uniform(site.sampler.seed, Purpose.CONTROL, 0, len(drawn), key)

@@ -261,7 +261,11 @@ class Response(Job):
         if state.others is None:
             drawn = yield from control_texts.random(site, self.token_ids)
             best = yield from control_texts.most_probable(site, self.token_ids)
-            neutral = [ControlText(ids, self._logprob(ids)) for ids in self._neutral]
+            neutral = [
+                ControlText(ids, self._logprob(ids))
+                for ids in self._neutral
+                if control_texts.lets_follow(site, ids)
+            ]
             found: dict[Kind, list[ControlText]] = {
                 "free": [ControlText((), 0.0)],
                 "neutral": neutral,

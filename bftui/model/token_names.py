@@ -81,11 +81,18 @@ def with_token_ids(model: Model, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked_settings(model: Model, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as `with_token_ids` does, with rules of other packages that are there. Raises UsageError."""
+    """Return settings as `with_token_ids` does, with rules of other packages and a constraint that can be used.
+
+    Raises UsageError; MissingDependency for a constraint without its library.
+    """
     for name, value in settings.get("added", ()):
         from bftui.core.truncation import added_rule
 
         added_rule(name).check(value)
+    if constraint := settings.get("constraint"):
+        from bftui.backends.client.constraint_masks import check_constraint
+
+        check_constraint(constraint)
     return with_token_ids(model, settings)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bftui.core.constrained import UnderConstraint
 from bftui.core.distribution import NextToken
 from bftui.core.pair.distribution_shift import PartnerView
 from bftui.core.tree import Block, Tree
@@ -73,6 +74,8 @@ def node_texts(
             else:
                 ids.append(token_id)
                 own = f'"logprob":{_finite(logprob)},"logprob_truncated":{_finite(truncated)},"rank":{rank}'
+            if (here := tree.constraint(node)) is not None:
+                after = f'{after[:-1]},"constraint":{dumps(constraint_fields(here))}}}'
             partner = partner_text(views[node]) if node in views else "null"
             yield (
                 f'{{"id":{node},"parent":{_or_null(tree.parent(node))},"token_id":{_or_null(token_id)},'
@@ -82,6 +85,16 @@ def node_texts(
                 f"{_drawn_under(tree, node)}{_read(tree, node)}}}",
                 ids,
             )
+
+
+def constraint_fields(here: UnderConstraint) -> dict[str, Any]:
+    """Returns what a constraint makes of a distribution; `nodes.constraint_of` reads it."""
+    return {
+        "state": here.state,
+        "allowed": here.allowed,
+        "mass": _place(here.mass),
+        "entropy_free": _place(here.entropy_free),
+    }
 
 
 def partner_text(view: PartnerView) -> str:
@@ -116,12 +129,15 @@ def restated_fields(tree: Tree, nodes: Sequence[int]) -> dict[str, Any]:
 
     truncated = [value if math.isfinite(value) else None for value in columns["logprob_truncated"]]
     listed = [_listed(block, 0, int(block.numbers["n_top"][0])) for block in blocks]
+    under = [tree.constraint(node) for node in nodes]
+    governed = [None if here is None else constraint_fields(here) for here in under]
     return {
         "nodes": list(nodes),
         "sampler": tree.sampler(nodes[0]),
         "logprob_truncated": truncated,
         **{name: column(name) for name in ("kept", "entropy_truncated", "hill2", "log_kept")},
         **({"truncated": listed} if any(listed) else {}),
+        **({"constraint": governed} if any(governed) else {}),
     }
 
 

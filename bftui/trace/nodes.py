@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bftui.core.batch import Batch
+from bftui.core.constrained import ConstraintState, UnderConstraint
 from bftui.core.distribution import TOP, NextToken, TokenScore, frozen
 from bftui.core.pair.distribution_shift import Compared, PartnerView, Standing
 from bftui.core.sampler import Sampler
@@ -70,7 +71,7 @@ def _adapter(model: type[BaseModel]) -> TypeAdapter[BaseModel]:
     return TypeAdapter(model)
 
 
-_OPTIONAL = frozenset(("drawn_under", "read", "hill2", "log_kept", "together"))
+_OPTIONAL = frozenset(("drawn_under", "read", "hill2", "log_kept", "together", "constraint"))
 
 
 def _leaves_out_nothing(node: dict[str, Any]) -> bool:
@@ -146,8 +147,8 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
         found[name]
         for name in ("logprob_truncated", "kept", "entropy_truncated", "hill2", "log_kept")
     ]
-    columns.append(found.get("truncated") or [None] * len(nodes))
-    for node, truncated, kept, entropy, hill2, log_kept, listed in zip(
+    columns += [found.get(name) or [None] * len(nodes) for name in ("truncated", "constraint")]
+    for node, truncated, kept, entropy, hill2, log_kept, listed, governed in zip(
         nodes, *columns, strict=True
     ):
         if not _whole(node) or node >= len(tree):
@@ -171,6 +172,7 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
                 entropy_truncated=entropy,
                 collision=1 / hill2,
                 top_truncated=_listed(listed, len(following.top_ids)),
+                constraint=constraint_of(governed),
             )
             following = replace(changed, log_kept=_log_kept(changed, log_kept))
         tree.rescore(node, scored, following, sampler=found["sampler"])
@@ -208,8 +210,24 @@ def next_token(
         top_logprobs=np.array(top["logprobs"][:TOP], np.float64),
         tail_mass=fields["tail_mass"],
         top_truncated=_listed(top.get("truncated"), len(top["ids"])),
+        constraint=constraint_of(fields.get("constraint")),
     )
     return replace(found, log_kept=_log_kept(found, fields.get("log_kept")))
+
+
+def constraint_of(written: Mapping[str, Any] | None) -> UnderConstraint | None:
+    """Reads what a constraint makes of a distribution; raises ValueError, KeyError for what is not that."""
+    if written is None:
+        return None
+    state, mass, entropy = (written[name] for name in ("state", "mass", "entropy_free"))
+    if (
+        state not in get_args(ConstraintState)
+        or not _whole(written["allowed"])
+        or not _within(mass, 0, 1)
+        or not _within(entropy, 0, MOST_NATS)
+    ):
+        raise ValueError(f"a constraint makes nothing like {written!r:.80}")
+    return UnderConstraint(state, written["allowed"], mass, entropy)
 
 
 def _listed(written: Sequence[float | None] | None, count: int) -> NDArray[np.float64] | None:

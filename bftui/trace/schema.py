@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
+from bftui.core.constrained import ConstraintState
 from bftui.results.stored_result import kinds_schema
 from bftui.trace.bounds import HUGE, LARGEST, MOST_CHOICES, MOST_MS, MOST_NATS, MOST_ROWS
 from bftui.trace.links import Links
@@ -220,6 +221,21 @@ class Top(TracePart):
         return self
 
 
+class TraceUnderConstraint(TracePart):
+    """What a constraint makes of a distribution; where the text has left it or nothing goes on, P~ is without it.
+
+    `mass` is that of the `allowed` tokens under P, `entropy_free` H(P~) of the same sampler without the constraint.
+    """
+
+    state: ConstraintState = Field(
+        description="whether the text may end here: open (it must go on), may end, ends (it cannot go on), left or "
+        "stuck (the constraint cannot hold)"
+    )
+    allowed: Id
+    mass: Probability
+    entropy_free: Nats
+
+
 class Next(TracePart):
     """The distribution after a node: entropies of P and of P~ (truncated and renormalised), and the candidates."""
 
@@ -239,6 +255,7 @@ class Next(TracePart):
     log_kept: Annotated[float, Field(ge=-HUGE, le=MOST_NATS)] | None = _left_out(
         "ln of the sum of P**(1/temperature) over P~'s support; only where `top` does not hold all of that"
     )
+    constraint: TraceUnderConstraint | None = _left_out("only where a constraint governs the place")
 
 
 class PartnerNode(TracePart):

@@ -108,7 +108,7 @@ def test_a_text_that_left_the_constraint_says_where(model, masks):
     found = masks.after(constraint, path)
     place = len(model.tokenize(" the")) + 1
     assert (found.state, found.mask) == ("left", None)
-    assert found.reason == f"its token {place}, 7, is not allowed there"
+    assert found.reason == f"token {place} after its start, 7, is not allowed there"
     assert masks.after(constraint, [*path, *path]).reason == found.reason
     assert masks.after(constraint, path[: place - 1]).state == "may end"
 

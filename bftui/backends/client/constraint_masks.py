@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ MOST_CHARACTERS = 256 << 10
 
 _EVERY_TOKEN = '%llguidance {"no_forcing": true}'
 """Where only one text can come next, its other tokenisations stay allowed, too. It stands last: lines keep numbers."""
+
+_BLANKS = r" |\n[ \t]{0,40}"
+"""What may stand between two parts of JSON, where a schema's own `x-guidance` does not say: else a model that likes
+blank lines would never come to the next part."""
 
 _LIMITS = {"max_lexer_states": 50_000, "step_max_items": 10_000, "verbose_errors": False}
 """What one constraint may take: about 100 MB, and half a second for a token where it can be read in many ways."""
@@ -91,10 +96,11 @@ def check_text(constraint: Constraint) -> None:
 
 
 class ConstraintMasks:
-    """Says which of a model's tokens may come next under constraints."""
+    """Says which of a model's tokens may come next under constraints; threads take turns."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
+        self._turn = threading.Lock()
         self._vocabulary: Any = None
         self._read: OrderedDict[Constraint, _Reading] = OrderedDict()
 
@@ -104,13 +110,14 @@ class ConstraintMasks:
         Raises MissingDependency without llguidance, UsageError for a constraint that is not read.
         """
         key = Constraint(constraint.kind, constraint.text)
-        reading = self._read.get(key)
-        if reading is None:
-            reading = self._read[key] = _Reading(self._tokens, self._start(key))
-            if len(self._read) > _GRAMMARS:
-                self._read.popitem(last=False)
-        self._read.move_to_end(key)
-        return reading.after(tuple(token_ids))
+        with self._turn:
+            reading = self._read.get(key)
+            if reading is None:
+                reading = self._read[key] = _Reading(self._tokens, self._start(key))
+                if len(self._read) > _GRAMMARS:
+                    self._read.popitem(last=False)
+            self._read.move_to_end(key)
+            return reading.after(tuple(token_ids))
 
     def _start(self, constraint: Constraint) -> Any:
         """A matcher at the beginning of the text."""
@@ -205,7 +212,9 @@ class _Reading:
 
     def _left(self, path: Path, place: int) -> Allowed:
         written = label(self._tokens.token_bytes(path[place]))
-        return Allowed("left", None, f"its token {place + 1}, {written}, is not allowed there")
+        return Allowed(
+            "left", None, f"token {place + 1} after its start, {written}, is not allowed there"
+        )
 
 
 def _library() -> Any:
@@ -226,7 +235,8 @@ def _grammar(library: Any, constraint: Constraint) -> Any:
     if constraint.kind == "regex":
         lark = f"start: /{library.regex_to_lark(f'(?:{lark})', use_ascii='dws')}/"
     elif constraint.kind == "json-schema":
-        lark = f"start: %json {json.dumps(_schema(lark))}"
+        schema = {"x-guidance": {"whitespace_pattern": _BLANKS}, **_schema(lark)}
+        lark = f"start: %json {json.dumps(schema)}"
     return library.LLMatcher.grammar_from_lark(f"{lark}\n{_EVERY_TOKEN}")
 
 

@@ -52,7 +52,7 @@ def _ahead(
     prompt: int,
     check: Callable[[], None],
 ) -> list[NextToken | None]:
-    """What comes after each token of one batch; None after an end of generation."""
+    """What comes after each token of one batch; None after an end of generation, and where a constraint cannot hold."""
     info = pool.backend.info
     found: list[NextToken | None] = [None] * len(token_ids)
     texts = {row: [token_id] for row, token_id in enumerate(token_ids)}
@@ -68,12 +68,15 @@ def _ahead(
                     continue
                 whole = [*prefix, *texts[row]]
                 distribution = pool.sampling.distribution(each, sampler, whole, prompt)
-                if later == steps:
-                    found[row] = distribution.summary()
-                    continue
-                texts[row].append(distribution.greedy())
-                if texts[row][-1] in info.eog_ids:
+                summary = distribution.summary() if sampler.constraint or later == steps else None
+                if summary is not None and summary.constraint and not summary.constraint.holds:
                     del texts[row]
+                elif later == steps:
+                    found[row] = summary
+                else:
+                    texts[row].append(distribution.greedy())
+                    if texts[row][-1] in info.eog_ids:
+                        del texts[row]
             if not texts:
                 break
     return found

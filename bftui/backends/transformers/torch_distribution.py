@@ -199,11 +199,11 @@ class TorchDistribution:
         """Return what each rule would keep alone."""
         return self._on_host().effects()
 
-    def _place_of(self, ids: Sequence[int]) -> Tensor:
+    def _place_of(self, ids: Sequence[int] | NDArray[np.int64]) -> Tensor:
         """The places of these ids in the order."""
         device = self._order.device
         return self._places[torch.as_tensor(list(ids), device=device, dtype=torch.long)]
 
-    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float64]:
+    def logprobs(self, ids: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
         """ln P of these ids; shape (len(ids),)."""
         return np.asarray(self._x[self._place_of(ids)].cpu().numpy() - self._log_z)
