@@ -10,6 +10,7 @@ from typing import Any
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.valid.valid_sets import valid_set
 from bftui.measures.forks import ForksAsked
+from bftui.measures.horizon import HorizonAsked
 from bftui.measures.response_state import Setup
 from bftui.model.loaded_model import open_model
 from bftui.model.prompt import Prompt
@@ -56,6 +57,7 @@ def full_trace(folder: Path) -> Path:
             experiments.start_response(" Sure", setup=Setup((4, 8), 8, 8)),
             experiments.start_resampling(4, node=0),
             experiments.start_forks(ForksAsked(0.5, 3, 4, 6, "fruit|apple|pear")),
+            experiments.start_horizon(HorizonAsked(depth=3, mass=0.8, merge=True)),
             experiments.start_calibration(valid_set("words", ["apple", "a pear", "pear"]), node=0),
         ):
             job.finish()

@@ -20,6 +20,7 @@ COMMANDS = {
     "measure": "measure_command",
     "diversity": "diversity_command",
     "forks": "forks_command",
+    "horizon": "horizon_command",
     "shift": "shift_command",
     "nudge": "nudge_command",
     "calibrate": "calibrate_command",

@@ -418,6 +418,27 @@ FORKS = Definition(
     "score, chance, p, effective",
 )
 
+TREE_BF = Definition(
+    "tree BF",
+    "exp(H(texts of d tokens) / d), with H(n, d) = H~(n) + Σ over children P~(child) · H(child, d − 1)",
+    "The branching factor of a step, on average over all texts of d tokens: that of the tree, with nothing drawn.",
+    "The tree is grown from its most probable paths. What was not read counts 0 in the lower bound, and in the upper "
+    "one as if every token of the vocabulary were equally likely after it. A text that ended has no further entropy, "
+    "and counts d tokens. Together the texts branch as exp(H) equally likely ones would.",
+    f"{YANG}, by the chain rule over an explicit tree",
+    "bf_low, bf_high, entropy_low, entropy_high",
+)
+
+TEXTS_FOR_MASS = Definition(
+    "texts for a share of the mass",
+    "the fewest texts whose P~ comes to that share",
+    "How many different texts hold half, 80 % or 95 % of what the model would write.",
+    "A text is a path of the whole depth, or one that ended before. Where open paths could change the number, it is a "
+    "lower bound, and marked so. Spellings of the same bytes count as one text where they are merged.",
+    "bftui",
+    "texts_for_mass, texts_for_mass_high, at_least, mass",
+)
+
 VALIDITY = Definition(
     "validity",
     "Val = Σ over valid answers y of P(y | prompt)",
@@ -518,6 +539,8 @@ GLOSSARY = (
     PASS_AT_K,
     DECOMPOSITION,
     FORKS,
+    TREE_BF,
+    TEXTS_FOR_MASS,
     VALIDITY,
     VALID_DIVERSITY,
     ORDER,

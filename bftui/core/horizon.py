@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +64,7 @@ class DepthNumbers:
 
     @property
     def bf_high(self) -> float:
-        # Of a tree that is hardly begun this may be past every number.
-        return _exp(self.entropy_high / self.depth)
+        return math.exp(self.entropy_high / self.depth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +261,10 @@ class HorizonTree:
             self._leaves.append(_Leaves(number, reading.token_ids[ending], probs[ending]))
         self._push(number, 0)
 
+    def reading(self, path: Path) -> PathReading:
+        """Return what was read after the path of a node; raises KeyError for any other path."""
+        return self._readings[self._numbers_of[path]]
+
     # Numbers ---------------------------------------------------------------------------------------------------
 
     def mass(self, depth: int | None = None) -> float:
@@ -364,15 +367,15 @@ class MergedText:
     token_ids: Path
 
 
-def merged_texts(texts: Iterator[Text], token_bytes: Sequence[bytes]) -> list[MergedText]:
+def merged_texts(texts: Iterator[Text], token_bytes: Callable[[int], bytes]) -> list[MergedText]:
     """Sum the probabilities of texts of the same bytes; the most probable first, equals by their bytes.
 
-    `token_bytes` has the bytes of every token, by id; those of a last token that ends a generation are left out.
+    `token_bytes` gives the bytes of a token; those of a last token that ends a generation are left out.
     """
     found: dict[tuple[bytes, bool], list[Text]] = {}
     for each in texts:
         ids = each.token_ids[:-1] if each.ended else each.token_ids
-        spelled = b"".join([token_bytes[token_id] for token_id in ids])
+        spelled = b"".join([token_bytes(token_id) for token_id in ids])
         found.setdefault((spelled, each.ended), []).append(each)
     merged = [
         MergedText(
@@ -425,7 +428,3 @@ def _enough(sums: F64, share: float) -> int:
 
 def _within(sums: F64, share: float) -> int | None:
     return _enough(sums, share) if len(sums) and sums[-1] >= share - _REACHED else None
-
-
-def _exp(value: float) -> float:
-    return math.exp(value) if value < math.log(1.7e308) else math.inf

@@ -23,6 +23,7 @@ def outputs() -> dict[str, Any]:
     from bftui.results.diversity_result import DiversityOutput
     from bftui.results.doctor_output import DoctorOutput
     from bftui.results.forks_result import ForksResult
+    from bftui.results.horizon_result import HorizonOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.listing_outputs import (
         ConfigOutput,
@@ -47,6 +48,7 @@ def outputs() -> dict[str, Any]:
         "diversity": DiversityOutput,
         "doctor": DoctorOutput,
         "forks": ForksResult,
+        "horizon": HorizonOutput,
         "info": InfoOutput,
         "keys": tuple[ListedKey, ...],
         "lexicon": LexiconOutput,

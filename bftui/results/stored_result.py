@@ -81,6 +81,7 @@ def kinds() -> dict[str, tuple[type, type]]:
     """Returns the settings and the result of each kind of measurement that a trace may hold."""
     from bftui.results.calibration_result import CalibrationResult, CalibrationSettings
     from bftui.results.forks_result import ForksResult, ForksSettings
+    from bftui.results.horizon_result import HorizonResult, HorizonSettings
     from bftui.results.lookahead_result import LookaheadResult, LookaheadSettings
     from bftui.results.nudging_result import NudgingResult, NudgingSettings
     from bftui.results.response_result import (
@@ -102,6 +103,7 @@ def kinds() -> dict[str, tuple[type, type]]:
         "lookahead": (LookaheadSettings, LookaheadResult),
         "calibration": (CalibrationSettings, CalibrationResult),
         "forks": (ForksSettings, ForksResult),
+        "horizon": (HorizonSettings, HorizonResult),
     }
 
 

@@ -41,11 +41,13 @@ from bftui.session.model_tree import ModelTree
 from bftui.session.view_state import check_node
 
 if TYPE_CHECKING:
+    from bftui.core.horizon import HorizonTree
     from bftui.core.valid.valid_sets import Valid
     from bftui.measures.bulk.sample_store import Store
     from bftui.measures.calibration.calibration import Readings
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
     from bftui.measures.forks import Forks, ForksAsked
+    from bftui.measures.horizon import Horizon, HorizonAsked
 
 
 class Experiments:
@@ -285,6 +287,26 @@ class Experiments:
             assert token_id is not None
             steps.append(PathStep(base.site(at), before, token_id))
         return Forks(path[0], steps, asked or ForksAsked(), base.state.stops)
+
+    # Horizon ---------------------------------------------------------------------------------------------------
+
+    def start_horizon(
+        self,
+        asked: HorizonAsked | None = None,
+        node: int | None = None,
+        known: HorizonTree | None = None,
+    ) -> Horizon:
+        """Begins to grow the tree of all continuations of a node (default: the cursor), the most probable first.
+
+        `known` is a tree of the same depth that grew there under the same sampler: it grows on. Raises UsageError,
+        ContextFull.
+        """
+        from bftui.measures.horizon import Horizon, HorizonAsked
+
+        base, at = self._base, self._at(node)
+        tree = base.state.tree
+        prompt = len(tree.prompt_ids(tree.root(at)))
+        return Horizon(base.site(at), asked or HorizonAsked(), prompt=prompt, tree=known)
 
     # Calibration -----------------------------------------------------------------------------------------------
 

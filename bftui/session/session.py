@@ -44,6 +44,7 @@ from bftui.trace.document import Trace
 if TYPE_CHECKING:
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
     from bftui.measures.forks import Forks, ForksAsked
+    from bftui.measures.horizon import Horizon, HorizonAsked
 
 J = TypeVar("J", bound=Job)
 
@@ -476,6 +477,10 @@ class Session:
     def forks(self, asked: ForksAsked | None = None, *, node: int | None = None) -> Forks:
         """Looks for the tokens of the path to a node (default: the cursor) where others lead to other outcomes."""
         return self._finished(self.experiments.start_forks(asked, node))
+
+    def horizon(self, asked: HorizonAsked | None = None, *, node: int | None = None) -> Horizon:
+        """Grows the tree of all continuations of a node (default: the cursor), the most probable first."""
+        return self._finished(self.experiments.start_horizon(asked, node))
 
     def nudge(self, settings: NudgeSettings | None = None) -> Nudging:
         """Goes on with the partner writing where the base is unsure; every round is one step for undo."""

@@ -20,6 +20,7 @@ import bftui
 from bftui.cli.command_table import command as parser
 from bftui.cli.shared import options as o
 from bftui.core import definitions
+from bftui.core.text import counted
 from bftui.measures.calibration.calibration_runs import CalibrationAsked
 from recipes.practice.grammar_all import practice_grammar
 from recipes.practice.truth import CLOSED, Truth, entropy
@@ -46,6 +47,7 @@ def parts() -> dict[str, str]:
         "stages": _stages(),
         "palette": palette_responses.table(),
         "closed": _closed(),
+        "horizon": _horizon(),
     }
 
 
@@ -81,6 +83,27 @@ def _closed() -> str:
                 cells.append(
                     f"{found.effective:.1f}, valid {found.validity:.0%}, order {order:.2f}"
                 )
+            rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _horizon() -> str:
+    """The trees of base and aligned practice model after some questions."""
+    rows = ["| question | model | tree BF, 5 tokens | half of the mass | 80 % | 95 % |"]
+    rows.append("|---|---|---|---|---|---|")
+    for question in ("Name a fruit.", "Tell me a story.", "What is a good name for a cat?"):
+        asked = ["--prompt", question, "--depth", "5", "--mass", "0.97", "--json"]
+        done = bftui_("horizon", *_CALIBRATED, *asked)
+        done.check_returncode()
+        for model in json.loads(done.stdout)["models"]:
+            last = model["depths"][-1]
+            bounds = [f"{last[name]:.1f}" for name in ("bf_low", "bf_high")]
+            cells = [question, model["model"], " to ".join(dict.fromkeys(bounds))]
+            for share, texts in model["texts_for_mass"].items():
+                bound = "≥ " if model["texts_for_mass_high"][share] is None else ""
+                # A fifth decimal of a logit may move the third digit.
+                digits = 2 - len(str(texts))
+                cells.append(f"{bound}{counted(round(texts, min(0, digits)), 'text')}")
             rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

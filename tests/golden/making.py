@@ -150,6 +150,9 @@ CASES = {
     "forks.json": Case(
         f"forks table:orchard.json {_ON} --steps 6 --continuations 4 --horizon 4 --open-share 0.4 --json"
     ),
+    "horizon.json": Case(
+        f"horizon table:orchard.json table:other.json {_ON} --depth 4 --mass 0.7 --merge --json"
+    ),
     "calibrate.json": Case(
         f"calibrate table:orchard.json {_ON} --valid 'words:apple|pear|red apple|a pear' --end : --no-frontier --json"
     ),

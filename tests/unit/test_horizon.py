@@ -265,7 +265,7 @@ def test_spellings_of_the_same_bytes_are_one_text(engine):
         ended = path[-1] == END
         ids = path[:-1] if ended else path
         spelled["".join(WORDS[i] for i in ids), ended].append(prob)
-    merged = merged_texts(tree.texts(), engine.token_bytes())
+    merged = merged_texts(tree.texts(), engine.backend.token_bytes)
     assert len(merged) == len(spelled) < len(texts)
     for each in merged:
         same = spelled[each.text.decode(), each.ended]
@@ -280,10 +280,10 @@ def test_spellings_of_the_same_bytes_are_one_text(engine):
 
 def test_merged_spellings_of_a_part_bound_those_of_all(engine):
     sampler = Sampler(top_p=1.0)
-    whole = merged_texts(grown(engine, 4, sampler).texts(), engine.token_bytes())
+    whole = merged_texts(grown(engine, 4, sampler).texts(), engine.backend.token_bytes)
     for most in (1, 3, 10, 30):
         tree = grown(engine, 4, sampler, most=most)
-        merged = merged_texts(tree.texts(), engine.token_bytes())
+        merged = merged_texts(tree.texts(), engine.backend.token_bytes)
         for each in merged_for_mass(merged, 1 - tree.mass(), SHARES):
             right = fewest([each.prob for each in whole], each.share)
             assert each.low <= right

@@ -19,6 +19,7 @@ from bftui.trace.report.figures import session_figures
 from bftui.trace.report.sections import pair_sections
 from bftui.trace.report.sections.calibration_section import calibration
 from bftui.trace.report.sections.forks_section import forks
+from bftui.trace.report.sections.horizon_section import horizon
 from bftui.trace.report.sections.response_section import partner_response, response
 from bftui.trace.report.sentences import (
     LONG,
@@ -176,4 +177,5 @@ KINDS: dict[str, tuple[str, _Tell | None]] = {
     "nudging": ("Nudging", pair_sections.nudging),
     "calibration": ("Calibration on valid answers", calibration),
     "forks": ("Forking tokens", forks),
+    "horizon": ("Tree of all continuations", horizon),
 }
