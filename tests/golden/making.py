@@ -22,6 +22,7 @@ from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
 from bftui.measures.calibration.calibration_runs import CalibrationAsked
 from bftui.measures.forks import ForksAsked
+from bftui.measures.horizon import HorizonAsked
 from bftui.measures.response_state import Setup
 from bftui.measures.site import close_site
 from bftui.session.partner.partner_sync import PartnerSync
@@ -287,6 +288,7 @@ def saved() -> dict[str, bytes]:
         session.lookahead(4)
         session.forks(ForksAsked(0.5, 3, 4, 6, "fruit|apple|pear"))
         session.calibrate(["apple", "a pear"], CalibrationAsked(Sampler(), frontier=False))
+        session.horizon(HorizonAsked(depth=3, mass=0.6))
         rolled = session.rollouts(6, 8)
         session.respond(" Sure", looks=[4, 6], horizon=6, controls=8)
         beside(session, reader)
