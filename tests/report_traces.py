@@ -10,8 +10,8 @@ from typing import Any
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.valid.valid_sets import valid_set
 from bftui.measures.forks import ForksAsked
-from bftui.measures.horizon import HorizonAsked
 from bftui.measures.response_state import Setup
+from bftui.measures.tree_growth import HorizonAsked
 from bftui.model.loaded_model import open_model
 from bftui.model.prompt import Prompt
 from bftui.session import commands as c

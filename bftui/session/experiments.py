@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from bftui.measures.calibration.calibration import Readings
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
     from bftui.measures.forks import Forks, ForksAsked
-    from bftui.measures.horizon import Horizon, HorizonAsked
+    from bftui.measures.tree_growth import Horizon, HorizonAsked
 
 
 class Experiments:
@@ -301,7 +301,7 @@ class Experiments:
         `known` is a tree of the same depth that grew there under the same sampler: it grows on. Raises UsageError,
         ContextFull.
         """
-        from bftui.measures.horizon import Horizon, HorizonAsked
+        from bftui.measures.tree_growth import Horizon, HorizonAsked
 
         base, at = self._base, self._at(node)
         tree = base.state.tree

@@ -44,7 +44,7 @@ from bftui.trace.document import Trace
 if TYPE_CHECKING:
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
     from bftui.measures.forks import Forks, ForksAsked
-    from bftui.measures.horizon import Horizon, HorizonAsked
+    from bftui.measures.tree_growth import Horizon, HorizonAsked
 
 J = TypeVar("J", bound=Job)
 

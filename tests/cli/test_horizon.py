@@ -5,7 +5,7 @@ import json
 import pytest
 
 import bftui
-from bftui.measures.horizon import HorizonAsked
+from bftui.measures.tree_growth import HorizonAsked
 from bftui.results.codec import decode, encode
 from bftui.results.horizon_result import HorizonOutput
 from bftui.session.session import Session

@@ -22,9 +22,9 @@ from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
 from bftui.measures.calibration.calibration_runs import CalibrationAsked
 from bftui.measures.forks import ForksAsked
-from bftui.measures.horizon import HorizonAsked
 from bftui.measures.response_state import Setup
 from bftui.measures.site import close_site
+from bftui.measures.tree_growth import HorizonAsked
 from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.partner.session_partner import Partner
 from bftui.trace.journal import Journal

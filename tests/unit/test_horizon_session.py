@@ -9,8 +9,8 @@ import pytest
 import bftui
 from bftui.core.errors import ContextFull, UsageError
 from bftui.core.sampler import Sampler, SamplerWindow
-from bftui.measures.horizon import Horizon, HorizonAsked
 from bftui.measures.site import prompt_site
+from bftui.measures.tree_growth import Horizon, HorizonAsked
 from bftui.results.codec import decode, encode
 from bftui.results.horizon_result import HorizonResult, HorizonSettings
 from bftui.session.session import Session

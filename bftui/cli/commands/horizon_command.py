@@ -15,7 +15,7 @@ from bftui.cli.shared.progress_bars import bar
 from bftui.cli.shared.sampling_options import Sampling
 
 if TYPE_CHECKING:
-    from bftui.measures.horizon import ModelHorizonRun
+    from bftui.measures.tree_growth import ModelHorizonRun
     from bftui.model.loaded_model import Model
     from bftui.model.prompt import Prompt
 
@@ -54,7 +54,7 @@ def horizon(
 
     Nothing is drawn; what is not known is a bound. With several models their trees stand side by side.
     """
-    from bftui.measures.horizon import HorizonAsked, ModelHorizonRun, settings
+    from bftui.measures.tree_growth import HorizonAsked, ModelHorizonRun, settings
     from bftui.model.model_forms import carries_template
     from bftui.model.templates import asking
     from bftui.results.codec import encode
