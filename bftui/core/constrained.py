@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,15 @@ ConstraintState = Literal["open", "may end", "ends", "left", "stuck"]
 `open`: it must go on. `may end`: it may do either. `ends`: it cannot go on. `left`: what is there already is not of the
 form. `stuck`: no token goes on, or saying which ones do would take too much. Nothing is drawn after the last two.
 """
+
+SAID: Mapping[ConstraintState, str] = {
+    "open": "the text must go on",
+    "may end": "the text may end here",
+    "ends": "the text ends here",
+    "left": "the text has left it",
+    "stuck": "no token can follow",
+}
+"""The states in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +49,19 @@ class UnderConstraint:
     def holds(self) -> bool:
         """Whether something can be drawn under the constraint."""
         return self.state not in ("left", "stuck")
+
+
+def told_along(places: Sequence[tuple[float, UnderConstraint]]) -> str:
+    """Say in a line what a constraint did along a path.
+
+    Args:
+        places: H(P~) in nats at each governed place, and what the constraint made of it; at least one.
+    """
+    held = [(entropy, here) for entropy, here in places if here.holds]
+    if not held:
+        return f"constraint: {SAID[places[0][1].state]}"
+    inside = math.exp(math.fsum(entropy for entropy, _ in held) / len(held))
+    without = math.exp(math.fsum(here.entropy_free for _, here in held) / len(held))
+    line = f"constraint: BF {inside:.2f} over {len(held)} of its places, {without:.2f} without it"
+    lost = next((here for _, here in places if not here.holds), None)
+    return line if lost is None else f"{line}; then {SAID[lost.state]}"

@@ -220,12 +220,13 @@ def _carry_out(
 
 def summary(session: Session) -> str:
     """The text and what was measured on it, for people; safe to print."""
+    from bftui.core.constrained import told_along
     from bftui.core.text import counted, label, safe
 
     tree = session.tree
     made = [node for node in tree.path(session.cursor)[1:] if not tree.of_prompt(node)]
-    before = [tree.entropies(tree.parent(node) or 0) for node in made]
-    known = [pair for pair in before if pair is not None]
+    before = [tree.parent(node) or 0 for node in made]
+    known = [pair for node in before if (pair := tree.entropies(node)) is not None]
     rendered = session.rendered
     # In a chat template the control tokens are what tells who speaks; other prompts are shown as they were written.
     written = [session.model.token_bytes(i) for i in rendered.token_ids]
@@ -243,6 +244,12 @@ def summary(session: Session) -> str:
     ended = ended if stop is None else f"stopped at {label(stop.encode())}"
     parts = session.thinking()
     apart = "" if parts is None else f"\n{parts.line()}"
+    governed = [
+        (pair[1], here)
+        for node in before
+        if (here := tree.constraint(node)) is not None and (pair := tree.entropies(node))
+    ]
+    apart += f"\n{told_along(governed)}" if governed else ""
     return (
         f"{text}\n\n"
         f"{counted(len(known), 'token')}, {ended} · {BF_PATH.name} {truncated:.2f} ({BF_PATH.formula})"

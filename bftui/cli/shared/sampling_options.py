@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,7 @@ from bftui.model.token_names import (
 )
 
 if TYPE_CHECKING:
-    from bftui.core.sampler import Sampler
+    from bftui.core.sampler import Constraint, Sampler
     from bftui.model.loaded_model import Model
 
 TRUNCATION = "Further truncation rules; what all of them keep is kept"
@@ -116,6 +117,15 @@ class Sampling:
             help="Never draw this token; may be given several times.",
         ),
     ] = None
+    constraint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=STEERING,
+            help="What the text must be: a regular expression (.regex, .txt), a JSON schema (.json) or a Lark "
+            "grammar (.lark). It may end where that is whole, and goes on only with tokens that can lead there.",
+        ),
+    ] = None
     repetition_penalty: Annotated[
         float,
         typer.Option(
@@ -181,13 +191,26 @@ class Sampling:
     ] = 0.0
 
     def settings(self) -> dict[str, Any]:
-        """The settings of a `Sampler`, in which tokens may be named by their text. Raises UsageError."""
+        """The settings of a `Sampler`, in which tokens may be named by their text. Reads the constraint.
+
+        Raises UsageError; InputError and MissingDependency for a constraint that cannot be read.
+        """
         found = asdict(self)
+        found["constraint"] = self._read()
         found["added"] = tuple(map(typed_rule, found.pop("rule") or ()))
         found["bias"] = tuple(map(typed_bias, found.pop("bias") or ()))
         found["banned"] = tuple(map(typed_token, found.pop("ban") or ()))
         found["pinned"] = tuple(map(typed_token, found.pop("pin") or ()))
         return found
+
+    def _read(self) -> Constraint:
+        from bftui.core.sampler import FREE
+
+        if self.constraint is None:
+            return FREE
+        from bftui.model.constraint_file import read_constraint
+
+        return read_constraint(self.constraint)
 
     def checked(self) -> Sampler:
         """The sampler of the options, as far as that is known before a model is open. Raises UsageError.
@@ -200,7 +223,8 @@ class Sampling:
 
     def texts(self) -> dict[str, Any]:
         """The settings that name tokens by their text, for `with_token_ids`. Raises UsageError."""
-        settings, known = self.settings(), without_texts(self.settings())
+        settings = self.settings()
+        known = without_texts(settings)
         return {name: settings[name] for name in TOKEN_SETTINGS if settings[name] != known[name]}
 
     def on(self, model: Model) -> Sampler:
