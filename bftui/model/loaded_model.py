@@ -25,7 +25,7 @@ from bftui.formats.open_spec import Device, Dtype, Kv, Progress
 from bftui.model.model_forms import PRACTICE, resolve
 from bftui.model.noise_cache import Floor
 from bftui.model.prompt import Prompt, Rendered, Special, Taken, checked_special
-from bftui.model.templates import written
+from bftui.model.templates import asking, written
 from bftui.model.token_texts import TokenTexts
 from bftui.results.model_info import ModelPart
 
@@ -124,6 +124,9 @@ class Model:
         fails or refuses, ModelError for `chat` on a model without a template and for a prompt without tokens,
         InputError for text that is not Unicode.
         """
+        if self.info.mixes_chat:
+            # As where they are compared: all of them read one text.
+            prompt = asking(prompt, chat=False)
         chat = self._chat if prompt.template in ("auto", "chat") else None
         if prompt.template == "chat" and chat is None:
             raise ModelError(

@@ -28,6 +28,7 @@ class ModelPart:
     kv: str
     device: str
     sha256: str | None
+    has_template: Annotated[bool, LEFT_OUT] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,16 @@ class ModelInfo:
     template_tokens: Mapping[str, Any] = field(default_factory=dict, hash=False)
     title: str = ""
     parts: Annotated[tuple[ModelPart, ...], LEFT_OUT] = ()
+
+    @property
+    def mixes_chat(self) -> bool:
+        """Whether some, but not all, of the models that it mixes have a chat template."""
+        return self.chat_template is None and any(each.has_template for each in self.parts)
+
+    @property
+    def has_template(self) -> bool:
+        """Whether it has a chat template."""
+        return bool(self.chat_template)
 
     @property
     def start(self) -> tuple[int, ...]:

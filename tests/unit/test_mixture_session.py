@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,13 @@ def test_a_weight_without_a_distribution_leaves_the_session_as_it_was(tmp_path: 
             session.model_tree.preview(Sampler(weight=1.0), 0)
         assert numbers(session.node.next) == before
         session.step()
+
+
+def test_a_dial_of_a_base_and_its_partner_is_asked_as_they_are_compared() -> None:
+    """Both read the page that `shift` and `nudge` give a base model: neither is asked as it never was."""
+    with bftui.open_model("dial:practice::practice-aligned") as dial, bftui.open_model() as base:
+        asked = Prompt("Name a fruit.")
+        found = dial.render(asked)
+        assert found.template == "page"
+        assert found.token_ids == base.render(replace(asked, template="page")).token_ids
+        assert dial.render(replace(asked, template="raw")).template == "raw"
