@@ -45,6 +45,12 @@ def held(found: HorizonResult | MergedTexts, name: str) -> str:
     return f"≥ {low:,}" if high is None else f"{low:,} to {high:,}"
 
 
+def unexplored(mass: float) -> str:
+    """Writes what is left of the mass where so much is known, in percent."""
+    left = 1 - mass
+    return "0 %" if left < 1e-9 else "< .01 %" if left < 1e-4 else share(left)
+
+
 def share(mass: float) -> str:
     """Writes a share of the mass in percent."""
     return f"{100 * mass:.3g} %" if mass < 0.9995 or mass >= 1 - 1e-9 else "> 99.9 %"

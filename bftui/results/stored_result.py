@@ -80,7 +80,6 @@ class NamesTokens(Protocol):
 def kinds() -> dict[str, tuple[type, type]]:
     """Returns the settings and the result of each kind of measurement that a trace may hold."""
     from bftui.results.calibration_result import CalibrationResult, CalibrationSettings
-    from bftui.results.dial_result import DialResult, DialSettings
     from bftui.results.forks_result import ForksResult, ForksSettings
     from bftui.results.horizon_result import HorizonResult, HorizonSettings
     from bftui.results.lookahead_result import LookaheadResult, LookaheadSettings
@@ -105,7 +104,6 @@ def kinds() -> dict[str, tuple[type, type]]:
         "calibration": (CalibrationSettings, CalibrationResult),
         "forks": (ForksSettings, ForksResult),
         "horizon": (HorizonSettings, HorizonResult),
-        "dial": (DialSettings, DialResult),
     }
 
 

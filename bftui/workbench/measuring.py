@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
-from bftui.workbench.dial_shown import DialShown
 from bftui.workbench.keys import hint
 from bftui.workbench.partner_responding import PartnerResponding, begin_beside
 from bftui.workbench.responding import Responding, Responses
@@ -23,11 +22,12 @@ from bftui.workbench.words_responding import WordResponses, WordsResponding
 if TYPE_CHECKING:
     from bftui.core.job import Job
     from bftui.core.valid.node_reading import NodeReading
-    from bftui.measures.dial import Dial
     from bftui.measures.lookahead import Lookahead
     from bftui.measures.rollouts import Rollouts
+    from bftui.measures.tree_growth import HorizonAsked
     from bftui.model.loaded_model import Model
     from bftui.session.session import Session
+    from bftui.workbench.growing import GrownTrees
     from bftui.workbench.queries import ValidKey
     from bftui.workbench.restore_results import Restored
     from bftui.workbench.rollout_series import Place, RolloutSeries
@@ -108,26 +108,6 @@ class _Rolling:
         return replace(measured, rolled={**measured.rolled, series.place: found})
 
 
-class _Dialling:
-    name = "dial"
-
-    def __init__(self, job: Dial) -> None:
-        self.job = job
-        self.published = 0.0
-
-    @property
-    def told(self) -> str:
-        return f"{self.name} at {self.job.share:.0%}"
-
-    def close(self) -> None:
-        self.job.close()
-
-    def publish(self, measured: Measured, *, running: bool) -> Measured:
-        job = self.job
-        shown = DialShown(job.node, job.settings(), job.result(), running, job.share)
-        return replace(measured, dials={**measured.dials, job.node: shown})
-
-
 class Measuring:
     """The experiments of a session, one piece at a time.
 
@@ -146,6 +126,7 @@ class Measuring:
         self._responses = Responses()
         self._words = WordResponses()
         self._valid_sets: ValidSets | None = None
+        self._trees: GrownTrees | None = None
 
     @property
     def waiting(self) -> bool:
@@ -189,10 +170,31 @@ class Measuring:
         series.join(job)
         self._begin(_Rolling(job, series))
 
-    def dial(self, node: int) -> None:
-        """Measures a mixture after a node along its weight. Raises UsageError for one model alone."""
-        if not any(isinstance(work, _Dialling) and work.job.node == node for work in self._running):
-            self._begin(_Dialling(self._at.experiments.start_dial(node=node)))
+    def grow(self, node: int, asked: HorizonAsked) -> None:
+        """Grows the tree of all continuations of a node; one that was stopped goes on.
+
+        Raises UsageError, ContextFull.
+        """
+        from bftui.workbench.growing import Growing, GrownTrees
+
+        session = self._at
+        for running in list(self._running):
+            if isinstance(running, Growing):
+                self._drop(running)
+        if self._trees is None:
+            self._trees = GrownTrees()
+        self._begin(self._trees.begin(session, node, asked))
+
+    def forget_grown(self, place: Place) -> None:
+        """Takes a tree away; what it measured stays in the trace."""
+        from bftui.workbench.growing import Growing, without
+
+        for running in list(self._running):
+            if isinstance(running, Growing) and running.place == place:
+                self._drop(running)
+        if self._trees is not None:
+            self._trees.forget(place)
+        self.show(replace(self.measured, grown=without(self.measured.grown, place)))
 
     def calibrate(self, asked: AskedSet, node: int | None) -> None:
         """Loads a valid set after a node (default: the cursor) and reads it; one that was stopped goes on.
@@ -418,7 +420,7 @@ class Measuring:
         """Ends everything and forgets what was found: it is about another session from now on."""
         self.renew()
         self._series.clear()
-        self._valid_sets = None
+        self._valid_sets = self._trees = None
         self.session = session
         self.show(Measured())
 

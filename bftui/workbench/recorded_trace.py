@@ -110,6 +110,7 @@ class RecordedTrace:
             responses={place: each for place, each in all_.responses.items() if place[0] < count},
             beside={place: each for place, each in all_.beside.items() if place[0] < count},
             words={place: each for place, each in all_.words.items() if place[0] < count},
+            grown={place: each for place, each in all_.grown.items() if place[0] < count},
             valid=all_.valid if all_.valid and all_.valid.node < count else None,
         )
         if known != measuring.measured:

@@ -15,7 +15,7 @@ from bftui.core.sampler import Sampler
 from bftui.results.codec import FieldError
 from bftui.results.lookahead_result import LookaheadResult, Width
 from bftui.results.stored_result import StoredResult
-from bftui.workbench.dial_shown import DialShown
+from bftui.workbench.grown_shown import GrownShown
 from bftui.workbench.paired_results import NudgingShown, ShiftShown
 from bftui.workbench.response_shown import ResponseShown
 from bftui.workbench.rollout_series import Drawing, PastRollouts, Place, RolloutSeries
@@ -47,7 +47,7 @@ def restored(
     *,
     live: bool = True,
 ) -> Restored:
-    """Restores look-ahead, rollouts, responses, dials and the last valid set; rollouts of a place are the latest.
+    """Restores look-ahead, rollouts, responses and the last valid set; of rollouts of one place those of the latest.
 
     `live`: whether there is a model, so that what was stopped can go on.
     """
@@ -56,7 +56,7 @@ def restored(
     responses: dict[Place, ResponseShown] = {}
     beside: dict[Place, PartnerShown] = {}
     series_of_words: list[StoredResult] = []
-    dials: dict[int, DialShown] = {}
+    grown: dict[Place, GrownShown] = {}
     valid: ValidShown | None = None
     for found in measurements:
         node = found["node"]
@@ -71,8 +71,9 @@ def restored(
                 case "rollouts" | "resampling":
                     past = PastRollouts.of(StoredResult.read(found))
                     _put(series, (node, samplers.index(past.settings().sampler)), past)
-                case "dial":
-                    dials[node] = DialShown.past(StoredResult.read(found))
+                case "horizon":
+                    tree_shown = GrownShown.past(StoredResult.read(found), samplers)
+                    grown[node, tree_shown.sampler] = tree_shown
                 case "calibration":
                     valid = ValidShown.past(StoredResult.read(found), samplers)
                 case "response" | "partner_response":
@@ -96,7 +97,7 @@ def restored(
         responses=responses,
         beside=beside,
         words=words,
-        dials=dials,
+        grown=grown,
         valid=valid,
     )
     return Restored(measured, goes_on)

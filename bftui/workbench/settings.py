@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bftui.measures.style_lexicon import WORDS
 from bftui.model.prompt import Prompt
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bftui.model.prompt import Template
     from bftui.session.records.resume import Saved
     from bftui.session.records.trace_replay import Replay
+
+T = TypeVar("T", int, float)
 
 QUESTIONS = (
     "Name a fruit.",
@@ -51,6 +53,40 @@ class RolloutSize:
         self.horizon = _stepped(HORIZONS, self.horizon, by)
 
 
+DEPTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 64)
+MASSES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
+LEASTS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+
+
+@dataclass(slots=True)
+class TreeSize:
+    """How far the next tree grows.
+
+    Attributes:
+        depth: tokens of its longest texts.
+        mass: the share of the mass that they are to hold.
+        least: the least probability of a path that is read.
+        most: nodes that it may have.
+    """
+
+    depth: int = 6
+    mass: float = 0.95
+    least: float = 0.0
+    most: int = 10_000
+
+    def deepen(self, by: int) -> None:
+        """Takes longer or shorter texts."""
+        self.depth = _stepped(DEPTHS, self.depth, by)
+
+    def hold(self, by: int) -> None:
+        """Takes a larger share or a smaller one."""
+        self.mass = _stepped(MASSES, self.mass, by)
+
+    def reach(self, by: int) -> None:
+        """Takes less probable paths or only more probable ones."""
+        self.least = _stepped(LEASTS, self.least, -by)
+
+
 @dataclass(frozen=True, slots=True)
 class ResponsePlan:
     """How a response is measured that begins.
@@ -74,7 +110,7 @@ class ResponsePlan:
         return replace(self, horizon=_stepped(HORIZONS, self.horizon, by))
 
 
-def _stepped(values: tuple[int, ...], value: int, by: int) -> int:
+def _stepped(values: tuple[T, ...], value: T, by: int) -> T:
     """The next larger or smaller of some values; the value itself where there is none."""
     if by > 0:
         return next((each for each in values if each > value), value)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
-    from bftui.workbench.dial_shown import DialShown
+    from bftui.workbench.grown_shown import GrownShown
     from bftui.workbench.paired_results import Draft, NudgingShown, ShiftShown
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Place, Rolled
@@ -72,7 +72,7 @@ class Measured:
         running: what is being measured.
         looked, rolled, words: by place; of rollouts the latest there.
         responses, beside: by place, which is here the node of the forced text's last token; those of the partner.
-        dials: of a mixture, the latest one of each node.
+        grown: trees of continuations, by place.
         valid: the valid set that is loaded.
         speed: tokens a second that a response drew last; None before one did.
     """
@@ -84,7 +84,7 @@ class Measured:
     responses: Mapping[Place, ResponseShown] = field(default_factory=dict)
     beside: Mapping[Place, PartnerShown] = field(default_factory=dict)
     words: Mapping[Place, WordsShown] = field(default_factory=dict)
-    dials: Mapping[int, DialShown] = field(default_factory=dict)
+    grown: Mapping[Place, GrownShown] = field(default_factory=dict)
     valid: ValidShown | None = None
     speed: float | None = None
 

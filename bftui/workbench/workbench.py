@@ -43,9 +43,11 @@ if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.pair.nudging_rounds import NudgeSettings
     from bftui.core.valid.node_reading import NodeReading
+    from bftui.measures.tree_growth import HorizonAsked
     from bftui.model.prompt import Prompt, Rendered
     from bftui.workbench.loop import Loop
     from bftui.workbench.recorded_trace import RecordedTrace
+    from bftui.workbench.rollout_series import Place
     from bftui.workbench.session_slot import SessionSlot
     from bftui.workbench.valid_shown import AskedSet
 
@@ -302,12 +304,6 @@ class Workbench:
                 self.model.interrupt()
             self._open(model, lambda: live.open_other(self._session, model, broken=broken))
 
-    def mix(self, model: str) -> None:
-        """Opens a mixture whose first model is the session's own; the session goes on in it at weight 0."""
-        live = self._live()
-        if live is not None:
-            self._open(model, lambda: live.mix(self._session, model))
-
     def _live(self) -> LiveModel | None:
         """What can open models; where nothing can that is said."""
         if isinstance(self.source, LiveModel):
@@ -336,16 +332,6 @@ class Workbench:
         """Draws continuations of a node, to compare with the path that goes on from it."""
         self._put(lambda session: session.measuring.resample(samples, node), "measure")
 
-    def turn_dial(self, by: float) -> None:
-        """Moves the weight of a mixture from where it stands when that is done; what plays goes on."""
-        if self._loop is not None:
-            self._session.pairing.give_way()
-        self._put(lambda session: session.turn_dial(by), "force")
-
-    def dial(self, node: int) -> None:
-        """Measures a mixture after a node along its weight."""
-        self._put(lambda session: session.measuring.dial(node), "measure")
-
     def respond(self, node: int, ids: tuple[int, ...], end: int) -> None:
         """Measures all there is of the response to a text that was forced after a node, and ends at another.
 
@@ -366,6 +352,14 @@ class Workbench:
     def calibrate(self, asked: AskedSet, node: int | None = None) -> None:
         """Loads a valid set after a node (default: where the session then stands); what was stopped goes on."""
         self._put(lambda session: session.measuring.calibrate(asked, node), "measure")
+
+    def grow(self, node: int, asked: HorizonAsked) -> None:
+        """Grows the tree of all continuations of a node; one that was stopped goes on."""
+        self._put(lambda session: session.measuring.grow(node, asked), "measure")
+
+    def forget_grown(self, place: Place) -> None:
+        """Takes a tree away that was grown at a place."""
+        self._put(lambda session: session.measuring.forget_grown(place), "measure")
 
     def take_way(self, ids: tuple[int, ...]) -> None:
         """Appends a way on of a valid set: nobody asks what that does to BF."""

@@ -26,6 +26,7 @@ NAMES = (
     "noise",
     "traces",
     "trie",
+    "grown_tree",
     "kills",
     "workbench",
 )

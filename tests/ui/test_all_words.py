@@ -136,10 +136,10 @@ def kept(w: Driver, kind: str = "response") -> list[dict[str, Any]]:
 
 async def test_the_numbers_are_those_of_the_api_and_the_narrowest_is_first(fruit: str) -> None:
     async with opened(fruit) as w:
-        await w.press("A")
+        await w.press("W")
         assert isinstance(w.app.screen, WordsScreen)
         assert not w.workbench.now.measured.words
-        await w.press("A")
+        await w.press("W")
         await w.measured()
         shown = found(w)
         assert shown.complete
@@ -158,8 +158,8 @@ async def test_the_numbers_are_those_of_the_api_and_the_narrowest_is_first(fruit
 
 async def test_all_first_looks_come_first_and_no_verdict_before_the_last(slow: str) -> None:
     async with opened(slow) as w:
-        await w.press("A")
-        await w.press_only("A")
+        await w.press("W")
+        await w.press_only("W")
         seen: set[tuple[int, ...]] = set()
         screens: set[str] = set()
 
@@ -185,16 +185,16 @@ async def test_all_first_looks_come_first_and_no_verdict_before_the_last(slow: s
 async def test_the_cost_is_said_before_it_starts_where_a_speed_is_known(tmp_path: Path) -> None:
     model = table(tmp_path / "slower.json", rules=opening(), step_ms=15)
     async with opened(model, response="auto", plan=ResponsePlan(16, 20)) as w:
-        await w.press("A")
+        await w.press("W")
         assert "known when some were drawn" in w.screen()
         await w.press("equals_sign", "right_square_bracket")
         assert "32 samples of up to 32 tokens" in w.screen()
         await w.press("minus", "left_square_bracket", "escape", "1")
         await w.measured()
-        await w.press("left", "A")
+        await w.press("left", "W")
         assert w.workbench.now.measured.speed is not None
         assert "at most" in w.screen()
-        await w.press_only("A")
+        await w.press_only("W")
         await looked(w)
         assert "more" in w.screen()
 
@@ -202,7 +202,7 @@ async def test_the_cost_is_said_before_it_starts_where_a_speed_is_known(tmp_path
 async def test_what_cannot_be_measured_is_listed_with_why(tmp_path: Path) -> None:
     model = table(tmp_path / "bare.json", rules=opening())
     async with opened(model, words=("Sure", "é", "Sure")) as w:
-        await w.press("A", "A")
+        await w.press("W", "W")
         await w.measured()
         shown = found(w)
         assert len(shown.words) == 1
@@ -218,13 +218,13 @@ async def test_what_cannot_be_measured_is_listed_with_why(tmp_path: Path) -> Non
 async def test_where_no_word_can_be_measured_that_is_said(tmp_path: Path) -> None:
     model = table(tmp_path / "bare.json", rules=opening())
     async with opened(model, words=("é",)) as w:
-        await w.press("A", "A")
+        await w.press("W", "W")
         assert "no word of the palette can be measured here" in w.screen()
 
 
 async def test_enter_forces_the_word_and_shows_its_own_response(fruit: str) -> None:
     async with opened(fruit) as w:
-        await w.press("A", "A")
+        await w.press("W", "W")
         await w.measured()
         ranked = found(w).ranked()
         await w.press("down", "enter")
@@ -236,7 +236,7 @@ async def test_enter_forces_the_word_and_shows_its_own_response(fruit: str) -> N
         assert own.result is not None
         assert own.result.delta == ranked[1].result.looks[len(own.result.looks) - 1].delta  # type: ignore[union-attr]
         # Back at the place the table is there.
-        await w.press("escape", "left", "A")
+        await w.press("escape", "left", "W")
         assert found(w).complete
         await w.press("down", "enter")
         await w.until(lambda: isinstance(w.app.screen, ResponseScreen))
@@ -256,9 +256,9 @@ async def test_it_fits_whatever_the_words_are(
     async with opened(
         fruit, partner=PartnerSettings(helper), size=size, words=words, plan=ResponsePlan(2, 4)
     ) as w:
-        await w.press("A")
+        await w.press("W")
         check(w, "before")
-        await w.press("A")
+        await w.press("W")
         await w.measured()
         for key in ("down", "down", "down", "down", "end", "home"):
             await w.press(key)
@@ -266,13 +266,13 @@ async def test_it_fits_whatever_the_words_are(
         await w.press("escape")
         w.workbench.part()
         await w.settled()
-        await w.press("A")
+        await w.press("W")
         check(w, "alone")
 
 
 async def test_k_explains_the_table(fruit: str) -> None:
     async with opened(fruit, size=(120, 50)) as w:
-        await w.press("A", "K")
+        await w.press("W", "K")
         assert "all words" in w.screen()
         assert "Holm" in w.screen()
 
@@ -282,33 +282,33 @@ async def test_k_explains_the_table(fruit: str) -> None:
 
 async def test_a_stopped_one_goes_on_to_what_it_would_have_been(slow: str) -> None:
     async with opened(slow) as w:
-        await w.press("A")
-        await w.press_only("A")
+        await w.press("W")
+        await w.press_only("W")
         await looked(w)
         await w.press("escape")
         await w.press_only("escape")
         await w.until(lambda: not w.workbench.measuring and not w.workbench.working)
-        assert "A goes on" in w.notice
+        assert "W goes on" in w.notice
         assert not found(w).complete
         # Elsewhere something else is measured meanwhile.
         await w.press("space", "a")
         await w.measured()
-        await w.press("left", "A")
-        assert "A goes on" in w.screen()
-        await w.press("A")
+        await w.press("left", "W")
+        assert "W goes on" in w.screen()
+        await w.press("W")
         await w.measured()
         assert kept(w) == undisturbed(slow)
 
 
 async def test_a_force_has_it_wait_and_the_key_goes_on(slow: str) -> None:
     async with opened(slow, response="auto") as w:
-        await w.press("A")
-        await w.press_only("A")
+        await w.press("W")
+        await w.press_only("W")
         await looked(w)
         await w.press("escape", "1")
         await w.until(lambda: not found_at(w, 0).running)
         await w.measured()
-        await w.press("left", "A", "A")
+        await w.press("left", "W", "W")
         await w.measured()
         assert [plain(each.result) for each in found(w).words] == undisturbed(slow)
 
@@ -321,8 +321,8 @@ def found_at(w: Driver, node: int) -> WordsShown:
 async def test_a_session_that_is_taken_up_goes_on_with_it(slow: str, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     async with opened(slow, state_dir=lambda: folder) as w:
-        await w.press("A")
-        await w.press_only("A")
+        await w.press("W")
+        await w.press_only("W")
         await looked(w)
     saved = read_saved(latest(folder))
     assert saved.prompt is not None
@@ -330,9 +330,9 @@ async def test_a_session_that_is_taken_up_goes_on_with_it(slow: str, tmp_path: P
         shown = found(w)
         assert shown.paused
         assert shown.done >= 1
-        await w.press("A")
-        assert "A goes on" in w.screen()
-        await w.press("A")
+        await w.press("W")
+        assert "W goes on" in w.screen()
+        await w.press("W")
         await w.measured()
         assert kept(w) == undisturbed(slow)
 
@@ -340,13 +340,13 @@ async def test_a_session_that_is_taken_up_goes_on_with_it(slow: str, tmp_path: P
 async def test_a_replay_shows_what_was_measured(fruit: str, tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     async with opened(fruit, trace=path) as w:
-        await w.press("A", "A")
+        await w.press("W", "W")
         await w.measured()
         await w.press("escape", "e")
         await w.settled()
         before = found(w)
     async with replayed(path) as w:
-        await w.press("A")
+        await w.press("W")
         shown = found(w)
         assert [each.ids for each in shown.ranked()] == [each.ids for each in before.ranked()]
         assert [each.result.verdict for each in shown.words if each.result] == [
@@ -383,7 +383,7 @@ async def test_the_partners_column_is_what_it_would_be_alone(
 ) -> None:
     partner: str = request.getfixturevalue(which)
     async with opened(fruit, partner=PartnerSettings(partner)) as w:
-        await w.press("A", "A")
+        await w.press("W", "W")
         await w.measured()
         shown, beside = found(w), w.session.partner
         assert beside is not None
@@ -406,8 +406,8 @@ async def test_the_partner_goes_on_in_a_session_that_is_taken_up(
     folder = tmp_path / "kept"
     wanted = PartnerSettings(helper)
     async with opened(slow, partner=wanted, state_dir=lambda: folder) as w:
-        await w.press("A")
-        await w.press_only("A")
+        await w.press("W")
+        await w.press_only("W")
         await w.until(
             lambda: any(
                 each.words[-1].partner and each.words[-1].partner.result
@@ -421,7 +421,7 @@ async def test_the_partner_goes_on_in_a_session_that_is_taken_up(
         slow, partner=wanted, prompt=saved.prompt.text, resumed=saved, state_dir=lambda: folder
     ) as w:
         assert found(w).partner == "helper"
-        await w.press("A", "A")
+        await w.press("W", "W")
         await w.measured()
         beside = w.session.partner
         assert beside is not None
@@ -434,8 +434,8 @@ async def test_the_partner_goes_on_in_a_session_that_is_taken_up(
 async def test_a_partner_that_dies_leaves_the_other_column(slow: str, tmp_path: Path) -> None:
     dying = table(tmp_path / "d.json", name="dying", rules=opening(), tokens=BYTES, step_ms=2)
     async with opened(slow, partner=PartnerSettings(dying)) as w:
-        await w.press("A")
-        await w.press_only("A")
+        await w.press("W")
+        await w.press_only("W")
         await looked(w)
         assert w.session.partner is not None
         os.kill(w.session.partner.model.client.pid, signal.SIGKILL)  # type: ignore[attr-defined]
@@ -448,7 +448,7 @@ async def test_a_partner_that_dies_leaves_the_other_column(slow: str, tmp_path: 
 
 async def test_a_partner_that_is_taken_away_takes_its_column_along(fruit: str, helper: str) -> None:
     async with opened(fruit, partner=PartnerSettings(helper)) as w:
-        await w.press("A", "A")
+        await w.press("W", "W")
         await w.measured()
         await w.press("escape")
         w.workbench.part()
@@ -464,7 +464,7 @@ async def test_a_text_that_the_partner_cannot_be_given_is_said(fruit: str, forei
         # Half a character goes to no model with another vocabulary.
         half = w.session.model.tokenize("é")[:1]
         w.session.force(ids=half)
-        await w.press("space", "left", "A", "A")
+        await w.press("space", "left", "W", "W")
         await w.measured()
         assert found(w).error
         assert found(w).judged
@@ -573,8 +573,8 @@ async def test_a_partner_that_hangs_in_all_words_is_stopped(
 ) -> None:
     async with opened(fruit, partner=hanging(tmp_path, at), response="off") as w:
         await w.partnered(everything=True)
-        await w.press("A")
-        await w.press_only("A")
+        await w.press("W")
+        await w.press_only("W")
         await hangs(w, at)
         await w.press_only("escape", "escape")
         await w.measured()
@@ -585,8 +585,8 @@ async def test_a_partner_that_hangs_in_all_words_is_stopped(
 async def test_quitting_does_not_wait_for_a_partner_that_hangs(fruit: str, tmp_path: Path) -> None:
     async with opened(fruit, partner=hanging(tmp_path, READ + 5), response="off") as w:
         await w.partnered(everything=True)
-        await w.press("A")
-        await w.press_only("A")
+        await w.press("W")
+        await w.press_only("W")
         await hangs(w, READ + 5)
         await w.press_only("escape", "q")
     # It ended by itself: nothing had to be killed, and nothing hangs on in this process.

@@ -301,7 +301,7 @@ async def test_keys_that_measure_say_why_they_cannot(fruit: str) -> None:
         assert "no text was forced on this path" in w.notice
         await w.press("g")
         assert w.session.ended
-        for key in ("r", "R", "a", "A"):
+        for key in ("r", "R", "a", "A", "W"):
             await w.press(key)
             assert "the text ends here" in w.notice, key
 

@@ -81,6 +81,7 @@ WALKS = {
         (
             *(Step(("S",)), Step(("S",)), Step(("R",)), Step(("S", "r"))),
             Step(("escape", "right", "E")),
+            Step(("escape", "W")),
             Step(("escape", "A")),
         ),
         response="auto",

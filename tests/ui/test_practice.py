@@ -21,7 +21,8 @@ SCREENS = {
     "rollouts": ("r",),
     "rollouts explained": ("r", "K"),
     "response": ("1", "E"),
-    "all words": ("A",),
+    "all words": ("W",),
+    "grow": ("A",),
 }
 
 

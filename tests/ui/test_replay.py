@@ -164,7 +164,7 @@ async def test_keys_that_need_a_model_say_so(trace, key):
         assert driver.app.screen is driver.bench
 
 
-@pytest.mark.parametrize("key", ["r", "R", "A", "b"])
+@pytest.mark.parametrize("key", ["r", "R", "A", "W", "b"])
 async def test_what_was_not_measured_here_is_not_shown(trace, key):
     async with replayed(trace) as driver:
         await driver.press("home", "p")
@@ -174,6 +174,7 @@ async def test_what_was_not_measured_here_is_not_shown(trace, key):
             "no rollouts were recorded at this place: ) goes to what was",
             "no rollouts of another text from here were recorded at this place: ) goes to what was",
             "no responses to all words were recorded at this place: ) goes to what was",
+            "no tree was recorded at this place: ) goes to what was",
             "no nudging was recorded at this place: ) goes to what was",
         )
 

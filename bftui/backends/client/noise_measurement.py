@@ -41,8 +41,7 @@ _TOGETHER = 16
 
 _SIGNIFICANT = 4
 
-_SAMPLER = Sampler(temperature=1.0, top_p=0.9, weight=2.0)
-"""Of a dial no weight between -1 and 2 adds up more of its models' noise; one model has no weight."""
+_SAMPLER = Sampler(temperature=1.0, top_p=0.9)
 
 
 class Differences:
@@ -195,7 +194,7 @@ def _read(backend: Backend, logits: Logits, token_id: int) -> _Read:
     distribution: TokenDistribution = backend.distribution(logits, _SAMPLER)
     summary = distribution.summary()
     return _Read(
-        in_memory(logits, _SAMPLER),
+        in_memory(logits),
         summary.entropy,
         summary.entropy_truncated,
         distribution.score(token_id).logprob,

@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MODEL_HELP = (
-    "practice, a path to a GGUF file or to a Hugging Face directory, table:FILE.json, or a mixture such as "
-    "dial:BASE::ALIGNED."
-)
+MODEL_HELP = "practice, a path to a GGUF file or to a Hugging Face directory, or table:FILE.json."
 Model = Annotated[
     str,
     typer.Argument(

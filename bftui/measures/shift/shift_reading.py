@@ -7,13 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from bftui.backends.client.client_protocol import PLAIN
 from bftui.backends.protocol import F32
 from bftui.core.errors import ContextFull, ModelError, UsageError
 from bftui.core.job import Job
 from bftui.core.pair.distribution_shift import Author, Compared, compare, standings, together
 from bftui.core.pair.shift_summary import Position, Shares, shares
-from bftui.core.sampler import Sampler
 from bftui.core.text import counted
 from bftui.model.counterparts import most_probable_end
 from bftui.model.loaded_model import Model
@@ -42,7 +40,6 @@ class PairSide:
     model: Model
     rendered: Rendered
     token_ids: Sequence[int]
-    sampler: Sampler
 
     def room(self, stop: int) -> bool:
         """Says whether tokens up to this place can be read: the last one is read from what stands before it."""
@@ -50,8 +47,7 @@ class PairSide:
 
     def rows(self, stop: int) -> Iterator[F32]:
         """Yields the logits that each token up to this place is read from, each of shape (n_vocab,)."""
-        ids = self.token_ids[:stop]
-        return self.model.client.path_logits(self.rendered.token_ids, ids, self.sampler)
+        return self.model.client.path_logits(self.rendered.token_ids, self.token_ids[:stop])
 
 
 def read_both(base: PairSide, partner: PairSide, spans: Sequence[Span]) -> Iterator[Compared]:
@@ -130,11 +126,8 @@ class Shift(Job):
         author: Author = "partner",
         token_ids: Sequence[int] | None = None,
         max_tokens: int = 256,
-        sampler: Sampler = PLAIN,
     ) -> None:
         """Takes an answer as the author's tokens, or has the author write its greedy one of at most `max_tokens`.
-
-        `sampler` has the weight of a model that is a mixture.
 
         Raises UsageError for an answer without tokens, and for less than one token to write.
         """
@@ -145,7 +138,7 @@ class Shift(Job):
         self.pair, self.contexts, self.author = pair, contexts, author
         self.answer: tuple[int, ...] = tuple(token_ids or ())
         self.ended: Ended | None = None if token_ids is None else "given"
-        self.max_tokens, self.sampler = max_tokens, sampler
+        self.max_tokens = max_tokens
         self.positions: list[Position] = []
         self._spans = 0
         self._measuring = False
@@ -256,7 +249,7 @@ class Shift(Job):
         model, rendered = self._author()
         tokens: list[bytes] = []
         tail, stopped = b"", False
-        taken = model.client.greedy(rendered.token_ids, self.max_tokens, self.sampler)
+        taken = model.client.greedy(rendered.token_ids, self.max_tokens)
         for best in taken:
             self.answer += (best.token_id,)
             token = model.token_bytes(best.token_id)
@@ -291,8 +284,8 @@ class Shift(Job):
             partner_ids: Sequence[int] = self.pair.to_partner(self.answer, self.contexts)
         else:
             base_ids, partner_ids = self.pair.to_base(self.answer, self.contexts), self.answer
-        base = PairSide(self.pair.base, self.contexts.base, base_ids, self.sampler)
-        partner = PairSide(self.pair.partner, self.contexts.partner, partner_ids, self.sampler)
+        base = PairSide(self.pair.base, self.contexts.base, base_ids)
+        partner = PairSide(self.pair.partner, self.contexts.partner, partner_ids)
         spans = aligned(self.pair, self.contexts, base_ids, partner_ids, self.author)
         fitting = [
             each for each in spans if base.room(each.base.stop) and partner.room(each.partner.stop)

@@ -104,6 +104,32 @@ def _show_rollouts(screen: WorkbenchScreen, *, resample: bool) -> None:
     )
 
 
+# The tree of continuations -------------------------------------------------------------------------------------
+
+
+@action(
+    ActionGroup.MEASURE,
+    "A",
+    name="grow",
+    needs=needs.recorded("grow", "no tree was", can_measure),
+    known=lambda view: view.grown is not None,
+)
+def grow(screen: WorkbenchScreen) -> None:
+    """All continuations from here as a tree that grows, the most probable first, with exact bounds of its BF."""
+    from bftui.ui.screens.grown_screen import GrownScreen, asked_for
+
+    def left(command: OpenRollout | None) -> None:
+        if command is not None:
+            screen.send(command)
+
+    view, size = screen.now, screen.tree_size
+    # Of a tree that was recorded the numbers are there, but no tree that could grow on.
+    known = view.grown is not None and bool(view.grown.rows)
+    if not known and screen.workbench.source.can("measure"):
+        screen.workbench.grow(view.cursor, asked_for(size))
+    screen.app.push_screen(GrownScreen(screen.workbench, view, screen.palette, size), left)
+
+
 # Candidates ----------------------------------------------------------------------------------------------------
 
 
@@ -161,7 +187,7 @@ def response(screen: WorkbenchScreen) -> None:
 
 @action(
     ActionGroup.MEASURE,
-    "A",
+    "W",
     name="all words",
     needs=needs.recorded("all_words", "no responses to all words were", can_measure),
     known=lambda view: view.worded is not None,

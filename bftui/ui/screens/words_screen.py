@@ -1,4 +1,4 @@
-"""`A`: which word of the style palette narrows most here, in both models; live while it is measured."""
+"""`W`: which word of the style palette narrows most here, in both models; live while it is measured."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.themes.theme_styles import palette as palette_of
 from bftui.ui.view import View
 from bftui.workbench.keys import key
-from bftui.workbench.settings import PartnerSettings, RolloutSize, WorkbenchSettings
+from bftui.workbench.settings import PartnerSettings, RolloutSize, TreeSize, WorkbenchSettings
 from bftui.workbench.snapshot import Beside, Notice, Status, Tone
 from bftui.workbench.workbench import Workbench
 
@@ -61,7 +61,7 @@ class WorkbenchScreen(Screen[None]):
         theme_file, palette: the colours, and the styles made of them.
         terminal_colors: what the terminal can draw.
         view: the session as the panes see it; None while there is none.
-        rollout_size: what the next rollouts are drawn with.
+        rollout_size, tree_size: what the next rollouts are drawn with, and how far the next tree grows.
         words: what the keys 1 to 9 force.
         special: what control tokens in a forced text are read as.
         partner_settings: how the next partner is opened.
@@ -118,7 +118,7 @@ class WorkbenchScreen(Screen[None]):
         self.key_line = KeyLine(palette)
         self.notice = NoticeBox(palette)
         self.panes: tuple[Pane, ...] = (self.tree_pane, self.candidates, self.text_pane, self.strip)
-        self.rollout_size = RolloutSize()
+        self.rollout_size, self.tree_size = RolloutSize(), TreeSize()
         self.words = settings.words
         self.special: Special = settings.frame.special
         self.partner_settings = settings.partner or PartnerSettings("")
@@ -238,7 +238,6 @@ class WorkbenchScreen(Screen[None]):
             measuring=workbench.measuring,
             partner=workbench.now.paired.ready and view is not None and view.partner is not None,
             pairing=workbench.now.paired.state is Beside.LOADING,
-            mixed=view is not None and view.mixing is not None,
             replay=replay,
             recorded=frozenset(
                 each.id for each in ACTIONS if replay and each.known and view and each.known(view)
