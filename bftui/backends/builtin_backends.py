@@ -8,6 +8,7 @@ from __future__ import annotations
 from bftui.backends.backend_spec import BackendSpec
 from bftui.formats.context_plan import default_context, planned
 from bftui.formats.machine import fits_as_float32, gpu
+from bftui.formats.mixture_forms import MIXTURES
 from bftui.formats.model_facts import DIRECTORY, GGUF, TABLE, ModelFacts, Need
 from bftui.formats.open_spec import OpenSpec
 
@@ -91,5 +92,7 @@ BUILTIN: dict[str, BackendSpec] = {
             chooses_dtype=True,
         ),
         BackendSpec("table", (TABLE,), "bftui.backends.table", needs=_table_needs),
+        # What its models need is the sum of what each needs: see `registry.needed`.
+        BackendSpec("mixture", MIXTURES, "bftui.backends.mixture.mixture_backend"),
     )
 }

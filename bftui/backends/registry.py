@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
@@ -13,6 +13,7 @@ from bftui.backends.backend_spec import BackendSpec
 from bftui.backends.builtin_backends import BUILTIN
 from bftui.core.added_code import load_added
 from bftui.core.errors import Cancelled, MissingDependency, ModelLoadError, UsageError
+from bftui.formats.mixture_forms import in_words
 from bftui.formats.model_facts import DIRECTORY, GGUF, ModelFacts, Need, SourceKind
 from bftui.formats.open_spec import OpenSpec, Progress
 
@@ -84,15 +85,31 @@ def automatic(kind: SourceKind, usable: Callable[[str], bool] | None = None) -> 
 def needed(facts: ModelFacts, spec: OpenSpec) -> Need:
     """Estimate the memory that a model takes when it is opened as `spec` says, with the backend that it names.
 
+    A mixture takes what its models take together.
+
     Raises UsageError for an unknown backend, ModelLoadError where its estimate fails.
     """
     backend = require(spec.backend, libraries=False)
+    if spec.parts:
+        parts = zip(facts.parts, spec.parts, strict=True)
+        return _summed(spec.backend, [needed(each, spec.part(part)) for each, part in parts])
     try:
         return backend.needs(facts, spec)
     except Exception as error:
         # Other people's code may raise anything; the other models must stay in reach.
         what = f"the backend {spec.backend} cannot estimate the memory of {facts.name}"
         raise ModelLoadError(what, _reason(error)) from error
+
+
+def _summed(backend: str, needs: Sequence[Need]) -> Need:
+    return Need(
+        weights=sum(each.weights for each in needs),
+        context=sum(each.context for each in needs),
+        n_ctx=min(each.n_ctx for each in needs),
+        backend=backend,
+        precision=in_words(each.precision for each in needs),
+        on_gpu=all(each.on_gpu for each in needs),
+    )
 
 
 def require(name: str, *, libraries: bool = True) -> BackendSpec:

@@ -138,6 +138,19 @@ def _problem(error: BftuiError, file: str) -> str:
     return error.reason or error.message
 
 
+def cost_of(model: str, options: Mapping[str, Any]) -> str:
+    """Return what opening a MODEL would take of the memory that is free. Raises ModelError.
+
+    `options` are the keywords of `open_model`.
+    """
+    from bftui.model.model_forms import facts_of, resolve
+
+    asked, found = PlannedOpening.of(options).spec, resolve(model)
+    spec = replace(asked, source=found.source, backend=found.backend, parts=found.parts)
+    need, free = needed(facts_of(model), spec).total, available_memory()
+    return f"{size(need)} more" if free is None else f"{size(need)} more, {size(free)} are free"
+
+
 # As people read them ---------------------------------------------------------------------------------------------
 
 

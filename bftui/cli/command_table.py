@@ -23,6 +23,7 @@ COMMANDS = {
     "horizon": "horizon_command",
     "shift": "shift_command",
     "nudge": "nudge_command",
+    "dial": "dial_command",
     "calibrate": "calibrate_command",
     "lexicon": "lexicon_command",
     "replay": "replay_command",

@@ -406,6 +406,19 @@ DECOMPOSITION = Definition(
     "decomposition",
 )
 
+DIAL = Definition(
+    "dial",
+    "l = (1 − w) l_base + w l_aligned; P = softmax(l)",
+    "BF of continuations that are drawn from two models whose logits are mixed with a weight w.",
+    "At 0 and 1 it is the models themselves, to the last digit. Below 0 what alignment changed is taken back beyond "
+    "the base, above 1 it is exaggerated. Proxy tuning adds to a large model what tuning changed in a small one; "
+    "contrastive decoding takes an amateur's logits from an expert's, and a mask (plausibility) leaves out tokens "
+    "below a share of the expert's largest P. Another weight evaluates nothing again.",
+    "proxy tuning: Liu et al., arXiv 2401.08565; contrastive decoding: Li et al., arXiv 2210.15097, and O'Brien and "
+    "Lewis, arXiv 2309.09117",
+    "weight, bf",
+)
+
 FORKS = Definition(
     "fork score",
     "Σ over alternatives w of P~(w) · ½ Σ over outcomes |o_w − o_taken|",
@@ -528,6 +541,7 @@ GLOSSARY = (
     JS,
     NUDGING,
     BF_NUDGED,
+    DIAL,
     VENDI,
     MEAN_DISTANCE,
     DISTINCT_ANSWERS,

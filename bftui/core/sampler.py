@@ -141,8 +141,8 @@ class Sampler:
         bias: what is added to the logits of some tokens, by id.
         banned: ids that are never drawn.
         pinned: ids that no truncation rule removes.
-        weight: how far a mixture of models goes from its first model; other models have none.
-        plausibility: of a mixture: tokens below this share of its first model's largest P are left out.
+        weight: of a mixture of models, see `core.mixing`: 0 is its first model. One model has none.
+        plausibility: of a mixture: tokens below this share of its expert's largest P are left out.
         constraint: what the text must be.
         windows: where settings are others, in order; no two overlap.
         seed: of the draws.
@@ -208,6 +208,19 @@ class Sampler:
     def _within(self, window: SamplerWindow) -> Sampler:
         changes: dict[str, Any] = dict(window.changes)
         return replace(self, windows=(), **changes)
+
+    def same_mixture(self, other: Sampler) -> bool:
+        """Whether both make one P of the logits of a mixture, wherever in a text."""
+        return self._mixes() == other._mixes()
+
+    def _mixes(self) -> tuple[object, ...]:
+        changed = [
+            (each.start, each.stop, pair)
+            for each in self.windows
+            for pair in each.changes
+            if pair[0] in ("weight", "plausibility")
+        ]
+        return self.weight, self.plausibility, changed
 
     def same_numbers(self, other: Sampler) -> bool:
         """Whether both make one P~ of the same logits: the seed is in the draws, and not in the numbers."""

@@ -42,6 +42,7 @@ class ModelFacts:
         chat_template: whether it has one of its own.
         width: bytes of one number as stored; 0 for a table.
         shape: what the memory of its context follows from.
+        parts: the models that it mixes; none for one model.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ModelFacts:
     chat_template: bool = False
     width: float = 1.0
     shape: Shape = field(default_factory=Shape)
+    parts: tuple[ModelFacts, ...] = ()
 
     @property
     def computes(self) -> bool:
@@ -99,6 +101,7 @@ class SourceKind:
         suffixes: how names of files end that are of this kind: (".gguf",).
         recognises: whether the file at a path is of this kind, where its suffix alone does not tell.
         folder: whether it is a folder.
+        roles: what the models are called that it mixes, see `mixture_forms.py`; none for one model.
     """
 
     name: str
@@ -109,6 +112,7 @@ class SourceKind:
     suffixes: tuple[str, ...] = ()
     recognises: Callable[[Path], bool] = lambda path: True
     folder: bool = False
+    roles: tuple[str, ...] = ()
 
     def model(self, path: str) -> str:
         """Return the MODEL form of a path."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -25,6 +25,7 @@ class OpenSpec:
         threads: compute threads; 0 takes the physical cores, or fewer for a small model.
         gpu_layers: layers on the GPU; -1 all.
         max_continuations: how many continuations may be open at once: two batches of rollouts, and a look-ahead.
+        parts: of a mixture, its models: source and backend count, all else is as here.
     """
 
     source: str
@@ -36,3 +37,13 @@ class OpenSpec:
     dtype: Dtype = "auto"
     kv: Kv = "auto"
     max_continuations: int = 96
+    parts: tuple[OpenSpec, ...] = ()
+
+    def part(self, part: OpenSpec) -> OpenSpec:
+        """Return how one of the parts is opened."""
+        return replace(self, source=part.source, backend=part.backend, parts=())
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What is read when it is opened: paths, names or addresses."""
+        return tuple(each.source for each in self.parts) or (self.source,)

@@ -155,7 +155,9 @@ def _past(site: Site, token_ids: Sequence[int], first: float, count: int) -> Ite
 def _read(site: Site) -> Distribution:
     """The distribution that first tokens come from: read from the prefix alone, however a person came there."""
     # Of the tokens to read the last is never evaluated.
-    with closing(site.model.client.path_logits(site.prefix, site.prefix[-1:])) as rows:
+    with closing(
+        site.model.client.path_logits(site.prefix, site.prefix[-1:], site.sampler)
+    ) as rows:
         return Distribution(next(rows), site.sampler)
 
 

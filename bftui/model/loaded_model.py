@@ -25,8 +25,9 @@ from bftui.formats.open_spec import Device, Dtype, Kv, Progress
 from bftui.model.model_forms import PRACTICE, resolve
 from bftui.model.noise_cache import Floor
 from bftui.model.prompt import Prompt, Rendered, Special, Taken, checked_special
-from bftui.model.templates import written
+from bftui.model.templates import asking, written
 from bftui.model.token_texts import TokenTexts
+from bftui.results.model_info import ModelPart
 
 PRACTICE_NOTE = "a practice model: results on it show how the tool works, not how the world is"
 
@@ -123,6 +124,9 @@ class Model:
         fails or refuses, ModelError for `chat` on a model without a template and for a prompt without tokens,
         InputError for text that is not Unicode.
         """
+        if self.info.mixes_chat:
+            # As where they are compared: all of them read one text.
+            prompt = asking(prompt, chat=False)
         chat = self._chat if prompt.template in ("auto", "chat") else None
         if prompt.template == "chat" and chat is None:
             raise ModelError(
@@ -262,7 +266,8 @@ def open_model(
     """Opens any MODEL form; blocks until it is loaded.
 
     Args:
-        model: `practice`, a path to a GGUF file or to a Hugging Face directory, or `table:FILE.json`.
+        model: `practice`, a path to a GGUF file or to a Hugging Face directory, `table:FILE.json`, or a mixture of such
+            models: `dial:BASE::ALIGNED`, `proxy:LARGE::ALIGNED::SMALLBASE`, `contrast:EXPERT::AMATEUR`.
         backend: `auto`, or a name of the registry.
         ctx: logical limit of the context in tokens; 0 takes the model's own, at most 4096.
         threads: compute threads; 0 takes the physical cores.
@@ -303,8 +308,10 @@ def open_model(
     return Model(client, label)
 
 
-def _is_shipped(info: ModelInfo) -> bool:
-    """Whether a model is one of the package, or a copy of one under another name."""
+def _is_shipped(info: ModelInfo | ModelPart) -> bool:
+    """Whether a model is one of the package, or a copy of one under another name; a mixture where one of its is."""
+    if isinstance(info, ModelInfo) and info.parts:
+        return any(map(_is_shipped, info.parts))
     return any(
         info.source == str(path)
         or (

@@ -11,7 +11,8 @@ from pathlib import Path
 from bftui import practice
 from bftui.backends.registry import automatic, kinds, require
 from bftui.core.errors import ModelError, ModelLoadError
-from bftui.formats.model_facts import DIRECTORY, GGUF, SourceKind, read
+from bftui.formats.mixture_forms import SEPARATOR, joined, parts_of, together
+from bftui.formats.model_facts import DIRECTORY, GGUF, ModelFacts, SourceKind, read
 from bftui.formats.open_spec import OpenSpec
 from bftui.formats.safetensors_file import check_directory
 
@@ -28,6 +29,8 @@ def resolve(model: str = PRACTICE, backend: str = "auto") -> OpenSpec:
     a model, MissingDependency for a backend that is not installed.
     """
     source, kind = source_of(model)
+    if kind is not None and kind.roles:
+        return _mixture(source, kind, backend)
     if backend == "auto":
         found = None if kind is None else automatic(kind)
         if found is None:
@@ -39,6 +42,21 @@ def resolve(model: str = PRACTICE, backend: str = "auto") -> OpenSpec:
         backend = found.name
     require(backend)
     return OpenSpec(source=source, backend=backend)
+
+
+def _mixture(source: str, kind: SourceKind, backend: str) -> OpenSpec:
+    """What is opened for a mixture: each of its models by this backend, or by its own. Raises as `resolve`."""
+    found = automatic(kind)
+    assert found is not None
+    models, of_each = parts_of(kind, source), "auto" if backend == found.name else backend
+    form = joined(kind.name, list(map(_written, models)))
+    return OpenSpec(form, found.name, parts=tuple(resolve(each, of_each) for each in models))
+
+
+def _written(model: str) -> str:
+    """A MODEL as a trace keeps it: a practice model by its path."""
+    source, kind = source_of(model)
+    return model if kind is None else kind.model(source)
 
 
 def source_of(model: str) -> tuple[str, SourceKind | None]:
@@ -76,9 +94,20 @@ def source_of(model: str) -> tuple[str, SourceKind | None]:
 
 
 def path_of(model: str) -> str:
-    """Return the path in a MODEL form, whether it exists or not; a practice model's name and an address stay."""
+    """Return the path in a MODEL form, whether it exists or not; a practice model's name and an address stay.
+
+    Of a mixture it is that of its first model.
+    """
+    return paths_of(model)[0]
+
+
+def paths_of(model: str) -> list[str]:
+    """Return the path in a MODEL form as `path_of` does, of a mixture those of all its models."""
     kind = _kind_by_scheme(model)
-    return model if kind is None else kind.path(model)
+    if kind is None:
+        return [model]
+    path = kind.path(model)
+    return list(map(path_of, path.split(SEPARATOR))) if kind.roles else [path]
 
 
 def has_scheme(model: str) -> bool:
@@ -102,7 +131,16 @@ def _kind_of_file(path: str) -> SourceKind:
 def carries_template(model: str) -> bool:
     """Whether a MODEL has a chat template, by its headers; not one that cannot be read: opening it says why."""
     try:
-        source, kind = source_of(model)
-        return kind is not None and read(kind, source).chat_template
+        return facts_of(model).chat_template
     except ModelError:
         return False
+
+
+def facts_of(model: str) -> ModelFacts:
+    """Read the headers of any MODEL, of a mixture those of all its models. Raises ModelError."""
+    source, kind = source_of(model)
+    if kind is None:
+        raise ModelLoadError(f"cannot read {model}", "it is not on this machine")
+    if kind.roles:
+        return together(kind, list(map(facts_of, parts_of(kind, source))))
+    return read(kind, source)

@@ -19,6 +19,7 @@ def outputs() -> dict[str, Any]:
     """Returns the result of each command that has a typed one."""
     from bftui.results.calibration_result import CalibrateOutput, CalibrateOutputs
     from bftui.results.check_result import CheckOutput
+    from bftui.results.dial_result import DialOutput
     from bftui.results.diff_result import DiffOutput
     from bftui.results.diversity_result import DiversityOutput
     from bftui.results.doctor_output import DoctorOutput
@@ -44,6 +45,7 @@ def outputs() -> dict[str, Any]:
         "calibrate": CalibrateOutput | CalibrateOutputs,
         "check": CheckOutput,
         "config": ConfigOutput,
+        "dial": DialOutput,
         "diff": DiffOutput,
         "diversity": DiversityOutput,
         "doctor": DoctorOutput,

@@ -7,8 +7,28 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from bftui.core.noise_floor import Noise
-from bftui.results.codec import FLAT, Named
+from bftui.results.codec import FLAT, LEFT_OUT, Named
 from bftui.results.result_types import Count, Id
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPart:
+    """One model of a mixture; each field says of it what that of `ModelInfo` says of the mixture."""
+
+    name: str
+    backend: str
+    library: str
+    source: str
+    architecture: str
+    parameters: int
+    quantization: str
+    bytes: int
+    n_ctx: Count
+    dtype: str
+    kv: str
+    device: str
+    sha256: str | None
+    has_template: Annotated[bool, LEFT_OUT] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +63,7 @@ class ModelInfo:
             which changes no row's numbers; 0 where only all of them together have the same numbers.
         dtype, kv, device: as the trace shows them.
         sha256: of the file; tokenizer_sha256: of `vocabulary_sha256`.
+        parts: the models that it mixes; none for one model.
     """
 
     name: str
@@ -82,6 +103,17 @@ class ModelInfo:
     start_ids: tuple[Id, ...] = ()
     template_tokens: Mapping[str, Any] = field(default_factory=dict, hash=False)
     title: str = ""
+    parts: Annotated[tuple[ModelPart, ...], LEFT_OUT] = ()
+
+    @property
+    def mixes_chat(self) -> bool:
+        """Whether some, but not all, of the models that it mixes have a chat template."""
+        return self.chat_template is None and any(each.has_template for each in self.parts)
+
+    @property
+    def has_template(self) -> bool:
+        """Whether it has a chat template."""
+        return bool(self.chat_template)
 
     @property
     def start(self) -> tuple[int, ...]:

@@ -80,6 +80,7 @@ class NamesTokens(Protocol):
 def kinds() -> dict[str, tuple[type, type]]:
     """Returns the settings and the result of each kind of measurement that a trace may hold."""
     from bftui.results.calibration_result import CalibrationResult, CalibrationSettings
+    from bftui.results.dial_result import DialResult, DialSettings
     from bftui.results.forks_result import ForksResult, ForksSettings
     from bftui.results.horizon_result import HorizonResult, HorizonSettings
     from bftui.results.lookahead_result import LookaheadResult, LookaheadSettings
@@ -104,6 +105,7 @@ def kinds() -> dict[str, tuple[type, type]]:
         "calibration": (CalibrationSettings, CalibrationResult),
         "forks": (ForksSettings, ForksResult),
         "horizon": (HorizonSettings, HorizonResult),
+        "dial": (DialSettings, DialResult),
     }
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from bftui.measures.bulk.sample_store import Store
     from bftui.measures.calibration.calibration import Readings
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
+    from bftui.measures.dial import Dial, DialAsked
     from bftui.measures.forks import Forks, ForksAsked
     from bftui.measures.tree_growth import Horizon, HorizonAsked
 
@@ -307,6 +308,17 @@ class Experiments:
         tree = base.state.tree
         prompt = len(tree.prompt_ids(tree.root(at)))
         return Horizon(base.site(at), asked or HorizonAsked(), prompt=prompt, tree=known)
+
+    # Dial ------------------------------------------------------------------------------------------------------
+
+    def start_dial(self, asked: DialAsked | None = None, node: int | None = None) -> Dial:
+        """Begins to measure a mixture after a node (default: the cursor) at each of some weights.
+
+        Raises UsageError for one model alone, and for what cannot be asked.
+        """
+        from bftui.measures.dial import Dial, DialAsked
+
+        return Dial(self._base.site(self._at(node)), asked or DialAsked())
 
     # Calibration -----------------------------------------------------------------------------------------------
 

@@ -265,11 +265,12 @@ class ModelTree:
     # Recomputing -----------------------------------------------------------------------------------------------
 
     def recompute_stale(
-        self, limit: int | None, written: Callable[[Tree, Sequence[int]], None]
+        self, limit: int | None, written: Callable[[Tree, Sequence[int], bool], None]
     ) -> int:
         """Recomputes stale numbers of the visible path, the latest first, `limit` at most; how many nodes are left.
 
-        `written` gets each run of nodes as soon as it has its numbers. Raises ModelError, Cancelled.
+        `written` gets each run of nodes as soon as it has its numbers, and whether P may be another one. Raises
+        ModelError, Cancelled.
         """
         state = self.state
         if not state.stale():
@@ -285,7 +286,7 @@ class ModelTree:
                 size += 1
             nodes = path[end - size + 1 : end + 1]
             self._recompute(nodes)
-            written(state.tree, nodes)
+            written(state.tree, nodes, bool(self.model.info.parts))
             wanted -= size
         return len(waiting)
 

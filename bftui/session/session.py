@@ -43,6 +43,7 @@ from bftui.trace.document import Trace
 
 if TYPE_CHECKING:
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
+    from bftui.measures.dial import Dial, DialAsked
     from bftui.measures.forks import Forks, ForksAsked
     from bftui.measures.tree_growth import Horizon, HorizonAsked
 
@@ -481,6 +482,10 @@ class Session:
     def horizon(self, asked: HorizonAsked | None = None, *, node: int | None = None) -> Horizon:
         """Grows the tree of all continuations of a node (default: the cursor), the most probable first."""
         return self._finished(self.experiments.start_horizon(asked, node))
+
+    def dial(self, asked: DialAsked | None = None, *, node: int | None = None) -> Dial:
+        """Measures a mixture after a node (default: the cursor) at each of some weights."""
+        return self._finished(self.experiments.start_dial(asked, node))
 
     def nudge(self, settings: NudgeSettings | None = None) -> Nudging:
         """Goes on with the partner writing where the base is unsure; every round is one step for undo."""

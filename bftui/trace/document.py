@@ -18,6 +18,7 @@ from bftui.core.errors import BftuiError, UsageError
 from bftui.core.pair.distribution_shift import PartnerView
 from bftui.core.text import label
 from bftui.core.tree import Tree
+from bftui.formats.mixture_forms import files_of
 from bftui.trace.journal import dumps
 from bftui.trace.node_writer import node_texts
 
@@ -136,12 +137,12 @@ def refuse_model(target: Path, source: str) -> None:
 
     A directory is known by the hash of all its files: a result among them would make it another model.
     """
-    model = Path(source)
-    with suppress(OSError, ValueError, RuntimeError):
-        folder = model.resolve() if model.is_dir() else None
-        if target.resolve().parent == folder or _is_part(target, model):
-            inside = "lies in the model's directory" if folder else "is the model"
-            raise UsageError(f"{target} {inside}", hint="choose another file for the result")
+    for model in map(Path, files_of(source)):
+        with suppress(OSError, ValueError, RuntimeError):
+            folder = model.resolve() if model.is_dir() else None
+            if target.resolve().parent == folder or _is_part(target, model):
+                inside = "lies in the model's directory" if folder else "is the model"
+                raise UsageError(f"{target} {inside}", hint="choose another file for the result")
 
 
 def refuse_inputs(target: Path | None, *inputs: Path) -> None:

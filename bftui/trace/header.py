@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from bftui.core.noise_floor import Noise
 from bftui.core.sampler import FIRST, Sampler, written_sampler
 from bftui.core.text import of_path
+from bftui.formats.mixture_forms import mixture_kind
 
 MODEL_FIELDS = (
     "name",
@@ -24,6 +25,9 @@ MODEL_FIELDS = (
     "device",
     "threads",
 )
+
+PART_FIELDS = ("name", "backend", "library", "sha256", "dtype", "kv", "device")
+"""What is said of each model of a mixture."""
 
 
 class DescribedModel(Protocol):
@@ -43,13 +47,15 @@ def model_fields(info: DescribedModel, noise: Noise | None = None) -> dict[str, 
     """Writes `model` of the trace, with its noise floor.
 
     `title` is there where a model calls itself something else than its name, `note` where there is something to say of
-    it, `rows` where every batch of continuations has so many.
+    it, `rows` where every batch of continuations has so many, `parts` where models are mixed.
     """
     fields = {name: getattr(info, name) for name in MODEL_FIELDS}
     for name in ("name", "source"):
         fields[name] = of_path(fields[name])
     if getattr(info, "padded", False):
         fields["rows"] = getattr(info, "batch_rows", None)
+    if parts := getattr(info, "parts", ()):
+        fields["parts"] = [{name: getattr(part, name) for name in PART_FIELDS} for part in parts]
     told = {"title": info.title if info.title != info.name else "", "note": info.note}
     fields |= {name: text for name, text in told.items() if text}
     if noise is not None:
@@ -86,9 +92,10 @@ def prompt_fields(
     return {**fields, **({"prefill": prefill} if prefill else {}), **(told or {})}
 
 
-def version_of(samplers: Iterable[Sampler]) -> int:
-    """Return the version of a trace: 2 where a reader of 1 would misread what its samplers do."""
-    return 2 if any(sampler_fields(each).keys() - {*FIRST} for each in samplers) else 1
+def version_of(source: str, samplers: Iterable[Sampler]) -> int:
+    """Return the version of a trace: 2 where a reader of 1 would misread what its samplers do, or what its model is."""
+    further = any(sampler_fields(each).keys() - {*FIRST} for each in samplers)
+    return 2 if further or mixture_kind(source) is not None else 1
 
 
 def sampler_fields(sampler: Sampler) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def partner_text(view: PartnerView) -> str:
 
 
 def restated_fields(tree: Tree, nodes: Sequence[int]) -> dict[str, Any]:
-    """Returns what another sampler changed of some nodes, as columns; `nodes.apply_restated` reads it."""
+    """Returns what another sampler changed of P~ of some nodes, as columns; `nodes.apply_restated` reads it."""
     blocks = [block for node in nodes for _, block in tree.blocks(node + 1, node)]
     numbers = np.concatenate([block.numbers for block in blocks])
     columns = {**_columns(numbers), "kept": numbers["kept"].tolist()}

@@ -108,12 +108,7 @@ def add_node(
         return tree.add_root(
             prompt_ids, following, sampler=number, elapsed_ms=fields["elapsed_ms"], batch=batch
         )
-    scored = TokenScore(
-        fields["token_id"],
-        -math.inf if fields["logprob"] is None else fields["logprob"],
-        fields["logprob_truncated"],
-        fields["rank"] or 0,
-    )
+    scored = _scored(fields)
     drawn = fields.get("drawn_under", number)
     node = tree.add(
         fields["parent"],
@@ -142,6 +137,10 @@ def batch_of(fields: Mapping[str, Any]) -> Batch | None:
 
 def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> None:
     """Gives nodes the numbers that another sampler gave them; raises ValueError for what is not such a record."""
+    if "whole" in found:
+        for fields in map(checked_node, found["whole"]):
+            _replace(tree, fields, sampler)
+        return
     nodes = found["nodes"]
     columns = [
         found[name]
@@ -176,6 +175,24 @@ def apply_restated(tree: Tree, found: Mapping[str, Any], sampler: Sampler) -> No
             )
             following = replace(changed, log_kept=_log_kept(changed, log_kept))
         tree.rescore(node, scored, following, sampler=found["sampler"])
+
+
+def _replace(tree: Tree, fields: Mapping[str, Any], sampler: Sampler) -> None:
+    """Gives a node all numbers of a node that was written down later."""
+    node = fields["id"]
+    if node >= len(tree) or tree.token_id(node) != fields["token_id"]:
+        raise ValueError(f"there is no node {node} of token {fields['token_id']}")
+    if max(fields["next"]["top"]["ids"] if fields["next"] else (), default=0) >= tree.n_vocab:
+        raise ValueError(f"node {node} has a token outside the vocabulary")
+    following = next_token(fields["next"], sampler.at(tree.depth(node)).temperature, tree.n_vocab)
+    scored = None if fields["token_id"] is None else _scored(fields)
+    tree.rescore(node, scored, following, sampler=fields["sampler"])
+
+
+def _scored(fields: Mapping[str, Any]) -> TokenScore:
+    """How probable the own token of a checked node was."""
+    logprob = -math.inf if fields["logprob"] is None else fields["logprob"]
+    return TokenScore(fields["token_id"], logprob, fields["logprob_truncated"], fields["rank"] or 0)
 
 
 def _whole(value: Any, low: int = 0) -> bool:

@@ -66,6 +66,18 @@ class TraceNoise(TracePart):
     entropy_truncated_max: Spread
 
 
+class TraceMixedModel(TracePart):
+    """One model of a mixture."""
+
+    name: str
+    backend: str
+    library: str
+    sha256: str | None
+    dtype: str
+    kv: str
+    device: str
+
+
 class TraceModel(TracePart):
     """What ran. `sha256` is of the weights file, of a directory's sorted file hashes, null for a server.
 
@@ -90,6 +102,7 @@ class TraceModel(TracePart):
     rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = _left_out(
         "rows of every batch of continuations, where numbers depend on them"
     )
+    parts: list[TraceMixedModel] | None = _left_out("the models that are mixed, in order")
     note: str = Field(default="", exclude_if=lambda value: not value)
     noise: TraceNoise | None = _left_out(
         "how far its numbers move with the shape of a batch, where that was measured"
@@ -191,7 +204,9 @@ class SamplerSettings(TracePart):
     banned: list[Id] | None = _left_out("tokens that are never drawn")
     pinned: list[Id] | None = _left_out("tokens that no truncation rule removes")
     weight: Bias | None = _left_out("of a mixture of models: how far from its first one")
-    plausibility: Probability | None = _left_out("of a mixture: the least share of its best token")
+    plausibility: Probability | None = _left_out(
+        "of a mixture: the least share of its expert's largest P"
+    )
     constraint: TraceSettingsConstraint | None = _left_out("what the text must be")
     windows: list[TraceSettingsWindow] | None = _left_out("positions with other settings")
 

@@ -233,10 +233,10 @@ OPTIONS: tuple[Option, ...] = (
             ("dry_base", "DRY: how fast it grows."),
             ("dry_length", "DRY: from how many tokens on."),
             ("dry_window", "DRY: how many of the latest tokens it looks at; 0 takes all."),
-            ("weight", "Of a mixture of models: 0 is its first model, 1 its second."),
+            ("weight", "Of a mixture of models: 0 is its first model, 1 of a dial its second."),
             (
                 "plausibility",
-                "Of a mixture: the least share of the first model's largest P; 0 is off.",
+                "Of a mixture: the least share of the expert's largest P; 0 is off.",
             ),
         )
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from bftui.core.mixing import MIXINGS, Mixing
 from bftui.core.text import label, safe
 from bftui.ui.drawing.line_builder import fit
 from bftui.ui.drawing.shown_rows import ShownRows
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.session.partner.session_partner import Partner
     from bftui.session.session import Session
+    from bftui.workbench.dial_shown import DialShown
     from bftui.workbench.grown_shown import GrownShown
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import Rolled
@@ -268,6 +270,17 @@ class View:
     def rolled(self) -> Rolled | None:
         """The latest rollouts from the cursor, under the sampler in force."""
         return self.measured.rolled.get((self.cursor, self.in_force))
+
+    @property
+    def mixing(self) -> Mixing | None:
+        """How the session's models are mixed; None for one model."""
+        return MIXINGS.get(self.session.model.info.architecture)
+
+    @property
+    def dialled(self) -> DialShown | None:
+        """The dial of the cursor, under the sampler in force but for the weight."""
+        found = self.measured.dials.get(self.cursor)
+        return found if found is not None and found.under(self.sampler) else None
 
     @property
     def responded(self) -> ResponseShown | None:

@@ -90,12 +90,13 @@ def measured(found: Measured, paired: Paired, sampler: int) -> dict[int, list[st
         for (end, under), each in found.responses.items()
         if under == sampler and each.result is not None
     ]
+    dials = [(node, "dial") for node in found.dials]
     words = [(node, "all words") for node, under in found.words if under == sampler]
     grown = [(node, "tree") for node, under in found.grown if under == sampler]
     pair = [(root, "shift") for root in paired.shifted]
     if paired.nudged is not None:
         pair.append((paired.nudged.start, "nudging"))
-    for node, what in (*looked, *rolled, *responses, *words, *grown, *pair):
+    for node, what in (*looked, *rolled, *responses, *words, *grown, *dials, *pair):
         known.setdefault(node, []).append(what)
     return known
 

@@ -26,6 +26,14 @@ _SHOWN = {
     "minus": "-",
     "escape": "esc",
 }
+_HYPHENED = {
+    "minus": "-",
+    "hyphen_minus": "-",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+}
+"""Names that Unicode spells with a hyphen."""
+
 _MOVING = (
     *("delete", "insert", "home", "end", "pageup", "pagedown", "left", "right", "up", "down"),
     *(f"f{n}" for n in range(1, 25)),
@@ -149,8 +157,7 @@ def _character(name: str) -> str | None:
     try:
         return unicodedata.lookup(_UNICODE.get(name, name).replace("_", " "))
     except KeyError:
-        # The one name with a hyphen that Unicode spells with one.
-        return "-" if name in ("minus", "hyphen_minus") else None
+        return _HYPHENED.get(name)
 
 
 def _quoted(text: Any) -> str:

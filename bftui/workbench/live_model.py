@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, ModelError
@@ -185,6 +187,48 @@ class LiveModel:
             state.publish(kept=(*before.kept, farewell(before.session, before.journal)))
             told = f"; the session before: {state.now.kept[-1].text}"
         state.say(f"{model.name} is open{told}")
+
+    def mix(self, session_slot: SessionSlot, source: str) -> None:
+        """Opens a mixture whose first model is the session's own, and goes on with the session in it, tree and all.
+
+        Nothing of that is touched before the mixture stands.
+        """
+        from bftui.session.records.mixed_session import in_mixture
+
+        state, slot, before = self._state, self._slot, self._state.now
+        if before.session is None or slot.wanted is None:
+            return
+        wanted = replace(slot.wanted, model=source, backend="auto", label="")
+        model = None
+        try:
+            slot.coming = model = self._load(wanted)
+            with TemporaryDirectory(prefix="bftui-") as folder:
+                saved = in_mixture(before.session, model, Path(folder))
+                state.forget()
+                session_slot.resume(model, saved)
+        except BaseException as error:
+            if model is not None:
+                model.close()
+            state.publish(status=Status.READY)
+            if not isinstance(error, BftuiError):
+                raise
+            tone = Tone.INFO if isinstance(error, Cancelled) else Tone.ERROR
+            state.say(f"{error.line()}; the model before stays open", tone, error)
+            return
+        finally:
+            slot.coming = None
+        old, slot.wanted = slot.model, wanted
+        self._stand(model)
+        state.publish(source=source, status=Status.READY, failure="", ends=False)
+        state.tell()
+        if old is not None:
+            old.close()
+        if before.journal is not None:
+            before.journal.close()
+            state.publish(kept=(*before.kept, farewell(before.session, before.journal)))
+        state.say(
+            f"{model.name} is open at weight 0, its first model: {key('weight_up')} turns it up"
+        )
 
     def add_prompt(self, session_slot: SessionSlot) -> None:
         """Starts from the prompt that was asked for: the session's first, or a new root."""

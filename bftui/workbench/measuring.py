@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled, UsageError
+from bftui.workbench.dial_shown import DialShown
 from bftui.workbench.keys import hint
 from bftui.workbench.partner_responding import PartnerResponding, begin_beside
 from bftui.workbench.responding import Responding, Responses
@@ -22,6 +23,7 @@ from bftui.workbench.words_responding import WordResponses, WordsResponding
 if TYPE_CHECKING:
     from bftui.core.job import Job
     from bftui.core.valid.node_reading import NodeReading
+    from bftui.measures.dial import Dial
     from bftui.measures.lookahead import Lookahead
     from bftui.measures.rollouts import Rollouts
     from bftui.measures.tree_growth import HorizonAsked
@@ -106,6 +108,26 @@ class _Rolling:
             series.running.remove(self.job)
         found = series.rolled(measured.version)
         return replace(measured, rolled={**measured.rolled, series.place: found})
+
+
+class _Dialling:
+    name = "dial"
+
+    def __init__(self, job: Dial) -> None:
+        self.job = job
+        self.published = 0.0
+
+    @property
+    def told(self) -> str:
+        return f"{self.name} at {self.job.share:.0%}"
+
+    def close(self) -> None:
+        self.job.close()
+
+    def publish(self, measured: Measured, *, running: bool) -> Measured:
+        job = self.job
+        shown = DialShown(job.node, job.settings(), job.result(), running, job.share)
+        return replace(measured, dials={**measured.dials, job.node: shown})
 
 
 class Measuring:
@@ -195,6 +217,11 @@ class Measuring:
         if self._trees is not None:
             self._trees.forget(place)
         self.show(replace(self.measured, grown=without(self.measured.grown, place)))
+
+    def dial(self, node: int) -> None:
+        """Measures a mixture after a node along its weight. Raises UsageError for one model alone."""
+        if not any(isinstance(work, _Dialling) and work.job.node == node for work in self._running):
+            self._begin(_Dialling(self._at.experiments.start_dial(node=node)))
 
     def calibrate(self, asked: AskedSet, node: int | None) -> None:
         """Loads a valid set after a node (default: the cursor) and reads it; one that was stopped goes on.

@@ -15,6 +15,7 @@ from bftui.core.sampler import Sampler
 from bftui.results.codec import FieldError
 from bftui.results.lookahead_result import LookaheadResult, Width
 from bftui.results.stored_result import StoredResult
+from bftui.workbench.dial_shown import DialShown
 from bftui.workbench.grown_shown import GrownShown
 from bftui.workbench.paired_results import NudgingShown, ShiftShown
 from bftui.workbench.response_shown import ResponseShown
@@ -47,7 +48,7 @@ def restored(
     *,
     live: bool = True,
 ) -> Restored:
-    """Restores look-ahead, rollouts, responses and the last valid set; of rollouts of one place those of the latest.
+    """Restores look-ahead, rollouts, responses, dials and the last valid set; rollouts of a place are the latest.
 
     `live`: whether there is a model, so that what was stopped can go on.
     """
@@ -57,6 +58,7 @@ def restored(
     beside: dict[Place, PartnerShown] = {}
     series_of_words: list[StoredResult] = []
     grown: dict[Place, GrownShown] = {}
+    dials: dict[int, DialShown] = {}
     valid: ValidShown | None = None
     for found in measurements:
         node = found["node"]
@@ -74,6 +76,8 @@ def restored(
                 case "horizon":
                     tree_shown = GrownShown.past(StoredResult.read(found), samplers)
                     grown[node, tree_shown.sampler] = tree_shown
+                case "dial":
+                    dials[node] = DialShown.past(StoredResult.read(found))
                 case "calibration":
                     valid = ValidShown.past(StoredResult.read(found), samplers)
                 case "response" | "partner_response":
@@ -98,6 +102,7 @@ def restored(
         beside=beside,
         words=words,
         grown=grown,
+        dials=dials,
         valid=valid,
     )
     return Restored(measured, goes_on)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import UsageError
+from bftui.core.sampler import MOST_WEIGHT
 from bftui.core.text import counted
 from bftui.session import commands
 from bftui.session.breakpoint_judge import BreakpointJudge
@@ -130,6 +131,12 @@ class SessionSlot:
         )
 
     # Commands --------------------------------------------------------------------------------------------------
+
+    def turn_dial(self, by: float) -> None:
+        """Moves the weight of a mixture, as far as it goes."""
+        if self.session is not None:
+            weight = max(-MOST_WEIGHT, min(self.session.sampler.weight + by, MOST_WEIGHT))
+            self.do(commands.SetSampler(weight=round(weight, 3)))
 
     def do(self, command: commands.Command, *, responds: bool = True) -> None:
         """Carries out a command; `responds`: whether a forced text is measured, where that is asked for."""

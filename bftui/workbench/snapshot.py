@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bftui.results.lookahead_result import LookaheadResult
     from bftui.session.session import Session
     from bftui.trace.journal import Journal
+    from bftui.workbench.dial_shown import DialShown
     from bftui.workbench.grown_shown import GrownShown
     from bftui.workbench.paired_results import Draft, NudgingShown, ShiftShown
     from bftui.workbench.response_shown import ResponseShown
@@ -73,6 +74,7 @@ class Measured:
         looked, rolled, words: by place; of rollouts the latest there.
         responses, beside: by place, which is here the node of the forced text's last token; those of the partner.
         grown: trees of continuations, by place.
+        dials: of a mixture, the latest one of each node.
         valid: the valid set that is loaded.
         speed: tokens a second that a response drew last; None before one did.
     """
@@ -85,6 +87,7 @@ class Measured:
     beside: Mapping[Place, PartnerShown] = field(default_factory=dict)
     words: Mapping[Place, WordsShown] = field(default_factory=dict)
     grown: Mapping[Place, GrownShown] = field(default_factory=dict)
+    dials: Mapping[int, DialShown] = field(default_factory=dict)
     valid: ValidShown | None = None
     speed: float | None = None
 

@@ -61,13 +61,25 @@ def steering(sampler: Sampler) -> str:
     return " ".join((*parts, *_told(sampler, _CHANGES)))
 
 
-def sampling(sampler: Sampler) -> str:
-    """All of it."""
+def weighing(sampler: Sampler) -> str:
+    """The weight of a mixture, and its mask where there is one."""
+    masked = f" plausible {short(sampler.plausibility)}" if sampler.plausibility else ""
+    return f"w {sampler.weight:.3g}{masked}"
+
+
+def sampling(sampler: Sampler, *, mixed: bool = False) -> str:
+    """All of it; `mixed`: of a mixture, which has a weight."""
     temperature = f"{sampler.temperature:.4g}"
     temperature += "" if "." in temperature else ".0"
     steered = steering(sampler)
     return "  ".join(
-        (f"T {temperature}", truncation(sampler), *filter(None, [steered]), f"seed {sampler.seed}")
+        (
+            *([weighing(sampler)] if mixed else []),
+            f"T {temperature}",
+            truncation(sampler),
+            *filter(None, [steered]),
+            f"seed {sampler.seed}",
+        )
     )
 
 

@@ -304,6 +304,12 @@ class Workbench:
                 self.model.interrupt()
             self._open(model, lambda: live.open_other(self._session, model, broken=broken))
 
+    def mix(self, model: str) -> None:
+        """Opens a mixture whose first model is the session's own; the session goes on in it at weight 0."""
+        live = self._live()
+        if live is not None:
+            self._open(model, lambda: live.mix(self._session, model))
+
     def _live(self) -> LiveModel | None:
         """What can open models; where nothing can that is said."""
         if isinstance(self.source, LiveModel):
@@ -331,6 +337,16 @@ class Workbench:
     def resample(self, samples: int, node: int) -> None:
         """Draws continuations of a node, to compare with the path that goes on from it."""
         self._put(lambda session: session.measuring.resample(samples, node), "measure")
+
+    def turn_dial(self, by: float) -> None:
+        """Moves the weight of a mixture from where it stands when that is done; what plays goes on."""
+        if self._loop is not None:
+            self._session.pairing.give_way()
+        self._put(lambda session: session.turn_dial(by), "force")
+
+    def dial(self, node: int) -> None:
+        """Measures a mixture after a node along its weight."""
+        self._put(lambda session: session.measuring.dial(node), "measure")
 
     def respond(self, node: int, ids: tuple[int, ...], end: int) -> None:
         """Measures all there is of the response to a text that was forced after a node, and ends at another.

@@ -14,7 +14,9 @@ import pytest
 
 from bftui.backends.protocol import F32, Backend, Logits
 from bftui.backends.registry import open_backend
+from bftui.core.mixed_logits import StackedLogits
 from bftui.formats.open_spec import OpenSpec
+from bftui.model.model_forms import resolve
 from tests.families import FAMILIES, family_directory, family_gguf
 from tests.groups import TORCH, one_process
 from tests.models import LONG_WORD, TinyModel, tiny_model
@@ -67,7 +69,9 @@ class Case:
 
 
 def as_numpy(row: Logits) -> F32:
-    """Logits of any backend as an array; it may share its memory with them."""
+    """Logits of any backend as an array, of a mixture a row for each model; it may share its memory with them."""
+    if isinstance(row, StackedLogits):
+        return row.rows
     array: F32 = np.asarray(row.cpu() if hasattr(row, "cpu") else row)
     return array
 
@@ -162,12 +166,22 @@ def case_of(name: str, family_file: Callable[[str, str], Path]) -> Case:
     )
 
 
-@pytest.fixture(scope="session", params=[*map(grouped, CASES)])
+def _mixture(folder: Path) -> Case:
+    """A dial of two models with other weights."""
+    models = [tiny_model(folder / f"{seed}.gguf", "bpe", seed=seed) for seed in (0, 1)]
+    dial = resolve(f"dial:{models[0].path}::{models[1].path}")
+    spec = replace(dial, n_ctx=1024, threads=1)
+    return Case("mixture", spec, replace(spec, n_ctx=6000), frozenset({1, 3}))
+
+
+@pytest.fixture(scope="session", params=[*map(grouped, [*CASES, "mixture"])])
 def case(
     request: pytest.FixtureRequest,
     family_file: Callable[[str, str], Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Case:
+    if request.param == "mixture":
+        return _mixture(tmp_path_factory.mktemp("mixtures"))
     if request.param != "table":
         return case_of(request.param, family_file)
     folder = tmp_path_factory.mktemp("tables")

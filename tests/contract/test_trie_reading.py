@@ -10,12 +10,13 @@ import pytest
 
 from bftui.backends.client.client_protocol import RolloutPlan, TriePlan
 from bftui.backends.client.inference_engine import InferenceEngine
+from bftui.backends.client.text_reading import in_memory
 from bftui.backends.protocol import Backend
 from bftui.core.errors import Cancelled, ContextFull, InvalidToken, UsageError
 from bftui.core.sampler import Sampler
 from bftui.core.valid.node_reading import NodeReading, Setting, read_node
 from bftui.core.valid.token_trie import TokenTrie, TrieNode, token_trie
-from tests.contract.conftest import Case, as_numpy, ids
+from tests.contract.conftest import Case, ids
 
 SAMPLER = Sampler(top_p=0.8)
 TREE, ROOT = 1, 0
@@ -70,7 +71,7 @@ def test_every_node_is_read_as_it_is_alone(
     together = read(engine, prefix, numbered(trie))
     assert together.keys() == set(range(len(trie.nodes)))
     for number, node in numbered(trie)[::7]:
-        logits = as_numpy(backend.next_logits([*prefix, *node.path]))
+        logits = in_memory(backend.next_logits([*prefix, *node.path]), SAMPLER)
         assert_close(case, together[number], read_node(logits, number, node, SAMPLER, GRID))
 
 

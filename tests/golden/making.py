@@ -21,6 +21,7 @@ from bftui import cli
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.sampler import Sampler
 from bftui.measures.calibration.calibration_runs import CalibrationAsked
+from bftui.measures.dial import DialAsked
 from bftui.measures.forks import ForksAsked
 from bftui.measures.response_state import Setup
 from bftui.measures.site import close_site
@@ -147,6 +148,9 @@ CASES = {
         "nudge table:orchard.json --with table:other.json --prompt-file prompt.txt --template raw --max-tokens 6 "
         "--trace nudged.json --json",
         reads="nudged.json",
+    ),
+    "dial.json": Case(
+        f"dial table:orchard.json table:other.json {_ON} --weights -1,0,0.5,1 --samples 4 --horizon 6 --json"
     ),
     "forks.json": Case(
         f"forks table:orchard.json {_ON} --steps 6 --continuations 4 --horizon 4 --open-share 0.4 --json"
@@ -295,6 +299,7 @@ def saved() -> dict[str, bytes]:
         session.resample(4, node=0)
         session.open_rollout(rolled.node, rolled.samples[0].token_ids)
         session.nudge(NudgeSettings(max_tokens=30))
+        dialled(session)
         shift = reader.start_shift(10)
         shift.finish()
         session.keep_shift(shift)
@@ -316,6 +321,16 @@ def beside(session: bftui.Session, reader: Partner) -> None:
     response.finish()
     session.experiments.keep(response)
     close_site(site)
+
+
+def dialled(session: bftui.Session) -> None:
+    """Keeps what a dial of both models gives after the same prompt."""
+    prompt = session.prompt
+    with bftui.open_model("dial:table:orchard.json::table:other.json") as mixture:
+        job = bftui.Session(mixture, prompt, seed=5).dial(DialAsked((-0.5, 0.0, 1.0), 4, 6))
+        stored = job.stored()
+    assert stored is not None
+    session.keep(stored)
 
 
 def _acts(session: bftui.Session) -> Iterator[Any]:

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 
 from bftui.backends.client.client_protocol import CandidateRow, Page
-from bftui.backends.protocol import TokenDistribution
+from bftui.backends.protocol import Backend, TokenDistribution
+from bftui.core.text import label
+
+
+class TokenLabels:
+    """The folded label of every token of one backend, made when somebody first searches."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    @cached_property
+    def folded(self) -> Sequence[str]:
+        """By id."""
+        of, n_vocab = self._backend.token_bytes, self._backend.info.n_vocab
+        return [label(of(token_id)).casefold() for token_id in range(n_vocab)]
 
 
 def candidate_page(
@@ -14,15 +29,12 @@ def candidate_page(
     start: int,
     stop: int,
     query: str,
-    labels: Callable[[], Sequence[str]],
+    labels: TokenLabels,
 ) -> Page:
-    """Return rows `start` to `stop`; with a query those whose label, folded, contains it.
-
-    `labels` gives the folded label of every token.
-    """
+    """Return rows `start` to `stop`; with a query those whose label, folded, contains it."""
     order = distribution.ranking()
     if query:
-        folded, wanted = labels(), query.casefold()
+        folded, wanted = labels.folded, query.casefold()
         matching = [place for place, token_id in enumerate(order) if wanted in folded[token_id]]
         total, places = len(matching), matching[start:stop]
     else:

@@ -22,6 +22,9 @@ from bftui.core.sampler import Sampler
 from bftui.core.valid.node_reading import NodeReading, Setting
 from bftui.core.valid.token_trie import TrieNode
 
+PLAIN = Sampler()
+"""Of one model the sampler changes no logits; a mixture's weight is then 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
@@ -318,12 +321,15 @@ class ModelClient(Protocol):
         """
         ...
 
-    def logits(self, tree: int, node: int) -> F32:
-        """Return the logits after a node, float32 of shape (n_vocab,); for comparisons with another model."""
+    def logits(self, tree: int, node: int, sampler: Sampler = PLAIN) -> F32:
+        """Return the logits after a node, float32 of shape (n_vocab,); for comparisons with another model.
+
+        Here and below the sampler says the weight of a mixture, whose logits are float64; one model has none.
+        """
         ...
 
     def path_logits(
-        self, prefix: Sequence[int], token_ids: Sequence[int]
+        self, prefix: Sequence[int], token_ids: Sequence[int], sampler: Sampler = PLAIN
     ) -> Generator[F32, None, None]:
         """Yield the logits that each of these tokens is read from, float32 of shape (n_vocab,).
 
@@ -332,11 +338,15 @@ class ModelClient(Protocol):
         """
         ...
 
-    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
+    def best(
+        self, prefix: Sequence[int], token_ids: Sequence[int], sampler: Sampler = PLAIN
+    ) -> list[TopToken]:
         """Return the most probable token after a prefix, which need not be in a tree, and after each of these."""
         ...
 
-    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
+    def greedy(
+        self, prefix: Sequence[int], limit: int, sampler: Sampler = PLAIN
+    ) -> Iterator[TopToken]:
         """Yield the most probable token again and again after a prefix, which need not be in a tree.
 
         At most `limit` tokens, and none after an end of generation or past the context.

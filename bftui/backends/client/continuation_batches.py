@@ -20,6 +20,7 @@ import numpy as np
 
 from bftui.backends.client.client_protocol import RolloutPlan, RolloutStep
 from bftui.backends.client.steered_sampling import SteeredSampling
+from bftui.backends.client.text_reading import in_memory
 from bftui.backends.protocol import (
     Backend,
     ContinuationBatch,
@@ -32,6 +33,7 @@ from bftui.core.batch_sampling import draw_rows
 from bftui.core.distribution import Sampled
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import ContextFull, UsageError
+from bftui.core.mixed_logits import StackedLogits
 from bftui.core.sampler import Sampler
 
 _LOOKAHEAD_ROWS = 32
@@ -163,7 +165,7 @@ class Drawer:
     def draw(self, rows: list[ContinuationRow], logits: Sequence[Logits]) -> RolloutStep:
         """Return one token more for each of these rows, from these logits."""
         plan, us = self._plan, self._uniforms(rows)
-        if isinstance(logits[0], np.ndarray) and plan.sampler.plain:
+        if isinstance(logits[0], np.ndarray | StackedLogits) and plan.sampler.plain:
             return self._told(rows, self._sampled(logits, us))
         # One after the other: a distribution is several times as large as its logits.
         return self._told(
@@ -188,7 +190,9 @@ class Drawer:
         """One token for each row of a batch; large vocabularies keep all threads of the model busy."""
 
         def part(at: slice) -> list[Sampled]:
-            return draw_rows(logits[at], self._plan.sampler, us[at], self._plan.cap_k)
+            plan = self._plan
+            found = [in_memory(each, plan.sampler) for each in logits[at]]
+            return draw_rows(found, plan.sampler, us[at], plan.cap_k)
 
         info, count = self._backend.info, len(us)
         size = max(-(-count // max(1, info.threads)), _WORTH // info.n_vocab, 1)

@@ -16,8 +16,9 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from bftui.backends.client import noise_measurement
-from bftui.backends.client.candidate_pages import candidate_page
+from bftui.backends.client.candidate_pages import TokenLabels, candidate_page
 from bftui.backends.client.client_protocol import (
+    PLAIN,
     Page,
     PathsPlan,
     RolloutPlan,
@@ -41,7 +42,6 @@ from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
 from bftui.core.path_round import PathReading
 from bftui.core.sampler import Sampler
-from bftui.core.text import label
 from bftui.core.valid.node_reading import NodeReading
 
 P = ParamSpec("P")
@@ -81,11 +81,12 @@ class InferenceEngine:
         self._reading = Reading(backend, self.turn, self._check)
         self._trees: dict[int, TreePaths] = {}
         self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
-        self._keep = max(1, _LOGITS_BUDGET // (4 * self.info.n_vocab))
+        rows = max(1, len(self.info.parts))
+        self._keep = max(1, _LOGITS_BUDGET // (4 * rows * self.info.n_vocab))
         self._prefix: tuple[tuple[int, int], list[int], list[Batch], int] | None = None
         self._latest: tuple[tuple[int, int], Sampler, TokenDistribution] | None = None
         self._cancelled = threading.Event()
-        self._labels: list[str] | None = None
+        self._labels = TokenLabels(backend)
 
     # Paths -----------------------------------------------------------------------------------------------------
 
@@ -299,6 +300,8 @@ class InferenceEngine:
             after = None
             if logits is not None:
                 after = self._sampling.distribution(logits, sampler, ids[:length], prompt)
+                if len(self._logits) < self._keep:
+                    self._remember(tree, node, logits)
             following = None if after is None else after.summary()
             if before is None:
                 assert following is not None
@@ -313,7 +316,7 @@ class InferenceEngine:
     def _slice(self, tree: int, nodes: Sequence[int], open_end: bool) -> Iterator[Logits | None]:
         """The logits after each node of a slice of a path; those that are kept are not evaluated again.
 
-        They are not remembered: a long path would push out what the cursor needs.
+        A long path must not push out what the cursor needs: what is remembered of it is what there is room for.
         """
         paths = self._trees[tree]
         known = [self._logits.get((tree, node)) for node in nodes]
@@ -349,7 +352,7 @@ class InferenceEngine:
         self.forget_cancel()
         ids, _ = self._path(tree, node)
         if self.info.shaped:
-            rows = self._reading.path_logits(ids, token_ids)
+            rows = self._reading.rows(ids, token_ids)
             whole, prompt = [*ids, *token_ids], self._prompt(tree, node)
             return [
                 self._sampling.distribution(row, sampler, whole[:length], prompt).score(token_id)
@@ -367,29 +370,25 @@ class InferenceEngine:
     ) -> Page:
         self.forget_cancel()
         distribution = self._distribution(tree, node, sampler)
-        return candidate_page(distribution, start, stop, query, self._all_labels)
+        return candidate_page(distribution, start, stop, query, self._labels)
 
     @_one_at_a_time
     def rule_effects(self, tree: int, node: int, sampler: Sampler) -> list[RuleEffect]:
         self.forget_cancel()
         return self._distribution(tree, node, sampler).effects()
 
-    def _all_labels(self) -> list[str]:
-        if self._labels is None:
-            self._labels = [
-                label(self.backend.token_bytes(i)).casefold() for i in range(self.info.n_vocab)
-            ]
-        return self._labels
+    @_one_at_a_time
+    def logits(self, tree: int, node: int, sampler: Sampler = PLAIN) -> F32:
+        self.forget_cancel()
+        (ids, _), prompt = self._path(tree, node), self._prompt(tree, node)
+        return in_memory(self._after(tree, node), self._sampling.at(sampler, ids, prompt)[0])
 
     @_one_at_a_time
-    def logits(self, tree: int, node: int) -> F32:
+    def best(
+        self, prefix: Sequence[int], token_ids: Sequence[int], sampler: Sampler = PLAIN
+    ) -> list[TopToken]:
         self.forget_cancel()
-        return in_memory(self._after(tree, node))
-
-    @_one_at_a_time
-    def best(self, prefix: Sequence[int], token_ids: Sequence[int]) -> list[TopToken]:
-        self.forget_cancel()
-        return self._reading.best(prefix, token_ids)
+        return self._reading.best(prefix, token_ids, sampler)
 
     @_one_at_a_time
     def tokenize(self, text: str, special: bool = False) -> list[int]:
@@ -458,14 +457,16 @@ class InferenceEngine:
         return read_paths(self._pool, plan, self._check)
 
     def path_logits(
-        self, prefix: Sequence[int], token_ids: Sequence[int]
+        self, prefix: Sequence[int], token_ids: Sequence[int], sampler: Sampler = PLAIN
     ) -> Generator[F32, None, None]:
         self.forget_cancel()
-        return self._reading.path_logits(prefix, token_ids)
+        return self._reading.path_logits(prefix, token_ids, sampler)
 
-    def greedy(self, prefix: Sequence[int], limit: int) -> Iterator[TopToken]:
+    def greedy(
+        self, prefix: Sequence[int], limit: int, sampler: Sampler = PLAIN
+    ) -> Iterator[TopToken]:
         self.forget_cancel()
-        return self._reading.greedy(prefix, limit)
+        return self._reading.greedy(prefix, limit, sampler)
 
     def noise(self) -> Generator[float, None, Noise | None]:
         self.forget_cancel()

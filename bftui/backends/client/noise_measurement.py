@@ -41,7 +41,8 @@ _TOGETHER = 16
 
 _SIGNIFICANT = 4
 
-_SAMPLER = Sampler(temperature=1.0, top_p=0.9)
+_SAMPLER = Sampler(temperature=1.0, top_p=0.9, weight=2.0)
+"""Of a dial no weight between -1 and 2 adds up more of its models' noise; one model has no weight."""
 
 
 class Differences:
@@ -194,7 +195,7 @@ def _read(backend: Backend, logits: Logits, token_id: int) -> _Read:
     distribution: TokenDistribution = backend.distribution(logits, _SAMPLER)
     summary = distribution.summary()
     return _Read(
-        in_memory(logits),
+        in_memory(logits, _SAMPLER),
         summary.entropy,
         summary.entropy_truncated,
         distribution.score(token_id).logprob,

@@ -12,6 +12,7 @@ from bftui.backends.client.path_batches import PathReader
 from bftui.backends.client.path_walks import Path
 from bftui.backends.protocol import Logits, TokenDistribution, check_prefix
 from bftui.core.errors import UsageError
+from bftui.core.mixed_logits import StackedLogits
 from bftui.core.path_round import PathReading, PathsBelow
 
 
@@ -35,7 +36,7 @@ def read_paths(
 
     def take(path: Path, logits: Logits) -> Logits | PathReading:
         # What is on a device is read while nothing else is evaluated there.
-        return logits if isinstance(logits, np.ndarray) else read(path, logits)
+        return logits if isinstance(logits, np.ndarray | StackedLogits) else read(path, logits)
 
     def read(path: Path, kept: Logits | PathReading) -> PathReading:
         if isinstance(kept, PathReading):

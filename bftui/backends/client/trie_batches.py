@@ -11,6 +11,8 @@ from bftui.backends.client.path_walks import Path
 from bftui.backends.client.text_reading import in_memory
 from bftui.backends.protocol import F32, Logits, check_prefix
 from bftui.core.errors import UsageError
+from bftui.core.sampler import Sampler
+from bftui.core.steering import Steering
 from bftui.core.valid.node_reading import NodeReading, read_node
 
 
@@ -28,15 +30,17 @@ def read_trie(
     for path in wanted:
         check_prefix([*plan.prefix, *path], info.n_vocab, info.n_ctx)
 
-    def take(_path: Path, logits: Logits) -> F32:
-        return in_memory(logits)
-
     begun = len(plan.prefix) if plan.prompt is None else plan.prompt
+
+    def at(path: Path) -> tuple[Sampler, Steering | None]:
+        return pool.sampling.at(plan.sampler, (*plan.prefix, *path), begun)
+
+    def take(path: Path, logits: Logits) -> F32:
+        return in_memory(logits, at(path)[0])
 
     def read(path: Path, logits: F32) -> NodeReading:
         number, node = wanted[path]
-        ids = (*plan.prefix, *path)
-        sampler, steering = pool.sampling.at(plan.sampler, ids, begun)
+        sampler, steering = at(path)
         steered = None if steering is None else steering.of(logits, sampler)
         return read_node(logits, number, node, sampler, plan.grid, steered=steered, fit=plan.fit)
 

@@ -151,18 +151,17 @@ def _refuse_absent(file: TraceFile, named: str) -> None:
     """Raises ModelLoadError where the file that the trace names is not on this machine."""
     import os
 
-    from bftui.model.model_forms import path_of
+    from bftui.model.model_forms import paths_of
     from bftui.practice import NAMES
 
-    path = path_of(named)
-    if named in NAMES or os.path.exists(path):
-        return
-    shown = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}…"
-    raise ModelLoadError(
-        f"the model of {file.path} is not here",
-        f"there is nothing at {shown}",
-        "say with --model where it is, or which other one to check against",
-    )
+    for path in paths_of(named):
+        if path not in NAMES and not os.path.exists(path):
+            shown = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}…"
+            raise ModelLoadError(
+                f"the model of {file.path} is not here",
+                f"there is nothing at {shown}",
+                "say with --model where it is, or which other one to check against",
+            )
 
 
 def _refuse_another(model: Model, file: TraceFile, named: str) -> None:

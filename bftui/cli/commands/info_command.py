@@ -53,6 +53,10 @@ def _table(facts: dict[str, Any]) -> str:
         "parameters": f"{facts['parameters']:,}",
         "n_ctx": f"{facts['n_ctx']} of {facts['n_ctx_train'] or '?'} tokens",
         "chat_template": "yes" if facts["chat_template"] else "none",
+        "parts": ", ".join(
+            f"{part['name']} ({part['backend']}, {part['quantization']})"
+            for part in facts.get("parts", ())
+        ),
         "noise": None if facts["noise"] is None else Noise.of(facts["noise"]).sentence(),
     }
     hidden = {
@@ -71,7 +75,7 @@ def _table(facts: dict[str, Any]) -> str:
     rows = {
         name.replace("_", " "): units.get(name, value)
         for name, value in facts.items()
-        if name not in hidden and value not in ("", None, [], {})
+        if name not in hidden and units.get(name, value) not in ("", None, [], {})
     }
     width = max(map(len, rows))
     return "\n".join(f"{name:<{width}}  {safe(str(value))}" for name, value in rows.items())

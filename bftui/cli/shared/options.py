@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MODEL_HELP = "practice, a path to a GGUF file or to a Hugging Face directory, or table:FILE.json."
+MODEL_HELP = (
+    "practice, a path to a GGUF file or to a Hugging Face directory, table:FILE.json, or a mixture such as "
+    "dial:BASE::ALIGNED."
+)
 Model = Annotated[
     str,
     typer.Argument(

@@ -179,14 +179,14 @@ class Sampling:
         float,
         typer.Option(
             rich_help_panel=MIXING,
-            help="How far a mixture of models goes from its first model, 0, to its second, 1.",
+            help="Weight of a mixture, dial:BASE::ALIGNED and its like: 0 is its first model, 1 of a dial the second.",
         ),
     ] = 1.0
     plausibility: Annotated[
         float,
         typer.Option(
             rich_help_panel=MIXING,
-            help="Leave out what has less than this share of the first model's largest probability.",
+            help="Of a mixture: leave out what has less than this share of its expert's largest probability.",
         ),
     ] = 0.0
 

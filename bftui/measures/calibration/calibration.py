@@ -106,7 +106,9 @@ class Calibration(Job):
         return StoredResult("calibration", self.node, self._settings, self.result())
 
     def _work(self) -> Iterator[None]:
-        self._logits = fit_shape(self.site.model.client.logits(self.site.tree, self.site.node))
+        self._logits = fit_shape(
+            self.site.model.client.logits(self.site.tree, self.site.node, self.site.sampler)
+        )
         nodes = list(enumerate(self.compiled.trie.nodes))
         for start in range(0, len(nodes), CHUNK):
             key = self._key_of(nodes[start : start + CHUNK])

@@ -237,7 +237,7 @@ class Nudging(Job):
         limit = self.settings.max_tokens
         ids, said = list[int](), list[bytes]()
         finish: Finish = "context"
-        for best in model.client.greedy(prefix, limit):
+        for best in model.client.greedy(prefix, limit, self.site.sampler):
             ids.append(best.token_id)
             text = model.token_bytes(best.token_id)
             if best.eog:

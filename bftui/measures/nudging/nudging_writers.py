@@ -26,7 +26,7 @@ class NudgingSite:
     Attributes:
         pair, contexts: the models and what each of them is asked.
         begun: tokens that stand after the base's prompt already, in its vocabulary.
-        sampler: whose P~ the branching factors are of; it chooses no token.
+        sampler: whose P~ the branching factors are of; it chooses no token, but has the weight of a mixture.
     """
 
     pair: Pair
@@ -113,7 +113,8 @@ class PartnerWriter:
         going = [*prefix, *(best.token_id for best in said)]
         if len(said) == limit or (said and (said[-1].eog or len(going) > self._model.info.n_ctx)):
             return
-        said += tuple(self._model.client.greedy(going, limit - len(said)))
+        asked, sampler = limit - len(said), self._site.sampler
+        said += tuple(self._model.client.greedy(going, asked, sampler))
         whole = [*prefix, *(best.token_id for best in said[:-1])]
         self._wanted = _Known(whole, said)
         yield from said[len(going) - len(prefix) :]
@@ -126,7 +127,7 @@ class PlainPartnerWriter(PartnerWriter):
         return self._site.split_again(ids, "partner")
 
     def _best(self, prefix: list[int], limit: int) -> Iterator[TopToken]:
-        return self._model.client.greedy(prefix, limit)
+        return self._model.client.greedy(prefix, limit, self._site.sampler)
 
 
 class BaseWriter:
@@ -138,7 +139,7 @@ class BaseWriter:
     """
 
     def __init__(self, site: NudgingSite) -> None:
-        self._model, self._prefix = site.pair.base, site.prefix
+        self._model, self._prefix, self._sampler = site.pair.base, site.prefix, site.sampler
         self.room = self._model.info.n_ctx - len(self._prefix)
         self.stops = tuple(stop.encode() for stop in site.contexts.base.stops)
         self._read = _Known([], ())
@@ -153,7 +154,8 @@ class BaseWriter:
         for done in range(limit):
             best = self._read.at(ids)
             if best is None:
-                for after in self._model.client.greedy([*self._prefix, *ids], limit - done):
+                going = [*self._prefix, *ids]
+                for after in self._model.client.greedy(going, limit - done, self._sampler):
                     yield self._token(after)
                 return
             yield self._token(best)
@@ -168,13 +170,14 @@ class BaseWriter:
         if not offers:
             return
         ids, longest = ids_of(written), offers[-1]
-        rows = self._model.client.best([*self._prefix, *ids], longest)
+        rows = self._model.client.best([*self._prefix, *ids], longest, self._sampler)
         self._read = _Known([*ids, *longest], tuple(rows))
         for offer in offers:
             best = self._read.at([*ids, *offer])
             if best is None:
                 # A tokenizer may split words otherwise where more of them follow.
-                best = self._model.client.best([*self._prefix, *ids, *offer], [])[0]
+                whole = [*self._prefix, *ids, *offer]
+                best = self._model.client.best(whole, [], self._sampler)[0]
             yield self._token(best)
 
     def _token(self, best: TopToken) -> Token:
@@ -197,7 +200,7 @@ class PlainBaseWriter(BaseWriter):
         """Yields a whole draft, or the one that has just been made there."""
         prefix = self._site.split_again(ids_of(written), "base")
         if self._latest[0] != prefix or not self._latest[1]:
-            drafted = self._model.client.greedy(prefix, limit)
+            drafted = self._model.client.greedy(prefix, limit, self._sampler)
             self._latest = prefix, [self._token(best) for best in drafted]
         yield from self._latest[1][:limit]
 

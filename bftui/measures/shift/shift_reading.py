@@ -7,11 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from bftui.backends.client.client_protocol import PLAIN
 from bftui.backends.protocol import F32
 from bftui.core.errors import ContextFull, ModelError, UsageError
 from bftui.core.job import Job
 from bftui.core.pair.distribution_shift import Author, Compared, compare, standings, together
 from bftui.core.pair.shift_summary import Position, Shares, shares
+from bftui.core.sampler import Sampler
 from bftui.core.text import counted
 from bftui.model.counterparts import most_probable_end
 from bftui.model.loaded_model import Model
@@ -40,6 +42,7 @@ class PairSide:
     model: Model
     rendered: Rendered
     token_ids: Sequence[int]
+    sampler: Sampler
 
     def room(self, stop: int) -> bool:
         """Says whether tokens up to this place can be read: the last one is read from what stands before it."""
@@ -47,7 +50,8 @@ class PairSide:
 
     def rows(self, stop: int) -> Iterator[F32]:
         """Yields the logits that each token up to this place is read from, each of shape (n_vocab,)."""
-        return self.model.client.path_logits(self.rendered.token_ids, self.token_ids[:stop])
+        ids = self.token_ids[:stop]
+        return self.model.client.path_logits(self.rendered.token_ids, ids, self.sampler)
 
 
 def read_both(base: PairSide, partner: PairSide, spans: Sequence[Span]) -> Iterator[Compared]:
@@ -126,8 +130,11 @@ class Shift(Job):
         author: Author = "partner",
         token_ids: Sequence[int] | None = None,
         max_tokens: int = 256,
+        sampler: Sampler = PLAIN,
     ) -> None:
         """Takes an answer as the author's tokens, or has the author write its greedy one of at most `max_tokens`.
+
+        `sampler` has the weight of a model that is a mixture.
 
         Raises UsageError for an answer without tokens, and for less than one token to write.
         """
@@ -138,7 +145,7 @@ class Shift(Job):
         self.pair, self.contexts, self.author = pair, contexts, author
         self.answer: tuple[int, ...] = tuple(token_ids or ())
         self.ended: Ended | None = None if token_ids is None else "given"
-        self.max_tokens = max_tokens
+        self.max_tokens, self.sampler = max_tokens, sampler
         self.positions: list[Position] = []
         self._spans = 0
         self._measuring = False
@@ -249,7 +256,7 @@ class Shift(Job):
         model, rendered = self._author()
         tokens: list[bytes] = []
         tail, stopped = b"", False
-        taken = model.client.greedy(rendered.token_ids, self.max_tokens)
+        taken = model.client.greedy(rendered.token_ids, self.max_tokens, self.sampler)
         for best in taken:
             self.answer += (best.token_id,)
             token = model.token_bytes(best.token_id)
@@ -284,8 +291,8 @@ class Shift(Job):
             partner_ids: Sequence[int] = self.pair.to_partner(self.answer, self.contexts)
         else:
             base_ids, partner_ids = self.pair.to_base(self.answer, self.contexts), self.answer
-        base = PairSide(self.pair.base, self.contexts.base, base_ids)
-        partner = PairSide(self.pair.partner, self.contexts.partner, partner_ids)
+        base = PairSide(self.pair.base, self.contexts.base, base_ids, self.sampler)
+        partner = PairSide(self.pair.partner, self.contexts.partner, partner_ids, self.sampler)
         spans = aligned(self.pair, self.contexts, base_ids, partner_ids, self.author)
         fitting = [
             each for each in spans if base.room(each.base.stop) and partner.room(each.partner.stop)

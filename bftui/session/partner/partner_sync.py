@@ -158,7 +158,15 @@ class PartnerSync(Job):
             known = self._partner.views.get(text.nodes[base + 1])
             if known is None or (known.place, known.tokens) != (index, len(span.base)):
                 return False
+            if not self._same_mixture(known.sampler):
+                return False
         return self._partner.split.get(text.nodes[span.base.stop]) == _split(text, span)
+
+    def _same_mixture(self, sampler: int) -> bool:
+        """Whether both models' own distributions are those of another sampler; only a mixture's are of one."""
+        if not (self._base.model.info.parts or self._partner.model.info.parts):
+            return True
+        return self._state.samplers[sampler].same_mixture(self._sampler)
 
     def _current(self, text: _Text, span: Span) -> bool:
         return self._same(text, span) and self._partner.current(text.nodes[span.base.stop])
@@ -178,7 +186,7 @@ class PartnerSync(Job):
             start, ids = start + 1, ids[1:]
         if ids:
             prefix = [*text.contexts.partner.token_ids, *text.partner_ids[:start]]
-            yield from self._partner.model.client.path_logits(prefix, ids)
+            yield from self._partner.model.client.path_logits(prefix, ids, self._sampler)
 
     def _base_rows(self, text: _Text, spans: Sequence[Span]) -> Iterator[F32]:
         """The base's logits before each of its tokens in these pieces."""
@@ -187,10 +195,10 @@ class PartnerSync(Job):
         client, start, stop = self._base.model.client, spans[0].base.start, spans[-1].base.stop
         if stop - start <= _FEW:
             for node in text.nodes[start:stop]:
-                yield client.logits(self._base.number, node)
+                yield client.logits(self._base.number, node, self._sampler)
             return
         prefix = [*text.contexts.base.token_ids, *text.base_ids[:start]]
-        yield from client.path_logits(prefix, text.base_ids[start:stop])
+        yield from client.path_logits(prefix, text.base_ids[start:stop], self._sampler)
 
     def _last_row(self, text: _Text) -> Iterator[None]:
         """The logits after the last node that was read, where they are not kept any more."""
@@ -200,7 +208,7 @@ class PartnerSync(Job):
             return
         ids = text.partner_ids[: last.partner.stop] if last else []
         prefix = [*text.contexts.partner.token_ids, *ids]
-        rows = self._partner.model.client.path_logits(prefix, prefix[-1:])
+        rows = self._partner.model.client.path_logits(prefix, prefix[-1:], self._sampler)
         self._partner.keep_row(node, self._asked(lambda: next(rows)))
         yield
 

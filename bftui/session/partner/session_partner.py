@@ -137,7 +137,7 @@ class Partner:
         if row is None:
             return None
         if self._ordered is None or self._ordered[0] != at:
-            base = self.base.model.client.logits(self.base.number, node)
+            base = self.base.model.client.logits(self.base.number, node, self.base.state.sampler)
             known = self._counterparts.all(base, row, self._contexts.get(node))
             self._ordered = at, partner_order(base, row, known, self.base.state.sampler)
         return self._ordered[1].page(start, stop)
@@ -295,7 +295,8 @@ class Partner:
         """
         contexts = self.prepare(self.base.state.root)
         ids = None if answer is None else self.model.tokenize(answer)
-        return Shift(self.pair, contexts, token_ids=ids, max_tokens=max_tokens)
+        sampler = self.base.state.sampler
+        return Shift(self.pair, contexts, token_ids=ids, max_tokens=max_tokens, sampler=sampler)
 
     def stored(self, shift: Shift) -> StoredResult | None:
         """Writes a shift as a measurement of the trace; None where nothing was read, or it is of another partner."""

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from bftui.backends.registry import find
 from bftui.core.errors import InputError, ModelError
+from bftui.formats.mixture_forms import SEPARATOR, joined, mixture_kind
 from bftui.formats.open_spec import Dtype, Kv
 from bftui.model.loaded_model import Model
 from bftui.model.prompt import Prompt, Template
@@ -151,21 +152,34 @@ def opening_of(model: dict[str, Any]) -> RecordedOpening:
     Where the file is gone and was a practice model, the one of this installation is taken. Threads and device are the
     machine's affair.
     """
-    from bftui import practice
-
     source, backend = model["source"], model["backend"]
-    name = Path(source).stem
-    spec = find(backend)
-    if spec is not None and spec.opens and spec.opens[0].scheme:
+    spec, kind = find(backend), mixture_kind(source)
+    if kind is not None:
+        source = joined(kind.name, list(map(_at_hand, kind.path(source).split(SEPARATOR))))
+        of_parts = {part["backend"] for part in model.get("parts") or ()}
+        if len(of_parts) == 1:
+            # Others are opened each by its own.
+            backend = of_parts.pop()
+            spec = find(backend)
+    elif spec is not None and spec.opens and spec.opens[0].scheme:
         source = spec.opens[0].model(source)
-    elif not os.path.exists(source) and name in practice.NAMES and source.endswith(".gguf"):
-        source = name
+    else:
+        source = _at_hand(source)
     keywords: dict[str, Any] = {"ctx": model["n_ctx"]}
     if spec is not None and spec.chooses_dtype and model["dtype"] in get_args(Dtype):
         keywords["dtype"] = model["dtype"]
     if model["kv"] in get_args(Kv):
         keywords["kv"] = model["kv"]
     return RecordedOpening(source, backend, model["name"], keywords)
+
+
+def _at_hand(source: str) -> str:
+    """A model's file, or the practice model of this installation for one of them that is gone."""
+    from bftui import practice
+
+    name = Path(source).stem
+    gone = not os.path.exists(source) and source.endswith(".gguf")
+    return name if gone and name in practice.NAMES else source
 
 
 def same_model(model: Model, fields: dict[str, Any]) -> bool | None:

@@ -70,10 +70,20 @@ class SessionLog:
             used = found.state.tree.used_ids() | set(measured_ids(self.measurements))
             self._note({"resumed": _now()}, used)
 
-    def note_recomputed(self, tree: Tree, nodes: Sequence[int]) -> None:
-        """Writes down recomputed numbers of some nodes."""
-        if self._journal is not None:
+    def note_recomputed(self, tree: Tree, nodes: Sequence[int], mixed: bool) -> None:
+        """Writes down recomputed numbers of some nodes; of a mixture, whose P is another under another sampler, all."""
+        if self._journal is None:
+            return
+        if not mixed:
             self._note({"restated": restated_fields(tree, nodes)})
+            return
+        texts, found = list[str](), set[int]()
+        for node in nodes:
+            for text, ids in node_texts(tree, node, node + 1):
+                texts.append(text)
+                found.update(ids)
+        number, whole = tree.sampler(nodes[0]), _list(texts)
+        self._note({"restated": JsonText(f'{{"sampler":{number},"whole":{whole}}}')}, found)
 
     def add(self, op: str, args: dict[str, Any], state: SessionState, first_new: int) -> None:
         """Writes down one action, after which the session is in `state`, and the nodes from `first_new` on."""
@@ -139,7 +149,7 @@ class SessionLog:
         """Writes the fields of a trace that come before its nodes."""
         return {
             "format": "bftui-trace",
-            "version": version_of(state.samplers),
+            "version": version_of(model.info.source, state.samplers),
             "bftui": VERSION,
             "created": self._created,
             "model": model_fields(model.info, model.noise),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from bftui.core.batch import Batch, batches, most_scored
 from bftui.core.distribution import NextToken
 from bftui.core.errors import ModelError
 from bftui.core.job import Job
+from bftui.core.sampler import Sampler
 from bftui.model.loaded_model import Model
 from bftui.results.check_result import (
     CheckedModel,
@@ -153,7 +154,7 @@ class Checking(Job):
         self.past: int | None = None
         self._model, self._trace = model, trace
         self._entropies, self._logprobs = array("d"), array("d")
-        self._ranks = array("i")
+        self._ranks, self._samplers = array("i"), array("i")
         super().__init__()
 
     @property
@@ -210,6 +211,7 @@ class Checking(Job):
             self._entropies.append(math.nan if after is None else after["entropy"])
             self._logprobs.append(-math.inf if logprob is None else logprob)
             self._ranks.append(fields["rank"] or 0)
+            self._samplers.append(fields["sampler"])
         links = trace.links
         prompts = {node: tuple(prompt.token_ids) for node, prompt in trace.prompts().items()}
         number = next(_numbers)
@@ -219,11 +221,9 @@ class Checking(Job):
             self._batches = _in_chunks(links.parents, begun, most_scored(self._model.info.n_vocab))
         known = self._batches if shaped else []
         client.load_tree(number, links.parents.tolist(), links.tokens.tolist(), prompts, known)
-        sampler = trace.samplers[0]
         try:
             for branch in branches(links.parents):
-                for start in range(0, len(branch), _PIECE):
-                    nodes = branch[start : start + _PIECE]
+                for nodes, sampler in self._slices(branch):
                     open_end = not math.isnan(self._entropies[nodes[-1]])
                     found = client.rescore(number, nodes, sampler, open_end)
                     for node, result in zip(nodes, found, strict=True):
@@ -231,6 +231,17 @@ class Checking(Job):
                     yield
         finally:
             client.release_tree(number)
+
+    def _slices(self, branch: Sequence[int]) -> Iterator[tuple[Sequence[int], Sampler]]:
+        """Slices of a branch that are read at once, each with its sampler.
+
+        What is compared is of no sampler, but in a mixture, where the weight makes P.
+        """
+        mixed, numbers = bool(self._model.info.parts), self._samplers
+        for number, run in itertools.groupby(branch, lambda node: numbers[node] if mixed else 0):
+            nodes, sampler = list(run), self._trace.samplers[number]
+            for start in range(0, len(nodes), _PIECE):
+                yield nodes[start : start + _PIECE], sampler
 
     def _compare(self, node: int, found: StepResult | NextToken) -> None:
         after = found if isinstance(found, NextToken) else found.next

@@ -44,6 +44,7 @@ class ActionFacts:
         measuring: an experiment runs.
         partner: there is a second model.
         pairing: it is being opened.
+        mixed: the model is a mixture, which has a weight.
         replay: a trace is shown in the place of a model.
         recorded: of a replay, the actions whose results are known at this place.
         pane: the name of the pane that has the focus.
@@ -67,6 +68,7 @@ class ActionFacts:
     measuring: bool = False
     partner: bool = False
     pairing: bool = False
+    mixed: bool = False
     replay: bool = False
     recorded: frozenset[str] = frozenset()
     pane: str = "candidates"
@@ -83,6 +85,7 @@ class ActionGroup(StrEnum):
     MOVE = "the session"
     MEASURE = "measure"
     PAIR = "two models"
+    MIXTURE = "models mixed"
     PANE = "in the pane"
     JUMP = "jump"
     LOOK = "look"

@@ -12,11 +12,12 @@ from bftui.core.noise_floor import exactness, fine
 from bftui.core.text import counted, safe
 from bftui.ui import response_line
 from bftui.ui.explain.explain_items import Item
-from bftui.workbench.wording import truncation
+from bftui.workbench.wording import truncation, weighing
 
 if TYPE_CHECKING:
     from bftui.results.rollouts_result import RolloutsResult
     from bftui.ui.view import View
+    from bftui.workbench.dial_shown import DialShown
     from bftui.workbench.response_shown import ResponseShown
     from bftui.workbench.rollout_series import PathComparison, Rolled
     from bftui.workbench.words_shown import WordsShown
@@ -47,6 +48,27 @@ def rollouts(view: View, rolled: Rolled | None) -> list[Item]:
     items = [_estimate(view, rolled, found), _estimators(found), _curve(), _continuations(rolled)]
     if rolled.compared is not None:
         items.insert(1, _compared(rolled.compared, rolled.drawn))
+    return items
+
+
+def dial(view: View, shown: DialShown | None) -> list[Item]:
+    """The numbers of a dial."""
+    mixing = view.mixing
+    formula = definitions.DIAL.formula if mixing is None else f"logits: {mixing.formula}"
+    items = [
+        Item(
+            "weight",
+            weighing(view.sampler),
+            formula,
+            f"{definitions.DIAL.meaning} {definitions.DIAL.use}",
+            definitions.DIAL.source,
+        )
+    ]
+    if shown is not None and (point := shown.at(view.sampler.weight)) is not None:
+        ci = "" if point.ci is None else f" [{fine(point.ci[0])}, {fine(point.ci[1])}]"
+        text = f"{definitions.BF_ROLLOUTS.meaning} The draws are the same at every weight."
+        value, formula = f"{fine(point.bf)}{ci}", definitions.BF_ROLLOUTS.formula
+        items.append(Item("BF here", value, formula, text, definitions.BF_ROLLOUTS.source))
     return items
 
 

@@ -62,7 +62,7 @@ class ResponsePane(LinesPane):
         self._scale: Scale | None = None
 
     def heading(self) -> str:
-        sampler = " ".join(sampling(self.now.sampler).split())
+        sampler = " ".join(sampling(self.now.sampler, mixed=self.now.mixing is not None).split())
         return f"{self.now.model_name} · {sampler}"
 
     def show_response(

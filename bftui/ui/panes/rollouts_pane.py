@@ -121,7 +121,10 @@ class RolloutsPane(CurvePane):
 
     def heading(self) -> str:
         view = self.now
-        name, sampler = view.model_name, " ".join(sampling(view.sampler).split())
+        name, sampler = (
+            view.model_name,
+            " ".join(sampling(view.sampler, mixed=view.mixing is not None).split()),
+        )
         room = self.columns - _FRAMED
         long = f"{name} · after {self._after} · {sampler}"
         if cell_len(long) <= room:

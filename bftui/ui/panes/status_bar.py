@@ -53,7 +53,7 @@ class StatusBar(ClickableLine):
             *self._model(),
             self._own_name(),
             self._runtime(view),
-            sampling(view.sampler) if view else "",
+            sampling(view.sampler, mixed=view.mixing is not None) if view else "",
             self._filling(view),
             self._state(word),
         )

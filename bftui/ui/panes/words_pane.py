@@ -92,7 +92,7 @@ class WordsPane(Pane):
         return 1 + (len(self._words) if found is None else len(found.words) + len(found.left_out))
 
     def heading(self) -> str:
-        sampler = " ".join(sampling(self.now.sampler).split())
+        sampler = " ".join(sampling(self.now.sampler, mixed=self.now.mixing is not None).split())
         found = self._found
         if found is None or not found.partner:
             return f"{self.now.model_name} · {sampler}"

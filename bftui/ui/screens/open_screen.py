@@ -31,7 +31,7 @@ from bftui.ui.screens.dialog import BoxScreen
 from bftui.ui.screens.fields import LineField
 from bftui.ui.themes.theme_styles import Palette
 
-_ANEW = re.compile(r"(?<!:)(?<!:/)/(?=/|~|table:|hf:|https?:)")
+_ANEW = re.compile(r"(?<!:)(?<!:/)/(?=/|~|table:|hf:|https?:|dial:|proxy:|contrast:)")
 """A slash after which a path begins that does not go on from the folder before it."""
 
 
@@ -158,7 +158,8 @@ class OpenScreen(BoxScreen[str | None]):
 
     def _say(self, text: str = "") -> None:
         self.query_one("#said", Static).update(
-            text or "a .gguf file, a Hugging Face directory, table:FILE.json, or practice"
+            text
+            or "a .gguf file, a Hugging Face directory, table:FILE.json, practice, or dial:BASE::ALIGNED"
         )
 
     def action_complete(self) -> None:

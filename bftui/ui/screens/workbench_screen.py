@@ -238,6 +238,7 @@ class WorkbenchScreen(Screen[None]):
             measuring=workbench.measuring,
             partner=workbench.now.paired.ready and view is not None and view.partner is not None,
             pairing=workbench.now.paired.state is Beside.LOADING,
+            mixed=view is not None and view.mixing is not None,
             replay=replay,
             recorded=frozenset(
                 each.id for each in ACTIONS if replay and each.known and view and each.known(view)

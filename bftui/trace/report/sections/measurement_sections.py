@@ -18,6 +18,7 @@ from bftui.trace.report.content import Content, number
 from bftui.trace.report.figures import session_figures
 from bftui.trace.report.sections import pair_sections
 from bftui.trace.report.sections.calibration_section import calibration
+from bftui.trace.report.sections.dial_section import dial
 from bftui.trace.report.sections.forks_section import forks
 from bftui.trace.report.sections.horizon_section import horizon
 from bftui.trace.report.sections.response_section import partner_response, response
@@ -178,4 +179,5 @@ KINDS: dict[str, tuple[str, _Tell | None]] = {
     "calibration": ("Calibration on valid answers", calibration),
     "forks": ("Forking tokens", forks),
     "horizon": ("Tree of all continuations", horizon),
+    "dial": ("A dial between models", dial),
 }
