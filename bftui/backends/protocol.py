@@ -120,7 +120,7 @@ class ContinuationBatch(Protocol):
         ...
 
     def rewind(self, row: int, tokens: int) -> None:
-        """Take a row back to its first `tokens` tokens after the prefix; only where `info.ragged`."""
+        """Take a row back to its first `tokens` tokens after the prefix; where `info.ragged` or `info.rows_rewind`."""
         ...
 
 

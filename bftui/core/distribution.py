@@ -244,8 +244,11 @@ class Distribution:
         """
         n = self.n_vocab
         whole = n - n % _BLOCK
-        if whole // _BLOCK < 2 * count:
+        if n < 4 * count:
             return self._sorted(np.arange(n))[:count]
+        if whole // _BLOCK < 2 * count:
+            floor = np.partition(self._x, n - count)[n - count]
+            return self._sorted(np.flatnonzero(self._x >= floor))[:count]
         maxima = self._x[:whole].reshape(-1, _BLOCK).max(axis=1)
         floor = np.partition(maxima, len(maxima) - count)[len(maxima) - count]
         return self._sorted(np.flatnonzero(self._x >= floor))[:count]
@@ -265,6 +268,9 @@ class Distribution:
                 if np.count_nonzero(few) >= count and float(values[few].sum()) >= enough:
                     return self._sorted(ids[few])
             return self._sorted(ids)
+        best = self._best(count)
+        if float(e[best].sum()) >= enough:
+            return best
         return self._sorted(np.arange(self.n_vocab))
 
     def summary(self, top: int = TOP) -> NextToken:

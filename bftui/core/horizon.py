@@ -265,6 +265,10 @@ class HorizonTree:
         """Return what was read after the path of a node; raises KeyError for any other path."""
         return self._readings[self._numbers_of[path]]
 
+    def prob(self, path: Path) -> float:
+        """Return the probability of a node's path; raises KeyError for any other path."""
+        return math.exp(self._logprob[self._numbers_of[path]])
+
     # Numbers ---------------------------------------------------------------------------------------------------
 
     def mass(self, depth: int | None = None) -> float:

@@ -56,6 +56,7 @@ class ModelInfo:
         continuation_tokens: tokens that they may hold together beyond their prefixes; 0 where only memory limits them.
         batch_rows: continuations that are best stepped at once.
         ragged: whether a batch's rows of different lengths go well together, and a dropped one can begin again.
+        rows_rewind: elsewhere, texts of up to so many tokens, of which rows can be taken back nevertheless; 0 for none.
         shaped: whether its numbers depend on which tokens are evaluated together. What is asked of it then says so
             (`batches`), so that the same numbers come again.
         padded: whether every batch of continuations has `batch_rows` rows, each in a place of its own.
@@ -95,6 +96,7 @@ class ModelInfo:
     continuation_tokens: Annotated[Count, Named("fan_tokens")] = 0
     batch_rows: Count = 32
     ragged: bool = False
+    rows_rewind: Count = 0
     shaped: bool = False
     padded: bool = False
     step_rows: Count = 0

@@ -171,7 +171,7 @@ class PathsPlan:
 
     Attributes:
         prefix: token ids up to where the texts begin, which need not be in a tree.
-        wanted: the texts, and what is read below them, where rows of the model can be taken back (`info.ragged`).
+        wanted: the texts, and what is read below them, where rows of the model can be taken back.
         sampler: temperature and truncation of P~.
         most: kept tokens of a reading at most, 1 or more.
         prompt: how many tokens of the prefix are the prompt; None: all.

@@ -139,11 +139,14 @@ class PathReader(Generic[L, R]):
         self._take, self._read = take, read
         self._further, self._longest = further, longest
         self._unread = set(paths)
+        info = pool.backend.info
+        whole = len(self._ids) + max([longest, *map(len, self._unread)])
+        self._walks = info.ragged or whole <= info.rows_rewind
         self._below: dict[Path, Sequence[Path]] = {}
 
     def run(self) -> Generator[R, None, None]:
         """Yield the reading of each path. Raises ContextFull, InvalidToken, Cancelled."""
-        if self._pool.backend.info.ragged:
+        if self._walks:
             yield from self._walked()
         else:
             yield from self._grouped()
@@ -263,7 +266,7 @@ class PathReader(Generic[L, R]):
 
     def _noted(self, path: Path, reading: R) -> R:
         """The same reading; what it is to be gone on to is asked for."""
-        if self._pool.backend.info.ragged:
+        if self._walks:
             below = self._further(reading)
             self._below[path] = below
             self._unread.update(below)

@@ -361,6 +361,8 @@ def _info(
         batch_rows=plan.batch_rows,
         # Where the prefix of one row can be copied from another: neither out of a state nor past a sliding window.
         ragged=not state and C.llama_model_n_swa(model) == 0,
+        # Within the window no cell of a row is given away.
+        rows_rewind=0 if state else C.llama_model_n_swa(model),
         note=trained_note(trained, plan.n_ctx),
         shaped=plan.rounding != "none",
         padded=plan.rounding == "coarse",
