@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +20,14 @@ from numpy.typing import NDArray
 
 from bftui.core.constrained import UnderConstraint
 from bftui.core.errors import InvalidToken
-from bftui.core.kept_tokens import KeptTokens, RuleEffect, kept_tokens, removed_by, rule_effects
+from bftui.core.kept_tokens import (
+    KeptTokens,
+    RuleEffect,
+    kept_tokens,
+    listed,
+    removed_by,
+    rule_effects,
+)
 from bftui.core.logits import F32, F64, NEVER, below_peak
 from bftui.core.sampler import Sampler
 
@@ -176,10 +184,36 @@ class Distribution:
     def _list(self, logits: F64) -> None:
         """Finds the kept tokens where they are not the likeliest of P."""
         self._order = self._best(max(min(TOP, self.n_vocab), 1))
-        listed = kept_tokens(logits, self.sampler)
-        self._listed, self._steered = listed, logits
-        self.kept = len(listed.ids)
-        self.entropy_truncated, self.collision = listed.entropy, listed.collision
+        s = self.sampler
+        if s.typical_p < 1 or s.added:
+            found = kept_tokens(logits, s)
+        else:
+            # All but spans are found without an order of every token.
+            found = Distribution(logits, _ranked(s))._with_exceptions(s)
+        self._listed, self._steered = found, logits
+        self.kept = len(found.ids)
+        self.entropy_truncated, self.collision = found.entropy, found.collision
+
+    def _with_exceptions(self, sampler: Sampler) -> KeptTokens:
+        """P~ with the pinned tokens and the coin of XTC of a sampler whose other settings are this one's."""
+        e, keeps = self._e, np.zeros(self.n_vocab, dtype=bool)
+        keeps[self._order[: self.kept] if self.kept <= len(self._order) else e > 0] = True
+        pinned = [_known(token_id, self.n_vocab) for token_id in sampler.pinned]
+        without = keeps.copy()
+        keeps[pinned] = True
+        ids = np.flatnonzero(keeps & (e > 0))
+        weights = e[ids]
+        if not (coin := sampler.xtc_probability):
+            return listed(ids, weights)
+        above = int(np.count_nonzero(e / self._z >= sampler.xtc_threshold))
+        if above > 1:
+            without[self._best(above)[: above - 1]] = False
+        if not without.any():
+            without[self._order[0]] = True
+        without[pinned] = True
+        others = np.where(without, e, 0.0)
+        probs = (1 - coin) * weights / weights.sum() + coin * others[ids] / others.sum()
+        return listed(ids[probs > 0], probs[probs > 0])
 
     def _truncate(self) -> None:
         """Finds the kept tokens: a prefix of the order (logit descending, id ascending)."""
@@ -320,9 +354,9 @@ class Distribution:
         token_id = self.draw(u)
         logprob = float(self._x[token_id]) - self._log_z
         if self._listed:
-            listed = self._listed.capped(token_id, cap_k) if cap_k else self._listed
-            own = math.log(float(listed.of([token_id])[0]))
-            return Sampled(token_id, self.entropy, listed.entropy, logprob, own)
+            capped = self._listed.capped(token_id, cap_k) if cap_k else self._listed
+            own = math.log(float(capped.of([token_id])[0]))
+            return Sampled(token_id, self.entropy, capped.entropy, logprob, own)
         if cap_k and cap_k < self.kept:
             entropy, log_kept = self._capped(token_id, cap_k)
         else:
@@ -349,9 +383,7 @@ class Distribution:
 
     def score(self, token_id: int) -> TokenScore:
         """This token's log-probabilities and rank; raises InvalidToken outside the vocabulary."""
-        if not 0 <= token_id < self.n_vocab:
-            raise InvalidToken(f"token {token_id} is not in the vocabulary of {self.n_vocab}")
-        x = self._x[token_id]
+        x = self._x[_known(token_id, self.n_vocab)]
         logprob = float(x) - self._log_z if x > NEVER else -math.inf
         rank = 1 + int(np.count_nonzero(self._x > x))
         if self._listed:
@@ -409,6 +441,20 @@ class Distribution:
     def logprobs(self, ids: Sequence[int] | NDArray[np.int64]) -> F64:
         """ln P of these ids; shape (len(ids),)."""
         return np.asarray(self._x[np.asarray(ids, dtype=np.int64)] - self._log_z)
+
+
+@lru_cache(64)
+def _ranked(sampler: Sampler) -> Sampler:
+    """The settings that keep the likeliest tokens, however many."""
+    names = ("temperature", "top_k", "top_p", "min_p", "seed", "top_n_sigma", "epsilon", "eta")
+    settings: dict[str, Any] = {name: getattr(sampler, name) for name in names}
+    return Sampler(**settings)
+
+
+def _known(token_id: int, n_vocab: int) -> int:
+    if not 0 <= token_id < n_vocab:
+        raise InvalidToken(f"token {token_id} is not in the vocabulary of {n_vocab}")
+    return token_id
 
 
 def frozen(array: A) -> A:

@@ -52,7 +52,7 @@ class KeptTokens:
         inside = np.zeros(len(self.ids), dtype=bool)
         inside[np.argsort(-self.probs, kind="stable")[:most]] = True
         inside |= self.ids == token_id
-        return _of(self.ids[inside], self.probs[inside])
+        return listed(self.ids[inside], self.probs[inside])
 
 
 def kept_tokens(logits: F64, sampler: Sampler) -> KeptTokens:
@@ -72,7 +72,7 @@ def kept_tokens(logits: F64, sampler: Sampler) -> KeptTokens:
         probs = (1 - coin) * probs + coin * _shares(all_ranked, without, pinned)
     places = np.flatnonzero(probs)
     by_id = np.argsort(order[places])
-    return _of(order[places][by_id], probs[places][by_id])
+    return listed(order[places][by_id], probs[places][by_id])
 
 
 def _together(spans: Sequence[Span], of: Ranked) -> Span:
@@ -94,7 +94,8 @@ def _shares(of: Ranked, span: Span, pinned: Ids) -> F64:
     return np.asarray(weights / weights.sum())
 
 
-def _of(ids: Ids, weights: F64) -> KeptTokens:
+def listed(ids: Ids, weights: F64) -> KeptTokens:
+    """Return P~ of tokens, ascending ids, that is proportional to weights above 0; both of shape (kept,)."""
     probs = weights / weights.sum()
     entropy = -float(np.einsum("i,i->", probs, np.log(probs)))
     return KeptTokens(ids, probs, max(0.0, entropy), min(1.0, float((probs * probs).sum())))
@@ -132,14 +133,21 @@ class RuleEffect:
     Attributes:
         name: the rule.
         value: what it is used with.
-        kept: how many tokens it keeps.
-        mass: their probability at the temperature.
+        start, stop: the places that it keeps, [start, stop) from 0 of the order by (steered logit descending, id
+            ascending).
+        mass: their probability at the temperature; None where that is not known.
     """
 
     name: str
     value: float
-    kept: int
-    mass: float
+    start: int
+    stop: int
+    mass: float | None = None
+
+    @property
+    def kept(self) -> int:
+        """How many tokens it keeps."""
+        return self.stop - self.start
 
 
 def rule_effects(logits: F64, sampler: Sampler) -> list[RuleEffect]:
@@ -151,5 +159,5 @@ def rule_effects(logits: F64, sampler: Sampler) -> list[RuleEffect]:
     found = []
     for rule, value in rules:
         span = rule.span(all_ranked, value)
-        found.append(RuleEffect(rule.name, value, span[1] - span[0], all_ranked.share(span)))
+        found.append(RuleEffect(rule.name, value, *span, all_ranked.share(span)))
     return found

@@ -14,6 +14,7 @@ from bftui.core.batch import CHUNK, Batch
 from bftui.core.distribution import NextToken
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import UsageError
+from bftui.core.kept_tokens import RuleEffect
 from bftui.core.sampler import Sampler
 from bftui.core.tree import Source, Tree
 from bftui.measures.site import Site
@@ -117,6 +118,16 @@ class ModelTree:
         if self.state.tree.entropies(at) is None:
             return None
         return self.model.client.preview(self.number, at, sampler)
+
+    def rule_effects(self, sampler: Sampler, node: int | None = None) -> list[RuleEffect]:
+        """Finds what each truncation rule of a sampler would keep alone after a node (default: the cursor).
+
+        Raises ModelError, UsageError, Cancelled.
+        """
+        at = self.at(node)
+        if self.state.tree.entropies(at) is None:
+            return []
+        return self.model.client.rule_effects(self.number, at, sampler)
 
     def site(self, node: int) -> Site:
         """Describes a node as a place to measure at, under the sampler in force."""

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from bftui.core.distribution import TOP, Distribution
 from bftui.core.errors import InvalidToken, NonFiniteLogits, UsageError
+from bftui.core.kept_tokens import kept_tokens
 from bftui.core.sampler import Sampler
 
 GOLDEN = np.log(np.array([0.5, 0.2, 0.15, 0.1, 0.04, 0.01]))
@@ -260,3 +261,45 @@ def test_finite_logits_of_any_size_rank_above_impossible_ones():
     distribution = Distribution(np.array([0.0, -20_000.0, -15_000.0, -np.inf]), Sampler(top_p=1.0))
     assert [distribution.score(i).rank for i in range(4)] == [1, 3, 2, 4]
     assert distribution.score(1).logprob == -20_000
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 300),
+    st.booleans(),
+    st.fixed_dictionaries(
+        {
+            "temperature": st.sampled_from([1.0, 0.3, 1.7]),
+            "top_k": st.sampled_from([0, 0, 1, 5, 60]),
+            "top_p": st.sampled_from([1.0, 0.9, 0.4]),
+            "min_p": st.sampled_from([0.0, 0.1]),
+            "epsilon": st.sampled_from([0.0, 0.01]),
+            "xtc_probability": st.sampled_from([0.0, 0.4, 1.0]),
+            "xtc_threshold": st.sampled_from([1e-3, 0.1, 0.5]),
+            "pinned": st.sampled_from([(), (0,), (0, 0)]),
+        }
+    ),
+)
+def test_what_is_kept_of_changed_logits_is_what_an_order_of_all_tokens_says(
+    seed, size, ties, given_
+):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 3, size).astype(np.float32)
+    steered = logits.astype(np.float64) + rng.normal(0, 1, size)
+    steered[rng.random(size) < 0.2] = -np.inf
+    steered[rng.integers(size)] = 2.0
+    if ties:
+        steered = np.round(steered * 2) / 2
+    sampler = Sampler(**given_)
+    found = Distribution(logits, sampler, steered)
+    expected = kept_tokens(steered, sampler)
+    probs = found.kept_probs(np.arange(size))
+    assert np.flatnonzero(probs).tolist() == expected.ids.tolist()
+    assert probs[expected.ids] == pytest.approx(expected.probs, rel=1e-9)
+    assert found.entropy_truncated == pytest.approx(expected.entropy, abs=1e-9)
+
+
+def test_a_pinned_token_outside_the_vocabulary_is_refused():
+    with pytest.raises(InvalidToken, match="token 9 is not in the vocabulary of 3"):
+        Distribution(np.zeros(3, np.float32), Sampler(pinned=(9,)))

@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 from bftui.backends.client.client_protocol import CandidateRow, Page
 from bftui.backends.protocol import ModelInfo
 from bftui.core.errors import UsageError
+from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
 from bftui.core.pair.distribution_shift import PartnerView, Standing
 from bftui.core.sampler import Sampler
+from bftui.core.stored_effects import stored_effects
 from bftui.core.text import label
 from bftui.core.tree import Tree
 from bftui.model.loaded_model import Model
@@ -69,6 +71,15 @@ class RecordedClient:
         ]
         return Page(tuple(rows[start:stop]), start, len(rows))
 
+    def rule_effects(self, tree: int, node: int, sampler: Sampler) -> list[RuleEffect]:
+        """Lists what rules kept, those that the stored candidates tell it of; see `core.stored_effects`."""
+        following = self.tree.next(node)
+        return (
+            []
+            if following is None
+            else stored_effects(following, sampler.at(self.tree.depth(node)))
+        )
+
     def evaluated(self) -> int:
         """Returns 0: nothing was evaluated."""
         return 0
@@ -80,8 +91,8 @@ class RecordedClient:
         """Does nothing: there is nothing to free."""
 
     add_prompt = step = extend = rescore = preview = lookahead = rollouts = rollouts_after = (
-        rule_effects
-    ) = _refused
+        _refused
+    )
     read_trie = read_paths = noise = logits = path_logits = score = best = greedy = tokenize = (
         tokenize_prompt
     ) = token_bytes = _refused
