@@ -63,18 +63,44 @@ TRUNCATED = Definition(
     "P~",
     "P at the temperature, truncated, scaled to sum to 1 again, once",
     "What a sampled token is drawn from.",
-    "It follows temperature, top-k, top-p and min-p of the session.",
+    "It follows the sampler of the session: biases, penalties, bans and a constraint change logits, these are divided "
+    "by the temperature, then truncation rules say what is kept. P, H(P), ln P and ranks stay those of the model.",
     f"{YANG}, the truncated distribution",
 )
 
 TRUNCATION = Definition(
     "truncation, kept",
     "tokens v with P~(v) > 0",
-    "Which tokens sampling may take: those that top-k, top-p and min-p all keep.",
-    "Each rule is judged on the tempered distribution before any truncation. Top-p (the nucleus) keeps the token that "
-    "crosses its mass; min-p is a share of the best token's probability.",
-    "top-p: Holtzman et al., arXiv 1904.09751; min-p: Nguyen et al., arXiv 2407.01082",
+    "Which tokens sampling may take: those that all rules in use keep, and pinned ones.",
+    "Each rule is judged on the tempered distribution before any truncation; where they have nothing in common the "
+    "best token is kept. Top-p (the nucleus) keeps the token that crosses its mass; min-p is a share of the best "
+    "token's probability; top-nσ looks at the deviation of the logits; typical at how near a surprisal is to the "
+    "entropy, and may leave out the best token; epsilon and eta at probabilities.",
+    "top-p: Holtzman et al., arXiv 1904.09751; min-p: Nguyen et al., arXiv 2407.01082; top-nσ: Tang et al., arXiv "
+    "2411.07641; typical: Meister et al., arXiv 2202.00666; epsilon, eta: Hewitt et al., arXiv 2210.15191",
     "kept",
+)
+
+STEERING = Definition(
+    "biases, bans, penalties",
+    "logit v + bias v; ÷ or × the repetition penalty; − frequency · times − presence; − DRY; −∞ where banned",
+    "Changes to logits before the temperature, in this order.",
+    "They make P~ and leave P alone. The repetition penalty divides logits above 0 of tokens that came before and "
+    "multiplies those below; frequency and presence count the text after the prompt; DRY is for tokens that go on with "
+    "a sequence that was there before.",
+    "repetition: Keskar et al., arXiv 1909.05858; frequency, presence: OpenAI's API; DRY: p-e-w, "
+    "text-generation-webui, pull request 5677",
+    "bias, banned, repetition_penalty, frequency_penalty, presence_penalty, dry_multiplier",
+)
+
+XTC = Definition(
+    "XTC",
+    "P~ = (1 − c) P~(rules) + c P~(rules, without all tokens of P ≥ t but the least likely), c the chance",
+    "Exclude top choices: as often as its chance says, the likelier ones of several good choices are left out.",
+    "A step has one draw: the chance is part of P~, which is the mixture over the coin, so that BF, H(P~) and ln P~ "
+    "are exact.",
+    "p-e-w, text-generation-webui, pull request 6335",
+    "xtc_probability, xtc_threshold",
 )
 
 ENTROPY = Definition(
@@ -519,6 +545,8 @@ GLOSSARY = (
     P,
     TRUNCATED,
     TRUNCATION,
+    STEERING,
+    XTC,
     ENTROPY,
     ENTROPY_TRUNCATED,
     BF,

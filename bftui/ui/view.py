@@ -401,6 +401,10 @@ class View:
         """The one that BF and H(P~) at a node were made under."""
         return self.session.state.samplers[self.tree.sampler(node)]
 
+    def sampler_at(self, node: int) -> Sampler:
+        """The same at the token after this node, where windows say that it is another."""
+        return self.sampler_of(node).at(self.tree.depth(node))
+
     def label(self, token_id: int) -> str:
         """A token for a list: safe, never empty, of bounded width."""
         known = self._labels.get(token_id)

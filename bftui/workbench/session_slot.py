@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bftui.core.errors import UsageError
 from bftui.core.sampler import MOST_WEIGHT
 from bftui.core.text import counted
+from bftui.model.token_names import checked_settings
 from bftui.session import commands
 from bftui.session.breakpoint_judge import BreakpointJudge
 from bftui.workbench.journal_keeping import (
@@ -27,6 +28,7 @@ from bftui.workbench.workbench_state import WorkbenchState
 if TYPE_CHECKING:
     from bftui.backends.client.client_protocol import Page
     from bftui.core.distribution import NextToken
+    from bftui.core.kept_tokens import RuleEffect
     from bftui.core.pair.nudging_rounds import NudgeSettings
     from bftui.core.valid.node_reading import NodeReading
     from bftui.model.loaded_model import Model
@@ -290,6 +292,19 @@ class SessionSlot:
         if session is None or session.cursor != key.node:
             return None
         return session.model_tree.preview(key.sampler) or "the text ends here"
+
+    def effects(self, key: PreviewKey) -> tuple[RuleEffect, ...] | None:
+        """What each truncation rule of a sampler would keep alone at the cursor."""
+        session = self.session
+        if session is None or session.cursor != key.node:
+            return None
+        return tuple(session.model_tree.rule_effects(key.sampler))
+
+    def sample_with(self, settings: Mapping[str, Any]) -> None:
+        """Changes settings of the sampler, in which tokens may be named by their text."""
+        session = self.session
+        if session is not None:
+            self.do(commands.SetSampler(**checked_settings(session.model, settings)))
 
     def render(self, prompt: Prompt) -> Rendered | str | None:
         """A prompt as the model would get it."""

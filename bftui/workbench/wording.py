@@ -42,23 +42,12 @@ _CHANGES = (
 
 def truncation(sampler: Sampler) -> str:
     """The sampler's truncation in words: `top-p .90`, or `no truncation`."""
-    parts = _told(sampler, _RULES)
-    if sampler.xtc_probability:
-        parts.append(f"XTC {short(sampler.xtc_probability)} from {short(sampler.xtc_threshold)}")
-    parts += [f"{name} {short(value)}" for name, value in sampler.added]
-    if parts and sampler.pinned:
-        parts.append(f"{len(sampler.pinned)} pinned")
-    return " ".join(parts) or "no truncation"
+    return " ".join(_rules(sampler)) or "no truncation"
 
 
 def steering(sampler: Sampler) -> str:
     """What changes logits, in words; "" where nothing does."""
-    parts = [
-        f"{len(tokens)} {word}"
-        for tokens, word in ((sampler.bias, "biased"), (sampler.banned, "banned"))
-        if tokens
-    ]
-    return " ".join((*parts, *_told(sampler, _CHANGES)))
+    return " ".join(_changes(sampler))
 
 
 def weighing(sampler: Sampler) -> str:
@@ -69,18 +58,55 @@ def weighing(sampler: Sampler) -> str:
 
 def sampling(sampler: Sampler, *, mixed: bool = False) -> str:
     """All of it; `mixed`: of a mixture, which has a weight."""
-    temperature = f"{sampler.temperature:.4g}"
-    temperature += "" if "." in temperature else ".0"
-    steered = steering(sampler)
-    return "  ".join(
-        (
-            *([weighing(sampler)] if mixed else []),
-            f"T {temperature}",
-            truncation(sampler),
-            *filter(None, [steered]),
-            f"seed {sampler.seed}",
-        )
+    found = (
+        weighing(sampler) if mixed else "",
+        _temperature(sampler),
+        truncation(sampler),
+        steering(sampler),
+        f"seed {sampler.seed}",
     )
+    return "  ".join(filter(None, found))
+
+
+def sampling_in_short(sampler: Sampler, *, mixed: bool = False) -> str:
+    """The same where there is little room: the first two rules, and how much else there is."""
+    rules = _rules(sampler)
+    told = " ".join(rules[:2]) or "no truncation"
+    more = len(rules[2:]) + len(_changes(sampler))
+    told += f" +{more}" if more else ""
+    weight = f"{weighing(sampler)}  " if mixed else ""
+    return f"{weight}{_temperature(sampler)}  {told}  seed {sampler.seed}"
+
+
+def stages_of(sampler: Sampler) -> str:
+    """What makes P~ of the logits, one stage after the other."""
+    steered = steering(sampler)
+    found = [f"logits are changed ({steered})"] if steered else []
+    found.append(f"logits are divided by {sampler.temperature:g}")
+    rules = truncation(sampler)
+    found.append(rules if rules == "no truncation" else f"what {rules} all keep is kept")
+    return ", then ".join(found)
+
+
+def _temperature(sampler: Sampler) -> str:
+    temperature = f"{sampler.temperature:.4g}"
+    return f"T {temperature}" + ("" if "." in temperature else ".0")
+
+
+def _rules(sampler: Sampler) -> list[str]:
+    parts = _told(sampler, _RULES)
+    if sampler.xtc_probability:
+        parts.append(f"XTC {short(sampler.xtc_probability)} from {short(sampler.xtc_threshold)}")
+    parts += [f"{name} {short(value)}" for name, value in sampler.added]
+    if parts and sampler.pinned:
+        parts.append(f"{len(sampler.pinned)} pinned")
+    return parts
+
+
+def _changes(sampler: Sampler) -> list[str]:
+    named = ((sampler.bias, "biased"), (sampler.banned, "banned"))
+    tokens = [f"{len(ids)} {word}" for ids, word in named if ids]
+    return [*tokens, *_told(sampler, _CHANGES)]
 
 
 def _told(sampler: Sampler, named: Sequence[tuple[str, str]]) -> list[str]:

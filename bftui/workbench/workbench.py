@@ -14,33 +14,23 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bftui.core.errors import BftuiError
 from bftui.session import commands
 from bftui.workbench.live_model import LiveModel
 from bftui.workbench.model_slot import ModelSlot
 from bftui.workbench.queries import PageKey, PreviewKey, Query, SplitKey, ValidKey
-from bftui.workbench.settings import (
-    ModelSettings,
-    PartnerSettings,
-    ResponsePlan,
-    WorkbenchSettings,
-)
+from bftui.workbench.settings import ModelSettings, PartnerSettings, ResponsePlan, WorkbenchSettings
 from bftui.workbench.snapshot import Notice, Running, Snapshot, Status, Tone
-from bftui.workbench.workbench_state import (
-    OpeningJob,
-    Wake,
-    WorkbenchState,
-    look_again,
-    short_name,
-)
+from bftui.workbench.workbench_state import OpeningJob, Wake, WorkbenchState, look_again, short_name
 
 if TYPE_CHECKING:
     from bftui.backends.client.client_protocol import Page
     from bftui.core.distribution import NextToken
+    from bftui.core.kept_tokens import RuleEffect
     from bftui.core.pair.nudging_rounds import NudgeSettings
     from bftui.core.valid.node_reading import NodeReading
     from bftui.measures.tree_growth import HorizonAsked
@@ -63,7 +53,7 @@ class Workbench:
     Attributes:
         model, partner: where the session's own model and its partner stand.
         source: what is worked on; it says what it can do.
-        pages, splits, previews, rendered, readings: what is asked of the model; None, an empty list or an error in
+        pages, splits, previews, effects, rendered, readings: what is asked of the model; None, nothing or an error in
             words where there is no answer.
     """
 
@@ -95,13 +85,17 @@ class Workbench:
         self.previews: Query[PreviewKey, NextToken | str] = Query(
             put, lambda key: self._session.preview(key), line, latest=True, quiet=True
         )
+        self.effects: Query[PreviewKey, tuple[RuleEffect, ...]] = Query(
+            put, lambda key: self._session.effects(key), lambda error: (), latest=True, quiet=True
+        )
         self.rendered: Query[Prompt, Rendered | str] = Query(
             put, lambda typed: self._session.render(typed), line, latest=True, quiet=True
         )
         self.readings: Query[ValidKey, NodeReading | str] = Query(
             put, lambda key: self._session.reading(key), line, quiet=True
         )
-        state.queries = self.pages, self.splits, self.previews, self.rendered, self.readings
+        asked = self.pages, self.splits, self.previews, self.effects
+        state.queries = *asked, self.rendered, self.readings
 
     # What is known ---------------------------------------------------------------------------------------------
 
@@ -258,6 +252,11 @@ class Workbench:
     def force_word(self, word: str) -> None:
         """Forces a palette word, with the space before it that it needs where the session then stands."""
         self._put(lambda session: session.force_word(word), "force")
+
+    def sample_with(self, settings: Mapping[str, Any]) -> None:
+        """Changes settings of the sampler, by name; tokens may be named by their text."""
+        self._state.publish(playing=False)
+        self._put(lambda session: session.sample_with(settings), "sampler")
 
     def set_prompt(self, prompt: Prompt) -> None:
         """Starts from a prompt: the session's first, or a new root."""

@@ -439,4 +439,4 @@ async def test_temperature_names_itself_where_numbers_differ(fruit: str) -> None
         heading = lines(w.bench.candidates)[0]
         assert "at T 2" in heading
         assert "at T 1" in heading
-        assert "p, Σp at T 1" in lines(w.bench.candidates)[-1]
+        assert "p, P~, Σp at T 1" in lines(w.bench.candidates)[-1]

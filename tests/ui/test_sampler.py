@@ -11,7 +11,8 @@ from textual.widgets import Input
 
 from bftui.core.sampler import Sampler
 from bftui.ui.drawing.glyphs import glyphs
-from bftui.ui.screens.sampler_screen import SETTINGS, SamplerScreen, parsed, stepped
+from bftui.ui.screens.sampler_screen import SamplerScreen
+from bftui.ui.screens.sampler_settings import SETTINGS, parsed, stepped
 from bftui.ui.view import View
 from tests.ui.driver import Driver, lines, table, workbench
 

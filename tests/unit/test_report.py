@@ -172,9 +172,11 @@ def test_every_token_of_the_path_is_shaded_and_says_what_else_might_have_stood_t
         assert f"H {before['entropy']:.2f} nats, BF {before['bf']:.2f}" in token.said
         rows = [line for line in said if re.match(r"[ ►]{1,2} ?\d", line)]
         assert len(rows) == min(8, len(before["top"]["ids"]))
-        assert [line.split()[-2] for line in rows] == [
-            f"{math.exp(p):.4f}" for p in before["top"]["logprobs"][:8]
-        ]
+        logprobs = before["top"]["logprobs"][:8]
+        assert [line.split()[-3] for line in rows] == [f"{math.exp(p):.4f}" for p in logprobs]
+        # P~ is P over its sum over the kept tokens at temperature 1.
+        kept = min(before["kept"], 8)
+        assert [line.split()[-2] == "–" for line in rows] == [n >= kept for n in range(len(rows))]
 
 
 def test_bf_along_the_path_is_that_of_the_definition(report, trace):

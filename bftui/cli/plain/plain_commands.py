@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bftui.cli.plain import plain_sampler
 from bftui.cli.plain import plain_sentences as tell
 from bftui.cli.plain.plain_sentences import say
 from bftui.core.errors import UsageError
-from bftui.core.sampler import NUMBERS
 from bftui.core.text import did_you_mean, label, safe
 from bftui.session import commands as c
 from bftui.workbench import jumps
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bftui.results.response_result import ResponseResult
 
 _MOST_STEPS = 100_000
-_SAMPLER = {name.replace("_", "-"): number for name, number in NUMBERS.items()}
 
 
 class Left(Exception):
@@ -282,30 +281,6 @@ def _valid(plain: Plain, rest: str) -> None:
     say(report(CalibrateOutputs(settings=job.settings(), models=(found,))))
 
 
-def _sampler(plain: Plain, rest: str) -> None:
-    parts = rest.split()
-    if len(parts) % 2:
-        raise UsageError(
-            "sampler takes names with values", hint="such as: sampler top-p 0.8 seed 3"
-        )
-    changes: dict[str, Any] = {}
-    for name, value in zip(parts[::2], parts[1::2], strict=True):
-        known = name.lower().replace("_", "-")
-        if known not in _SAMPLER:
-            hint = did_you_mean(known, _SAMPLER)
-            raise UsageError(f"there is no setting '{safe(name[:40])}'", hint=hint)
-        whole = _SAMPLER[known].whole
-        try:
-            changes[known.replace("-", "_")] = int(value) if whole else float(value)
-        except ValueError:
-            what = "whole number" if whole else "number"
-            raise UsageError(f"'{safe(value[:40])}' is not a {what}") from None
-    if changes:
-        plain.live.set_sampler(**changes)
-    say(tell.sampler(plain.live.sampler))
-    say(tell.place(plain.live))
-
-
 def _prompt(plain: Plain, rest: str) -> None:
     plain.workbench.set_prompt(replace(plain.settings.frame, text=_text(rest)))
     plain.work()
@@ -424,7 +399,14 @@ WORDS = (
     Verb("tree", "", "List the branches.", _tree),
     Verb("candidates", "[N] [TEXT]", "List the N best candidates, or those with this text in them.", _candidates),
     Verb("explain", "", "Say what the numbers here mean.", _explain),
-    Verb("sampler", "[NAME VALUE]...", "Change temperature, top-k, top-p, min-p, seed.", _sampler),
+    Verb("sampler", "[NAME VALUE]...", "Change temperature, truncation, penalties, seed; say what each rule keeps.",
+         plain_sampler.change),
+    Verb("ban", "TOKEN", "Never draw a token, or draw it again; TOKEN is its text or id.",
+         lambda p, rest: plain_sampler.turn(p, "banned", _text(rest))),
+    Verb("pin", "TOKEN", "Have no rule remove a token, or rules remove it again.",
+         lambda p, rest: plain_sampler.turn(p, "pinned", _text(rest))),
+    Verb("bias", "TOKEN=VALUE", "Add this to the logit of a token; 0 takes the bias away.",
+         lambda p, rest: plain_sampler.bias(p, _text(rest))),
     Verb("look-ahead", "[N]", "BF after each of the N best candidates.", _look_ahead, ("lookahead",)),
     Verb("rollouts", "[N [TOKENS]]", "Draw N continuations: BF with its interval.", _rollouts),
     Verb("resample", "[N]", "Sample again from here, against the path that goes on.",

@@ -83,7 +83,13 @@ def candidates(session: Session, count: int, query: str = "") -> Iterator[str]:
     for row in page.rows:
         p = probability(math.exp(row.logprob), 4, session.model.noise)
         line = f"{row.rank}. {quoted(session.model.token_bytes(row.token_id))}, P {p}"
-        line += "" if row.kept else ", not kept"
+        if row.logprob_truncated is None:
+            line += (
+                f", removed by {' and '.join(map(_rule, row.removed_by))}" if row.removed_by else ""
+            )
+            line += "" if row.removed_by else ", not kept"
+        else:
+            line += f", P~ {probability(math.exp(row.logprob_truncated), 4, session.model.noise)}"
         if row.token_id in looked:
             after = looked[row.token_id]
             line += (
@@ -93,6 +99,25 @@ def candidates(session: Session, count: int, query: str = "") -> Iterator[str]:
             )
         yield f"{line}, id {row.token_id}"
     yield f"{len(page.rows)} of {page.total} tokens."
+
+
+def rules(session: Session) -> Iterator[str]:
+    """What each truncation rule keeps alone, one a line."""
+    for each in session.model_tree.rule_effects(session.sampler):
+        held = (
+            ""
+            if each.mass is None
+            else f", {probability(each.mass, 4, session.model.noise)} of the mass"
+        )
+        yield f"{_rule(each.name)} {each.value:g} alone keeps {counted(each.kept, 'token')}{held}."
+
+
+def _rule(name: str) -> str:
+    if name in ("steering", "constraint"):
+        return "a ban" if name == "steering" else "the constraint"
+    from bftui.core.truncation import rule_named
+
+    return rule_named(name).called
 
 
 def tree_rows(session: Session) -> Iterator[str]:

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bftui.core.distribution import NextToken
 from bftui.core.noise_floor import Noise, finest, nats, share
 from bftui.core.noise_floor import probability as digits
 from bftui.core.sampler import Sampler
 from bftui.core.text import NEWLINE, label, safe, spans
 from bftui.core.thinking import ThinkingParts, ThinkingTrack
 from bftui.trace.header import noise_of
+from bftui.trace.nodes import next_token
 from bftui.trace.reading import TraceFile
 
 FIRST_TOKENS, LAST_TOKENS = 2500, 1500
@@ -317,7 +319,9 @@ def _tokens(
         text = texts[t]
         # The bytes of a character that a later token completes stand for themselves.
         drawn = lines(text) if text else label(file.token_bytes(ids[t]))
-        said = "\n".join(_said(path, nodes[t], nodes[t + 1], t, labels, noise))
+        at = file.samplers[nodes[t]["sampler"]].at(t).temperature
+        after = next_token(nodes[t]["next"], at, file.outline.model.n_vocab)
+        said = "\n".join(_said(path, after, nodes[t + 1], t, labels, noise))
         found.append(TokenShown(t, drawn, path.sources[t], shade, said, t - before - 1))
         before = t
     return found
@@ -325,34 +329,39 @@ def _tokens(
 
 def _said(
     path: PathColumns,
-    parent: Mapping[str, Any],
+    after: NextToken | None,
     node: Mapping[str, Any],
     t: int,
     labels: _Labels,
     noise: Noise | None,
 ) -> list[str]:
-    """A token in lines: what it is, its numbers, and what else might have stood there."""
+    """A token in lines: what it is, its numbers, and what else might have stood there, `after` the token before."""
     said = [f"{path.labels[t]}  {node['source']}, position {t}"]
     logprob = node["logprob"]
     surprisal = "–" if logprob is None else nats(-logprob, 2, noise, "logprob")
     rank = "–" if node["rank"] is None else f"{node['rank']:,}"
     said.append(f"p {probability(logprob, noise)}, surprisal {surprisal} nats, rank {rank}")
-    after, view = parent["next"], node.get("partner")
+    view = node.get("partner")
     if after is not None:
-        said.append(f"H {nats(after['entropy'], 2, noise)} nats, BF {number(after['bf'], noise)}")
-        said[-1] += f" of {after['kept']:,} kept"
+        said.append(f"H {nats(after.entropy, 2, noise)} nats, BF {number(after.bf, noise)}")
+        said[-1] += f" of {after.kept:,} kept"
     if view is not None and view["rank"] is not None:
         said.append(
             f"partner: p {probability(view['logprob'])}, rank {view['rank']:,}, {view['class']}"
         )
     if after is not None:
         said.append("")
-        top = after["top"]
-        best = zip(top["ids"][:CANDIDATES], top["logprobs"][:CANDIDATES], strict=True)
+        best = zip(
+            after.top_ids[:CANDIDATES].tolist(),
+            after.top_logprobs[:CANDIDATES].tolist(),
+            strict=True,
+        )
+        said.append("     P       P~")
         for place, (token_id, each) in enumerate(best, start=1):
             mark = "►" if token_id == node["token_id"] else " "
-            p = share(math.exp(min(each, 0.0)), 4, noise)
-            said.append(f"{mark}{place:>2}  {p:<6}  {labels[token_id]}")
+            p, log = share(math.exp(min(each, 0.0)), 4, noise), after.logprob_truncated(place - 1)
+            own = "–" if log is None else share(math.exp(min(log, 0.0)), 4, noise)
+            said.append(f"{mark}{place:>2}  {p:<6}  {own:<6}  {labels[token_id]}")
     return said
 
 

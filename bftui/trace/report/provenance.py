@@ -9,6 +9,7 @@ from collections import Counter
 from itertools import islice
 from typing import Any
 
+from bftui.core.sampler import FIRST, Sampler, written_sampler
 from bftui.core.text import counted, safe
 from bftui.practice import NAMES
 from bftui.trace.header import noise_of
@@ -101,6 +102,8 @@ def samplers(content: Content) -> Table:
         if source == sampled
     )
     used = sorted(numbers.keys() | tokens.keys())
+    samplers = content.file.samplers
+    further = any(map(_further, samplers))
     rows = [
         (
             str(place + 1),
@@ -111,15 +114,26 @@ def samplers(content: Content) -> Table:
             str(each.seed),
             f"{numbers[place]:,}",
             f"{tokens[place]:,}",
+            *([_further(each)] if further else []),
         )
         for place in used[:_SAMPLERS]
-        for each in (content.file.outline.samplers[place],)
+        for each in (samplers[place],)
     ]
     return Table(
-        ("", "temperature", "top-k", "top-p", "min-p", "seed", "nodes", "draws"),
+        (
+            *("", "temperature", "top-k", "top-p", "min-p", "seed", "nodes", "draws"),
+            *(["further settings"] if further else []),
+        ),
         tuple(rows),
         "nodes: whose numbers are of this sampler. draws: tokens that were sampled under it.",
     )
+
+
+def _further(sampler: Sampler) -> str:
+    """Settings beside those that have a column, where they are not off."""
+    found = written_sampler(sampler).items()
+    told = [f"{name} {json.dumps(value)}" for name, value in found if name not in FIRST]
+    return clipped(safe(", ".join(told)), 200)
 
 
 def actions(file: TraceFile) -> tuple[Table | None, int]:

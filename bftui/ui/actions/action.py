@@ -82,6 +82,7 @@ class ActionGroup(StrEnum):
     """The headings of the help, in their order."""
 
     GENERATE = "generate"
+    DRAWING = "how tokens are drawn"
     MOVE = "the session"
     MEASURE = "measure"
     PAIR = "two models"

@@ -182,17 +182,3 @@ def force_words(screen: WorkbenchScreen, text: str) -> None:
         return
     screen.workbench.force_word(text)
     screen.expect_work()
-
-
-@action(ActionGroup.GENERATE, "t", name="sampler", needs=needs.asking)
-def sampler(screen: WorkbenchScreen) -> None:
-    """Temperature, top-k, top-p, min-p, seed."""
-    from bftui.ui.screens.sampler_screen import SamplerScreen
-
-    def chosen(command: commands.SetSampler | None) -> None:
-        if command is not None:
-            screen.send(command)
-
-    screen.app.push_screen(
-        SamplerScreen(screen.now, screen.workbench.previews, screen.palette), chosen
-    )

@@ -112,7 +112,8 @@ def _explained(screen: WorkbenchScreen, view: View) -> list[Item]:
     if pane is screen.candidates:
         items = explain_items.distribution(view)
         chosen = screen.candidates.candidate(screen.candidates.selected)
-        items[1:1] = explain_items.candidate(view, chosen)
+        removed_by = None if chosen is None else screen.candidates.removed_by(chosen)
+        items[1:1] = explain_items.candidate(view, chosen, removed_by)
         if chosen is not None:
             items[1:1] = explain_pair.standing(view, chosen.token_id)
             items[1:1] = explain_experiments.ahead(view, chosen.token_id)

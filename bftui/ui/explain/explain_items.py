@@ -14,14 +14,17 @@ from bftui.core import definitions
 from bftui.core.noise_floor import exactness, factor, fine, nats, probability
 from bftui.core.text import counted
 from bftui.ui.drawing.line_builder import starred
+from bftui.ui.panes.removal import called
 from bftui.ui.path_comparison import pair
 from bftui.workbench.keys import hint
-from bftui.workbench.wording import truncation
+from bftui.workbench.wording import stages_of, steering, truncation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bftui.core.distribution import NextToken
     from bftui.core.tree import Node
-    from bftui.ui.panes.candidates_pane import ShownCandidate
+    from bftui.ui.panes.removal import ShownCandidate
     from bftui.ui.side_branches import Apart
     from bftui.ui.view import View
 
@@ -57,8 +60,20 @@ def distribution(view: View) -> list[Item]:
     following = view.next
     if following is None:
         return [Item("■", "the text ends here", "", "An end of generation has nothing after it.")]
-    found = [_bf(view, following), _kept(following), _full(view, following)]
+    found = [_bf(view, following), _kept(following), *_further(view), _full(view, following)]
     return [*found, _entropy(view, following), *_floor(view)]
+
+
+def _further(view: View) -> list[Item]:
+    """What changes logits, and XTC, where they are used."""
+    sampler = view.sampler_at(view.cursor)
+    found = []
+    if told := steering(sampler):
+        found.append(Item.of("logits", told, definitions.STEERING))
+    if sampler.xtc_probability:
+        value = f"{sampler.xtc_probability:g} from {sampler.xtc_threshold:g}"
+        found.append(Item.of("XTC", value, definitions.XTC))
+    return found
 
 
 def _other(view: View, node: int) -> str:
@@ -87,8 +102,8 @@ def _bf(view: View, following: NextToken) -> Item:
 
 
 def _kept(following: NextToken) -> Item:
-    mass = math.exp(following.log_kept) if following.temperature == 1 else None
-    held = f" They hold {mass:.4f} of P." if mass is not None else ""
+    known = following.temperature == 1 and following.top_truncated is None
+    held = f" They hold {math.exp(following.log_kept):.4f} of P." if known else ""
     return Item.of(
         "kept",
         counted(following.kept, "token"),
@@ -138,8 +153,10 @@ def _floor(view: View) -> list[Item]:
     ]
 
 
-def candidate(view: View, found: ShownCandidate | None) -> list[Item]:
-    """The numbers of a selected candidate."""
+def candidate(
+    view: View, found: ShownCandidate | None, removed_by: Sequence[str] | None = ()
+) -> list[Item]:
+    """The numbers of a selected candidate; `removed_by` are the rules that remove it, None where nobody knows."""
     following = view.next
     if found is None or following is None:
         return []
@@ -154,6 +171,7 @@ def candidate(view: View, found: ShownCandidate | None) -> list[Item]:
             if found.p > 0
             else "The model gives this token a probability of 0.",
         ),
+        _truncated(view, found, removed_by),
         Item.of("rank", f"{found.rank:,} of {following.n_vocab:,}", definitions.RANK),
     ]
     if found.total is not None:
@@ -165,23 +183,31 @@ def candidate(view: View, found: ShownCandidate | None) -> list[Item]:
                 "At temperature 1 top-p truncates where this crosses its mass.",
             )
         )
-    drawn = "The truncation keeps this token."
-    if not found.kept:
-        drawn = "This token is not kept: P~ is 0, sampling never takes it, forcing can."
-    elif found.rank <= following.kept and found.rank <= len(following.top_logprobs):
-        log = following.logprob_truncated(found.rank - 1)
-        drawn += (
-            f" Sampling takes it with probability {probability(math.exp(log), 4, view.noise)}."
-            if log is not None
-            else ""
-        )
     bar = Item(
         "bar",
         f"{found.p / math.exp(float(following.top_logprobs[0])):.3f} of the longest",
         "p / p of the best candidate",
-        f"How flat the distribution is shows in the lengths, at any scale. {drawn}",
+        "How flat the distribution is shows in the lengths, at any scale.",
     )
     return [*items, bar]
+
+
+def _truncated(view: View, found: ShownCandidate, removed_by: Sequence[str] | None) -> Item:
+    """P~ of a candidate, or which rules remove it."""
+    sampler = view.sampler_at(view.cursor)
+    stages = f"Here: {stages_of(sampler)}."
+    if found.truncated is not None:
+        value = probability(found.truncated, _DIGITS, view.noise)
+        told = f"{definitions.TRUNCATED.meaning} {stages}"
+    elif found.kept:
+        value, told = "above 0", f"{definitions.TRUNCATED.meaning} {stages}"
+    else:
+        value = "0"
+        why = "The truncation removes it."
+        if removed_by:
+            why = f"Removed by {', '.join(map(called, removed_by))}."
+        told = f"{why} Sampling never takes this token, forcing can. {stages}"
+    return Item.of(f"P~ of {view.label(found.token_id)}", value, definitions.TRUNCATED, told)
 
 
 def token(view: View, node: Node, before: NextToken | None) -> list[Item]:

@@ -1,17 +1,18 @@
-"""The candidates: the whole vocabulary by probability, the truncation drawn in place, tokens past it greyed.
+"""The candidates: the whole vocabulary by probability, each truncation rule drawn in place, removed tokens greyed.
 
-A search looks at all of it too. p is of P, at temperature 1, whatever the sampler. The best 50 are stored with every
-node; rows below come from the model as pages, when they are looked at. Rows that look-ahead looked at show BF one step
-later; in an order by that they alone are shown. With a partner each row shows the token's rank in its distribution, and
-the whole vocabulary can be shown in that order.
+A search looks at all of it too. p is of P, at temperature 1, whatever the sampler; P~ is what is drawn from, and where
+it is 0 the rule stands that removed the token. The best 50 are stored with every node; rows below come from the model
+as pages, when they are looked at. Rows that look-ahead looked at show BF one step later; in an order by that they alone
+are shown. With a partner each row shows the token's rank in its distribution, and the whole vocabulary can be shown in
+that order.
 Control tokens have a colour of their own, and ■ stands after what ends the text.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,15 @@ from bftui.core.text import SPACE, counted, safe
 from bftui.ui.drawing.line_builder import LineBuilder, bar, fit, probability, starred
 from bftui.ui.drawing.shift_style import SIGNS, kind_style
 from bftui.ui.panes.pane import Pane
+from bftui.ui.panes.removal import Border, Removal, ShownCandidate
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint
-from bftui.workbench.queries import PageKey, Query
-from bftui.workbench.wording import truncation
+from bftui.workbench.queries import PageKey, PreviewKey, Query
 
 if TYPE_CHECKING:
     from bftui.backends.client.client_protocol import Page
     from bftui.core.distribution import NextToken
+    from bftui.core.kept_tokens import RuleEffect
     from bftui.results.lookahead_result import AheadResult, LookaheadResult
 
 _BOLD = Style(bold=True)
@@ -45,8 +47,10 @@ _WIDE = 60
 _PARTNER = 18
 """Cells of the partner's column with rank, sign and word; without the word, and in a narrow line."""
 _RANKED, _SHORT = 8, 6
-_SUMS = 13
-"""Cells that name and bar keep beside Σp where there is a partner."""
+_SUMS = 12
+"""Cells that name and bar keep beside Σp."""
+_TRUNCATED = 6
+"""Cells of P~, or of the rule that removes the token."""
 _VALID = 7
 """Cells of the share of valid answers behind a token."""
 _AHEAD_BAR = 4
@@ -67,17 +71,6 @@ BY_AHEAD = (CandidateOrder.NARROWS, CandidateOrder.OPENS)
 """The orders in which only the candidates are shown that were looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShownCandidate:
-    """One row's numbers; `total` is the probability down to it, None where that is not known."""
-
-    token_id: int
-    rank: int
-    p: float
-    total: float | None
-    kept: bool
-
-
 class CandidatesPane(Pane):
     """Draws the distribution after the cursor, or those of its tokens that a search keeps."""
 
@@ -87,9 +80,15 @@ class CandidatesPane(Pane):
         "{search} searches them all, {look_ahead} looks ahead. {prompt} writes the prompt to begin with"
     )
 
-    def __init__(self, palette: Palette, pages: Query[PageKey, Page]) -> None:
-        """`pages` are the rows below the stored ones, fetched when they are looked at."""
+    def __init__(
+        self,
+        palette: Palette,
+        pages: Query[PageKey, Page],
+        effects: Query[PreviewKey, tuple[RuleEffect, ...]],
+    ) -> None:
+        """`pages` are the rows below the stored ones, and `effects` what rules keep, both fetched when needed."""
         super().__init__(palette)
+        self._removal = Removal(effects)
         self._ask = pages.ask
         self._pages = pages.answers
         self._node = -1
@@ -110,7 +109,7 @@ class CandidatesPane(Pane):
     def state(self) -> Hashable:
         pages = len(self._pages), next(reversed(self._pages), None)
         known = (self.view.measured.version, self.view.paired.version) if self.view else None
-        return super().state(), self.wanted, pages, known
+        return super().state(), self.wanted, pages, known, self._removal.state(self.view)
 
     def sync(self) -> None:
         view = self.now
@@ -125,7 +124,9 @@ class CandidatesPane(Pane):
         if self.order not in self.orders():
             # Under another sampler nothing is known again, and the partner may be gone.
             self.order = CandidateOrder.RANK
-        self._ordered = _ordered(view.looked, self.order, view.next) if view.looked else []
+        stored = {each.token_id: each for each in self._stored}
+        self._ordered = _ordered(view.looked, self.order, stored) if view.looked else []
+        self._removal.sync(view)
         self.reveal()
 
     def orders(self) -> list[CandidateOrder]:
@@ -158,19 +159,23 @@ class CandidatesPane(Pane):
             return max(1, page.total) if page else 1
         if self.order in BY_AHEAD:
             return max(1, len(self._ordered))
-        return self._known() + (self._border() is not None)
+        return self._known() + len(self._borders())
 
     def _known(self) -> int:
         """How many candidates there are: the vocabulary, or the stored ones where nobody knows more."""
         exact = self.now.session.model.info.exact
         return self.now.next.n_vocab if exact and self.now.next else len(self._stored)
 
-    def _border(self) -> int | None:
-        """The row where the truncation is drawn."""
-        following = self.view.next if self.view else None
-        if following is None or self.wanted or self.order is not CandidateOrder.RANK:
-            return None
-        return following.kept if following.kept < self._known() else None
+    def _borders(self) -> Sequence[Border]:
+        """The lines at which rules begin or end; the n-th of them is n rows below its place."""
+        if self.view is None or self.wanted or self.order is not CandidateOrder.RANK:
+            return ()
+        return [each for each in self._removal.borders if each.place < self._known()]
+
+    def _border(self, row: int) -> Border | None:
+        """The line that a row shows."""
+        rows = enumerate(self._borders())
+        return next((each for above, each in rows if each.place + above == row), None)
 
     def _key(self, page: int) -> PageKey:
         view = self.now
@@ -179,16 +184,14 @@ class CandidatesPane(Pane):
         return PageKey(view.cursor, view.in_force, start, start + _PAGE, self.wanted, by)
 
     def candidate(self, row: int) -> ShownCandidate | None:
-        """What a row shows; None for the truncation, and for what is not there yet (it is asked for)."""
+        """What a row shows; None for a border, and for what is not there yet (it is asked for)."""
         if self.order in BY_AHEAD:
             return self._ordered[row] if row < len(self._ordered) else None
-        border = self._border()
-        if border is not None and row >= border:
-            if row == border:
-                return None
-            row -= 1
+        if self._border(row) is not None:
+            return None
+        row -= sum(each.place + above < row for above, each in enumerate(self._borders()))
         if self.order is CandidateOrder.RANK and not self.wanted and row < len(self._stored):
-            return self._stored[row]
+            return self._told(row)
         key = self._key(row // _PAGE)
         page = self._ask(key)
         if page is None:
@@ -199,7 +202,25 @@ class CandidatesPane(Pane):
         view = self.now
         view.standings([each.token_id for each in page.rows])
         found = page.rows[place]
-        return ShownCandidate(found.token_id, found.rank, math.exp(found.logprob), None, found.kept)
+        log = found.logprob_truncated
+        return ShownCandidate(
+            found.token_id,
+            found.rank,
+            math.exp(found.logprob),
+            None,
+            found.kept,
+            None if log is None else math.exp(log),
+            found.removed_by or None,
+        )
+
+    def _told(self, row: int) -> ShownCandidate:
+        """A stored candidate; where its place does not tell which rule removes it, with what the model says of that."""
+        found = self._stored[row]
+        if found.kept or self._removal.names(found) is not None or self.now.stale(self.now.cursor):
+            return found
+        page = self._ask(self._key(row // _PAGE))
+        rows = () if page is None else page.rows[row - page.start : row - page.start + 1]
+        return replace(found, removed_by=rows[0].removed_by or None) if rows else found
 
     def chosen(self) -> int | None:
         """The token id of the selected row."""
@@ -209,9 +230,9 @@ class CandidatesPane(Pane):
         return found.token_id if found else None
 
     def select(self, row: int) -> bool:
-        border = self._border()
-        if row == border:
-            row += 1 if row > self.selected else -1
+        by = 1 if row > self.selected else -1
+        while self._border(row) is not None:
+            row += by
         return super().select(row)
 
     def step_match(self, by: int) -> bool:
@@ -261,8 +282,8 @@ class CandidatesPane(Pane):
             place = f"{self.selected + 1:,} of {self._known():,} {self.order.value}"
         room = self._flexible(self.columns)
         summed = self.order is CandidateOrder.RANK and (looked is None or self.columns >= _WIDE)
-        summed = summed and room >= (_SUMS if self._beside(self.columns) else 16)
-        columns = "p, Σp" if summed else "p"
+        summed = summed and room >= _SUMS
+        columns = "p, P~, Σp" if summed else "p, P~"
         columns += ", BF after" if looked is not None else ""
         columns += self._validity()
         forms = (
@@ -290,9 +311,10 @@ class CandidatesPane(Pane):
             ways = hint(": {back} goes back, {force} forces a text")
             line.add(fit(ways, line.room), palette.dim)
             return None
-        if row == self._border():
-            kept = f"── {truncation(view.sampler_of(view.cursor))} keeps {view.next.kept:,} "
-            line.add(kept.ljust(line.width, "─"), palette.accent)
+        border = self._border(row)
+        if border is not None:
+            text = fit(f"── {border.text} ", line.width)
+            line.add(text.ljust(line.width, "─"), palette.accent if border.last else palette.dim)
             return None
         found = self.candidate(row)
         if found is None:
@@ -315,7 +337,7 @@ class CandidatesPane(Pane):
         ahead = view.looked is not None
         beside, valid = self._beside(line.width), _VALID if self._shares else 0
         flexible = self._flexible(line.width)
-        sums = flexible >= (_SUMS if beside else 16)
+        sums = flexible >= _SUMS
         flexible += 0 if sums else 6
         name = max(8, min(28, flexible * (3 if beside else 2) // 5))
         room = max(1, flexible - name)
@@ -332,6 +354,7 @@ class CandidatesPane(Pane):
         style = palette.bar if found.kept else palette.bar_past
         line.add(bar(min(share, 1.0), room), style).to(start + room)
         line.add(f" {probability(found.p, self.now.noise):>5}", text)
+        self._truncated(found, line, text)
         if sums and found.total is not None and (wide or not ahead):
             line.add(f" {probability(found.total, self.now.noise):>5}", palette.dim)
         end = line.width - beside - valid
@@ -347,7 +370,20 @@ class CandidatesPane(Pane):
     def _flexible(self, width: int) -> int:
         """Cells of a line for name, bar and, where they are enough, Σp."""
         valid = _VALID if self._shares else 0
-        return width - 20 - self._beside(width) - valid - (_AHEAD if width >= _WIDE else 0)
+        always = 20 + _TRUNCATED + self._beside(width) + valid
+        return width - always - (_AHEAD if width >= _WIDE else 0)
+
+    def _truncated(self, found: ShownCandidate, line: LineBuilder, text: Style) -> None:
+        """P~, or the rule that removes the token."""
+        if found.truncated is not None:
+            line.add(f" {probability(found.truncated, self.now.noise):>5}", text)
+        else:
+            named = "" if found.kept else self._removal.short(found)
+            line.add(f" {fit(named, _TRUNCATED - 1):>{_TRUNCATED - 1}}", self.palette.dim)
+
+    def removed_by(self, found: ShownCandidate) -> tuple[str, ...] | None:
+        """Names of the rules that remove a candidate; None where that is not known."""
+        return self._removal.names(found)
 
     def _token(self, found: ShownCandidate, line: LineBuilder, cells: int, style: Style) -> None:
         """The token; a control token in a colour of its own, and ■ after one that ends the text."""
@@ -399,20 +435,24 @@ class CandidatesPane(Pane):
 
 
 def _ordered(
-    looked: LookaheadResult, order: CandidateOrder, following: NextToken | None
+    looked: LookaheadResult, order: CandidateOrder, stored: Mapping[int, ShownCandidate]
 ) -> list[ShownCandidate]:
     """The rows that were looked at in an order by BF after; those that end the text come last."""
     sign = 1 if order is CandidateOrder.NARROWS else -1
-    kept = 0 if following is None else following.kept
 
     def key(at: tuple[int, AheadResult]) -> tuple[bool, float, int]:
         after = at[1].after
         return after is None, sign * (after.bf if after else 0.0), at[1].rank
 
-    return [
-        ShownCandidate(row.token_id, row.rank, min(1.0, row.prob), None, place < kept)
-        for place, row in sorted(enumerate(looked.candidates), key=key)
-    ]
+    rows = []
+    for _, row in sorted(enumerate(looked.candidates), key=key):
+        known = stored.get(row.token_id)
+        rows.append(
+            ShownCandidate(row.token_id, row.rank, min(1.0, row.prob), None, False)
+            if known is None
+            else replace(known, total=None)
+        )
+    return rows
 
 
 def _candidates(following: NextToken) -> list[ShownCandidate]:
@@ -420,9 +460,11 @@ def _candidates(following: NextToken) -> list[ShownCandidate]:
     rows, total = [], 0.0
     ids, logprobs = following.top_ids.tolist(), following.top_logprobs.tolist()
     for place, (token_id, logprob) in enumerate(zip(ids, logprobs, strict=True)):
-        p = math.exp(logprob)
+        p, log = math.exp(logprob), following.logprob_truncated(place)
         total += p
-        rows.append(ShownCandidate(token_id, place + 1, p, min(total, 1.0), place < following.kept))
+        truncated = None if log is None else math.exp(log)
+        kept = truncated is not None
+        rows.append(ShownCandidate(token_id, place + 1, p, min(total, 1.0), kept, truncated))
     return rows
 
 

@@ -14,7 +14,7 @@ from bftui.ui.drawing.line_builder import LineBuilder, bar, fit
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.snapshot import Beside, Status
-from bftui.workbench.wording import sampling
+from bftui.workbench.wording import sampling_in_short
 from bftui.workbench.workbench import Workbench
 from bftui.workbench.workbench_state import RECORDED
 
@@ -53,7 +53,7 @@ class StatusBar(ClickableLine):
             *self._model(),
             self._own_name(),
             self._runtime(view),
-            sampling(view.sampler, mixed=view.mixing is not None) if view else "",
+            sampling_in_short(view.sampler, mixed=view.mixing is not None) if view else "",
             self._filling(view),
             self._state(word),
         )

@@ -1,75 +1,49 @@
-"""Temperature and truncation: five fields that the arrows step, and what BF would become here."""
+"""Temperature, truncation and what changes logits: fields that the arrows step, and what BF would become here."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from bftui.core.errors import UsageError
 from bftui.core.noise_floor import Noise, factor, nats
 from bftui.core.sampler import Sampler
-from bftui.core.text import safe
-from bftui.session.commands import SetSampler
+from bftui.core.text import label, safe
+from bftui.model.token_names import TOKEN_SETTINGS, without_texts
+from bftui.ui.drawing.line_builder import probability
 from bftui.ui.screens.dialog import BoxScreen
 from bftui.ui.screens.fields import LineField
+from bftui.ui.screens.sampler_settings import (
+    GROUPS,
+    ORDER,
+    SamplerSetting,
+    parsed,
+    shown_values,
+    stepped,
+    written,
+)
 from bftui.ui.themes.theme_styles import Palette
 from bftui.ui.view import View
 from bftui.workbench.queries import PreviewKey, Query
 
 if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
+    from bftui.core.kept_tokens import RuleEffect
 
-
-@dataclass(frozen=True, slots=True)
-class SamplerSetting:
-    """One field: its name in `Sampler`, how it is called, the values that the arrows step over, what it does."""
-
-    name: str
-    title: str
-    steps: Sequence[float]
-    help: str
-    whole: bool = False
-
-
-_TENTHS = tuple(round(0.1 * n, 1) for n in range(1, 21))
-SETTINGS = (
-    SamplerSetting(
-        "temperature", "temperature", (*_TENTHS, 2.5, 3, 4, 5, 10), "1 is the model's own P"
-    ),
-    SamplerSetting(
-        "top_k",
-        "top-k",
-        (0, 1, 2, 3, 5, 10, 20, 40, 50, 100, 200, 500, 1000),
-        "the K best; 0 is off",
-        True,
-    ),
-    SamplerSetting(
-        "top_p",
-        "top-p",
-        (0.05, *_TENTHS[:9], 0.95, 0.98, 0.99, 1),
-        "the best that hold this mass; 1 is off",
-    ),
-    SamplerSetting(
-        "min_p",
-        "min-p",
-        (0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1),
-        "at least this share of the best; 0 is off",
-    ),
-    SamplerSetting("seed", "seed", (), "of the draws from here on", True),
-)
+_NAMED = 4
+"""Tokens of a list that are named beside it."""
 
 
 class SettingField(LineField):
-    """A number: left and right step it, up and down go to the next one, what is typed takes its place."""
+    """A setting: left and right step a number, up and down go to the next field, what is typed takes its place."""
 
     BINDINGS = [  # noqa: RUF012
         Binding("left", "step(-1)", "Less", show=False),
@@ -77,12 +51,16 @@ class SettingField(LineField):
     ]
 
     def __init__(self, setting: SamplerSetting, value: str) -> None:
-        super().__init__(value, compact=True, id=setting.name, max_length=24)
+        listed = setting.read is not None
+        super().__init__(value, compact=True, id=setting.name, max_length=0 if listed else 24)
         self.cursor_blink = False
         self.setting = setting
 
     def action_step(self, by: int) -> None:
-        """Goes to the next or previous sensible value; what is not a number stays."""
+        """Goes to the next or previous sensible value; in a list the cursor moves, and what is not a number stays."""
+        if self.setting.read is not None:
+            self.cursor_position += by
+            return
         try:
             value = float(self.value)
         except ValueError:
@@ -91,13 +69,15 @@ class SettingField(LineField):
         self.action_select_all()
 
 
-class SamplerScreen(BoxScreen[SetSampler | None]):
-    """Ends with the command that sets what was chosen, or None."""
+class SamplerScreen(BoxScreen[Mapping[str, Any] | None]):
+    """Ends with the settings that were chosen, in which tokens may be named by their text, or None."""
 
     DEFAULT_CSS = """
-    SamplerScreen > Vertical { width: 78; max-width: 100%; height: 12; }
+    SamplerScreen > Vertical { width: 78; max-width: 100%; height: 22; max-height: 100%; }
+    SamplerScreen VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
     SamplerScreen Horizontal { height: 1; }
     SamplerScreen .title { width: 14; }
+    SamplerScreen .heading { height: 1; color: $accent; text-overflow: ellipsis; text-wrap: nowrap; }
     SamplerScreen .note { width: 1fr; }
     SamplerScreen .bad { color: $text-error; text-style: bold; }
     SamplerScreen SettingField { width: 16; padding: 0 1; background: $cursor-idle; }
@@ -105,116 +85,160 @@ class SamplerScreen(BoxScreen[SetSampler | None]):
         color: $cursor-text; background: $cursor; background-tint: $cursor;
     }
     SamplerScreen .line { height: 1; text-overflow: ellipsis; text-wrap: nowrap; }
+    SamplerScreen #order { color: $dim; }
     """
 
     BINDINGS = [  # noqa: RUF012
         # With priority: else what is typed fast after them would go into the field before.
         Binding("up,shift+tab", "app.focus_previous", "Up", show=False, priority=True),
         Binding("down,tab", "app.focus_next", "Down", show=False, priority=True),
+        Binding("pagedown", "group(1)", "Next group", show=False, priority=True),
+        Binding("pageup", "group(-1)", "Group before", show=False, priority=True),
     ]
 
     def __init__(
-        self, view: View, previews: Query[PreviewKey, NextToken | str], palette: Palette
+        self,
+        view: View,
+        previews: Query[PreviewKey, NextToken | str],
+        effects: Query[PreviewKey, tuple[RuleEffect, ...]],
+        palette: Palette,
     ) -> None:
         super().__init__("temperature and truncation", palette)
         self._view = view
-        self._previews = previews
+        self._previews, self._effects = previews, effects
+        self._groups = GROUPS if view.mixing is not None else GROUPS[:-1]
+        self._values: dict[str, Any] = {}
         self._sampler: Sampler | None = view.sampler
+        self._wrong: dict[str, str] = {}
 
     def fields(self) -> ComposeResult:
-        values = self._view.sampler.settings()
-        for setting in SETTINGS:
-            with Horizontal():
-                yield Static(setting.title, classes="title", markup=False)
-                yield SettingField(setting, written(values[setting.name]))
-                yield Static(
-                    f"  {setting.help}", id=f"{setting.name}-note", classes="note", markup=False
-                )
-        yield Static(classes="line")
+        values = shown_values(self._view.sampler)
+        with VerticalScroll(can_focus=False):
+            for group in self._groups:
+                if group.heading:
+                    yield Static(group.heading, classes="heading", markup=False)
+                for setting in group.settings:
+                    with Horizontal():
+                        yield Static(setting.title, classes="title", markup=False)
+                        yield SettingField(setting, values[setting.name])
+                        note = f"{setting.name}-note"
+                        yield Static(f"  {setting.help}", id=note, classes="note", markup=False)
+        yield Static(ORDER, id="order", classes="line", markup=False)
         yield Static(id="now", classes="line", markup=False)
         yield Static(id="then", classes="line", markup=False)
-        yield Static(classes="line")
 
     def keys(self) -> tuple[tuple[str, str], ...]:
-        return (("← →", "step, or type"), ("↑ ↓", "field"), ("enter", "apply"), ("esc", "leave"))
+        return (
+            ("← →", "step, or type"),
+            ("↑ ↓", "field"),
+            ("pgdn", "further"),
+            ("enter", "apply"),
+            ("esc", "leave"),
+        )
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#temperature", SettingField))
-        self.news()
+        self._read()
+
+    def action_group(self, by: int) -> None:
+        """Goes to the first field of the next group, or of the one before."""
+        firsts = [group.settings[0].name for group in self._groups]
+        focused = self.focused.id if isinstance(self.focused, SettingField) else "temperature"
+        here = next(
+            place
+            for place, group in enumerate(self._groups)
+            if any(setting.name == focused for setting in group.settings)
+        )
+        field = self.query_one(f"#{firsts[(here + by) % len(firsts)]}", SettingField)
+        self.set_focus(field)
+
+    # What holds, and what would --------------------------------------------------------------------------------
 
     def news(self) -> None:
-        """Shows what the distribution here is now, and what it would be."""
+        """Shows what the distribution here is now, what it would be, and what each rule does alone."""
         view = self._view
         view.sync()
-        self._line(
-            "now", f"now   {told(view.next, view.noise) if view.next else 'the text ends here'}"
-        )
+        now = told(view.next, view.noise) if view.next else "the text ends here"
+        self._line("now", f"now   {now}")
+        effects: dict[str, RuleEffect] = {}
         if self._sampler is None:
             self._line("then", "then  –")
         elif view.next is None:
             self._line("then", "then  it holds from the next token on")
         else:
-            answer = self._previews.ask(PreviewKey(view.cursor, self._sampler))
+            key = PreviewKey(view.cursor, self._sampler)
+            answer = self._previews.ask(key)
             if isinstance(answer, str):
                 self._line("then", f"then  {answer}")
             elif answer is not None:
                 self._line("then", f"then  {told(answer, view.noise)}")
+                effects = {each.name: each for each in self._effects.ask(key) or ()}
+        for group in self._groups:
+            for setting in group.settings:
+                self._note(setting, effects)
+
+    def _note(self, setting: SamplerSetting, effects: Mapping[str, RuleEffect]) -> None:
+        """What stands beside a field: what is wrong with it, what its rule does here, or what it is for."""
+        note = self.query_one(f"#{setting.name}-note", Static)
+        wrong = self._wrong.get(setting.name)
+        note.set_class(wrong is not None, "bad")
+        effect = effects.get(setting.rule)
+        if wrong is not None:
+            text = f"! {wrong}"
+        elif effect is not None:
+            text = f"  {_alone(effect, self._view.noise)}"
+        elif setting.name in TOKEN_SETTINGS and self._values.get(setting.name):
+            text = f"  {self._named(setting.name)}"
+        else:
+            text = f"  {setting.help}"
+        note.update(Content(safe(text)), layout=False)
+
+    def _named(self, name: str) -> str:
+        """The tokens of a field, as texts."""
+        found = []
+        for each in self._values[name][:_NAMED]:
+            token, value = each if name == "bias" else (each, None)
+            text = self._text(token)
+            found.append(text if value is None else f"{text} {value:+g}")
+        more = len(self._values[name]) - _NAMED
+        return ", ".join(found) + (f" and {more} more" if more > 0 else "")
+
+    def _text(self, token: int | str) -> str:
+        if isinstance(token, str):
+            return label(token.encode())
+        known = token < self._view.session.model.info.n_vocab
+        return self._view.label(token) if known else f"there is no token {token}"
 
     def _line(self, name: str, text: str) -> None:
         self.query_one(f"#{name}", Static).update(Content(safe(text)), layout=False)
 
+    # Reading the fields ----------------------------------------------------------------------------------------
+
     @on(Input.Changed)
-    def _changed(self) -> None:
-        values: dict[str, float] = {}
+    def _read(self) -> None:
+        self._values, self._wrong = {}, {}
         for field in self.query(SettingField):
-            note = self.query_one(f"#{field.setting.name}-note", Static)
             try:
-                values[field.setting.name] = parsed(field.setting, field.value)
-                note.update(Content(f"  {field.setting.help}"), layout=False)
-                note.remove_class("bad")
+                self._values[field.setting.name] = parsed(field.setting, field.value)
             except UsageError as error:
-                note.update(Content(f"! {safe(error.line())}"), layout=False)
-                note.add_class("bad")
-        whole = len(values) == len(SETTINGS)
-        self._sampler = Sampler(**values) if whole else None  # type: ignore[arg-type]
+                self._wrong[field.setting.name] = error.line()
+        self._sampler = None
+        if not self._wrong:
+            try:
+                # Tokens that are named by a text wait until they are applied.
+                self._sampler = replace(self._view.sampler, **without_texts(self._values))
+            except UsageError as error:
+                self._wrong["bias"] = error.line()
         self.news()
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
         if self._sampler is not None:
-            self.dismiss(SetSampler(**self._sampler.settings()))
+            before = shown_values(self._view.sampler)
+            fields = {field.setting.name: field.value for field in self.query(SettingField)}
+            self.dismiss({n: self._values[n] for n in fields if fields[n] != before[n]})
             return
-        for field in self.query(SettingField):
-            try:
-                parsed(field.setting, field.value)
-            except UsageError:
-                field.focus()
-                return
-
-
-def parsed(setting: SamplerSetting, text: str) -> float:
-    """The value of a field; raises UsageError where it is none."""
-    try:
-        value = int(text) if setting.whole else float(text)
-    except ValueError:
-        kind = "a whole number" if setting.whole else "a number"
-        raise UsageError(f"not {kind}") from None
-    Sampler(**{setting.name: value})  # type: ignore[arg-type]
-    return value
-
-
-def stepped(setting: SamplerSetting, value: float, by: int) -> float:
-    """The next sensible value in a direction; the same at the end."""
-    if not setting.steps:
-        return max(0, min(int(value) + by, 2**64 - 1))
-    steps = setting.steps
-    place = bisect_right(steps, value) if by > 0 else bisect_left(steps, value) - 1
-    return steps[place] if 0 <= place < len(steps) else value
-
-
-def written(value: float) -> str:
-    """A value as a field shows it."""
-    return str(value) if isinstance(value, int) else f"{value:.10g}"
+        self.set_focus(self.query_one(f"#{next(iter(self._wrong))}", SettingField))
 
 
 def told(following: NextToken, noise: Noise | None) -> str:
@@ -223,3 +247,11 @@ def told(following: NextToken, noise: Noise | None) -> str:
         f"BF {factor(following.bf, noise)} · {following.kept:,} kept · "
         f"H(P~) {nats(following.entropy_truncated, 2, noise, 'entropy_truncated')} nats · T {following.temperature:.4g}"
     )
+
+
+def _alone(effect: RuleEffect, noise: Noise | None) -> str:
+    """What a rule does where it is the only one."""
+    if effect.mass is None:
+        return f"alone keeps {effect.kept:,}"
+    removed = probability(max(0.0, 1.0 - effect.mass), noise)
+    return f"alone keeps {effect.kept:,}, removes {removed} of the mass"
