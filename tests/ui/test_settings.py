@@ -27,7 +27,7 @@ MINE = USUAL.with_keys(
         "help": [],
         "prompt": "P",
         "explain": "i",
-        "palette": "W",
+        "palette": "f9",
         "quit": "Z",
         "word": ["f3", "f4"],
     }
@@ -41,7 +41,7 @@ async def test_the_persons_keys_act_and_the_usual_ones_do_not(fruit: str) -> Non
         await w.press("ctrl+u")
         assert w.tokens == []
         await w.press("u")
-        assert "u does nothing here; W “help” shows the keys" in w.notice
+        assert "u does nothing here; f9 “help” shows the keys" in w.notice
         await w.press("q", "K", "1")
         assert w.app.screen is w.bench
         assert w.tokens == []
@@ -82,7 +82,7 @@ async def test_a_letter_for_the_palette_is_text_in_a_field(fruit: str) -> None:
         await w.press("escape")
         await w.press_only("ctrl+p")
         assert w.app.screen is w.bench
-        await w.press_only("W")
+        await w.press_only("f9")
         assert isinstance(w.app.screen, CommandPalette)
 
 
