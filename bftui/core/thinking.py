@@ -47,7 +47,7 @@ class ThinkingPart:
     """Some tokens of a text.
 
     Attributes:
-        tokens: how many; those of a user's turn are left out.
+        tokens: how many come from a distribution that is known; those of a user's turn are left out.
         entropy, entropy_truncated: mean H(P) and H(P~) of the distributions that they come from, nats.
     """
 

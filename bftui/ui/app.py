@@ -23,7 +23,7 @@ from bftui.core.errors import Cancelled
 from bftui.core.text import safe
 from bftui.ui.actions.action_table import USUAL
 from bftui.ui.messages import Changed, NoticeGiven, SettingsChanged, ThemeChosen
-from bftui.ui.panes.text_pane import Shading
+from bftui.ui.panes.text_shading import Shading
 from bftui.ui.screens.dialog import HEIGHT, WIDTH, Dialog, TooSmall
 from bftui.ui.screens.workbench_screen import WorkbenchScreen
 from bftui.ui.terminal.driver import quiet_driver

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 from bftui.session.commands import Command
-from bftui.workbench.measuring import Floors, Measuring
+from bftui.workbench.floors import Floors
+from bftui.workbench.measuring import Measuring
 from bftui.workbench.pairing import Pairing
 from bftui.workbench.session_slot import SessionSlot
 from bftui.workbench.snapshot import Notice, Status, Tone

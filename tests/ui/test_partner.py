@@ -14,7 +14,7 @@ import pytest
 
 from bftui.ui.panes.candidates_pane import CandidateOrder
 from bftui.ui.panes.nudge_panes import SurePane
-from bftui.ui.panes.text_pane import Shading
+from bftui.ui.panes.text_shading import Shading
 from bftui.ui.screens.nudge_screen import NudgeScreen
 from bftui.ui.screens.shift_screen import ShiftScreen
 from bftui.workbench.settings import PartnerSettings

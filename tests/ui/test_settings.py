@@ -10,7 +10,7 @@ from textual.command import CommandPalette
 from bftui.ui.actions.action_table import USUAL
 from bftui.ui.app import SELDOM_S
 from bftui.ui.config_file import default_text, read_config
-from bftui.ui.panes.text_pane import Shading
+from bftui.ui.panes.text_shading import Shading
 from bftui.ui.screens.explain_screen import ExplainScreen
 from bftui.ui.screens.help_screen import HelpScreen
 from bftui.ui.screens.prompt_screen import PromptScreen

@@ -6,7 +6,7 @@ import math
 
 from bftui.ui.drawing.line_builder import probability
 from bftui.ui.drawing.text_layout import TextLayout
-from bftui.ui.panes.text_pane import Shading
+from bftui.ui.panes.text_shading import Shading
 from tests.ui.driver import PROMPT, Driver, lines, workbench
 
 

@@ -114,6 +114,16 @@ async def test_a_key_jumps_in_and_out(thinker: str) -> None:
         check(w, "folded again")
 
 
+async def test_what_was_forced_inside_leaves_no_sign_where_it_is_folded(thinker: str) -> None:
+    async with workbench(thinker) as w:
+        await forced(w, "<think>")
+        await w.press("g")
+        await forced(w, " I like")
+        await forced(w, "</think>")
+        text = "\n".join(lines(w.bench.text_pane)[1:-1])
+        assert "▲<think>⋯ 4 tokens of thinking ⋯▮" in text
+
+
 async def test_what_is_being_thought_is_shown_until_it_is_closed(thinker: str) -> None:
     async with workbench(thinker, size=(80, 24)) as w:
         await forced(w, f"<think>{THOUGHT}")

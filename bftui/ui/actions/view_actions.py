@@ -45,7 +45,7 @@ def zoom(screen: WorkbenchScreen) -> None:
 @action(ActionGroup.LOOK, "w", name="shading")
 def shading(screen: WorkbenchScreen) -> None:
     """Text: entropy, surprisal, author, shift, nudge, none."""
-    from bftui.ui.panes.text_pane import Shading
+    from bftui.ui.panes.text_shading import Shading
 
     text = screen.text_pane
     alone = screen.view is None or screen.view.partner is None

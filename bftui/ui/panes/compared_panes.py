@@ -17,7 +17,7 @@ from bftui.ui.drawing.line_builder import OTHER_SAMPLER, LineBuilder, fit, starr
 from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
 from bftui.ui.panes.curve_pane import LABEL, CurvePane, Part, wrapped
 from bftui.ui.panes.pane import ReadingPane
-from bftui.ui.panes.text_pane import SURPRISAL_TOP, Shading, token_style
+from bftui.ui.panes.text_shading import SURPRISAL_TOP, Shading, token_style
 from bftui.ui.path_comparison import BranchPair, BranchSide
 from bftui.ui.themes.theme_styles import RAMP_TOP, Palette
 from bftui.ui.view import View

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from enum import StrEnum
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,9 @@ from bftui.ui.drawing.line_builder import LineBuilder, fit, probability
 from bftui.ui.drawing.shift_style import SIGNS, shaded
 from bftui.ui.drawing.text_layout import FORCED, NUDGED, TextLayout
 from bftui.ui.panes.pane import Pane
-from bftui.ui.themes.theme_styles import RAMP_TOP, Palette
-from bftui.ui.view import Path, View
+from bftui.ui.panes.text_shading import LEGENDS, Shading, token_style
+from bftui.ui.themes.theme_styles import Palette
+from bftui.ui.view import Path
 from bftui.workbench.keys import hint
 
 if TYPE_CHECKING:
@@ -36,52 +36,9 @@ _HERE, _END = "▮", "■"
 GAMMA = 0.4
 """The threshold of nudging that the dry run begins with (arXiv 2410.09300)."""
 
-SURPRISAL_TOP = 8.0
-"""Surprisal in nats, from which on the last step of the ramp is used."""
-
 _BOLD = Style(bold=True)
-_GREEDY = Style(italic=True)
 _HIT = Style(underline=True, bold=True)
 _UNDERLINED = Style(underline=True)
-
-
-class Shading(StrEnum):
-    """What the text is shaded by."""
-
-    ENTROPY = "entropy"
-    SURPRISAL = "surprisal"
-    AUTHOR = "author"
-    SHIFT = "shift"
-    NUDGE = "nudge"
-    NONE = "none"
-
-
-_LEGENDS = {
-    Shading.ENTROPY: (
-        f"shade: H 0 to {RAMP_TOP:g} nats · ▲ forced",
-        f"H 0 to {RAMP_TOP:g} nats",
-    ),
-    Shading.SURPRISAL: (
-        f"shade: surprisal 0 to {SURPRISAL_TOP:g} nats · ▲ forced",
-        f"surprisal 0 to {SURPRISAL_TOP:g} nats",
-    ),
-    Shading.AUTHOR: (
-        "▲ forced · ◇ partner: underlined · greedy: slanted · prompt: dim · sampled: plain",
-        "▲ forced · ◇ partner: underlined · greedy: slanted",
-        "▲ forced · ◇ partner",
-    ),
-    Shading.SHIFT: (
-        "by rank in the partner: underlined shifted · slanted marginal · plain unshifted",
-        "rank in partner: underlined shifted · slanted marginal",
-        "rank in partner",
-    ),
-    Shading.NUDGE: (
-        "underlined: P of the best token below γ {gamma:.2f}, where the partner would write",
-        "underlined: best P < γ {gamma:.2f}",
-        "γ {gamma:.2f}",
-    ),
-    Shading.NONE: ("not shaded · ▲ forced", "not shaded"),
-}
 
 
 class TextPane(Pane):
@@ -169,6 +126,7 @@ class TextPane(Pane):
         for block in self._folds:
             tokens = range(self._prompt + block.start, self._prompt + block.stop)
             hidden.update(tokens)
+            marks.update(dict.fromkeys(tokens, ""))
             marks[tokens[0]] = f"⋯ {counted(len(tokens), 'token')} of thinking ⋯"
         self._layout.replace(start, data, marks, hidden)
         if self._away is not None and self._away >= start:
@@ -389,7 +347,7 @@ class TextPane(Pane):
         if self.view is None:
             return ""
         tokens = self._tokens()
-        legends = [each.format(gamma=self.gamma) for each in _LEGENDS[self.shading]]
+        legends = [each.format(gamma=self.gamma) for each in LEGENDS[self.shading]]
         forms = [f"{tokens} · {legend}" for legend in legends]
         if templates := self._templates():
             forms = [*(f"{templates} · {form}" for form in forms), *forms]
@@ -491,20 +449,3 @@ class TextPane(Pane):
         else:
             return token_style(view, palette, self.shading, before, node)
         return style + _BOLD if view.tree.source(node).word == "forced" else style
-
-
-def token_style(view: View, palette: Palette, shading: Shading, before: int, node: int) -> Style:
-    """Shades a token of a path, after the node before it, by entropy, surprisal or author; else not at all."""
-    source, style = view.tree.source(node).word, palette.text
-    if shading is Shading.ENTROPY and (entropies := view.tree.entropies(before)) is not None:
-        style = palette.shade(entropies[0] / RAMP_TOP)
-    elif shading is Shading.SURPRISAL:
-        style = palette.shade(-view.tree.logprob(node) / SURPRISAL_TOP)
-    elif shading is Shading.AUTHOR:
-        authors = {
-            "forced": palette.forced,
-            "greedy": palette.good + _GREEDY,
-            "nudged": palette.accent + _UNDERLINED,
-        }
-        style = authors.get(source, style)
-    return style + _BOLD if source == "forced" else style

@@ -13,7 +13,8 @@ from bftui.ui.actions.bindings import bound
 from bftui.ui.drawing.coloured import Coloured
 from bftui.ui.drawing.line_builder import LineBuilder
 from bftui.ui.panes.nudge_panes import SurePane, drafted
-from bftui.ui.panes.text_pane import Shading, TextPane
+from bftui.ui.panes.text_pane import TextPane
+from bftui.ui.panes.text_shading import Shading
 from bftui.ui.screens.live_screen import LiveScreen
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import hint, key

@@ -27,7 +27,8 @@ from bftui.ui.panes.key_line import KeyLine
 from bftui.ui.panes.notice_box import NoticeBox
 from bftui.ui.panes.pane import Pane
 from bftui.ui.panes.status_bar import StatusBar
-from bftui.ui.panes.text_pane import Shading, TextPane
+from bftui.ui.panes.text_pane import TextPane
+from bftui.ui.panes.text_shading import Shading
 from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.dialog import Dialog
 from bftui.ui.terminal.terminal_colors import TerminalColors
