@@ -10,6 +10,7 @@ from bftui.core.horizon import HorizonTree, merged_texts
 from bftui.core.horizon_rows import grown_rows
 from bftui.measures.tree_growth import Horizon, HorizonAsked
 from bftui.workbench.grown_shown import GrownShown
+from bftui.workbench.snapshot import GROWN_TREE
 
 if TYPE_CHECKING:
     from bftui.model.loaded_model import Model
@@ -30,7 +31,7 @@ MOST_MERGED = 5_000
 class Growing:
     """One tree while it grows."""
 
-    name = "tree"
+    name = GROWN_TREE
 
     def __init__(self, job: Horizon, place: Place, asked: HorizonAsked, model: Model) -> None:
         self.job, self.place, self.asked = job, place, asked

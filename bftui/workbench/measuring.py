@@ -16,7 +16,7 @@ from bftui.workbench.dial_shown import DialShown
 from bftui.workbench.keys import hint
 from bftui.workbench.partner_responding import PartnerResponding, begin_beside
 from bftui.workbench.responding import Responding, Responses
-from bftui.workbench.snapshot import Measured, Notice, Running, Tone
+from bftui.workbench.snapshot import GROWN_TREE, Measured, Notice, Running, Tone
 from bftui.workbench.valid_shown import VALID_SET
 from bftui.workbench.words_responding import WordResponses, WordsResponding
 
@@ -463,6 +463,8 @@ def _stopped(works: Sequence[_Work]) -> str:
         told += hint("; {response} goes on where it stood")
     if any(isinstance(work, WordsResponding) for work in works):
         told += hint("; {all_words} goes on where it stood")
+    if any(work.name == GROWN_TREE for work in works):
+        told += hint("; {grow} goes on")
     if any(work.name == VALID_SET for work in works):
         told += hint("; {valid} goes on")
     return told

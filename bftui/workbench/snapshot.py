@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from bftui.workbench.words_shown import PartnerShown, WordsShown
 
 
+GROWN_TREE = "tree"
+"""What people call a tree of continuations that grows."""
+
+
 class Status(StrEnum):
     """The state in the words of the status line."""
 

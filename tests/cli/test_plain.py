@@ -162,6 +162,12 @@ def test_samples_stop_at_a_breakpoint(say, orchard):
     assert said.index("by token:Here") < said.index("There are no breakpoints.")
 
 
+def test_the_tree_of_continuations_is_told(say, orchard):
+    said, _ = say(orchard, "grow 2")
+    assert "Over 2 tokens the tree BF is" in said
+    assert "distributions read" in said
+
+
 def test_valid_answers_are_measured_where_the_session_stands(say, orchard, tmp_path):
     trace = tmp_path / "valid.json"
     arguments = ("--prompt", PROMPT, "--trace", trace)

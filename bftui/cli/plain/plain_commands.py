@@ -281,6 +281,25 @@ def _valid(plain: Plain, rest: str) -> None:
     say(report(CalibrateOutputs(settings=job.settings(), models=(found,))))
 
 
+def _grow(plain: Plain, rest: str) -> None:
+    from bftui.cli.reports.horizon_report import report
+    from bftui.measures.tree_growth import HorizonAsked
+    from bftui.results.horizon_result import ModelHorizon
+    from bftui.trace.header import model_fields
+
+    session, model = plain.live, plain.live.model
+    job = session.experiments.start_horizon(HorizonAsked(depth=_count(rest, 6, 256)))
+    plain.measure(job, "growing the tree")
+    if len(job.tree):
+        found = ModelHorizon(
+            model=model.info.source,
+            facts=model_fields(model.info, model.noise),
+            template=session.rendered.template,
+            result=job.result(),
+        )
+        say(report([found]))
+
+
 def _prompt(plain: Plain, rest: str) -> None:
     plain.workbench.set_prompt(replace(plain.settings.frame, text=_text(rest)))
     plain.work()
@@ -415,6 +434,8 @@ WORDS = (
     Verb("all-words", "", "Which word of the style palette narrows most here, against controls.", _all_words),
     Verb("valid", "SET [--end TEXT]", "What the model does to a set of valid answers from here.", _valid,
          ("calibrate",)),
+    Verb("grow", "[TOKENS]", "All continuations of so many tokens as a tree: its BF, with bounds, and the best texts.",
+         _grow),
     Verb("partner", "MODEL|none", "Open a second model beside this one, or take it away.", _open_partner),
     Verb("shift", "[TOKENS]", "The partner's answer in this model's eyes.", _shift),
     Verb("nudge", "[TOKENS]", "The partner writes where this model is unsure.", _nudge),
