@@ -63,8 +63,10 @@ class Ranked:
         return -math.log(float(self.probs[0]))
 
     def share(self, span: Span) -> float:
-        """Return the probability of a span."""
+        """Return the probability of a span; of all that has any exactly 1."""
         start, stop = span
+        if (start, stop) == (0, self.live):
+            return 1.0
         return float(self.mass[stop - 1]) - (float(self.mass[start - 1]) if start else 0.0)
 
 

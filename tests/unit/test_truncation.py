@@ -167,3 +167,9 @@ def test_what_is_no_distribution_is_refused():
     for logits in ([np.nan, 0.0], [np.inf, 0.0], [-np.inf, -np.inf]):
         with pytest.raises(NonFiniteLogits):
             Ranking(np.array(logits, np.float32))
+
+
+@given(LOGITS, TEMPERATURES)
+def test_all_tokens_together_are_certain(logits, temperature):
+    ranked = Ranking(logits).at(temperature)
+    assert ranked.share((0, ranked.live)) == 1.0
