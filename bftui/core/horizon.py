@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 from array import array
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,9 @@ DEEPEST = 256
 
 MOST_NODES = 1_000_000
 """Nodes of the largest tree."""
+
+_NOTHING = -1
+"""Stands for the token after a text that nothing can follow."""
 
 _FEWEST = 16
 """Paths that a round asks for at least."""
@@ -241,9 +244,16 @@ class HorizonTree:
         self._logprob.append(logprob)
         self._numbers_of[reading.path] = number
         self._readings.append(reading)
-        self._entropy[after - 1] += prob * reading.next.entropy_truncated
         self._read[after - 1] += prob
         self._unread[after - 1] -= 1
+        if not len(probs):
+            # Nothing can follow: the text ended with its last token.
+            self._ended[after] += prob
+            self._ended_texts[after] += 1
+            nothing = np.array([_NOTHING], dtype=np.int32)
+            self._leaves.append(_Leaves(number, nothing, np.array([prob])))
+            return
+        self._entropy[after - 1] += prob * reading.next.entropy_truncated
         ends = int(np.count_nonzero(ending))
         living = reading.next.kept - ends
         self._ended[after] += ended
@@ -340,9 +350,10 @@ class HorizonTree:
         ]
 
     def _text(self, leaves: _Leaves, place: int) -> Text:
-        token_id = int(leaves.token_ids[place])
-        path = (*self.paths[leaves.node], token_id)
-        return Text(path, float(leaves.probs[place]), token_id in self._ends)
+        path, token_id = self.paths[leaves.node], int(leaves.token_ids[place])
+        if token_id == _NOTHING:
+            return Text(path, float(leaves.probs[place]), True)
+        return Text((*path, token_id), float(leaves.probs[place]), token_id in self._ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,14 +382,16 @@ class MergedText:
     token_ids: Path
 
 
-def merged_texts(texts: Iterator[Text], token_bytes: Callable[[int], bytes]) -> list[MergedText]:
+def merged_texts(
+    texts: Iterable[Text], token_bytes: Callable[[int], bytes], eog_ids: Collection[int]
+) -> list[MergedText]:
     """Sum the probabilities of texts of the same bytes; the most probable first, equals by their bytes.
 
     `token_bytes` gives the bytes of a token; those of a last token that ends a generation are left out.
     """
     found: dict[tuple[bytes, bool], list[Text]] = {}
     for each in texts:
-        ids = each.token_ids[:-1] if each.ended else each.token_ids
+        ids = each.token_ids[:-1] if each.token_ids[-1] in eog_ids else each.token_ids
         spelled = b"".join([token_bytes(token_id) for token_id in ids])
         found.setdefault((spelled, each.ended), []).append(each)
     merged = [

@@ -28,7 +28,7 @@ class PathReading:
         path: the token ids after the place where the tree begins.
         next: H(P), H(P~), how many tokens are kept, and the best candidates.
         token_ids: the kept tokens, the most probable first and equals by id; at most so many as were asked for, and
-            beyond these the ends of generation; shape (n,).
+            beyond these the ends of generation; none where nothing can follow. Shape (n,).
         logprobs: ln P~ of these, nats, shape (n,).
     """
 

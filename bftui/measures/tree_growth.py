@@ -177,7 +177,9 @@ class Horizon(Job):
         )
 
     def _merged(self) -> MergedTexts:
-        merged = merged_texts(self.tree.texts(), self._site.model.token_bytes)
+        merged = merged_texts(
+            self.tree.texts(), self._site.model.token_bytes, self._site.model.info.eog_ids
+        )
         left = max(0.0, 1 - self.tree.mass())
         unlisted = max(0.0, self.tree.mass() - math.fsum(each.prob for each in merged))
         found = merged_for_mass(merged, left + unlisted, [float(share) for share in SHARES])

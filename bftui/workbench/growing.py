@@ -60,7 +60,7 @@ class Growing:
             numbers=tuple(tree.numbers()),
             rows=grown_rows(tree, MOST_ROWS, self._ends),
             best=tuple(best[:MOST_TEXTS]),
-            merged=tuple(merged_texts(iter(best), self._token_bytes)[:MOST_TEXTS]),
+            merged=tuple(merged_texts(best, self._token_bytes, self._ends)[:MOST_TEXTS]),
             result=self.job.result() if still else None,
             running=running,
             share=self.job.share,

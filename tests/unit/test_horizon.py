@@ -18,7 +18,7 @@ from bftui.backends.registry import open_backend
 from bftui.core.errors import Cancelled, ContextFull, UsageError
 from bftui.core.horizon import HorizonTree, check_growth, merged_for_mass, merged_texts
 from bftui.core.path_round import PathRound
-from bftui.core.sampler import Sampler
+from bftui.core.sampler import Constraint, Sampler
 from bftui.formats.open_spec import OpenSpec
 
 WORDS = ["a", "b", "ab", "c"]
@@ -256,6 +256,22 @@ def test_what_no_node_lists_is_a_share_of_the_mass(engine):
         assert each.high is None or each.high >= right
 
 
+def test_a_text_that_nothing_can_follow_ended_there(tmp_path):
+    pytest.importorskip("llguidance")
+    engine = opened(tmp_path / "t.json", {}, {"a": 0.4, "b": 0.3, "c": 0.3})
+    # No end of generation follows "bc", for the table's end has no probability: nothing can.
+    sampler = Sampler(top_p=1.0, constraint=Constraint("regex", "a{1,9}|bc"))
+    tree = grown(engine, 3, sampler)
+    assert tree.finished
+    found = {each.token_ids: (each.prob, each.ended) for each in tree.texts()}
+    assert found[1, 3] == (pytest.approx(3 / 7), True)
+    assert math.fsum(prob for prob, _ in found.values()) == pytest.approx(1)
+    for numbers in tree.numbers():
+        assert numbers.mass == pytest.approx(1)
+    merged = merged_texts(tree.texts(), engine.backend.token_bytes, {END})
+    assert (merged[0].text, merged[0].ended) in ((b"aaa", False), (b"bc", True))
+
+
 def test_spellings_of_the_same_bytes_are_one_text(engine):
     sampler = Sampler(top_p=1.0)
     tree = grown(engine, 4, sampler)
@@ -265,7 +281,7 @@ def test_spellings_of_the_same_bytes_are_one_text(engine):
         ended = path[-1] == END
         ids = path[:-1] if ended else path
         spelled["".join(WORDS[i] for i in ids), ended].append(prob)
-    merged = merged_texts(tree.texts(), engine.backend.token_bytes)
+    merged = merged_texts(tree.texts(), engine.backend.token_bytes, {END})
     assert len(merged) == len(spelled) < len(texts)
     for each in merged:
         same = spelled[each.text.decode(), each.ended]
@@ -280,10 +296,10 @@ def test_spellings_of_the_same_bytes_are_one_text(engine):
 
 def test_merged_spellings_of_a_part_bound_those_of_all(engine):
     sampler = Sampler(top_p=1.0)
-    whole = merged_texts(grown(engine, 4, sampler).texts(), engine.backend.token_bytes)
+    whole = merged_texts(grown(engine, 4, sampler).texts(), engine.backend.token_bytes, {END})
     for most in (1, 3, 10, 30):
         tree = grown(engine, 4, sampler, most=most)
-        merged = merged_texts(tree.texts(), engine.backend.token_bytes)
+        merged = merged_texts(tree.texts(), engine.backend.token_bytes, {END})
         for each in merged_for_mass(merged, 1 - tree.mass(), SHARES):
             right = fewest([each.prob for each in whole], each.share)
             assert each.low <= right

@@ -11,9 +11,13 @@ from bftui.backends.client.continuation_batches import ContinuationPool
 from bftui.backends.client.path_batches import PathReader
 from bftui.backends.client.path_walks import Path
 from bftui.backends.protocol import Logits, TokenDistribution, check_prefix
-from bftui.core.errors import UsageError
+from bftui.core.errors import NothingLeft, UsageError
 from bftui.core.mixed_logits import StackedLogits
 from bftui.core.path_round import PathReading, PathsBelow
+from bftui.core.sampler import Sampler
+
+_FREE = Sampler(top_p=1.0)
+"""Under it P~ is P."""
 
 
 def read_paths(
@@ -42,8 +46,15 @@ def read_paths(
         if isinstance(kept, PathReading):
             return kept
         ids = (*plan.prefix, *path)
-        distribution = pool.sampling.distribution(kept, plan.sampler, ids, begun)
-        return _reading(distribution, path, plan.most, info.eog_ids)
+        try:
+            distribution = pool.sampling.distribution(kept, plan.sampler, ids, begun)
+            return _reading(distribution, path, plan.most, info.eog_ids)
+        except NothingLeft:
+            # Bans and a constraint may bring a text to where nothing can follow; where all begin it is an error.
+            if not path:
+                raise
+            free, none = pool.backend.distribution(kept, _FREE), np.empty(0)
+            return PathReading(path, free.summary(), none.astype(np.int32), none)
 
     reader = PathReader(
         pool, plan.prefix, asked.paths, take, read, check, below.after, below.longest
