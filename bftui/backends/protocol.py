@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,6 +225,15 @@ class Backend(Evaluator, Protocol):
 
     def close(self) -> None:
         """Free the model; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class PairedPrompts(Protocol):
+    """A backend whose models may read one text after different prompts."""
+
+    def pair_prompts(self, first: Sequence[int], second: Sequence[int]) -> None:
+        """Have the later models read `second` where the first one reads `first`, from now on."""
         ...
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "nudge": "nudge_command",
     "dial": "dial_command",
     "calibrate": "calibrate_command",
+    "inject": "inject_command",
     "lexicon": "lexicon_command",
     "replay": "replay_command",
     "check": "check_command",

@@ -478,6 +478,18 @@ TEXTS_FOR_MASS = Definition(
     "texts_for_mass, texts_for_mass_high, at_least, mass",
 )
 
+INJECTION = Definition(
+    "injected style",
+    "texts from softmax(l_A + w(t)(l_B − l_A)), w above 0 in a window of positions, 0 elsewhere",
+    "What a style does to a text where it is injected early, late or all along.",
+    "A is the content, B the content and the style: two prompts of one model, or two models. BF, style and content are "
+    "judged at equally many positions after each window, where A alone goes on from what was written, and held against "
+    "texts of A alone at the same positions, since BF falls along a text by itself. Style is the mean of ln P_B − "
+    "ln P_A of the tokens, content that of ln P_A, and KL(P_B‖P_A) says how much the style has to say at a position.",
+    "bftui, after Local Prompt Adaptation, arXiv 2507.20094, which does it with the prompt of a picture",
+    "style, content, kl, delta",
+)
+
 VALIDITY = Definition(
     "validity",
     "Val = Σ over valid answers y of P(y | prompt)",
@@ -583,6 +595,7 @@ GLOSSARY = (
     FORKS,
     TREE_BF,
     TEXTS_FOR_MASS,
+    INJECTION,
     VALIDITY,
     VALID_DIVERSITY,
     ORDER,

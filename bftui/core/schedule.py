@@ -1,7 +1,7 @@
 """A schedule: windows of positions with other settings of the sampler, and gammas of nudging, as people write it.
 
-One window a line, `FROM TO WEIGHT` or `FROM TO NAME=VALUE …`; TO may be `end`. Positions count from 0 after the prompt,
-TO is excluded.
+One window a line, `FROM TO WEIGHT` or `FROM TO NAME=VALUE …`; TO may be `end`. `else WEIGHT` is what holds where no
+window is. Positions count from 0 after the prompt, TO is excluded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bftui.core.sampler import NUMBERS, Sampler, SamplerWindow
 VARIANTS = {"content": 0.0, "both": 1.0}
 """The conditions of two prompts of one model, and the weights at which they alone hold."""
 
-END = "end"
+END, ELSE = "end", "else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +48,26 @@ class Schedule:
         """Return the windows of a sampler as a schedule."""
         return cls(sampler.windows)
 
+    def settings(self) -> dict[str, Any]:
+        """Return what it changes of a sampler, by the names of its settings."""
+        return {**dict(self.outside), "windows": self.windows}
+
     def applied(self, sampler: Sampler) -> Sampler:
         """Return the sampler with this schedule in place of its own windows. Raises UsageError."""
-        changes: dict[str, Any] = dict(self.outside)
-        return replace(sampler, windows=self.windows, **changes)
+        return replace(sampler, **self.settings())
 
     def lines(self) -> list[str]:
-        """Write it one window a line, gammas left out."""
-        return [
-            f"{each.start} {END if each.stop is None else each.stop} {_settings(each.changes)}"
-            for each in self.windows
-        ]
+        """Write it one window a line."""
+        windows = [f"{name(each)} {_settings(each.changes)}" for each in self.windows]
+        gammas = [f"{name(each)} gamma={each.gamma:g}" for each in self.gammas]
+        outside = [f"{ELSE} {_settings(self.outside)}"] if self.outside else []
+        return [*windows, *gammas, *outside]
 
 
 def _settings(changes: tuple[tuple[str, float], ...]) -> str:
     if len(changes) == 1 and changes[0][0] == "weight":
         return f"{changes[0][1]:g}"
-    return " ".join(f"{name}={value:g}" for name, value in changes)
+    return " ".join(f"{setting}={value:g}" for setting, value in changes)
 
 
 def read_window(
@@ -99,11 +102,13 @@ def read_window(
 
 def window(start: int, stop: int | None, changes: dict[str, Any]) -> SamplerWindow:
     """Make a window of checked settings. Raises UsageError."""
-    for name, value in changes.items():
-        if name not in NUMBERS:
-            raise UsageError(f"a window cannot change {name!r}")
+    if not changes:
+        raise UsageError("a window changes nothing", hint="give it a weight, or another setting")
+    for setting, value in changes.items():
+        if setting not in NUMBERS:
+            raise UsageError(f"a window cannot change {setting!r}")
         if not _is_number(value):
-            raise UsageError(f"{name} {value!r} is not a number")
+            raise UsageError(f"{setting} {value!r} is not a number")
     found = SamplerWindow(start, stop, tuple(sorted(changes.items())))
     # A value that no sampler may have is refused where it was written.
     Sampler(windows=(found,))
@@ -116,12 +121,17 @@ def read_lines(text: str) -> Schedule:
     Raises UsageError, with the number of the line, and where windows overlap.
     """
     windows, gammas = list[SamplerWindow](), list[GammaWindow]()
+    outside: tuple[tuple[str, float], ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.partition("#")[0].split()
         if not words:
             continue
+        found = gamma = None
         try:
-            found, gamma = _line(words)
+            if words[0] == ELSE:
+                outside = window(0, None, _values(words[1:])).changes
+            else:
+                found, gamma = _line(words)
         except (UsageError, ValueError) as error:
             reason = error.message if isinstance(error, UsageError) else "it has no such form"
             raise UsageError(
@@ -129,20 +139,24 @@ def read_lines(text: str) -> Schedule:
             ) from error
         windows += [found] if found else []
         gammas += [gamma] if gamma else []
-    return in_order(windows, gammas)
+    return in_order(windows, gammas, outside)
 
 
 def _line(words: list[str]) -> tuple[SamplerWindow | None, GammaWindow | None]:
     start, stop, *settings = words
+    return read_window(int(start), None if stop == END else int(stop), _values(settings))
+
+
+def _values(words: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for each in settings:
-        name, equals, value = each.rpartition("=")
-        name = name.replace("-", "_") if equals else "weight"
-        if name in found:
-            raise UsageError(f"{name} is there twice")
-        whole = name in NUMBERS and NUMBERS[name].whole
-        found[name] = value if name == "variant" else int(value) if whole else float(value)
-    return read_window(int(start), None if stop == END else int(stop), found)
+    for each in words:
+        setting, equals, value = each.rpartition("=")
+        setting = setting.replace("-", "_") if equals else "weight"
+        if setting in found:
+            raise UsageError(f"{setting} is there twice")
+        whole = setting in NUMBERS and NUMBERS[setting].whole
+        found[setting] = value if setting == "variant" else int(value) if whole else float(value)
+    return found
 
 
 def in_order(
@@ -164,13 +178,14 @@ def _check_apart(windows: Sequence[SamplerWindow | GammaWindow]) -> None:
     for before, after in pairwise(windows):
         if before.stop is None or after.start < before.stop:
             raise UsageError(
-                f"the windows {_name(before)} and {_name(after)} overlap",
+                f"the windows {name(before, '-')} and {name(after, '-')} overlap",
                 hint="a position has one window; join them, or end the first one earlier",
             )
 
 
-def _name(each: SamplerWindow | GammaWindow) -> str:
-    return f"{each.start}-{END if each.stop is None else each.stop}"
+def name(each: SamplerWindow | GammaWindow, between: str = " ") -> str:
+    """Write the ends of a window."""
+    return f"{each.start}{between}{END if each.stop is None else each.stop}"
 
 
 def _is_number(value: Any) -> bool:

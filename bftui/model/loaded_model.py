@@ -67,6 +67,11 @@ class Model:
         """Whether this is a model of the package: it shows how the tool works, not how the world is."""
         return self.info.note == PRACTICE_NOTE
 
+    @property
+    def mixes(self) -> int:
+        """How many models it mixes; 0 for one that is not a mixture."""
+        return len(self.info.parts)
+
     @cached_property
     def info(self) -> ModelInfo:
         """What the model says of itself; `note` says of a practice model that it is one."""
@@ -122,8 +127,21 @@ class Model:
 
         Raises LostText that names what of the prompt does not come out of the chat template, TemplateError where that
         fails or refuses, ModelError for `chat` on a model without a template and for a prompt without tokens,
-        InputError for text that is not Unicode.
+        InputError for text that is not Unicode, UsageError for a style on a model that mixes none.
         """
+        found = self._rendered(prompt)
+        if not prompt.styled:
+            return found
+        if not self.mixes:
+            raise UsageError(
+                f"{self.info.name} has no second condition that a style could be for",
+                hint="open one model twice, as dial:MODEL::MODEL",
+            )
+        other = self._rendered(replace(prompt, text=prompt.styled, styled=""))
+        return replace(found, styled_ids=other.token_ids)
+
+    def _rendered(self, prompt: Prompt) -> Rendered:
+        """Renders a prompt without its style."""
         if self.info.mixes_chat:
             # As where they are compared: all of them read one text.
             prompt = asking(prompt, chat=False)

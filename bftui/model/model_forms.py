@@ -53,6 +53,12 @@ def _mixture(source: str, kind: SourceKind, backend: str) -> OpenSpec:
     return OpenSpec(form, found.name, parts=tuple(resolve(each, of_each) for each in models))
 
 
+def with_itself(model: str) -> str:
+    """Return the MODEL that mixes one with itself, for two prompts; a mixture stays as it is."""
+    kind = _kind_by_scheme(model)
+    return model if kind is not None and kind.roles else joined("dial", [model, model])
+
+
 def _written(model: str) -> str:
     """A MODEL as a trace keeps it: a practice model by its path."""
     source, kind = source_of(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bftui.core.errors import UsageError
@@ -42,6 +42,8 @@ class Prompt:
         template_args: what the chat template is told beside the conversation, by name: plain data for JSON.
         date: the day that the chat template is told, YYYY-MM-DD; None for today.
         examples: what stands before the query of `urial`; None for ours.
+        styled: the same text with a style, which the later models of a mixture read in its place; empty where all
+            models read `text`.
     """
 
     text: str = ""
@@ -52,6 +54,7 @@ class Prompt:
     template_args: Mapping[str, Any] = field(default_factory=dict, hash=False)
     date: str | None = None
     examples: Examples | None = None
+    styled: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Rendered:
         template: which way was taken.
         date: the day that the chat template was told, YYYY-MM-DD; None where it did not ask and none was named.
         notes: what people should know of it, in words.
+        styled_ids: the tokens of the prompt with its style; empty where there is none.
     """
 
     text: str
@@ -74,6 +78,7 @@ class Rendered:
     template: Taken
     date: str | None = None
     notes: tuple[str, ...] = ()
+    styled_ids: tuple[int, ...] = ()
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -108,6 +113,7 @@ def as_prompt(
     date: str | None = None,
     examples: Sequence[tuple[str, str]] | None = None,
     special: Special = "text",
+    styled: str = "",
 ) -> Prompt:
     """Makes a Prompt of a text and its frame; a Prompt stays as it is.
 
@@ -118,7 +124,7 @@ def as_prompt(
         None if examples is None else tuple((str(query), str(answer)) for query, answer in examples)
     )
     told = dict(template_args or {})
-    frame = Prompt("", system, template, prefill, special, told, date, shown)
+    frame = Prompt("", system, template, prefill, special, told, date, shown, styled)
     if isinstance(prompt, Prompt):
         if frame != Prompt():
             raise UsageError("this prompt has its frame already", hint="change it in the Prompt")
@@ -154,6 +160,11 @@ def _check_told(prompt: Prompt) -> None:
             raise UsageError(f"the template's argument {name} is not JSON", str(error)) from error
 
 
+def frame_fields(frame: Prompt) -> dict[str, Any]:
+    """Lists what texts are put into, by the names of `Prompt`; a frame has no style."""
+    return {name: value for name, value in asdict(frame).items() if name != "styled"}
+
+
 def told_fields(prompt: Prompt) -> dict[str, Any]:
     """Lists what a template is told beside the conversation, and the examples, as fields; what is usual is left out."""
     fields: dict[str, Any] = {}
@@ -165,6 +176,8 @@ def told_fields(prompt: Prompt) -> dict[str, Any]:
         fields["examples"] = [list(example) for example in prompt.examples]
     if prompt.special != "text":
         fields["special"] = prompt.special
+    if prompt.styled:
+        fields["styled"] = prompt.styled
     return fields
 
 
@@ -191,4 +204,5 @@ def prompt_from(fields: Mapping[str, Any]) -> Prompt:
         fields.get("date"),
         None if examples is None else [(query, answer) for query, answer in examples],
         "tokens" if fields.get("special") == "tokens" else "text",
+        fields.get("styled") or "",
     )

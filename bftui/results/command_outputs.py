@@ -25,6 +25,7 @@ def outputs() -> dict[str, Any]:
     from bftui.results.doctor_output import DoctorOutput
     from bftui.results.forks_result import ForksResult
     from bftui.results.horizon_result import HorizonOutput
+    from bftui.results.injection_result import InjectionOutput
     from bftui.results.lexicon_result import LexiconOutput
     from bftui.results.listing_outputs import (
         ConfigOutput,
@@ -52,6 +53,7 @@ def outputs() -> dict[str, Any]:
         "forks": ForksResult,
         "horizon": HorizonOutput,
         "info": InfoOutput,
+        "inject": InjectionOutput,
         "keys": tuple[ListedKey, ...],
         "lexicon": LexiconOutput,
         "lookahead": LookaheadResult,

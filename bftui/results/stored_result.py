@@ -83,6 +83,7 @@ def kinds() -> dict[str, tuple[type, type]]:
     from bftui.results.dial_result import DialResult, DialSettings
     from bftui.results.forks_result import ForksResult, ForksSettings
     from bftui.results.horizon_result import HorizonResult, HorizonSettings
+    from bftui.results.injection_result import InjectionResult, InjectionSettings
     from bftui.results.lookahead_result import LookaheadResult, LookaheadSettings
     from bftui.results.nudging_result import NudgingResult, NudgingSettings
     from bftui.results.response_result import (
@@ -106,6 +107,7 @@ def kinds() -> dict[str, tuple[type, type]]:
         "forks": (ForksSettings, ForksResult),
         "horizon": (HorizonSettings, HorizonResult),
         "dial": (DialSettings, DialResult),
+        "injection": (InjectionSettings, InjectionResult),
     }
 
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
     from bftui.measures.dial import Dial, DialAsked
     from bftui.measures.forks import Forks, ForksAsked
+    from bftui.measures.injection import Injection, InjectionAsked
     from bftui.measures.tree_growth import Horizon, HorizonAsked
 
 
@@ -319,6 +320,22 @@ class Experiments:
         from bftui.measures.dial import Dial, DialAsked
 
         return Dial(self._base.site(self._at(node)), asked or DialAsked())
+
+    # Injected style --------------------------------------------------------------------------------------------
+
+    def start_injection(self, asked: InjectionAsked | None = None) -> Injection:
+        """Begins to inject the style of the visible path's prompt for some positions after it.
+
+        The style is that of the prompt, or of the second model where the prompt has none. Raises UsageError for a model
+        that mixes no two conditions, ContextFull where the texts have no room.
+        """
+        from bftui.measures.injection import Injection, InjectionAsked
+        from bftui.measures.injection_prompts import asked_prompt
+
+        base = self._base
+        prompt = asked_prompt(*base.state.prompts[base.state.root])
+        wanted, sampler = asked or InjectionAsked(), base.state.sampler
+        return Injection(base.model, [prompt], wanted, sampler, node=base.state.root)
 
     # Calibration -----------------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class ModelTree:
         self.model, self.state = model, state
         self.ignore_eos, self.beside_chat = ignore_eos, beside_chat
         self.number = next(_tree_numbers)
+        self._paired: tuple[Sequence[int], Sequence[int]] | None = None
 
     # Reading ---------------------------------------------------------------------------------------------------
 
@@ -192,6 +193,7 @@ class ModelTree:
             rendered = self.model.render(self.settled(prompt))
         ids = rendered.token_ids
         node = len(state.tree)
+        self._pair(rendered)
         following, elapsed = self.model.client.add_prompt(self.number, node, ids, state.sampler)
         # A root that somebody sees in the tree has its prompt.
         state.add_prompt(node, prompt, rendered)
@@ -203,6 +205,19 @@ class ModelTree:
             batch=Batch(0, CHUNK) if self.model.info.shaped else None,
         )
         self.go(node)
+
+    def pair(self) -> None:
+        """Has the later models of a mixture read the visible path behind its prompt with the style, where it has one.
+
+        Prompts of one content may have several styles, and only the visible one counts.
+        """
+        self._pair(self.state.prompts[self.state.root][1])
+
+    def _pair(self, rendered: Rendered) -> None:
+        asked = rendered.token_ids, rendered.styled_ids or rendered.token_ids
+        if self.model.mixes and asked != self._paired:
+            self.model.client.pair_prompts(*asked)
+            self._paired = asked
 
     def step(self, *, sampled: bool) -> None:
         """Adds one token after the cursor, drawn or the most probable one. Raises UsageError, ModelError, Cancelled."""
@@ -328,4 +343,5 @@ class ModelTree:
         tree = self.state.tree
         prompts = {root: tree.prompt_ids(root) for root in tree.roots}
         model.client.load_tree(self.number, *tree.links(), prompts, tree.batches())
-        self.model = model
+        self.model, self._paired = model, None
+        self.pair()

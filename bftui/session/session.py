@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bftui.measures.calibration.calibration_runs import AnyCalibration, CalibrationAsked
     from bftui.measures.dial import Dial, DialAsked
     from bftui.measures.forks import Forks, ForksAsked
+    from bftui.measures.injection import Injection, InjectionAsked
     from bftui.measures.tree_growth import Horizon, HorizonAsked
 
 J = TypeVar("J", bound=Job)
@@ -210,6 +211,7 @@ class Session:
             del state.samplers[samplers:]
             raise
         state.settle(command.op, before, undoable=command.undoable)
+        self.model_tree.pair()
         self._log.add(command.op, command.args(), state, first_new)
         return state.cursor
 
@@ -486,6 +488,10 @@ class Session:
     def dial(self, asked: DialAsked | None = None, *, node: int | None = None) -> Dial:
         """Measures a mixture after a node (default: the cursor) at each of some weights."""
         return self._finished(self.experiments.start_dial(asked, node))
+
+    def inject(self, asked: InjectionAsked | None = None) -> Injection:
+        """Injects the style of the prompt for some positions after it, and says what that does to BF after them."""
+        return self._finished(self.experiments.start_injection(asked))
 
     def nudge(self, settings: NudgeSettings | None = None) -> Nudging:
         """Goes on with the partner writing where the base is unsure; every round is one step for undo."""

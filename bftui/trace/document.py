@@ -74,6 +74,8 @@ class Trace:
         used = {
             i for root in self.tree.roots if root < self.count for i in self.tree.prompt_ids(root)
         }
+        for each in (self.head, *self.tail.get("prompts", ())):
+            used.update(each["prompt"].get("styled_ids") or ())
         used.update(measured_ids(self.tail.get("measurements", ())))
         theirs = set[int]()
         views = {} if self.seen is None else self.seen.views

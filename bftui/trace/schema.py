@@ -145,6 +145,10 @@ class TracePrompt(TracePart):
         exclude_if=lambda value: value == "text",
         description="what control tokens that are written in it were read as",
     )
+    styled: str | None = _left_out(
+        "the text with a style, as the later models of a mixture read it"
+    )
+    styled_ids: list[Id] | None = _left_out("its tokens")
     seam: Literal["base", "partner"] | None = _left_out(
         "of a partner's prompt: whose text after it begins with a blank that the other's lacks"
     )

@@ -37,7 +37,7 @@ def test_the_options_of_a_group_stand_in_its_place():
     prompt = [*asked, "template_arg", "date", "examples", "special"]
     sampler = [each.name for each in fields(o.Sampling)]
     opening = ["backend", "ctx", "threads", "gpu_layers", "device", "dtype", "kv", "label"]
-    assert names(asks) == ["model", *prompt, *sampler, *opening, "as_json"]
+    assert names(asks) == ["model", *prompt, *sampler, "style", *opening, "as_json"]
 
 
 def test_a_command_gets_its_groups_with_the_values_that_were_given():

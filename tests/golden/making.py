@@ -10,7 +10,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ from bftui.core.sampler import Sampler
 from bftui.measures.calibration.calibration_runs import CalibrationAsked
 from bftui.measures.dial import DialAsked
 from bftui.measures.forks import ForksAsked
+from bftui.measures.injection import InjectionAsked
 from bftui.measures.response_state import Setup
 from bftui.measures.site import close_site
 from bftui.measures.tree_growth import HorizonAsked
+from bftui.model.prompt import Prompt
 from bftui.session.partner.partner_sync import PartnerSync
 from bftui.session.partner.session_partner import Partner
 from bftui.trace.journal import Journal
@@ -148,6 +150,10 @@ CASES = {
         "nudge table:orchard.json --with table:other.json --prompt-file prompt.txt --template raw --max-tokens 6 "
         "--trace nudged.json --json",
         reads="nudged.json",
+    ),
+    "inject.json": Case(
+        "inject table:orchard.json --content ' I like' --style ' Sure' --windows 0-1,2-3,0- --after 2 --samples 4 "
+        "--seed 3 --json"
     ),
     "dial.json": Case(
         f"dial table:orchard.json table:other.json {_ON} --weights -1,0,0.5,1 --samples 4 --horizon 6 --json"
@@ -300,6 +306,7 @@ def saved() -> dict[str, bytes]:
         session.open_rollout(rolled.node, rolled.samples[0].token_ids)
         session.nudge(NudgeSettings(max_tokens=30))
         dialled(session)
+        injected(session)
         shift = reader.start_shift(10)
         shift.finish()
         session.keep_shift(shift)
@@ -321,6 +328,17 @@ def beside(session: bftui.Session, reader: Partner) -> None:
     response.finish()
     session.experiments.keep(response)
     close_site(site)
+
+
+def injected(session: bftui.Session) -> None:
+    """Keeps what the style of a second prompt does early and late to one model."""
+    with bftui.open_model("dial:table:orchard.json::table:other.json") as mixture:
+        prompt = Prompt(session.prompt.text, template="raw", styled=f"{session.prompt.text} Sure")
+        asked = InjectionAsked(windows=((0, 1), (2, 3), (0, None)), samples=4, after=2)
+        job = bftui.Session(mixture, prompt, seed=5).inject(asked)
+        stored = job.stored()
+    assert stored is not None
+    session.keep(replace(stored, node=0))
 
 
 def dialled(session: bftui.Session) -> None:

@@ -48,9 +48,9 @@ def test_what_is_written_is_read_again(tmp_path):
 
 
 def test_lines_are_read_as_they_are_written():
-    text = "0 8 1   # early\n\n12 end weight=0.5 top-k=5\n"
+    text = "0 8 1   # early\n\nelse 0\n12 end weight=0.5 top-k=5\n2 4 gamma=0.3"
     found = read_lines(text)
-    assert found.lines() == ["0 8 1", "12 end top_k=5 weight=0.5"]
+    assert found.lines() == ["0 8 1", "12 end top_k=5 weight=0.5", "2 4 gamma=0.3", "else 0"]
     assert read_lines("\n".join(found.lines())) == found
     assert read_lines("4 6 variant=both").windows == read_lines("4 6 1").windows
     assert read_lines("") == Schedule()
@@ -64,6 +64,8 @@ def test_lines_are_read_as_they_are_written():
         ("0 8", "line 1 is not a window: a window changes nothing"),
         ("0 8 1\nx 12 1", "line 2 is not a window: it has no such form"),
         ("0", "line 1 is not a window"),
+        ("else", "line 1 is not a window: a window changes nothing"),
+        ("else seed=1", "line 1 is not a window: a window cannot change 'seed'"),
         ("8 8 1", "holds no position"),
         ("0 8 temperature=0", "temperature 0 is not in"),
         ("0 8 seed=3", "a window cannot change 'seed'"),

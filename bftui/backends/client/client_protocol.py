@@ -17,6 +17,7 @@ from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.draws import Purpose
 from bftui.core.kept_tokens import RuleEffect
 from bftui.core.noise_floor import Noise
+from bftui.core.pair.injection_numbers import Conditions
 from bftui.core.path_round import LISTED, PathReading, PathRound
 from bftui.core.sampler import Sampler
 from bftui.core.valid.node_reading import NodeReading, Setting
@@ -97,6 +98,7 @@ class RolloutPlan:
         rounds: ascending numbers; with them all texts advance together: those of its continuations whose numbers are
             below the first one are complete for every text before others are for any, and so on. Where each row is
             evaluated follows from the plan alone, whatever else the model does.
+        conditions: whether it is said of each token what the two models of a mixture make of it.
         given: what was drawn before with this plan, or with fewer numbers or a shorter horizon; only with `rounds`. It
             is not drawn again. What follows is what follows without an interruption, bit by bit where the same
             evaluation gives the same bits: of the same plan, and where rows are padded (`info.padded`) of the larger
@@ -113,6 +115,7 @@ class RolloutPlan:
     cap_k: int = 0
     rounds: Sequence[int] = ()
     given: Sequence[GivenRow] = ()
+    conditions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class RolloutStep:
         entropy, entropy_truncated: H(P) and H(P~) of the distributions that they were drawn from, nats.
         logprob, logprob_truncated: ln P and ln P~ of the tokens.
         eog: whether the token ends its continuation.
+        conditions: the tokens in both conditions of a mixture, where the plan asks for them; else empty.
     """
 
     texts: tuple[int, ...]
@@ -136,6 +140,7 @@ class RolloutStep:
     logprob: tuple[float, ...]
     logprob_truncated: tuple[float, ...]
     eog: tuple[bool, ...]
+    conditions: tuple[Conditions, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +230,14 @@ class ModelClient(Protocol):
         """Forget a tree that no session needs any more."""
         ...
 
+    def pair_prompts(self, first: Sequence[int], second: Sequence[int]) -> None:
+        """Have the later models of a mixture read `second` where the first one reads `first`, from now on.
+
+        What follows these prompts is the same for all. The same prompt twice has all read alike again. Raises
+        UsageError for a model that is not a mixture.
+        """
+        ...
+
     def add_prompt(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler
     ) -> tuple[NextToken, float]:
@@ -301,7 +314,8 @@ class ModelClient(Protocol):
         One text is drawn after the other, but with `rounds`, and many numbers in batches, one after the other.
 
         Raises UsageError for a horizon below 1, a negative `cap_k`, numbers outside their range or asked for twice,
-        rounds that do not ascend and given rows that are not of the plan; ContextFull where not one token fits. Through
+        rounds that do not ascend, given rows that are not of the plan and conditions of a model that mixes no two;
+        ContextFull where not one token fits. Through
         a worker the first item raises it.
         """
         ...

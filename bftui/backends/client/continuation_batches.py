@@ -34,6 +34,7 @@ from bftui.core.distribution import Sampled
 from bftui.core.draws import Purpose, prefix_key, uniform
 from bftui.core.errors import ContextFull, UsageError
 from bftui.core.mixed_logits import StackedLogits
+from bftui.core.pair.injection_numbers import conditions
 from bftui.core.sampler import Sampler
 
 _LOOKAHEAD_ROWS = 32
@@ -46,6 +47,9 @@ _WORTH = 2**18
 """Logits from which on it is worth to wake a thread for them: as much work as some ten thousand of such calls."""
 
 Text = tuple[int, ...]
+
+Start = tuple[TokenDistribution, Logits]
+"""The distribution after a prefix, and the logits that it is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class DrawingPlan:
     purpose: Purpose
     cap_k: int
     rounds: tuple[int, ...]
+    conditions: bool
     prompt: int
     given: Mapping[tuple[int, int], Text]
 
@@ -88,6 +93,7 @@ class DrawingPlan:
             purpose=plan.purpose,
             cap_k=plan.cap_k,
             rounds=rounds,
+            conditions=plan.conditions,
             prompt=prompt,
             given={place: row.token_ids for place, row in given.items()},
         )
@@ -166,7 +172,7 @@ class Drawer:
         """Return one token more for each of these rows, from these logits."""
         plan, us = self._plan, self._uniforms(rows)
         if isinstance(logits[0], np.ndarray | StackedLogits) and plan.sampler.plain:
-            return self._told(rows, self._sampled(logits, us))
+            return self._told(rows, self._sampled(logits, us), logits)
         # One after the other: a distribution is several times as large as its logits.
         return self._told(
             rows,
@@ -174,6 +180,7 @@ class Drawer:
                 self._distribution(row, each).sample(u, plan.cap_k)
                 for row, each, u in zip(rows, logits, us, strict=True)
             ],
+            logits,
         )
 
     def _distribution(self, row: ContinuationRow, logits: Logits) -> TokenDistribution:
@@ -181,10 +188,11 @@ class Drawer:
         whole = (*plan.prefix, *plan.suffixes[row.text], *row.token_ids[row.own :])
         return self._pool.sampling.distribution(logits, plan.sampler, whole, plan.prompt)
 
-    def draw_first(self, rows: list[ContinuationRow], start: TokenDistribution) -> RolloutStep:
+    def draw_first(self, rows: list[ContinuationRow], start: Start) -> RolloutStep:
         """Return the first token of these rows, from the distribution after their prefix."""
-        cap_k = self._plan.cap_k
-        return self._told(rows, [start.sample(u, cap_k) for u in self._uniforms(rows)])
+        (distribution, logits), cap_k = start, self._plan.cap_k
+        found = [distribution.sample(u, cap_k) for u in self._uniforms(rows)]
+        return self._told(rows, found, [logits] * len(rows))
 
     def _sampled(self, logits: Sequence[Logits], us: list[float]) -> list[Sampled]:
         """One token for each row of a batch; large vocabularies keep all threads of the model busy."""
@@ -209,8 +217,10 @@ class Drawer:
         seed, purpose = self._plan.sampler.seed, self._plan.purpose
         return [uniform(seed, purpose, row.drawn, row.number, row.key) for row in rows]
 
-    def _told(self, rows: list[ContinuationRow], found: list[Sampled]) -> RolloutStep:
-        """Gives each row its token."""
+    def _told(
+        self, rows: list[ContinuationRow], found: list[Sampled], logits: Sequence[Logits]
+    ) -> RolloutStep:
+        """Gives each row its token, which was drawn from these logits."""
         for row, each in zip(rows, found, strict=True):
             row.token_ids.append(each.token_id)
         eog_ids = self._backend.info.eog_ids
@@ -223,6 +233,12 @@ class Drawer:
             logprob=tuple(each.logprob for each in found),
             logprob_truncated=tuple(each.logprob_truncated for each in found),
             eog=tuple(each.token_id in eog_ids for each in found),
+            conditions=tuple(
+                conditions(of.rows[0], of.rows[1], each.token_id)
+                for of, each in zip(logits, found, strict=True)
+            )
+            if self._plan.conditions
+            else (),
         )
 
 
@@ -305,7 +321,7 @@ class ContinuationPool:
 def rollouts(
     pool: ContinuationPool,
     plan: DrawingPlan,
-    first: Callable[[Text], TokenDistribution],
+    first: Callable[[Text], Start],
     check: Callable[[], None],
 ) -> Generator[RolloutStep, None, None]:
     """Yield the continuations of a plan; raises ContextFull or InvalidToken for its texts.
@@ -333,7 +349,7 @@ class _Batches:
         plan: DrawingPlan,
         text: int,
         suffix: Text,
-        first: Callable[[Text], TokenDistribution],
+        first: Callable[[Text], Start],
         check: Callable[[], None],
     ) -> None:
         info = pool.backend.info
@@ -341,7 +357,7 @@ class _Batches:
         self._first, self._suffix = first, suffix
         self._prefix = (*plan.prefix, *suffix)
         self._eog_ids, self._ragged = info.eog_ids, info.ragged
-        self._start: TokenDistribution | None = None
+        self._start: Start | None = None
         self._drawer = Drawer(pool, plan)
         self._waiting = deque(rows_of(plan, text, suffix, info.n_ctx))
         self._longest = max((row.own + row.most for row in self._waiting), default=0)

@@ -27,14 +27,26 @@ from bftui.backends.client.client_protocol import (
     TopToken,
     TriePlan,
 )
-from bftui.backends.client.continuation_batches import ContinuationPool, DrawingPlan, rollouts
+from bftui.backends.client.continuation_batches import (
+    ContinuationPool,
+    DrawingPlan,
+    Start,
+    rollouts,
+)
 from bftui.backends.client.lookahead_batches import lookahead
 from bftui.backends.client.path_reading import read_paths
 from bftui.backends.client.placed_batches import placed_rollouts
 from bftui.backends.client.text_reading import Reading, in_memory
 from bftui.backends.client.tree_paths import TreePaths
 from bftui.backends.client.trie_batches import read_trie
-from bftui.backends.protocol import F32, Backend, Evaluator, Logits, TokenDistribution
+from bftui.backends.protocol import (
+    F32,
+    Backend,
+    Evaluator,
+    Logits,
+    PairedPrompts,
+    TokenDistribution,
+)
 from bftui.core.batch import CHUNK, Batch, afresh, batches, most_scored, step
 from bftui.core.distribution import NextToken, TokenScore
 from bftui.core.errors import Cancelled, UsageError
@@ -163,6 +175,15 @@ class InferenceEngine:
         return self._sampling.distribution(logits, sampler, ids, self._prompt(tree, node))
 
     # Foreground ------------------------------------------------------------------------------------------------
+
+    @_one_at_a_time
+    def pair_prompts(self, first: Sequence[int], second: Sequence[int]) -> None:
+        if not isinstance(self.backend, PairedPrompts):
+            raise UsageError(
+                f"{self.info.name} has no second condition that a style could be for",
+                hint="open one model twice, as dial:MODEL::MODEL",
+            )
+        self.backend.pair_prompts(first, second)
 
     @_one_at_a_time
     def add_prompt(
@@ -434,17 +455,19 @@ class InferenceEngine:
         with self.turn:
             prefix, prompt = tuple(self._path(tree, node)[0]), self._prompt(tree, node)
         drawing = DrawingPlan.of(prefix, prompt, plan)
+        if plan.conditions and len(self.info.parts) != 2:
+            raise UsageError(f"{self.info.name} mixes no two conditions")
         self.forget_cancel()
         if self.info.padded or drawing.rounds:
             return placed_rollouts(self._pool, drawing, self._check)
 
-        def first(suffix: tuple[int, ...]) -> TokenDistribution:
+        def first(suffix: tuple[int, ...]) -> Start:
             if suffix:
                 whole = [*prefix, *suffix]
                 known = afresh(len(whole)) if self.info.shaped else None
                 logits = self.backend.drawing.next_logits(whole, known)
-                return self._sampling.distribution(logits, sampler, whole, prompt)
-            return self._distribution(tree, node, sampler)
+                return self._sampling.distribution(logits, sampler, whole, prompt), logits
+            return self._distribution(tree, node, sampler), self._after(tree, node)
 
         return rollouts(self._pool, drawing, first, self._check)
 

@@ -17,10 +17,11 @@ from bftui.backends.client.continuation_batches import (
     ContinuationRow,
     Drawer,
     DrawingPlan,
+    Start,
     Text,
     rows_of,
 )
-from bftui.backends.protocol import TokenDistribution, check_prefix, common_prefix
+from bftui.backends.protocol import check_prefix, common_prefix
 from bftui.core.batch import afresh
 from bftui.core.errors import ContextFull, Displaced
 
@@ -57,7 +58,7 @@ def _batches(
     """The batches of a plan, in the order in which they are drawn."""
     width, n_ctx = pool.width, pool.backend.info.n_ctx
     for shared, rows in _rounds(plan, n_ctx) if plan.rounds else _texts(plan, n_ctx):
-        starts: list[TokenDistribution] = []
+        starts: list[Start] = []
         of: dict[int, Rows] = {}
         for place, row in rows.items():
             of.setdefault(place // width, {})[place % width] = row
@@ -95,7 +96,7 @@ class _Batch:
         plan: DrawingPlan,
         shared: Text,
         places: Mapping[int, ContinuationRow],
-        starts: list[TokenDistribution],
+        starts: list[Start],
         check: Callable[[], None],
     ) -> None:
         """`starts` holds the distribution after the prefix once it was asked for, for all batches of a text."""
@@ -141,14 +142,13 @@ class _Batch:
             if (row := self._places.get(place)) is not None and not row.ended(self._eog_ids)
         }
 
-    def _start(self) -> TokenDistribution:
+    def _start(self) -> Start:
         if not self._starts:
             backend = self._pool.backend
             logits = backend.drawing.next_logits(self._prefix, afresh(len(self._prefix)))
             plan, sampling = self._plan, self._pool.sampling
-            self._starts.append(
-                sampling.distribution(logits, plan.sampler, self._prefix, plan.prompt)
-            )
+            distribution = sampling.distribution(logits, plan.sampler, self._prefix, plan.prompt)
+            self._starts.append((distribution, logits))
         return self._starts[0]
 
     def _together(self, places: range) -> Iterator[RolloutStep]:

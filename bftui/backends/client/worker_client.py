@@ -306,6 +306,7 @@ class WorkerClient:
 
     load_tree = _remote(ModelClient.load_tree)
     release_tree = _remote(ModelClient.release_tree)
+    pair_prompts = _remote(ModelClient.pair_prompts)
     add_prompt = _remote(ModelClient.add_prompt)
     step = _remote(ModelClient.step)
     extend = _remote(ModelClient.extend)

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from bftui.backends import protocol
 from bftui.backends.mixture.mixture_evaluation import Cancelling, MixtureEvaluator
 from bftui.backends.mixture.mixture_info import check_alike, mixture_info
+from bftui.backends.mixture.prompt_pairs import PromptPairs
 from bftui.backends.registry import open_backend
 from bftui.backends.shared.path_backend import share
 from bftui.core.batch import Batch
@@ -32,6 +33,7 @@ class MixtureBackend:
         self.info = mixture_info(mixing, source, [each.info for each in parts])
         self._closed = False
         self._cancelling = Cancelling()
+        self._prompts = PromptPairs()
         self._own = self._evaluator(parts)
         self._aside = self._evaluator([each.aside for each in parts])
         self._drawing = self._evaluator([each.drawing for each in parts])
@@ -39,7 +41,7 @@ class MixtureBackend:
     def _evaluator(self, evaluators: Sequence[protocol.Evaluator]) -> MixtureEvaluator:
         shaped = [each.info.shaped for each in self._parts]
         pairs = list(zip(evaluators, shaped, strict=True))
-        return MixtureEvaluator(self.info, pairs, self._cancelling, self._check_open)
+        return MixtureEvaluator(self.info, pairs, self._prompts, self._cancelling, self._check_open)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -68,6 +70,10 @@ class MixtureBackend:
 
     def token_bytes(self, token_id: int) -> bytes:
         return self._parts[0].token_bytes(token_id)
+
+    def pair_prompts(self, first: Sequence[int], second: Sequence[int]) -> None:
+        """Implements `protocol.PairedPrompts`."""
+        self._prompts.pair(first, second)
 
     def next_logits(
         self, prefix: Sequence[int], batches: Sequence[Batch] | None = None

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
+from bftui.backends.mixture.prompt_pairs import PromptPairs
 from bftui.backends.protocol import ContinuationBatch, Evaluator, Logits, ModelInfo, check_prefix
 from bftui.core.batch import Batch
 from bftui.core.errors import Cancelled, CapabilityError, ModelError
@@ -45,6 +46,7 @@ class MixtureEvaluator:
         self,
         info: ModelInfo,
         parts: Sequence[tuple[Evaluator, bool]],
+        prompts: PromptPairs,
         cancelling: Cancelling,
         check_open: Callable[[], None],
     ) -> None:
@@ -52,7 +54,7 @@ class MixtureEvaluator:
 
         `info` is the mixture's; `check_open` raises ModelError once it is closed.
         """
-        self._info, self._parts = info, parts
+        self._info, self._parts, self._prompts = info, parts, prompts
         self._cancelling, self._check_open = cancelling, check_open
 
     def _begin(self, path: Sequence[int]) -> None:
@@ -60,13 +62,21 @@ class MixtureEvaluator:
         check_prefix(path, self._info.n_vocab, self._info.n_ctx)
         self._cancelling.begin()
 
+    def _each(
+        self, prefix: Sequence[int], batches: Sequence[Batch] | None
+    ) -> Iterator[tuple[Evaluator, Sequence[int], Sequence[Batch] | None]]:
+        """What each model reads for a prefix of the first one, and in which batches."""
+        for place, (part, shaped) in enumerate(self._parts):
+            known = batches if shaped else None
+            yield part, *(self._prompts.behind(prefix, known) if place else (prefix, known))
+
     def next_logits(
         self, prefix: Sequence[int], batches: Sequence[Batch] | None = None
     ) -> StackedLogits:
         self._begin(prefix)
         found = []
-        for part, shaped in self._parts:
-            found.append(part.next_logits(prefix, batches if shaped else None))
+        for part, own, known in self._each(prefix, batches):
+            found.append(part.next_logits(own, known))
             self._cancelling.check()
         return self._stacked(found)
 
@@ -79,8 +89,8 @@ class MixtureEvaluator:
         self._begin(prefix)
         check_prefix([*prefix, *token_ids], self._info.n_vocab, self._info.n_ctx)
         passes = [
-            part.path_logits(prefix, token_ids, batches if shaped else None)
-            for part, shaped in self._parts
+            part.path_logits(own, token_ids, known)
+            for part, own, known in self._each(prefix, batches)
         ]
         return self._rows(passes)
 
@@ -105,9 +115,8 @@ class MixtureEvaluator:
             )
         with ExitStack() as stack:
             opened = []
-            for part, shaped in self._parts:
-                known = batches if shaped else None
-                opened.append(stack.enter_context(part.continuations(prefix, rows, known, tokens)))
+            for part, own, known in self._each(prefix, batches):
+                opened.append(stack.enter_context(part.continuations(own, rows, known, tokens)))
                 self._cancelling.check()
             yield _MixtureContinuations(opened, self._stacked, self._cancelling)
 

@@ -88,6 +88,7 @@ def calibrate(
     from bftui.measures.calibration.calibration_runs import CalibrationAsked, CalibrationRuns
     from bftui.measures.calibration.reading_packing import ReadingPacking
     from bftui.model.model_forms import carries_template
+    from bftui.model.prompt import frame_fields
 
     names = models or ["practice"]
     opening.check_labels(len(names))
@@ -110,7 +111,7 @@ def calibrate(
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible())
         show = stack.enter_context(bar(interruption))
-        drawing = {"asked": asdict(asked), "frame": asdict(frame), **sampling.texts()}
+        drawing = {"asked": asdict(asked), "frame": frame_fields(frame), **sampling.texts()}
         store = stack.enter_context(store_beside(output, drawing, ReadingPacking()))
 
         def begin(model: Model, place: int) -> CalibrationRuns:

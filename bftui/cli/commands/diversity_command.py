@@ -311,6 +311,7 @@ def diversity(
                     kept = f"{what} kept in {reading.path}: the same command goes on"
                 raise stopped(ended, kept)
             from bftui.cli.reports.diversity_report import report
+            from bftui.model.prompt import frame_fields
             from bftui.results.codec import encode
             from bftui.results.diversity_result import DiversitySampling
 
@@ -320,7 +321,7 @@ def diversity(
                     sampler=settings.sampler,
                     samples=samples,
                     max_tokens=max_tokens,
-                    frame=asdict(settings.frame),
+                    frame=frame_fields(settings.frame),
                 )
             found = measured.output(source.failed, how)
             deliver(show, encode(found), report(found), as_json=as_json, output=output)

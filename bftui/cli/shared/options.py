@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from bftui.cli.shared.sampling_options import MIXING
 from bftui.cli.shared.sampling_options import Sampling as Sampling
 from bftui.core.errors import InputError, UsageError
 from bftui.formats.open_spec import Device, Dtype, Kv
@@ -288,12 +289,24 @@ class SessionOptions:
 
     question: PromptOptions
     sampling: Sampling
+    style: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=MIXING,
+            help="How it is to be written, where MODEL is dial:MODEL::MODEL: the second one reads the prompt, a blank "
+            "and this, and --weight and --schedule say where it counts.",
+        ),
+    ] = None
     opening: OpeningOptions
 
     def settled(self) -> SessionStart:
         """What the options stand for; reads the prompt's file. Raises UsageError, InputError."""
         sampler = self.sampling.checked()
         prompt = self.question.frame.around(self.question.text() or "")
+        if self.style is not None:
+            from bftui.core.pair.instruction_parts import by_hand
+
+            prompt = replace(prompt, styled=by_hand(prompt.text, self.style).whole)
         read = self.question.prompt_file
         return SessionStart(prompt, sampler, self.opening, read, texts=self.sampling.texts())
 

@@ -45,6 +45,14 @@ class Sampling:
         typer.Option(help="Keep tokens of at least this share of the best one's probability."),
     ] = 0.0
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0
+    schedule: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help="Other settings in windows of positions after the prompt: [[windows]] with from, to and weight, "
+            "temperature, top_p, …",
+        ),
+    ] = None
     top_n_sigma: Annotated[
         float,
         typer.Option(
@@ -191,12 +199,17 @@ class Sampling:
     ] = 0.0
 
     def settings(self) -> dict[str, Any]:
-        """The settings of a `Sampler`, in which tokens may be named by their text. Reads the constraint.
+        """The settings of a `Sampler`, in which tokens may be named by their text. Reads constraint and schedule.
 
-        Raises UsageError; InputError and MissingDependency for a constraint that cannot be read.
+        Raises UsageError; InputError and MissingDependency for a file that cannot be read.
         """
         found = asdict(self)
         found["constraint"] = self._read()
+        schedule = found.pop("schedule")
+        if schedule is not None:
+            from bftui.trace.schedule_file import read_schedule
+
+            found |= read_schedule(schedule).settings()
         found["added"] = tuple(map(typed_rule, found.pop("rule") or ()))
         found["bias"] = tuple(map(typed_bias, found.pop("bias") or ()))
         found["banned"] = tuple(map(typed_token, found.pop("ban") or ()))

@@ -28,12 +28,12 @@ class Instruction:
 
 
 def by_hand(content: str, style: str) -> Instruction:
-    """Puts two parts together: the content, a blank unless it ends in one, the style. Raises UsageError for none."""
+    """Puts two parts together: the content, a blank unless one is there, the style. Raises UsageError for none."""
     if not content.strip():
         raise UsageError("there is no content", hint="say what is to be written")
     if not style.strip():
         raise UsageError("there is no style", hint="say how it is to be written")
-    between = "" if content[-1].isspace() else " "
+    between = "" if content[-1].isspace() or style[0].isspace() else " "
     return Instruction(content, style, f"{content}{between}{style}")
 
 
@@ -96,3 +96,10 @@ def by_rule(text: str) -> Instruction:
             "give content and style apart",
         )
     return Instruction(" ".join(content), " ".join(style), text.strip())
+
+
+def content_alone(content: str) -> Instruction:
+    """Takes a content whose style another model brings. Raises UsageError for none."""
+    if not content.strip():
+        raise UsageError("there is no content", hint="say what is to be written")
+    return Instruction(content, "", content)

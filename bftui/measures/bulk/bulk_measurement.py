@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +31,7 @@ from bftui.measures.bulk.sample_store import Store, model_identity
 from bftui.measures.rollouts import MOST_SAMPLES, MOST_TOKENS, Rollouts, check_size
 from bftui.measures.site import Site, prompt_site
 from bftui.model.loaded_model import PRACTICE_NOTE, Model
-from bftui.model.prompt import Prompt, Rendered, framed
+from bftui.model.prompt import Prompt, Rendered, frame_fields, framed
 from bftui.model.templates import asking
 from bftui.trace.prompts_file import PromptLine
 
@@ -94,7 +94,7 @@ class MeasureSettings:
             "cap_k": self.cap_k,
             "sampler": written_sampler(self.sampler),
             "sweep": [written_sampler(sampler) for sampler in self.sweep],
-            "frame": asdict(self.frame),
+            "frame": frame_fields(self.frame),
             "think": self.think,
             "insert": self.insert,
         }

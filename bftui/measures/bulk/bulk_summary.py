@@ -11,6 +11,7 @@ from bftui.core.bf.prompt_intervals import basis
 from bftui.core.errors import BftuiError
 from bftui.core.text import of_path
 from bftui.measures.bulk.bulk_measurement import WINDOW, Drawn, MeasureSettings, Samples
+from bftui.model.prompt import frame_fields
 from bftui.results.measure_result import (
     BulkEstimate,
     BulkFailure,
@@ -59,7 +60,7 @@ def output(
             max_tokens=settings.max_tokens,
             cap_k=settings.cap_k,
             sweep=settings.sweep,
-            frame=asdict(settings.frame),
+            frame=frame_fields(settings.frame),
             think=settings.think,
             insert=settings.insert,
             estimator=settings.estimator,

@@ -206,6 +206,7 @@ def recorded_prompt(found: Mapping[str, Any]) -> tuple[Prompt, Rendered]:
         None if messages is None else tuple(messages),
         template,
         asked.date,
+        styled_ids=tuple(found.get("styled_ids") or ()),
     )
     return asked, rendered
 

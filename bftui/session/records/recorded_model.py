@@ -55,6 +55,9 @@ class RecordedClient:
     def release_tree(self, tree: int) -> None:
         """Does nothing, as `load_tree`."""
 
+    def pair_prompts(self, *prompts: object) -> None:
+        """Does nothing, as `load_tree`."""
+
     def page(
         self, tree: int, node: int, sampler: Sampler, start: int, stop: int, query: str
     ) -> Page:

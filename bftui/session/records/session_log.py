@@ -247,7 +247,10 @@ def root_fields(prompt: Prompt, rendered: Rendered) -> dict[str, Any]:
         messages=None if messages is None else [dict(message) for message in messages],
         template=rendered.template,
         prefill=prompt.prefill,
-        told=told_fields(replace(prompt, date=rendered.date)),
+        told={
+            **told_fields(replace(prompt, date=rendered.date)),
+            **({"styled_ids": list(rendered.styled_ids)} if rendered.styled_ids else {}),
+        },
     )
 
 
@@ -260,6 +263,7 @@ def _journal_nodes(state: SessionState, first: int) -> tuple[JsonText, set[int]]
         if tree.parent(node) is None:
             prompt = root_fields(*state.prompts[node])
             found.update(prompt["token_ids"])
+            found.update(prompt.get("styled_ids", ()))
             text = f'{text[:-1]},"prompt":{dumps(prompt)}}}'
         texts.append(text)
     return _list(texts), found

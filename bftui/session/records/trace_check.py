@@ -221,6 +221,9 @@ class Checking(Job):
             self._batches = _in_chunks(links.parents, begun, most_scored(self._model.info.n_vocab))
         known = self._batches if shaped else []
         client.load_tree(number, links.parents.tolist(), links.tokens.tolist(), prompts, known)
+        if self._model.mixes:
+            for prompt in trace.prompts().values():
+                client.pair_prompts(prompt.token_ids, prompt.styled_ids or prompt.token_ids)
         try:
             for branch in branches(links.parents):
                 for nodes, sampler in self._slices(branch):

@@ -21,6 +21,7 @@ from bftui.trace.report.sections.calibration_section import calibration
 from bftui.trace.report.sections.dial_section import dial
 from bftui.trace.report.sections.forks_section import forks
 from bftui.trace.report.sections.horizon_section import horizon
+from bftui.trace.report.sections.injection_section import injection
 from bftui.trace.report.sections.response_section import partner_response, response
 from bftui.trace.report.sentences import (
     LONG,
@@ -180,4 +181,5 @@ KINDS: dict[str, tuple[str, _Tell | None]] = {
     "forks": ("Forking tokens", forks),
     "horizon": ("Tree of all continuations", horizon),
     "dial": ("A dial between models", dial),
+    "injection": ("Injected style", injection),
 }
