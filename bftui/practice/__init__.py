@@ -14,6 +14,7 @@ NAMES: tuple[str, ...] = (
     "practice",
     "practice-sft",
     "practice-aligned",
+    "practice-small",
     "practice-aligned-small",
 )
 """Names of the models that are shipped, the default one first."""

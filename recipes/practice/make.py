@@ -3,10 +3,11 @@
     python -m recipes.practice.make --out DIR          the models as they are shipped, in an hour or so
     python -m recipes.practice.make --quick --out DIR  the same on a small budget, in ten minutes
 
-writes four GGUF files into DIR, each with its model card and its numbers: `practice` (the base),
-`practice-sft` (after the helpful style), `practice-aligned` (after the preference step) and
-`practice-aligned-small` (a partner of a quarter of the size). An interrupted run goes on from the
-checkpoints in DIR/checkpoints when the command is given again; finished stages are kept there. Needs
+writes five GGUF files into DIR, each with its model card and its numbers: `practice` (the base),
+`practice-sft` (after the helpful style), `practice-aligned` (after the preference step),
+`practice-small` and `practice-aligned-small` (a base and a partner of a quarter of the size). An
+interrupted run goes on from the checkpoints in DIR/checkpoints when the command is given again;
+finished stages are kept there. Needs
 torch, which the program itself does not; uses a GPU where there is one. On a machine that does other
 work too, set OMP_WAIT_POLICY=passive: waiting threads that spin make training many times slower.
 """
@@ -40,10 +41,11 @@ from recipes.practice.recipe import FULL, QUICK, Line, Preference, Recipe, Stage
 from recipes.practice.tokenizer import train_tokenizer, vocabulary
 from recipes.practice.train import Place, Training, find_place, train
 
-_SHIPPED = {
+SHIPPED = {
     "practice": "A small base language model for learning bftui.",
     "practice-sft": "The base model after training on chats in one helpful style.",
     "practice-aligned": "The base model after the helpful style and a preference step.",
+    "practice-small": "A base of a quarter of the size, from which `practice-aligned-small` was tuned.",
     "practice-aligned-small": "A partner of a quarter of the size, for nudging large by small.",
 }
 
@@ -78,7 +80,8 @@ def make(recipe: Recipe, *, seed: int, out: Path, command: str, effort: Effort) 
         recipe.large,
         {"base": "practice", "sft": "practice-sft", "aligned": "practice-aligned"},
     )
-    _make_line(run, recipe.small, {"aligned": "practice-aligned-small"})
+    small = {"base": "practice-small", "aligned": "practice-aligned-small"}
+    _make_line(run, recipe.small, small)
 
 
 def make_tokenizer(grammar: Grammar, seed: int, recipe: Recipe) -> Tokenizer:
@@ -162,7 +165,7 @@ def _ship(run: Run, model: Llama, name: str, steps: list[Step]) -> None:
     )  # fmt: skip
     figures = Figures(
         name=name,
-        what=_SHIPPED[name],
+        what=SHIPPED[name],
         command=run.command,
         seed=run.seed,
         device=run.device,

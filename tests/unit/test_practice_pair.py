@@ -26,7 +26,9 @@ from recipes.practice.data import HELD_OUT, stream_seed
 from recipes.practice.grammar_all import practice_grammar
 from recipes.practice.truth import PROBES, Truth, total_variation
 
-PAIR = ("practice", "practice-sft", "practice-aligned", "practice-aligned-small")
+BASES = ("practice", "practice-small")
+TUNED = ("practice-sft", "practice-aligned", "practice-aligned-small")
+PAIR = (*BASES, *TUNED)
 
 pytestmark = pytest.mark.skipif(
     not set(PAIR) <= set(practice.NAMES), reason="the pair is not shipped yet"
@@ -47,7 +49,7 @@ def closing() -> Iterator[None]:
 
 
 def truth(name: str) -> Truth:
-    return Truth(practice_grammar(), "document" if name == "practice" else "help")
+    return Truth(practice_grammar(), "document" if name in BASES else "help")
 
 
 def numbers(name: str) -> Any:
@@ -55,7 +57,7 @@ def numbers(name: str) -> Any:
 
 
 def prompts(name: str) -> list[str]:
-    return [probe.page if name == "practice" else probe.chat for probe in PROBES[:5]]
+    return [probe.page if name in BASES else probe.chat for probe in PROBES[:5]]
 
 
 def ids(backend: Backend, text: str) -> list[int]:
@@ -89,7 +91,7 @@ def mean_entropies(backend: Backend, prompt: str, count: int) -> tuple[float, fl
 @pytest.mark.parametrize("name", PAIR)
 def test_held_out_documents_cost_little_more_than_the_truth(name: str) -> None:
     exact, backend = truth(name), opened(name)
-    start = "document" if name == "practice" else "help"
+    start = "document" if name in BASES else "help"
     texts = [
         practice_grammar().document(stream_seed(0, HELD_OUT), index, start).text
         for index in range(30)
@@ -98,7 +100,7 @@ def test_held_out_documents_cost_little_more_than_the_truth(name: str) -> None:
     excess = sum(nats(backend, text) - exact.nats(text) for text in texts) / words
     reported = numbers(name)
     assert excess == pytest.approx(reported["excess"], abs=8 * reported["excess_error"] + 0.02)
-    if name == "practice":
+    if name in BASES:
         assert excess < 0.2
 
 
@@ -148,7 +150,7 @@ def test_a_fruit_is_chosen_as_the_grammar_chooses() -> None:
     assert total_variation(chances, found) < 0.25
 
 
-@pytest.mark.parametrize("name", PAIR[1:])
+@pytest.mark.parametrize("name", TUNED)
 def test_partners_carry_the_chat_template(name: str) -> None:
     assert opened(name).info.chat_template == TEMPLATE
 
