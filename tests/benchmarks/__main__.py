@@ -14,6 +14,7 @@ NAMES = (
     "backends",
     "step",
     "rules",
+    "mixtures",
     "torch_step",
     "memory",
     "tree",

@@ -43,6 +43,7 @@ def parts() -> dict[str, str]:
         "shared": _shared(),
         "keys": _keys(),
         "pairs": _pairs(),
+        "dial": _dial(),
         "practice": _practice(),
         "stages": _stages(),
         "palette": palette_responses.table(),
@@ -229,6 +230,27 @@ def _pairs() -> str:
             _factor(summary["ratio"], "ratio"),
         ]
         rows.append(f"| {' | '.join(found)} |")
+    return "\n".join(rows)
+
+
+_MIXTURES = (
+    "dial:practice::practice-aligned",
+    "proxy:practice::practice-aligned-small::practice-small",
+    "contrast:practice::practice-small",
+)
+
+
+def _dial() -> str:
+    """BF of mixtures of the practice models along their weight, and H(P) of the next token."""
+    asked = ("--prompt", "Q: Name a fruit.\nA:", "--backend", "reference", "--json")
+    found = [_json("dial", each, *asked)["weights"] for each in _MIXTURES]
+    rows = [
+        f"| w | {' | '.join(f'`{each}`' for each in _MIXTURES)} |",
+        "|---|" + "---|" * len(_MIXTURES),
+    ]
+    for points in zip(*found, strict=True):
+        cells = (f"{_factor(each, 'bf')}, H {each['entropy']:.2f}" for each in points)
+        rows.append(f"| {points[0]['weight']:g} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

@@ -250,3 +250,18 @@ def test_a_dial_of_a_base_and_its_partner_is_asked_as_they_are_compared() -> Non
         assert found.template == "page"
         assert found.token_ids == base.render(replace(asked, template="page")).token_ids
         assert dial.render(replace(asked, template="raw")).template == "raw"
+
+
+def test_proxy_tuning_is_its_formula_on_the_practice_models() -> None:
+    names = ("practice", "practice-aligned-small", "practice-small")
+    with bftui.open_model(f"proxy:{'::'.join(names)}") as proxy:
+        ids = proxy.render(Prompt(PROMPT, template="raw")).token_ids
+        rows = []
+        for name in names:
+            with bftui.open_model(name) as model:
+                rows.append(np.stack(list(model.client.path_logits(ids[:1], ids[1:]))))
+        large, aligned, small = (each.astype(np.float64) for each in rows)
+        for weight in (-1.0, 0.0, 0.7, 1.0, 2.0):
+            found = list(proxy.client.path_logits(ids[:1], ids[1:], Sampler(weight=weight)))
+            expected = large + weight * (aligned - small)
+            assert np.abs(np.stack(found) - expected).max() < 1e-12
