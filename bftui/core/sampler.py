@@ -205,6 +205,10 @@ class Sampler:
         inside = next((each for each in self.windows if each.holds(position)), None)
         return replace(self, windows=()) if inside is None else self._within(inside)
 
+    def for_other_tokens(self) -> Sampler:
+        """Return what of it holds for a model whose ids are other tokens."""
+        return replace(self, bias=(), banned=(), pinned=())
+
     def _within(self, window: SamplerWindow) -> Sampler:
         changes: dict[str, Any] = dict(window.changes)
         return replace(self, windows=(), **changes)

@@ -103,7 +103,7 @@ async def test_in_a_narrow_terminal_it_takes_the_place_of_the_sum(fruit: str) ->
         await w.measured()
         after = column(w)
         assert [line[:30] for line in before] == [line[:30] for line in after]
-        assert "p, BF after" in lines(w.bench.candidates)[-1]
+        assert "p, P~, BF after" in lines(w.bench.candidates)[-1]
         await w.press("S")
         assert "20 looked at, narrows most first" in lines(w.bench.candidates)[-1]
 

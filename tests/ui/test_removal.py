@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bftui.core.sampler import Sampler
+from bftui.workbench.settings import PartnerSettings
 from bftui.workbench.snapshot import Status
 from tests.command_line import bftui_
 from tests.ui.driver import WORDS, Driver, lines, table, workbench
@@ -185,3 +186,29 @@ async def test_settings_that_have_no_field_stay(shares: str) -> None:
     async with workbench(shares, sampler=Sampler(windows=windows)) as w:
         await w.press("t", "right", "enter")
         assert w.session.sampler == Sampler(temperature=1.1, windows=windows)
+
+
+async def test_tokens_of_the_sampler_are_not_those_of_a_partner_with_other_ones(
+    shares: str, tmp_path: Path
+) -> None:
+    words = dict(zip((f" {word}" for word in WORDS), SHARES, strict=False))
+    base = table(tmp_path / "base.json", tokens=[" more", " words"], default=words, rules={})
+    # The last token of the base is past the end of the partner's vocabulary.
+    sampler = Sampler(top_p=0.5, pinned=(136,), bias=((4, 0.5),))
+    async with workbench(base, partner=PartnerSettings(shares), sampler=sampler) as w:
+        await w.partnered()
+        assert w.session.partner is not None
+        view = w.session.partner.view(w.session.cursor)
+        assert view is not None
+        assert view.next is not None
+        # The partner's own P~: top-p alone.
+        assert view.next.kept == 2
+        own = w.session.node.next
+        assert own is not None
+        before = {row[1]: row[3] for row in rows(w)[:6] if row[3].startswith(".")}
+        await w.press("S")
+        # In the partner's order P~ is still that of the session's changed logits.
+        after = {row[1]: row[3] for row in rows(w)[:6]}
+        assert "by the partner's rank" in lines(w.bench.candidates)[-1]
+        assert before
+        assert before.items() <= after.items()

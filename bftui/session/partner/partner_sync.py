@@ -246,7 +246,9 @@ class PartnerSync(Job):
     ) -> None:
         following = None
         if row is not None and self._state.tree.entropies(node) is not None:
-            following = self._asked(lambda: Distribution(row, self._sampler).summary())
+            # Penalties and bans are of the session's own text.
+            now = self._sampler.for_other_tokens().at(self._state.tree.depth(node))
+            following = self._asked(lambda: Distribution(row, now).summary())
             self._partner.keep_row(node, row)
         self._partner.views[node] = PartnerView(compared, following, self._number, index, tokens)
         self._found.append(node)

@@ -47,17 +47,20 @@ class PartnerOrder:
         return Page(rows, start, len(self.token_ids))
 
 
-def partner_order(base: F32, partner: F32, known: Known, sampler: Sampler) -> PartnerOrder:
+def partner_order(
+    base: F32, partner: F32, known: Known, sampler: Sampler, steered: F64 | None = None
+) -> PartnerOrder:
     """Orders the base's tokens by the partner's logits.
 
     Args:
         base, partner: logits, shape (n_vocab,) of either model.
         known: the partner's tokens for the base's.
         sampler: whose truncation the rows name.
+        steered: the base's logits as it changes them, where it does.
 
     Raises NonFiniteLogits.
     """
-    ours = Distribution(base, sampler)
+    ours = Distribution(base, sampler, steered)
     order = ours.ranking()
     own = known.own[order]
     there = own != NO_TOKEN

@@ -15,8 +15,11 @@ from typing import Any
 from bftui.backends.client.client_protocol import Page
 from bftui.backends.protocol import F32
 from bftui.core.errors import BackendCrashed, BftuiError, ModelError, UsageError
+from bftui.core.logits import F64
 from bftui.core.pair.distribution_shift import PartnerView, Standing, standings
 from bftui.core.pair.shift_summary import Shares, shares
+from bftui.core.sampler import Sampler
+from bftui.core.steering import Preceding, breaks, steer
 from bftui.measures.shift.shift_reading import Shift
 from bftui.measures.site import Site, open_site
 from bftui.model.counterparts import NO_TOKEN, Counterparts
@@ -139,8 +142,25 @@ class Partner:
         if self._ordered is None or self._ordered[0] != at:
             base = self.base.model.client.logits(self.base.number, node, self.base.state.sampler)
             known = self._counterparts.all(base, row, self._contexts.get(node))
-            self._ordered = at, partner_order(base, row, known, self.base.state.sampler)
+            now, steered = self._steered(base, node)
+            self._ordered = at, partner_order(base, row, known, now, steered)
         return self._ordered[1].page(start, stop)
+
+    def _steered(self, logits: F32, node: int) -> tuple[Sampler, F64 | None]:
+        """The sampler after a node, and the base's logits as it changes them; a constraint is passed over."""
+        tree, token_bytes = self.base.state.tree, self.base.model.token_bytes
+        now = self.base.state.sampler.at(tree.depth(node))
+        breakers: frozenset[int] = frozenset()
+        if now.dry_multiplier:
+            breakers = frozenset(i for i in range(len(logits)) if breaks(token_bytes(i)))
+        prompt = len(tree.prompt_ids(tree.path(node)[0]))
+        return now, steer(logits, now, Preceding(tree.token_ids(node), prompt), breakers)
+
+    @property
+    def sampler(self) -> Sampler:
+        """The session's sampler as it holds for this model: tokens are named where ids mean the same."""
+        found = self.base.state.sampler
+        return found if self.pair.by == "ids" else found.for_other_tokens()
 
     def tokens_here(self, node: int | None = None) -> tuple[int, ...]:
         """Writes the partner's most probable token after a node (default: the cursor) as tokens of the base, to force.
@@ -203,7 +223,7 @@ class Partner:
 
     def site(self, node: int) -> Site:
         """Gives the partner the text up to a node as a tree of its own, until `close_site`; raises like `prefix`."""
-        return open_site(self.model, self.prefix(node), self.base.state.sampler)
+        return open_site(self.model, self.prefix(node), self.sampler)
 
     def forced(self, node: int, text: str) -> tuple[int, ...]:
         """Writes a text that is forced after a node with the partner's own tokens.

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.kept_tokens import RuleEffect
 
+_HEIGHT = 22
+"""Lines of the box, where there are as many."""
 _NAMED = 4
 """Tokens of a list that are named beside it."""
 
@@ -73,7 +75,7 @@ class SamplerScreen(BoxScreen[Mapping[str, Any] | None]):
     """Ends with the settings that were chosen, in which tokens may be named by their text, or None."""
 
     DEFAULT_CSS = """
-    SamplerScreen > Vertical { width: 78; max-width: 100%; height: 22; max-height: 100%; }
+    SamplerScreen > Vertical { width: 78; max-width: 100%; }
     SamplerScreen VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
     SamplerScreen Horizontal { height: 1; }
     SamplerScreen .title { width: 14; }
@@ -114,9 +116,10 @@ class SamplerScreen(BoxScreen[Mapping[str, Any] | None]):
     def fields(self) -> ComposeResult:
         values = shown_values(self._view.sampler)
         with VerticalScroll(can_focus=False):
-            for group in self._groups:
+            for place, group in enumerate(self._groups):
                 if group.heading:
-                    yield Static(group.heading, classes="heading", markup=False)
+                    name = f"group-{place}"
+                    yield Static(group.heading, id=name, classes="heading", markup=False)
                 for setting in group.settings:
                     with Horizontal():
                         yield Static(setting.title, classes="title", markup=False)
@@ -129,12 +132,16 @@ class SamplerScreen(BoxScreen[Mapping[str, Any] | None]):
 
     def keys(self) -> tuple[tuple[str, str], ...]:
         return (
-            ("← →", "step, or type"),
+            ("← →", "step"),
             ("↑ ↓", "field"),
-            ("pgdn", "further"),
+            ("pgdn", "more"),
             ("enter", "apply"),
             ("esc", "leave"),
         )
+
+    def on_resize(self, event: events.Resize) -> None:
+        # What runs stays to be seen above it.
+        self.query_one(Vertical).styles.height = min(_HEIGHT, event.size.height - 2)
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#temperature", SettingField))
@@ -149,8 +156,14 @@ class SamplerScreen(BoxScreen[Mapping[str, Any] | None]):
             for place, group in enumerate(self._groups)
             if any(setting.name == focused for setting in group.settings)
         )
-        field = self.query_one(f"#{firsts[(here + by) % len(firsts)]}", SettingField)
-        self.set_focus(field)
+        there = (here + by) % len(firsts)
+        self.set_focus(self.query_one(f"#{firsts[there]}", SettingField), scroll_visible=False)
+        rows = self.query_one(VerticalScroll)
+        if there:
+            heading = self.query_one(f"#group-{there}", Static)
+            rows.scroll_to_widget(heading, top=True, animate=False)
+        else:
+            rows.scroll_home(animate=False)
 
     # What holds, and what would --------------------------------------------------------------------------------
 
