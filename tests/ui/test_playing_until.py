@@ -47,7 +47,9 @@ async def test_the_line_says_what_is_set_and_what_is_wrong(fruit: str) -> None:
     async with workbench(fruit, size=(80, 24)) as w:
         await entered(w, "bf>3")
         await w.press("B")
-        assert any("now: bf>3 · such as entropy>2.5" in line for line in w.screen().splitlines())
+        assert any(
+            "now: bf>3 · the same again takes it away" in line for line in w.screen().splitlines()
+        )
         await w.type("bf>x")
         assert "takes a number" in w.screen()
         await w.press("enter")

@@ -57,7 +57,7 @@ def faster(screen: WorkbenchScreen) -> None:
 @action(ActionGroup.GENERATE, "B", name="breakpoints", needs=needs.asking, asks=True)
 def breakpoints(screen: WorkbenchScreen) -> None:
     """Where {play} stops by itself: uncertainty, BF, a token, a text, a fork with the partner, an expression."""
-    from bftui.session.breakpoints import FORMS, Breakpoint, changed_by
+    from bftui.session.breakpoints import Breakpoint, changed_by
     from bftui.ui.screens.line_screen import LineScreen
 
     known = [each.written for each in screen.now.session.state.view.breakpoints]
@@ -65,7 +65,8 @@ def breakpoints(screen: WorkbenchScreen) -> None:
     def told(text: str) -> str:
         now = f"now: {', '.join(known) or 'none'}"
         if not text.strip():
-            return f"{now} · such as {FORMS}"
+            forms = "entropy>2.5 bf>8 token:T text:T fork regex:R"
+            return f"{now} · {'the same again takes it away' if known else forms}"
         try:
             made, word = changed_by(known, text)
         except UsageError as error:
