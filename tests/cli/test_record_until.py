@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import bftui
+from bftui.session.commands import SetBreakpoints
 from tests.command_line import bftui_, fails
 from tests.tables import table
 
@@ -26,6 +28,20 @@ def test_the_first_condition_that_holds_stops_it_and_is_named(orchard, tmp_path)
     assert [each["op"] for each in trace["actions"]] == ["step"] * 3
     again = bftui_("record", orchard, "--like", out, "--json")
     assert json.loads(again.stdout)["path"] == trace["path"]
+
+
+def test_a_trace_with_breakpoints_is_done_again_and_checked(orchard, tmp_path):
+    first, again = tmp_path / "a.json", tmp_path / "b.json"
+    with bftui.open_model(orchard) as model:
+        session = bftui.Session(model, " I", seed=3)
+        session.do(SetBreakpoints(("token:red", "fork")))
+        session.step_until("token:red")
+        session.trace().save(first)
+    assert bftui_("check", first).returncode == 0
+    assert bftui_("record", orchard, "--like", first, "-o", again).returncode == 0
+    a, b = (json.loads(path.read_bytes()) for path in (first, again))
+    assert [n["token_id"] for n in a["nodes"]] == [n["token_id"] for n in b["nodes"]]
+    assert [each["op"] for each in b["actions"]] == ["breakpoints", "step", "step", "step"]
 
 
 def test_none_that_holds_is_said_too(orchard):
