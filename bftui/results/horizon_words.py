@@ -33,7 +33,11 @@ def ending(found: HorizonResult) -> str:
 
 def bounds(depth: HorizonDepth) -> str:
     """Writes the bounds of a tree BF: as one number where they meet."""
-    low, high = finest(depth.bf_low, None), finest(depth.bf_high, None)
+    return between(finest(depth.bf_low, None), finest(depth.bf_high, None))
+
+
+def between(low: str, high: str) -> str:
+    """Writes two bounds, or the number that both are."""
     return low if low == high else f"{low} to {high}"
 
 

@@ -28,7 +28,7 @@ def horizon(name: str, found: HorizonResult) -> Picture | None:
         upper.fill_between(at, low, high, color=ink.accent, alpha=0.25, linewidth=0)
         upper.plot(at, low, "o-", color=ink.accent, markersize=3, linewidth=1)
         # A bound that says nothing yet would leave no room for the others.
-        upper.set_ylim(1, max(1.5, min(max(high), 3 * max(low))))
+        upper.set_ylim(1, 1.05 * max(1.5, min(max(high), 3 * max(low))))
         upper.set_ylabel("tree BF")
         lower.bar(at, [each.mass for each in found.depths], color=ink.dim)
         lower.set_ylim(0, 1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bftui.core import definitions
 from bftui.core.text import label
 from bftui.results.horizon_result import SHARES, HorizonResult, HorizonText
-from bftui.results.horizon_words import bounds, ending, held, sentence, share
+from bftui.results.horizon_words import between, bounds, ending, held, sentence, share
 from bftui.trace.report.content import number
 from bftui.trace.report.figures import horizon_figure
 from bftui.trace.report.sentences import Asked, Section, Table, clipped
@@ -20,18 +20,19 @@ def horizon(asked: Asked) -> Section:
         (
             str(each.depth),
             bounds(each),
-            f"{number(each.entropy_low)} to {number(each.entropy_high)}",
+            between(number(each.entropy_low), number(each.entropy_high)),
             f"{each.texts:,}",
             share(each.mass),
             number(each.length),
         )
         for each in found.depths
     )
+    picture = horizon_figure.horizon(asked.name, found)
     by_depth = Table(
         ("tokens", "tree BF", "H, nats", "texts", "mass", "length"),
         rows,
         f"{definitions.TREE_BF.meaning} Texts, their mass and length are of what is known.",
-        folded=len(rows) > 12,
+        folded=picture is not None and len(rows) > 8,
     )
     further = [_masses(found), _texts(found.best, "P~", definitions.TEXTS_FOR_MASS.meaning)]
     if found.merged is not None:
@@ -41,7 +42,7 @@ def horizon(asked: Asked) -> Section:
         sentence(found),
         definitions.TREE_BF,
         by_depth,
-        horizon_figure.horizon(asked.name, found),
+        picture,
         notes=(f"{ending(found)}.",),
         further=tuple(further),
     )
@@ -70,4 +71,4 @@ def _texts(texts: Sequence[HorizonText], prob: str, caption: str) -> Table:
         for each in texts[:12]
     )
     head = ("text", prob, *(("spellings",) if merged else ()))
-    return Table(head, rows, caption, tokens=True, folded=True)
+    return Table(head, rows, caption, tokens=True)
