@@ -52,6 +52,9 @@ STATES = ("v", "3")  # a valid set: the US states
 NUDGED = ("b", "p")  # the partner writes where the base is unsure, to the end of its text
 
 
+RULES = Sampler(top_k=11, top_p=0.53, min_p=0.05, typical_p=0.4, seed=9)
+
+
 @dataclass(frozen=True)
 class Shot:
     """One picture: the keys that lead to it."""
@@ -62,6 +65,7 @@ class Shot:
     question: str = "Name a fruit."
     model: str = "practice"
     template: Template | None = None
+    sampler: Sampler = Sampler(seed=9)
 
 
 SHOTS = {
@@ -71,6 +75,7 @@ SHOTS = {
     "nudge": Shot(NUDGED, partner="practice-aligned"),
     "smollm2": Shot(PRETRAINED, model=str(SMOLLM2.gguf)),
     "valid": Shot(STATES, question=STATE, model="practice-aligned", template="raw"),
+    "rules": Shot(("j",), model=str(SMOLLM2.gguf), sampler=RULES),
     "frontier": Shot((*STATES, "tab"), question=STATE, model="practice-aligned", template="raw"),
 }
 SIZE = (120, 36)
@@ -83,7 +88,7 @@ async def shoot(name: str, shot: Shot) -> None:
         model=shot.model,
         backend="reference" if practice else "llama-cpp",
         prompt=Prompt(shot.question, template=shot.template or ("page" if practice else "chat")),
-        sampler=Sampler(seed=9),
+        sampler=shot.sampler,
         theme=shot.theme,
         partner=PartnerSettings(shot.partner, "reference") if shot.partner else None,
         response="off",
