@@ -11,7 +11,7 @@ Control tokens have a colour of their own, and ■ stands after what ends the te
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -85,10 +85,11 @@ class CandidatesPane(Pane):
         palette: Palette,
         pages: Query[PageKey, Page],
         effects: Query[PreviewKey, tuple[RuleEffect, ...]],
+        playing: Callable[[], bool],
     ) -> None:
         """`pages` are the rows below the stored ones, and `effects` what rules keep, both fetched when needed."""
         super().__init__(palette)
-        self._removal = Removal(effects)
+        self._removal = Removal(effects, playing)
         self._ask = pages.ask
         self._pages = pages.answers
         self._node = -1
@@ -216,7 +217,8 @@ class CandidatesPane(Pane):
     def _told(self, row: int) -> ShownCandidate:
         """A stored candidate; where its place does not tell which rule removes it, with what the model says of that."""
         found = self._stored[row]
-        if found.kept or self._removal.names(found) is not None or self.now.stale(self.now.cursor):
+        known = found.kept or self._removal.names(found) is not None
+        if known or self._removal.playing() or self.now.stale(self.now.cursor):
             return found
         page = self._ask(self._key(row // _PAGE))
         rows = () if page is None else page.rows[row - page.start : row - page.start + 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,18 +54,23 @@ class Removal:
         borders: in the order of their places.
     """
 
-    def __init__(self, effects: Query[PreviewKey, tuple[RuleEffect, ...]]) -> None:
-        """`effects` are asked for where one number does not tell what each rule keeps."""
-        self._query = effects
+    def __init__(
+        self, effects: Query[PreviewKey, tuple[RuleEffect, ...]], playing: Callable[[], bool]
+    ) -> None:
+        """`effects` are asked for where one number does not tell what each rule keeps.
+
+        Not while it is `playing`: they take an order of the whole vocabulary, and the next token is about to come.
+        """
+        self._query, self.playing = effects, playing
         self._effects: Sequence[RuleEffect] = ()
         self._sampler: Sampler | None = None
         self.borders: Sequence[Border] = ()
 
     def state(self, view: View | None) -> Hashable:
         """What it follows from beside the view."""
-        return (
-            None if view is None or self._sampler is None else self._query.answers.get(_key(view))
-        )
+        if view is None or self._sampler is None:
+            return None
+        return self._query.answers.get(_key(view)), self.playing()
 
     def sync(self, view: View) -> None:
         """Takes in where the view stands."""
@@ -78,7 +83,8 @@ class Removal:
             from bftui.core.truncation import active_rules
 
             if len(active_rules(sampler)) > 1 or sampler.xtc_probability or not simple:
-                self._effects = self._query.ask(_key(view)) or ()
+                find = self._query.answers.get if self.playing() else self._query.ask
+                self._effects = find(_key(view)) or ()
         elif not simple:
             # The order of the rows is not that of the logits that rules look at.
             return

@@ -112,7 +112,9 @@ class WorkbenchScreen(Screen[None]):
         self.view: View | None = None
         self.status = StatusBar(palette, workbench)
         self.tree_pane = TreePane(palette)
-        self.candidates = CandidatesPane(palette, workbench.pages, workbench.effects)
+        self.candidates = CandidatesPane(
+            palette, workbench.pages, workbench.effects, lambda: workbench.now.playing
+        )
         self.text_pane = TextPane(palette)
         self.text_pane.shading = Shading(settings.shading)
         self.strip = StripPane(palette)
