@@ -212,3 +212,9 @@ async def test_tokens_of_the_sampler_are_not_those_of_a_partner_with_other_ones(
         assert "by the partner's rank" in lines(w.bench.candidates)[-1]
         assert before
         assert before.items() <= after.items()
+
+
+async def test_rules_that_end_at_one_place_share_a_line(shares: str) -> None:
+    sampler = Sampler(top_k=2, top_p=0.5, min_p=0.5)
+    async with workbench(shares, sampler=sampler, size=(80, 24)) as w:
+        assert borders(w) == [(2, "top-k 2 · top-p .50 keep 2"), (3, "min-p .50 keeps 3")]

@@ -133,20 +133,30 @@ def _key(view: View) -> PreviewKey:
 
 def _borders(effects: Sequence[RuleEffect], sampler: Sampler) -> list[Border]:
     """Lines where rules begin and end; those at one place share one."""
-    end = min(each.stop for each in effects)
-    ends: dict[int, list[str]] = {}
+    begins: dict[int, list[str]] = {}
+    ends: dict[int, dict[int, list[str]]] = {}
     for each in effects:
         name = called(each.name)
         value = f"{each.value:.0f}" if each.name == "top_k" else short(each.value)
-        if each.start and each.name == "xtc":
-            how = (
-                ""
-                if sampler.xtc_probability == 1
-                else f" {short(sampler.xtc_probability)} of the time"
-            )
-            ends.setdefault(each.start, []).append(f"XTC leaves out what is above{how}")
-        elif each.start:
-            ends.setdefault(each.start, []).append(f"{name} begins")
+        if each.start:
+            begins.setdefault(each.start, []).append(_begins(each.name, sampler))
         if each.name != "xtc":
-            ends.setdefault(each.stop, []).append(f"{name} {value} keeps {each.kept:,}")
-    return [Border(place, " · ".join(ends[place]), place == end) for place in sorted(ends)]
+            ends.setdefault(each.stop, {}).setdefault(each.kept, []).append(f"{name} {value}")
+    end = min(each.stop for each in effects)
+    found = []
+    for place in sorted({*begins, *ends}):
+        told = list(begins.get(place, ()))
+        for kept, names in ends.get(place, {}).items():
+            keep = "keeps" if len(names) == 1 else "keep"
+            told.append(f"{' · '.join(names)} {keep} {kept:,}")
+        found.append(Border(place, " · ".join(told), place == end))
+    return found
+
+
+def _begins(name: str, sampler: Sampler) -> str:
+    """What stands where a rule begins that leaves out the best tokens."""
+    if name != "xtc":
+        return f"{called(name)} begins"
+    share = sampler.xtc_probability
+    how = "" if share == 1 else f" {short(share)} of the time"
+    return f"XTC leaves out what is above{how}"
