@@ -16,8 +16,11 @@ from typing import Any, Literal
 import pytest
 from rich.cells import cell_len
 from textual import events
+from textual._context import visible_screen_stack
+from textual.app import App
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widget import Widget
 
 from bftui.model import loaded_model as models
@@ -171,6 +174,12 @@ def send(app: WorkbenchApp, key: str) -> None:
     app._driver.send_message(event)
 
 
+def strips_of(app: App[None]) -> list[Strip]:
+    """The lines of the whole screen, with what is seen through the one in front."""
+    visible_screen_stack.set(app._background_screens)
+    return app.screen._compositor.render_strips(app.size)
+
+
 class Driver:
     """One running workbench."""
 
@@ -253,7 +262,7 @@ class Driver:
 
     def screen(self) -> str:
         """The whole screen as text."""
-        strips = self.app.screen._compositor.render_strips(self.app.size)
+        strips = strips_of(self.app)
         return "\n".join(strip.text.rstrip() for strip in strips)
 
 
@@ -268,7 +277,7 @@ def bad(text: str) -> set[str]:
 def check(w: Driver, where: str) -> None:
     """Every line of what is on the screen is as wide as the screen, and shows nothing that acts."""
     size = w.app.size
-    strips = w.app.screen._compositor.render_strips(size)
+    strips = strips_of(w.app)
     assert len(strips) == size.height, where
     for y, strip in enumerate(strips):
         assert cell_len(strip.text) == size.width, (where, y, strip.text)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from textual._compositor import visible_screen_stack
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.visual import RichVisual
 from textual.widgets import OptionList
 
+from bftui.ui.app import WorkbenchApp
 from bftui.ui.drawing.behind import Behind
 from bftui.ui.screens.dialog import Dialog, TooSmall
 from bftui.ui.screens.palette_screen import ActionPalette
@@ -119,6 +121,25 @@ async def test_what_is_behind_a_dialog_is_in_textuals_fainter_colours(
 
     monkeypatch.setattr(Behind, "render_strips", both)
     async with workbench(fruit, theme=theme) as w:
-        await w.press("g", "T", "escape", "i", "K")
+        await w.press("g", "t", "escape", "T", "escape", "i", "K")
     assert len(drawn) > 4
     assert all(drawn)
+
+
+async def test_a_dialog_opens_in_one_frame(fruit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames: list[Any] = []
+    display = WorkbenchApp._display
+
+    def noted(app: WorkbenchApp, screen: Screen[Any], drawn: Any) -> None:
+        if isinstance(screen, Dialog) and drawn is not None:
+            frames.append(drawn)
+        display(app, screen, drawn)
+
+    monkeypatch.setattr(WorkbenchApp, "_display", noted)
+    async with workbench(fruit) as w:
+        for key in ("question_mark", "T", "t", "m"):
+            await w.press(key)
+            # One may come just before its parts are there, and whoever drives it here asks for one.
+            assert 1 <= len(frames) <= 3, key
+            await w.press("escape")
+            frames.clear()

@@ -25,7 +25,7 @@ from bftui.ui.themes.theme_files import ThemeFile, own_folder, shipped
 from bftui.ui.themes.theme_styles import find, palette, themes
 from tests.ui import colours
 from tests.ui.colours import contrast, lightness, shown_in_256
-from tests.ui.driver import Driver, workbench
+from tests.ui.driver import Driver, strips_of, workbench
 
 TRUE_COLOR = [name for name, theme in shipped().items() if not theme.ansi]
 GROUNDS = ("background", "cursor", "cursor_idle")
@@ -195,7 +195,7 @@ def test_any_ramp_of_a_persons_own_is_fitted_to_256_colours() -> None:
 
 def styles_on(w: Driver) -> list[Style]:
     """Every style on the screen."""
-    strips = w.app.screen._compositor.render_strips(w.app.size)
+    strips = strips_of(w.app)
     return [segment.style for strip in strips for segment in strip if segment.style is not None]
 
 
@@ -318,10 +318,7 @@ async def test_a_damaged_theme_that_lies_there_is_told_and_stops_nothing(
 
 def drawn(w: Driver) -> list[list[Segment]]:
     """The whole screen with its styles, in pieces as long as can be."""
-    return [
-        list(Segment.simplify(strip))
-        for strip in w.app.screen._compositor.render_strips(w.app.size)
-    ]
+    return [list(Segment.simplify(strip)) for strip in strips_of(w.app)]
 
 
 @pytest.mark.parametrize(

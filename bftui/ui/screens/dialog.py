@@ -18,6 +18,7 @@ from bftui.ui.drawing.behind import Behind
 from bftui.ui.drawing.coloured import Coloured
 from bftui.ui.panes.key_line import KeyBar
 from bftui.ui.panes.pane import Pane
+from bftui.ui.screens.drawn_once import DrawnOnce
 from bftui.ui.themes.theme_styles import Palette
 from bftui.workbench.keys import key
 
@@ -34,7 +35,7 @@ _AROUND, _ABOVE = 16, 6
 """Cells that must be left beside it, and above and below, for the screen behind it to be recognised."""
 
 
-class Dialog(ModalScreen[T]):
+class Dialog(ModalScreen[T], DrawnOnce[T]):
     """A screen that ends with a result.
 
     Keys that were pressed together may end it twice. The second time it is gone already, and nothing is left to end.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.screen import Screen
 from textual.timer import Timer
 
 from bftui.core.text import safe
@@ -31,6 +30,7 @@ from bftui.ui.panes.text_pane import TextPane
 from bftui.ui.panes.text_shading import Shading
 from bftui.ui.panes.tree_pane import TreePane
 from bftui.ui.screens.dialog import Dialog
+from bftui.ui.screens.drawn_once import DrawnOnce
 from bftui.ui.terminal.terminal_colors import TerminalColors
 from bftui.ui.themes.theme_files import ThemeFile
 from bftui.ui.themes.theme_styles import Palette
@@ -51,7 +51,7 @@ _BUSY_AFTER_S = 0.1
 _ENTER = {"tree": "go there", "text": "go there", "strip": "go there", "candidates": "force"}
 
 
-class WorkbenchScreen(Screen[None]):
+class WorkbenchScreen(DrawnOnce[None]):
     """Tree, candidates, text, strip; a status line above and a key line below.
 
     Where there is room for two columns of text, the text stands below the tree and the candidates have the height of
