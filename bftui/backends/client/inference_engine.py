@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -36,6 +35,7 @@ from bftui.backends.client.continuation_batches import (
 from bftui.backends.client.lookahead_batches import lookahead
 from bftui.backends.client.path_reading import read_paths
 from bftui.backends.client.placed_batches import placed_rollouts
+from bftui.backends.client.recent_logits import RecentLogits
 from bftui.backends.client.text_reading import Reading, in_memory
 from bftui.backends.client.tree_paths import TreePaths
 from bftui.backends.client.trie_batches import read_trie
@@ -58,12 +58,6 @@ from bftui.core.valid.node_reading import NodeReading
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_LOGITS_BUDGET = 256 << 20
-"""Bytes of recent logits kept, so that going back to draw, force or look again needs no evaluation.
-
-That is 2,000 nodes at a vocabulary of 32k and 500 at 128k; an older node costs one token.
-"""
 
 
 def _one_at_a_time(method: Callable[P, R]) -> Callable[P, R]:
@@ -92,15 +86,11 @@ class InferenceEngine:
         self._sampling = self._pool.sampling
         self._reading = Reading(backend, self.turn, self._check)
         self._trees: dict[int, TreePaths] = {}
-        self._logits: OrderedDict[tuple[int, int], Logits] = OrderedDict()
-        rows = max(1, len(self.info.parts))
-        self._keep = max(1, _LOGITS_BUDGET // (4 * rows * self.info.n_vocab))
+        self._logits = RecentLogits(self.info)
         self._prefix: tuple[tuple[int, int], list[int], list[Batch], int] | None = None
         self._latest: tuple[tuple[int, int], Sampler, TokenDistribution] | None = None
         self._cancelled = threading.Event()
         self._labels = TokenLabels(backend)
-
-    # Paths -----------------------------------------------------------------------------------------------------
 
     @_one_at_a_time
     def load_tree(
@@ -136,25 +126,19 @@ class InferenceEngine:
         prompt = self._prompt(tree, parent)
         self._trees[tree].add(node, parent, token_id, batch if self.info.shaped else None)
         # A number that the session did not keep comes again for another token.
-        self._logits.pop((tree, node), None)
+        self._logits.forget((tree, node))
         if self._latest is not None and self._latest[0] == (tree, node):
             self._latest = None
         ids.append(token_id)
         path.append(batch)
         self._prefix = ((tree, node), ids, path, prompt)
 
-    def _remember(self, tree: int, node: int, logits: Logits) -> None:
-        self._logits[tree, node] = logits
-        self._logits.move_to_end((tree, node))
-        while len(self._logits) > self._keep:
-            self._logits.popitem(last=False)
-
     def _after(self, tree: int, node: int) -> Logits:
         """The logits after a node, evaluated where they are not among the recent ones."""
         logits = self._logits.get((tree, node))
         if logits is None:
             logits = self._evaluated_after(tree, *self._path(tree, node))
-            self._remember(tree, node, logits)
+            self._logits.keep((tree, node), logits)
         return logits
 
     def _evaluated_after(self, tree: int, ids: Sequence[int], path: Sequence[Batch]) -> Logits:
@@ -173,8 +157,6 @@ class InferenceEngine:
                 return distribution
         logits, (ids, _) = self._after(tree, node), self._path(tree, node)
         return self._sampling.distribution(logits, sampler, ids, self._prompt(tree, node))
-
-    # Foreground ------------------------------------------------------------------------------------------------
 
     @_one_at_a_time
     def pair_prompts(self, first: Sequence[int], second: Sequence[int]) -> None:
@@ -197,7 +179,7 @@ class InferenceEngine:
         paths.add(node, -1, -1)
         paths.prompts[node] = tuple(token_ids)
         self._prefix = None
-        self._remember(tree, node, logits)
+        self._logits.keep((tree, node), logits)
         self._latest = ((tree, node), sampler, distribution)
         return distribution.summary(), _since(start)
 
@@ -234,7 +216,7 @@ class InferenceEngine:
         self._extend(tree, node, child, scored.token_id, batch)
         if logits is None or following is None:
             return StepResult(scored, None, eog, _since(start), self._said(batch))
-        self._remember(tree, child, logits)
+        self._logits.keep((tree, child), logits)
         self._latest = ((tree, child), sampler, following)
         return StepResult(scored, following.summary(), eog, _since(start), self._said(batch))
 
@@ -295,7 +277,7 @@ class InferenceEngine:
             parent = node if offset == 0 else child + offset - 1
             self._extend(tree, parent, child + offset, scored.token_id, new[offset])
             if logits is not None:
-                self._remember(tree, child + offset, logits)
+                self._logits.keep((tree, child + offset), logits)
             following = distribution.summary() if distribution else None
             eog = scored.token_id in self.info.eog_ids
             advanced.append(StepResult(scored, following, eog, each, self._said(new[offset])))
@@ -321,8 +303,7 @@ class InferenceEngine:
             after = None
             if logits is not None:
                 after = self._sampling.distribution(logits, sampler, ids[:length], prompt)
-                if len(self._logits) < self._keep:
-                    self._remember(tree, node, logits)
+                self._logits.keep_beside((tree, node), logits)
             following = None if after is None else after.summary()
             if before is None:
                 assert following is not None
@@ -433,8 +414,6 @@ class InferenceEngine:
         """Batches of rollouts that came to their end."""
         return self._pool.finished
 
-    # Background ------------------------------------------------------------------------------------------------
-
     def lookahead(
         self, tree: int, node: int, token_ids: Sequence[int], sampler: Sampler, steps: int = 1
     ) -> Generator[tuple[int, NextToken | None], None, int]:
@@ -494,8 +473,6 @@ class InferenceEngine:
     def noise(self) -> Generator[float, None, Noise | None]:
         self.forget_cancel()
         return noise_measurement.noise(self.backend, self.turn, self._check)
-
-    # Cancelling ------------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
         if self._cancelled.is_set():
