@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bftui
+from bftui.backends.client.recent_logits import RecentLogits
 from bftui.core.distribution import Distribution
 from bftui.core.draws import Purpose, uniform
 from bftui.core.errors import Cancelled, ContextFull, InvalidToken, ModelError, UsageError
@@ -472,7 +473,7 @@ def test_a_sampler_that_makes_no_sense_changes_nothing(model):
 
 def forget(model):
     """Makes a model evaluate again what it had evaluated, as it does in a session longer than its memory."""
-    model.client._logits.clear()
+    model.client._logits = RecentLogits(model.info)
     model.client._latest = None
 
 

@@ -139,7 +139,7 @@ def test_only_what_is_missing_is_evaluated_in_one_pass(tmp_path):
         session.force(LONG)
         path = session.tree.path(session.cursor)
         for node in path[2:5]:
-            del model.client._logits[session.model_tree.number, node]
+            model.client._logits.forget((session.model_tree.number, node))
         tokens, passes = model.client.evaluated(), model.client.backend._evaluations
         session.set_sampler(top_p=0.5)
         assert model.client.evaluated() == tokens + 3
