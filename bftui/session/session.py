@@ -367,33 +367,12 @@ class Session:
         """Makes a continuation that was drawn from a node a branch, and goes to its end. Raises UsageError."""
         return self._done(c.OpenRollout(node, tuple(map(int, ids))))
 
-    def set_sampler(
-        self,
-        *,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        seed: int | None = None,
-        **others: Any,
-    ) -> Node:
-        """Changes settings of the sampler, and recomputes the numbers of the visible path.
+    def set_sampler(self, **settings: Any) -> Node:
+        """Changes settings of `Sampler`, by name, and recomputes the numbers of the visible path.
 
-        `others` are further settings of `Sampler`, by name; tokens may be texts.
-
-        Raises UsageError for values that a sampler cannot have, ModelError.
+        Tokens of `bias`, `banned` and `pinned` may be texts. Raises UsageError, ModelError.
         """
-        settings = checked_settings(self.model, others)
-        return self._done(
-            c.SetSampler(
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-                min_p=min_p,
-                seed=seed,
-                **settings,
-            )
-        )
+        return self._done(c.SetSampler(**checked_settings(self.model, settings)))
 
     def set_prompt(
         self,
