@@ -89,6 +89,7 @@ class Horizon(Job):
             )
         self.node, self._site, self._asked, self._prompt = site.node, site, asked, prompt
         self.tree = tree or HorizonTree(asked.depth, info.n_vocab, info.eog_ids)
+        self._found: tuple[tuple[int, Stop], HorizonResult] | None = None
         super().__init__()
 
     @property
@@ -150,6 +151,13 @@ class Horizon(Job):
 
     def result(self) -> HorizonResult:
         """Says what was found so far."""
+        # It looks at every text, and a tree that stands still is kept and shown.
+        known = len(self.tree), self.stop
+        if self._found is None or self._found[0] != known:
+            self._found = known, self._result()
+        return self._found[1]
+
+    def _result(self) -> HorizonResult:
         tree = self.tree
         depths = tuple(
             HorizonDepth(
