@@ -15,11 +15,11 @@ form. `stuck`: no token goes on, or saying which ones do would take too much. No
 """
 
 SAID: Mapping[ConstraintState, str] = {
-    "open": "the text must go on",
-    "may end": "the text may end here",
-    "ends": "the text ends here",
-    "left": "the text has left it",
-    "stuck": "no token can follow",
+    "open": "must go on",
+    "may end": "may end here",
+    "ends": "ends here",
+    "left": "left it before",
+    "stuck": "cannot go on",
 }
 """The states in words."""
 
@@ -45,6 +45,12 @@ class UnderConstraint:
         """The branching factor without the constraint."""
         return math.exp(self.entropy_free)
 
+    def line(self) -> str:
+        """What it makes of the place, for a line: the branching factor without it, and whether the text may end."""
+        if not self.holds:
+            return f"without the constraint: the text {SAID[self.state]}"
+        return f"{self.bf_free:.2f} without the constraint, {SAID[self.state]}"
+
     @property
     def holds(self) -> bool:
         """Whether something can be drawn under the constraint."""
@@ -59,9 +65,9 @@ def told_along(places: Sequence[tuple[float, UnderConstraint]]) -> str:
     """
     held = [(entropy, here) for entropy, here in places if here.holds]
     if not held:
-        return f"constraint: {SAID[places[0][1].state]}"
+        return f"constraint: the text {SAID[places[0][1].state]}"
     inside = math.exp(math.fsum(entropy for entropy, _ in held) / len(held))
     without = math.exp(math.fsum(here.entropy_free for _, here in held) / len(held))
     line = f"constraint: BF {inside:.2f} over {len(held)} of its places, {without:.2f} without it"
     lost = next((here for _, here in places if not here.holds), None)
-    return line if lost is None else f"{line}; then {SAID[lost.state]}"
+    return line if lost is None else f"{line}; then the text {SAID[lost.state]}"

@@ -103,6 +103,17 @@ XTC = Definition(
     "xtc_probability, xtc_threshold",
 )
 
+CONSTRAINT = Definition(
+    "constraint",
+    "P~ over the tokens after which a text of the form can still be reached, scaled to sum to 1 again",
+    "A regular expression, a JSON schema or a Lark grammar that the text must match as a whole from some place on.",
+    "P, H(P), ln P and ranks stay the model's own. An end of generation may come exactly where the text is whole. BF "
+    "is told with it and without it, and how much of P it lets through. Every way to split such a text into tokens is "
+    "allowed. Where the text has left it, nothing is drawn until that is taken back or the constraint is taken away.",
+    "masks: llguidance",
+    "constraint, state, allowed, mass, entropy_free",
+)
+
 ENTROPY = Definition(
     "H(P)",
     "H(P) = −Σ P(v) ln P(v)",
@@ -559,6 +570,7 @@ GLOSSARY = (
     TRUNCATION,
     STEERING,
     XTC,
+    CONSTRAINT,
     ENTROPY,
     ENTROPY_TRUNCATED,
     BF,

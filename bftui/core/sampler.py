@@ -44,6 +44,16 @@ class Constraint:
     def __bool__(self) -> bool:
         return bool(self.kind)
 
+    @property
+    def called(self) -> str:
+        """What people call its kind."""
+        return {"": "none", "regex": "regex", "json-schema": "schema", "lark": "grammar"}[self.kind]
+
+    @property
+    def whole(self) -> Constraint:
+        """The same for a text from the prompt on: what may come follows from that and the governed tokens."""
+        return Constraint(self.kind, self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class SamplerWindow:

@@ -1,4 +1,4 @@
-"""Constraints as files: what kind one is follows from how the file is called, or from what is in it."""
+"""Constraints as people give them: a file, whose kind follows from its name or from what is in it, or an expression."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from bftui.core.errors import InputError, UsageError
-from bftui.core.sampler import Constraint, ConstraintKind
+from bftui.core.sampler import FREE, Constraint, ConstraintKind
 from bftui.trace.stream import read_bounded
 
 _MOST_BYTES = 1 << 20
@@ -23,30 +23,50 @@ _RULE = re.compile(r"^\s*\??start\s*:", re.MULTILINE)
 """What a Lark grammar begins with, somewhere."""
 
 
-def read_constraint(path: Path, start: int = 0) -> Constraint:
-    """Read the constraint of a file, for the text from so many tokens after the prompt on.
+def read_constraint(path: Path) -> Constraint:
+    """Read the constraint of a file, and check it.
 
     Raises InputError for what cannot be read, MissingDependency without the library that reads it.
     """
-    return parse_constraint(read_bounded(path, _MOST_BYTES), str(path), start)
-
-
-def parse_constraint(data: bytes, name: str, start: int = 0) -> Constraint:
-    """Make a constraint of a file's bytes; `name` is the file's. Raises as `read_constraint`."""
     from bftui.backends.client.constraint_masks import check_constraint
 
+    found = _parsed(read_bounded(path, _MOST_BYTES), str(path))
+    try:
+        check_constraint(found)
+    except UsageError as error:
+        raise InputError(f"{path}: {error.message}", error.reason, error.hint) from error
+    return found
+
+
+def typed_constraint(text: str) -> Constraint:
+    """Make a constraint of what was typed: a file that is there, `none`, or a regular expression; it is not checked.
+
+    Raises InputError for a file that cannot be read, or that is called like one and is not there.
+    """
+    if text.strip() == "none":
+        return FREE
+    path = Path(text.strip()).expanduser()
+    if path.suffix in (".json", ".lark", ".regex") or _is_file(path):
+        return _parsed(read_bounded(path, _MOST_BYTES), str(path))
+    return Constraint("regex", text)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        # Expressions may be too long for a path, or hold what none may.
+        return False
+
+
+def _parsed(data: bytes, name: str) -> Constraint:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8", str(error)) from error
     kind = _KINDS.get(Path(name).suffix.lower()) or _kind(text)
     # The line end of the file's only line is not part of an expression.
-    found = Constraint(kind, text.rstrip("\r\n") if kind == "regex" else text, start)
-    try:
-        check_constraint(found)
-    except UsageError as error:
-        raise InputError(f"{name}: {error.message}", error.reason, error.hint) from error
-    return found
+    return Constraint(kind, text.rstrip("\r\n") if kind == "regex" else text)
 
 
 def _kind(text: str) -> ConstraintKind:

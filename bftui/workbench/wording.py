@@ -106,7 +106,11 @@ def _rules(sampler: Sampler) -> list[str]:
 def _changes(sampler: Sampler) -> list[str]:
     named = ((sampler.bias, "biased"), (sampler.banned, "banned"))
     tokens = [f"{len(ids)} {word}" for ids, word in named if ids]
-    return [*tokens, *_told(sampler, _CHANGES)]
+    found = [*tokens, *_told(sampler, _CHANGES)]
+    if sampler.constraint:
+        start = sampler.constraint.start
+        found.append(f"{sampler.constraint.called}{f' from token {start + 1}' if start else ''}")
+    return found
 
 
 def _told(sampler: Sampler, named: Sequence[tuple[str, str]]) -> list[str]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.kept_tokens import RuleEffect
     from bftui.core.pair.nudging_rounds import NudgeSettings
+    from bftui.core.sampler import Constraint
     from bftui.core.valid.node_reading import NodeReading
     from bftui.measures.tree_growth import HorizonAsked
     from bftui.model.prompt import Prompt, Rendered
@@ -55,6 +56,7 @@ class Workbench:
         source: what is worked on; it says what it can do.
         pages, splits, previews, effects, rendered, readings: what is asked of the model; None, nothing or an error in
             words where there is no answer.
+        constraints: whether a constraint is read: "", or an error in words.
     """
 
     def __init__(
@@ -94,8 +96,9 @@ class Workbench:
         self.readings: Query[ValidKey, NodeReading | str] = Query(
             put, lambda key: self._session.reading(key), line, quiet=True
         )
+        self.constraints: Query[Constraint, str] = Query(put, _read, line, latest=True, quiet=True)
         asked = self.pages, self.splits, self.previews, self.effects
-        state.queries = *asked, self.rendered, self.readings
+        state.queries = *asked, self.rendered, self.readings, self.constraints
 
     # What is known ---------------------------------------------------------------------------------------------
 
@@ -500,6 +503,13 @@ def _no_page(error: BftuiError) -> Page:
     from bftui.backends.client.client_protocol import Page
 
     return Page((), 0, 0)
+
+
+def _read(constraint: Constraint) -> str:
+    from bftui.backends.client.constraint_masks import check_constraint
+
+    check_constraint(constraint)
+    return ""
 
 
 def _no_tokens(error: BftuiError) -> list[tuple[bytes, bool]]:

@@ -79,7 +79,7 @@ def test_the_line_says_both_branching_factors(file):
         "--steps",
         0,
     )
-    assert re.search(r"^constraint: BF .*; then the text has left it$", done.stdout, re.M)
+    assert re.search(r"^constraint: BF .*; then the text left it before$", done.stdout, re.M)
 
 
 def test_every_command_obeys(file, tmp_path):

@@ -41,8 +41,6 @@ _LIMITS = {"max_lexer_states": 50_000, "step_max_items": 10_000, "verbose_errors
 _GRAMMARS, _PATHS, _MASKS = 4, 64, 64
 """Kept of each model: constraints; of each constraint places to go on from, and masks."""
 
-_NAMES = {"regex": "regex", "json-schema": "schema", "lark": "grammar"}
-
 Path = tuple[int, ...]
 
 
@@ -86,13 +84,13 @@ def check_text(constraint: Constraint) -> None:
     """Raise UsageError for a text that is none of its kind by its outside, or is too long."""
     if len(constraint.text) > MOST_CHARACTERS:
         raise UsageError(
-            f"the {_NAMES[constraint.kind]} has {len(constraint.text)} characters",
+            f"the {constraint.called} has {len(constraint.text)} characters",
             f"a constraint may have {MOST_CHARACTERS}",
         )
     if constraint.kind == "json-schema":
         _schema(constraint.text)
     elif not constraint.text.strip("\r\n"):
-        raise UsageError(f"the {_NAMES[constraint.kind]} is empty")
+        raise UsageError(f"the {constraint.called} is empty")
 
 
 class ConstraintMasks:
@@ -109,7 +107,7 @@ class ConstraintMasks:
 
         Raises MissingDependency without llguidance, UsageError for a constraint that is not read.
         """
-        key = Constraint(constraint.kind, constraint.text)
+        key = constraint.whole
         with self._turn:
             reading = self._read.get(key)
             if reading is None:
@@ -254,7 +252,7 @@ def _unread(constraint: Constraint, error: str) -> UsageError:
     where = ""
     if constraint.kind == "lark" and (place := re.match(r"(?:at )?(\d+)\((\d+)\): ", error)):
         where = f"line {place[1]}, column {place[2]}: "
-    return UsageError(f"this {_NAMES[constraint.kind]} is not read", where + _said(error))
+    return UsageError(f"this {constraint.called} is not read", where + _said(error))
 
 
 def _said(*errors: str) -> str:

@@ -130,6 +130,18 @@ def _breakpoints(plain: Plain, rest: str) -> None:
     say(f"sample N stops at {safe(written)}." if written else "There are no breakpoints.")
 
 
+def _constraint(plain: Plain, rest: str) -> None:
+    from bftui.model.constraint_file import typed_constraint
+
+    session = plain.live
+    if rest.strip():
+        found = typed_constraint(_text(rest))
+        depth = session.tree.depth(session.cursor)
+        session.set_sampler(constraint=replace(found, start=depth) if found else found)
+    say(tell.constraint(session.sampler.constraint))
+    say(tell.place(session))
+
+
 def _candidates(plain: Plain, rest: str) -> None:
     count, _, query = rest.strip().partition(" ")
     if plain.live.tree.next(plain.live.cursor) is None:
@@ -409,6 +421,9 @@ WORDS = (
     Verb("redo", "", "Do again what was undone.", lambda p, rest: p.command(c.Redo())),
     Verb("mark", "[NAME]", "Name this place; the same name here takes it away; alone: list them.", _mark,
          ("marks",)),
+    Verb("constraint", "[EXPRESSION|FILE|none]",
+         "What the text must be from here on: a regular expression, or a file with a JSON schema or a Lark grammar.",
+         _constraint),
     Verb("breakpoints", "[CONDITION|none]",
          "Have sample N stop where this holds, as entropy>2.5; the same again takes it away; alone: list them.",
          _breakpoints, ("break",)),

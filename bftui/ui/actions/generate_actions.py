@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bftui.core.errors import UsageError
-from bftui.core.text import counted, label
+from bftui.core.errors import BftuiError, UsageError
+from bftui.core.sampler import Constraint
+from bftui.core.text import counted, label, safe
 from bftui.session import commands
 from bftui.ui.actions import needs
 from bftui.ui.actions.action import ActionFacts, ActionGroup, action
@@ -87,6 +89,52 @@ def breakpoints(screen: WorkbenchScreen) -> None:
         screen.tell(Notice(hint(f"{{play}} stops at {listed}") if made else "no breakpoints"))
 
     line = LineScreen("stop playing at", "", told, screen.palette)
+    screen.app.push_screen(line, taken)
+
+
+@action(ActionGroup.GENERATE, "C", name="constraint", needs=needs.asking, asks=True)
+def constraint(screen: WorkbenchScreen) -> None:
+    """What the text must be from here on: a regular expression, or a file with a JSON schema or a Lark grammar."""
+    from bftui.model.constraint_file import typed_constraint
+    from bftui.ui.drawing.line_builder import fit
+    from bftui.ui.screens.line_screen import LineScreen, Switch
+
+    now = screen.now
+    depth, begins = now.tree.depth(now.cursor), ["here"]
+
+    def made(text: str) -> Constraint:
+        found = typed_constraint(text)
+        return replace(found, start=depth) if found and begins == ["here"] else found
+
+    def told(text: str) -> str:
+        if not text.strip():
+            known = now.sampler.constraint
+            kept = fit(safe(known.text), 24) if known.kind == "regex" else known.called
+            return f"now: {kept} · an expression for the whole text, blanks included; a file; none"
+        try:
+            found = made(text)
+        except BftuiError as error:
+            return error.line()
+        if not found:
+            return "enter takes it away" if now.sampler.constraint else "there is none"
+        wrong = screen.workbench.constraints.ask(found)
+        if wrong is None:
+            return "…"
+        return wrong or f"a {found.called} of {counted(len(found.text), 'character')}"
+
+    def turn() -> None:
+        begins[0] = "the prompt" if begins == ["here"] else "here"
+
+    def taken(text: str | None) -> None:
+        if text is None or not text.strip():
+            return
+        try:
+            screen.send(commands.SetSampler(constraint=made(text)))
+        except BftuiError as error:
+            screen.warn(error.line())
+
+    switch = Switch(lambda: f"from {begins[0]} on", turn)
+    line = LineScreen("the text must be", "", told, screen.palette, switch=switch)
     screen.app.push_screen(line, taken)
 
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bftui.core import definitions
+from bftui.core.constrained import SAID
 from bftui.core.noise_floor import exactness, factor, fine, nats, probability
 from bftui.core.text import counted
 from bftui.ui.drawing.line_builder import starred
@@ -60,7 +61,8 @@ def distribution(view: View) -> list[Item]:
     following = view.next
     if following is None:
         return [Item("■", "the text ends here", "", "An end of generation has nothing after it.")]
-    found = [_bf(view, following), _kept(following), *_further(view), _full(view, following)]
+    found = [_bf(view, following), *_constraint(view, following), _kept(following)]
+    found += [*_further(view), _full(view, following)]
     return [*found, _entropy(view, following), *_floor(view)]
 
 
@@ -99,6 +101,21 @@ def _bf(view: View, following: NextToken) -> Item:
         f"{_exactness(view)} {definitions.BF.use}",
         definitions.BF.source,
     )
+
+
+def _constraint(view: View, following: NextToken) -> list[Item]:
+    here = following.constraint
+    if here is None:
+        return []
+    return [
+        Item.of(
+            "constraint",
+            f"BF {factor(here.bf_free, view.noise)} without it; the text {SAID[here.state]}",
+            definitions.CONSTRAINT,
+            f"{definitions.CONSTRAINT.text} Here it allows {counted(here.allowed, 'token')}, which hold "
+            f"{here.mass:.4g} of P.",
+        )
+    ]
 
 
 def _kept(following: NextToken) -> Item:

@@ -331,6 +331,9 @@ class StripPane(Pane):
         following = self.view.next
         now = f"now {factor(following.bf, self.now.noise)}" if following else "now –"
         now = starred(now, self.now.stale(self.now.cursor))
+        under = (
+            "" if following is None or following.constraint is None else following.constraint.line()
+        )
         if self.entropy and following:
             now += f" · H {nats(following.entropy, 2, self.now.noise)} nats"
         drawn = "H(P), nats" if self.entropy else "BF, log scale"
@@ -343,6 +346,7 @@ class StripPane(Pane):
         forms = [f"{drawn} · {short}", short]
         if apart := self._apart():
             forms = [f"{drawn} · {short} · {apart}", f"{short} · {apart}", *forms]
+        forms = [form.replace(now, f"{now} ({under})", 1) for form in forms if under] + forms
         room = self.size.width - len(self.HEADING or "") - 8
         return next((form for form in forms if cell_len(form) <= room), short)
 

@@ -2,8 +2,8 @@
 
 A selection goes from where it began to the cursor, in whole tokens; any other move ends it.
 
-The prompt is dimmed; forced tokens begin with ▲ and are bold, those of the partner begin with ◇; `▮` is where the
-session stands, `■` the end of text.
+The prompt is dimmed; forced tokens begin with ▲ and are bold, those of the partner begin with ◇; § stands where a
+constraint begins. `▮` is where the session stands, `■` the end of text, and `▮■` where a constraint lets it end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bftui.workbench.keys import hint
 if TYPE_CHECKING:
     from bftui.core.thinking import ThinkingBlock
 
-_HERE, _END = "▮", "■"
+_HERE, _END, _GOVERNED = "▮", "■", "§"
 
 GAMMA = 0.4
 """The threshold of nudging that the dry run begins with (arXiv 2410.09300)."""
@@ -59,6 +59,7 @@ class TextPane(Pane):
         self._prompt = 0
         self._layout = TextLayout(1)
         self._folds: tuple[ThinkingBlock, ...] = ()
+        self._governed: int | None = None
         self._away: int | None = None
         self._anchor: int | None = None
         self._pressed: int | None = None
@@ -83,8 +84,16 @@ class TextPane(Pane):
         view = self.now
         self._layout.resize(self.columns)
         before = self._path.version
-        kept = self._path.follow(view.tree, view.cursor)
-        self._fold(kept if self._path.version != before else None)
+        kept: int | None = self._path.follow(view.tree, view.cursor)
+        kept = kept if self._path.version != before else None
+        constraint = view.sampler.constraint
+        governed = constraint.start if constraint else None
+        if governed != self._governed:
+            # The sign of its beginning goes, or comes, or both.
+            starts = [each for each in (governed, self._governed) if each is not None]
+            self._governed, whole = governed, len(self._path) if kept is None else kept
+            kept = min(whole, min(starts) + 1)
+        self._fold(kept)
         self._show_cursor()
 
     def _fold(self, kept: int | None = None) -> None:
@@ -122,6 +131,8 @@ class TextPane(Pane):
             for i, node in enumerate(fresh)
             if (forced := node in view.session.state.force_starts) or view.begins_nudge(node)
         }
+        if self._governed is not None and (begins := self._prompt + self._governed) >= first:
+            marks[begins] = _GOVERNED + marks.get(begins, "")
         hidden = set[int]()
         for block in self._folds:
             tokens = range(self._prompt + block.start, self._prompt + block.stop)
@@ -413,8 +424,7 @@ class TextPane(Pane):
         return [form + more for form in whole for more in (*partner, "")]
 
     def draw(self, row: int, line: LineBuilder) -> Style | None:
-        view, palette = self.now, self.palette
-        at = self.token
+        palette, at = self.palette, self.token
         looked = self.has_focus or self.away
         chosen = self.selection or range(0)
         for piece in self._layout.lines[row].pieces:
@@ -429,8 +439,17 @@ class TextPane(Pane):
                 style += Style(reverse=True) if self.has_focus else Style(underline=True, bold=True)
             line.add(piece.text, style)
         if row == self.count() - 1:
-            line.add(_END if view.session.ended else _HERE, palette.accent)
+            self._draw_end(line)
         return None
+
+    def _draw_end(self, line: LineBuilder) -> None:
+        view, palette = self.now, self.palette
+        if self._governed == len(self._path) - 1:
+            line.add(_GOVERNED, palette.dim)
+        line.add(_END if view.session.ended else _HERE, palette.accent)
+        here = None if view.next is None else view.next.constraint
+        if here is not None and here.state in ("may end", "ends"):
+            line.add(_END, palette.dim)
 
     def _style(self, token: int) -> Style:
         view, palette = self.now, self.palette
