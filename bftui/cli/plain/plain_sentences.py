@@ -13,7 +13,7 @@ from bftui.core.sampler import FIRST, NUMBERS
 from bftui.core.text import counted, safe
 
 if TYPE_CHECKING:
-    from bftui.core.sampler import Sampler
+    from bftui.core.sampler import Constraint, Sampler
     from bftui.measures.rollouts import Rollouts
     from bftui.measures.shift.shift_reading import Shift
     from bftui.session.session import Session
@@ -53,10 +53,20 @@ def place(session: Session) -> str:
     stopped = "" if stop is None else f" The answer ended at {quoted(stop.encode())}."
     kept = "1 token is kept" if following.kept == 1 else f"{following.kept} tokens are kept"
     noise = session.model.noise
+    here = following.constraint
+    under = "" if here is None else f" Of BF: {here.line()}."
     return (
-        f"{at}.{stopped} BF {choices(following.bf, 2, noise)}: {kept}. Over the whole vocabulary BF "
+        f"{at}.{stopped} BF {choices(following.bf, 2, noise)}: {kept}.{under} Over the whole vocabulary BF "
         f"{choices(following.bf_full, 2, noise)}, H(P) {nats(following.entropy, 2, noise)} nats."
     )
+
+
+def constraint(found: Constraint) -> str:
+    """What the text must be."""
+    if not found:
+        return "There is no constraint."
+    text = f" {quoted(found.text.encode(), 60)}" if found.kind == "regex" else ""
+    return f"The text from token {found.start + 1} after the prompt on must be of a {found.called}{text}."
 
 
 def added(session: Session, nodes: Sequence[int]) -> str:
@@ -183,6 +193,7 @@ def sampler(found: Sampler) -> str:
             f"temperature {found.temperature:g}, top-k {found.top_k or 'off'}, top-p {found.top_p:g}, "
             f"min-p {found.min_p:g}",
             *others,
+            *([f"a {found.constraint.called} as constraint"] if found.constraint else ()),
             f"seed {found.seed}",
         )
     )
