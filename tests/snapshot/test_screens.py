@@ -311,3 +311,11 @@ def test_shift_of_the_path(shown: Callable[..., None], pair: dict[str, Any]) -> 
 
 def test_nudge(shown: Callable[..., None], pair: dict[str, Any]) -> None:
     shown(WIDE, [PARTNERED, "b", "space", PARTNERED], theme="light", **pair)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_dial(
+    shown: Callable[..., None], pair: dict[str, Any], tmp_path: Path, size: tuple[int, int]
+) -> None:
+    dial = f"dial:{pair['model']}::table:{tmp_path / 'helper.json'}"
+    shown(size, ["<", "<", "D", MEASURED, "down"], model=dial)

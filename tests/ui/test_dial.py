@@ -74,6 +74,9 @@ async def test_the_dial_shows_bf_along_the_weight_and_sets_one(fruit: str, helpe
         drawn = w.screen()
         assert "w 0.25" in drawn
         assert "→ w 1" in drawn
+        chosen = screen.listed().chosen()  # type: ignore[attr-defined]
+        assert chosen is not None
+        assert chosen.weight == 1.0
         await w.press("home", "enter")
         await w.until(lambda: w.session.sampler.weight == -1.0)
         kinds = [each["kind"] for each in w.session.trace().as_dict()["measurements"]]

@@ -43,7 +43,12 @@ class DialPane(Pane):
         """Brings it up to date; `weight` is the one in force."""
         if shown is self._shown and weight == self._weight:
             return
+        arrived = self._shown is None or not self._shown.whole
         self._shown, self._weight = shown, weight
+        if arrived and shown is not None and shown.whole:
+            # The nearest to where the weight stands.
+            near = sorted((abs(each.weight - weight), n) for n, each in enumerate(self._points))
+            self.selected = near[0][1]
         self.reveal()
         self.refresh()
 
