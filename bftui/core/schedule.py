@@ -28,6 +28,10 @@ class GammaWindow:
     stop: int | None
     gamma: float
 
+    def holds(self, position: int) -> bool:
+        """Whether a position is inside."""
+        return self.start <= position and (self.stop is None or position < self.stop)
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -186,6 +190,11 @@ def _check_apart(windows: Sequence[SamplerWindow | GammaWindow]) -> None:
 def name(each: SamplerWindow | GammaWindow, between: str = " ") -> str:
     """Write the ends of a window."""
     return f"{each.start}{between}{END if each.stop is None else each.stop}"
+
+
+def gammas_told(windows: Sequence[GammaWindow]) -> str:
+    """Write gammas by their positions, for people; "" where there are none."""
+    return ", ".join(f"{each.gamma:g} at {name(each, '-')}" for each in windows)
 
 
 def _is_number(value: Any) -> bool:

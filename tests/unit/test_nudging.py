@@ -21,6 +21,7 @@ from bftui.core.pair.nudging_rounds import (
     whole,
     without_repeats,
 )
+from bftui.core.schedule import GammaWindow
 from bftui.measures.nudging.nudging_run import Nudging
 from bftui.measures.nudging.nudging_summary import summary
 from bftui.measures.nudging.nudging_writers import NudgingSite
@@ -409,6 +410,31 @@ def test_a_kept_part_may_say_what_was_just_written_where_its_draft_does_not() ->
     )
     partner = Script(SURELY | {b" Sure one two": [(b"", 1.0)]})
     assert told(same, partner, draft=2) == [("partner", " Sure"), ("base", " one two")]
+
+
+def test_another_gamma_holds_at_some_positions() -> None:
+    """The base is as sure of each token as of any other; here a token's position is its first byte."""
+    base = Script(
+        {
+            b" Sure": [(b" one", SURE), (b" two", SURE), (b" six", SURE)],
+            b" Sure one two": [(b" six", SURE)],
+            b" Sure one two six": [(b" go", UNSURE)],
+        }
+    )
+    partner = Script(SURELY | {b" Sure one": [(b"", 1.0)], b" Sure one two six": [(b"", 1.0)]})
+    whole_run = [("partner", " Sure"), ("base", " one two six")]
+    assert told(base, partner, draft=3) == whole_run
+    late = (GammaWindow(100, None, 1.0),)
+    assert told(base, partner, draft=3, windows=late) == whole_run
+    # The token that takes over is the base's own choice; those after it must be sure.
+    stricter = (GammaWindow(6, None, 1.0),)
+    assert told(base, partner, draft=3, windows=stricter) == [
+        ("partner", " Sure"),
+        ("base", " one"),
+    ]
+    never = (GammaWindow(0, None, 1.0),)
+    assert told(base, partner, draft=3, windows=never)[0][0] == "partner"
+    assert told(base, partner, draft=3, gamma=1.0) == told(base, partner, draft=3, windows=never)
 
 
 def test_no_piece_ends_inside_a_character() -> None:

@@ -84,8 +84,10 @@ def nudge(
     from bftui.core.pair.nudging_rounds import NudgeSettings
 
     chosen = [gamma] if gammas is None else _gammas(gammas)
-    settings = [NudgeSettings(each, draft, max_tokens, rounds) for each in chosen]
-    sampling.checked()
+    schedule = sampling.scheduled()
+    windows = () if schedule is None else schedule.gammas
+    settings = [NudgeSettings(each, draft, max_tokens, rounds, windows) for each in chosen]
+    sampling.checked(nudging=True)
     lines = prompt_lines(question, prompts)
     opening.check_labels(2)
     second = partner.opening(opening)
@@ -101,7 +103,7 @@ def nudge(
         from bftui.model.model_pair import Pair
 
         frame = question.frame.around("")
-        pair, sampler = Pair(first_model, second_model), sampling.on(first_model)
+        pair, sampler = Pair(first_model, second_model), sampling.on(first_model, nudging=True)
         asked = [asked_of_both(line, frame, partner.partner_template, pair) for line in lines]
         job = NudgingRuns(pair, asked, settings, sampler, plain=plain)
         say_templates_of(show, pair, asked)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bftui.cli.shared.tables import aligned, clipped, interval, number, paragraph
 from bftui.core.bf.prompt_intervals import rests
 from bftui.core.definitions import BF_NUDGED, FEI
+from bftui.core.schedule import gammas_told
 from bftui.core.text import counted, safe
 from bftui.results.nudging_result import (
     FactorOverPrompts,
@@ -52,7 +53,9 @@ def report(found: NudgingOutput) -> str:
     else:
         parts.append(_outcome(texts[0].result))
     parts.append(_sweep(found.sweep))
-    parts.append("\n".join(map(paragraph, [_definition(found), *found.warnings])))
+    scheduled = gammas_told(found.settings.settings.windows)
+    notes = [f"In place of gamma: {scheduled}, positions after the prompt."] if scheduled else []
+    parts.append("\n".join(map(paragraph, [*notes, _definition(found), *found.warnings])))
     return "\n\n".join(parts)
 
 

@@ -20,6 +20,7 @@ from bftui.model.token_names import (
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Constraint, Sampler
+    from bftui.core.schedule import Schedule
     from bftui.model.loaded_model import Model
 
 TRUNCATION = "Further truncation rules; what all of them keep is kept"
@@ -50,7 +51,7 @@ class Sampling:
         typer.Option(
             metavar="FILE.toml",
             help="Other settings in windows of positions after the prompt: [[windows]] with from, to and weight, "
-            "temperature, top_p, …",
+            "temperature, top_p, …; nudge: gamma, too.",
         ),
     ] = None
     top_n_sigma: Annotated[
@@ -198,23 +199,35 @@ class Sampling:
         ),
     ] = 0.0
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self, *, nudging: bool = False) -> dict[str, Any]:
         """The settings of a `Sampler`, in which tokens may be named by their text. Reads constraint and schedule.
 
-        Raises UsageError; InputError and MissingDependency for a file that cannot be read.
+        Raises UsageError, also for a schedule with gammas where nothing is `nudging`; InputError and MissingDependency
+        for a file that cannot be read.
         """
         found = asdict(self)
         found["constraint"] = self._read()
-        schedule = found.pop("schedule")
-        if schedule is not None:
-            from bftui.trace.schedule_file import read_schedule
-
-            found |= read_schedule(schedule).settings()
+        del found["schedule"]
+        if (schedule := self.scheduled()) is not None:
+            if schedule.gammas and not nudging:
+                raise UsageError(
+                    f"{self.schedule} has a gamma, which is of nudging",
+                    hint="`bftui nudge --schedule` takes it",
+                )
+            found |= schedule.settings()
         found["added"] = tuple(map(typed_rule, found.pop("rule") or ()))
         found["bias"] = tuple(map(typed_bias, found.pop("bias") or ()))
         found["banned"] = tuple(map(typed_token, found.pop("ban") or ()))
         found["pinned"] = tuple(map(typed_token, found.pop("pin") or ()))
         return found
+
+    def scheduled(self) -> Schedule | None:
+        """The schedule of the options. Raises InputError."""
+        if self.schedule is None:
+            return None
+        from bftui.trace.schedule_file import read_schedule
+
+        return read_schedule(self.schedule)
 
     def _read(self) -> Constraint:
         from bftui.core.sampler import FREE
@@ -225,14 +238,14 @@ class Sampling:
 
         return read_constraint(self.constraint)
 
-    def checked(self) -> Sampler:
-        """The sampler of the options, as far as that is known before a model is open. Raises UsageError.
+    def checked(self, *, nudging: bool = False) -> Sampler:
+        """The sampler of the options, as far as that is known before a model is open. Raises as `settings`.
 
         Tokens that are named by their text are in `texts`.
         """
         from bftui.core.sampler import Sampler
 
-        return Sampler(**without_texts(self.settings()))
+        return Sampler(**without_texts(self.settings(nudging=nudging)))
 
     def texts(self) -> dict[str, Any]:
         """The settings that name tokens by their text, for `with_token_ids`. Raises UsageError."""
@@ -240,11 +253,11 @@ class Sampling:
         known = without_texts(settings)
         return {name: settings[name] for name in TOKEN_SETTINGS if settings[name] != known[name]}
 
-    def on(self, model: Model) -> Sampler:
+    def on(self, model: Model, *, nudging: bool = False) -> Sampler:
         """The sampler of the options for a model. Raises UsageError where a text is not one of its tokens."""
         from bftui.core.sampler import Sampler
 
-        return Sampler(**checked_settings(model, self.settings()))
+        return Sampler(**checked_settings(model, self.settings(nudging=nudging)))
 
     def for_all(self) -> Sampler:
         """The sampler of the options for whatever model. Raises UsageError for tokens that are named by their text."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 import codecs
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Literal, Protocol
 
 from bftui.core.errors import ContextFull, UsageError
 from bftui.core.pair.distribution_shift import Author
+from bftui.core.schedule import GammaWindow
 
 Stop = Literal["partner", "repeat", "rounds", "length", "context"]
 """Why it ended: the partner ended the text, said the same again and again, rounds or tokens as many as asked for, or a
@@ -43,12 +44,14 @@ class NudgeSettings:
         draft: tokens that a writer is asked for at once; fewer where no more fit the base's context.
         max_tokens: no round begins at this length, in tokens of the base; one that began may go past it.
         rounds: at most.
+        windows: positions after the prompt, in tokens of the base, at which another gamma holds.
     """
 
     gamma: float = 0.4
     draft: int = 16
     max_tokens: int = 256
     rounds: int = 150
+    windows: tuple[GammaWindow, ...] = field(default=(), metadata={"left_out": True})
 
     def __post_init__(self) -> None:
         """Raises UsageError for what is not a probability, and for counts below 1."""
@@ -64,6 +67,11 @@ class NudgeSettings:
         ):
             if type(value) is not int or value < 1:
                 raise UsageError(f"{name} {value!r} is not a whole number from 1 on")
+
+    def gamma_at(self, position: int) -> float:
+        """Return the gamma that holds at a position after the prompt, from 0, in tokens of the base."""
+        inside = (each.gamma for each in self.windows if each.holds(position))
+        return next(inside, self.gamma)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +181,7 @@ def nudge(
         words, taken = draft, None
         if not ended:
             try:
-                words, taken = yield from _hand_over(base, written, draft, settings.gamma)
+                words, taken = yield from _hand_over(base, written, draft, settings)
             except ContextFull:
                 return "context"
         again = again + 1 if words == last and not ended else 0
@@ -206,21 +214,23 @@ def look_ahead(partner: Writer, written: Sequence[Piece], limit: int) -> tuple[b
 
 
 def _hand_over(
-    base: Base, written: Sequence[Piece], draft: bytes, gamma: float
+    base: Base, written: Sequence[Piece], draft: bytes, settings: NudgeSettings
 ) -> Generator[None, None, tuple[bytes, Taken | None]]:
     """Finds how much of the partner's draft is accepted, and why the base goes on after it."""
     places, rest = handed_over(draft)
-    left = base.room - _length(written)
+    begun = _length(written)
+    left = base.room - begun
     spelt = (base.spell(accepted) for accepted, _ in places)
     offers = list(takewhile(lambda ids: len(ids) <= left, spelt))
     # What does not fit is not asked about: then what is accepted in the end does not fit either.
-    for (accepted, following), token in zip(places, base.openings(written, offers), strict=False):
+    openings = zip(places, offers, base.openings(written, offers), strict=False)
+    for (accepted, following), ids, token in openings:
         yield None
         if token.ends:
             continue
         if token.text and following.startswith(token.text):
             return accepted, "agrees"
-        if token.prob >= gamma:
+        if token.prob >= settings.gamma_at(begun + len(ids)):
             return accepted, "sure"
     return rest, None
 
@@ -263,7 +273,8 @@ def _run(
                     ran = _before_stop(output, _first(drafted), base.stops)
                     if not ran or before + 1 >= settings.max_tokens:
                         break
-                chunk = _chunk(output, ran, drafted, settings.gamma, base.stops)
+                at = before + len(ran)
+                chunk = _chunk(output, ran, drafted, settings, at, base.stops)
         except ContextFull:
             break
         yield None
@@ -304,7 +315,8 @@ def _chunk(
     output: bytes,
     ran: list[Token],
     drafted: Iterator[Token],
-    gamma: float,
+    settings: NudgeSettings,
+    begun: int,
     stops: Sequence[bytes],
 ) -> _Chunk:
     """Reads a draft, past the first unsure token only as far as it says what the base has just written."""
@@ -316,7 +328,7 @@ def _chunk(
             sure = False
             break
         chunk.append(token)
-        if kept is None and token.prob < gamma:
+        if kept is None and token.prob < settings.gamma_at(begun + len(chunk) - 1):
             kept = len(chunk) - 1
         clear = _before_stop(output, [*ran, *chunk], stops)
         if len(clear) < len(ran) + len(chunk):

@@ -10,6 +10,7 @@ from dataclasses import asdict
 import numpy as np
 
 from bftui.core import definitions
+from bftui.core.schedule import gammas_told
 from bftui.core.text import counted, label
 from bftui.results.nudging_result import MANY, NudgingResult
 from bftui.results.shift_result import ShiftResult
@@ -87,6 +88,8 @@ def nudging(asked: Asked) -> Section:
         picture = None
     share = "–" if found.share_nudged is None else f"{100 * found.share_nudged:.0f} %"
     said = f"{counted(found.tokens, 'token')}, {share} of them nudged, gamma {found.gamma:g}"
+    scheduled = gammas_told(asked.stored.settings.settings.windows)
+    said += f", but {scheduled}" if scheduled else ""
     notes = []
     if found.warning:
         notes.append(
