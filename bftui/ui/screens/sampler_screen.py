@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from bftui.core.distribution import NextToken
     from bftui.core.kept_tokens import RuleEffect
 
-_HEIGHT = 22
-"""Lines of the box, where there are as many."""
 _NAMED = 4
 """Tokens of a list that are named beside it."""
 
@@ -75,8 +73,11 @@ class SamplerScreen(BoxScreen[Mapping[str, Any] | None]):
     """Ends with the settings that were chosen, in which tokens may be named by their text, or None."""
 
     DEFAULT_CSS = """
-    SamplerScreen > Vertical { width: 78; max-width: 100%; }
-    SamplerScreen VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
+    /* With the margin what runs stays to be seen above it. */
+    SamplerScreen > Vertical {
+        width: 78; max-width: 100%; height: 22; max-height: 100%; margin: 1 0;
+    }
+    SamplerScreen VerticalScroll { height: 1fr; overflow-y: scroll; scrollbar-size-vertical: 1; }
     SamplerScreen Horizontal { height: 1; }
     SamplerScreen .title { width: 14; }
     SamplerScreen .heading { height: 1; color: $accent; text-overflow: ellipsis; text-wrap: nowrap; }
@@ -138,10 +139,6 @@ class SamplerScreen(BoxScreen[Mapping[str, Any] | None]):
             ("enter", "apply"),
             ("esc", "leave"),
         )
-
-    def on_resize(self, event: events.Resize) -> None:
-        # What runs stays to be seen above it.
-        self.query_one(Vertical).styles.height = min(_HEIGHT, event.size.height - 2)
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#temperature", SettingField))
