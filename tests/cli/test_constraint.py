@@ -160,3 +160,12 @@ def test_a_trace_is_made_again_and_checked(file, tmp_path):
     ]
     assert [node["next"] for node in one["nodes"]] == [node["next"] for node in other["nodes"]]
     assert bftui_("check", trace).returncode == 0
+
+
+def test_a_report_tells_both_branching_factors(file, tmp_path):
+    path, trace, page = file("c.regex", " (red|blue)"), tmp_path / "t.json", tmp_path / "r.html"
+    assert bftui_("record", *PROMPT, "--constraint", path, "-o", trace).returncode == 0
+    assert bftui_("report", trace, "-o", page).returncode == 0
+    text = page.read_text()
+    assert "BF without the constraint" in text
+    assert "a regex as constraint" in text

@@ -78,6 +78,7 @@ class PathColumns:
 
     Attributes:
         entropy, entropy_truncated: H(P) and H(P~), nats.
+        free: H(P~) without the constraint, where one holds, nats.
         partner: H(P~) of the partner.
         kl: KL(partner || base), nats.
         classes: of token t by the partner's rank; None where it was not compared. Shape (n,), like the two below.
@@ -87,6 +88,7 @@ class PathColumns:
 
     entropy: F64
     entropy_truncated: F64
+    free: F64
     partner: F64
     kl: F64
     classes: tuple[str | None, ...]
@@ -198,7 +200,7 @@ def gather(file: TraceFile) -> Content:
     entropy, truncated, best = array("d"), array("d"), array("d")
     sources, drawn = array("b"), array("i")
     ended: set[int] = set()
-    partner, kl = np.full(length + 1, math.nan), np.full(length + 1, math.nan)
+    free, partner, kl = (np.full(length + 1, math.nan) for _ in range(3))
     classes: list[str | None] = [None] * length
     kept: dict[int, dict[str, Any]] = {}
     for node in file.nodes():
@@ -215,6 +217,9 @@ def gather(file: TraceFile) -> Content:
             continue
         if t - 1 in shown or t in shown or node["source"] in _CHOSEN:
             kept[t] = node
+        under = None if after is None else after.get("constraint")
+        if under is not None and under["allowed"]:
+            free[t] = under["entropy_free"]
         view = node.get("partner")
         if view is not None:
             if view["next"] is not None:
@@ -229,6 +234,7 @@ def gather(file: TraceFile) -> Content:
     columns = PathColumns(
         entropy=np.frombuffer(entropy, dtype=np.float64)[along],
         entropy_truncated=all_truncated[along],
+        free=free,
         partner=partner,
         kl=kl,
         classes=tuple(classes),

@@ -281,6 +281,7 @@ def _sampler(sampler: Sampler) -> list[str]:
         f"top-p {sampler.top_p:g}",
         *([f"top-k {sampler.top_k}"] if sampler.top_k else []),
         *([f"min-p {sampler.min_p:g}"] if sampler.min_p else []),
+        *([f"a {sampler.constraint.called} as constraint"] if sampler.constraint else []),
     ]
 
 
@@ -296,6 +297,9 @@ def _key_figures(report: TraceReport) -> list[tuple[str, str, str]]:
         ),
         (number(path.factor(path.entropy)), "full BF along it", "exp of mean H(P), not truncated"),
     ]
+    if (free := path.factor(path.free)) is not None:
+        inside = path.factor(np.where(np.isfinite(path.free), path.entropy_truncated, np.nan))
+        found.append((number(free), "BF without the constraint", f"{number(inside)} with it there"))
     if (partner := path.factor(path.partner)) is not None:
         found.append((number(partner), "partner's BF along it", "exp of mean H(P~)"))
     parts = report.content.thinking
