@@ -192,6 +192,14 @@ def name(each: SamplerWindow | GammaWindow, between: str = " ") -> str:
     return f"{each.start}{between}{END if each.stop is None else each.stop}"
 
 
+def window_told(each: SamplerWindow) -> str:
+    """Write what a window changes, for people, as `w 1` or `top_p=0.5`."""
+    return " ".join(
+        f"w {value:g}" if setting == "weight" else f"{setting}={value:g}"
+        for setting, value in each.changes
+    )
+
+
 def gammas_told(windows: Sequence[GammaWindow]) -> str:
     """Write gammas by their positions, for people; "" where there are none."""
     return ", ".join(f"{each.gamma:g} at {name(each, '-')}" for each in windows)

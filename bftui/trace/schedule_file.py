@@ -19,7 +19,7 @@ from typing import Any
 
 from bftui.core.errors import InputError, UsageError
 from bftui.core.sampler import SamplerWindow
-from bftui.core.schedule import GammaWindow, Schedule, in_order, read_window, window
+from bftui.core.schedule import GammaWindow, Schedule, in_order, read_lines, read_window, window
 from bftui.trace.stream import read_bounded
 
 _MOST_BYTES = 1 << 20
@@ -28,6 +28,22 @@ _MOST_BYTES = 1 << 20
 def read_schedule(path: Path) -> Schedule:
     """Read the schedule of a file. Raises InputError."""
     return parse_schedule(read_bounded(path, _MOST_BYTES), str(path))
+
+
+def typed_schedule(text: str) -> Schedule:
+    """Make a schedule of what was typed: a TOML file that is there, `none`, or windows with `;` between them.
+
+    Raises UsageError; InputError for a file that cannot be read.
+    """
+    if text.strip() == "none":
+        return Schedule()
+    if text.strip().endswith(".toml"):
+        found = read_schedule(Path(text.strip()).expanduser())
+    else:
+        found = read_lines(text.replace(";", "\n"))
+    if found.gammas:
+        raise UsageError("a gamma is of nudging", hint="`bftui nudge --schedule` takes it")
+    return found
 
 
 def parse_schedule(data: bytes, name: str) -> Schedule:

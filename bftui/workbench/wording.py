@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bftui.core.sampler import NUMBERS
-from bftui.core.text import label, safe
+from bftui.core.text import counted, label, safe
 
 if TYPE_CHECKING:
     from bftui.core.sampler import Sampler
@@ -56,6 +56,11 @@ def weighing(sampler: Sampler) -> str:
     return f"w {sampler.weight:.3g}{masked}"
 
 
+def scheduled(sampler: Sampler) -> str:
+    """How many windows of positions have other settings; "" where there are none."""
+    return counted(len(sampler.windows), "window") if sampler.windows else ""
+
+
 def sampling(sampler: Sampler, *, mixed: bool = False) -> str:
     """All of it; `mixed`: of a mixture, which has a weight."""
     found = (
@@ -63,6 +68,7 @@ def sampling(sampler: Sampler, *, mixed: bool = False) -> str:
         _temperature(sampler),
         truncation(sampler),
         steering(sampler),
+        scheduled(sampler),
         f"seed {sampler.seed}",
     )
     return "  ".join(filter(None, found))
@@ -74,8 +80,14 @@ def sampling_in_short(sampler: Sampler, *, mixed: bool = False) -> str:
     told = " ".join(rules[:2]) or "no truncation"
     more = len(rules[2:]) + len(_changes(sampler))
     told += f" +{more}" if more else ""
-    weight = f"{weighing(sampler)}  " if mixed else ""
-    return f"{weight}{_temperature(sampler)}  {told}  seed {sampler.seed}"
+    found = (
+        weighing(sampler) if mixed else "",
+        _temperature(sampler),
+        told,
+        scheduled(sampler),
+        f"seed {sampler.seed}",
+    )
+    return "  ".join(filter(None, found))
 
 
 def stages_of(sampler: Sampler) -> str:

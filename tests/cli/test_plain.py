@@ -162,6 +162,15 @@ def test_samples_stop_at_a_breakpoint(say, orchard):
     assert said.index("by token:Here") < said.index("There are no breakpoints.")
 
 
+def test_windows_hold_at_their_positions(say, orchard):
+    said, _ = say(
+        orchard,
+        *("schedule 0 2 temperature=2; 4 end top_p=0.5", "schedule", "sample", "schedule none"),
+    )
+    assert said.count("Windows: 0 2 temperature=2; 4 end top_p=0.5.") == 2
+    assert "There are no windows." in said
+
+
 def test_the_tree_of_continuations_is_told(say, orchard):
     said, _ = say(orchard, "grow 2")
     assert "Over 2 tokens the tree BF is" in said

@@ -142,6 +142,18 @@ def _constraint(plain: Plain, rest: str) -> None:
     say(tell.place(session))
 
 
+def _schedule(plain: Plain, rest: str) -> None:
+    from bftui.core.schedule import Schedule
+    from bftui.trace.schedule_file import typed_schedule
+
+    session = plain.live
+    if rest.strip():
+        session.set_sampler(**typed_schedule(rest).settings())
+    lines = "; ".join(Schedule.of(session.sampler).lines())
+    say(f"Windows: {lines}." if lines else "There are no windows.")
+    say(tell.place(session))
+
+
 def _candidates(plain: Plain, rest: str) -> None:
     count, _, query = rest.strip().partition(" ")
     if plain.live.tree.next(plain.live.cursor) is None:
@@ -424,6 +436,9 @@ WORDS = (
     Verb("constraint", "[EXPRESSION|FILE|none]",
          "What the text must be from here on: a regular expression, or a file with a JSON schema or a Lark grammar.",
          _constraint),
+    Verb("schedule", "[WINDOWS|FILE.toml|none]",
+         "Have other settings hold at some positions, as 0 8 temperature=2; 8 end top_p=0.5; alone: list them.",
+         _schedule, ("windows",)),
     Verb("breakpoints", "[CONDITION|none]",
          "Have sample N stop where this holds, as entropy>2.5; the same again takes it away; alone: list them.",
          _breakpoints, ("break",)),

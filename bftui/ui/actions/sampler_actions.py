@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bftui.core.errors import BftuiError
 from bftui.core.sampler import MOST_BIAS
+from bftui.core.text import counted
 from bftui.ui.actions import needs
 from bftui.ui.actions.action import ActionGroup, action
 from bftui.workbench.keys import hint
@@ -32,6 +34,43 @@ def sampler(screen: WorkbenchScreen) -> None:
     screen.app.push_screen(
         SamplerScreen(screen.now, workbench.previews, workbench.effects, screen.palette), chosen
     )
+
+
+@action(ActionGroup.DRAWING, "P", name="schedule", needs=needs.asking, asks=True)
+def schedule(screen: WorkbenchScreen) -> None:
+    """Windows of positions with other settings, as 0 8 temperature=2; 8 end 1: of a mixture a weight needs no name."""
+    from bftui.core.schedule import Schedule
+    from bftui.trace.schedule_file import typed_schedule
+    from bftui.ui.screens.line_screen import LineScreen
+
+    now = screen.now.sampler
+
+    def told(text: str) -> str:
+        if not text.strip():
+            return "FROM TO NAME=VALUE, or a weight; ; between windows; TO may be end · a TOML file · none"
+        try:
+            found = typed_schedule(text)
+            found.applied(now)
+        except BftuiError as error:
+            return error.line()
+        if not found.windows:
+            return "enter takes the windows away" if now.windows else "there are no windows"
+        return f"{counted(len(found.windows), 'window')} of positions after the prompt, from 0"
+
+    def taken(text: str | None) -> None:
+        if text is None or not text.strip():
+            return
+        try:
+            found = typed_schedule(text)
+            found.applied(now)
+        except BftuiError as error:
+            screen.warn(error.line())
+            return
+        screen.workbench.sample_with(found.settings())
+        screen.expect_work()
+
+    offered = "; ".join(Schedule.of(now).lines())
+    screen.app.push_screen(LineScreen("windows", offered, told, screen.palette), taken)
 
 
 @action(ActionGroup.DRAWING, "d", name="ban", needs=needs.next_token)

@@ -17,6 +17,8 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from bftui.core.noise_floor import factor, fine, nats
+from bftui.core.sampler import SamplerWindow
+from bftui.core.schedule import window_told
 from bftui.ui import side_branches
 from bftui.ui.drawing.bars import BAR, MARKED, Bars, ChartLine
 from bftui.ui.drawing.chart import Fixed, first_in_view
@@ -32,6 +34,8 @@ _AXIS = 5
 """Cells of the axis."""
 _TOKEN = 16
 """Cells of a token that is named."""
+_ROWS_WITH_WINDOWS = 4
+"""Lines from which on the windows of a schedule have one."""
 _THINKS = "═"
 """Under the positions whose tokens think."""
 _REVERSE = Style(reverse=True)
@@ -136,7 +140,7 @@ class StripPane(Pane):
 
     def _plot(self) -> None:
         """Makes the bars and lines of the positions that are in view."""
-        room, height = self.columns - _AXIS, self.rows - 1
+        room, height = self.columns - _AXIS, self.rows - 1 - bool(self._windows)
         if self.view is None or room < 1 or height < 1:
             self._chart = None
             return
@@ -167,6 +171,12 @@ class StripPane(Pane):
             first=first,
             count=last - first,
         )
+
+    @property
+    def _windows(self) -> tuple[SamplerWindow, ...]:
+        """Where the sampler has other settings; they have a row of their own where there is room for it."""
+        view = self.view
+        return () if view is None or self.rows < _ROWS_WITH_WINDOWS else view.sampler.windows
 
     def _window(self, total: int, room: int) -> tuple[int, int]:
         """The positions that are in view: all of them, or as many as fit around the cursor."""
@@ -367,6 +377,10 @@ class StripPane(Pane):
         chart, palette = self._chart, self.palette
         if chart is None:
             return None
+        if row > chart.rows:
+            line.add(" " * _AXIS)
+            self._spans(chart, line)
+            return None
         tick = chart.scale.ticks(chart.rows).get(row, "")
         line.add(f"{tick:>{_AXIS - 2}} ", palette.dim)
         if row < chart.rows:
@@ -417,6 +431,21 @@ class StripPane(Pane):
             ):
                 line.add(name, palette.dim)
         rule(line.room)
+
+    def _spans(self, chart: Bars, line: LineBuilder) -> None:
+        """The windows of the sampler, each below its positions, with what it changes."""
+        begun, palette = line.at, self.palette
+        for each in self._windows:
+            stop = chart.last + 1 if each.stop is None else min(each.stop, chart.last + 1)
+            start = max(each.start, chart.first)
+            if start >= stop:
+                continue
+            first, last = begun + chart.column(start), begun + chart.column(stop - 1)
+            line.add(" " * max(0, first - line.at))
+            cells = max(1, last - line.at + 1)
+            inside = each.holds(self.place)
+            text = fit(f"╶{window_told(each)}", cells) if cells > 1 else "╌"
+            line.add(text.ljust(cells, "╌"), palette.accent if inside else palette.dim)
 
     def _given(self, place: int) -> bool:
         """Whether the token at this place of the path is of a user's turn."""
