@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bftui.core.pair.nudging_rounds import NudgeSettings
 from bftui.core.valid.valid_sets import valid_set
+from bftui.measures.dial import DialAsked
 from bftui.measures.forks import ForksAsked
+from bftui.measures.injection import InjectionAsked
 from bftui.measures.response_state import Setup
 from bftui.measures.tree_growth import HorizonAsked
 from bftui.model.loaded_model import open_model
@@ -62,6 +65,7 @@ def full_trace(folder: Path) -> Path:
         ):
             job.finish()
             experiments.keep(job)
+        mixed(session, f"dial:{path}::{other}")
         beside(session, reader)
         nudging = session.start_nudging(NudgeSettings(max_tokens=10))
         nudging.finish()
@@ -72,6 +76,18 @@ def full_trace(folder: Path) -> Path:
         PartnerSync(reader).finish()
         session.trace().save(folder / "full.json")
     return folder / "full.json"
+
+
+def mixed(session: Session, form: str) -> None:
+    """Keeps what a mixture gives after the same prompt: along its weight, and with a style in windows."""
+    with open_model(form) as mixture:
+        prompt = replace(session.prompt, styled=f"{session.prompt.text} Sure")
+        other = Session(mixture, prompt, seed=5)
+        asked = InjectionAsked(windows=((0, 2), (2, 4), (0, None)), samples=4, after=2)
+        for job in (other.dial(DialAsked((0.0, 0.5, 1.0), 4, 4)), other.inject(asked)):
+            stored = job.stored()
+            assert stored is not None
+            session.keep(stored)
 
 
 def hostile_trace(trace: Path, folder: Path) -> Path:
