@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from bftui.core.errors import BackendCrashed, BftuiError, Cancelled
 
 if TYPE_CHECKING:
-    from bftui.core.sampler import Sampler
+    from bftui.backends.client.client_protocol import Page
+    from bftui.core.sampler import Constraint, Sampler
     from bftui.model.prompt import Special
     from bftui.session.partner.session_partner import Partner
 
@@ -125,3 +126,23 @@ class Query(Generic[K, V]):
         self.answers[key] = answer
         while len(self.answers) > _KEPT:
             del self.answers[next(iter(self.answers))]
+
+
+def no_page(error: BftuiError) -> Page:
+    """Stands for a page that could not be fetched."""
+    from bftui.backends.client.client_protocol import Page
+
+    return Page((), 0, 0)
+
+
+def no_tokens(error: BftuiError) -> list[tuple[bytes, bool]]:
+    """Stands for a text that could not be split."""
+    return []
+
+
+def checked_constraint(constraint: Constraint) -> str:
+    """Say "" of a constraint that can be used. Raises UsageError, MissingDependency."""
+    from bftui.backends.client.constraint_masks import check_constraint
+
+    check_constraint(constraint)
+    return ""

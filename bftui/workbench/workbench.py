@@ -22,7 +22,16 @@ from bftui.core.errors import BftuiError
 from bftui.session import commands
 from bftui.workbench.live_model import LiveModel
 from bftui.workbench.model_slot import ModelSlot
-from bftui.workbench.queries import PageKey, PreviewKey, Query, SplitKey, ValidKey
+from bftui.workbench.queries import (
+    PageKey,
+    PreviewKey,
+    Query,
+    SplitKey,
+    ValidKey,
+    checked_constraint,
+    no_page,
+    no_tokens,
+)
 from bftui.workbench.settings import ModelSettings, PartnerSettings, ResponsePlan, WorkbenchSettings
 from bftui.workbench.snapshot import Notice, Running, Snapshot, Status, Tone
 from bftui.workbench.workbench_state import OpeningJob, Wake, WorkbenchState, look_again, short_name
@@ -79,9 +88,9 @@ class Workbench:
         self._loop: Loop | None = None
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         put = state.put
-        self.pages: Query[PageKey, Page] = Query(put, lambda key: self._session.page(key), _no_page)
+        self.pages: Query[PageKey, Page] = Query(put, lambda key: self._session.page(key), no_page)
         self.splits: Query[SplitKey, list[tuple[bytes, bool]]] = Query(
-            put, lambda key: self._session.split(key), _no_tokens
+            put, lambda key: self._session.split(key), no_tokens
         )
         line = BftuiError.line
         self.previews: Query[PreviewKey, NextToken | str] = Query(
@@ -96,7 +105,9 @@ class Workbench:
         self.readings: Query[ValidKey, NodeReading | str] = Query(
             put, lambda key: self._session.reading(key), line, quiet=True
         )
-        self.constraints: Query[Constraint, str] = Query(put, _read, line, latest=True, quiet=True)
+        self.constraints: Query[Constraint, str] = Query(
+            put, checked_constraint, line, latest=True, quiet=True
+        )
         asked = self.pages, self.splits, self.previews, self.effects
         state.queries = *asked, self.rendered, self.readings, self.constraints
 
@@ -497,20 +508,3 @@ class Workbench:
         self.partner.cancel()
         if self.now.paired.running:
             self.partner.interrupt()
-
-
-def _no_page(error: BftuiError) -> Page:
-    from bftui.backends.client.client_protocol import Page
-
-    return Page((), 0, 0)
-
-
-def _read(constraint: Constraint) -> str:
-    from bftui.backends.client.constraint_masks import check_constraint
-
-    check_constraint(constraint)
-    return ""
-
-
-def _no_tokens(error: BftuiError) -> list[tuple[bytes, bool]]:
-    return []
