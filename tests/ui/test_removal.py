@@ -142,7 +142,7 @@ async def test_the_screen_says_what_each_rule_removes_alone(shares: str) -> None
         screen = w.screen()
         assert "alone keeps 4, removes" in screen
         assert "alone keeps 2, removes" in screen
-        assert "order: bias, penalties, DRY, bans → ÷ T → all rules → pinned → P~" in screen
+        assert "order: bias, penalties, DRY, bans, constraint → ÷ T → rules → pinned → P~" in screen
         # Another value, and what it would do.
         await w.press("down", "right")
         assert "alone keeps 5, removes" in w.screen()

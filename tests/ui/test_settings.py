@@ -25,7 +25,7 @@ MINE = USUAL.with_keys(
         "step": ["Y", "space"],
         "undo": "ctrl+u",
         "help": [],
-        "prompt": "P",
+        "prompt": "Q",
         "explain": "i",
         "palette": "f9",
         "quit": "Z",
@@ -51,7 +51,7 @@ async def test_the_persons_keys_act_and_the_usual_ones_do_not(fruit: str) -> Non
         assert "Y sample" in line
         assert "Z quit" in line
         assert "help" not in line
-        await w.press("P")
+        await w.press("Q")
         assert isinstance(w.app.screen, PromptScreen)
     assert keys.in_force() == MINE
 
@@ -71,7 +71,11 @@ async def test_other_screens_follow_the_same_keys(fruit: str) -> None:
         w.bench.act("help")
         await w.pilot.pause()
         assert isinstance(w.app.screen, HelpScreen)
-        assert "^u  Take back the last change" in w.screen()
+        pages = [w.screen()]
+        for _ in range(4):
+            await w.press("pagedown")
+            pages.append(w.screen())
+        assert any("^u  Take back the last change" in page for page in pages)
 
 
 async def test_a_letter_for_the_palette_is_text_in_a_field(fruit: str) -> None:

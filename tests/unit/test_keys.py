@@ -17,7 +17,7 @@ from bftui.workbench.keys import parsed, shown
 def mine() -> Iterator[keys.Keymap]:
     """A person's keys, in force for one test."""
     keymap = USUAL.with_keys(
-        {"step": ["Y", "space"], "undo": "ctrl+u", "help": [], "prompt": "P", "word": ["f3", "f4"]}
+        {"step": ["Y", "space"], "undo": "ctrl+u", "help": [], "prompt": "Q", "word": ["f3", "f4"]}
     )
     keys.use(keymap)
     yield keymap
@@ -118,7 +118,7 @@ def test_two_actions_may_trade_keys() -> None:
 
 
 def test_sentences_and_tables_name_the_persons_keys(mine: keys.Keymap) -> None:
-    assert BY_ID["step"].why_not(ActionFacts()) == "there is no prompt yet: P opens the editor"
+    assert BY_ID["step"].why_not(ActionFacts()) == "there is no prompt yet: Q opens the editor"
     assert "ctrl+u brings it back" in BY_ID["prune"].told()
     assert ("Y space", "sample", "Sample one token.") in key_table()
     assert ("^u", "undo", "Take back the last change; tokens never vanish.") in key_table()
@@ -127,6 +127,6 @@ def test_sentences_and_tables_name_the_persons_keys(mine: keys.Keymap) -> None:
 
 
 def test_a_character_for_the_palette_leaves_text_fields_alone() -> None:
-    found = USUAL.with_keys({"palette": ["ctrl+o", "B"]}).bindings()
-    assert found == {"act.palette": "ctrl+o,B", "app.palette": "ctrl+o"}
-    assert USUAL.with_keys({"palette": "B"}).bindings()["app.palette"] == keys.NONE
+    found = USUAL.with_keys({"palette": ["ctrl+o", "F"]}).bindings()
+    assert found == {"act.palette": "ctrl+o,F", "app.palette": "ctrl+o"}
+    assert USUAL.with_keys({"palette": "F"}).bindings()["app.palette"] == keys.NONE

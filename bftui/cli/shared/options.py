@@ -172,7 +172,7 @@ class OpeningOptions:
     backend: Annotated[
         str,
         typer.Option(
-            help="auto, or one of reference, llama-cpp, transformers, table.",
+            help="auto, or one of reference, llama-cpp, transformers, table, mixture.",
             autocompletion=backend_names,
         ),
     ] = "auto"

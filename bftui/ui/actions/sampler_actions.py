@@ -85,13 +85,13 @@ def pin(screen: WorkbenchScreen) -> None:
     _turn(screen, "pinned", "banned", "is pinned: no truncation rule removes it")
 
 
-@action(ActionGroup.DRAWING, "+", name="bias up", needs=needs.next_token)
+@action(ActionGroup.DRAWING, "plus", name="bias up", needs=needs.next_token)
 def bias_up(screen: WorkbenchScreen) -> None:
     """Candidates: add 1 to the logit of this token."""
     _bias(screen, _STEP)
 
 
-@action(ActionGroup.DRAWING, "_", name="bias down", needs=needs.next_token)
+@action(ActionGroup.DRAWING, "underscore", name="bias down", needs=needs.next_token)
 def bias_down(screen: WorkbenchScreen) -> None:
     """Candidates: take 1 from the logit of this token."""
     _bias(screen, -_STEP)

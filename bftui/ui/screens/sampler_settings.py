@@ -166,7 +166,7 @@ GROUPS: tuple[SettingGroup, ...] = (
 SETTINGS = tuple(setting for group in GROUPS for setting in group.settings)
 """Every field; those of the last group are for mixtures alone."""
 
-ORDER = "order: bias, penalties, DRY, bans, constraint → ÷ T → all rules → pinned → P~"
+ORDER = "order: bias, penalties, DRY, bans, constraint → ÷ T → rules → pinned → P~"
 """The order of the stages."""
 
 
