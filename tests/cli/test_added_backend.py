@@ -154,7 +154,7 @@ def test_one_that_is_broken_is_said_to_be_and_harms_no_other(added: Path, code: 
     assert found is not None
     assert found.problem
     assert "cannot be imported" in fails(3, "info", "practice", "--backend", "listed")
-    assert len(json.loads(bftui_("models", added, "--json").stdout)["models"]) == 4
+    assert len(json.loads(bftui_("models", added, "--json").stdout)["models"]) == 5
 
 
 def test_what_it_prints_when_it_is_imported_is_kept_off_the_result(added: Path) -> None:

@@ -140,7 +140,7 @@ def test_what_they_say_of_the_model_agrees(pair: Pair) -> None:
         "n_ctx_train",
         "template_tokens",
     )
-    batches = ("fan_tokens", "batch_rows", "ragged")
+    batches = ("fan_tokens", "batch_rows", "ragged", "rows_rewind")
     of_the_library = ("backend", "library", "threads", "device", "kv", *batches)
     one_file = a["source"] == b["source"]
     for name in (*of_the_library, *(() if one_file else of_the_file)):

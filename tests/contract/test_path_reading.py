@@ -11,12 +11,11 @@ import pytest
 from bftui.backends.client.client_protocol import PathsPlan
 from bftui.backends.client.inference_engine import InferenceEngine
 from bftui.backends.protocol import Backend
-from bftui.core.distribution import Distribution
 from bftui.core.errors import Cancelled, InvalidToken
 from bftui.core.horizon import HorizonTree
 from bftui.core.path_round import PathReading, PathRound
 from bftui.core.sampler import Sampler
-from tests.contract.conftest import Case, as_numpy, ids
+from tests.contract.conftest import Case, ids
 
 SAMPLER = Sampler(top_p=0.8)
 
@@ -50,13 +49,14 @@ def test_every_text_is_read_as_it_is_alone(
     within = max(20 * case.tolerance, 1e-9)
     for path in tree.paths[::7]:
         reading = found[path]
-        alone = Distribution(as_numpy(backend.next_logits([*prefix, *path])), SAMPLER)
-        assert abs(reading.next.entropy - alone.entropy) <= within
-        probs = alone.kept_probs(reading.token_ids.astype(np.int64))
+        alone = backend.distribution(backend.next_logits([*prefix, *path]), SAMPLER)
+        assert abs(reading.next.entropy - alone.summary().entropy) <= within
+        logprobs = alone.logprobs_truncated(reading.token_ids.tolist())
         # Where a token stands at the border of P~, another order of summation may put it outside.
-        if len(reading.token_ids) == alone.kept and probs.all():
-            assert np.abs(reading.logprobs - np.log(probs)).max() <= within
-            assert abs(reading.next.entropy_truncated - alone.entropy_truncated) <= within
+        if len(reading.token_ids) == alone.kept and np.isfinite(logprobs).all():
+            assert np.abs(reading.logprobs - logprobs).max() <= within
+            entropy = alone.summary().entropy_truncated
+            assert abs(reading.next.entropy_truncated - entropy) <= within
 
 
 def test_the_kept_tokens_are_a_distribution_best_first(

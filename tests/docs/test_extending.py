@@ -123,7 +123,7 @@ def test_the_action_is_listed_among_the_keys() -> None:
     assert [each for each in keys if each["id"] == "to_prompt"] == [
         {
             "id": "to_prompt",
-            "keys": "B",
+            "keys": "Y",
             "name": "to the prompt",
             "description": "Go back to the prompt; the branch stays.",
         }
@@ -138,9 +138,9 @@ from tests.ui.driver import table, workbench
 
 async def main():
     async with workbench(table(Path(sys.argv[1]) / "fruit.json")) as w:
-        await w.press("B")
+        await w.press("Y")
         print(w.notice)
-        await w.press("g", "g", "B")
+        await w.press("g", "g", "Y")
         print(w.session.cursor, len(w.session.tree))
 
 asyncio.run(main())

@@ -96,7 +96,7 @@ def test_a_day_with_keys_only(start, tmp_path):
         session.back(1)
         session.back(1)
         session.greedy()
-        session.set_sampler(temperature=0.7, top_k=0, top_p=0.8, min_p=0.0, seed=5)
+        session.set_sampler(temperature=0.7, top_p=0.8)
         session.recompute_stale()
         session.undo()
         session.recompute_stale()

@@ -59,7 +59,7 @@ def test_kill_9_then_resume(start):
     terminal.press("enter")
     terminal.wait("'a ")
     terminal.press("left", "left", "g", "a")
-    terminal.wait("5 nodes", "p, Σp, BF after", "◀")
+    terminal.wait("5 nodes", "p, P~, Σp, BF after", "◀")
     terminal.wait_for(lambda: "look-ahead" not in terminal.screen.display[0])
     before = body(terminal)
     children = terminal.children()

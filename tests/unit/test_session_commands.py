@@ -28,6 +28,7 @@ COMMANDS = [
     c.Prune(2),
     c.OpenRollout(0, (1, 2)),
     c.Nudge((Piece("partner", b"", (1,)), Piece("base", b"", (2, 3)))),
+    c.SetBreakpoints(("entropy>2.5", "text:Sure")),
     c.Undo(),
     c.Redo(),
 ]

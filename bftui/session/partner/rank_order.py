@@ -23,12 +23,14 @@ class PartnerOrder:
             for which the base would write another one come later, and those that the partner does not have last.
         ranks, logprobs: in the base's distribution, from 1 and in nats.
         truncated: ln P~ of the base, -inf where it is 0.
+        base: the base's distribution.
     """
 
     token_ids: I64 = field(repr=False)
     ranks: I64 = field(repr=False)
     logprobs: F64 = field(repr=False)
     truncated: F64 = field(repr=False)
+    base: Distribution = field(repr=False)
 
     def page(self, start: int, stop: int) -> Page:
         """Rows `start` to `stop` of it."""
@@ -41,7 +43,9 @@ class PartnerOrder:
             strict=True,
         )
         rows = tuple(
-            CandidateRow(token, rank, logprob, own if own > -math.inf else None)
+            CandidateRow(token, rank, logprob, own)
+            if own > -math.inf
+            else CandidateRow(token, rank, logprob, None, *self.base.removed_by([token]))
             for token, rank, logprob, own in columns
         )
         return Page(rows, start, len(self.token_ids))
@@ -69,4 +73,4 @@ def partner_order(
     # The sort is stable: equals stay in the base's order.
     places = np.lexsort((-theirs, ~known.meant[order], ~there))
     ids = order[places]
-    return PartnerOrder(ids, places + 1, ours.logprobs(ids), ours.logprobs_truncated(ids))
+    return PartnerOrder(ids, places + 1, ours.logprobs(ids), ours.logprobs_truncated(ids), ours)

@@ -76,6 +76,7 @@ class OpenScreen(BoxScreen[str | None]):
         self._lines = ModelLines(palette, self._describer)
         self._shipped, self._places = shipped(), places()
         self._seen: dict[str, FolderListing] = {}
+        self._answered: str | None = None
 
     def fields(self) -> ComposeResult:
         field = LineField(self._start, select_on_focus=False, compact=True)
@@ -136,7 +137,8 @@ class OpenScreen(BoxScreen[str | None]):
 
     def _scanned(self, folder: str, found: FolderListing) -> None:
         self._seen[folder] = found
-        if self.is_mounted and self in self.app.screen_stack:
+        # A screen that comes or goes has no field.
+        if self in self.app.screen_stack and self.query(LineField):
             self._show()
 
     def _show(self) -> None:
@@ -154,7 +156,14 @@ class OpenScreen(BoxScreen[str | None]):
         self._pane.list(nothing + own + found + others, whole=seen.whole)
         self._lines.show(self._pane.entry)
         unread = seen.problem and not has_scheme(self.typed)
-        self._say(f"this folder cannot be read: {safe(seen.problem)}" if unread else "")
+        # A folder that was read late takes nothing back that was said of the path.
+        if unread or self._answered != self.typed:
+            self._say(f"this folder cannot be read: {safe(seen.problem)}" if unread else "")
+
+    def _answer(self, text: str) -> None:
+        """Says why the path that was typed is not taken."""
+        self._answered = self.typed
+        self._say(text)
 
     def _say(self, text: str = "") -> None:
         self.query_one("#said", Static).update(
@@ -194,18 +203,18 @@ class OpenScreen(BoxScreen[str | None]):
             return
         typed = self.typed.strip()
         if not typed:
-            self._say("type a path, or choose below")
+            self._answer("type a path, or choose below")
         elif (meant := self._meant(typed)) is not None:
             self.dismiss(meant)
         elif os.path.isdir(typed) and not is_model(typed):
             if not typed.endswith("/"):
                 self._write(f"{typed}/")
             else:
-                self._say("this folder is not a model: choose below")
+                self._answer("this folder is not a model: choose below")
         elif has_scheme(typed) or os.path.exists(typed):
             self.dismiss(typed)
         else:
-            self._say(f"there is no model at {safe(typed)}")
+            self._answer(f"there is no model at {safe(typed)}")
 
     def _meant(self, typed: str) -> str | None:
         """What is surely meant by a path that does not exist: a practice model, else the only line that is listed."""

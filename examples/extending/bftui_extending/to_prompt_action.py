@@ -1,4 +1,4 @@
-"""A key of one's own: `B` goes back to the prompt."""
+"""A key of one's own: `Y` goes back to the prompt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ can_leave = needs.unless(
 )
 
 
-@action(ActionGroup.MOVE, "B", name="to the prompt", needs=can_leave)
+@action(ActionGroup.MOVE, "Y", name="to the prompt", needs=can_leave)
 def to_prompt(screen: WorkbenchScreen) -> None:
     """Go back to the prompt; the branch stays."""
     screen.send(commands.Goto(screen.now.root))
